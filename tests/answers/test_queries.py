@@ -187,3 +187,60 @@ async def test_projects_have_names_beside_their_ids(november: World) -> None:
         "run_query", config=query(timeRange="2026-10", group=[*group, {"id": "project_name", "type": "fixed"}])
     )
     assert [column["name"] for column in own["columns"]].count("project_name") == 1
+
+
+COST_QUERY = {"metrics": [{"type": "basic", "value": "cost"}]}
+LAST_TWO_YEARS = {"mode": "last", "amount": 2, "unit": "year", "includeCurrent": True}
+
+
+async def test_a_year_in_which_the_data_begin_has_only_its_days_with_data(november: World) -> None:
+    config = {**COST_QUERY, "timeInterval": "year", "timeRange": LAST_TWO_YEARS}
+    answer = await november.ask("run_query", config=config)
+    assert answer["period"]["from"] == "2025-10-01" and answer["note"] == "The data begin on 2025-10-01."
+    assert [(part["period"], part["days"]) for part in answer["partialPeriods"]] == [("2025", 92), ("2026", 332)]
+    assert answer["rows"][0] == ["2025", november.cost("2025-10-01", "2025-12-31")]
+
+
+async def test_a_comparison_has_only_the_days_with_data(november: World) -> None:
+    year_before = {"amount": 1, "unit": "year"}
+    config = {**COST_QUERY, "timeInterval": "year", "timeRange": "this_year", "secondaryTimeRange": year_before}
+    answer = await november.ask("run_query", config=config)
+    assert answer["period"]["days"] == 332
+    assert answer["secondaryPeriod"]["from"] == "2025-10-01" and answer["secondaryPeriod"]["days"] == 59
+    assert answer["secondaryRows"] == [["2025", november.cost("2025-10-01", "2025-11-28")]]
+    config |= {"timeInterval": "month", "timeRange": "2026-Q3"}
+    answer = await november.ask("run_query", config=config)
+    assert answer["secondaryRows"] == []
+    assert "The period to compare with is before that, so its costs are unknown." in answer["note"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("run_query", {"config": {**COST_QUERY, "timeRange": "2025"}}),
+        ("get_report_results", {"name": "Cost by team", "timeRange": "2025"}),
+        ("cost_breakdown", {"period": "2025"}),
+        ("ai_spend", {"period": "2025"}),
+        ("unit_cost", {"metric": "orders", "period": "2025"}),
+        ("allocation_coverage", {"by": "label:team", "period": "2025"}),
+        ("get_cloud_overview", {"period": "2025"}),
+    ],
+)
+async def test_all_tools_state_the_days_that_have_data(november: World, tool: str, arguments: dict[str, Any]) -> None:
+    answer = await november.ask(tool, **arguments)
+    period = answer["period"]
+    assert (period["from"], period["to"], period["days"]) == ("2025-10-01", "2025-12-31", 92)
+    assert "The data begin on 2025-10-01." in answer["note"]
+
+
+async def test_costs_per_day_of_a_stored_table_count_the_days_with_data(november: World) -> None:
+    group = [{"id": name, "type": "fixed"} for name in ("service_description", "project_id")]
+    bounds = {"from": "2025-01-01", "to": "2025-12-31"}
+    config = {**COST_QUERY, "timeInterval": "day", "timeRange": "custom", "customTimeRange": bounds, "group": group}
+    handle = (await november.ask("run_query", config=config))["handle"]
+    answer = await november.ask("query_result", handle=handle, groupBy=["service_description"], aggregate="per_day")
+    costs = {row[0]: row[1] for row in answer["rows"]}
+    service = "Amazon Elastic Compute Cloud"
+    ec2 = november.cost("2025-10-01", "2025-12-31", "service_description = ?", service)
+    assert costs[service] == round(ec2 / 92, 2)
+    assert answer["perDay"]["cost"] == round(november.cost("2025-10-01", "2025-12-31") / 92, 2)

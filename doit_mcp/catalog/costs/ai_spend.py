@@ -15,14 +15,23 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
-from ..partial_results import gather_partial
+from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .ai_models import AI_PROVIDERS, AI_SERVICES, RELATED_SERVICES, count_tokens, find_model, model_key, token_kind
 from .amounts import MAX_QUANTITY, ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
-from .answers import CostRequest, explain_empty_answer, query_rows, run_checked, with_check_note
+from .answers import (
+    CostRequest,
+    explain_empty_answer,
+    find_later_start,
+    note_members,
+    period_with_data,
+    query_rows,
+    run_checked,
+    with_check_note,
+)
 from .group_costs import CostRow, rank_groups
 from .groups import GroupDimension, fixed_group
 from .query_config import COST_METRIC, USAGE_METRIC, cost_config
@@ -88,6 +97,7 @@ class AiSpend(CostStatement, total=False):
         Members(UncountedService),
     ]
     note: str
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,10 @@ async def ai_spend(
         members |= (
             {"note": _explain_nothing(scope)} if empty.is_known else {"note": empty.note, "total": None, "other": None}
         )
+    else:
+        start = await find_later_start(call, reported, min((row.period for row in rows.related), default="unknown"))
+        reported = period_with_data(reported, start.day)
+        members |= note_members(start.day, reported) | failed_members(start.failures)
     return with_check_note(members, checked) | cost_statement(
         reported, stated, scope, {line.provider for line in lines}
     )

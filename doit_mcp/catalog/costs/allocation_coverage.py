@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypedDict
 
@@ -27,6 +28,8 @@ from .answers import (
     CostRequest,
     explain_empty_answer,
     find_later_start,
+    note_members,
+    period_with_data,
     query_rows,
     run_checked,
     with_check_note,
@@ -136,25 +139,33 @@ async def allocation_coverage(
     rows, stated, checked = await run_checked(
         call, scope, currency, lambda code: _read_rows(call, request, dimension, code)
     )
-    members = await _missing(call, request, rows, checked)
+    missing = await _find_missing(call, request, rows, checked)
     clouds = {str(row.ids[2]) for row in rows.by_project}
     return {
         "by": dimension.argument,
         **await run_by_rows(rows.count, make_coverage, rows, topN, stated),
-        **cost_statement(reported, stated, scope, clouds),
-        **members,
+        **cost_statement(period_with_data(reported, missing.data_start), stated, scope, clouds),
+        **missing.members,
     }
 
 
-async def _missing(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> JsonObject:
-    """Return the members that say what is missing; without any data, all amounts are unknown."""
+@dataclass(frozen=True, slots=True)
+class MissingDays:
+    """The *members* that say what is missing, and the first day of the data if the period begins before it."""
+
+    members: JsonObject
+    data_start: date | None = None
+
+
+async def _find_missing(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> MissingDays:
+    """Return what is missing; without any data, all amounts are unknown."""
     if not rows.by_project:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)
         unknown = {} if empty.is_known else dict.fromkeys(AMOUNTS)
-        return {"note": empty.note, **unknown, **failed_members(rows.failures)}
+        return MissingDays({"note": empty.note, **unknown, **failed_members(rows.failures)})
     start = await find_later_start(call, request.period, min(row.period for row in rows.by_project))
-    note = {} if start.day is None else {"note": f"The data begin on {start.day.isoformat()}."}
-    return with_check_note(note, checked) | failed_members([*rows.failures, *start.failures])
+    note = with_check_note(note_members(start.day, request.period), checked)
+    return MissingDays(note | failed_members([*rows.failures, *start.failures]), start.day)
 
 
 async def _resolve(call: Call, by: str) -> GroupDimension:

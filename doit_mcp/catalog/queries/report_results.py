@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .checks import explain_empty_query, query_scope
 from .config_period import config_period, parse_bounds, parse_duration
+from .data_days import QueryPeriods, cut_to_data
 from .run_query import query_basis
 from .secondary_period import secondary_period
 from .shown_rows import RowFacts, row_facts, shown_rows
@@ -91,13 +93,17 @@ async def get_report_results(
     if not isinstance(answer, dict):
         raise ApiError("the report has no result", kind="answer")
     rows = answer.get("rows")
-    if not rows:
-        result = make_report_result(parts, period, today)
-        # Without rows, a total of zero would say more than is known.
-        result.pop("total", None)
-        return result | await _empty_note(call, parts, period)
     count = len(rows) if isinstance(rows, list) else 0
-    return await run_by_rows(count, make_report_result, parts, period, today)
+    report = read_report(parts, period, today)
+    shown = await run_by_rows(count, shown_rows, report.config, answer, report.currency, "schema")
+    if count and report.periods is not None:
+        report = replace(report, periods=await cut_to_data(call, report.periods, shown, "schema"))
+    result = await run_by_rows(count, make_report_result, parts.results["report"], report, shown)
+    if rows:
+        return result
+    # Without rows, a total of zero would say more than is known.
+    result.pop("total", None)
+    return result | await _empty_note(call, parts, period)
 
 
 def _iso_days(period: ReportedPeriod) -> tuple[str, str]:
@@ -140,47 +146,67 @@ def _has_texts(item: JsonObject) -> bool:
     return all(isinstance(item.get(name), str | None) for name in ("id", "type", "value"))
 
 
-def make_report_result(parts: PartialResults, override: ReportedPeriod | None, today: date) -> JsonObject:
-    """Return the report with the period, currency and basis of its amounts."""
-    report, period, config = parts.results["report"], override, {}
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """What is known about the results of a report. The config is empty and the periods are None if they are unknown."""
+
+    config: JsonObject
+    periods: QueryPeriods | None
+    failures: list[FailedPart]
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of the amounts; None if it is unknown."""
+        currency = self.config.get("currency")
+        return currency if isinstance(currency, str) and currency in KNOWN_CURRENCIES else None
+
+
+def read_report(parts: PartialResults, override: ReportedPeriod | None, today: date) -> ReportFacts:
+    """Return the config of a report, and its periods: its own, or *override*."""
     failures = list(parts.failures)
-    secondary = None
+    config: JsonObject = {}
+    periods = None if override is None else QueryPeriods(override)
     try:
         config = report_config(parts)
     except ApiError as error:
         failures.append({"part": "config", "why": error.reason})
     try:
         if config:
-            period = period or config_period(config, today)
-            secondary = secondary_period(config, period.elapsed, today)
+            main = override or config_period(config, today)
+            periods = QueryPeriods(main)
+            periods = QueryPeriods(main, secondary_period(config, main.elapsed, today))
     except ApiError as error:
         # The results are useful even if the report's own period is unknown.
         failures.append({"part": "period", "why": error.reason})
-    result = report["result"]
-    amounts = _amounts(config, result)
-    shown = shown_rows(config, result, amounts["currency"], "schema")
+    return ReportFacts(config, periods, failures)
+
+
+def make_report_result(report: JsonObject, known: ReportFacts, shown: JsonObject) -> JsonObject:
+    """Return the report with the period, currency and basis of its amounts, and its results as they are *shown*."""
+    periods = known.periods
+    amounts = _amounts(known, report["result"])
     table = {"columns": shown.get("schema") or [], "rows": shown.get("rows") or []}
-    facts = row_facts(config, table, period, secondary, amounts.get("total"))
+    facts = row_facts(known.config, table, periods, amounts.get("total"))
     if "total" in amounts and amounts["total"] is None:
         facts["note"] = f"{facts['note']} {UNKNOWN_TOTAL}" if "note" in facts else UNKNOWN_TOTAL
     return {
         **{key: report[key] for key in ("id", "reportName") if key in report},
-        "period": None if period is None else period.as_json,
+        "period": None if periods is None else periods.main.as_json,
         **amounts,
         **facts,
-        **failed_members(failures),
+        **failed_members([*known.failures, *(periods.failures if periods else ())]),
         **{key: value for key, value in report.items() if key not in ("id", "reportName", "result")},
         "result": shown,
     }
 
 
-def _amounts(config: JsonObject, result: JsonObject) -> JsonObject:
+def _amounts(known: ReportFacts, result: JsonObject) -> JsonObject:
     """Return currency, basis and total of the results; null and nothing if the config is unknown.
 
     The total is null where the rows cannot tell it: only a second query could, after the config is known.
     """
-    currency = config.get("currency")
-    if not isinstance(currency, str) or currency not in KNOWN_CURRENCIES:
+    config, currency = known.config, known.currency
+    if currency is None:
         return {"currency": None}
     answer = {"columns": result.get("schema") or [], "rows": result.get("rows") or []}
     scope = query_scope(config)

@@ -16,7 +16,7 @@ from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
 from ..currencies import run_in_currency
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
-from ..periods.period import ReportedPeriod, utc_date
+from ..periods.period import utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .checks import (
@@ -30,6 +30,7 @@ from .checks import (
     query_scope,
 )
 from .config_period import config_period, with_custom_mode, with_exact_period
+from .data_days import QueryPeriods, cut_to_data
 from .project_names import names_projects, with_project_names
 from .secondary_period import secondary_period, with_exact_secondary
 from .shown_rows import RowFacts, row_facts, shown_rows
@@ -77,12 +78,13 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
     exact = with_exact_secondary(with_exact_period(query, period, today), secondary)
     answers, currency, checked = await fetch_answers(call, exact, scope)
     stated, rows = {**exact, "currency": currency}, answers.results["rows"]["rows"]
-    periods = period, secondary
+    shown = await run_by_rows(len(rows), named_rows, stated, answers)
     if not rows:
         empty = await explain_empty_query(call, scope, period, checked)
-        result = make_query_result(stated, periods, scope, answers, is_known=empty.is_known)
-        return {**result, "note": empty.note}
-    result = await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers)
+        periods = QueryPeriods(period, secondary, [empty.note])
+        return make_query_result(stated, periods, scope, answers, shown, is_known=empty.is_known)
+    periods = await cut_to_data(call, QueryPeriods(period, secondary), shown)
+    result = await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers, shown)
     return with_check_note(result, checked)
 
 
@@ -131,29 +133,35 @@ async def _explained(call: Call, config: JsonObject, error: ApiError) -> ApiErro
     return error
 
 
+def named_rows(config: JsonObject, answers: PartialResults) -> JsonObject:
+    """Return the response of the query as the result shows it, with names of projects."""
+    shown = shown_rows(config, answers.results["rows"], config["currency"])
+    return with_project_names(shown, answers.results.get("names"))
+
+
 def make_query_result(
     config: JsonObject,
-    periods: tuple[ReportedPeriod, ReportedPeriod | None],
+    periods: QueryPeriods,
     scope: Scope,
     answers: PartialResults,
+    shown: JsonObject,
     *,
     is_known: bool = True,
 ) -> JsonObject:
-    """Return the result of the tool: the statement of its amounts, then the rows.
+    """Return the result of the tool: the statement of its amounts, then the rows as they are *shown*.
 
-    *periods* are those of rows and secondaryRows. Without data (not *is_known*), the total is unknown and not zero.
+    Without data (not *is_known*), the total is unknown and not zero.
     """
     answer, currency = answers.results["rows"], config["currency"]
     totals = query_totals(config, answers) if is_known else {}
-    shown = with_project_names(shown_rows(config, answer, currency), answers.results.get("names"))
     by_cloud = answers.results.get("clouds") or answers.results.get("total")
     return {
-        "period": periods[0].as_json,
+        "period": periods.main.as_json,
         "currency": currency,
         "basis": query_basis(config, scope, answer, by_cloud),
         **totals,
-        **row_facts(config, shown, *periods, totals.get("total")),
-        **failed_members(answers.failures),
+        **row_facts(config, shown, periods, totals.get("total")),
+        **failed_members([*answers.failures, *periods.failures]),
         **{name: value for name, value in shown.items() if name != "currency"},
     }
 

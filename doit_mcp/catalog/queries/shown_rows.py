@@ -6,8 +6,9 @@ from typing import Annotated, TypedDict
 
 from ...api.value_kinds import Members, Verbatim
 from ...protocol.jsonrpc import JsonObject
-from ..periods.period import PeriodStatement, ReportedPeriod
+from ..periods.period import PeriodStatement
 from .config_period import PartialPeriod, partial_periods, row_interval
+from .data_days import QueryPeriods
 from .period_column import with_period_column
 from .row_amounts import total_differences, with_rounded_amounts
 from .secondary_period import secondary_members, secondary_note
@@ -42,19 +43,20 @@ def shown_rows(
 def row_facts(
     config: JsonObject,
     shown: JsonObject,
-    period: ReportedPeriod | None,
-    secondary: ReportedPeriod | None,
+    periods: QueryPeriods | None,
     total: JsonObject | None,
 ) -> JsonObject:
     """Return the facts (RowFacts) about the *shown* rows, which are under "columns" and "rows"; *total* is their total."""
     facts: JsonObject = {}
     if total and not has_overlaps(config) and (outside := total_differences(shown, total, config["currency"])):
         facts["outsideRows"] = outside
-    if period is not None and (partial := partial_periods(period, row_interval(config))):
-        facts["partialPeriods"] = partial
-    facts |= secondary_members(config, secondary)
     notes = secondary_note(config, shown["columns"])
-    if period is not None and has_weekdays(shown["columns"]):
-        facts["weekdayDays"] = weekday_days(period.elapsed)
-        notes.append(WEEKDAY_NOTE)
+    if periods is not None:
+        if partial := partial_periods(periods.main, row_interval(config)):
+            facts["partialPeriods"] = partial
+        facts |= secondary_members(config, periods.secondary)
+        if has_weekdays(shown["columns"]):
+            facts["weekdayDays"] = weekday_days(periods.main.elapsed)
+            notes.append(WEEKDAY_NOTE)
+        notes += periods.notes
     return {**facts, "note": " ".join(notes)} if notes else facts

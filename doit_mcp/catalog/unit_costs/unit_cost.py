@@ -132,7 +132,8 @@ async def unit_cost(
         await check_metric(call, metric, reported.today)
     texts = [*_settling_notes(whole, reported), *missing.notes, *_units_notes(metric, rows, missing.covered)]
     clouds = {str(row.ids[0]) for row in rows.costs}
-    statement = cost_statement(reported, stated, scope, clouds)
+    covered = replace(reported, whole=Period(missing.covered.first, reported.whole.last))
+    statement = cost_statement(covered, stated, scope, clouds)
     statement["period"] |= {"complete": whole.complete and reported == whole}
     members = await run_by_rows(rows.count, make_unit_cost, rows, topN, stated)
     notes = with_check_note({"note": " ".join(texts)}, checked)
