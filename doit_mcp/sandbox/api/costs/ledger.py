@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -93,12 +94,14 @@ class Ledger:
         self._daily: dict[Selection, dict[int, int]] = {}
         # Used by one thread at a time, but not always the one that created it.
         self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        # Worlds end without a call; Python 3.13 warns of connections that nobody closes.
+        self._finalizer = weakref.finalize(self, self._database.close)
         self._create_tables()
         self.extend(today)
 
     def close(self) -> None:
         """Free the memory."""
-        self._database.close()
+        self._finalizer()
 
     def copy_to(self, database: sqlite3.Connection) -> None:
         """Copy all lines to another database, for queries of one's own."""
