@@ -25,6 +25,7 @@ from .test_security_process import META, Program, program
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT_SECONDS = 0.25
+ATTEMPTS = 5
 BODY_BYTES = 4_000_000
 MAX_MEMORY_BYTES = 250 << 20
 EVERYTHING = "/mcp/x/all"
@@ -86,8 +87,21 @@ def call(name: str, arguments: Any) -> Json:
 
 
 async def watched(server: Program, path: str, body: bytes, headers: Json) -> Answer:
-    """Return the response to a POST. Meanwhile health checks of a second client succeed, and nothing blocks the
-    loop."""
+    """Return the response to a POST. Meanwhile health checks of a second client succeed, and nothing blocks the loop.
+
+    A request that blocks the loop does so each time; a busy machine only lets other threads run before the loop.
+    """
+    holds = []
+    while len(holds) < ATTEMPTS:
+        answer, held = await send_watched(server, path, body, headers)
+        holds.append(held)
+        if held < LIMIT_SECONDS:
+            return answer
+    raise AssertionError((path, body[:120], len(body), holds, answer.text[:300]))
+
+
+async def send_watched(server: Program, path: str, body: bytes, headers: Json) -> tuple[Answer, float]:
+    """Return the response, and the CPU seconds for which the event loop was blocked at most."""
     await server.longest_hold()
     request = asyncio.create_task(server.send("POST", path, headers, body))
     checks = 0
@@ -95,10 +109,7 @@ async def watched(server: Program, path: str, body: bytes, headers: Json) -> Ans
         assert (await server.send("GET", "/healthz", {})).status == 200
         checks += 1
         await asyncio.sleep(0.005)
-    answer = await request
-    held = await server.longest_hold()
-    assert held < LIMIT_SECONDS, (path, body[:120], len(body), held, answer.text[:300])
-    return answer
+    return await request, await server.longest_hold()
 
 
 def legacy(server: Program, token: str) -> Json:
