@@ -137,7 +137,7 @@ async def allocation_coverage(
     rows, stated, checked = await run_checked(
         call, scope, currency, lambda code: _read_rows(call, request, dimension, code)
     )
-    members = await _missing(call, request, rows, checked)
+    members = await _describe_missing(call, request, rows, checked)
     clouds = {str(row.ids[2]) for row in rows.by_project}
     return {
         "by": dimension.argument,
@@ -147,7 +147,7 @@ async def allocation_coverage(
     }
 
 
-async def _missing(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> JsonObject:
+async def _describe_missing(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> JsonObject:
     """Return the members that say what is missing; without any data, all amounts are unknown."""
     if not rows.by_project:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from ..accounts import Customer
 from .costs.calendar_days import today_of
-from .costs.catalog import estate_of
-from .costs.catalog_types import Estate
+from .costs.estate_types import Estate
+from .costs.estates import estate_of
 from .costs.ledger import Ledger
 
 Computed = TypeVar("Computed")

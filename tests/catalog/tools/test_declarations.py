@@ -359,10 +359,10 @@ def test_preview_reader_must_be_a_read_tool(name: str, reader: str) -> None:
 @EACH
 def test_declared_references_exist(tool: Tool) -> None:
     """Readers, and the names of arguments."""
-    assert not (problems := list(dangling(tool))), f"{tool.declared_in}: {tool.name}: {'; '.join(problems)}"
+    assert not (problems := list(find_dangling(tool))), f"{tool.declared_in}: {tool.name}: {'; '.join(problems)}"
 
 
-def dangling(tool: Tool) -> Iterator[str]:
+def find_dangling(tool: Tool) -> Iterator[str]:
     facts, arguments = tool.facts, tool.input_schema["properties"].keys()
     for fact, reader in (("preview_with", facts.get("preview_with")), ("verify_with", facts.get("verify_with"))):
         if (name := reader_name(reader)) and (name not in NAMED or NAMED[name].writes):

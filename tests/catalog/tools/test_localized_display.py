@@ -26,7 +26,7 @@ from tests.api.recorder import Recorder
 
 from ..caller import TOOLS as NAMED
 from ..caller import Caller
-from .test_locales import locale_of, plain
+from .test_locales import locale_of, replace_spaces
 
 LOCALIZED_TOOLS = (
     "ai_spend",
@@ -67,7 +67,7 @@ def members_of(name: str) -> dict[str, DeclaredMember]:
 def display(name: str, result: JsonObject, tag: str = "en-US") -> Any:
     """The display that the tool *name* gives to a *result*, with ordinary spaces."""
     localized = localize_result(result, members_of(name), locale_of(tag))
-    return orjson.loads(plain(orjson.dumps(localized.get(DISPLAY_KEY, {})).decode()))
+    return orjson.loads(replace_spaces(orjson.dumps(localized.get(DISPLAY_KEY, {})).decode()))
 
 
 def reader(api: Recorder, meta: JsonObject) -> Caller:
@@ -98,7 +98,7 @@ async def breakdown(caller: Caller) -> Any:
 
 async def test_breakdown_has_a_localized_display() -> None:
     result = await breakdown(reader(Recorder(COSTS), {"openai/locale": "de-DE", "openai/userLocation": {"city": "X"}}))
-    localized = orjson.loads(plain(orjson.dumps(result[DISPLAY_KEY]).decode()))
+    localized = orjson.loads(replace_spaces(orjson.dumps(result[DISPLAY_KEY]).decode()))
     assert localized == {
         "locale": "de-DE",
         "groups": [

@@ -55,14 +55,14 @@ def test_n4_cached_list_keeps_nothing_else() -> None:
     make, revision = catalog_factory(), REVISIONS_BY_NAME["2025-11-25"]
     names = sorted(tool.name for tool in direct_tools())
 
-    def listed(first: int, count: int) -> None:
+    def list_tools(first: int, count: int) -> None:
         for chosen in islice(combinations(names, 2), first, first + count):
             tools._cached_page(make(Selection(tools=frozenset(chosen)), False), revision, 0)
 
-    listed(0, 50)
+    list_tools(0, 50)
     gc.collect()
     before = sum(isinstance(item, Catalog) for item in gc.get_objects())
-    _, work = count_work(listed, 50, 200)
+    _, work = count_work(list_tools, 50, 200)
     assert work.lines < 200 * MAX_LINES_PER_LIST
     gc.collect()
     assert sum(isinstance(item, Catalog) for item in gc.get_objects()) <= before

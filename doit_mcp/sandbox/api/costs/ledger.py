@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from .activity import SETTLING_DAYS, Activity
 from .calendar_days import add_months, day_row, start_of
-from .catalog_types import Estate
 from .estate_series import all_series, jumps
+from .estate_types import Estate
 from .metric_events import metric_rows
 from .usage_series import COLUMNS, Series
 
