@@ -114,7 +114,9 @@ def _read(path: Path) -> str | None:
 def _toolset_page(area: str, tools: Sequence[Tool], default_names: Collection[str]) -> str:
     hint = TOOLSET_HINTS.get(area) or (AREAS[area].__doc__ or "").strip()
     intro = f"{_escape_markup(hint.rstrip('.'))}. To list only this toolset, connect to ``/mcp/x/{area}``.\n"
-    return "\n".join([_heading(area, "="), intro, *(_tool_section(tool, tool.name in default_names) for tool in tools)])
+    return "\n".join(
+        [_make_heading(area, "="), intro, *(_tool_section(tool, tool.name in default_names) for tool in tools)]
+    )
 
 
 def _tool_section(tool: Tool, is_default: bool) -> str:
@@ -122,10 +124,10 @@ def _tool_section(tool: Tool, is_default: bool) -> str:
     if is_default:
         facts.append("listed by default")
     description = _escape_markup(" ".join(tool.description.split()))
-    return f"{_heading(tool.name, '-')}\n*{' · '.join(facts)}*\n\n{description}\n"
+    return f"{_make_heading(tool.name, '-')}\n*{' · '.join(facts)}*\n\n{description}\n"
 
 
-def _heading(text: str, underline: str) -> str:
+def _make_heading(text: str, underline: str) -> str:
     return f"{text}\n{underline * len(text)}\n"
 
 

@@ -63,7 +63,7 @@ def problems(method: str, path: str, status: int, content_type: str, body: bytes
 def request_problems(method: str, path: str, body: bytes) -> list[str]:
     """List how the body of a request violates the document; bodies other than JSON only have to be declared."""
     operation = operation_of(method, path)
-    declared = _followed(document()["paths"][operation[1]][method.lower()].get("requestBody", {}))
+    declared = follow_reference(document()["paths"][operation[1]][method.lower()].get("requestBody", {}))
     if not declared:
         return [f"there should be no body, not {body[:80]!r}"] if body else []
     if not body:
@@ -77,14 +77,14 @@ def request_problems(method: str, path: str, body: bytes) -> list[str]:
 @lru_cache
 def _body_validator(method: str, path: str) -> jsonschema_rs.Validator | None:
     declared = document()["paths"][path][method.lower()]["requestBody"]
-    contents = _contents(_followed(declared))
+    contents = _contents(follow_reference(declared))
     return next((validator for kind, validator in contents.items() if kind.endswith("json")), None)
 
 
 @lru_cache
 def _validators(method: str, path: str) -> dict[str, dict[str, jsonschema_rs.Validator]]:
     declared = document()["paths"][path][method.lower()]["responses"]
-    return {status: _contents(_followed(response)) for status, response in declared.items()}
+    return {status: _contents(follow_reference(response)) for status, response in declared.items()}
 
 
 def _contents(response: dict[str, Any]) -> dict[str, jsonschema_rs.Validator]:
@@ -95,7 +95,7 @@ def _contents(response: dict[str, Any]) -> dict[str, jsonschema_rs.Validator]:
     }
 
 
-def _followed(part: dict[str, Any], whole: dict[str, Any] | None = None) -> dict[str, Any]:
+def follow_reference(part: dict[str, Any], whole: dict[str, Any] | None = None) -> dict[str, Any]:
     schema = part
     while "$ref" in schema:
         place: Any = whole or document()
@@ -122,7 +122,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
     """Merge the objects in ``allOf`` into one, because each alone would reject the members of the others."""
-    members = [_followed(member, whole) for member in part.get("allOf", ())]
+    members = [follow_reference(member, whole) for member in part.get("allOf", ())]
     if len(members) > 1 and all("properties" in member for member in members):
         del part["allOf"]
         part["type"] = "object"

@@ -14,7 +14,7 @@ from typing import Literal
 
 import pytest
 
-from scripts.benchmark import against, figures, instructions, ladder, limits, machine
+from scripts.benchmark import against, figures, instructions, ladder, machine, minimal_servers
 from scripts.benchmark.__main__ import choose_entries, choose_suites, with_points
 from scripts.benchmark.callers import Job, request_message
 from scripts.benchmark.client import ID_PLACEHOLDER, Target, fill_id, parse_result
@@ -119,7 +119,7 @@ def test_every_rung_gives_the_right_responses(tmp_path: Path) -> None:
                     running.stop()
                 assert result == {"requests": 41, "failures": 0, "failure": ""}, entry
                 answered.add(entry.name)
-    assert answered == {"limit bytes", *ladder.RUNGS} and "bytes" in limits.LEVELS
+    assert answered == {"limit bytes", *ladder.RUNGS} and "bytes" in minimal_servers.LEVELS
 
 
 @HANGS

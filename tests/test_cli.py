@@ -187,7 +187,7 @@ def test_calls_in_progress_finish(number: int) -> None:
         answers: list[dict[str, Any]] = []
         caller = threading.Thread(target=lambda: answers.append(call(output, "list_budgets", {})))
         caller.start()
-        waiting(output["world"])
+        wait_for_request(output["world"])
         process.send_signal(number)
         caller.join(20)
         assert process.wait(20) == 0
@@ -195,7 +195,7 @@ def test_calls_in_progress_finish(number: int) -> None:
         assert process.stderr is not None and "Traceback" not in process.stderr.read()
 
 
-def waiting(world: str) -> None:
+def wait_for_request(world: str) -> None:
     """Wait until the DoiT API has received the request for the budgets."""
     for _ in range(500):
         time.sleep(0.02)

@@ -96,12 +96,12 @@ def test_replica_settings_are_valid(name: str, tmp_path: Path) -> None:
     secret = str(tmp_path / "secret") if name.endswith("_FILE") else "s" * 32
     variables = {"DOIT_MCP_SITE": "mcp.example.com", name: secret, "DOIT_MCP_REDIS_PASSWORD": "p"}
 
-    def filled(found: re.Match[str]) -> str:
+    def fill(found: re.Match[str]) -> str:
         name, default = found[1], (found[2] or "").removeprefix(":-")
         return variables.get(name, default)
 
     environment = {
-        name: re.sub(r"\$\{(\w+)(:[-?][^}]*)?\}", filled, value)
+        name: re.sub(r"\$\{(\w+)(:[-?][^}]*)?\}", fill, value)
         for name, value in SERVICES["mcp-1"]["environment"].items()
     }
     settings = Settings.from_environment(environment)

@@ -18,7 +18,7 @@ from scripts.fuzzing.targets import TARGETS, RuleViolation, Target
 RUNS, SEED = 150, 1
 
 
-def planted(data: bytes) -> None:
+def fail_behind_comparison(data: bytes) -> None:
     """Fail behind a comparison, as faults in parsers do."""
     if b"xyz" in data:
         raise RuleViolation("planted")
@@ -40,20 +40,20 @@ def test_seeds_are_well_formed(name: str) -> None:
 
 
 def test_fault_is_found_minimized_and_reproducible() -> None:
-    target = Target(planted, (b"wxyz 1234", b"abc"))
+    target = Target(fail_behind_comparison, (b"wxyz 1234", b"abc"))
     finding = explore(target, 500, SEED)
     assert finding == b"xyz" == explore(target, 500, SEED)
 
 
 def test_faults_of_the_fuzzer_are_not_findings() -> None:
     with pytest.raises(Exception, match="Cannot sample"):
-        explore(Target(planted, ()), RUNS, SEED)
+        explore(Target(fail_behind_comparison, ()), RUNS, SEED)
 
 
 def test_first_failing_input_stops_and_can_be_replayed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(TARGETS, "cursors", Target(planted, (b"wxyz 1234",)))
+    monkeypatch.setitem(TARGETS, "cursors", Target(fail_behind_comparison, (b"wxyz 1234",)))
     options = ["--engine", "hypothesis", "--seed", "1", "--folder", str(tmp_path)]
     assert main(["cursors", "--runs", "500", *options]) == 1
     (saved,) = (tmp_path / "cursors").iterdir()

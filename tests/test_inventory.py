@@ -79,19 +79,19 @@ def key(row: Operation) -> tuple[str, str]:
 def test_every_operation_is_declared() -> None:
     missing = ROWS.keys() - {key(row) for row in DECLARED}
     found = Counter(ROWS[one]["tag"] for one in missing)
-    assert found == PENDING, listed(
+    assert found == PENDING, join_lines(
         f"declare {' '.join(one)} in doit_mcp/api/areas (area {ROWS[one]['tag']} of the document)" for one in missing
     )
 
 
 def test_no_undocumented_operation_is_declared() -> None:
     unknown = {key(row) for row in DECLARED} - ROWS.keys()
-    assert not unknown, listed(f"not in the document: {' '.join(operation)}" for operation in unknown)
+    assert not unknown, join_lines(f"not in the document: {' '.join(operation)}" for operation in unknown)
 
 
 def test_no_operation_is_declared_twice() -> None:
     again = [operation for operation, times in Counter(key(row) for row in DECLARED).items() if times > 1]
-    assert not again, listed(f"declared more than once: {' '.join(operation)}" for operation in again)
+    assert not again, join_lines(f"declared more than once: {' '.join(operation)}" for operation in again)
 
 
 def test_every_declared_operation_is_a_tool() -> None:
@@ -99,7 +99,7 @@ def test_every_declared_operation_is_a_tool() -> None:
     offered = {key(row) for row in OFFERED if row.name in tools}
     offered |= {operation for operation, name in COMPOSED.items() if name in tools}
     silent = {key(row) for row in DECLARED} - offered
-    assert not silent, listed(f"no tool offers it: {' '.join(operation)}" for operation in silent)
+    assert not silent, join_lines(f"no tool offers it: {' '.join(operation)}" for operation in silent)
 
 
 @EACH
@@ -114,7 +114,7 @@ def test_parameters_match_the_document(declared: Operation) -> None:
     needs_key = "Idempotency-Key" in row["parameters"]
     assert declared.needs_idempotency_key == needs_key, f"{place(declared)} needs needs_idempotency_key={needs_key}"
     problems = list(mistakes(row["operationId"], *parameters_of(declared)))
-    assert not problems, f"{place(declared)}: {listed(problems)}"
+    assert not problems, f"{place(declared)}: {join_lines(problems)}"
 
 
 @EACH
@@ -127,7 +127,7 @@ def test_body_matches_the_document(declared: Operation) -> None:
         assert declared.content_type == media, f"{place(declared)} needs content_type={media!r} in its decorator"
     else:
         assert not declared.has_body, f"{place(declared)} has a body, but the document has none"
-    assert not problems, f"{place(declared)}: {listed(problems)}"
+    assert not problems, f"{place(declared)}: {join_lines(problems)}"
 
 
 @EACH
@@ -164,7 +164,7 @@ def test_difference_table_has_no_unused_entry() -> None:
         for problem in mistakes("", *compared)
         for operation in ("*", ROWS[key(declared)]["operationId"])
     }
-    assert not DIFFERENT.keys() - differing, listed(DIFFERENT.keys() - differing)
+    assert not DIFFERENT.keys() - differing, join_lines(DIFFERENT.keys() - differing)
 
 
 def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
@@ -174,18 +174,18 @@ def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
         if name in expected:
             expected[name] = {**expected[name], "type": "integer"}
     placed = {*declared.placeholders, *declared.parameters}
-    return expected, {name: facts for name, facts in described(declared).items() if name in placed}
+    return expected, {name: facts for name, facts in describe(declared).items() if name in placed}
 
 
 def fields_in(declared: Operation) -> tuple[Facts, Facts]:
     """Return the body fields in the document and in the declaration."""
     placed = {*declared.placeholders, *declared.parameters}
     fields: Facts = ROWS[key(declared)].get("body", {}).get("fields", {})
-    return fields, {name: facts for name, facts in described(declared).items() if name not in placed}
+    return fields, {name: facts for name, facts in describe(declared).items() if name not in placed}
 
 
 @cache
-def described(declared: Operation) -> Facts:
+def describe(declared: Operation) -> Facts:
     """Return all arguments of a declaration, with enum values that only the offering method lists."""
     fields = dict(schema_fields(schema_of(declared)))
     for row in OFFERED:
@@ -248,6 +248,6 @@ def difference(documented: dict[str, Any], declared_facts: dict[str, Any]) -> st
     return ""
 
 
-def listed(lines: Iterable[str]) -> str:
+def join_lines(lines: Iterable[str]) -> str:
     """Return one line each, as pytest shows them."""
     return "\n".join(["", *sorted(lines)])

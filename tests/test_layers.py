@@ -40,7 +40,7 @@ TREES = {
 DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
 
 
-def imported(module: str) -> Iterator[str]:
+def find_imports(module: str) -> Iterator[str]:
     """Yield the modules of this package that *module* imports, including local and type-checking imports."""
     for node in ast.walk(TREES[module]):
         names: list[str] = []
@@ -58,7 +58,7 @@ def imported(module: str) -> Iterator[str]:
 
 
 def test_imports_are_detected() -> None:
-    assert set(imported("protocol.request_metadata")) == {
+    assert set(find_imports("protocol.request_metadata")) == {
         "protocol.client_info",
         "protocol.jsonrpc",
         "protocol.revisions",
@@ -69,16 +69,16 @@ def test_imports_are_detected() -> None:
 def test_imports_point_down(module: str) -> None:
     layer = module.split(".")[0]
     if layer == "__init__":
-        assert not list(imported(module))
+        assert not list(find_imports(module))
         return
     allowed = {layer, "__init__", *BELOW[layer].split()}
     if module in WIRING:
         allowed |= set(BELOW)
-    assert {other for other in imported(module) if other.split(".")[0] not in allowed} == set()
+    assert {other for other in find_imports(module) if other.split(".")[0] not in allowed} == set()
 
 
 def test_no_cycles() -> None:
-    graph = {module: {other for other in imported(module) if other != module} for module in TREES}
+    graph = {module: {other for other in find_imports(module) if other != module} for module in TREES}
     assert len(list(TopologicalSorter(graph).static_order())) == len(TREES)
 
 
@@ -89,7 +89,7 @@ def catalog_parts() -> dict[str, set[str]]:
         layer, _, rest = module.partition(".")
         if layer == "catalog" and rest != "__init__":
             part = rest.partition(".")[0]
-            others = {other.split(".")[1] for other in imported(module) if other.startswith("catalog.")}
+            others = {other.split(".")[1] for other in find_imports(module) if other.startswith("catalog.")}
             parts.setdefault(part, set()).update(others - {part, "__init__"})
     return parts
 

@@ -100,7 +100,7 @@ def test_permissions_are_read_from_descriptions(description: str, permissions: l
     assert row.get("permissions", []) == permissions
 
 
-def changed() -> dict[str, Any]:
+def change_document() -> dict[str, Any]:
     """Return a newer document in which everything differs."""
     newer: dict[str, Any] = copy.deepcopy(DOCUMENT)
     path_item = newer["paths"].pop("/things/{id}")
@@ -120,7 +120,7 @@ def changed() -> dict[str, Any]:
 
 
 def test_changes_are_described() -> None:
-    assert list(find_differences(make_digest(DOCUMENT), make_digest(changed()))) == [
+    assert list(find_differences(make_digest(DOCUMENT), make_digest(change_document()))) == [
         "POST /things: new (addThing, Things)",
         "GET /things/{id}: operationId is readThing, was getThing",
         "GET /things/{id}: new parameter q (query, string, required)",
@@ -131,7 +131,9 @@ def test_changes_are_described() -> None:
         "PUT /things/{id}: body field kind is string, optional, one of a, c, was string, optional, one of a, b",
         "PUT /things/{id}: permissions are none, were ThingAdmin, Things",
     ]
-    assert "POST /things: gone (addThing)" in list(find_differences(make_digest(changed()), make_digest(DOCUMENT)))
+    assert "POST /things: gone (addThing)" in list(
+        find_differences(make_digest(change_document()), make_digest(DOCUMENT))
+    )
     without = [{key: value for key, value in row.items() if key != "body"} for row in make_digest(DOCUMENT)]
     assert "PUT /things/{id}: body is none, was application/json" in list(
         find_differences(make_digest(DOCUMENT), without)
@@ -141,7 +143,7 @@ def test_changes_are_described() -> None:
 def test_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new, data = tmp_path / "old.yml", tmp_path / "new.json", tmp_path / "data"
     old.write_text(json.dumps(DOCUMENT, default=str), "utf-8")
-    new.write_text(json.dumps(changed()), "utf-8")
+    new.write_text(json.dumps(change_document()), "utf-8")
     assert main([str(old), "--data", str(data)]) == 0
     stored = data / "doit-api.json"
     before = stored.read_text("utf-8")
@@ -153,7 +155,7 @@ def test_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert stored.read_text("utf-8") == before
 
 
-def lacking(member: str) -> str:
+def remove_member(member: str) -> str:
     """Return a document with an operation that lacks a member."""
     document = copy.deepcopy(DOCUMENT)
     del document["paths"]["/things/{id}"]["put"][member]
@@ -169,8 +171,8 @@ def lacking(member: str) -> str:
         ("binary.json", "\udcff", "'utf-8' codec can't decode byte 0xff"),
         ("list.yml", "- a", "is not an OpenAPI document: it has no paths"),
         ("schema.json", '{"$defs": {}}', "is not an OpenAPI document: it has no paths"),
-        ("nameless.json", lacking("operationId"), "PUT /things/{id} lacks operationId"),
-        ("silent.json", lacking("responses"), "PUT /things/{id} lacks responses"),
+        ("nameless.json", remove_member("operationId"), "PUT /things/{id} lacks operationId"),
+        ("silent.json", remove_member("responses"), "PUT /things/{id} lacks responses"),
         (
             "reference.json",
             json.dumps(DOCUMENT, default=str).replace("schemas/Thing", "schemas/Other"),

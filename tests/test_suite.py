@@ -48,3 +48,16 @@ def test_waits_for_required_events_are_long() -> None:
             if isinstance(limit, ast.Constant) and limit.value is not None and limit.value < MIN_TIMEOUT_SECONDS:
                 short.append(f"{file}:{call.lineno} waits {limit.value} s")
     assert not short
+
+
+CLOCKS = ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "thread_time", "timeit")
+
+
+def test_no_assertion_measures_time() -> None:
+    """Tests count work instead, with tests/work_counter.py. A clock only ends a hang here, or is the subject."""
+    reasons = {
+        "e2e/launch.py": "ends the wait for a server that does not start",
+        "test_bench.py": "compares two clocks for CPU time",
+        "transports/http/test_outages.py": "sets the clock of a circuit breaker",
+    }
+    assert files_that_call(*CLOCKS) == reasons.keys(), "count work with tests/work_counter.py instead of measuring time"

@@ -85,9 +85,10 @@ class OperationFacts(ToolFacts, total=False):
     narrow_hint: str
     """How to get a smaller result, if it is too large; a sentence."""
     slow: bool
-    """The API computes the response, which may take as long as the whole call."""
+    """The API computes the response, which may take as long as the whole call. Required for a POST that only reads."""
     open_world: bool
-    """It reaches outside of the customer's account: it sends email, or support engineers act on it."""
+    """It reaches outside of the customer's account: it sends email, or support engineers act on it. Required for a
+    write, unless one of its arguments is marked as reaching outside (markers.py)."""
     destructive: bool
     """Whether a POST changes or deletes something; one that only adds is not destructive. Required for a POST to an
     existing object, that is, with a parameter in its path. Other writes are destructive by their method."""

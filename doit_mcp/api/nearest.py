@@ -122,7 +122,7 @@ def unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[
     """Return the error for a value that does not exist: what was probably meant, or what is available."""
     problem = f"{argument}: there is no {kind} {short_json(wanted)} in the data"
     if suggestions := nearest_values(wanted, candidates):
-        return ApiError(f"{problem}. Did you mean {_listing(suggestions)}?", kind="argument")
+        return ApiError(f"{problem}. Did you mean {_list_values(suggestions)}?", kind="argument")
     if not candidates:
         return ApiError(f"{problem}; it has none at all", kind="argument")
     return ApiError(f"{problem}. Available: {list_names(sorted(candidates))}", kind="argument")
@@ -136,8 +136,8 @@ async def make_unknown_value(argument: str, kind: str, wanted: str, candidates: 
 def list_names(names: Sequence[str]) -> str:
     """Return the first names, shortened, and how many more there are; "none" without any."""
     more = f" and {len(names) - MAX_LISTED_VALUES} more" if len(names) > MAX_LISTED_VALUES else ""
-    return f"{_listing(names[:MAX_LISTED_VALUES])}{more}" if names else "none"
+    return f"{_list_values(names[:MAX_LISTED_VALUES])}{more}" if names else "none"
 
 
-def _listing(values: Iterable[str]) -> str:
+def _list_values(values: Iterable[str]) -> str:
     return ", ".join(map(short_json, values))

@@ -87,8 +87,8 @@ class Operation:
     items: str = ""
     title: str = ""
     narrow_hint: str = ""
-    slow: bool = False
-    open_world: bool = False
+    slow: bool | None = None
+    open_world: bool | None = None
     destructive: bool | None = None
     needs_idempotency_key: bool = False
     content_type: str = "application/json"

@@ -95,6 +95,7 @@ class AssistantProgress:
     preview_with=None,
     targets=("flowId",),
     undone_by="nothing",
+    default_list=False,
 )
 async def refine_cloudflow(
     call: Call,
@@ -113,7 +114,14 @@ async def refine_cloudflow(
     )
 
 
-@composed_tool(area="cloudflow", title="Build CloudFlow", writes=True, confirm=ASKS_BY_ARGUMENTS, undone_by="nothing")
+@composed_tool(
+    area="cloudflow",
+    title="Build CloudFlow",
+    writes=True,
+    confirm=ASKS_BY_ARGUMENTS,
+    undone_by="nothing",
+    default_list=False,
+)
 async def build_cloud_flow(
     call: Call,
     *,
@@ -130,7 +138,7 @@ async def build_cloud_flow(
     )
 
 
-@composed_tool(area="ava", writes=True, confirm=False, undone_by="nothing")
+@composed_tool(area="ava", writes=True, confirm=False, undone_by="nothing", default_list=False, open_world=False)
 async def ask_ava_streaming(
     call: Call, *, question: ava.Question, conversationId: ava.ConversationId | None = None
 ) -> Annotated[JsonObject, AvaReply]:

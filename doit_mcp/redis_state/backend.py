@@ -27,7 +27,9 @@ class RedisBackend:
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         """Return the gauges for the metrics: by name, the help text and a function that reads the value."""
         return {
-            "redis_away": ("Whether Redis is unavailable", lambda: float(self.connection.unavailable)),
+            "redis_unavailable": ("Whether Redis is unavailable", lambda: float(self.connection.unavailable)),
+            # The former name, for dashboards that use it; to be removed after the first release.
+            "redis_away": ("Deprecated: use redis_unavailable", lambda: float(self.connection.unavailable)),
             "redis_full": ("Whether Redis refused writes for lack of memory", lambda: float(self.connection.full)),
             "redis_waiting": ("Messages waiting to be sent to Redis", lambda: float(len(self.bus.write_queue))),
         }

@@ -64,7 +64,7 @@ class EventLog:
     async def events_after(self, number: int) -> AsyncIterator[tuple[str, bytes]]:
         """Yield (event id, message) for all events after *number*, past and future, until the stream is done.
 
-        Each message goes to one stream, so earlier followers end (Multiple Connections).
+        Each message goes to one stream, so earlier followers end (Streamable HTTP, Multiple Connections).
         """
         self.detach_followers()
         follower = self._follower_count

@@ -2,7 +2,7 @@
 
 Run it with ``scripts/bench --help``. Modules, from the bottom: ``machine`` (cores, CPU time, memory), ``figures``
 (medians and ratios), ``inputs`` (keys, tokens, tools), ``wire`` and ``client`` (MCP over HTTP, client side),
-``callers``, ``load``, ``probe`` and ``fairness`` (run on the load's core), ``upstream`` and ``limits`` (servers to
-compare with), ``servers``, ``entries``, ``growth`` and ``suites`` (servers and their workloads), ``trials`` (one
+``callers``, ``load``, ``probe`` and ``fairness`` (run on the load's core), ``upstream`` and ``minimal_servers``
+(servers to compare with), ``servers``, ``entries``, ``growth`` and ``suites`` (servers and their workloads), ``trials`` (one
 measurement), ``rounds`` (interleaving), ``goals`` and ``report``.
 """

@@ -55,8 +55,8 @@ from doit_mcp.transports.http.runner import freeze_heap
 from ..bench_server import FETCH_REPORT, echo
 from .client import REVISION
 from .inputs import Inputs, make_tools
-from .limits import LimitServer, Message
 from .machine import run_async
+from .minimal_servers import LimitServer, Message
 
 RUNGS = ("connection", "trace", "write", "message", "limits", "task", "tool", "api")
 CALLER = Caller(STATEFUL_REVISIONS[REVISION])

@@ -60,7 +60,7 @@ def server_kinds() -> dict[str, ServerKind]:
     python, node = peers_python(), shutil.which("node") or "node"
     kinds = [
         ServerKind("ours", (sys.executable, str(ROOT / "scripts" / "bench_server.py"))),
-        ServerKind("limit", (sys.executable, "-m", "scripts.benchmark.limits")),
+        ServerKind("limit", (sys.executable, "-m", "scripts.benchmark.minimal_servers")),
         ServerKind("ladder", (sys.executable, "-m", "scripts.benchmark.ladder")),
         ServerKind("py-sdk", (python, str(PEERS_DIRECTORY / "py_sdk.py")), lambda: has_modules("mcp", "uvicorn")),
         ServerKind(

@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.costs.data_start import fetch_data_start
 from tests.api.recorder import Recorder
-from tests.catalog.billing import Line, answering
+from tests.catalog.billing import Line, make_api
 from tests.catalog.caller import Caller, run
 
 OLD = date(2019, 3, 5)
@@ -26,7 +26,7 @@ def lines_since(first: date, last: date = date(2026, 9, 20)) -> list[Line]:
 
 def old_data() -> Recorder:
     """Return an API with costs since March 2019, two searches ago."""
-    return Recorder(answering({}, lines_since(OLD)))
+    return Recorder(make_api({}, lines_since(OLD)))
 
 
 async def test_data_that_are_older_than_one_search_are_found() -> None:
@@ -38,7 +38,7 @@ async def test_data_that_are_older_than_one_search_are_found() -> None:
 
 async def test_data_that_begin_with_a_search_are_found() -> None:
     first = date(2021, 10, 1)
-    assert await fetch_data_start(Caller(Recorder(answering({}, lines_since(first))))) == first
+    assert await fetch_data_start(Caller(Recorder(make_api({}, lines_since(first))))) == first
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ async def test_a_first_day_that_contradicts_the_costs_is_not_stated() -> None:
         config = (request.body or {})["config"]
         is_search = config["customTimeRange"]["from"] < "2024"
         first = date(2026, 9, 1) if is_search else date(2024, 1, 1)
-        return answering({}, lines_since(first))(request)
+        return make_api({}, lines_since(first))(request)
 
     trend = await run("cost_trend", Recorder(answer), currency="USD", period="2025-12/2026-05")
     assert "note" not in trend
@@ -88,7 +88,7 @@ def without_history(request: Request) -> Any:
     lines = [
         (day, {**values, "G1": "team"}, cost, usage) for day, values, cost, usage in lines_since(date(2026, 8, 10))
     ]
-    return answering({}, lines)(request)
+    return make_api({}, lines)(request)
 
 
 @pytest.mark.parametrize(

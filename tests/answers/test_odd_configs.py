@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from tests.api.recorder import Recorder
-from tests.catalog.billing import answering
+from tests.catalog.billing import make_api
 from tests.catalog.caller import run
 
 CONFIG: dict[str, Any] = {
@@ -51,7 +51,7 @@ def report(config: Any, rows: list[Any]) -> Recorder:
         if request.path.endswith("config"):
             return config
         if "query" in request.path:
-            return answering({}, [("2026-07-01", {}, 1.0, 1.0)])(request)
+            return make_api({}, [("2026-07-01", {}, 1.0, 1.0)])(request)
         return {"id": "r", "reportName": "R", "result": {"schema": SCHEMA, "rows": rows}}
 
     return Recorder(answer)

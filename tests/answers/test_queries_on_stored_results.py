@@ -9,7 +9,7 @@ import pytest
 from .world import World
 
 
-async def stored(world: World, time_range: Any, interval: str = "month") -> str:
+async def store_result(world: World, time_range: Any, interval: str = "month") -> str:
     """Return the handle of cost by service and SKU."""
     config = {
         "dataSource": "billing",
@@ -41,13 +41,13 @@ def condition(column: str, *values: str, op: str = "is") -> dict[str, Any]:
     ids=str,
 )
 async def test_unknown_value_names_the_nearest_of_its_column(november: World, wanted: Any, hint: str) -> None:
-    handle = await stored(november, {"mode": "last", "amount": 3, "unit": "month", "includeCurrent": True})
+    handle = await store_result(november, {"mode": "last", "amount": 3, "unit": "month", "includeCurrent": True})
     text = await november.refusal("query_result", handle=handle, filters=[wanted])
     assert text.startswith("query_result failed: filters: ") and hint in text
 
 
 async def test_selection_without_rows_has_no_total(november: World) -> None:
-    handle = await stored(november, "last_month", "day")
+    handle = await store_result(november, "last_month", "day")
     filters = [condition("service_description", "BigQuery"), condition("cost", "1000000", op="gt")]
     answer = await november.ask("query_result", handle=handle, filters=filters)
     assert answer["rowCount"] == 0 and answer["total"] == {}
@@ -80,7 +80,7 @@ def answer_column(answer: dict[str, Any], name: str) -> int:
 
 
 async def test_running_month_keeps_its_mark_when_grouped(november: World) -> None:
-    handle = await stored(november, {"mode": "last", "amount": 2, "unit": "month", "includeCurrent": True}, "day")
+    handle = await store_result(november, {"mode": "last", "amount": 2, "unit": "month", "includeCurrent": True}, "day")
     answer = await november.ask("query_result", handle=handle, groupBy=["month"])
     costs = {row[0]: row[1] for row in answer["rows"]}
     assert costs["2026-11"] == pytest.approx(november.cost("2026-11-01", "2026-11-28"), abs=1)
@@ -88,16 +88,16 @@ async def test_running_month_keeps_its_mark_when_grouped(november: World) -> Non
 
 
 async def test_filters_on_days_cut_their_month(november: World) -> None:
-    handle = await stored(november, "last_month", "day")
+    handle = await store_result(november, "last_month", "day")
     days = [condition("period", "2026-10-0", op="starts_with")]
     answer = await november.ask("query_result", handle=handle, filters=days, groupBy=["month", "service_description"])
     assert answer["notes"] == ["Incomplete: 2026-10 (9 of 31 days)."]
 
 
 async def test_cut_months_stay_in_the_source(november: World) -> None:
-    handle = await stored(november, "last_40_days")
+    handle = await store_result(november, "last_40_days")
     answer = await november.ask("query_result", handle=handle)
     assert [part["period"] for part in answer["source"]["partialPeriods"]] == ["2026-10", "2026-11"]
     assert answer["notes"] == ["Incomplete: 2026-10 (13 of 31 days), 2026-11 (27 of 30 days)."]
-    whole = await november.ask("query_result", handle=await stored(november, "last_3_months"))
+    whole = await november.ask("query_result", handle=await store_result(november, "last_3_months"))
     assert "notes" not in whole and "partialPeriods" not in whole["source"]

@@ -51,7 +51,7 @@ class Things(Area):
         raise AssertionError("the decorator sends")
 
 
-async def failing(client: Client, *, write: bool = False) -> ApiError:
+async def call_and_fail(client: Client, *, write: bool = False) -> ApiError:
     """Return the error of one call."""
     with pytest.raises(ApiError) as caught:
         await (Things(client).write(name="n") if write else Things(client).read(id="1"))
@@ -97,7 +97,7 @@ async def test_response_cookies_are_discarded(api: Api, connect: Connect) -> Non
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 async def test_reads_are_retried_twice(api: Api, connect: Connect, status: int) -> None:
     api.script = [respond(status, {"error": "busy"})]
-    error = await failing(connect())
+    error = await call_and_fail(connect())
     assert len(api.seen) == 3 and error.status == status and not error.maybe_applied
 
 
@@ -111,7 +111,7 @@ async def test_broken_connection_causes_at_most_three_requests(
     if warm:
         await Things(connect()).read(id="1")
     api.script = [step]
-    error = await failing(connect())
+    error = await call_and_fail(connect())
     assert error.kind == "network" and len(api.seen) == 3 + warm
 
 
@@ -128,7 +128,7 @@ async def test_read_succeeds_on_the_second_attempt(api: Api, connect: Connect, s
 )
 async def test_write_is_sent_exactly_once(api: Api, connect: Connect, step: Handler) -> None:
     api.script = [step, respond(200, {"ok": True})]
-    error = await failing(connect(), write=True)
+    error = await call_and_fail(connect(), write=True)
     assert len(api.seen) == 1
     assert error.maybe_applied == (error.kind != "rate")
 
@@ -167,7 +167,7 @@ async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:
 @pytest.mark.parametrize("wait", ["30", "100000000"])
 async def test_long_retry_after_is_passed_on_immediately(api: Api, connect: Connect, wait: str) -> None:
     api.script = [respond(429, {"error": "slow down"}, Retry_After=wait)]
-    error = await failing(connect())
+    error = await call_and_fail(connect())
     assert len(api.seen) == 1 and error.retry_after == float(wait)
     assert f"Try again in {wait} seconds" in explain(error, "read")
 
@@ -188,7 +188,7 @@ async def test_backoff_is_randomized_from_zero_and_bounded_by_the_call(
 ) -> None:
     """Waits have full jitter unless Retry-After is given. A wait that would outlast the call does not start."""
     api.script = [respond(503, {}, **header)]
-    error = await failing(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
+    error = await call_and_fail(connect(first_wait=30.0, random_fraction=lambda: chance, deadline=4.0))
     assert (error.kind, error.status, len(api.seen)) == ("fault", 503, received)
 
 
@@ -206,7 +206,7 @@ async def test_token_exchange_gets_the_remaining_time_of_the_call(api: Api, conn
             return delays[-1]
 
         client._exchange_timeout = noted  # type: ignore[method-assign]  # notes the limit of each try
-        await failing(client)
+        await call_and_fail(client)
     assert delays[0] == 0.2 and delays[1] <= 0.1
 
 
@@ -226,21 +226,21 @@ async def test_a_401_is_retried_once_with_a_fresh_token_even_for_writes(api: Api
     assert await Things(connect()).write() == {"ok": True}
     assert [request.headers["Authorization"] for request in api.seen] == ["Bearer token", "Bearer fresh"]
     api.script = [respond(401, {"error": "who are you"})]
-    error = await failing(connect())
+    error = await call_and_fail(connect())
     assert (error.kind, error.reason) == ("credential", "") and len(api.seen) == 4
 
 
 @pytest.mark.requirement("F2")
 async def test_call_makes_at_most_four_requests(api: Api, connect: Connect) -> None:
     api.script = [respond(503), respond(503), respond(401), respond(503)]
-    await failing(connect())
+    await call_and_fail(connect())
     assert len(api.seen) == 4
 
 
 async def test_missing_credential_is_a_distinct_error(api: Api, connect: Connect) -> None:
-    error = await failing(connect(tokens=(CredentialError("refused", "signed out"),)))
+    error = await call_and_fail(connect(tokens=(CredentialError("refused", "signed out"),)))
     assert (error.kind, error.reason) == ("credential", "signed out")
-    error = await failing(connect(tokens=(CredentialError("unavailable", "x", retry_after=9.0),)))
+    error = await call_and_fail(connect(tokens=(CredentialError("unavailable", "x", retry_after=9.0),)))
     assert (error.kind, error.retry_after) == ("network", 9.0) and api.seen == []
 
 
@@ -261,7 +261,7 @@ async def test_status_codes_map_to_error_kinds_and_reasons(
     api: Api, connect: Connect, status: int, kind: str, reason: str
 ) -> None:
     api.script = [respond(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
-    error = await failing(connect())
+    error = await call_and_fail(connect())
     assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, reason, status, 1)
 
 
@@ -273,7 +273,7 @@ async def test_status_codes_map_to_error_kinds_and_reasons(
 )
 async def test_non_json_response_is_an_api_error(api: Api, connect: Connect, body: bytes) -> None:
     api.script = [respond(200, body)]
-    error = await failing(connect())
+    error = await call_and_fail(connect())
     assert error.kind == "answer" and not error.maybe_applied and len(api.seen) == 1
 
 
@@ -296,31 +296,31 @@ async def test_oversized_response_is_cut_off(api: Api, connect: Connect, packed:
     body = json.dumps({"a": "x" * 100_000}).encode()
     step = respond(200, gzip.compress(body), Content_Encoding="gzip") if packed else respond(200, body)
     api.script = [step]
-    error = await failing(connect(max_body=50_000))
+    error = await call_and_fail(connect(max_body=50_000))
     assert (error.kind, error.reason) == ("answer", "the response is too large")
 
 
 @pytest.mark.requirement("F5")
 async def test_invalid_compression_is_an_api_error(api: Api, connect: Connect) -> None:
     api.script = [respond(200, b"no gzip", Content_Encoding="gzip")]
-    assert (await failing(connect())).kind == "network"
+    assert (await call_and_fail(connect())).kind == "network"
 
 
 @pytest.mark.requirement("F1")
 async def test_slow_drip_hits_the_total_timeout_and_closes_the_connection(api: Api, connect: Connect) -> None:
     api.script = [hang]
     # Long enough for the request to arrive on a busy machine; the test is about the wait for the response.
-    error = await failing(connect(timeout=0.5))
+    error = await call_and_fail(connect(timeout=0.5))
     assert error.kind == "timeout" and len(api.seen) == 1
     await api.gone.wait()
-    assert (await failing(connect(deadline=0.5), write=True)).maybe_applied
+    assert (await call_and_fail(connect(deadline=0.5), write=True)).maybe_applied
 
 
 @pytest.mark.requirement("F7")
 async def test_connection_refused_reports_that_nothing_was_applied(connect: Connect) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        error = await failing(connect(base=f"http://127.0.0.1:{listener.getsockname()[1]}"), write=True)
+        error = await call_and_fail(connect(base=f"http://127.0.0.1:{listener.getsockname()[1]}"), write=True)
     assert error.kind == "network" and not error.maybe_applied
 
 

@@ -12,7 +12,7 @@ LINES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r
 ENDS = st.sampled_from(["\n", "\r", "\r\n"])
 
 
-def parsed(*chunks: bytes) -> list[str]:
+def parse(*chunks: bytes) -> list[str]:
     parser = EventStreamParser()
     return [data for chunk in chunks for data in parser.feed(chunk)]
 
@@ -22,13 +22,13 @@ def test_any_chunking_gives_the_same_events(events: list[list[str]], end: str, d
     text = "".join("".join(f"data: {line}{end}" for line in lines) + end for lines in events).encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[first:last] for first, last in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    assert parsed(*pieces) == ["\n".join(lines) for lines in events] == parsed(text)
+    assert parse(*pieces) == ["\n".join(lines) for lines in events] == parse(text)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_events_or_a_stream_error(content: bytes) -> None:
     try:
-        assert all(isinstance(data, str) for data in parsed(content))
+        assert all(isinstance(data, str) for data in parse(content))
     except StreamError:
         with pytest.raises(UnicodeDecodeError):
             content.decode()
@@ -48,13 +48,13 @@ def test_any_bytes_are_events_or_a_stream_error(content: bytes) -> None:
     ],
 )
 def test_fields_follow_the_sse_standard(text: str, expected: list[str]) -> None:
-    assert parsed(text.encode()) == expected
+    assert parse(text.encode()) == expected
 
 
 def test_event_size_is_limited_across_lines() -> None:
     with pytest.raises(StreamError):
-        parsed(b"data: " + b"x" * MAX_EVENT_BYTES)
+        parse(b"data: " + b"x" * MAX_EVENT_BYTES)
     with pytest.raises(StreamError):
-        parsed(*[b"data: " + b"x" * 1000 + b"\n"] * (MAX_EVENT_BYTES // 1000))
+        parse(*[b"data: " + b"x" * 1000 + b"\n"] * (MAX_EVENT_BYTES // 1000))
     with pytest.raises(StreamError):
         list(EventStreamParser(max_event_bytes=10).feed(b"data: 0123456789\n"))

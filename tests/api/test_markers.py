@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any, Required, TypedDict, Unpack
 
 import pytest
@@ -119,7 +118,6 @@ def test_n11_finds_addresses_in_text(text: str, found: list[str]) -> None:
 
 @pytest.mark.requirement("N11")
 @pytest.mark.parametrize("piece", ["a", "a.", "@", "a-", "/", "a@", "www.", "a.b/", ",", "ﷺ"])
-def test_n11_long_text_is_searched_quickly(piece: str) -> None:
-    before = time.process_time()
-    find_addresses(piece * (100_000 // len(piece)))
-    assert time.process_time() - before < 2
+def test_n11_long_text_is_searched_once(piece: str) -> None:
+    """Search time grows with the length: if it grew with the square, the timeout of the suite would end the test."""
+    find_addresses(piece * (1_000_000 // len(piece)))

@@ -63,7 +63,7 @@ class Signer:
     def token(self, *, header: dict[str, Any] | None = None, now: float = NOW, **changes: Any) -> str:
         """An access token. *changes* replace claims, or remove those that are None; *header* does the same for the
         header."""
-        return self.raw(encoded({**HEADER, **(header or {})}), encoded(claims(now, **changes)))
+        return self.raw(encode_members({**HEADER, **(header or {})}), encode_members(claims(now, **changes)))
 
 
 HEADER = {"alg": "ES256", "typ": "JWT", "kid": "mcp-access"}
@@ -86,11 +86,11 @@ def claims(now: float = NOW, **changes: Any) -> dict[str, Any]:
     }
 
 
-def encoded(members: dict[str, Any]) -> bytes:
+def encode_members(members: dict[str, Any]) -> bytes:
     """JSON of the members that are not None."""
     return json.dumps({name: value for name, value in members.items() if value is not None}).encode()
 
 
-def unsigned(header: dict[str, Any], body: dict[str, Any], signature: str = "") -> str:
+def make_unsigned(header: dict[str, Any], body: dict[str, Any], signature: str = "") -> str:
     """A token without a valid signature."""
-    return f"{base64url(encoded(header))}.{base64url(encoded(body))}.{signature}"
+    return f"{base64url(encode_members(header))}.{base64url(encode_members(body))}.{signature}"

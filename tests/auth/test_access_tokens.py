@@ -26,7 +26,7 @@ from doit_mcp.auth.access_tokens import (
 from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.principal import Principal
 
-from .minting import BASE, HEADER, ISSUER, NOW, Signer, base64url, claims, encoded, unsigned
+from .minting import BASE, HEADER, ISSUER, NOW, Signer, base64url, claims, encode_members, make_unsigned
 
 RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 
@@ -71,8 +71,8 @@ def test_valid_token_identifies_the_caller(signer: Signer) -> None:
 )
 def test_t1_algorithm_is_fixed(signer: Signer, alg: Any) -> None:
     assert_401(signer.token(header={"alg": alg}), signer)
-    assert_401(unsigned({**HEADER, "alg": alg}, claims()), signer)
-    assert_401(unsigned({**HEADER, "alg": alg}, claims(), base64url(bytes(64))), signer)
+    assert_401(make_unsigned({**HEADER, "alg": alg}, claims()), signer)
+    assert_401(make_unsigned({**HEADER, "alg": alg}, claims(), base64url(bytes(64))), signer)
 
 
 @pytest.mark.requirement("T1")
@@ -87,7 +87,7 @@ def test_t1_rejects_hmac_with_public_key_material(signer: Signer) -> None:
     ]
     for alg, hash_ in (("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512"), ("ES256", "sha512")):
         for material in materials:
-            signed = f"{base64url(encoded({**HEADER, 'alg': alg}))}.{base64url(encoded(claims()))}"
+            signed = f"{base64url(encode_members({**HEADER, 'alg': alg}))}.{base64url(encode_members(claims()))}"
             mac = hmac.new(material, signed.encode(), getattr(hashlib, hash_)).digest()
             assert_401(f"{signed}.{base64url(mac)}", signer)
 
@@ -316,7 +316,7 @@ def test_t8_base_url_path_is_part_of_the_audience(signer: Signer) -> None:
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("value", ["1800000000", True, [], {}, "", -1, 1e18, 10**400, 10**30, "inf"], ids=repr)
 def test_t9_times_must_be_numbers(signer: Signer, name: str, value: Any) -> None:
-    token = signer.raw(encoded(HEADER), json.dumps({**claims(), name: value}).encode())
+    token = signer.raw(encode_members(HEADER), json.dumps({**claims(), name: value}).encode())
     assert_401(token, signer)
 
 
@@ -328,13 +328,13 @@ def without(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["exp", "iat"])
 def test_t9_exp_and_iat_are_required(signer: Signer, name: str) -> None:
     assert_401(signer.token(**without(name)), signer)
-    assert_401(signer.raw(encoded(HEADER), json.dumps({**claims(), name: None}).encode()), signer)
+    assert_401(signer.raw(encode_members(HEADER), json.dumps({**claims(), name: None}).encode()), signer)
 
 
 @pytest.mark.requirement("T9")
 def test_t9_nbf_may_be_absent_but_not_null(signer: Signer) -> None:
     assert verify(signer.token(nbf=int(NOW)), signer)
-    assert_401(signer.raw(encoded(HEADER), json.dumps({**claims(), "nbf": None}).encode()), signer)
+    assert_401(signer.raw(encode_members(HEADER), json.dumps({**claims(), "nbf": None}).encode()), signer)
 
 
 @pytest.mark.requirement("T9")
@@ -429,28 +429,28 @@ PAYLOADS = [
     b'{"exp":1e400}',
     b'{"sub":"\\ud800"}',
     json.dumps(claims()).encode("utf-16"),
-    b"\xef\xbb\xbf" + encoded(claims()),
-    encoded(claims()) + b"\x00",
+    b"\xef\xbb\xbf" + encode_members(claims()),
+    encode_members(claims()) + b"\x00",
 ]
 
 
 @pytest.mark.requirement("T13")
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_t13_signed_but_malformed_payloads_and_headers_are_401(signer: Signer, payload: bytes) -> None:
-    assert_401(signer.raw(encoded(HEADER), payload), signer)
-    assert_401(signer.raw(payload, encoded(claims())), signer)
+    assert_401(signer.raw(encode_members(HEADER), payload), signer)
+    assert_401(signer.raw(payload, encode_members(claims())), signer)
 
 
 @pytest.mark.requirement("T13")
 def test_t13_deeply_nested_extra_claims_are_harmless(signer: Signer) -> None:
-    deep = b'{"deep":' + b"[" * 900 + b"]" * 900 + b"," + encoded(claims())[1:]
-    assert verify(signer.raw(encoded(HEADER), deep), signer)
+    deep = b'{"deep":' + b"[" * 900 + b"]" * 900 + b"," + encode_members(claims())[1:]
+    assert verify(signer.raw(encode_members(HEADER), deep), signer)
 
 
 def test_nesting_beyond_pyjwts_limit_raises_no_other_error(signer: Signer) -> None:
     """orjson parses 1,024 levels. What the json module of PyJWT can parse depends on the version of Python."""
     deep = b'{"deep":' + b"[" * 1010 + b"]" * 1010 + b","
-    header, payload = encoded(HEADER), encoded(claims())
+    header, payload = encode_members(HEADER), encode_members(claims())
     for token in (signer.raw(deep + header[1:], payload), signer.raw(header, deep + payload[1:])):
         compact = check_access_token(token, RULES, NOW)
         try:
@@ -470,7 +470,7 @@ def test_t13_non_tokens_are_401(signer: Signer, token: str) -> None:
 def test_x1_recognizes_access_tokens_in_every_disguise(signer: Signer) -> None:
     token = signer.token()
     header, payload, signature = token.split(".")
-    other = base64url(encoded({"alg": "HS256", "kid": "x"}))
+    other = base64url(encode_members({"alg": "HS256", "kid": "x"}))
     disguises = [
         token,
         token + "=",
@@ -491,9 +491,9 @@ def test_x1_recognizes_access_tokens_in_every_disguise(signer: Signer) -> None:
         signer.token(header={"kid": "x"}, iss=ISSUER + "/"),
         signer.token(header={"kid": "x"}, iss=[ISSUER]),
         signer.token(header={"kid": "x"}, iss="https://evil.example"),  # also meant for this server
-        unsigned({"alg": "none"}, claims()),
+        make_unsigned({"alg": "none"}, claims()),
         Signer().token(),
-        base64.b64encode(encoded(claims())).decode(),
+        base64.b64encode(encode_members(claims())).decode(),
     ]
     for disguise in disguises:
         assert looks_like_access_token(disguise, RULES), disguise
@@ -501,7 +501,7 @@ def test_x1_recognizes_access_tokens_in_every_disguise(signer: Signer) -> None:
         "an-opaque-token",
         "a.b.c",
         "eyJ",
-        unsigned({"alg": "HS256"}, {"sub": "a@b.example"}),
+        make_unsigned({"alg": "HS256"}, {"sub": "a@b.example"}),
         "x" * 8000,
         "." * 8000,
         "AAAA." * 1600,

@@ -20,7 +20,7 @@ from doit_mcp.auth.principal import Principal
 from doit_mcp.resilience.limits import LimitExceeded
 
 from .conftest import Mint
-from .minting import BASE, Signer, base64url, claims, encoded, unsigned
+from .minting import BASE, Signer, base64url, claims, encode_members, make_unsigned
 from .provider import Clock, Provider, flood, hang, reset_connection, respond
 
 TOKEN = "canary-of-an-api-token"
@@ -133,7 +133,7 @@ async def test_p1_outages_are_503_and_end_immediately(authenticator: Authenticat
 
 @pytest.mark.requirement("P2")
 async def test_p2_jwt_claims_grant_no_rights(authenticator: Authenticator, provider: Provider) -> None:
-    token = unsigned(
+    token = make_unsigned(
         {"alg": "HS256", "typ": "JWT"},
         {"sub": "admin@acme.EXAMPLE", "DoitEmployee": True, "doit_employee": True, "customer_context": "globex"},
         "c2ln",
@@ -149,7 +149,7 @@ async def test_p2_jwt_claims_grant_no_rights(authenticator: Authenticator, provi
 )
 async def test_p2_rejects_a_different_subject(authenticator: Authenticator, provider: Provider, subject: Any) -> None:
     body = json.dumps({"sub": subject}).encode()
-    token = f"{base64url(encoded({'alg': 'HS256'}))}.{base64url(body)}.c2ln"
+    token = f"{base64url(encode_members({'alg': 'HS256'}))}.{base64url(body)}.c2ln"
     provider.users[token] = ACME
     assert (await rejection(authenticator, token)).status == 401
     assert (await rejection(authenticator, token)).status == 401
@@ -161,7 +161,7 @@ async def test_p2_rejects_a_different_subject(authenticator: Authenticator, prov
 async def test_p2_unreadable_jwt_is_not_sent_to_the_api(
     authenticator: Authenticator, provider: Provider, second: str
 ) -> None:
-    token = f"{base64url(encoded({'alg': 'HS256', 'typ': 'JWT'}))}.{second}.c2ln"
+    token = f"{base64url(encode_members({'alg': 'HS256', 'typ': 'JWT'}))}.{second}.c2ln"
     assert (await rejection(authenticator, token)).status == 401
     assert provider.validations == []
 
@@ -354,7 +354,7 @@ async def test_x1_access_tokens_are_never_tried_as_api_tokens(
         mint(scope=None),
         mint(sub=1),
         Signer().token(**ours),
-        unsigned({"alg": "none"}, claims(**ours)),
+        make_unsigned({"alg": "none"}, claims(**ours)),
         mint() + "=",
         mint() + "x",
         "x" + mint(),
@@ -431,12 +431,12 @@ async def test_n21_token_verified_at_another_replica_is_not_locked_out(
     # After a restart, all attempts are used up from the same address.
     tokens = ApiTokenVerifier(base, http, clock, verified_tokens=proofs)
 
-    async def wrong(number: int) -> int:
+    async def send_wrong(number: int) -> int:
         with pytest.raises(AuthError) as caught:
             await tokens.verify(f"wrong-{number}", address)
         return caught.value.status
 
-    assert (await asyncio.gather(*(wrong(number) for number in range(300))))[-1] == 429
+    assert (await asyncio.gather(*(send_wrong(number) for number in range(300))))[-1] == 429
     calls = proofs.calls
     assert (await tokens.verify(TOKEN, address)).subject == "admin@acme.example"
     # Only verified tokens are reported to Redis, not the flood, and each one once per interval.

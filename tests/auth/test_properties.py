@@ -15,7 +15,7 @@ from doit_mcp.auth.errors import AuthError
 from doit_mcp.auth.jws import decode_base64url, encode_base64url, find_json_objects, parse_jws
 from doit_mcp.auth.www_authenticate import resource_metadata, www_authenticate_value
 
-from .minting import BASE, HEADER, ISSUER, NOW, Signer, claims, encoded
+from .minting import BASE, HEADER, ISSUER, NOW, Signer, claims, encode_members
 
 RULES = AccessTokenRules.from_urls(ISSUER, BASE)
 KEY = Signer()
@@ -59,18 +59,18 @@ def test_any_text_as_a_token_is_401(text: str) -> None:
 @given(st.binary(max_size=80), st.binary(max_size=200))
 def test_any_signed_bytes_are_401(header: bytes, payload: bytes) -> None:
     assert verdict(KEY.raw(header, payload)) == 401
-    assert verdict(KEY.raw(encoded(HEADER), payload)) == 401
+    assert verdict(KEY.raw(encode_members(HEADER), payload)) == 401
 
 
 @given(st.sampled_from(sorted(claims())), JSON)
 def test_any_claim_value_raises_no_other_error(name: str, value: Any) -> None:
-    token = KEY.raw(encoded(HEADER), json.dumps({**claims(), name: value}).encode())
+    token = KEY.raw(encode_members(HEADER), json.dumps({**claims(), name: value}).encode())
     assert verdict(token) in (200, 401)
 
 
 @given(st.sampled_from(["kid", "alg", "typ", "crit", "jwk"]), JSON)
 def test_any_header_value_raises_no_other_error(name: str, value: Any) -> None:
-    status = verdict(KEY.raw(json.dumps({**HEADER, name: value}).encode(), encoded(claims())))
+    status = verdict(KEY.raw(json.dumps({**HEADER, name: value}).encode(), encode_members(claims())))
     expected = 200 if name in ("typ", "jwk") or value == HEADER.get(name) else 401
     # Without NaN, but orjson may refuse numbers beyond what JSON can represent.
     assert status in (expected, 401)

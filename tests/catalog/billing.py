@@ -12,7 +12,7 @@ Line = tuple[str, dict[str, str], float, float]
 OPEN_END = "9999"
 
 
-def answering(
+def make_api(
     others: Mapping[str, Any], lines: list[Line], forecast: dict[str, float] | None = None
 ) -> Callable[..., Any]:
     """Return an API over *lines*. *others* are responses by a part of the path; exceptions are raised."""
@@ -34,7 +34,7 @@ def result(config: dict[str, Any], lines: list[Line], forecast: dict[str, float]
     width = {"year": 1, "month": 2, "day": 3}[config["timeInterval"]]
     cells: dict[tuple[Any, ...], list[float]] = {}
     for day, values, cost, usage in lines:
-        if span["from"][:10] <= day <= span["to"][:10] and _wanted(config, values):
+        if span["from"][:10] <= day <= span["to"][:10] and meets_conditions(config, values):
             key = (*(values.get(group) for group in groups), *day.split("-")[:width])
             sums = cells.setdefault(key, [0.0] * len(metrics))
             for at, metric in enumerate(metrics):
@@ -51,5 +51,5 @@ def result(config: dict[str, Any], lines: list[Line], forecast: dict[str, float]
     return body
 
 
-def _wanted(config: dict[str, Any], values: dict[str, str]) -> bool:
+def meets_conditions(config: dict[str, Any], values: dict[str, str]) -> bool:
     return all(values.get(condition["id"]) in condition["values"] for condition in config.get("filters", ()))

@@ -24,7 +24,7 @@ def savings_plan(identifier: str, hourly: str, used: float | None, **more: Any) 
     }
 
 
-def reserved(identifier: str, count: int, used: float | None, **more: Any) -> dict[str, Any]:
+def make_reserved_instance(identifier: str, count: int, used: float | None, **more: Any) -> dict[str, Any]:
     return {
         **{"commitmentId": identifier, "accountId": FIRST, "state": "active", "instanceType": "m6i.large"},
         **{"instanceCount": count, "region": "us-east-1", "utilizationPercentage": used, "durationSeconds": 31536000},
@@ -61,7 +61,7 @@ ORGANIZATIONS: dict[str, dict[str, Any]] = {
     },
     FIRST: coverage("100.00", "60.00", "40.00", "50.00"),
     f"{FIRST}/savings-plans": {"items": [savings_plan("a", "2.00", 0.75), savings_plan("new", "1.00", None)]},
-    f"{FIRST}/reserved-instances": {"items": [reserved("r", 2, 0.5)]},
+    f"{FIRST}/reserved-instances": {"items": [make_reserved_instance("r", 2, 0.5)]},
     f"{FIRST}/recommendations": {"compute": ADVICE, "database": {**ADVICE, "potentialAdditionalSavings": 0.0}},
     f"{FIRST}/planned-purchases": {"items": [PLANNED, {**PLANNED, "status": "expired"}]},
     SECOND: coverage("50.00", "0.00", "0.00", "0.00"),
@@ -126,7 +126,7 @@ RECOMMENDATIONS: list[dict[str, Any]] = [
 CLOUD_COSTS = {"amazon-web-services": 900.0, "google-cloud": 90.0, "microsoft-azure": 9.0}
 
 
-def answering(changes: Mapping[str, Any] | None = None) -> Callable[[Request], Any]:
+def make_api(changes: Mapping[str, Any] | None = None) -> Callable[[Request], Any]:
     """Return an API with this data. *changes* replaces responses by path below organizations, or by area."""
     changed = dict(changes or {})
 

@@ -72,7 +72,7 @@ async def test_many_rows_are_computed_in_the_thread(tool: str, is_large: bool, m
     module = import_module(f"doit_mcp.catalog.{path}")
     threads: dict[str, set[str]] = {}
 
-    def noting(name: str) -> Any:
+    def note_calls(name: str) -> Any:
         function = getattr(module, name)
 
         def note_thread(*given: Any, **named: Any) -> Any:
@@ -82,7 +82,7 @@ async def test_many_rows_are_computed_in_the_thread(tool: str, is_large: bool, m
         return note_thread
 
     for name in functions:
-        monkeypatch.setattr(module, name, noting(name))
+        monkeypatch.setattr(module, name, note_calls(name))
     result = await run(tool, api(LARGE if is_large else 10), **arguments)
     assert result and set(threads) == set(functions)
     for name in functions:

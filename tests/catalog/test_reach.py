@@ -56,23 +56,23 @@ def looks_external(name: str, schema: JsonObject) -> bool:
     return bool(words & WORDS) or described or bool(formats & {"email", "uri", "idn-email", "iri", "uri-reference"})
 
 
-def covered(path: tuple[str, ...], marked: tuple[tuple[str, ...], ...]) -> bool:
+def covers(path: tuple[str, ...], marked: tuple[tuple[str, ...], ...]) -> bool:
     """Return whether the argument, something that contains it, or a part of it is marked."""
     return any(path[: len(prefix)] == prefix or prefix[: len(path)] == path for prefix in marked)
 
 
-def unmarked(tool: Tool) -> set[tuple[str, str]]:
+def find_unmarked(tool: Tool) -> set[tuple[str, str]]:
     arguments = arguments_of(tool.input_schema)
     return {
         (tool.name, ".".join(path))
         for path, schema in arguments
-        if looks_external(path[-1], schema) and not covered(path, tool.external_target_paths)
+        if looks_external(path[-1], schema) and not covers(path, tool.external_target_paths)
     }
 
 
 @pytest.mark.requirement("N11")
 def test_n11_every_argument_that_names_users_is_marked_or_exempt() -> None:
-    paths = {path for tool in (*all_tools(), *employee_tools()) for path in unmarked(tool)}
+    paths = {path for tool in (*all_tools(), *employee_tools()) for path in find_unmarked(tool)}
     assert paths == UNMARKED.keys()
 
 
@@ -106,7 +106,7 @@ def test_n11_instructions_and_link_texts_are_marked_or_exempt() -> None:
         for tool in (*all_tools(), *employee_tools())
         if tool.writes
         for path, schema in arguments_of(tool.input_schema)
-        if INSTRUCTS.search(schema.get("description", "")) and not covered(path, tool.linked_text_paths)
+        if INSTRUCTS.search(schema.get("description", "")) and not covers(path, tool.linked_text_paths)
     }
     assert paths == UNMENTIONED.keys()
 

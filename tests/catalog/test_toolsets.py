@@ -14,7 +14,7 @@ EMPLOYEES = {tool.name for tool in employee_tools()}
 USUAL = {tool.name for tool in TOOLS if tool.facts.get("default_list")}
 
 
-def listed(*names: str, tools: tuple[str, ...] = (), readonly: bool = False) -> list[str]:
+def list_names(*names: str, tools: tuple[str, ...] = (), readonly: bool = False) -> list[str]:
     chosen = Selection(frozenset(names), frozenset(tools), readonly)
     return [tool.name for tool in listed_tools(TOOLS, chosen)]
 
@@ -26,33 +26,33 @@ def test_employee_tools_are_listed_for_employees() -> None:
 
 
 def test_default_selection_lists_the_default_tools() -> None:
-    assert set(listed()) == USUAL == set(listed("core")) and 20 <= len(listed()) <= 30
+    assert set(list_names()) == USUAL == set(list_names("core")) and 20 <= len(list_names()) <= 30
     assert {"get_cloud_overview", "run_query", "list_budgets", "search", "find_operation"} < USUAL
 
 
 def test_discovery_lists_its_five_tools_and_who_am_i() -> None:
-    assert listed("discovery") == [
+    assert list_names("discovery") == [
         *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
     ]
 
 
 def test_area_lists_its_own_tools() -> None:
-    assert listed("labels") == [tool.name for tool in TOOLS if tool.area == "labels"]
-    assert set(listed("labels", "budgets")) == set(listed("labels")) | set(listed("budgets"))
-    assert set(listed("core", "labels")) == set(listed()) | set(listed("labels"))
-    assert listed("all") == [tool.name for tool in TOOLS]
+    assert list_names("labels") == [tool.name for tool in TOOLS if tool.area == "labels"]
+    assert set(list_names("labels", "budgets")) == set(list_names("labels")) | set(list_names("budgets"))
+    assert set(list_names("core", "labels")) == set(list_names()) | set(list_names("labels"))
+    assert list_names("all") == [tool.name for tool in TOOLS]
 
 
 def test_single_tools_are_listed_alone_or_added() -> None:
-    assert listed(tools=("get_label", "search")) == ["search", "get_label"]
-    assert set(listed("discovery", tools=("get_label",))) == set(listed("discovery")) | {"get_label"}
+    assert list_names(tools=("get_label", "search")) == ["search", "get_label"]
+    assert set(list_names("discovery", tools=("get_label",))) == set(list_names("discovery")) | {"get_label"}
 
 
 def test_read_only_takes_precedence() -> None:
     writes = {tool.name for tool in TOOLS if tool.writes}
     for chosen in ((), ("all",), ("discovery",), ("labels",)):
-        assert set(listed(*chosen, readonly=True)) == set(listed(*chosen)) - writes
-    assert listed(tools=("delete_label",), readonly=True) == []
+        assert set(list_names(*chosen, readonly=True)) == set(list_names(*chosen)) - writes
+    assert list_names(tools=("delete_label",), readonly=True) == []
     assert {tool.name for tool in callable_tools(TOOLS, Selection(readonly=True))} == NAMES - writes
     assert len(callable_tools(TOOLS, Selection(frozenset({"labels"})))) == len(TOOLS)
 

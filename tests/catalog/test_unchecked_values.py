@@ -10,7 +10,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.costs.answers import NOT_CHECKED
 from tests.api.recorder import Recorder
 
-from .billing import Line, answering
+from .billing import Line, make_api
 from .caller import run
 
 BQ = {
@@ -44,7 +44,7 @@ def recorder(dimension: Any, lines: list[Line]) -> Recorder:
         "/dimension": dimension,
         **dict.fromkeys(("/budgets", "/anomalies", "/cloudincidents", "/knownissues", "/datasets"), {}),
     }
-    return Recorder(answering(others, lines))
+    return Recorder(make_api(others, lines))
 
 
 def arguments_of(tool: str) -> dict[str, Any]:

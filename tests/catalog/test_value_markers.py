@@ -61,7 +61,7 @@ def last_word(name: str) -> str:
     return re.findall(r"[A-Z]+$|[A-Z]?[a-z0-9]+", name)[-1].lower()
 
 
-def undeclared(record: type, path: str = "") -> Iterator[str]:
+def find_undeclared(record: type, path: str = "") -> Iterator[str]:
     """The members of *record*, at all depths, whose declaration lacks a kind."""
     where = f"in {record.__module__}.{record.__qualname__}"
     for name, hint in record_hints(record).items():
@@ -77,7 +77,7 @@ def undeclared(record: type, path: str = "") -> Iterator[str]:
         if is_open and not records and Verbatim not in kinds:
             yield f"{path}{name} has members of no kind: add Members(a TypedDict) (or Verbatim) to its annotation {where}"
         for inner in records:
-            yield from undeclared(inner, f"{path}{name}.")
+            yield from find_undeclared(inner, f"{path}{name}.")
 
 
 @pytest.mark.parametrize("tool", COMPOSED, ids=lambda tool: tool.name)
@@ -86,7 +86,7 @@ def test_results_declare_kinds_of_numbers_and_dates(tool: Tool) -> None:
         assert tool.result_type is None
         return
     assert tool.result_type is not None, f"{tool.name}: annotate its result with a TypedDict"
-    assert [f"{tool.name}: {problem}" for problem in undeclared(tool.result_type)] == []
+    assert [f"{tool.name}: {problem}" for problem in find_undeclared(tool.result_type)] == []
 
 
 class Inner(TypedDict):
@@ -109,7 +109,7 @@ class Sample(TypedDict, total=False):
 
 
 def test_missing_declaration_is_named() -> None:
-    values = list(undeclared(Sample))
+    values = list(find_undeclared(Sample))
     assert [problem.split()[0] for problem in values] == [
         "cost",
         "first",
@@ -122,16 +122,16 @@ def test_missing_declaration_is_named() -> None:
     assert "declare breaksOn: Annotated[str, Day] (or Moment) in" in values[-1] and values[-1].endswith("Inner")
 
 
-def unexpected(value: Any, member: DeclaredMember, path: str = "") -> Iterator[str]:
+def find_unexpected(value: Any, member: DeclaredMember, path: str = "") -> Iterator[str]:
     """The numbers and dates in *value* that are not declared as such."""
     if member.kind is Verbatim:
         return
     if isinstance(value, Mapping):
         for name, item in value.items():
-            yield from unexpected(item, member.members.get(name, DeclaredMember()), f"{path}.{name}")
+            yield from find_unexpected(item, member.members.get(name, DeclaredMember()), f"{path}.{name}")
     elif isinstance(value, list):
         for item in value:
-            yield from unexpected(item, member, path)
+            yield from find_unexpected(item, member, path)
     elif (
         isinstance(value, float)
         and member.kind not in NUMBER_KINDS
@@ -145,7 +145,7 @@ def unexpected(value: Any, member: DeclaredMember, path: str = "") -> Iterator[s
 def problems_of(name: str, result: Any) -> list[str]:
     record = NAMED[name].result_type
     assert record is not None and isinstance(result, dict) and result
-    return list(dict.fromkeys(unexpected(result, DeclaredMember(members=declared_members(record)), name)))
+    return list(dict.fromkeys(find_unexpected(result, DeclaredMember(members=declared_members(record)), name)))
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def expected_results(world: str, token: str) -> ExpectedResults:
     )
 
 
-def structured(result: Mapping[str, Any]) -> Any:
+def read_structured(result: Mapping[str, Any]) -> Any:
     """Return the structured content of a tool result on the wire; its one text block must contain the same JSON."""
     assert not result.get("isError"), result
     assert [block["type"] for block in result["content"]] == ["text"], result
@@ -130,13 +130,13 @@ def check_costs(answer: Mapping[str, Any], services: Mapping[str, float]) -> Non
 
 def check_results(results: Mapping[str, Mapping[str, Any]], expected: ExpectedResults) -> None:
     """Check the results of all CALLED tools, by tool, as received over the wire."""
-    user = structured(results["validate_user"])
+    user = read_structured(results["validate_user"])
     assert user == expected.user == {"domain": "acme.example", "email": ADMIN, "id": f"acme.example/{ADMIN}"}
-    budgets = structured(results["list_budgets"])["budgets"]
+    budgets = read_structured(results["list_budgets"])["budgets"]
     assert [budget["id"] for budget in budgets] == [budget["id"] for budget in expected.budgets] != []
     assert [budget["amount"] for budget in budgets] == [budget["amount"] for budget in expected.budgets]
-    check_costs(structured(results["cost_breakdown"]), expected.services)
-    refined = structured(results["refine_cloudflow"])
+    check_costs(read_structured(results["cost_breakdown"]), expected.services)
+    refined = read_structured(results["refine_cloudflow"])
     assert len(refined["answer"]) > 20 and refined["conversationId"]
 
 

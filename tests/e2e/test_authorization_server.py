@@ -19,7 +19,7 @@ SCENARIOS = ("authorization-server-metadata-endpoint", "authorization-code-grant
 LIMIT_S = 60
 
 
-async def registered(sandbox: Sandbox, callback: str) -> str:
+async def register_client(sandbox: Sandbox, callback: str) -> str:
     """Register a public client and return its id."""
     metadata = {"client_name": "Conformance", "redirect_uris": [callback], "token_endpoint_auth_method": "none"}
     async with aiohttp.ClientSession() as http:
@@ -31,7 +31,7 @@ async def registered(sandbox: Sandbox, callback: str) -> str:
 
 async def test_every_scenario(sandbox: Sandbox, node: Path, tmp_path: Path) -> None:
     port = unused_port()
-    client = await registered(sandbox, f"http://127.0.0.1:{port}/callback")
+    client = await register_client(sandbox, f"http://127.0.0.1:{port}/callback")
     command = ["node", "--import", HOOKS.as_uri(), str(SUITE / "dist" / "index.js"), "authorization"]
     options = {"--url": sandbox.world, "--client-id": client, "-p": str(port), "--resource": sandbox.mcp, "-o": "out"}
     process = await asyncio.create_subprocess_exec(

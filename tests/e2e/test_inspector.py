@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, structured
+from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, read_structured
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import Finished, browser, environment, run
 from tests.loopback_ports import unused_port
@@ -68,13 +68,13 @@ async def test_schemas_of_other_selections_are_portable(
 async def test_calls_a_tool(sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path, era: str) -> None:
     flags = ("--method", "tools/call", "--tool-name", "cost_breakdown", "--tool-arg", "groupBy=service")
     finished = await inspect(node, tmp_path, sandbox.mcp, *flags, "--protocol-era", era, *bearer(sandbox))
-    check_costs(structured(result(finished)), expected.services)
+    check_costs(read_structured(result(finished)), expected.services)
 
 
 async def test_calls_over_sse(sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path) -> None:
     flags = ("--method", "tools/call", "--tool-name", "validate_user")
     finished = await inspect(node, tmp_path, sandbox.sse, *flags, *bearer(sandbox))
-    assert structured(result(finished)) == expected.user
+    assert read_structured(result(finished)) == expected.user
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
@@ -83,4 +83,4 @@ async def test_signs_in(sandbox: Sandbox, expected: ExpectedResults, node: Path,
     callback = f"http://127.0.0.1:{unused_port()}/oauth/callback"
     env = browser(tmp_path) | {"MCP_AUTO_OPEN_ENABLED": "true"}
     finished = await inspect(node, tmp_path, sandbox.mcp, *flags, "--callback-url", callback, **env)
-    assert structured(result(finished)) == expected.user
+    assert read_structured(result(finished)) == expected.user

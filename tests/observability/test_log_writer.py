@@ -421,7 +421,7 @@ def drain(end: int) -> bytes:
     return output
 
 
-def numbered(count: int, size: int = 1000) -> list[bytes]:
+def make_lines(count: int, size: int = 1000) -> list[bytes]:
     return [f"{number:08}".encode().ljust(size - 1, b".") + b"\n" for number in range(count)]
 
 
@@ -431,7 +431,7 @@ def test_n6_paused_reader_gets_the_lines_and_the_count_of_dropped_ones(bounds: A
     with pipe() as (read, end):
         fill(end)
         stream = LogStream(end, report, **bounds)
-        expected_lines = numbered(1000)
+        expected_lines = make_lines(1000)
         for line in expected_lines:
             stream.put(line)
         dropped = stream.dropped
@@ -456,8 +456,8 @@ def test_n6_truncated_line_does_not_corrupt_the_next(tmp_path: Path) -> None:
     written, room = tmp_path / "log", 2500
     with written.open("wb") as file:
         stream = LogStream(file.fileno(), report)
-        stream._write_part = limited(file.fileno(), written, lambda: room)  # type: ignore[method-assign]  # a full pipe
-        for line in numbered(4):
+        stream._write_part = write_with_limit(file.fileno(), written, lambda: room)  # type: ignore[method-assign]  # a full pipe
+        for line in make_lines(4):
             stream.put(line)
             assert stream.make_flush_event().wait(10)
         assert stream.dropped == 2 and stream.failing
@@ -465,10 +465,10 @@ def test_n6_truncated_line_does_not_corrupt_the_next(tmp_path: Path) -> None:
         stream.put(b"after\n")
         assert stream.make_flush_event().wait(10) and not stream.failing
     lines = written.read_bytes().splitlines(keepends=True)
-    assert lines[:2] == numbered(2) and lines[3:] == [b"after\n", b"2 dropped\n"]
+    assert lines[:2] == make_lines(2) and lines[3:] == [b"after\n", b"2 dropped\n"]
 
 
-def limited(fd: int, path: Path, room: Any) -> Any:
+def write_with_limit(fd: int, path: Path, room: Any) -> Any:
     """A write() to a disk with limited space."""
 
     def write(data: memoryview) -> int:
@@ -485,7 +485,7 @@ def test_n6_non_blocking_pipe_is_awaited() -> None:
     with pipe() as (read, end):
         os.set_blocking(end, False)
         stream = LogStream(end, report)
-        lines = numbered(300)
+        lines = make_lines(300)
         for line in lines:
             stream.put(line)
         output, mark = b"", stream.make_flush_event()
@@ -501,7 +501,7 @@ def test_n6_hanging_stream_is_reported_as_failing(monkeypatch: pytest.MonkeyPatc
     with pipe() as (read, end):
         stream = LogStream(end, report)
         assert not stream.failing
-        for line in numbered(100):
+        for line in make_lines(100):
             stream.put(line)
         while not stream.failing:
             time.sleep(0.01)
@@ -520,12 +520,12 @@ def test_n6_batches_fit_an_atomic_pipe_write() -> None:
         stream = LogStream(null.fileno(), report)
         write = stream._write_part
 
-        def measured(data: memoryview) -> int:
+        def measure_write(data: memoryview) -> int:
             sizes.append(len(data))
             return write(data)
 
-        stream._write_part = measured  # type: ignore[method-assign]  # notes sizes
-        for line in [*numbered(50, 500), *numbered(2, 5000), *numbered(50, 500)]:
+        stream._write_part = measure_write  # type: ignore[method-assign]  # notes sizes
+        for line in [*make_lines(50, 500), *make_lines(2, 5000), *make_lines(50, 500)]:
             stream.put(line)
         assert stream.make_flush_event().wait(10)
     assert sum(sizes) == 60_000 and [size for size in sizes if size > 4096] == [5000, 5000]

@@ -44,7 +44,7 @@ def test_foreign_cursor_is_rejected(cursor: Any) -> None:
     assert is_rejected(cursor) or cursor == encode(decode(cursor, "f", 100), "f")
 
 
-def forged(text: str) -> str:
+def forge(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -54,19 +54,19 @@ def forged(text: str) -> str:
         "",
         " ",
         "invalid-cursor",
-        forged("0:f"),
-        forged("-1:f"),
-        forged("+1:f"),
-        forged("01:f"),
-        forged("1_0:f"),
-        forged("1.0:f"),
-        forged("²:f"),
-        forged("٣:f"),
-        forged("100:f"),
-        forged("1:g"),
-        forged("1:f:f"),
-        forged("1"),
-        forged("9" * 140 + ":f"),
+        forge("0:f"),
+        forge("-1:f"),
+        forge("+1:f"),
+        forge("01:f"),
+        forge("1_0:f"),
+        forge("1.0:f"),
+        forge("²:f"),
+        forge("٣:f"),
+        forge("100:f"),
+        forge("1:g"),
+        forge("1:f:f"),
+        forge("1"),
+        forge("9" * 140 + ":f"),
         encode(50, "f") + "=",
         encode(50, "f") + "\n",
         "!" + encode(50, "f"),

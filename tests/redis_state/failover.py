@@ -74,7 +74,7 @@ class Address:
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.made += 1
         upstream_reader, back = await asyncio.open_connection("127.0.0.1", self.target.port)
-        for pump in (_pumped(reader, back), _pumped(upstream_reader, writer)):
+        for pump in (_copy_bytes(reader, back), _copy_bytes(upstream_reader, writer)):
             task = asyncio.create_task(pump)
             self._pumps.add(task)
             task.add_done_callback(self._pumps.discard)
@@ -85,7 +85,7 @@ class Address:
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
 
-async def _pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy_bytes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while data := await reader.read(1 << 16):
             writer.write(data)

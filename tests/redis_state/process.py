@@ -58,7 +58,7 @@ async def separate(beside: Replica, redis_url: str, **settings: Any) -> AsyncIte
 HUB = web.AppKey("hub", NotificationHub)
 
 
-async def _heard(request: web.Request) -> web.Response:
+async def show_headers(request: web.Request) -> web.Response:
     """The headers that a proxy adds to a request."""
     names = ("Host", "X-Forwarded-For", "X-Forwarded-Proto")
     return web.json_response({name: request.headers.getall(name, []) for name in names})
@@ -71,21 +71,21 @@ async def _change(request: web.Request) -> web.Response:
     return web.json_response(len(hub))
 
 
-def _told() -> Json:
+def read_options() -> Json:
     options: Json = json.loads(sys.stdin.readline())
     return options
 
 
 async def main() -> None:
     """Serve until killed."""
-    options = {name: tuple(value) if isinstance(value, list) else value for name, value in _told().items()}
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in read_options().items()}
     offered, hub = offer(Bench()), NotificationHub()
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
         settings = replace(Settings(), **(options | {"allowed_hosts": (base.removeprefix("http://"),)}))
         app = build_app(settings, lambda selection, employee: offered, hub=hub)
         app[HUB] = hub
-        app.add_routes([web.get("/tests/heard", _heard), web.post("/tests/change", _change)])
+        app.add_routes([web.get("/tests/heard", show_headers), web.post("/tests/change", _change)])
         async with serve_app(app, bound):
             print(base, flush=True)
             await asyncio.Event().wait()

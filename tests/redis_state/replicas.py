@@ -46,7 +46,7 @@ def at_replica(site: Site, session: Session, user: User | None = None) -> Sessio
 async def wait_for_redis(*sites: Site) -> None:
     """Wait until these replicas know that Redis is available."""
     for site in sites:
-        while "redis_away 0.0" not in (await site.send("GET", "/metrics", {})).text:
+        while "redis_unavailable 0.0" not in (await site.send("GET", "/metrics", {})).text:
             await asyncio.sleep(0.01)
 
 

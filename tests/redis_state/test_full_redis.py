@@ -20,7 +20,7 @@ from doit_mcp.sandbox.accounts import USERS, User
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, redis_server
 from tests.redis_state.replicas import Replica, at_replica, replicas
-from tests.redis_state.test_write_receipts import Unprotected, done, recorded_outcome
+from tests.redis_state.test_write_receipts import Unprotected, complete, recorded_outcome
 from tests.transports.http.serving import LATEST_STATEFUL, Answer, Json, Session, schema
 from tests.transports.http.test_security_outside import MIB
 
@@ -76,7 +76,7 @@ class Writes:
         return self.tool("create", idempotent=False), self.tool("set", idempotent=True)
 
 
-def answered(answer: Answer) -> str:
+def read_text(answer: Answer) -> str:
     text: str = answer.result["content"][0]["text"]
     return text
 
@@ -92,16 +92,16 @@ async def test_n5_no_write_is_repeated_while_redis_is_full(small: Server) -> Non
         first = await session.call("create", {"text": "before"})
         small.fill()
         again = await elsewhere.call("create", {"text": "before"})
-        assert answered(first) == '{"said":"create 1"}' and "alreadyDone" in answered(again), again
+        assert read_text(first) == '{"said":"create 1"}' and "alreadyDone" in read_text(again), again
         for site_session in (session, elsewhere, session):
             refused = await site_session.call("create", {"text": "new"})
-            assert refused.result["isError"] and answered(refused).startswith("Nothing was changed:")
+            assert refused.result["isError"] and read_text(refused).startswith("Nothing was changed:")
         assert not (await elsewhere.call("set", {"text": "same"})).result.get("isError")
         assert writes.done == ["create before", "set same"]
         assert "redis_full 1.0" in (await near.send("GET", "/metrics", {})).text
         small.make_room()
-        assert answered(await session.call("create", {"text": "new"})) == '{"said":"create 3"}'
-        assert "alreadyDone" in answered(await elsewhere.call("create", {"text": "new"}))
+        assert read_text(await session.call("create", {"text": "new"})) == '{"said":"create 3"}'
+        assert "alreadyDone" in read_text(await elsewhere.call("create", {"text": "new"}))
         assert writes.done.count("create new") == 1
 
 
@@ -119,7 +119,7 @@ async def hoard(site: Replica, user: User) -> None:
             await session.ask("resources/subscribe", {"uri": uri})
         if number % 10 == 0:
             answer = await session.call("create", {"text": f"hoard {number} {user.email}"})
-            assert "xxx" in answered(answer)
+            assert "xxx" in read_text(answer)
 
 
 @pytest.mark.requirement("N5")
@@ -136,8 +136,8 @@ async def test_n5_two_users_cannot_fill_redis(small: Server) -> None:
         print(f"{grown / MIB:.1f} MiB in Redis for two users")
         assert grown < 2 * PER_USER, f"{grown / MIB:.1f} MiB"
         session = await near.initialize(user=USERS[2])
-        assert answered(await session.call("create", {"text": "mine"})).startswith('{"said":"create ')
-        assert "alreadyDone" in answered(await at_replica(far, session).call("create", {"text": "mine"}))
+        assert read_text(await session.call("create", {"text": "mine"})).startswith('{"said":"create ')
+        assert "alreadyDone" in read_text(await at_replica(far, session).call("create", {"text": "mine"}))
         assert writes.done.count("create mine") == 1
         assert "redis_full 0.0" in (await near.send("GET", "/metrics", {})).text
 
@@ -148,7 +148,7 @@ async def test_n5_sessions_and_reads_continue_while_redis_is_full(small: Server)
         session = await near.initialize(user=USERS[0])
         small.fill()
         for site in (near, far):
-            assert answered(await at_replica(site, session).call("echo", {"text": "x"}))
+            assert read_text(await at_replica(site, session).call("echo", {"text": "x"}))
         opening = near.request(
             "initialize", {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": CLIENT}
         )
@@ -202,7 +202,7 @@ async def test_n5_write_that_ends_while_redis_is_full_is_known_to_all_replicas(s
 async def test_n5_rejected_claim_evicts_no_older_receipts(small: Server, pair: Any) -> None:
     store, other = pair
     for key in ("1", "2"):
-        await done(store, key)
+        await complete(store, key)
     small.fill()
     with pytest.raises(Unprotected):
         await store.claim("o", "3")

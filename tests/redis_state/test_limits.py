@@ -23,8 +23,8 @@ from tests.transports.http.serving import (
     ADMIN,
     LATEST_STATEFUL,
     META,
+    OTHER_USER,
     STATELESS_REVISION,
-    STRANGER,
     Answer,
     Bench,
     Json,
@@ -75,7 +75,7 @@ async def test_calls_are_limited_across_replicas(redis: Server) -> None:
                 for site in (a, b):
                     answer = await site.call("echo")
                     assert is_limited(answer) and "in progress" in answer.error["message"]
-                    assert (await site.call("echo", user=STRANGER)).status == 200
+                    assert (await site.call("echo", user=OTHER_USER)).status == 200
                     assert is_limited(await at_replica(site, session).call("echo"))
                     assert is_limited(await at_replica(site, old).post([a.request("ping")]))
                     assert (await site.send_stateless("tools/list")).status == 200
@@ -97,7 +97,7 @@ async def test_streams_are_limited_across_replicas(redis: Server) -> None:
         session, other = await a.initialize(), await a.initialize()
         listen = a.stateless_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
 
-        async def tried(site: Replica) -> Counter[int]:
+        async def try_all(site: Replica) -> Counter[int]:
             async with (
                 at_replica(site, other).stream() as response,
                 site.http.get(f"{site.base}/sse", headers=site.headers()) as old,
@@ -111,33 +111,35 @@ async def test_streams_are_limited_across_replicas(redis: Server) -> None:
             await new.message()
             assert held.status == 200
             for site in (a, b):
-                assert await tried(site) == {429: 2}
+                assert await try_all(site) == {429: 2}
                 assert is_limited(
-                    await site.post(listen, revision=STATELESS_REVISION, **underscored(site.stateless_headers(listen)))
+                    await site.post(
+                        listen, revision=STATELESS_REVISION, **use_underscores(site.stateless_headers(listen))
+                    )
                 )
-            async with b.http.get(f"{b.base}/sse", headers=b.headers(STRANGER)) as foreign:
+            async with b.http.get(f"{b.base}/sse", headers=b.headers(OTHER_USER)) as foreign:
                 assert foreign.status == 200
-        while await tried(b) != {200: 2}:
+        while await try_all(b) != {200: 2}:
             await asyncio.sleep(0.01)
 
 
-def underscored(headers: Json) -> dict[str, str]:
+def use_underscores(headers: Json) -> dict[str, str]:
     return {name.replace("-", "_"): value for name, value in headers.items()}
 
 
 async def test_running_tasks_are_limited_across_replicas(redis: Server) -> None:
     async with replicas(redis.url) as (a, b):
 
-        async def begun(site: Replica, user: User = ADMIN) -> bool:
+        async def begins_task(site: Replica, user: User = ADMIN) -> bool:
             return (await site.call("long", user=user, **TASKS)).result.get("resultType") == "task"
 
         order = [(a, b)[number % 2] for number in range(MAX_RUNNING_PER_OWNER)]
-        assert [await begun(site) for site in order] == [True] * MAX_RUNNING_PER_OWNER
+        assert [await begins_task(site) for site in order] == [True] * MAX_RUNNING_PER_OWNER
         for site in (a, b):
-            assert not await begun(site)
-        assert await begun(b, STRANGER)
+            assert not await begins_task(site)
+        assert await begins_task(b, OTHER_USER)
         a.bench.proceed.set()
-        while not await begun(b):
+        while not await begins_task(b):
             await asyncio.sleep(0.01)
 
 
@@ -206,7 +208,7 @@ async def test_only_the_first_request_waits_for_a_hanging_redis(monkeypatch: pyt
             wrong = site.headers(None) | {"Authorization": "Bearer wrong", "X-Forwarded-For": "8.8.8.8"}
             assert (await site.send("GET", "/mcp", wrong)).status == 401
             assert silent.asked == requests
-            assert "redis_away 1.0" in (await site.send("GET", "/metrics", {})).text
+            assert "redis_unavailable 1.0" in (await site.send("GET", "/metrics", {})).text
 
 
 @pytest.mark.requirement("Q2")
@@ -228,7 +230,7 @@ async def test_rate_is_shared_by_replicas(redis: Server) -> None:
                 == (await at_replica(site, session).ask("ping")).status
                 == 200
             )
-            assert (await site.call("echo", user=STRANGER)).status == 200
+            assert (await site.call("echo", user=OTHER_USER)).status == 200
         with redis.client() as client:
             keys = client.keys("*:rate:*")
             assert len(keys) == 2 and all(client.pttl(key) > 0 for key in keys)
@@ -248,7 +250,7 @@ async def test_unauthenticated_attempts_are_limited_across_replicas(redis: Serve
     """A client that guesses tokens at two replicas from one address gets no more attempts than at one."""
     async with replicas(redis.url, trusted_proxies=("127.0.0.0/8",)) as pair:
 
-        async def wrong(number: int, address: str) -> int:
+        async def send_wrong(number: int, address: str) -> int:
             site = pair[number % 2]
             headers = {"Authorization": f"Bearer wrong-{address}-{number}", "X-Forwarded-For": address}
             answer = await site.send("GET", "/mcp", site.headers(None) | headers)
@@ -258,9 +260,9 @@ async def test_unauthenticated_attempts_are_limited_across_replicas(redis: Serve
         # One replica alone would admit 120 at once, and each gets 100.
         statuses: Counter[int] = Counter()
         for first in range(0, 200, 20):
-            statuses.update(await asyncio.gather(*(wrong(first + number, "8.8.8.8") for number in range(20))))
+            statuses.update(await asyncio.gather(*(send_wrong(first + number, "8.8.8.8") for number in range(20))))
         assert set(statuses) == {401, 429} and 100 < statuses[401] < 160
-        assert await wrong(0, "9.9.9.9") == await wrong(1, "9.9.9.9") == 401
+        assert await send_wrong(0, "9.9.9.9") == await send_wrong(1, "9.9.9.9") == 401
         with redis.client() as client:
             keys = client.keys("*:tries:*")
             assert len(keys) == 3 and all(client.pttl(key) > 0 for key in keys)

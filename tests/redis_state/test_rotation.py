@@ -283,7 +283,7 @@ async def question_state(site: Replica) -> str:
     return str((await site.call("ask", **ELICITS)).result["requestState"])
 
 
-async def answered(site: Replica, state: str) -> Answer:
+async def send_consent(site: Replica, state: str) -> Answer:
     return await site.send_stateless("tools/call", consent(state), **ELICITS)
 
 
@@ -293,11 +293,11 @@ async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
     """Two processes are replaced one after the other, three times: no session ends, and every consent stays valid."""
     async with replicas(redis.url) as (world, _), AsyncExitStack() as stack:
 
-        async def started(step: tuple[str, ...]) -> Process:
+        async def start(step: tuple[str, ...]) -> Process:
             named = ["derived" if member == SECRET else member for member in step]
             return await stack.enter_async_context(separate(world, redis.url, state_secrets=named))
 
-        fleet = [await started(OLD_ONE) for _ in range(2)]
+        fleet = [await start(OLD_ONE) for _ in range(2)]
         sites = [member.site for member in fleet]
         session = await sites[0].initialize()
         traffic = Traffic(session, sites)
@@ -306,12 +306,12 @@ async def test_n22_secrets_rotate_under_traffic(redis: Server) -> None:
             for place in range(2):
                 states = [await question_state(site) for site in sites]
                 replaced = fleet[place]
-                fleet[place] = await started(step)
+                fleet[place] = await start(step)
                 sites[place] = fleet[place].site
                 await replaced.kill()
                 for site in sites:
                     for state in states:
-                        done = await answered(site, state)
+                        done = await send_consent(site, state)
                         assert done.result["structuredContent"] == {"said": "Ann"}
                 calls = traffic.calls
                 while traffic.calls < calls + 10:

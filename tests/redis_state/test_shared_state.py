@@ -216,7 +216,7 @@ async def test_sessions_outlive_their_replica(pair: Pair) -> None:
     assert outbox.closed and await b.sessions.find(session.id, "o") is not None
 
 
-async def collected(rest: AsyncIterator[tuple[str, bytes]] | None) -> list[bytes]:
+async def collect_items(rest: AsyncIterator[tuple[str, bytes]] | None) -> list[bytes]:
     assert rest is not None
     return [data async for _, data in rest]
 
@@ -240,7 +240,7 @@ async def test_follows_through_an_outage(pair: Pair, redis: Server, monkeypatch:
     a, b = pair
     log = a.replays.open_log("s", "1", [7])
     await a.replays.begin_log("s", log)
-    following = asyncio.create_task(collected(await b.replays.events_after("s", "1_0")))
+    following = asyncio.create_task(collect_items(await b.replays.events_after("s", "1_0")))
     while not log.is_resumed:
         await asyncio.sleep(0.005)
     redis.pause()
@@ -261,7 +261,7 @@ async def test_message_is_seen_before_it_reaches_redis(pair: Pair, monkeypatch: 
     await asyncio.sleep(0.01)
     await a.replays.append_event("s", log, b"1")
     await a.replays.append_event("s", log, b"2", last=True)
-    assert await collected(await finding) == [b"2"]
+    assert await collect_items(await finding) == [b"2"]
 
 
 @pytest.mark.requirement("N5")
@@ -272,11 +272,11 @@ async def test_n5_log_with_unknown_requests_ends_without_responses(pair: Pair, r
     await written.create("s", "1", [7])
     await written.add("s", "1", 1, b"x", last=False)
     await a.bus.write_queue.flush()
-    message, answer = await collected(await b.replays.events_after("s", "1_0"))
+    message, answer = await collect_items(await b.replays.events_after("s", "1_0"))
     assert message == b"x" and b'"id":7' in answer
     with redis.client() as client:
         client.delete(*client.keys("*:log:*:about"))
-    assert await collected(await b.replays.events_after("s", "1_0")) == [b"x"]
+    assert await collect_items(await b.replays.events_after("s", "1_0")) == [b"x"]
 
 
 async def test_missing_log_has_no_followers(pair: Pair) -> None:

@@ -49,7 +49,7 @@ def make(request: pytest.FixtureRequest) -> Make:
     return lambda **bounds: MemoryReceiptStore(**{**BOUNDS, **bounds})
 
 
-async def done(receipts: ReceiptStore, key: str, owner: str = "o", answer: bytes = b"a", groups: Any = ()) -> None:
+async def complete(receipts: ReceiptStore, key: str, owner: str = "o", answer: bytes = b"a", groups: Any = ()) -> None:
     assert await receipts.claim(owner, key) is None
     await receipts.settle(owner, key, answer, groups=groups)
 
@@ -61,14 +61,14 @@ def recorded_outcome(receipt: Receipt | None) -> tuple[bytes, bool]:
 
 async def test_repeated_write_is_reported(make: Make) -> None:
     receipts = make()
-    await done(receipts, "k")
+    await complete(receipts, "k")
     assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
     assert await receipts.claim("p", "k") is None and await receipts.claim("o", "l") is None
 
 
 async def test_receipt_expires(make: Make) -> None:
     receipts = make(ttl=0.05)
-    await done(receipts, "k")
+    await complete(receipts, "k")
     while await receipts.claim("o", "k") is not None:
         await asyncio.sleep(0.005)
 
@@ -89,7 +89,7 @@ async def test_unknown_outcome_is_reported(make: Make) -> None:
 
 async def test_large_result_is_recorded_only_as_done(make: Make) -> None:
     receipts = make(max_answer_bytes=3)
-    await done(receipts, "k", answer=b"four")
+    await complete(receipts, "k", answer=b"four")
     assert recorded_outcome(await receipts.claim("o", "k")) == (b"", True)
 
 
@@ -117,10 +117,10 @@ async def test_one_waiter_repeats_a_write_that_was_not_applied(make: Make) -> No
 
 async def test_owners_oldest_receipts_are_evicted(make: Make) -> None:
     receipts = make(per_owner=2)
-    await done(receipts, "other", owner="p")
+    await complete(receipts, "other", owner="p")
     assert await receipts.claim("o", "running") is None
     for key in ("1", "2"):
-        await done(receipts, key)
+        await complete(receipts, key)
     assert recorded_outcome(await receipts.claim("o", "2")) == (b"a", True) and await receipts.claim("o", "1") is None
     assert recorded_outcome(await receipts.claim("p", "other")) == (b"a", True)
 
@@ -129,8 +129,8 @@ async def test_receipt_is_forgotten_by_key_unless_in_progress(make: Make) -> Non
     receipts = make()
     await receipts.forget("o", "1")
     for key in ("1", "10"):
-        await done(receipts, key)
-    await done(receipts, "1", owner="p")
+        await complete(receipts, key)
+    await complete(receipts, "1", owner="p")
     assert await receipts.claim("o", "3") is None
     for key in ("1", "3"):
         await receipts.forget("o", key)
@@ -144,10 +144,10 @@ async def test_receipt_is_forgotten_by_key_unless_in_progress(make: Make) -> Non
 async def test_n16_groups_are_forgotten_for_all_except_unknown_outcomes(make: Make) -> None:
     receipts = make()
     for owner in ("o", "p"):
-        await done(receipts, "in a", owner=owner, groups=["a"])
-        await done(receipts, "in both", owner=owner, groups=["b", "a"])
-        await done(receipts, "in b", owner=owner, groups=["b"])
-        await done(receipts, "in none", owner=owner)
+        await complete(receipts, "in a", owner=owner, groups=["a"])
+        await complete(receipts, "in both", owner=owner, groups=["b", "a"])
+        await complete(receipts, "in b", owner=owner, groups=["b"])
+        await complete(receipts, "in none", owner=owner)
     for key in ("running", "unknown"):
         assert await receipts.claim("o", key) is None
     await receipts.settle("o", "unknown", b"", known=False, groups=["a"])
@@ -169,7 +169,7 @@ async def test_n16_groups_are_forgotten_for_all_except_unknown_outcomes(make: Ma
 @pytest.mark.requirement("N16")
 async def test_n16_another_replica_forgets_as_well(of_redis: Any) -> None:
     store, other = of_redis(), of_redis()
-    await done(store, "k", groups=["a"])
+    await complete(store, "k", groups=["a"])
     await other.forget_groups(["a"])
     assert await store.claim("o", "k") is None
     await store.settle("o", "k", b"again")
@@ -184,9 +184,9 @@ async def test_n16_outage_forgets_no_local_writes(
     """Writes that were done, forgotten, done again, of unknown outcome, or running when Redis becomes unavailable."""
     store, other = of_redis(), of_redis()
     for key in ("done", "forgotten", "again"):
-        await done(store, key, groups=[key])
+        await complete(store, key, groups=[key])
     await store.forget_groups(["forgotten", "again"])
-    await done(store, "again", answer=b"second")
+    await complete(store, "again", answer=b"second")
     await store.claim("o", "unknown")
     await store.settle("o", "unknown", b"", known=False)
     assert await store.claim("o", "running") is None
@@ -216,9 +216,9 @@ async def test_n16_outage_forgets_no_local_writes(
 async def test_n16_write_undone_by_another_replica_is_not_mirrored(of_redis: Any, redis: Server) -> None:
     """Done here, forgotten at the other replica and not repeated: while Redis is available, only its receipts count."""
     store, other = of_redis(), of_redis()
-    await done(store, "k", groups=["a"])
+    await complete(store, "k", groups=["a"])
     await other.forget_groups(["a"])
-    await done(store, "k", answer=b"new")
+    await complete(store, "k", answer=b"new")
     redis.kill()
     assert recorded_outcome(await store.claim("o", "k")) == (b"new", True)
 
@@ -271,7 +271,7 @@ async def test_each_process_stands_alone_without_redis(
     redis.pause()
     await receipts.settle("o", "before", b"b")
     for key in ("k", "l"):
-        await done(receipts, key)
+        await complete(receipts, key)
     first, second = await asyncio.gather(receipts.claim("o", "m"), asyncio.wait_for(receipts.forget("o", "z"), 20))
     assert first is None and second is None
     assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
@@ -284,7 +284,7 @@ async def test_each_process_stands_alone_without_redis(
     assert recorded_outcome(await receipts.claim("o", "before")) == (b"b", True)
     assert recorded_outcome(await receipts.claim("o", "k")) == (b"a", True)
     await receipts.settle("o", "m", None)
-    await done(receipts, "n")
+    await complete(receipts, "n")
     assert recorded_outcome(await other.claim("o", "n")) == (b"a", True)
 
 
@@ -302,7 +302,7 @@ async def test_canceled_waiter_leaves_nothing(of_redis: Any, link: RedisConnecti
     store, other = of_redis(), of_redis()
     assert await store.claim("o", "k") is None
     redis.pause()
-    await done(other, "local")
+    await complete(other, "local")
     redis.resume()
     await wait_for_redis(link)
     waiting = asyncio.create_task(other.claim("o", "k"))

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def filled(given: Any, kept: Mapping[str, Any]) -> Any:
+def fill(given: Any, kept: Mapping[str, Any]) -> Any:
     """*given*, with every string ``$name`` replaced by the kept value of that name."""
     if isinstance(given, dict):
-        return {name: filled(value, kept) for name, value in given.items()}
+        return {name: fill(value, kept) for name, value in given.items()}
     if isinstance(given, list):
-        return [filled(value, kept) for value in given]
+        return [fill(value, kept) for value in given]
     if isinstance(given, str) and given.startswith("$"):
         return kept[given[1:]]
     return given
 
 
-def picked(answer: Any, place: str) -> Any:
+def pick(answer: Any, place: str) -> Any:
     """The value at *place* in a response: names and numbers separated by dots, ``*`` for the first value."""
     value = answer
     for part in place.split("."):

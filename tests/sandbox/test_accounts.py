@@ -18,7 +18,7 @@ from doit_mcp.sandbox.console_api import search_customers
 from doit_mcp.sandbox.server import run_sandbox
 
 from .conftest import BASE, SECRET, Clock, NoApi, Party
-from .identity.test_exchange import exchanged, whoami
+from .identity.test_exchange import exchange_token, whoami
 
 MANY = AccountDirectory(MAX_EXTRA_CUSTOMERS)
 
@@ -102,5 +102,5 @@ async def test_generated_users_sign_in_like_named_ones(clock: Clock) -> None:
             tokens = await party.login(client, "admin@load-000002.example")
             # Already signed in, so the page asks for consent and names the customer.
             assert "<p>Load 2</p>" in await (await party.get(party.ask(client))).text()
-            token = (await exchanged(party, clock, tokens["access_token"]))["access_token"]
+            token = (await exchange_token(party, clock, tokens["access_token"]))["access_token"]
             assert await whoami(party, token) == {"email": "admin@load-000002.example", "customer": "load000002"}

@@ -46,8 +46,8 @@ from tests.sandbox.bodies import (
     THEME,
     TICKET,
 )
-from tests.sandbox.steps import filled, picked
-from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Site, serving
+from tests.sandbox.steps import fill, pick
+from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, VIEWER, Site, serving
 
 EVERYTHING = "/mcp/x/all"
 Words = dict[str, Any]
@@ -192,7 +192,7 @@ BILLING = [
     ),
     Step("list_billing_transfer_end_customers", {"dpmaId": "$root", "resellerPmaAccountId": "$account"}),
     Step("list_reseller_end_customers", {"resellerPmaAccountId": "$account"}),
-    Step("list_billing_transfer_reseller_accounts", who=STRANGER),
+    Step("list_billing_transfer_reseller_accounts", who=OTHER_USER),
     Step(
         "list_billing_transfer_reseller_tenants",
         {},
@@ -201,7 +201,7 @@ BILLING = [
             "own": "items.0.resellerPmaAccountId",
             "client": "items.0.tenants.0.ecCustomerId",
         },
-        STRANGER,
+        OTHER_USER,
     ),
     Step(
         "create_billing_transfer_mappings",
@@ -212,7 +212,7 @@ BILLING = [
                 {"ecAccountId": "700000000002", "ecCustomerId": "$client"},
             ],
         },
-        who=STRANGER,
+        who=OTHER_USER,
     ),
 ]
 ORGANIZATION = {"managementAccountId": "$organization"}
@@ -240,7 +240,7 @@ DATAHUB = [
     Step("delete_datahub_datasets", {"datasets": ["Meters"]}),
 ]
 USER, CONNECTED = {"id": "$user"}, {"accountID": ACCOUNT}
-PEOPLE = [
+USER_STEPS = [
     Step("list_account_team"),
     Step("get_customer"),
     Step("update_customer", {"settings": {"currency": "EUR"}}),
@@ -336,7 +336,7 @@ STEPS = [
     *BILLING,
     *COMMITMENTS,
     *DATAHUB,
-    *PEOPLE,
+    *USER_STEPS,
     *SUPPORT,
     *DIAGRAMS,
     *INSIGHTS,
@@ -443,7 +443,7 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
         definition["name"]: jsonschema_rs.validator_for(definition.get("outputSchema", True)) for definition in listed
     }
     # In a session, because change_customer stores its choice there.
-    sessions = {user: await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)}
+    sessions = {user: await site.initialize(user=user) for user in (ADMIN, OTHER_USER, EMPLOYEE)}
     days = dates()
     called = {step.tool for step in STEPS}
     derived = [step for tool in TOOLS if tool.name not in called and (step := derived_step(tool)) is not None]
@@ -451,7 +451,7 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
         api.problems.clear()
         api.sent.clear()
         answer = await sessions[step.who].post(
-            site.request("tools/call", {"name": step.tool, "arguments": filled(step.arguments, days)}), path=EVERYTHING
+            site.request("tools/call", {"name": step.tool, "arguments": fill(step.arguments, days)}), path=EVERYTHING
         )
         result = answer.result
         assert not result.get("isError"), (
@@ -467,6 +467,6 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
         assert not wrong, (step.tool, wrong, content)
         assert not api.problems or step.tool in DIFFERENT, f"{step.tool} differs from the document: {api.problems}"
         assert api.problems or step.tool not in DIFFERENT, f"{step.tool}: remove it from DIFFERENT"
-        days |= {name: picked(content, place) for name, place in step.keep.items()}
+        days |= {name: pick(content, place) for name, place in step.keep.items()}
     unused = sorted(" ".join(one) for one in {*api_document.operations()} - api.asked)
     assert not unused, f"no Step of STEPS in tests/server/test_all_tools.py sends {', '.join(unused)}"

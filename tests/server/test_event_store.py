@@ -19,7 +19,7 @@ from doit_mcp.server.event_store import (
 MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=30)
 
 
-async def collected(replays: MemoryEventStore, session: str, event_id: str) -> list[tuple[str, bytes]]:
+async def collect(replays: MemoryEventStore, session: str, event_id: str) -> list[tuple[str, bytes]]:
     event_log = replays.find_event(session, event_id)
     assert event_log is not None
     log, number = event_log
@@ -33,7 +33,7 @@ def test_resumes_after_any_event(messages: list[bytes], data: st.DataObject) -> 
     ids = [log.event_id(0)] + [replays.append_local("s", log, message) for message in messages]
     replays.append_local("s", log, b"last", last=True)
     at = data.draw(st.integers(0, len(messages)))
-    rest = asyncio.run(collected(replays, "s", ids[at]))
+    rest = asyncio.run(collect(replays, "s", ids[at]))
     assert [message for _, message in rest] == [*messages[at:], b"last"]
     assert [id for id, _ in rest][:-1] == ids[at + 1 :]
 
@@ -41,7 +41,7 @@ def test_resumes_after_any_event(messages: list[bytes], data: st.DataObject) -> 
 async def test_follows_new_events() -> None:
     replays = MemoryEventStore()
     log = replays.open_log("s", "1")
-    following = asyncio.create_task(collected(replays, "s", "1_0"))
+    following = asyncio.create_task(collect(replays, "s", "1_0"))
     await asyncio.sleep(0)
     replays.append_local("s", log, b"a")
     await asyncio.sleep(0)
@@ -90,7 +90,7 @@ def test_size_is_bounded_and_counted(steps: list[tuple[str, str, bytes]]) -> Non
 async def test_followers_end_with_the_session() -> None:
     replays = MemoryEventStore()
     replays.append_local("s", replays.open_log("s", "1"), b"a")
-    following = asyncio.create_task(collected(replays, "s", "1_0"))
+    following = asyncio.create_task(collect(replays, "s", "1_0"))
     await asyncio.sleep(0)
     replays.forget_session("s")
     assert await following == [("1_1", b"a")]

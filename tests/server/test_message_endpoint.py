@@ -219,12 +219,12 @@ async def on_streamable_http(revision: str) -> AsyncIterator[Client]:
             # Use a new session for initialize, which this transport allows only outside a session.
             alone = data.startswith(b"{") and b'"initialize"' in data
             in_session = {} if alone else session.head
-            return await posted(site, session, "/mcp", data, in_session)
+            return await post(site, session, "/mcp", data, in_session)
 
         yield ask
 
 
-async def posted(site: Site, session: HttpSession, path: str, data: bytes, headers: dict[str, str]) -> Any:
+async def post(site: Site, session: HttpSession, path: str, data: bytes, headers: dict[str, str]) -> Any:
     request_headers = site.headers(**headers) | {"Content-Type": "application/json"}
     answer = await site.send("POST", path, request_headers, data)
     assert answer.status in (200, 202, 400)

@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.server.message_queue import MAX_BYTES, MAX_MESSAGES, MessageQueue
 
 
-async def drained(outbox: MessageQueue) -> list[bytes]:
+async def drain(outbox: MessageQueue) -> list[bytes]:
     messages = []
     while (data := await outbox.get()) is not None:
         messages.append(data)
@@ -18,7 +18,7 @@ async def drained(outbox: MessageQueue) -> list[bytes]:
 
 async def test_delivers_in_order_until_closed() -> None:
     outbox = MessageQueue()
-    reading = asyncio.create_task(drained(outbox))
+    reading = asyncio.create_task(drain(outbox))
     for number in range(1000):
         outbox.put(str(number).encode())
         if number % 100 == 0:
@@ -32,7 +32,7 @@ async def test_queued_messages_are_read_after_close() -> None:
     outbox = MessageQueue()
     outbox.put(b"a")
     outbox.close()
-    assert outbox.closed and await drained(outbox) == [b"a"]
+    assert outbox.closed and await drain(outbox) == [b"a"]
 
 
 @pytest.mark.requirement("L3")
@@ -43,7 +43,7 @@ async def test_slow_reader_is_disconnected() -> None:
     for _ in range(3):
         by_size.put(b"x" * (MAX_BYTES // 2 + 1))
     assert by_count.closed and by_size.closed
-    assert await drained(by_count) == [] and await drained(by_size) == []
+    assert await drain(by_count) == [] and await drain(by_size) == []
 
 
 async def test_bypasses_an_empty_queue() -> None:
@@ -67,7 +67,7 @@ async def test_bypasses_an_empty_queue() -> None:
     outbox.put(b"5")
     outbox.close()
     outbox.put(b"6")
-    assert received == [b"3"] and await drained(outbox) == [b"4", b"5"]
+    assert received == [b"3"] and await drain(outbox) == [b"4", b"5"]
 
 
 async def test_canceled_reader_is_not_woken() -> None:
@@ -79,4 +79,4 @@ async def test_canceled_reader_is_not_woken() -> None:
     outbox.put(b"a")
     outbox.put(b"b")
     outbox.close()
-    assert await drained(outbox) == [b"a", b"b"]
+    assert await drain(outbox) == [b"a", b"b"]

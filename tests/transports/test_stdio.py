@@ -354,7 +354,7 @@ async def test_n24_signal_exits_though_messages_are_unread() -> None:
             process.stdin.write(text_of(INITIALIZE, CREATE))
             # The line was read, so signal handlers are installed.
             await process.stdin.drain()
-            await started(process.pid)
+            await wait_for_start(process.pid)
             process.terminate()
             assert await asyncio.wait_for(process.wait(), 60) == 0
     finally:
@@ -362,7 +362,7 @@ async def test_n24_signal_exits_though_messages_are_unread() -> None:
         os.close(writing)
 
 
-async def started(pid: int) -> None:
+async def wait_for_start(pid: int) -> None:
     """Wait until the process catches SIGTERM (proc(5), SigCgt)."""
     while True:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -78,7 +78,7 @@ class AlertConfig(TypedDict, total=False):
 class NewAlert(TypedDict, total=False):
     """An alert to create."""
 
-    name: Required[Annotated[str, Length(1, 64), IDENTIFIER]]
+    name: Required[Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]]
     config: Required[AlertConfig]
     recipients: Annotated[Recipients, "Email addresses in the customer's domains. Default: the creator's."]
 
@@ -86,7 +86,7 @@ class NewAlert(TypedDict, total=False):
 class AlertChanges(TypedDict, total=False):
     """Changes to an alert."""
 
-    name: Annotated[str, Length(1, 64), IDENTIFIER]
+    name: Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]
     config: Required[Annotated[AlertConfig, "metric, timeInterval and value are always required, even if unchanged."]]
     recipients: Annotated[Recipients, "Email addresses; replaces the whole list."]
 
@@ -187,7 +187,7 @@ class Alerts(Area):
         first. Each scope must match costs."""
         return format_alert(await self._update_alert(id=id, **changes))
 
-    @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert)
+    @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, open_world=False)
     async def delete_alert(self, *, id: Id) -> JsonObject:
         """Delete an alert. Its notifications stop. This cannot be undone: confirm its name with the user first."""
         ...

@@ -110,14 +110,14 @@ class NewAllocation(Allocation, total=False):
     """An allocation to create."""
 
     name: Required[ObjectName]
-    description: Required[str]
+    description: Required[Annotated[str, "What it covers."]]
 
 
 class AllocationChanges(Allocation, total=False):
     """Changes to an allocation."""
 
     name: ObjectName
-    description: str
+    description: Annotated[str, "What it covers."]
 
 
 class Allocations(Area):
@@ -172,7 +172,7 @@ class Allocations(Area):
         """Show one allocation with the rules that select its costs. Give its id or its name."""
         return await self._allocation(id=id or await find_id(name or "", self._allocations, "name", nameContains=name))
 
-    @post("/analytics/v1/allocations", confirm=False, verify_with=get_allocation)
+    @post("/analytics/v1/allocations", confirm=False, verify_with=get_allocation, open_world=False)
     async def _create(self, **allocation: Unpack[NewAllocation]) -> JsonObject: ...
 
     @offers(_create)
@@ -181,7 +181,7 @@ class Allocations(Area):
         list_dimensions and get_dimension first."""
         return await self._create(**cast(NewAllocation, with_api_names(cast(JsonObject, allocation))))
 
-    @patch("/analytics/v1/allocations/{id}", confirm=REVERSIBLE, preview_with=get_allocation)
+    @patch("/analytics/v1/allocations/{id}", confirm=REVERSIBLE, preview_with=get_allocation, open_world=False)
     async def _update(self, *, id: Id, **changes: Unpack[AllocationChanges]) -> JsonObject: ...
 
     @offers(_update)
@@ -193,7 +193,7 @@ class Allocations(Area):
         it."""
         return await self._update(id=id, **cast(AllocationChanges, with_api_names(cast(JsonObject, changes))))
 
-    @delete("/analytics/v1/allocations/{id}", confirm=True, preview_with=get_allocation)
+    @delete("/analytics/v1/allocations/{id}", confirm=True, preview_with=get_allocation, open_world=False)
     async def delete_allocation(self, *, id: Id) -> JsonObject:
         """Delete an allocation. Refused while reports, budgets or other allocations use it. This cannot be undone:
         confirm its name with the user first."""

@@ -87,12 +87,12 @@ class Annotations(Area):
         """Show one annotation with its date, reports and labels. Give its id or a part of its text."""
         return await self._annotation(id=id or await find_id(content or "", self.list_annotations, "content"))
 
-    @post("/analytics/v1/annotations", confirm=False, verify_with=get_annotation)
+    @post("/analytics/v1/annotations", confirm=False, verify_with=get_annotation, open_world=False)
     async def create_annotation(self, **annotation: Unpack[NewAnnotation]) -> Annotated[JsonObject, AnnotationDetails]:
         """Add an annotation at a date of the cost charts. All users of the customer who can see the charts see it."""
         ...
 
-    @patch("/analytics/v1/annotations/{id}", confirm=REVERSIBLE, preview_with=get_annotation)
+    @patch("/analytics/v1/annotations/{id}", confirm=REVERSIBLE, preview_with=get_annotation, open_world=False)
     async def update_annotation(
         self, *, id: AnnotationId, **changes: Unpack[AnnotationChanges]
     ) -> Annotated[JsonObject, AnnotationDetails]:
@@ -100,7 +100,7 @@ class Annotations(Area):
         get_annotation first."""
         ...
 
-    @delete("/analytics/v1/annotations/{id}", confirm=True, preview_with=get_annotation)
+    @delete("/analytics/v1/annotations/{id}", confirm=True, preview_with=get_annotation, open_world=False)
     async def delete_annotation(self, *, id: AnnotationId) -> JsonObject:
         """Delete an annotation of the cost charts. This cannot be undone: quote it to the user and ask first."""
         ...

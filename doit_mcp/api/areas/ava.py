@@ -105,7 +105,7 @@ class Ava(Area):
         opinion."""
         ...
 
-    @delete("/ava/v1/deleteConversation", confirm=True, preview_with=None)
+    @delete("/ava/v1/deleteConversation", confirm=True, preview_with=None, open_world=False)
     async def delete_ava_conversation(
         self,
         *,

@@ -167,6 +167,7 @@ class BillingTransfer(Area):
         confirm=True,
         preview_with=None,
         undone_by="nothing",
+        open_world=False,
     )
     async def create_billing_transfer_mappings(self, **batch: Unpack[NewMappings]) -> Annotated[JsonObject, Mappings]:
         """Map AWS accounts of end customers to DoiT customers, under a reseller's account. Mapped accounts can be

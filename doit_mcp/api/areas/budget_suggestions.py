@@ -63,6 +63,7 @@ class BudgetSuggestions(Area):
         confirm=Unconfirmed("It creates nothing: it marks a suggestion for which a budget was made."),
         preview_with=None,
         undone_by="nothing",
+        open_world=False,
     )
     async def accept_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Acceptance]
@@ -77,6 +78,7 @@ class BudgetSuggestions(Area):
         confirm=True,
         preview_with=list_budget_suggestions,
         verify_with=None,
+        open_world=False,
     )
     async def dismiss_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Dismissal]

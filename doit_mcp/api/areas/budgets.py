@@ -100,7 +100,7 @@ class Budget(TypedDict, total=False):
     timeInterval: Annotated[
         Literal["day", "week", "month", "quarter", "year"], "Period; required for recurring budgets."
     ]
-    description: str
+    description: Annotated[str, "What it covers."]
     usePrevSpend: Annotated[bool, "Use the last period's spend as the amount (recurring budgets)."]
     growthPerPeriod: Annotated[float, "Growth of the amount per period, in percent.", Range(0)]
     metric: Annotated[Literal["cost", "amortized_cost"], "What to limit. Default: cost."]
@@ -116,7 +116,9 @@ class Budget(TypedDict, total=False):
     recipients: Annotated[
         list[str], "Email addresses to alert. Default: the creator.", Length(maximum=1000), EXTERNAL_TARGET
     ]
-    recipientsSlackChannels: Annotated[list[SlackChannel], Length(maximum=1000), EXTERNAL_TARGET]
+    recipientsSlackChannels: Annotated[
+        list[SlackChannel], "Slack channels that get its alerts.", Length(maximum=1000), EXTERNAL_TARGET
+    ]
     seasonalAmounts: Annotated[list[float], "Amount of each period of a recurring budget.", Length(maximum=1000)]
 
 
@@ -240,7 +242,7 @@ class Budgets(Area):
         replaced as a whole: read get_budget first. Each scope must match costs."""
         return format_budget(await self._update_budget(id=id, **_budget_body(changes)))
 
-    @delete("/analytics/v1/budgets/{id}", confirm=True, preview_with=get_budget)
+    @delete("/analytics/v1/budgets/{id}", confirm=True, preview_with=get_budget, open_world=False)
     async def delete_budget(self, *, id: Id) -> JsonObject:
         """Delete a budget. Its alerts stop. This cannot be undone: confirm its name with the user first."""
         ...

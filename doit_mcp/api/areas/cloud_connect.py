@@ -88,7 +88,13 @@ class CloudConnect(Area):
         gives DoiT access to the account: use it only on request, after the user approves the account and the role."""
         ...
 
-    @put("/core/v1/cloudconnect/aws/accounts/{accountID}", confirm=True, preview_with=get_aws_account, verify_with=None)
+    @put(
+        "/core/v1/cloudconnect/aws/accounts/{accountID}",
+        confirm=True,
+        preview_with=get_aws_account,
+        verify_with=None,
+        open_world=False,
+    )
     async def update_aws_feature(
         self, *, accountID: AccountId, **settings: Unpack[FeatureSettings]
     ) -> Annotated[JsonObject, Account]:
@@ -96,7 +102,11 @@ class CloudConnect(Area):
         ...
 
     @delete(
-        "/core/v1/cloudconnect/aws/accounts/{accountID}", confirm=True, preview_with=get_aws_account, verify_with=None
+        "/core/v1/cloudconnect/aws/accounts/{accountID}",
+        confirm=True,
+        preview_with=get_aws_account,
+        verify_with=None,
+        open_world=False,
     )
     async def delete_account_role(self, *, accountID: AccountId) -> None:
         """Disconnect an AWS account from DoiT. The role in AWS stays. Features that need it stop: ask the user first."""

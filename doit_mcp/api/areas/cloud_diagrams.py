@@ -47,7 +47,7 @@ IncludeKind = Annotated[bool | None, "Include components of this kind."]
 class CloudDiagrams(Area):
     """Cloud diagrams: architecture, infrastructure maps, resources and how they are connected, changes over time."""
 
-    @post("/clouddiagrams/v1/scheme/find", read_only=True, items="diagrams")
+    @post("/clouddiagrams/v1/scheme/find", read_only=True, items="diagrams", slow=False)
     async def find_cloud_diagrams(self, **body: Unpack[ResourceIds]) -> Annotated[list[JsonObject], DiagramUrls]:
         """Find the diagrams that contain given cloud resources, with links. To search by keywords, use
         search_cloud_diagrams."""
@@ -67,6 +67,7 @@ class CloudDiagrams(Area):
         "/clouddiagrams/v1/scheme/get",
         read_only=True,
         narrow_hint="Ask for fewer layers (layer_ids), or for single components with get_statussheet_components.",
+        slow=False,
     )
     async def _components(
         self,
@@ -139,6 +140,7 @@ class CloudDiagrams(Area):
         "/clouddiagrams/v1/scheme/search",
         read_only=True,
         narrow_hint="Use a smaller size, and from for the next ones.",
+        slow=False,
     )
     async def search_cloud_diagrams(self, **body: Unpack[Search]) -> Annotated[JsonObject, SearchHits]:
         """Search layers and resources of all diagrams by keywords, in names and property values. Returns the ids that
@@ -149,6 +151,7 @@ class CloudDiagrams(Area):
         "/clouddiagrams/v1/statussheet/{id}/get",
         read_only=True,
         narrow_hint="Request fewer ids, or only the fields you need (p).",
+        slow=False,
     )
     async def get_statussheet_components(
         self,

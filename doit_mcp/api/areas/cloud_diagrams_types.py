@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..markers import IDENTIFIER
 from ..parameters import Rfc3339
+from ..value_kinds import CurrencyCode, Money, Quantity
 
 IdList = Annotated[list[str], Length(1, 500)]
 
@@ -39,13 +40,13 @@ Search = TypedDict(
 class ComponentIds(TypedDict, total=False):
     """Component ids, by kind."""
 
-    node: IdList
-    element: IdList
-    link: IdList
-    group: IdList
-    attachment: IdList
-    note: IdList
-    combiner: IdList
+    node: Annotated[IdList, "Ids of nodes."]
+    element: Annotated[IdList, "Ids of elements."]
+    link: Annotated[IdList, "Ids of links."]
+    group: Annotated[IdList, "Ids of groups."]
+    attachment: Annotated[IdList, "Ids of attachments."]
+    note: Annotated[IdList, "Ids of notes."]
+    combiner: Annotated[IdList, "Ids of combiners."]
 
 
 class Components(TypedDict, total=False):
@@ -115,10 +116,12 @@ class CostSnapshot(TypedDict, total=False):
 
     diagramId: Annotated[str, "Layer id."]
     timeRange: Annotated[JsonObject, "startDate, endDate, interval."]
-    currency: str
-    total: float
+    currency: Annotated[str, CurrencyCode]
+    total: Annotated[float, Money]
     trendingPct: Annotated[
-        float | None, "Change from the previous period, as a fraction: 0.1 is +10 %; null: nothing to compare with."
+        float | None,
+        "Change from the previous period, as a fraction: 0.1 is +10 %; null: nothing to compare with.",
+        Quantity,
     ]
     topResources: Annotated[list[JsonObject], "At most 5, each with id, name, type and amount."]
     byService: Annotated[list[JsonObject], "At most 5, each with service and amount."]

@@ -101,13 +101,13 @@ class Connection(TypedDict, total=False):
 class NewConnection(Connection, total=False):
     """A connection to create."""
 
-    name: Required[Annotated[str, Length(1, 300), IDENTIFIER]]
+    name: Required[Annotated[str, "Its name.", Length(1, 300), IDENTIFIER]]
 
 
 class ConnectionChanges(Connection, total=False):
     """Changes to a connection."""
 
-    name: Annotated[str, Length(1, 300), IDENTIFIER]
+    name: Annotated[str, "Its name.", Length(1, 300), IDENTIFIER]
 
 
 class CloudflowConnections(Area):
@@ -151,7 +151,12 @@ class CloudflowConnections(Area):
             raise ApiError("Only one of gcpConfig and awsConfig is allowed", kind="argument")
         return await self._update(connectionId=connectionId, **changes)
 
-    @delete("/cloudflow/v1/connections/{connectionId}", confirm=True, preview_with=get_cloudflow_connection)
+    @delete(
+        "/cloudflow/v1/connections/{connectionId}",
+        confirm=True,
+        preview_with=get_cloudflow_connection,
+        open_world=False,
+    )
     async def delete_cloudflow_connection(self, *, connectionId: ConnectionId) -> None:
         """Delete a CloudFlow connection. Refused while flows use it. This cannot be undone: ask the user first."""
         ...

@@ -6,6 +6,7 @@ from ...protocol.json_schema import JsonObject
 from ..common_types import ListPage
 from ..operation import Area, get
 from ..parameters import EpochMilliseconds, Id, MaxResults, PageToken, Rfc3339, SortOrder
+from ..value_kinds import CurrencyCode, Money
 
 
 class CommitmentPage(ListPage, total=False):
@@ -26,11 +27,11 @@ class CommitmentDetails(TypedDict, total=False):
     cloudProvider: Literal["google-cloud", "amazon-web-services", "microsoft-azure"]
     startDate: Rfc3339
     endDate: Rfc3339
-    currency: str
-    totalCommitmentValue: Annotated[float, "Committed amount, in its currency."]
-    totalCurrentAttainment: Annotated[float, "Attained so far."]
-    totalMarketplaceSpend: float
-    totalForecastValue: Annotated[float, "Forecast attainment at its end; 0: not enough data."]
+    currency: Annotated[str, CurrencyCode]
+    totalCommitmentValue: Annotated[float, "Committed amount, in its currency.", Money]
+    totalCurrentAttainment: Annotated[float, "Attained so far.", Money]
+    totalMarketplaceSpend: Annotated[float, Money]
+    totalForecastValue: Annotated[float, "Forecast attainment at its end; 0: not enough data.", Money]
     periods: Annotated[
         list[JsonObject],
         "Each with startDate, endDate, commitmentValue, forecastValue, marketplaceSpend, marketplaceLimitAmount and "

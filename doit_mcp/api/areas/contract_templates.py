@@ -82,7 +82,7 @@ class Template(TypedDict, total=False):
     eligibleTo: Annotated[Timestamp, "Usable until this time."]
     billingRules: Annotated[list[BillingRule], Length(maximum=100)]
     priceBooks: Annotated[list[PriceBook], Length(maximum=100)]
-    customLineItems: Annotated[list[JsonObject], Length(maximum=100)]
+    customLineItems: Annotated[list[JsonObject], "Charges besides those of the rules.", Length(maximum=100)]
 
 
 class ContractTemplates(Area):
@@ -93,7 +93,13 @@ class ContractTemplates(Area):
         """List the partner's contract templates with their terms. For contracts, use list_contracts."""
         ...
 
-    @post("/billing/v1/contract-templates", permission=PERMISSION, confirm=True, verify_with="get_contract_template")
+    @post(
+        "/billing/v1/contract-templates",
+        permission=PERMISSION,
+        confirm=True,
+        verify_with="get_contract_template",
+        open_world=False,
+    )
     async def create_contract_template(self, **template: Unpack[Template]) -> Annotated[JsonObject, TemplateDetails]:
         """Create a contract template. Use it only on request, after the user approves the terms."""
         ...
@@ -108,6 +114,7 @@ class ContractTemplates(Area):
         permission=PERMISSION,
         confirm=True,
         preview_with=get_contract_template,
+        open_world=False,
     )
     async def update_contract_template(
         self, *, templateID: TemplateId, **template: Unpack[Template]
@@ -122,6 +129,7 @@ class ContractTemplates(Area):
         confirm=True,
         preview_with=get_contract_template,
         sets_status=True,
+        open_world=False,
     )
     async def archive_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
         """Archive a contract template, so that no new contract can use it. Existing contracts stay unchanged. Confirm

@@ -58,7 +58,7 @@ class Terms(TypedDict, total=False):
     managementAccounts: CloudAccountIds
     billingRules: Annotated[ObjectList, "Each with name, managementAccounts, filters, formula."]
     priceBooks: Annotated[ObjectList, "Each with name, managementAccounts, rules."]
-    customLineItems: ObjectList
+    customLineItems: Annotated[ObjectList, "Charges besides those of the rules."]
 
 
 class ContractVersion(TypedDict, total=False):

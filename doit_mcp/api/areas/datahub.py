@@ -128,6 +128,7 @@ class Datahub(Area):
         alias="datahub_events_csv_file",
         confirm=True,
         undone_by="nothing",
+        open_world=False,
     )
     async def _upload(self, **form: Unpack[Upload]) -> JsonObject: ...
 
@@ -150,13 +151,13 @@ class Datahub(Area):
         form: Upload = {"file": decode_file("file", file) if file else (csv or "").encode()}
         return await self._upload(**form, **({"provider": provider} if provider else {}))
 
-    @post("/datahub/v1/events", slow=True, confirm=True, undone_by="nothing")
+    @post("/datahub/v1/events", slow=True, confirm=True, undone_by="nothing", open_world=False)
     async def send_datahub_events(self, **body: Unpack[Events]) -> Annotated[JsonObject, DatahubResult]:
         """Send events (costs, usage or other numbers) to DataHub datasets. Query them with run_query and dataSource
         billing-datahub. For a CSV file, use upload_datahub_csv."""
         ...
 
-    @post("/datahub/v1/events/delete", destructive=True, confirm=True, preview_with=None)
+    @post("/datahub/v1/events/delete", destructive=True, confirm=True, preview_with=None, open_world=False)
     async def _delete_events(self, **selection: Unpack[EventSelection]) -> JsonObject: ...
 
     @offers(_delete_events)
@@ -174,12 +175,12 @@ class Datahub(Area):
         """List DataHub datasets: description, number of records, and who changed each last and when."""
         ...
 
-    @post("/datahub/v1/datasets", confirm=False, verify_with="get_datahub_dataset")
+    @post("/datahub/v1/datasets", confirm=False, verify_with="get_datahub_dataset", open_world=False)
     async def create_datahub_dataset(self, **dataset: Unpack[NewDataset]) -> Annotated[JsonObject, DatasetDetails]:
         """Create an empty DataHub dataset with a description, before sending events to it."""
         ...
 
-    @delete("/datahub/v1/datasets", confirm=True, preview_with=None)
+    @delete("/datahub/v1/datasets", confirm=True, preview_with=None, open_world=False)
     async def delete_datahub_datasets(self, **names: Unpack[DatasetNames]) -> Annotated[JsonObject, DatahubResult]:
         """Delete several DataHub datasets with all their events. This cannot be undone: confirm their names with the
         user first."""
@@ -190,14 +191,14 @@ class Datahub(Area):
         """Show one DataHub dataset: description, number of records and last change."""
         ...
 
-    @patch("/datahub/v1/datasets/{name}", confirm=REVERSIBLE, preview_with=get_datahub_dataset)
+    @patch("/datahub/v1/datasets/{name}", confirm=REVERSIBLE, preview_with=get_datahub_dataset, open_world=False)
     async def update_datahub_dataset(
         self, *, name: Dataset, **changes: Unpack[DatasetChanges]
     ) -> Annotated[JsonObject, DatasetDetails]:
         """Change the description of a DataHub dataset. Its name cannot change: create a new dataset instead."""
         ...
 
-    @delete("/datahub/v1/datasets/{name}", confirm=True, preview_with=get_datahub_dataset)
+    @delete("/datahub/v1/datasets/{name}", confirm=True, preview_with=get_datahub_dataset, open_world=False)
     async def delete_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, DatahubResult]:
         """Delete one DataHub dataset with all its events. This cannot be undone: ask the user first."""
         ...

@@ -71,12 +71,12 @@ class Folders(Area):
         """Show one folder: name, description and parent folder. Give its id or its name."""
         return await self._folder(id=id or await find_id(name or "", self.list_folders, "name"))
 
-    @post("/analytics/v1/folders", confirm=False, verify_with=get_folder)
+    @post("/analytics/v1/folders", confirm=False, verify_with=get_folder, open_world=False)
     async def create_folder(self, **folder: Unpack[NewFolder]) -> Annotated[JsonObject, FolderDetails]:
         """Create a folder for reports and allocations, at the top level or in another folder."""
         ...
 
-    @patch("/analytics/v1/folders/{id}", confirm=REVERSIBLE, preview_with=get_folder)
+    @patch("/analytics/v1/folders/{id}", confirm=REVERSIBLE, preview_with=get_folder, open_world=False)
     async def update_folder(
         self, *, id: FolderId, **changes: Unpack[FolderChanges]
     ) -> Annotated[JsonObject, FolderDetails]:
@@ -84,7 +84,7 @@ class Folders(Area):
         number. To move reports and allocations, use their own update tools."""
         ...
 
-    @delete("/analytics/v1/folders/{id}", confirm=True, preview_with=get_folder)
+    @delete("/analytics/v1/folders/{id}", confirm=True, preview_with=get_folder, open_world=False)
     async def delete_folder(self, *, id: FolderId) -> None:
         """Delete a folder and all folders in it. Their reports and allocations move to the top level. This cannot be
         undone: confirm its name with the user first."""

@@ -167,7 +167,12 @@ class Insights(Area):
         provider, account and location of existing resources stay unchanged."""
         ...
 
-    @put("/insights/v1/results/source/{sourceID}/insight/{insightKey}/status", confirm=REVERSIBLE, preview_with=None)
+    @put(
+        "/insights/v1/results/source/{sourceID}/insight/{insightKey}/status",
+        confirm=REVERSIBLE,
+        preview_with=None,
+        open_world=False,
+    )
     async def _update_status(self, *, sourceID: OwnSource, insightKey: Id, **change: Unpack[StatusChange]) -> None: ...
 
     @offers(_update_status)
@@ -192,12 +197,13 @@ class Insights(Area):
         preview_with=get_insight,
         preview_arguments={"sourceID": "source", "insightKey": "key"},
         verify_with=None,
+        open_world=False,
     )
     async def delete_insight_result(self, *, sourceID: Annotated[OwnSource, IDENTIFIER], insightKey: Key) -> None:
         """Delete a custom insight with all its resources. This cannot be undone: ask the user first."""
         ...
 
-    @delete("/insights/v1/results", confirm=True, preview_with=None)
+    @delete("/insights/v1/results", confirm=True, preview_with=None, open_world=False)
     async def delete_insight_results(
         self, *, insightKey: Annotated[str, "Key of the insights.", Length(1, 500)]
     ) -> None:

@@ -8,6 +8,7 @@ from ..operation import Area, get, offers
 from ..pagination import parse_page
 from ..parameters import CreatedSinceTime, CreatedUntilTime, Id, MaxResults, PageToken
 from ..timestamps import format_date, parse_optional_time
+from ..value_kinds import CurrencyCode, Money
 
 FIELDS = (
     "id (invoice number), platform, status (OPEN, PAST DUE, PAID), invoiceDateFormatted, "
@@ -29,9 +30,9 @@ class InvoiceDetails(TypedDict, total=False):
     status: Annotated[str, "OPEN, PAST DUE or PAID."]
     invoiceDateFormatted: Annotated[str, "YYYY-MM-DD"]
     dueDateFormatted: Annotated[str, "YYYY-MM-DD"]
-    totalAmount: float
-    balanceAmount: Annotated[float, "The unpaid amount."]
-    currency: str
+    totalAmount: Annotated[float, Money]
+    balanceAmount: Annotated[float, "The unpaid amount.", Money]
+    currency: Annotated[str, CurrencyCode]
     url: str
     lineItems: Annotated[list[JsonObject], "Each with description, details, qty, price, currency and type."]
 

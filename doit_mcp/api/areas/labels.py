@@ -110,19 +110,19 @@ class Labels(Area):
         get_label_assignments."""
         return await self._label(id=id or await find_id(name or "", self.list_labels, "name", nameContains=name))
 
-    @post("/analytics/v1/labels", confirm=False, verify_with=get_label)
+    @post("/analytics/v1/labels", confirm=False, verify_with=get_label, open_world=False)
     async def create_label(self, **label: Unpack[NewLabel]) -> Annotated[JsonObject, LabelDetails]:
         """Create a label. To assign it to objects, use assign_objects_to_label."""
         ...
 
-    @patch("/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label)
+    @patch("/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label, open_world=False)
     async def update_label(
         self, *, id: LabelId, **changes: Unpack[LabelChanges]
     ) -> Annotated[JsonObject, LabelDetails]:
         """Rename a label or change its color; omitted fields stay unchanged."""
         ...
 
-    @delete("/analytics/v1/labels/{id}", confirm=True, preview_with=get_label)
+    @delete("/analytics/v1/labels/{id}", confirm=True, preview_with=get_label, open_world=False)
     async def delete_label(self, *, id: LabelId) -> JsonObject:
         """Delete a label and remove it from all objects. This cannot be undone: confirm its name with the user first."""
         ...
@@ -141,6 +141,7 @@ class Labels(Area):
         verify_with=get_label_assignments,
         adds="add",
         removes="remove",
+        open_world=False,
     )
     async def _assign(self, *, id: Id, **assignment: Unpack[AssignmentChanges]) -> JsonObject: ...
 

@@ -71,7 +71,7 @@ class ReportConfig(TypedDict, total=False):
 class Report(TypedDict, total=False):
     """Fields of a report."""
 
-    description: str
+    description: Annotated[str, "What it shows."]
     labels: Annotated[list[str], "Label ids.", Length(maximum=1000)]
     folderId: ParentFolderId
 
@@ -179,7 +179,7 @@ class Reports(Area):
         body = normalize_config(cast(JsonObject, config))
         return result_table(await self._query(config=cast(QueryConfig, body)), body.get("currency"))
 
-    @post("/analytics/v1/reports", confirm=False, verify_with="get_report_config")
+    @post("/analytics/v1/reports", confirm=False, verify_with="get_report_config", open_world=False)
     async def _create(self, **report: Unpack[NewReport]) -> JsonObject: ...
 
     @offers(_create)
@@ -199,7 +199,7 @@ class Reports(Area):
         name. For its numbers, use get_report_results."""
         return await self._config(id=id or await self.find_report_id(name))
 
-    @patch("/analytics/v1/reports/{id}", confirm=REVERSIBLE, preview_with=get_report_config)
+    @patch("/analytics/v1/reports/{id}", confirm=REVERSIBLE, preview_with=get_report_config, open_world=False)
     async def _update(self, *, id: Id, **changes: Unpack[ReportChanges]) -> JsonObject: ...
 
     @offers(_update)
@@ -208,7 +208,7 @@ class Reports(Area):
         forecastSettings null turns forecasts off: read get_report_config first."""
         return await self._update(id=id, **_normalize_body(changes))
 
-    @delete("/analytics/v1/reports/{id}", confirm=True, preview_with=get_report_config)
+    @delete("/analytics/v1/reports/{id}", confirm=True, preview_with=get_report_config, open_world=False)
     async def delete_report(self, *, id: Id) -> JsonObject:
         """Delete a saved report. This cannot be undone: confirm its name with the user first."""
         ...

@@ -93,7 +93,13 @@ class Settings(Area):
         """Show one color theme. Give its id or its name."""
         return await self._theme(id=id or await self._find_id(name))
 
-    @post("/analytics/v1/settings/themes", permission="Cloud Analytics Admin", confirm=False, verify_with=get_theme)
+    @post(
+        "/analytics/v1/settings/themes",
+        permission="Cloud Analytics Admin",
+        confirm=False,
+        verify_with=get_theme,
+        open_world=False,
+    )
     async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
         """Create a color theme for reports. Requires the Cloud Analytics Admin permission. To use it, call set_active_theme."""
         ...
@@ -103,6 +109,7 @@ class Settings(Area):
         permission="Cloud Analytics Admin",
         confirm=REVERSIBLE,
         preview_with=get_theme,
+        open_world=False,
     )
     async def _update(self, *, id: Id, **changes: Unpack[ThemeChanges]) -> JsonObject: ...
 
@@ -122,7 +129,11 @@ class Settings(Area):
         return await self._update(id=id or await self._find_id(name), **changes)
 
     @delete(
-        "/analytics/v1/settings/themes/{id}", permission="Cloud Analytics Admin", confirm=True, preview_with=get_theme
+        "/analytics/v1/settings/themes/{id}",
+        permission="Cloud Analytics Admin",
+        confirm=True,
+        preview_with=get_theme,
+        open_world=False,
     )
     async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
         """Delete a color theme. Requires the Cloud Analytics Admin permission. This cannot be undone: confirm its name with
@@ -134,7 +145,7 @@ class Settings(Area):
         """Show the color theme of the signed-in user's reports."""
         ...
 
-    @put("/analytics/v1/settings/active-theme", confirm=REVERSIBLE, preview_with=get_active_theme)
+    @put("/analytics/v1/settings/active-theme", confirm=REVERSIBLE, preview_with=get_active_theme, open_world=False)
     async def set_active_theme(self, **choice: Unpack[ThemeChoice]) -> Annotated[JsonObject, ActiveTheme]:
         """Set the color theme of the signed-in user's reports."""
         ...

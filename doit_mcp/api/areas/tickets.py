@@ -148,7 +148,7 @@ class TagList(TypedDict, total=False):
 class Tags(TypedDict):
     """Tags to add or remove."""
 
-    tags: Annotated[list[Annotated[str, Length(1, 80)]], Length(1, 50)]
+    tags: Annotated[list[Annotated[str, Length(1, 80)]], "Tags to add or remove.", Length(1, 50)]
 
 
 class AppliedTags(TypedDict, total=False):
@@ -281,6 +281,7 @@ class Tickets(Area):
         preview_with=None,
         verify_with=list_ticket_tags,
         adds="tags",
+        open_world=False,
     )
     async def add_ticket_tags(self, *, ticketId: TicketId, **body: Unpack[Tags]) -> Annotated[JsonObject, AppliedTags]:
         """Add tags to a support ticket. Existing tags stay."""
@@ -292,6 +293,7 @@ class Tickets(Area):
         preview_with=None,
         verify_with=list_ticket_tags,
         removes="tags",
+        open_world=False,
     )
     async def remove_ticket_tags(
         self, *, ticketId: TicketId, **body: Unpack[Tags]

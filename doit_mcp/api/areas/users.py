@@ -97,7 +97,7 @@ class Users(Area):
         the user's permissions: ask the user first."""
         ...
 
-    @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
+    @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users, open_world=False)
     async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, DeleteResult]:
         """Delete a user. They lose all access, and this cannot be undone: confirm their name and email address
         first."""
@@ -133,6 +133,7 @@ class Users(Area):
         confirm=True,
         preview_with=list_users,
         verify_with=None,
+        open_world=False,
     )
     async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteResult]:
         """Cancel an invitation. Its links stop working. The user stays in list_users; resend_invite restores the

@@ -37,7 +37,9 @@ def explain_no_match(expression: str, anomalies: Sequence[JsonObject], *, is_com
         known = sorted({str(row[key]) for row in anomalies if row.get(key)})
         if wanted not in known:
             among = "" if is_complete else f" of the last {len(anomalies)}"
-            problems.append(f"No anomaly{among} has {key} {short_json(wanted)}; they have {_listing(wanted, known)}.")
+            problems.append(
+                f"No anomaly{among} has {key} {short_json(wanted)}; they have {_list_values(wanted, known)}."
+            )
     return " ".join(problems) or "Anomalies have each of these values, but none has all of them in this time."
 
 
@@ -47,7 +49,7 @@ def _terms(expression: str) -> Iterable[tuple[str, str]]:
         yield key.strip(), value.strip()
 
 
-def _listing(wanted: str, known: Sequence[str]) -> str:
+def _list_values(wanted: str, known: Sequence[str]) -> str:
     nearest = nearest_values(wanted, known)
     ordered = [*nearest, *(value for value in known if value not in nearest)]
     more = f" and {len(ordered) - MAX_NAMED_VALUES} more" if len(ordered) > MAX_NAMED_VALUES else ""

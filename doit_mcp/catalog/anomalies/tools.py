@@ -91,6 +91,7 @@ class OwnedAnomalyDetails(AnomalyDetails, OwnedAnomaly, total=False):
     search_hint="Cost anomalies, unusual spending, spikes, open anomalies, who owns them",
     rows_key="anomalies",
     default_list=True,
+    slow=False,
 )
 async def get_anomalies(
     call: Call,
@@ -135,7 +136,9 @@ async def get_anomalies(
     }
 
 
-@composed_tool(area="anomalies", search_hint="One cost anomaly: causes, SKUs, resources, owner")
+@composed_tool(
+    area="anomalies", search_hint="One cost anomaly: causes, SKUs, resources, owner", default_list=False, slow=False
+)
 async def get_anomaly(call: Call, *, id: Id) -> Annotated[JsonObject, OwnedAnomalyDetails]:
     """Show one cost anomaly: when and where it happened, how far cost exceeded the expected range, which SKUs and
     resources caused it, whether it is open, and who owns it."""

@@ -101,6 +101,7 @@ class Budget(BudgetDetails, BudgetState, total=False):
     search_hint="Budgets, spending limits, budget status, overrun, budgets at risk or exceeded",
     rows_key="budgets",
     default_list=True,
+    slow=False,
 )
 async def list_budgets(
     call: Call,
@@ -136,6 +137,7 @@ async def list_budgets(
     search_hint="One budget: status, forecast, thresholds, recipients",
     targets=("id",),
     default_list=True,
+    slow=False,
 )
 async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, Budget]:
     """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and when, scopes, alert

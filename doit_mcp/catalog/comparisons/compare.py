@@ -121,6 +121,7 @@ class Comparison(TypedDict, total=False):
     search_hint="Compare spend of two periods, this quarter and last, year over year",
     narrow_hint="Ask for fewer groups (topN).",
     slow=True,
+    default_list=False,
 )
 async def compare_spend(
     call: Call,

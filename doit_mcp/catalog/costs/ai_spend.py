@@ -116,6 +116,7 @@ class AiLine:
     title="AI spend",
     search_hint="AI, LLM, GenAI cost: models, tokens, OpenAI, Anthropic, Bedrock, Vertex AI",
     slow=True,
+    default_list=False,
 )
 async def ai_spend(
     call: Call,

@@ -118,6 +118,7 @@ class CoverageRows:
     area="allocations",
     search_hint="Untagged, unlabeled, unallocated cost, tag compliance",
     slow=True,
+    default_list=False,
 )
 async def allocation_coverage(
     call: Call,

@@ -31,7 +31,7 @@ WIDE = Context(prec=400)
 def to_decimal(value: Any, maximum: Decimal = MAX_AMOUNT) -> Decimal:
     """Return a cell of the API as the decimal number that it shows; 0 for null.
 
-    Raise ApiError for anything else, and for more than *maximum*: no bill has that, and sums would lose their cents.
+    Raise ApiError for anything else, and for more than *maximum*: no bill is that large, and sums would lose their cents.
     """
     if value is None:
         return ZERO

@@ -66,6 +66,7 @@ def make_find_tool(finder: ToolFinder) -> Tool:
         default_list=True,
         discovery_list=True,
         always_loaded=True,
+        slow=False,
     )
     async def find_operation(
         call: Call,
@@ -122,7 +123,9 @@ def describe_operation(tool: Tool) -> JsonObject:
 def make_read_tool(finder: ToolFinder) -> Tool:
     """Return read_operation, which runs only reads, so that clients need not ask the user as they do before a write."""
 
-    @composed_tool(area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True)
+    @composed_tool(
+        area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True, slow=False
+    )
     async def read_operation(
         call: Call, *, name: OperationName, arguments: OperationArguments = None
     ) -> JsonObject | ContentResult:

@@ -105,7 +105,7 @@ def _with_joined_year(table: ResultTable, name: str, names: Sequence[str]) -> Re
     period = known.index(PERIOD_COLUMN) if PERIOD_COLUMN in known else None
     index = known.index(name)
 
-    def joined(row: list[Any]) -> Any:
+    def join_cells(row: list[Any]) -> Any:
         if YEAR.search(cell_text(row[index])):
             return row[index]
         if "year" not in parts:
@@ -114,7 +114,7 @@ def _with_joined_year(table: ResultTable, name: str, names: Sequence[str]) -> Re
         text = None if name in ("week", "isoweek") else period_text(dict(zip(parts, cells)))
         return text or "-".join(map(cell_text, cells))
 
-    rows = [[*row[:index], joined(row), *row[index + 1 :]] for row in table.rows]
+    rows = [[*row[:index], join_cells(row), *row[index + 1 :]] for row in table.rows]
     return ResultTable(table.columns, rows, table.about)
 
 

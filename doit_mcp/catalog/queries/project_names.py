@@ -28,12 +28,12 @@ def with_project_names(answer: JsonObject, names: Mapping[str, str] | None) -> J
         return answer
     place = columns.index(ID_COLUMN)
 
-    def named(row: Any) -> Any:
+    def name_project(row: Any) -> Any:
         if not isinstance(row, list) or len(row) != len(columns):
             return row
         return [*row[: place + 1], names.get(str(row[place])), *row[place + 1 :]]
 
-    lists = {key: [named(row) for row in answer[key]] for key in ROW_LISTS if isinstance(answer.get(key), list)}
+    lists = {key: [name_project(row) for row in answer[key]] for key in ROW_LISTS if isinstance(answer.get(key), list)}
     kept = answer["columns"]
     column = {"name": NAME_COLUMN, "type": "string"}
     return {**answer, **lists, "columns": [*kept[: place + 1], column, *kept[place + 1 :]]}

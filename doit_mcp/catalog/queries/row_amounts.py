@@ -22,14 +22,14 @@ def with_rounded_amounts(
     names = column_names({"columns": columns})
     places = [at for at, name in enumerate(names) if name in metrics]
     lists = {
-        key: [_rounded(row, places, len(names), currency) for row in answer[key]]
+        key: [_round_row(row, places, len(names), currency) for row in answer[key]]
         for key in ROW_LISTS
         if isinstance(answer.get(key), list)
     }
     return {**answer, **lists} if places else answer
 
 
-def _rounded(row: Any, places: list[int], width: int, currency: str) -> Any:
+def _round_row(row: Any, places: list[int], width: int, currency: str) -> Any:
     if not isinstance(row, list) or len(row) != width:
         return row
     cells = list(row)

@@ -116,13 +116,13 @@ async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[P
     if unknown is not None and unknown.kind == "argument":
         raise unknown
     if (error := parts.errors.get("answers")) is not None:
-        raise await _explained(call, config, error)
+        raise await _explain_error(call, config, error)
     answers: tuple[PartialResults, str] = parts.results["answers"]
     checked = parts.results.get("values", False) if "values" in work else None
     return *answers, checked
 
 
-async def _explained(call: Call, config: JsonObject, error: ApiError) -> ApiError:
+async def _explain_error(call: Call, config: JsonObject, error: ApiError) -> ApiError:
     """Return the error of a query; if the API refused it for an unknown dimension, one that names the nearest."""
     if error.kind == "refused":
         try:

@@ -62,6 +62,7 @@ class QueryResult(TypedDict, total=False):
     narrow_hint="Ask for fewer rows (top), or group or filter them.",
     default_list=True,
     max_result_characters=2 * MAX_CSV_CHARACTERS,
+    slow=False,
 )
 async def query_result(
     call: Call,

@@ -36,11 +36,11 @@ def with_weekday_order(answer: JsonObject, columns_key: str = "columns") -> Json
         return answer
     place = column_names({"columns": columns}).index(WEEKDAY_COLUMN)
     texts = [at for at, column in enumerate(columns) if column.get("type") != "float" and at != place]
-    lists = {key: _ordered(answer[key], place, texts) for key in ROW_LISTS if isinstance(answer.get(key), list)}
+    lists = {key: _order_rows(answer[key], place, texts) for key in ROW_LISTS if isinstance(answer.get(key), list)}
     return {**answer, **lists}
 
 
-def _ordered(rows: list[Any], place: int, texts: list[int]) -> list[Any]:
+def _order_rows(rows: list[Any], place: int, texts: list[int]) -> list[Any]:
     """Return the rows with those of one series together, in the order of their first rows."""
     width = max([place, *texts])
     if not all(isinstance(row, list) and len(row) > width for row in rows):

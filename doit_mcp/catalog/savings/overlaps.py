@@ -24,7 +24,7 @@ WHY = "both count the same {service} cost: after one, the other saves less"
 def find_overlaps(
     recommendations: Iterable[JsonObject], purchases: Iterable[RecommendedPurchase], shown: Container[str]
 ) -> list[JsonObject]:
-    """Return the groups of ids whose savings partly are the same money, and why. They must not be added up.
+    """Return the groups of ids whose savings overlap, and why. Overlapping savings must not be added up.
 
     Only ids that are *shown* count: a list of all pairs would be far longer than the lists of what they save.
     """

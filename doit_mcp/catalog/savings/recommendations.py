@@ -31,6 +31,7 @@ MAX_PAGES = 20
     rows_key="insights",
     narrow_hint="Ask for a smaller page (pageSize) or use a filter.",
     default_list=True,
+    slow=False,
 )
 async def list_optimization_recommendations(
     call: Call,

@@ -64,6 +64,7 @@ class Document(TypedDict, total=False):
     search_hint="Search reports, budgets, anomalies, invoices, tickets and more",
     default_list=True,
     discovery_list=True,
+    slow=False,
 )
 async def search(
     call: Call, *, query: Annotated[str, "Keywords: names, numbers, kinds of objects.", Length(maximum=1000)]
@@ -117,7 +118,11 @@ def _failed_meta(parts: PartialResults) -> JsonObject | None:
 
 
 @composed_tool(
-    area="search", search_hint="Read one search result, with its link", default_list=True, discovery_list=True
+    area="search",
+    search_hint="Read one search result, with its link",
+    default_list=True,
+    discovery_list=True,
+    slow=False,
 )
 async def fetch(
     call: Call,

@@ -33,13 +33,14 @@ class ComposedFacts(ToolFacts, total=False):
     rows_key: str
     """The key of the rows in the result of a list."""
     slow: bool
-    """It is a read that can take long, so the call becomes a task if the client can follow one."""
+    """It is a read that can take long, so the call becomes a task if the client can follow one. Required for reads."""
     writes: bool
     """It changes something."""
     destructive: bool
     """It may change or delete existing data."""
     open_world: bool
-    """It reaches outside the customer's own account."""
+    """It reaches outside the customer's own account. Required for a write, unless one of its arguments is marked as
+    reaching outside."""
 
 
 def composed_tool(**facts: Unpack[ComposedFacts]) -> Decorator:

@@ -9,42 +9,100 @@ from ...api import AREAS
 from ...api.declaration_checks import declaration_error, suggest_name
 from ...api.facts import Reader, ToolFacts
 from ...api.operation import Operation, operation_of
-from ...api.value_kinds import amounts_without_currency, declared_members
-from ...protocol.json_schema import record_hints
+from ...api.value_kinds import ValueKind, amounts_without_currency, annotation_parts, declared_members
+from ...protocol.json_schema import JsonObject, record_hints
 
 COMPOSED_TOOLSETS = ("search", "discovery", "employees")
 """Toolsets of composed tools only, without an area of the API."""
+SLOW_MEANING = "True if its response is computed and can take many seconds, else False"
+NUMBER_KINDS = frozenset({ValueKind.MONEY, ValueKind.US_DOLLARS, ValueKind.PERCENT, ValueKind.QUANTITY})
 
 
-def check_write_facts(function: Callable[..., Any], facts: ToolFacts, *, changes_existing: bool, risky: bool) -> None:
+def check_write_facts(
+    function: Callable[..., Any], facts: ToolFacts, *, changes_existing: bool, risky: bool, states_reach: bool
+) -> None:
     """Raise TypeError if a fact is missing that the write *function* needs.
 
     *changes_existing*: it changes an existing object, so the preview needs a method that reads it. *risky*: it changes
-    or deletes something, or reaches outside the account.
+    or deletes something, or reaches outside the account. *states_reach*: its declaration says whether it reaches
+    outside.
     """
     if "confirm" not in facts:
-        raise missing(function, "confirm", "True asks the user before each call, False does not")
+        raise missing_fact(function, "confirm", "True asks the user before each call, False does not")
     if risky and facts["confirm"] is False:
-        raise missing(
+        raise missing_fact(
             function,
             "confirm",
             "a write that changes, deletes or reaches outside asks the user (True) or says why not (Unconfirmed)",
         )
     if changes_existing and "preview_with" not in facts:
-        raise missing(
+        raise missing_fact(
             function, "preview_with", "the method that reads what it changes, for the question to the user, or None"
         )
     if not facts.keys() & {"preview_with", "verify_with"} and facts.get("undone_by") != "nothing":
-        raise missing(function, "verify_with", "the method that shows whether the created object still exists, or None")
+        raise missing_fact(
+            function, "verify_with", "the method that shows whether the created object still exists, or None"
+        )
+    if not states_reach:
+        raise missing_fact(
+            function, "open_world", "True if it reaches outside the account, such as by email, else False"
+        )
 
 
 def check_destructive(operation: Operation) -> None:
     """Raise TypeError if a write by POST to an existing object does not say whether it is destructive."""
     stated = operation.read_only or operation.method != "POST" or operation.destructive is not None
     if operation.placeholders and not stated:
-        raise missing(
+        raise missing_fact(
             operation.function, "destructive", "True if it changes or deletes something, False if it only adds"
         )
+
+
+def check_slow(operation: Operation) -> None:
+    """Raise TypeError if a query by POST does not say whether the API computes its response."""
+    if operation.read_only and operation.method == "POST" and operation.slow is None:
+        raise missing_fact(operation.function, "slow", SLOW_MEANING)
+
+
+def check_composed_facts(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
+    """Raise TypeError if a composed tool does not say whether it is listed by default and, if it reads, is slow."""
+    if "default_list" not in facts:
+        raise missing_fact(
+            function, "default_list", "True if clients list it by default, which costs each of them tokens"
+        )
+    if not facts.get("writes") and "slow" not in facts:
+        raise missing_fact(function, "slow", SLOW_MEANING)
+
+
+def check_descriptions(function: Callable[..., Any], schema: JsonObject) -> None:
+    """Raise TypeError if an argument has neither a description nor described members nor a fixed set of values."""
+    for name, argument in schema["properties"].items():
+        if not _is_described(argument):
+            raise declaration_error(
+                function,
+                f'needs a description of its argument {name}, such as {name}: Annotated[str, "What it is."]',
+            )
+
+
+def _is_described(schema: JsonObject) -> bool:
+    if schema.keys() & {"description", "enum", "const"}:
+        return True
+    items = [schema["items"]] if isinstance(schema.get("items"), dict) else []
+    return any(map(_is_described, [*schema.get("anyOf", ()), *schema.get("properties", {}).values(), *items]))
+
+
+def check_numbers(function: Callable[..., Any], record: type | None) -> None:
+    """Raise TypeError if a member of a result of type *record* is a number whose declaration lacks its kind."""
+    if record is None:
+        return
+    for name, hint in record_hints(record).items():
+        parts = list(annotation_parts(hint))
+        if float in parts and not NUMBER_KINDS.intersection(part for part in parts if isinstance(part, ValueKind)):
+            raise declaration_error(
+                function,
+                f"returns the number {name} without its kind: declare {name}: Annotated[float, Money] (or UsDollars,"
+                f" Percent, Quantity) in {record.__name__}",
+            )
 
 
 def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: type | None) -> None:
@@ -70,7 +128,7 @@ def check_currencies(function: Callable[..., Any], record: type | None) -> None:
 def check_area(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
     """Raise TypeError if the composed tool *function* does not name a toolset, or one that does not exist."""
     if "area" not in facts:
-        raise missing(function, "area", "the toolset that lists it")
+        raise missing_fact(function, "area", "the toolset that lists it")
     area = facts["area"]
     if area in AREAS:
         return
@@ -78,10 +136,10 @@ def check_area(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
         known = suggest_name(area, (*AREAS, *COMPOSED_TOOLSETS))
         raise declaration_error(function, f"has the unknown toolset area={area!r} in its decorator. {known}")
     if "search_hint" not in facts:
-        raise missing(function, "search_hint", "the words by which clients find it")
+        raise missing_fact(function, "search_hint", "the words by which clients find it")
 
 
-def missing(function: Callable[..., Any], fact: str, meaning: str) -> TypeError:
+def missing_fact(function: Callable[..., Any], fact: str, meaning: str) -> TypeError:
     """Return the error for a declaration without a *fact*."""
     return declaration_error(function, f"needs {fact}= in its decorator: {meaning}")
 

@@ -17,7 +17,17 @@ from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from .composed import facts_of
-from .declarations import check_area, check_currencies, check_destructive, check_rows_key, check_write_facts
+from .declarations import (
+    check_area,
+    check_composed_facts,
+    check_currencies,
+    check_descriptions,
+    check_destructive,
+    check_numbers,
+    check_rows_key,
+    check_slow,
+    check_write_facts,
+)
 from .empty_updates import find_update_fields
 from .titles import make_title, status_texts
 from .tool import (
@@ -45,6 +55,7 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
     if operation.stream:
         raise TypeError(f"{operation.name}: a stream needs a function that reads it")
     check_destructive(operation)
+    check_slow(operation)
     record = result_record(operation.function)
     check_rows_key(operation.function, "items", operation.items, record)
     output = _output_schema(record, operation.items, may_be_empty=not operation.read_only)
@@ -68,8 +79,9 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
         annotations=operation_annotations(operation),
         rows_key=operation.items,
         narrow_hint=operation.narrow_hint,
-        slow=operation.slow and operation.read_only,
+        slow=bool(operation.slow) and operation.read_only,
         facts=operation.facts,
+        states_open_world=operation.open_world is not None,
         result_type=record,
         path_arguments=operation.placeholders,
     )
@@ -93,6 +105,7 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     if not takes_doit and get_type_hints(function).get(first) is not Call:
         raise declaration_error(function, "needs call: Call or doit: Doit as its first parameter")
     check_area(function, declared)
+    check_composed_facts(function, declared)
     rows_key, writes = declared.get("rows_key", ""), declared.get("writes", False)
     record = result_record(function)
     check_rows_key(function, "rows_key", rows_key, record)
@@ -123,6 +136,7 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
         narrow_hint=declared.get("narrow_hint", ""),
         slow=declared.get("slow", False),
         facts=declared,
+        states_open_world="open_world" in declared,
         result_type=record,
     )
 
@@ -145,12 +159,15 @@ def _make_tool(
     narrow_hint: str,
     slow: bool,
     facts: ToolFacts,
+    states_open_world: bool,
     result_type: type | None,
     path_arguments: tuple[str, ...] = (),
 ) -> Tool:
     name = function.__name__
     title = title or make_title(name)
     schema = schema_of_function(function)
+    check_descriptions(function, schema)
+    check_numbers(function, result_type)
     check_currencies(function, result_type)
     writes, outward = not annotations["readOnlyHint"], annotations["openWorldHint"]
     reaches = marked_paths(function) if writes else ()
@@ -162,6 +179,7 @@ def _make_tool(
             facts,
             changes_existing=hints["destructiveHint"] or bool(path_arguments),
             risky=hints["destructiveHint"] or hints["openWorldHint"],
+            states_reach=states_open_world or bool(reaches or mentions),
         )
     return Tool(
         name=name,
@@ -196,7 +214,7 @@ def operation_annotations(operation: Operation) -> JsonObject:
         destructive=not operation.read_only and (operation.destructive is True or operation.method != "POST"),
         # An idempotency key makes retries of one request harmless, but each tool call has its own key.
         idempotent=operation.read_only or operation.method != "POST",
-        open_world=operation.open_world,
+        open_world=bool(operation.open_world),
     )
 
 

@@ -101,6 +101,7 @@ class UnitRows:
     area="datahub",
     search_hint="Unit economics: cost per order, customer, request, transaction; DataHub metric",
     slow=True,
+    default_list=False,
 )
 async def unit_cost(
     call: Call,

@@ -125,6 +125,7 @@ class Api:
                 grant = access.identify(request, lookup)
                 customer = access.find_customer(request, grant, self.directory)
                 access.require_permission(grant.user, route.permission)
+                await self._billing_data.prepare(customer)
                 return await route.handle(ApiRequest(request, grant.user, self.tenant(customer), self._clock()))
             except ApiError as error:
                 response = route.format_error(error) if route.format_error is not None else None

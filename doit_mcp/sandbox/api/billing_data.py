@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..accounts import Customer
 from .costs.calendar_days import today_of
-from .costs.catalog import estate_of
-from .costs.catalog_types import Estate
+from .costs.estate_types import Estate
+from .costs.estates import estate_of
 from .costs.ledger import Ledger
 
 Computed = TypeVar("Computed")
@@ -43,23 +44,43 @@ class BillingData:
 
 
 class BillingDataStore:
-    """The billing data of all customers, created on first use."""
+    """The billing data of all customers, created on first use, which takes about a second."""
 
     def __init__(self, *, clock: Callable[[], float], seed: int) -> None:
         self._clock = clock
         self._seed = seed
         self._books: dict[str, BillingData] = {}
+        self._building = asyncio.Lock()
+
+    async def prepare(self, customer: Customer) -> None:
+        """Create the billing data of a customer in a thread, so that the event loop stays free."""
+        name = _book_name(customer)
+        if name in self._books:
+            return
+        async with self._building:
+            if name not in self._books:
+                self._books[name] = await asyncio.to_thread(self._make, customer)
 
     def for_customer(self, customer: Customer) -> BillingData:
         """The billing data of a customer; generated customers share theirs."""
-        variant = 1 + customer.number % SHARED_VARIANTS if customer.number else 0
-        name = str(variant) if variant else customer.id
+        name = _book_name(customer)
         if name not in self._books:
-            self._books[name] = BillingData(estate_of(customer), clock=self._clock, seed=self._seed + variant)
+            self._books[name] = self._make(customer)
         return self._books[name]
+
+    def _make(self, customer: Customer) -> BillingData:
+        return BillingData(estate_of(customer), clock=self._clock, seed=self._seed + _variant(customer))
 
     def close(self) -> None:
         """Free all memory."""
         for books in self._books.values():
             books.close()
         self._books.clear()
+
+
+def _variant(customer: Customer) -> int:
+    return 1 + customer.number % SHARED_VARIANTS if customer.number else 0
+
+
+def _book_name(customer: Customer) -> str:
+    return str(_variant(customer) or customer.id)

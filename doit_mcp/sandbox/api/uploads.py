@@ -52,7 +52,7 @@ def _gunzip(data: bytes) -> bytes:
     except zlib.error:
         raise bad_request("file: the GZ archive is damaged", field="file") from None
     if reader.unconsumed_tail or not reader.eof:
-        raise bad_request("file: the GZ archive is cut off, or too large when it is unpacked", field="file")
+        raise bad_request("file: the GZ archive is truncated, or too large when decompressed", field="file")
     return content
 
 

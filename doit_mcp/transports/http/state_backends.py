@@ -187,10 +187,10 @@ def _make_receipt_store(connection: RedisConnection, secrets: Secrets) -> RedisR
 def with_unavailable_response(serve: Endpoint) -> Endpoint:
     """Return an endpoint that responds with 503 if *serve* needs Redis and Redis is unavailable."""
 
-    async def guarded(request: web.Request, principal: Principal) -> web.StreamResponse:
+    async def guard(request: web.Request, principal: Principal) -> web.StreamResponse:
         try:
             return await serve(request, principal)
         except StateUnavailable as unavailable:
             raise RequestRejected(503, str(unavailable), {"Retry-After": RETRY_AFTER_SECONDS}) from unavailable
 
-    return guarded
+    return guard

@@ -13,7 +13,7 @@ from doit_mcp.catalog.anomalies.owners import Ownership, allocation_ids
 from doit_mcp.catalog.anomalies.tools import is_open
 from tests.api.recorder import Recorder, pages_of
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import call, run
 from ..conftest import Ask
 
@@ -61,7 +61,7 @@ def recorder(*anomalies: dict[str, Any], **others: Any) -> Recorder:
         "/allocations": {"allocations": ALLOCATIONS},
         **others,
     }
-    return Recorder(answering(answers, LINES))
+    return Recorder(make_api(answers, LINES))
 
 
 @pytest.fixture(autouse=True)

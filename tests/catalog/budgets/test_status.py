@@ -18,12 +18,12 @@ DETAILS: dict[str, Any] = {"type": "recurring", "timeInterval": "month", "startP
 NOVEMBER = {"from": "2026-11-01", "to": "2026-11-30", "days": 30}
 
 
-def shown(row: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
+def show_status(row: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
     return find_status({**ROW, **row}, {**DETAILS, **details}, TODAY).as_json
 
 
 def test_an_exceeded_budget_says_since_when() -> None:
-    found = shown(
+    found = show_status(
         {"riskStatus": "atRisk", "forecastedUtilizationDate": "2026-11-20"},
         {"amount": 3000.0, "currentUtilization": 3241.8, "forecastedUtilization": 3500.0},
     )
@@ -75,7 +75,7 @@ def test_an_exceeded_budget_says_since_when() -> None:
 def test_a_budget_that_is_not_exceeded(
     row: dict[str, Any], details: dict[str, Any], status: str, breaks: str | None, basis: str
 ) -> None:
-    found = shown(row, {"amount": 3000.0, "currentUtilization": 2700.0, **details})
+    found = show_status(row, {"amount": 3000.0, "currentUtilization": 2700.0, **details})
     assert (found["status"], found["breaksOn"], found["exceededOn"]) == (status, breaks, None)
     # Without thresholds, nothing tells the limit of this period of a budget that grows.
     used = None if "growthPerPeriod" in details else 90.0
@@ -99,7 +99,7 @@ def test_a_budget_that_is_not_exceeded(
 def test_missing_amounts_are_unknown_and_divide_nothing(
     details: dict[str, Any], percent: float | None, status: str
 ) -> None:
-    found = shown({}, details)
+    found = show_status({}, details)
     assert (found["percentUsed"], found["status"]) == (percent, status)
 
 

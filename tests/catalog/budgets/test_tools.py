@@ -13,7 +13,7 @@ from doit_mcp.api.operation import Request
 from doit_mcp.catalog.budgets.tools import MAX_CONCURRENT_REQUESTS, MAX_DETAILED_BUDGETS
 from tests.api.recorder import Recorder, pages_of
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import call, run
 
 
@@ -199,11 +199,11 @@ async def test_daily_costs_tell_since_when_a_budget_is_exceeded(named: int | Non
     def details(request: Request) -> Any:
         return {"budgets": [over]} if request.path.endswith("/budgets") else {**over, "name": "o"}
 
-    api = Recorder(answering({"budgets": details}, lines))
+    api = Recorder(make_api({"budgets": details}, lines))
     listed = (await run("list_budgets", api))["budgets"][0]
     # 4 x 300 is more than 1,000.
     assert (listed["status"], listed["exceededOn"], listed["basis"]) == ("exceeded", "2026-09-04", "spent so far")
-    assert (await run("get_budget", Recorder(answering({"budgets": details}, lines)), id="o"))[
+    assert (await run("get_budget", Recorder(make_api({"budgets": details}, lines)), id="o"))[
         "exceededOn"
     ] == "2026-09-04"
     config = next((request.body or {})["config"] for request in api.requests if request.body)

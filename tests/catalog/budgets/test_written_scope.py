@@ -12,7 +12,7 @@ from doit_mcp.api.operation import Request
 from doit_mcp.catalog.budgets.written_scope import alert_scope, budget_scope
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import run
 from ..conftest import Ask
 
@@ -62,10 +62,10 @@ def recorder(**others: Any) -> Recorder:
         "/alerts": {"id": "a1", "createTime": 1_795_824_000_000, "lastAlerted": None},
         "/allocations": {"allocations": [{"id": "x1", "name": "Data team"}, {"id": "x2", "name": "Web"}]},
     }
-    return Recorder(answering({**others, **answers}, LINES))
+    return Recorder(make_api({**others, **answers}, LINES))
 
 
-def written(api: Recorder) -> list[Request]:
+def list_writes(api: Recorder) -> list[Request]:
     """The requests that change something."""
     pairs = zip(api.operations, api.requests, strict=True)
     return [request for operation, request in pairs if not operation.read_only]
@@ -77,7 +77,7 @@ async def test_a_budget_says_what_its_scope_cost_last_month() -> None:
     statement = found["scopeLastMonth"]
     assert statement["cost"] == 100.75 and statement["currency"] == "USD" and "note" not in statement
     assert AUGUST.items() <= statement["period"].items() and statement["period"]["complete"] is True
-    (request,) = written(api)
+    (request,) = list_writes(api)
     assert (request.body or {})["startPeriod"] == 1_788_220_800_000
     assert api.requests[-1] is request
 
@@ -119,7 +119,7 @@ async def test_a_scope_without_costs_is_refused_before_the_write(
     api = recorder()
     with pytest.raises(ApiError, match=message) as caught:
         await run(name, api, **arguments, **({"id": "b1"} if name.startswith("update") else {}))
-    assert caught.value.kind == "argument" and written(api) == []
+    assert caught.value.kind == "argument" and list_writes(api) == []
     assert caught.value.reason.startswith("config.scopes" if name.endswith("alert") else "scopes")
 
 
@@ -128,17 +128,17 @@ async def test_names_of_clouds_are_brought_into_the_form_of_the_data() -> None:
     clouds = [{"id": "cloud_provider", "type": "fixed", "values": ["AWS"]}]
     found = await run("create_budget", api, **BUDGET, scopes=clouds)
     assert found["scopeLastMonth"]["cost"] == 100.75
-    assert (written(api)[0].body or {})["scopes"][0]["values"] == ["amazon-web-services"]
+    assert (list_writes(api)[0].body or {})["scopes"][0]["values"] == ["amazon-web-services"]
     config = {**ALERT["config"], "scopes": clouds}
     await run("create_alert", api, **{**ALERT, "config": config})
-    assert (written(api)[1].body or {})["config"]["scopes"][0]["values"] == ["amazon-web-services"]
+    assert (list_writes(api)[1].body or {})["config"]["scopes"][0]["values"] == ["amazon-web-services"]
 
 
 async def test_a_changed_amount_is_measured_by_the_scope_that_stays() -> None:
     api = recorder()
     found = await run("update_budget", api, id="b1", amount=5)
     assert found["scopeLastMonth"]["cost"] == 100.75 and found["scopeLastMonth"]["currency"] == "EUR"
-    assert (written(api)[0].body or {}) == {"amount": 5}
+    assert (list_writes(api)[0].body or {}) == {"amount": 5}
 
 
 async def test_other_changes_need_no_reads() -> None:
@@ -171,14 +171,14 @@ async def test_an_ended_sign_in_stops_the_write() -> None:
     api = Recorder(ApiError("", kind="credential", status=401))
     with pytest.raises(ApiError):
         await run("create_budget", api, **BUDGET)
-    assert written(api) == []
+    assert list_writes(api) == []
 
 
 async def test_allocations_of_the_older_form_are_checked() -> None:
     api = recorder()
     with pytest.raises(ApiError, match=r'scope: there is no allocation with the id "Data".*"x1" \("Data team"\)'):
         await run("create_budget", api, **BUDGET, scope=["x1", "Data"])
-    assert written(api) == []
+    assert list_writes(api) == []
 
 
 async def test_seconds_are_refused_before_anything_is_read() -> None:

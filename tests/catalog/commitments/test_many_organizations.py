@@ -13,7 +13,7 @@ from doit_mcp.catalog.commitments import aws
 from tests.api.recorder import Recorder
 
 from ..caller import call
-from ..commitments_api import FIRST, ORGANIZATIONS, answering
+from ..commitments_api import FIRST, ORGANIZATIONS, make_api
 
 
 class SlowRecorder(Recorder):
@@ -35,7 +35,7 @@ def many(count: int) -> SlowRecorder:
     """Return an API with *count* organizations like the first one."""
     names = [f"{number:012}" for number in range(count)]
     listed = {"items": [{"managementAccountId": name, "displayName": f"No. {name}"} for name in names]}
-    plain = answering()
+    plain = make_api()
 
     def answer(request: Request) -> Any:
         _, found, rest = request.path.partition("/organizations")

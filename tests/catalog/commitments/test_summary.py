@@ -10,7 +10,7 @@ from doit_mcp.api.errors import ApiError
 from tests.api.recorder import Recorder
 
 from ..caller import call
-from ..commitments_api import CONTRACTS, FIRST, FORBIDDEN, ORGANIZATIONS, PLANNED, SECOND, answering, coverage, period
+from ..commitments_api import CONTRACTS, FIRST, FORBIDDEN, ORGANIZATIONS, PLANNED, SECOND, coverage, make_api, period
 
 AWS = "amazon-web-services"
 COVERAGE = ["coveragePercent", "effectiveSavingsRatePercent", "savings30d", "onDemandUncovered30d"]
@@ -18,7 +18,7 @@ COVERAGE = ["coveragePercent", "effectiveSavingsRatePercent", "savings30d", "onD
 
 async def summary(changes: dict[str, Any] | None = None, **arguments: Any) -> Any:
     """Return the summary of the small API with *changes*."""
-    return (await call("commitment_summary", Recorder(answering(changes)), **arguments))["structuredContent"]
+    return (await call("commitment_summary", Recorder(make_api(changes)), **arguments))["structuredContent"]
 
 
 async def aws(changes: dict[str, Any] | None = None) -> Any:
@@ -166,7 +166,7 @@ async def test_states_period_currency_and_basis() -> None:
 
 
 async def test_everything_is_read_in_parallel() -> None:
-    api = Recorder(answering())
+    api = Recorder(make_api())
     await call("commitment_summary", api)
     # Contracts, organizations and clouds; then five lists of each organization.
     assert len(api.requests) == 3 + 5 * 2

@@ -40,7 +40,7 @@ def sku(*lines: tuple[str | None, CostAndUsage]) -> SkuCost:
     return cost
 
 
-def used(cost: float, usage: float = 0.0) -> SkuCost:
+def make_usage_cost(cost: float, usage: float = 0.0) -> SkuCost:
     """Return the cost of a SKU that is paid by use."""
     return sku(("Usage", CostAndUsage(D(str(cost)), D(str(usage)))))
 
@@ -96,17 +96,17 @@ def test_nothing_changes_without_a_change(lines: list[tuple[str | None, CostAndU
 @pytest.mark.parametrize(
     ("before", "after", "status", "causes"),
     [
-        (used(100, 10), used(150, 15), "", {"usage": 50.0}),
-        (used(100, 10), used(120, 10), "", {"price": 20.0}),
+        (make_usage_cost(100, 10), make_usage_cost(150, 15), "", {"usage": 50.0}),
+        (make_usage_cost(100, 10), make_usage_cost(120, 10), "", {"price": 20.0}),
         # 10 more units at 10 each, then 20 units at 2 more each.
-        (used(100, 10), used(240, 20), "", {"usage": 100.0, "price": 40.0}),
-        (used(0), used(7, 1), "new", {"new": 7.0}),
-        (used(7, 1), used(0), "gone", {"gone": -7.0}),
-        (used(5), used(9), "", {"untold": 4.0}),
-        (used(-5, 10), used(5, 10), "", {"untold": 10.0}),
-        (used(1, 1e-10), used(9, 5), "", {"untold": 8.0}),
+        (make_usage_cost(100, 10), make_usage_cost(240, 20), "", {"usage": 100.0, "price": 40.0}),
+        (make_usage_cost(0), make_usage_cost(7, 1), "new", {"new": 7.0}),
+        (make_usage_cost(7, 1), make_usage_cost(0), "gone", {"gone": -7.0}),
+        (make_usage_cost(5), make_usage_cost(9), "", {"untold": 4.0}),
+        (make_usage_cost(-5, 10), make_usage_cost(5, 10), "", {"untold": 10.0}),
+        (make_usage_cost(1, 1e-10), make_usage_cost(9, 5), "", {"untold": 8.0}),
         # An effect of ten trillion is not believable.
-        (used(1e7, 1e-6), used(2e7, 1e3), "", {"untold": 1e7}),
+        (make_usage_cost(1e7, 1e-6), make_usage_cost(2e7, 1e3), "", {"untold": 1e7}),
     ],
 )
 def test_price_and_usage_are_separate(before: SkuCost, after: SkuCost, status: str, causes: dict[str, float]) -> None:
@@ -117,13 +117,13 @@ def test_price_and_usage_are_separate(before: SkuCost, after: SkuCost, status: s
     ("before", "after", "status", "causes"),
     [
         # The same use per day: 300 in 30 days is 310 in 31.
-        (used(300, 30), used(310, 31), "", {"calendar": 10.0}),
-        (used(300, 30), used(330, 33), "", {"calendar": 10.0, "usage": 20.0}),
-        (used(300, 30), used(341, 31), "", {"calendar": 10.0, "price": 31.0}),
-        (used(300), used(300), "", {"calendar": 10.0, "untold": -10.0}),
-        (used(0), used(31, 31), "new", {"new": 31.0}),
+        (make_usage_cost(300, 30), make_usage_cost(310, 31), "", {"calendar": 10.0}),
+        (make_usage_cost(300, 30), make_usage_cost(330, 33), "", {"calendar": 10.0, "usage": 20.0}),
+        (make_usage_cost(300, 30), make_usage_cost(341, 31), "", {"calendar": 10.0, "price": 31.0}),
+        (make_usage_cost(300), make_usage_cost(300), "", {"calendar": 10.0, "untold": -10.0}),
+        (make_usage_cost(0), make_usage_cost(31, 31), "new", {"new": 31.0}),
         # It would have cost 310, so 10 of the calendar's effect is usage that did not happen.
-        (used(300, 30), used(0), "gone", {"calendar": 10.0, "usage": -10.0, "gone": -300.0}),
+        (make_usage_cost(300, 30), make_usage_cost(0), "gone", {"calendar": 10.0, "usage": -10.0, "gone": -300.0}),
     ],
 )
 def test_a_longer_period_costs_more_by_the_calendar(
@@ -191,7 +191,9 @@ def test_the_total_of_a_sku_has_all_kinds_of_lines() -> None:
 
 
 def test_what_no_sku_explains_is_untold() -> None:
-    parts = total_causes([sku_causes(used(10, 1), used(20, 2), "", NO_EXTRA_DAYS)], D(110), D(150), NO_EXTRA_DAYS)
+    parts = total_causes(
+        [sku_causes(make_usage_cost(10, 1), make_usage_cost(20, 2), "", NO_EXTRA_DAYS)], D(110), D(150), NO_EXTRA_DAYS
+    )
     assert nonzero(parts) == {"usage": 10.0, "untold": 30.0}
 
 
@@ -231,10 +233,10 @@ def test_some_skus_have_only_fees(cost: SkuCost, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "status", "change", "effects"),
     [
-        (used(100, 10), used(240, 20), "", 140.0, {"usage": 100.0, "price": 40.0}),
-        (used(0), used(7, 1), "new", 7.0, {}),
-        (used(7, 1), used(0), "gone", -7.0, {}),
-        (used(5), used(9), "", 4.0, {}),
+        (make_usage_cost(100, 10), make_usage_cost(240, 20), "", 140.0, {"usage": 100.0, "price": 40.0}),
+        (make_usage_cost(0), make_usage_cost(7, 1), "new", 7.0, {}),
+        (make_usage_cost(7, 1), make_usage_cost(0), "gone", -7.0, {}),
+        (make_usage_cost(5), make_usage_cost(9), "", 4.0, {}),
         (
             sku(("Usage", line(100, 10)), ("Credit", line(-10))),
             sku(("Usage", line(110, 11)), ("Credit", line(-4))),
@@ -243,7 +245,7 @@ def test_some_skus_have_only_fees(cost: SkuCost, expected: bool) -> None:
             {"usage": 10.0, "price": 0.0, "credits": 6.0},
         ),
         # 33.333 and 0.004 round to 33.33 and 0, and the change of 33.337 to 33.34.
-        (used(33.333, 1), used(66.67, 2), "", 33.34, {"usage": 33.34, "price": 0.0}),
+        (make_usage_cost(33.333, 1), make_usage_cost(66.67, 2), "", 33.34, {"usage": 33.34, "price": 0.0}),
     ],
 )
 def test_effects_on_one_sku_add_up_to_its_change(

@@ -13,7 +13,7 @@ from doit_mcp.catalog.comparisons.change import choose_argument, parse_periods
 from doit_mcp.catalog.tools.tool import ToolError
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import TOOLS, Caller, call
 
 
@@ -45,7 +45,7 @@ LINES = [
 async def explain(lines: list[Line], **arguments: Any) -> Any:
     """Return the explanation of a bill."""
     return (
-        await call("explain_cost_change", Recorder(answering({"dimensions": {"dimensions": []}}, lines)), **arguments)
+        await call("explain_cost_change", Recorder(make_api({"dimensions": {"dimensions": []}}, lines)), **arguments)
     )["structuredContent"]
 
 
@@ -210,7 +210,7 @@ async def test_a_future_period_is_refused_in_favor_of_a_forecast(arguments: dict
 async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
     label = {"id": "team", "type": "label", "values": ["data"]}
     own_lines = [line("2026-08-12", "EC2", "Box", 1.0, 1.0, cloud_provider="amazon-web-services", team="data")]
-    api = Recorder(answering({}, [*LINES, *own_lines]))
+    api = Recorder(make_api({}, [*LINES, *own_lines]))
     await call("explain_cost_change", api, after="2026-08-10/2026-08-19", by=["sku"], cloud="aws", filters=[label])
     configs = [(request.body or {})["config"] for request in api.requests]
     assert {config["currency"] for config in configs} == {"USD"}
@@ -231,7 +231,7 @@ async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
 
 
 async def test_credits_are_queried_and_are_a_cause_even_if_there_are_none() -> None:
-    api = Recorder(answering({}, LINES[:3]))
+    api = Recorder(make_api({}, LINES[:3]))
     answer = (await call("explain_cost_change", api, includeCredits=True))["structuredContent"]
     own = [(request.body or {})["config"] for request in api.requests[:-1]]
     assert own and all(config["includePromotionalCredits"] for config in own)
@@ -240,7 +240,7 @@ async def test_credits_are_queried_and_are_a_cause_even_if_there_are_none() -> N
 
 
 async def test_a_handle_leads_to_all_drivers_one_dimension_at_a_time() -> None:
-    caller = Caller(Recorder(answering({}, LINES)))
+    caller = Caller(Recorder(make_api({}, LINES)))
     tool = TOOLS["explain_cost_change"]
     answer: Any = await tool.run(caller, {"top": 1, "by": ["service"]})
     table: Any = await TOOLS["query_result"].run(caller, {"handle": answer["handle"], "sortBy": "change", "top": 2})
@@ -254,7 +254,7 @@ async def test_a_handle_leads_to_all_drivers_one_dimension_at_a_time() -> None:
 
 @pytest.mark.requirement("N10")
 async def test_n10_a_handle_is_about_the_customer_that_an_employee_acts_for() -> None:
-    caller = Caller(Recorder(answering({}, LINES)))
+    caller = Caller(Recorder(make_api({}, LINES)))
     caller.customer_context = "acme"
     answer: Any = await TOOLS["explain_cost_change"].run(caller, {"top": 1, "by": ["service"]})
     again: Any = await TOOLS["query_result"].run(caller, {"handle": answer["handle"]})
@@ -264,38 +264,40 @@ async def test_n10_a_handle_is_about_the_customer_that_an_employee_acts_for() ->
         await TOOLS["query_result"].run(caller, {"handle": answer["handle"]})
 
 
-def failing(lines: list[Line], *columns: str) -> Recorder:
+def make_failing_api(lines: list[Line], *columns: str) -> Recorder:
     """Return an API that refuses queries by these columns."""
 
     def answer(request: Request) -> Any:
         groups = [group["id"] for group in (request.body or {})["config"].get("group", ())]
         if groups and groups[0] in columns:
             return ApiError(f"no {groups[0]}", kind="refused", status=400)
-        return answering({}, lines)(request)
+        return make_api({}, lines)(request)
 
     return Recorder(answer)
 
 
 async def test_a_dimension_that_fails_is_named_and_all_failing_is_an_error() -> None:
-    answer = (await call("explain_cost_change", failing(LINES, "region")))["structuredContent"]
+    answer = (await call("explain_cost_change", make_failing_api(LINES, "region")))["structuredContent"]
     assert answer["failed"] == [{"part": "region", "why": "no region (HTTP 400)"}]
     assert [dimension["dimension"] for dimension in answer["by"]] == ["service", "project", "sku"]
     with pytest.raises(ApiError, match="no region"):
-        await call("explain_cost_change", failing(LINES, "region"), by=["region"])
+        await call("explain_cost_change", make_failing_api(LINES, "region"), by=["region"])
     with pytest.raises(ApiError, match="service_description"):
         odd = {"result": {"schema": [{"name": "x"}], "rows": [[1]]}}
         await call("explain_cost_change", Recorder(odd), by=["service"])
 
 
 async def test_totals_come_from_another_dimension_if_those_by_cloud_fail() -> None:
-    answer = (await call("explain_cost_change", failing(LINES, "cloud_provider"), by=["sku"]))["structuredContent"]
+    answer = (await call("explain_cost_change", make_failing_api(LINES, "cloud_provider"), by=["sku"]))[
+        "structuredContent"
+    ]
     assert answer["total"]["change"] == 117.5 and answer["basis"]["timeZones"] == {}
 
 
 async def test_an_unknown_history_is_named_and_costs_are_explained_all_the_same() -> None:
     def answer(request: Request) -> Any:
         daily = (request.body or {})["config"]["timeInterval"] == "day"
-        return ApiError("no days", kind="refused", status=400) if daily else answering({}, LINES)(request)
+        return ApiError("no days", kind="refused", status=400) if daily else make_api({}, LINES)(request)
 
     result = (await call("explain_cost_change", Recorder(answer)))["structuredContent"]
     assert result["failed"] == [{"part": "history", "why": "no days (HTTP 400)"}] and result["total"]["change"] == 117.5
@@ -310,7 +312,7 @@ async def test_no_costs_are_not_a_zero_without_a_word() -> None:
 
 async def test_a_filter_that_matches_nothing_is_checked() -> None:
     dimension = {"id": "cloud_provider", "type": "fixed", "values": [{"value": "google-cloud"}]}
-    api = Recorder(answering({"/dimension": dimension}, LINES))
+    api = Recorder(make_api({"/dimension": dimension}, LINES))
     with pytest.raises(ApiError, match='no cloud "oracle".*google-cloud'):
         await call("explain_cost_change", api, cloud="oracle")
 
@@ -318,7 +320,7 @@ async def test_a_filter_that_matches_nothing_is_checked() -> None:
 async def test_long_lists_are_not_called_new_or_gone() -> None:
     lines = [EARLIER, *(line("2026-07-03", f"s{number}", "x", 1.0, 1.0) for number in range(1000))]
     lines += [line("2026-08-03", "other", "x", 5000.0, 1.0)]
-    api = Recorder(answering({}, lines))
+    api = Recorder(make_api({}, lines))
     answer = (await call("explain_cost_change", api, by=["service"], top=1))["structuredContent"]
     # By service and by SKU for both periods, and the history; the SKUs are a complete list, so they have the totals.
     assert len(api.requests) == 5 and answer["total"]["change"] == 4000.0
@@ -327,7 +329,7 @@ async def test_long_lists_are_not_called_new_or_gone() -> None:
 
 async def test_totals_are_asked_if_all_lists_are_too_long() -> None:
     lines = [EARLIER, *(line("2026-07-03", f"s{number}", f"x{number}", 1.0, 1.0) for number in range(1000))]
-    api = Recorder(answering({}, lines))
+    api = Recorder(make_api({}, lines))
     answer = (await call("explain_cost_change", api, by=["service"], top=1))["structuredContent"]
     assert len(api.requests) == 7 and answer["total"]["change"] == -1000.0
 
@@ -338,17 +340,17 @@ async def test_causes_do_not_need_the_dimension_sku() -> None:
     assert [dimension["dimension"] for dimension in answer["by"]] == ["cloud"]
     assert (answer["causes"], answer["priceDrivers"]) == (whole["causes"], whole["priceDrivers"])
     assert answer["priceDrivers"] == [{"id": "analysis", "name": "Analysis", "amount": 40.0}]
-    failed = (await call("explain_cost_change", failing(LINES, "sku_id"), by=["cloud"]))["structuredContent"]
+    failed = (await call("explain_cost_change", make_failing_api(LINES, "sku_id"), by=["cloud"]))["structuredContent"]
     assert "causes" not in failed and failed["failed"] == [{"part": "sku", "why": "no sku_id (HTTP 400)"}]
     with pytest.raises(ApiError, match="no region"):
-        await call("explain_cost_change", failing(LINES, "region"), by=["region"])
+        await call("explain_cost_change", make_failing_api(LINES, "region"), by=["region"])
 
 
 async def test_odd_skus_only_fail_what_needs_them() -> None:
     def answer(request: Request) -> Any:
         groups = [group["id"] for group in (request.body or {})["config"].get("group", ())]
         odd = {"result": {"schema": [{"name": "cost"}], "rows": [[1]]}}
-        return odd if groups[:1] == ["sku_id"] else answering({}, LINES)(request)
+        return odd if groups[:1] == ["sku_id"] else make_api({}, LINES)(request)
 
     result = (await call("explain_cost_change", Recorder(answer), by=["cloud"]))["structuredContent"]
     assert result["total"]["change"] == 117.5 and "causes" not in result

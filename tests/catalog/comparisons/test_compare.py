@@ -16,7 +16,7 @@ from doit_mcp.catalog.comparisons.compare import parse_compared_periods
 from doit_mcp.catalog.periods.period import Period
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import TOOLS, call
 
 TODAY = date(2026, 9, 21)
@@ -54,7 +54,7 @@ LINES = [
 
 async def compare(lines: list[Line], **arguments: Any) -> Any:
     """Return the comparison of a bill."""
-    return (await call("compare_spend", Recorder(answering({}, lines)), **arguments))["structuredContent"]
+    return (await call("compare_spend", Recorder(make_api({}, lines)), **arguments))["structuredContent"]
 
 
 async def test_a_longer_second_period_is_cut_to_the_days_of_the_first() -> None:
@@ -143,7 +143,7 @@ async def test_skus_are_matched_by_id() -> None:
 
 
 async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
-    api = Recorder(answering({}, LINES))
+    api = Recorder(make_api({}, LINES))
     await call("compare_spend", api, period="2026-08", groupBy="service", currency="EUR", includeCredits=True)
     configs = [(request.body or {})["config"] for request in api.requests]
     assert [config["currency"] for config in configs] == ["EUR"] * 5
@@ -157,25 +157,27 @@ async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
 
 @pytest.mark.parametrize(("tool", "count"), [("compare_spend", 5), ("explain_cost_change", 9)])
 async def test_all_queries_are_under_way_at_the_same_time(tool: str, count: int) -> None:
-    api = SlowRecorder(answering({}, LINES))
+    api = SlowRecorder(make_api({}, LINES))
     await call(tool, api, period="2026-08")
     assert api.most_at_once == len(api.requests) == count
 
 
 async def test_one_period_that_fails_fails_the_comparison_and_a_total_does_not() -> None:
-    def failing(month: str, group: str) -> Recorder:
+    def make_failing_api(month: str, group: str) -> Recorder:
         def answer(request: Request) -> Any:
             config = (request.body or {})["config"]
             groups = [item["id"] for item in config.get("group", ())]
             wrong = config["customTimeRange"]["from"].startswith(month) and groups == [group]
-            return ApiError("no", kind="refused", status=400) if wrong else answering({}, LINES)(request)
+            return ApiError("no", kind="refused", status=400) if wrong else make_api({}, LINES)(request)
 
         return Recorder(answer)
 
     for month in ("2026-08", "2026-07"):
         with pytest.raises(ApiError, match="no"):
-            await call("compare_spend", failing(month, "service_description"), period="2026-08")
-        answer = (await call("compare_spend", failing(month, "cloud_provider"), period="2026-08"))["structuredContent"]
+            await call("compare_spend", make_failing_api(month, "service_description"), period="2026-08")
+        answer = (await call("compare_spend", make_failing_api(month, "cloud_provider"), period="2026-08"))[
+            "structuredContent"
+        ]
         assert answer["total"]["change"] is None and answer["groups"] and answer["other"]["change"] is None
         assert answer["failed"][0]["why"] == "no (HTTP 400)"
 

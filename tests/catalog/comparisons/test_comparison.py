@@ -28,7 +28,7 @@ from doit_mcp.catalog.periods.alignment import AlignedPeriods, align
 from doit_mcp.catalog.periods.period import Period, ReportedPeriod
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import Caller
 
 TODAY = date(2026, 9, 21)
@@ -39,7 +39,7 @@ EQUAL = align(ReportedPeriod(AUGUST, TODAY))
 def bill(*days: str) -> Recorder:
     """Return an API whose bill has a cost on each of these days."""
     lines: list[Line] = [(day, {}, 1.0, 0.0) for day in days]
-    return Recorder(answering({}, lines))
+    return Recorder(make_api({}, lines))
 
 
 def cost_on(*days: str) -> Caller:

@@ -25,7 +25,7 @@ from doit_mcp.catalog.periods.alignment import AlignedPeriods, align
 from doit_mcp.catalog.periods.period import Period, ReportedPeriod, month_of
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import call
 
 TODAY = date(2026, 9, 21)
@@ -108,7 +108,7 @@ LINES: list[Line] = [
 async def test_final_days_that_fail_are_named(tool: str) -> None:
     def answer(request: Request) -> Any:
         is_final = "2026-09-18" in (request.body or {})["config"]["customTimeRange"]["to"]
-        return ApiError("no", kind="refused", status=400) if is_final else answering({}, LINES)(request)
+        return ApiError("no", kind="refused", status=400) if is_final else make_api({}, LINES)(request)
 
     result = (await call(tool, Recorder(answer), period="this_month"))["structuredContent"]
     assert [failure["part"].split()[0] for failure in result["failed"]] == ["final"] and "final" not in result
@@ -117,7 +117,7 @@ async def test_final_days_that_fail_are_named(tool: str) -> None:
 
 @pytest.mark.parametrize(("tool", "count"), [("compare_spend", 7), ("explain_cost_change", 11)])
 async def test_final_days_are_two_more_queries(tool: str, count: int) -> None:
-    api = Recorder(answering({}, LINES))
+    api = Recorder(make_api({}, LINES))
     result = (await call(tool, api, period="this_month"))["structuredContent"]
     assert len(api.requests) == count
     assert (result["final"]["change"], result["total"]["change"]) == (20.0, 27.0)

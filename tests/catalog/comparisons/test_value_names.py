@@ -13,7 +13,7 @@ Lines = list[tuple[str | None, float, ChargeKind]]
 USAGE, COVERED, NEGATION, FEE = ChargeKind.USAGE, ChargeKind.COVERED_USAGE, ChargeKind.NEGATION, ChargeKind.FEE
 
 
-def named(lines: Lines) -> ValueNames:
+def make_value_names(lines: Lines) -> ValueNames:
     """Return the names of the value "id" with these lines."""
     names = ValueNames()
     for label, cost, kind in lines:
@@ -37,12 +37,12 @@ def named(lines: Lines) -> ValueNames:
     ],
 )
 def test_the_name_is_that_of_the_most_expensive_usage(lines: Lines, name: str) -> None:
-    assert name_value("id", named(lines)) == name
+    assert name_value("id", make_value_names(lines)) == name
 
 
 def test_the_latest_period_names_a_value_unless_an_earlier_one_knows_better() -> None:
-    old, new = named([("old", 9, USAGE)]), named([("new", 1, USAGE)])
+    old, new = make_value_names([("old", 9, USAGE)]), make_value_names([("new", 1, USAGE)])
     assert name_value("id", new, old) == "new"
-    assert name_value("id", named([("fee", 9, FEE)]), old) == "old"
-    assert name_value("id", named([("negation", -9, NEGATION)]), old) == "old"
+    assert name_value("id", make_value_names([("fee", 9, FEE)]), old) == "old"
+    assert name_value("id", make_value_names([("negation", -9, NEGATION)]), old) == "old"
     assert name_value(None, old) is None and name_value(7, old) == "7"

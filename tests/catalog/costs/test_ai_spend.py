@@ -26,7 +26,7 @@ RELATED_ROWS = [["Amazon SageMaker", "2026", "09", 40.0], ["Amazon Lex", "2026",
 PROVIDER_ROWS = [["openai", "Completions API", "gpt-4o, input", "tokens", "2026", 5.0, 2_000_000.0]]
 
 
-def answering(request: Request) -> Any:
+def return_ai_rows(request: Request) -> Any:
     """Return the rows of AI services, and those of AI providers."""
     config = (request.body or {})["config"]
     if [group["id"] for group in config["group"]] == ["service_description"]:
@@ -39,7 +39,7 @@ def answering(request: Request) -> Any:
     return {"result": {"schema": [{"name": name, "type": "string"} for name in COLUMNS], "rows": rows}}
 
 
-async def ai_spend(api: Any = answering, **arguments: Any) -> Any:
+async def ai_spend(api: Any = return_ai_rows, **arguments: Any) -> Any:
     """Return the AI spend of the small bill."""
     return (await call("ai_spend", Recorder(api), **arguments))["structuredContent"]
 
@@ -128,7 +128,9 @@ async def test_counts_beyond_exact_integers_fit_into_json() -> None:
     rows = [["openai", "s", f"gpt-4o, input {n}", "1K tokens", "2026", 1.0, 6e14] for n in range(40)]
 
     def answer(request: Request) -> Any:
-        is_by_provider = any(item["id"] == "cloud_provider" for item in (request.body or {})["config"].get("filters", ()))
+        is_by_provider = any(
+            item["id"] == "cloud_provider" for item in (request.body or {})["config"].get("filters", ())
+        )
         schema = [{"name": name, "type": "string"} for name in COLUMNS]
         is_by_sku = any(item["id"] == "sku_description" for item in (request.body or {})["config"].get("group", ()))
         return {"result": {"schema": schema, "rows": rows if is_by_provider and is_by_sku else []}}

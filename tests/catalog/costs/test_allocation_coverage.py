@@ -114,7 +114,7 @@ async def test_errors_name_the_nearest_labels(by: str, message: str) -> None:
         await call("allocation_coverage", Recorder(answering), by=by)
 
 
-def billed(api: Api, column: str, first: str, last: str) -> dict[tuple[Any, ...], Decimal]:
+def sum_billed(api: Api, column: str, first: str, last: str) -> dict[tuple[Any, ...], Decimal]:
     """Return the cost of each value, project and service in dollars."""
     days = (date.fromisoformat(day).toordinal() for day in (first, last))
     sums = api.tenant(ACME).ledger.sums((column, "project_id", "service_description"), *days)
@@ -126,7 +126,7 @@ def billed(api: Api, column: str, first: str, last: str) -> dict[tuple[Any, ...]
 )
 async def test_gap_and_owners_match_the_billing_lines(ask: Ask, witness: Api, by: str, column: str) -> None:
     found = await ask("allocation_coverage", by=by, period="2026-08", topN=3)
-    lines = billed(witness, column, "2026-08-01", "2026-08-31")
+    lines = sum_billed(witness, column, "2026-08-01", "2026-08-31")
     gap = {key[1:]: cost for key, cost in lines.items() if key[0] is None}
     assert Decimal(str(found["total"])) == round(sum(lines.values()), 2)
     assert Decimal(str(found["gap"])) == round(sum(gap.values()), 2) > 0

@@ -18,7 +18,7 @@ from doit_mcp.catalog.periods.grammar import parse_period
 from doit_mcp.resilience.compute_thread import MAX_INLINE_ROWS
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import Caller, run
 
 TODAY = date(2026, 9, 21)
@@ -42,14 +42,14 @@ def values(*names: str) -> dict[str, Any]:
     ],
 )
 async def test_an_empty_answer_is_explained(lines: list[Line], scope: Scope, note: str, is_known: bool) -> None:
-    call = Caller(Recorder(answering(values("google-cloud"), lines)))
+    call = Caller(Recorder(make_api(values("google-cloud"), lines)))
     empty = await explain_empty_answer(call, scope, AUGUST)
     assert note in empty.note and empty.is_known is is_known
 
 
 async def test_without_the_first_day_an_empty_answer_is_unknown() -> None:
     others = {**values("google-cloud"), "query": ApiError("", kind="timeout")}
-    empty = await explain_empty_answer(Caller(Recorder(answering(others, []))), Scope("gcp"), AUGUST)
+    empty = await explain_empty_answer(Caller(Recorder(make_api(others, []))), Scope("gcp"), AUGUST)
     assert not empty.is_known and "could not be read" in empty.note
 
 
@@ -65,7 +65,7 @@ async def test_without_the_first_day_an_empty_answer_is_unknown() -> None:
     ],
 )
 async def test_the_start_is_looked_for_if_the_first_costs_are_later(first_period: str | None, start: Any) -> None:
-    call = Caller(Recorder(answering({}, LINES)))
+    call = Caller(Recorder(make_api({}, LINES)))
     period = parse_period("2026-03/2026-06", "period", TODAY)
     assert await find_later_start(call, period, first_period) == DataStart(start)
 

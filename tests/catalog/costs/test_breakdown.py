@@ -22,7 +22,7 @@ from doit_mcp.catalog.periods.period import utc_date
 from doit_mcp.catalog.tables import row_months
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import Caller, call, run
 from ..conftest import Ask
 
@@ -40,7 +40,7 @@ LINES: list[Line] = [
 
 
 async def test_it_asks_for_groups_and_the_total_of_exactly_the_period() -> None:
-    api = Recorder(answering({}, LINES))
+    api = Recorder(make_api({}, LINES))
     breakdown = (await call("cost_breakdown", api, groupBy="service", cloud="AWS", months="2", topN=1))[
         "structuredContent"
     ]
@@ -67,7 +67,7 @@ async def test_it_asks_for_groups_and_the_total_of_exactly_the_period() -> None:
 
 
 async def test_it_states_period_currency_and_basis() -> None:
-    breakdown = await run("cost_breakdown", Recorder(answering({}, LINES)), period="2026-08/2026-09", currency="eur")
+    breakdown = await run("cost_breakdown", Recorder(make_api({}, LINES)), period="2026-08/2026-09", currency="eur")
     assert breakdown["period"] == {
         **{"from": "2026-08-01", "to": "2026-09-21", "days": 52},
         **{"complete": False, "finalThrough": "2026-09-18"},
@@ -82,7 +82,7 @@ async def test_it_states_period_currency_and_basis() -> None:
 async def test_the_currency_is_sent_and_is_the_asked_one_or_the_customers_own() -> None:
     def answer(request: Request) -> Any:
         customer = {"id": "acme", "settings": {"currency": "GBP"}}
-        return customer if "customers" in request.path else answering({}, LINES)(request)
+        return customer if "customers" in request.path else make_api({}, LINES)(request)
 
     api = Recorder(answer)
     api.tenant = "acme"
@@ -101,7 +101,7 @@ async def test_the_currency_is_sent_and_is_the_asked_one_or_the_customers_own() 
 )
 async def test_without_a_known_currency_dollars_are_asked_for_and_stated(customer: Any) -> None:
     def answer(request: Request) -> Any:
-        return customer if "customers" in request.path else answering({}, LINES)(request)
+        return customer if "customers" in request.path else make_api({}, LINES)(request)
 
     query = {"metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month"}
     for tenant in ("acme", ""):
@@ -113,14 +113,14 @@ async def test_without_a_known_currency_dollars_are_asked_for_and_stated(custome
 
 
 async def test_by_cloud_one_query_is_enough() -> None:
-    api = Recorder(answering({}, LINES))
+    api = Recorder(make_api({}, LINES))
     breakdown = (await call("cost_breakdown", api, groupBy="cloud", months=2))["structuredContent"]
     assert len(api.requests) == 1 and "limit" not in (api.requests[0].body or {})["config"]["group"][0]
     assert [group["cost"] for group in breakdown["groups"]] == [57.5, 5.12] and breakdown["total"]["other"] == 0.0
 
 
 async def test_projects_have_names_beside_their_ids() -> None:
-    breakdown = await run("cost_breakdown", Recorder(answering({}, LINES)), groupBy="project", months=2)
+    breakdown = await run("cost_breakdown", Recorder(make_api({}, LINES)), groupBy="project", months=2)
     assert [(group["id"], group["name"]) for group in breakdown["groups"]] == [("1", "prod"), ("2", "logs")]
     assert breakdown["rows"][0] == ["1", "prod", "2026-08", 2.01]
 
@@ -198,7 +198,7 @@ async def test_costs_before_the_data_are_unknown(ask: Ask) -> None:
 
 async def test_a_value_that_cannot_be_checked_is_said() -> None:
     def answer(request: Request) -> Any:
-        return answering({}, LINES)(request) if request.body else ApiError("", kind="forbidden", status=403)
+        return make_api({}, LINES)(request) if request.body else ApiError("", kind="forbidden", status=403)
 
     filters = [{"id": "service_description", "values": ["Lambda"]}]
     recorder = Recorder(lambda request: answer(request))
@@ -212,7 +212,7 @@ async def test_a_value_that_cannot_be_checked_is_said() -> None:
 async def test_a_total_that_fails_is_not_known(second: Any) -> None:
     def answer(request: Request) -> Any:
         by_cloud = (request.body or {})["config"]["group"][0]["id"] == "cloud_provider"
-        return second if by_cloud else answering({}, LINES)(request)
+        return second if by_cloud else make_api({}, LINES)(request)
 
     breakdown = (await call("cost_breakdown", Recorder(answer), groupBy="service", months=2))["structuredContent"]
     assert breakdown["total"] == {"shown": 62.62, "other": None, "otherSharePercent": None, "all": None}

@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import call
 from ..conftest import Ask
 
@@ -21,7 +21,7 @@ INCIDENTS = {"incidents": [{"id": "i", "title": "Down", "createTime": 1_790_000_
 
 
 async def test_it_has_every_part_of_the_old_one() -> None:
-    api = Recorder(answering({"anomalies": ANOMALIES, "cloudincidents": INCIDENTS}, LINES))
+    api = Recorder(make_api({"anomalies": ANOMALIES, "cloudincidents": INCIDENTS}, LINES))
     overview = (await call("get_cloud_overview", api))["structuredContent"]
     assert overview["costByCloud"]["rows"] == [["google-cloud", 20.0, 65.6], ["amazon-web-services", 10.5, 34.4]]
     assert overview["topServices"]["rows"][0] == ["google-cloud", "BigQuery", 20.0, 65.6]
@@ -69,7 +69,7 @@ async def test_unknown_values_and_missing_data_are_not_zero(ask: Ask) -> None:
 @pytest.mark.parametrize("kind", ["forbidden", "timeout", "fault"])
 async def test_a_part_that_fails_is_named_and_no_empty_section(kind: Any) -> None:
     others = {"anomalies": ApiError("no right", kind=kind, status=403), "cloudincidents": INCIDENTS}
-    overview = (await call("get_cloud_overview", Recorder(answering(others, LINES))))["structuredContent"]
+    overview = (await call("get_cloud_overview", Recorder(make_api(others, LINES))))["structuredContent"]
     assert "anomalies" not in overview
     assert overview["failed"] == [{"part": "anomalies", "why": "no right (HTTP 403)"}]
 
@@ -87,13 +87,13 @@ async def test_n19_a_sign_in_that_ended_meanwhile_is_not_just_a_part_that_failed
     """The client learns where to sign in again from the error alone."""
     others = {"anomalies": ApiError("", kind="credential", status=401), "cloudincidents": INCIDENTS}
     with pytest.raises(ApiError) as caught:
-        await call("get_cloud_overview", Recorder(answering(others, LINES)))
+        await call("get_cloud_overview", Recorder(make_api(others, LINES)))
     assert caught.value.kind == "credential"
 
 
 async def test_costs_alone_failing_leaves_the_rest() -> None:
     others = {"query": ApiError("", kind="timeout"), "anomalies": ANOMALIES, "cloudincidents": {"incidents": None}}
-    overview = (await call("get_cloud_overview", Recorder(answering(others, []))))["structuredContent"]
+    overview = (await call("get_cloud_overview", Recorder(make_api(others, []))))["structuredContent"]
     assert overview["totalCost"] is None and overview["incidents"] == [] and "note" not in overview
     assert {part["part"] for part in overview["failed"]} == {"costByCloud", "topServices", "topProjects"}
     assert overview["failed"][0]["why"] == "the request timed out"
@@ -104,7 +104,7 @@ async def test_sections_have_no_shares_of_an_unknown_total() -> None:
         config = (request.body or {}).get("config", {})
         if len(config.get("group", ())) == 1:
             return ApiError("", kind="timeout")
-        return answering({"anomalies": ANOMALIES, "cloudincidents": INCIDENTS}, LINES)(request)
+        return make_api({"anomalies": ANOMALIES, "cloudincidents": INCIDENTS}, LINES)(request)
 
     overview = (await call("get_cloud_overview", Recorder(answer)))["structuredContent"]
     assert overview["totalCost"] is None and overview["topServices"]["rows"][0][2:] == [20.0, None]

@@ -18,7 +18,7 @@ from doit_mcp.catalog.costs.statement import cost_statement
 from doit_mcp.catalog.periods.period import Period, ReportedPeriod
 from tests.api.recorder import Recorder
 
-from ..billing import answering
+from ..billing import make_api
 from ..caller import TOOLS, Caller
 
 NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 28))
@@ -81,18 +81,18 @@ def test_a_statement_names_period_currency_and_basis() -> None:
 
 async def test_the_first_day_with_costs_is_found_and_remembered() -> None:
     lines: Any = [("2025-10-03", {}, 5.0, 1.0), ("2025-10-09", {}, 5.0, 1.0), ("2026-02-01", {}, 5.0, 1.0)]
-    api = Recorder(answering({}, lines))
+    api = Recorder(make_api({}, lines))
     call = Caller(api)
     for _ in range(2):
         assert await fetch_data_start(call) == date(2025, 10, 3)
     assert len(api.requests) == 2
-    assert await fetch_data_start(Caller(Recorder(answering({}, [])))) is None
+    assert await fetch_data_start(Caller(Recorder(make_api({}, [])))) is None
 
 
 async def test_projects_have_names(make_caller: Callable[[], Caller]) -> None:
     names = await fetch_project_names(make_caller())
     assert "acme-production" in names.values()
-    api = Recorder(answering({}, []))
+    api = Recorder(make_api({}, []))
     call = Caller(api)
     assert await fetch_project_names(call) == {} == await fetch_project_names(call)
     assert len(api.requests) == 1

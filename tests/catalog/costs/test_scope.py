@@ -28,7 +28,7 @@ def test_a_scope_limits_a_query() -> None:
     assert Scope().apply({"timeInterval": "month"}) == {"timeInterval": "month"}
 
 
-def fixed(identifier: str, *values: str, **options: Any) -> Any:
+def make_filter(identifier: str, *values: str, **options: Any) -> Any:
     return {"id": identifier, "type": "fixed", "values": list(values), **options}
 
 
@@ -36,14 +36,20 @@ def fixed(identifier: str, *values: str, **options: Any) -> Any:
     ("scope", "hints"),
     [
         (Scope("oracle"), ['cloud: there is no cloud "oracle"', "amazon-web-services", "google-cloud"]),
-        (Scope(filters=(fixed("cloud_provider", "oracle"),)), ["filters: there is no cloud", "google-cloud"]),
-        (Scope(filters=(fixed("service_description", "Amazon EC2"),)), ['"Amazon Elastic Compute Cloud"']),
-        (Scope(filters=(fixed("service_description", "bigquery"),)), ['Did you mean "BigQuery"?']),
-        (Scope(filters=(fixed("service_description", "BigQuery", "lamda"),)), ['service "lamda"', '"AWS Lambda"']),
-        (Scope(filters=(fixed("project_id", "acme-produktion"),)), ["project", "acme-production"]),
+        (Scope(filters=(make_filter("cloud_provider", "oracle"),)), ["filters: there is no cloud", "google-cloud"]),
+        (Scope(filters=(make_filter("service_description", "Amazon EC2"),)), ['"Amazon Elastic Compute Cloud"']),
+        (Scope(filters=(make_filter("service_description", "bigquery"),)), ['Did you mean "BigQuery"?']),
+        (
+            Scope(filters=(make_filter("service_description", "BigQuery", "lamda"),)),
+            ['service "lamda"', '"AWS Lambda"'],
+        ),
+        (Scope(filters=(make_filter("project_id", "acme-produktion"),)), ["project", "acme-production"]),
         (Scope(filters=({"id": "Team", "type": "label", "values": ["x"]},)), ['{"id": "team", "type": "label"}']),
-        (Scope(filters=(fixed("team", "x"),)), ['{"id": "team", "type": "label"}']),
-        (Scope(filters=(fixed("service_description", "zzz", mode="starts_with"),)), ['service "zzz"', "Available"]),
+        (Scope(filters=(make_filter("team", "x"),)), ['{"id": "team", "type": "label"}']),
+        (
+            Scope(filters=(make_filter("service_description", "zzz", mode="starts_with"),)),
+            ['service "zzz"', "Available"],
+        ),
     ],
 )
 async def test_values_that_do_not_exist_are_named_with_the_nearest(
@@ -61,12 +67,12 @@ async def test_values_that_do_not_exist_are_named_with_the_nearest(
     [
         (Scope(), True),
         (Scope("aws"), True),
-        (Scope(filters=(fixed("cloud_provider", "gcp"),)), True),
-        (Scope(filters=(fixed("service_description", "bigquery", caseInsensitive=True),)), True),
-        (Scope(filters=(fixed("service_description", "Amazon", mode="starts_with"),)), True),
-        (Scope(filters=(fixed("service_description", "Query", mode="ends_with"),)), True),
-        (Scope(filters=(fixed("service_description", "uery", mode="contains"),)), True),
-        (Scope(filters=(fixed("service_description", "B.*", mode="regexp"),)), False),
+        (Scope(filters=(make_filter("cloud_provider", "gcp"),)), True),
+        (Scope(filters=(make_filter("service_description", "bigquery", caseInsensitive=True),)), True),
+        (Scope(filters=(make_filter("service_description", "Amazon", mode="starts_with"),)), True),
+        (Scope(filters=(make_filter("service_description", "Query", mode="ends_with"),)), True),
+        (Scope(filters=(make_filter("service_description", "uery", mode="contains"),)), True),
+        (Scope(filters=(make_filter("service_description", "B.*", mode="regexp"),)), False),
         (Scope(filters=({"id": "year", "type": "datetime", "values": ["1999"]},)), True),
     ],
 )
@@ -75,7 +81,7 @@ async def test_values_that_exist_pass(scope: Scope, checked: bool, make_caller: 
 
 
 async def test_a_dimension_that_cannot_be_listed_is_not_checked() -> None:
-    scope = Scope(filters=(fixed("service_description", "x"),))
+    scope = Scope(filters=(make_filter("service_description", "x"),))
     assert await check_values(Caller(Recorder(ApiError("", kind="timeout"))), scope) is False
     with pytest.raises(ApiError) as caught:
         await check_values(Caller(Recorder(ApiError("", kind="credential", status=401))), scope)
@@ -85,7 +91,7 @@ async def test_a_dimension_that_cannot_be_listed_is_not_checked() -> None:
 async def test_projects_are_suggested_without_their_names_if_those_are_unknown() -> None:
     answers = [{"values": [{"value": "acme-prod", "cloud": "google-cloud"}]}, ApiError("", kind="timeout")]
     with pytest.raises(ApiError, match='Did you mean "acme-prod"'):
-        await check_values(Caller(Recorder(*answers)), Scope(filters=(fixed("project_id", "acme-prd"),)))
+        await check_values(Caller(Recorder(*answers)), Scope(filters=(make_filter("project_id", "acme-prd"),)))
 
 
 def test_filters_are_checked_and_fixed_by_default() -> None:
@@ -102,7 +108,7 @@ def test_filters_are_checked_and_fixed_by_default() -> None:
 
 async def test_a_project_without_a_similar_one_is_answered_with_all() -> None:
     known = {"values": [{"value": "acme-prod", "cloud": "google-cloud"}]}
-    scope = Scope(filters=(fixed("project_id", "xyz"),))
+    scope = Scope(filters=(make_filter("project_id", "xyz"),))
     with pytest.raises(ApiError, match='no project "xyz" in the data. Available: "acme-prod"'):
         await check_values(Caller(Recorder(known, ApiError("", kind="rate"))), scope)
     with pytest.raises(ApiError) as caught:

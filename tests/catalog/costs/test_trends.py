@@ -14,7 +14,7 @@ from doit_mcp.catalog.periods.grammar import last_months, parse_period
 from doit_mcp.catalog.periods.parts import split_period
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import call
 from ..conftest import Ask
 
@@ -30,7 +30,7 @@ LIMIT = {"metric": {"type": "basic", "value": "cost"}, "sort": "desc"}
 
 
 async def test_a_trend_states_each_month_and_compares_the_running_one_like_for_like() -> None:
-    api = Recorder(answering({}, LINES))
+    api = Recorder(make_api({}, LINES))
     trend = (await call("cost_trend", api, months="3"))["structuredContent"]
     whole = next(
         (request.body or {})["config"] for request in api.requests if "group" in (request.body or {})["config"]
@@ -62,7 +62,7 @@ async def test_a_trend_states_each_month_and_compares_the_running_one_like_for_l
 
 
 async def test_a_split_trend_has_groups_and_their_rest() -> None:
-    api = Recorder(answering({}, LINES))
+    api = Recorder(make_api({}, LINES))
     trend = (await call("cost_trend", api, groupBy="service", topN=1))["structuredContent"]
     configs = [(request.body or {})["config"] for request in api.requests]
     split = next(config for config in configs if config.get("group", [{}])[0].get("id") == "service_description")
@@ -76,7 +76,7 @@ async def test_a_trend_without_its_total_still_has_its_groups() -> None:
     def answer(request: Any) -> Any:
         config = (request.body or {})["config"]
         by_service = config.get("group", [{}])[0].get("id") == "service_description"
-        return answering({}, LINES)(request) if by_service else ApiError("", kind="timeout")
+        return make_api({}, LINES)(request) if by_service else ApiError("", kind="timeout")
 
     trend = (await call("cost_trend", Recorder(answer), groupBy="service"))["structuredContent"]
     assert trend["total"] == {"shown": 325.0, "other": None, "otherSharePercent": None, "all": None}
@@ -122,7 +122,7 @@ async def test_credits_are_by_month(ask: Ask) -> None:
 
 async def test_months_before_the_data_are_unknown_and_later_ones_cost_nothing() -> None:
     lines: list[Line] = [("2026-03-05", EC2, 5.0, 1.0), ("2026-05-05", EC2, 5.0, 1.0)]
-    trend = await call("cost_trend", Recorder(answering({}, lines)), period="2026-01-01/2026-06-30")
+    trend = await call("cost_trend", Recorder(make_api({}, lines)), period="2026-01-01/2026-06-30")
     months = trend["structuredContent"]["months"]
     assert [(month["period"], month["cost"], month["changePercent"]) for month in months] == [
         ("2026-03", 5.0, None),
@@ -132,14 +132,14 @@ async def test_months_before_the_data_are_unknown_and_later_ones_cost_nothing() 
         ("2026-06", 0.0, -100.0),
     ]
     assert trend["structuredContent"]["note"] == "The data begin on 2026-03-05."
-    early = (await call("cost_trend", Recorder(answering({}, lines)), period="2025-12"))["structuredContent"]
+    early = (await call("cost_trend", Recorder(make_api({}, lines)), period="2025-12"))["structuredContent"]
     assert early["total"] == {"all": None} and "months" not in early
     assert early["note"] == "The data begin on 2026-03-05: earlier costs are unknown."
 
 
 async def test_period_and_months_exclude_each_other() -> None:
     with pytest.raises(ApiError, match="months: cannot be combined with period"):
-        await call("cost_trend", Recorder(answering({}, LINES)), months=3, period="2026-08")
+        await call("cost_trend", Recorder(make_api({}, LINES)), months=3, period="2026-08")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from doit_mcp.api.operation import Request
 from doit_mcp.catalog.forecasts.forecast import API_METHOD, PACE_METHOD
 from tests.api.recorder import Recorder, pages_of
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import call
 
 GCP = {"cloud_provider": "google-cloud"}
@@ -30,7 +30,7 @@ async def forecast(api: Recorder, **arguments: Any) -> dict[str, Any]:
 
 
 async def test_the_apis_forecast_is_used() -> None:
-    api = Recorder(answering(NO_BUDGETS, LINES, AHEAD))
+    api = Recorder(make_api(NO_BUDGETS, LINES, AHEAD))
     found = await forecast(api, cloud="gcp")
     assert found["method"] == API_METHOD
     # Six are still to come today.
@@ -45,7 +45,7 @@ async def test_the_apis_forecast_is_used() -> None:
 
 
 async def test_the_answer_states_period_currency_and_basis() -> None:
-    api = Recorder(answering(NO_BUDGETS, LINES))
+    api = Recorder(make_api(NO_BUDGETS, LINES))
     found = await forecast(api, cloud="gcp")
     assert found["period"] == {
         **{"from": "2026-09-01", "to": "2026-09-21", "days": 21, "complete": False},
@@ -59,26 +59,26 @@ async def test_the_answer_states_period_currency_and_basis() -> None:
 
 
 async def test_without_forecast_rows_the_pace_of_weekdays_is_stated() -> None:
-    found = await forecast(Recorder(answering(NO_BUDGETS, LINES)))
+    found = await forecast(Recorder(make_api(NO_BUDGETS, LINES)))
     assert found["method"] == PACE_METHOD and found["month"]["ahead"] == 96.0 and found["budgets"] == []
 
 
 async def test_an_unfinished_day_does_not_pull_the_forecast_down() -> None:
     late = [line if line[0] != "2026-09-20" else ("2026-09-20", GCP, 1.5, 1.0) for line in LINES]
-    whole, cut = [await forecast(Recorder(answering(NO_BUDGETS, lines, AHEAD))) for lines in (LINES, late)]
+    whole, cut = [await forecast(Recorder(make_api(NO_BUDGETS, lines, AHEAD))) for lines in (LINES, late)]
     assert cut["month"]["spent"] == 195.5 and cut["month"]["expected"] == whole["month"]["expected"]
     assert cut["month"]["unfinishedDays"] == ["2026-09-20"]
 
 
 async def test_yen_are_whole() -> None:
     lines = [(day, values, cost + 0.4, usage) for day, values, cost, usage in LINES]
-    found = await forecast(Recorder(answering(NO_BUDGETS, lines)), currency="JPY")
+    found = await forecast(Recorder(make_api(NO_BUDGETS, lines)), currency="JPY")
     # 20 x 10.4 + 4.4 = 212.4, and 6 + 9 x 10.4 = 99.6.
     assert (found["month"]["spent"], found["month"]["ahead"], found["month"]["expected"]) == (212.0, 100.0, 312.0)
 
 
 async def test_a_few_days_are_too_few() -> None:
-    found = await forecast(Recorder(answering(NO_BUDGETS, LINES[-9:], AHEAD)))
+    found = await forecast(Recorder(make_api(NO_BUDGETS, LINES[-9:], AHEAD)))
     assert found["method"] == "none: 6 days of final costs are too few to project; a forecast needs 7"
     month = found["month"]
     assert month["spent"] == 84.0 and [month[name] for name in ("ahead", "expected", "low", "high")] == [None] * 4
@@ -89,7 +89,7 @@ async def test_a_few_days_are_too_few() -> None:
 async def test_a_service_that_is_new_had_no_costs_before() -> None:
     old = [("2026-01-05", {"cloud_provider": "amazon-web-services"}, 1.0, 1.0)]
     recent = [line for line in LINES if line[0] >= "2026-08-20"]
-    found = await forecast(Recorder(answering(NO_BUDGETS, old + recent)), cloud="gcp")
+    found = await forecast(Recorder(make_api(NO_BUDGETS, old + recent)), cloud="gcp")
     assert found["month"]["before"] == 120.0
 
 
@@ -109,19 +109,19 @@ async def test_a_service_that_is_new_had_no_costs_before() -> None:
 )
 async def test_unknown_values_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ApiError, match=message) as caught:
-        await forecast(Recorder(answering(NO_BUDGETS, LINES)), **arguments)
+        await forecast(Recorder(make_api(NO_BUDGETS, LINES)), **arguments)
     assert caught.value.kind == "argument"
 
 
 async def test_no_costs_are_no_forecast_of_zero() -> None:
     old: list[Line] = [("2026-01-05", GCP, 1.0, 1.0)]
-    found = await forecast(Recorder(answering(NO_BUDGETS, old)), cloud="aws")
+    found = await forecast(Recorder(make_api(NO_BUDGETS, old)), cloud="aws")
     assert found["month"]["spent"] == 0.0 and found["month"]["expected"] is None
     assert found["method"].startswith("none: 0 days") and "had no cost" in found["note"]
 
 
 async def test_without_any_data_the_cost_is_unknown() -> None:
-    found = await forecast(Recorder(answering(NO_BUDGETS, [])))
+    found = await forecast(Recorder(make_api(NO_BUDGETS, [])))
     assert found["month"]["spent"] is None and found["quarter"]["spent"] is None and "no cost data" in found["note"]
 
 
@@ -131,7 +131,7 @@ async def test_a_refused_forecast_falls_back_to_costs_alone() -> None:
             return ApiError("no right", kind="forbidden", status=403)
         if "forecastSettings" in (request.body or {})["config"]:
             return ApiError("too little history", kind="refused", status=400)
-        return answering({}, LINES)(request)
+        return make_api({}, LINES)(request)
 
     found = await forecast(Recorder(answer))
     assert found["method"] == PACE_METHOD and "budgets" not in found
@@ -162,7 +162,7 @@ async def test_budgets_that_break_have_the_forecast_of_their_details() -> None:
             return pages_of("budgets", rows[:2], rows[2:])(request)
         return {**next(row for row in rows if row["id"] == identifier), "forecastedUtilization": 250.5}
 
-    api = Recorder(answering({"budgets": budgets}, LINES, AHEAD))
+    api = Recorder(make_api({"budgets": budgets}, LINES, AHEAD))
     found = await forecast(api)
     assert [budget["id"] for budget in found["budgets"]] == ["b3", "b2"] and found["budgetsChecked"] == 4
     over, tight = found["budgets"]

@@ -18,7 +18,7 @@ TEXTS = st.sampled_from(
 )
 
 
-def aligned(today: str, after: str, before: str | None = None) -> tuple[str, str, str]:
+def align_periods(today: str, after: str, before: str | None = None) -> tuple[str, str, str]:
     """Return the days of the period before, those of the period after, and how they are aligned."""
     day = date.fromisoformat(today)
     pair = align(parse_period(after, "after", day), None if before is None else parse_period(before, "before", day))
@@ -51,7 +51,7 @@ def span(period: ReportedPeriod) -> str:
     ],
 )
 def test_a_period_is_compared_with_the_one_before(today: str, after: str, before: str, alignment: str) -> None:
-    assert aligned(today, after)[0::2] == (before, alignment)
+    assert align_periods(today, after)[0::2] == (before, alignment)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_period_is_compared_with_the_one_before(today: str, after: str, before
 def test_a_period_of_choice_is_cut_only_if_it_is_of_the_same_kind(
     after: str, before: str, compared: str, alignment: str
 ) -> None:
-    assert aligned("2026-11-28", after, before)[0::2] == (compared, alignment)
+    assert align_periods("2026-11-28", after, before)[0::2] == (compared, alignment)
 
 
 @given(today=DAYS, text=TEXTS)

@@ -33,7 +33,7 @@ def custom(first: str, last: str) -> dict[str, Any]:
     return {"timeRange": {"mode": "custom"}, "customTimeRange": {"from": first, "to": last}}
 
 
-def stated(config: dict[str, Any], today: date = TODAY) -> tuple[str, str, bool]:
+def state_period(config: dict[str, Any], today: date = TODAY) -> tuple[str, str, bool]:
     period = config_period(config, today).as_json
     return period["from"], period["to"], period["complete"]
 
@@ -71,7 +71,7 @@ def stated(config: dict[str, Any], today: date = TODAY) -> tuple[str, str, bool]
     ids=str,
 )
 def test_periods_of_configs(config: dict[str, Any], first: str, last: str, complete: bool) -> None:
-    assert stated(config) == (first, last, complete)
+    assert state_period(config) == (first, last, complete)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_periods_of_configs(config: dict[str, Any], first: str, last: str, compl
     ],
 )
 def test_periods_at_the_edges_of_the_calendar(today: date, config: dict[str, Any], first: str, last: str) -> None:
-    assert stated(config, today)[:2] == (first, last)
+    assert state_period(config, today)[:2] == (first, last)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def seconds(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
 
 
-def converted(names: str, *rows: list[Any]) -> tuple[str, list[list[Any]]]:
+def convert(names: str, *rows: list[Any]) -> tuple[str, list[list[Any]]]:
     columns = [
         {"name": name, "type": "timestamp" if name == "timestamp" else "float" if name == "cost" else "string"}
         for name in names.split()
@@ -61,7 +61,7 @@ def converted(names: str, *rows: list[Any]) -> tuple[str, list[list[Any]]]:
     ids=str,
 )
 def test_columns_of_time_become_one(names: str, row: list[Any], new_names: str, new_row: list[Any]) -> None:
-    assert converted(names, row) == (new_names, [new_row])
+    assert convert(names, row) == (new_names, [new_row])
 
 
 def test_secondary_and_forecast_rows_have_the_same_columns() -> None:
@@ -83,7 +83,7 @@ def test_answers_without_columns_of_time_are_unchanged(answer: Any) -> None:
 
 
 def test_rows_of_another_width_are_unchanged() -> None:
-    assert converted("year cost", ["2026", 1.0], ["2026"])[1] == [["2026", 1.0], ["2026"]]
+    assert convert("year cost", ["2026", 1.0], ["2026"])[1] == [["2026", 1.0], ["2026"]]
 
 
 @given(st.dates(date(1, 1, 1), date(9999, 12, 25)))
@@ -100,9 +100,9 @@ CELLS = st.none() | st.booleans() | st.text(max_size=6) | st.integers(-(10**15),
 
 @given(st.lists(CELLS, min_size=4, max_size=4))
 def test_odd_cells_are_null_and_never_an_error(cells: list[Any]) -> None:
-    ((period,),) = converted("year month day timestamp", cells)[1]
+    ((period,),) = convert("year month day timestamp", cells)[1]
     assert period is None or date.fromisoformat(period)
-    ((week,),) = converted("year isoweek", cells[:2])[1]
+    ((week,),) = convert("year isoweek", cells[:2])[1]
     assert week is None or "/" in week
 
 

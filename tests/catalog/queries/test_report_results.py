@@ -19,7 +19,7 @@ from ..conftest import Ask
 NAME = "Cost by team"
 
 
-def billed(witness: Api, first: str, last: str) -> float:
+def sum_billed(witness: Api, first: str, last: str) -> float:
     """Return the cost of the billing lines of some days, without credits, to the cent."""
     days = [date.fromisoformat(day).toordinal() for day in (first, last)]
     lines = witness.tenant(ACME).ledger.sums(("day_start", "cost_type"), *days)
@@ -45,7 +45,7 @@ async def test_another_period_is_stated_and_cut_months_are_marked(
     answer = await ask("get_report_results", name=NAME, **arguments)
     assert (answer["period"]["from"], answer["period"]["to"]) == (first, last)
     assert answer["currency"] == "USD" and answer["basis"]["metric"] == "cost"
-    assert answer["total"] == {"cost": billed(witness, first, last)}
+    assert answer["total"] == {"cost": sum_billed(witness, first, last)}
     parts = answer.get("partialPeriods", [])
     assert [(part["period"], part["days"], part["of"]) for part in parts] == partial
     assert all(part["partial"] for part in parts)
@@ -61,7 +61,7 @@ async def test_the_reports_own_period_is_stated(ask: Ask, witness: Api) -> None:
         **{"from": "2026-07-01", "to": "2026-09-21", "days": 83},
         **{"complete": False, "finalThrough": "2026-09-18"},
     }
-    assert answer["total"] == {"cost": billed(witness, "2026-07-01", "2026-09-21")}
+    assert answer["total"] == {"cost": sum_billed(witness, "2026-07-01", "2026-09-21")}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def only(identifier: str, *values: str, **more: Any) -> list[dict[str, Any]]:
     return [{"id": identifier, "type": "fixed", "values": list(values), **more}]
 
 
-def billed(witness: Api, first: str, last: str, service: str | None = None) -> float:
+def sum_billed(witness: Api, first: str, last: str, service: str | None = None) -> float:
     """Return the cost of the billing lines of some days, without credits, to the cent."""
     days = [date.fromisoformat(day).toordinal() for day in (first, last)]
     lines = witness.tenant(ACME).ledger.sums(("day_start", "service_description", "cost_type"), *days)
@@ -59,11 +59,11 @@ async def test_an_answer_states_period_currency_basis_and_total(ask: Ask, witnes
     assert answer["currency"] == "USD"
     zones = {"amazon-web-services": "UTC", "google-cloud": "America/Los_Angeles", "microsoft-azure": "UTC"}
     assert answer["basis"] == {"metric": "cost", "credits": "excluded", "timeZones": zones}
-    assert answer["total"] == {"cost": billed(witness, "2026-08-01", "2026-08-31")}
+    assert answer["total"] == {"cost": sum_billed(witness, "2026-08-01", "2026-08-31")}
     assert [column["name"] for column in answer["columns"]] == ["service_description", "period", "cost"]
     assert {row[1] for row in answer["rows"]} == {"2026-08"} and "limited" not in answer
     shown = {row[0]: row[2] for row in answer["rows"]}
-    assert round(shown["BigQuery"], 2) == billed(witness, "2026-08-01", "2026-08-31", "BigQuery") > 0
+    assert round(shown["BigQuery"], 2) == sum_billed(witness, "2026-08-01", "2026-08-31", "BigQuery") > 0
 
 
 async def test_a_running_period_is_not_complete_and_its_rows_are_partial(ask: Ask, witness: Api) -> None:
@@ -75,8 +75,8 @@ async def test_a_running_period_is_not_complete_and_its_rows_are_partial(ask: As
         {"period": "2026-09", "from": "2026-09-01", "to": "2026-09-21", "days": 21, "of": 30, "partial": True}
     ]
     assert [[row[0], round(row[1], 2)] for row in answer["rows"]] == [
-        ["2026-08", billed(witness, "2026-08-01", "2026-08-31")],
-        ["2026-09", billed(witness, "2026-09-01", "2026-09-21")],
+        ["2026-08", sum_billed(witness, "2026-08-01", "2026-08-31")],
+        ["2026-09", sum_billed(witness, "2026-09-01", "2026-09-21")],
     ]
 
 
@@ -84,14 +84,14 @@ async def test_an_end_at_midnight_is_exclusive(ask: Ask, witness: Api) -> None:
     span = {"from": "2026-08-01T00:00:00Z", "to": "2026-09-01T00:00:00Z"}
     answer = await ask("run_query", config={**BASE, "timeRange": {"mode": "custom"}, "customTimeRange": span})
     assert answer["period"]["to"] == "2026-08-31"
-    assert answer["total"]["cost"] == billed(witness, "2026-08-01", "2026-08-31")
+    assert answer["total"]["cost"] == sum_billed(witness, "2026-08-01", "2026-08-31")
 
 
 async def test_a_group_limit_states_the_total_of_everything(ask: Ask, witness: Api) -> None:
     limited = {**AUGUST, "group": [group("service_description", limit=3)]}
     answer = await ask("run_query", config=limited)
     assert answer["rowCount"] == 3 and answer["limited"] is True
-    assert answer["total"] == {"cost": billed(witness, "2026-08-01", "2026-08-31")}
+    assert answer["total"] == {"cost": sum_billed(witness, "2026-08-01", "2026-08-31")}
     assert sum(row[2] for row in answer["rows"]) < answer["total"]["cost"]
     whole = await ask("run_query", config={**limited, "limitAggregation": "top"})
     assert whole["total"] == answer["total"] and "limited" not in whole

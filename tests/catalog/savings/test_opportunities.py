@@ -18,15 +18,15 @@ from ..commitments_api import (
     FORBIDDEN,
     ORGANIZATIONS,
     RECOMMENDATIONS,
-    answering,
-    reserved,
+    make_api,
+    make_reserved_instance,
     savings_plan,
 )
 
 
 async def summary(changes: dict[str, Any] | None = None, **arguments: Any) -> Any:
     """Return the summary of the small API with *changes*."""
-    return (await call("get_savings_summary", Recorder(answering(changes)), **arguments))["structuredContent"]
+    return (await call("get_savings_summary", Recorder(make_api(changes)), **arguments))["structuredContent"]
 
 
 def brief(rows: list[Any]) -> list[tuple[str, float, str]]:
@@ -115,7 +115,7 @@ async def test_part_that_fails_is_unknown_and_not_empty() -> None:
 async def test_all_pages_of_recommendations_are_read() -> None:
     def insights(request: Any) -> Any:
         if "insights" not in request.path:
-            return answering()(request)
+            return make_api()(request)
         second = request.query.get("pageToken") == "next"
         return {
             "results": RECOMMENDATIONS[2:] if second else RECOMMENDATIONS[:1],
@@ -128,7 +128,7 @@ async def test_all_pages_of_recommendations_are_read() -> None:
 
 
 async def test_known_organizations_are_not_listed_again() -> None:
-    api = Recorder(answering())
+    api = Recorder(make_api())
     await call("get_savings_summary", api)
     listed = [request for request in api.requests if request.path.endswith("/organizations")]
     assert len(listed) == 1 and len(api.requests) == 4 + 3 * 2
@@ -139,10 +139,15 @@ async def test_known_organizations_are_not_listed_again() -> None:
     [
         (savings_plan("x", "1.00", 0.0), 730.0),
         (savings_plan("x", "1.00", 1.7), None),
-        (reserved("x", 1, 0.0, upfrontFee=None, durationSeconds=None), 36.5),
+        (make_reserved_instance("x", 1, 0.0, upfrontFee=None, durationSeconds=None), 36.5),
         # What unused hours cost is known more exactly than the fee.
-        (reserved("x", 1, 0.5, unusedHours=100, riCostForUnusedHours={"amount": "12.29", "currency": "USD"}), 44.86),
-        (reserved("x", 1, 0.999999, hourlyRecurringFee=None, upfrontFee=None), None),
+        (
+            make_reserved_instance(
+                "x", 1, 0.5, unusedHours=100, riCostForUnusedHours={"amount": "12.29", "currency": "USD"}
+            ),
+            44.86,
+        ),
+        (make_reserved_instance("x", 1, 0.999999, hourlyRecurringFee=None, upfrontFee=None), None),
     ],
 )
 async def test_limits_of_utilization(row: dict[str, Any], amount: float | None) -> None:
@@ -174,7 +179,7 @@ def endless(request: Request) -> Any:
         return {"results": rows, "pagination": {"pageToken": str(number + 1)}}
     if "anomalies" in request.path:
         return {"anomalies": ANOMALIES, "pageToken": str(number + 1)}
-    return answering()(request)
+    return make_api()(request)
 
 
 async def test_rows_beyond_the_pages_that_are_read_are_named() -> None:

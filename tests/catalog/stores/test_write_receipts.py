@@ -17,7 +17,7 @@ class Clock:
         return self.now
 
 
-async def done(receipts: MemoryReceiptStore, key: str, owner: str = "o", answer: bytes = b"a") -> None:
+async def complete(receipts: MemoryReceiptStore, key: str, owner: str = "o", answer: bytes = b"a") -> None:
     assert await receipts.claim(owner, key) is None
     await receipts.settle(owner, key, answer)
 
@@ -25,7 +25,7 @@ async def done(receipts: MemoryReceiptStore, key: str, owner: str = "o", answer:
 async def test_repeated_write_is_reported_until_expiry() -> None:
     clock = Clock()
     receipts = MemoryReceiptStore(clock)
-    await done(receipts, "k")
+    await complete(receipts, "k")
     clock.now += 30
     assert await receipts.claim("o", "k") == Receipt(b"a", True, 30.0)
     clock.now += 90
@@ -34,7 +34,7 @@ async def test_repeated_write_is_reported_until_expiry() -> None:
 
 async def test_different_owner_or_key_is_a_different_write() -> None:
     receipts = MemoryReceiptStore(Clock())
-    await done(receipts, "k")
+    await complete(receipts, "k")
     assert await receipts.claim("p", "k") is None and await receipts.claim("o", "l") is None
 
 
@@ -54,7 +54,7 @@ async def test_unknown_outcome_is_reported() -> None:
 
 async def test_large_result_is_recorded_only_as_done() -> None:
     receipts = MemoryReceiptStore(Clock(), max_answer_bytes=3)
-    await done(receipts, "k", answer=b"four")
+    await complete(receipts, "k", answer=b"four")
     assert await receipts.claim("o", "k") == Receipt(b"", True, 0.0)
 
 
@@ -92,11 +92,11 @@ async def test_oldest_completed_receipt_is_evicted() -> None:
     receipts = MemoryReceiptStore(Clock(), per_owner=3, total=5)
     assert await receipts.claim("o", "running") is None
     for key in ("1", "2", "3"):
-        await done(receipts, key)
+        await complete(receipts, key)
     assert len(receipts) == 3
     assert await receipts.claim("o", "2") is not None and await receipts.claim("o", "3") is not None
     for owner in ("p", "q", "r"):
-        await done(receipts, "k", owner)
+        await complete(receipts, "k", owner)
     assert len(receipts) == 5
 
 
@@ -125,7 +125,7 @@ async def test_group_entries_are_cleaned_up() -> None:
 
 async def test_write_claimed_by_another_process_starts_again() -> None:
     receipts = MemoryReceiptStore(Clock())
-    await done(receipts, "k")
+    await complete(receipts, "k")
     receipts.force_claim("o", "k")
     waiting = asyncio.ensure_future(receipts.claim("o", "k"))
     await asyncio.sleep(0)
@@ -139,7 +139,7 @@ async def test_n4_total_result_size_is_bounded() -> None:
     """The oldest results are dropped; the fact that their writes were done is still known."""
     receipts = MemoryReceiptStore(Clock(), total_bytes=100)
     for number in range(5):
-        await done(receipts, f"{number}", owner=f"owner {number}", answer=b"x" * 40)
+        await complete(receipts, f"{number}", owner=f"owner {number}", answer=b"x" * 40)
     claims = [await receipts.claim(f"owner {number}", f"{number}") for number in range(5)]
     assert [claim.answer for claim in claims if claim is not None and claim.done] == [
         b"",
@@ -154,7 +154,7 @@ async def test_n4_total_result_size_is_bounded() -> None:
 async def test_n5_owner_with_the_most_receipts_is_evicted_first() -> None:
     """Many writes of one owner do not make the server forget a single write of another."""
     receipts = MemoryReceiptStore(Clock(), total=10)
-    await done(receipts, "only", owner="quiet")
+    await complete(receipts, "only", owner="quiet")
     for number in range(50):
-        await done(receipts, f"{number}", owner="greedy")
+        await complete(receipts, f"{number}", owner="greedy")
     assert len(receipts) == 10 and await receipts.claim("quiet", "only") is not None

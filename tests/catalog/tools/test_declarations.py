@@ -38,6 +38,15 @@ EACH = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 HERE = "tests/catalog/tools/test_declarations.py"
 
 
+FACTS: dict[str, Any] = {"slow": False, "default_list": False}
+"""The facts that every composed tool that reads must state."""
+Id = Annotated[str, "Its id."]
+
+
+class BarePrice(TypedDict):
+    paid: float
+
+
 class Lids(TypedDict):
     lids: list[JsonObject]
 
@@ -46,7 +55,7 @@ class Pots(Area):
     """Pots."""
 
     @get("/pots/{id}")
-    async def get_pot(self, *, id: str) -> JsonObject: ...
+    async def get_pot(self, *, id: Id) -> JsonObject: ...
 
     @post("/pots")
     async def create_pot(self) -> JsonObject: ...
@@ -55,34 +64,46 @@ class Pots(Area):
     async def make_pot(self) -> JsonObject: ...
 
     @patch("/pots/{id}", confirm=False, preview_with=get_pot)
-    async def paint_pot(self, *, id: str) -> JsonObject: ...
+    async def paint_pot(self, *, id: Id) -> JsonObject: ...
 
     @post("/pots/{id}/stack", confirm=True, preview_with=get_pot)
-    async def stack_pot(self, *, id: str) -> JsonObject: ...
+    async def stack_pot(self, *, id: Id) -> JsonObject: ...
 
     @post("/pots/{id}/mail", destructive=False, confirm=False, open_world=True, undone_by="nothing")
-    async def mail_pot(self, *, id: str) -> JsonObject: ...
+    async def mail_pot(self, *, id: Id) -> JsonObject: ...
 
     @post("/pots/{id}/wash", destructive=False, confirm=False, verify_with=None)
-    async def wash_pot(self, *, id: str) -> JsonObject: ...
+    async def wash_pot(self, *, id: Id) -> JsonObject: ...
+
+    @post("/pots/{id}/glaze", destructive=False, confirm=False, preview_with=get_pot)
+    async def glaze_pot(self, *, id: Id) -> JsonObject: ...
+
+    @post("/pots/query", read_only=True)
+    async def query_pots(self) -> JsonObject: ...
+
+    @get("/pots/{id}/price")
+    async def price_pot(self, *, id: Id) -> Annotated[JsonObject, BarePrice]: ...
+
+    @get("/pots/{id}/size")
+    async def size_pot(self, *, id: Id, unit: str = "cm") -> JsonObject: ...
 
     @get("/pots/{id}/lids", items="hist")
-    async def list_lids(self, *, id: str) -> Annotated[JsonObject, Lids]: ...
+    async def list_lids(self, *, id: Id) -> Annotated[JsonObject, Lids]: ...
 
     @delete("/pots/{id}", confirm=True)
-    async def delete_pot(self, *, id: str) -> JsonObject: ...
+    async def delete_pot(self, *, id: Id) -> JsonObject: ...
 
-    @delete("/pots/{id}/lid", confirm=True, preview_with=get_pot)
-    async def scrap_lid(self, *, id: str) -> JsonObject: ...
+    @delete("/pots/{id}/lid", confirm=True, preview_with=get_pot, open_world=False)
+    async def scrap_lid(self, *, id: Id) -> JsonObject: ...
 
-    @delete("/pots/{id}/shelf", confirm=True, preview_with=get_pot, sets_status=True)
-    async def shelve_pot(self, *, id: str) -> JsonObject: ...
+    @delete("/pots/{id}/shelf", confirm=True, preview_with=get_pot, sets_status=True, open_world=False)
+    async def shelve_pot(self, *, id: Id) -> JsonObject: ...
 
-    @patch("/pots/{id}", confirm=REVERSIBLE, preview_with="get_pan")
-    async def update_pot(self, *, id: str) -> JsonObject: ...
+    @patch("/pots/{id}", confirm=REVERSIBLE, preview_with="get_pan", open_world=False)
+    async def update_pot(self, *, id: Id) -> JsonObject: ...
 
-    @patch("/pots/{id}", confirm=REVERSIBLE, preview_with=update_pot)
-    async def fill_pot(self, *, id: str) -> JsonObject: ...
+    @patch("/pots/{id}", confirm=REVERSIBLE, preview_with=update_pot, open_world=False)
+    async def fill_pot(self, *, id: Id) -> JsonObject: ...
 
 
 def tool(name: str) -> Tool:
@@ -99,12 +120,63 @@ def tool(name: str) -> Tool:
         ("delete_pot", "preview_with", "the method that reads what it changes"),
         ("wash_pot", "preview_with", "the method that reads what it changes"),
         ("make_pot", "verify_with", "the method that shows whether the created object still exists"),
+        ("glaze_pot", "open_world", "True if it reaches outside the account, such as by email, else False"),
+        ("query_pots", "slow", "True if its response is computed and can take many seconds, else False"),
     ],
 )
-def test_write_without_a_required_fact_is_rejected(name: str, fact: str, meaning: str) -> None:
+def test_operation_without_a_required_fact_is_rejected(name: str, fact: str, meaning: str) -> None:
     pattern = f"^{re.escape(HERE)}: {name} needs {fact}= in its decorator: .*{re.escape(meaning)}"
     with pytest.raises(TypeError, match=pattern):
         tool(name)
+
+
+def test_argument_without_a_description_is_rejected() -> None:
+    pattern = f'{HERE}: size_pot needs a description of its argument unit, such as unit: Annotated[str, "What it is."]'
+    with pytest.raises(TypeError, match=f"^{re.escape(pattern)}$"):
+        tool("size_pot")
+
+
+def test_number_without_its_kind_is_rejected() -> None:
+    pattern = (
+        f"{HERE}: price_pot returns the number paid without its kind: declare paid: Annotated[float, Money] (or"
+        " UsDollars, Percent, Quantity) in BarePrice"
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(pattern)}$"):
+        tool("price_pot")
+
+
+@pytest.mark.parametrize("fact", ["slow", "default_list"])
+def test_composed_tool_without_a_required_fact_is_rejected(fact: str) -> None:
+    facts: dict[str, Any] = {name: value for name, value in FACTS.items() if name != fact}
+
+    @composed_tool(area="labels", **facts)
+    async def count_lids(call: Call) -> JsonObject:
+        """Count lids."""
+        return {}
+
+    with pytest.raises(TypeError, match=f"^{re.escape(HERE)}: count_lids needs {fact}= in its decorator: True if "):
+        tool_from_function(count_lids)
+
+
+DEFAULT_OPERATIONS = {
+    "list_reports",
+    "list_dimensions",
+    "list_invoices",
+    "get_invoice",
+    "list_tickets",
+    "create_ticket",
+    "validate_user",
+}
+COMPUTED_OPERATIONS = {"upload_datahub_csv", "send_datahub_events", "get_cloud_diagram_cost_snapshot", "ask_ava_sync"}
+
+
+def test_facts_of_operations_that_are_false_by_default() -> None:
+    """Few operations are listed by default or slow, so the others need not say that they are not."""
+    operations = {operation.name: operation for area in AREAS.values() for operation in area.operations}
+    for name in DEFAULT_OPERATIONS:
+        assert operations[name].facts.get("default_list"), f"{NAMED[name].declared_in}: {name} needs default_list=True"
+    for name in COMPUTED_OPERATIONS:
+        assert operations[name].slow, f"{NAMED[name].declared_in}: {name} needs slow=True"
 
 
 def test_deletion_is_recognized_by_its_request() -> None:
@@ -113,7 +185,7 @@ def test_deletion_is_recognized_by_its_request() -> None:
 
 
 def test_composed_write_without_a_required_fact_is_rejected() -> None:
-    @composed_tool(area="labels", writes=True)
+    @composed_tool(area="labels", writes=True, default_list=False)
     async def mend_pot(call: Call) -> JsonObject:
         """Mend."""
         return {}
@@ -127,7 +199,7 @@ def test_rows_must_be_a_field_of_the_result() -> None:
     with pytest.raises(TypeError, match=re.escape(pattern)):
         tool("list_lids")
 
-    @composed_tool(area="labels", rows_key="pots")
+    @composed_tool(area="labels", rows_key="pots", **FACTS)
     async def count_lids(call: Call) -> Annotated[JsonObject, Lids]:
         """Count lids."""
         return {}
@@ -181,12 +253,12 @@ async def count_pots(call: Call) -> JsonObject:
 
 
 def test_a_composed_tool_has_the_call_first_and_named_arguments() -> None:
-    @composed_tool(area="labels")
+    @composed_tool(area="labels", **FACTS)
     async def mend_pot(pot: str, *, size: int) -> JsonObject:
         """Mend."""
         return {}
 
-    @composed_tool(area="labels")
+    @composed_tool(area="labels", **FACTS)
     async def mend_lid(call: Call, size: int) -> JsonObject:
         """Mend."""
         return {}
@@ -211,7 +283,7 @@ class PricesWithCurrency(Prices):
 
 
 def test_money_needs_its_currency() -> None:
-    @composed_tool(area="labels")
+    @composed_tool(area="labels", **FACTS)
     async def price_pots(call: Call) -> Annotated[JsonObject, Prices]:
         """Price."""
         return {}
@@ -223,7 +295,7 @@ def test_money_needs_its_currency() -> None:
     with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
         tool_from_function(price_pots)
 
-    @composed_tool(area="labels")
+    @composed_tool(area="labels", **FACTS)
     async def price_lids(call: Call) -> Annotated[JsonObject, PricesWithCurrency]:
         """Price."""
         return {}
@@ -287,10 +359,10 @@ def test_preview_reader_must_be_a_read_tool(name: str, reader: str) -> None:
 @EACH
 def test_declared_references_exist(tool: Tool) -> None:
     """Readers, and the names of arguments."""
-    assert not (problems := list(dangling(tool))), f"{tool.declared_in}: {tool.name}: {'; '.join(problems)}"
+    assert not (problems := list(find_dangling(tool))), f"{tool.declared_in}: {tool.name}: {'; '.join(problems)}"
 
 
-def dangling(tool: Tool) -> Iterator[str]:
+def find_dangling(tool: Tool) -> Iterator[str]:
     facts, arguments = tool.facts, tool.input_schema["properties"].keys()
     for fact, reader in (("preview_with", facts.get("preview_with")), ("verify_with", facts.get("verify_with"))):
         if (name := reader_name(reader)) and (name not in NAMED or NAMED[name].writes):

@@ -17,7 +17,7 @@ UPDATES = [tool for tool in direct_tools() if tool.changes is not None]
 OPERATIONS = {row.name: row for area in AREAS.values() for row in area.operations}
 
 
-def identifying(tool: Tool) -> dict[str, Any]:
+def identifying_arguments(tool: Tool) -> dict[str, Any]:
     """The arguments that identify the object to update."""
     changes = tool.changes.names if tool.changes is not None else ()
     updates: dict[str, Any] = {}
@@ -47,7 +47,7 @@ def test_n18_every_update_requires_a_change() -> None:
 @pytest.mark.parametrize("tool", UPDATES, ids=lambda tool: tool.name)
 async def test_n18_update_without_a_change_is_rejected(tool: Tool) -> None:
     api = Recorder()
-    arguments = identifying(tool)
+    arguments = identifying_arguments(tool)
     assert tool.argument_problems(arguments) == [] and tool.changes is not None
     with pytest.raises(ToolError, match="^Nothing to change: pass at least one of ") as refused:
         await tool.run(Caller(api), arguments)

@@ -26,7 +26,7 @@ from tests.api.recorder import Recorder
 
 from ..caller import TOOLS as NAMED
 from ..caller import Caller
-from .test_locales import locale_of, plain
+from .test_locales import locale_of, replace_spaces
 
 LOCALIZED_TOOLS = (
     "ai_spend",
@@ -42,7 +42,10 @@ LOCALIZED_TOOLS = (
     "get_anomalies",
     "get_anomaly",
     "get_budget",
+    "get_cloud_diagram_cost_snapshot",
     "get_cloud_overview",
+    "get_commitment",
+    "get_invoice",
     "get_report_results",
     "get_savings_summary",
     "list_budgets",
@@ -64,7 +67,7 @@ def members_of(name: str) -> dict[str, DeclaredMember]:
 def display(name: str, result: JsonObject, tag: str = "en-US") -> Any:
     """The display that the tool *name* gives to a *result*, with ordinary spaces."""
     localized = localize_result(result, members_of(name), locale_of(tag))
-    return orjson.loads(plain(orjson.dumps(localized.get(DISPLAY_KEY, {})).decode()))
+    return orjson.loads(replace_spaces(orjson.dumps(localized.get(DISPLAY_KEY, {})).decode()))
 
 
 def reader(api: Recorder, meta: JsonObject) -> Caller:
@@ -95,7 +98,7 @@ async def breakdown(caller: Caller) -> Any:
 
 async def test_breakdown_has_a_localized_display() -> None:
     result = await breakdown(reader(Recorder(COSTS), {"openai/locale": "de-DE", "openai/userLocation": {"city": "X"}}))
-    localized = orjson.loads(plain(orjson.dumps(result[DISPLAY_KEY]).decode()))
+    localized = orjson.loads(replace_spaces(orjson.dumps(result[DISPLAY_KEY]).decode()))
     assert localized == {
         "locale": "de-DE",
         "groups": [
@@ -152,6 +155,9 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         "dimensions": [{"id": "team", "type": "label"}],
         "amount": 100,
         "currency": "USD",
+        "total": 3,
+        "totalAmount": 3,
+        "totalCommitmentValue": 3,
         "anomalies": [{"id": "x", "costOfAnomaly": 3}],
         "budgets": [row],
         "results": [{"summary": {"potentialDailySavings": 2}, "key": "k"}],
@@ -166,6 +172,9 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         "explain_cost_change": {"by": ["service"], "after": "2026-09-06", "before": "2026-09-05"},
         "get_anomaly": {"id": "x"},
         "get_budget": {"id": "x"},
+        "get_cloud_diagram_cost_snapshot": {"layerId": "x", "startDate": "2026-10-01", "endDate": "2026-10-15"},
+        "get_commitment": {"id": "x"},
+        "get_invoice": {"id": "x"},
         "create_budget": {"name": "n", "currency": "USD", "type": "fixed", "startPeriod": "2026-01-01"},
         "update_budget": {"id": "x", "amount": 1},
         "create_alert": {"name": "n", "config": ALERT_CONFIG},

@@ -88,8 +88,10 @@ class Sum(TypedDict, total=False):
     words: list[str]
 
 
-@composed_tool(area="auth")
-async def add(doit: Doit, *, left: int, right: Annotated[int, "The other."] = 1) -> Annotated[JsonObject, Sum]:
+@composed_tool(area="auth", slow=False, default_list=False)
+async def add(
+    doit: Doit, *, left: Annotated[int, "One."], right: Annotated[int, "The other."] = 1
+) -> Annotated[JsonObject, Sum]:
     """Add two numbers,
     slowly."""
     return {"total": left + right, "words": None, "user": await doit.auth.validate_user()}
@@ -101,10 +103,11 @@ async def add(doit: Doit, *, left: int, right: Annotated[int, "The other."] = 1)
     writes=True,
     destructive=True,
     open_world=True,
+    default_list=False,
     confirm=Unconfirmed("It only draws."),
     preview_with=None,
 )
-async def draw(call: Call, *, times: int) -> ContentResult:
+async def draw(call: Call, *, times: Annotated[int, "How often."]) -> ContentResult:
     """Draw something."""
     await call.report_progress(times)
     return ContentResult([{"type": "text", "text": "*" * times}], structured={"times": times})
@@ -116,7 +119,7 @@ async def test_function_becomes_a_tool() -> None:
     assert tool.input_schema == {
         "type": "object",
         "properties": {
-            "left": {"type": "integer"},
+            "left": {"type": "integer", "description": "One."},
             "right": {"type": "integer", "description": "The other.", "default": 1},
         },
         "required": ["left"],

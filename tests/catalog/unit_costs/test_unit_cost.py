@@ -32,7 +32,7 @@ ORDERS: list[billing.Line] = [
 ]
 
 
-def answering(units: list[billing.Line], costs: list[billing.Line] = COSTS) -> Callable[[Request], Any]:
+def make_api(units: list[billing.Line], costs: list[billing.Line] = COSTS) -> Callable[[Request], Any]:
     """Return an API with these costs and units of the metric orders."""
 
     def answer(request: Request) -> Any:
@@ -51,7 +51,7 @@ def answering(units: list[billing.Line], costs: list[billing.Line] = COSTS) -> C
 
 async def unit_cost(units: list[billing.Line] = ORDERS, **arguments: Any) -> Any:
     """Return the unit cost of orders."""
-    return (await call("unit_cost", Recorder(answering(units)), metric="orders", **arguments))["structuredContent"]
+    return (await call("unit_cost", Recorder(make_api(units)), metric="orders", **arguments))["structuredContent"]
 
 
 async def test_default_is_last_month() -> None:
@@ -105,7 +105,7 @@ async def test_days_whose_cost_is_not_final_are_left_out() -> None:
         ("2026-09-20", {"cloud_provider": AWS}, 5.0, 0.0),
     ]
     orders: list[billing.Line] = [("2026-09-18", {}, 0.0, 40.0), ("2026-09-20", {}, 0.0, 40.0)]
-    api = Recorder(answering(orders, running))
+    api = Recorder(make_api(orders, running))
     found = (await call("unit_cost", api, metric="orders", period="this_month"))["structuredContent"]
     assert (found["cost"], found["units"], found["unitCost"]) == (80.0, 40.0, 2.0)
     assert found["period"] == {
@@ -122,7 +122,7 @@ async def test_unknown_metric_is_an_error() -> None:
         await unit_cost([])
 
 
-def refusing(reason: str, datasets: Any = None) -> Callable[[Request], Any]:
+def make_refusing_api(reason: str, datasets: Any = None) -> Callable[[Request], Any]:
     """Return an API that refuses queries of units."""
 
     def answer(request: Request) -> Any:
@@ -130,7 +130,7 @@ def refusing(reason: str, datasets: Any = None) -> Callable[[Request], Any]:
             return datasets
         if (request.body or {}).get("config", {}).get("dataSource") == "billing-datahub":
             return ApiError(reason, kind="refused", status=400)
-        return answering([])(request)
+        return make_api([])(request)
 
     return answer
 
@@ -138,22 +138,22 @@ def refusing(reason: str, datasets: Any = None) -> Callable[[Request], Any]:
 async def test_names_are_never_taken_from_the_text_of_a_refusal() -> None:
     reason = "metrics[0]: 'orders' is not one of amortized_cost, order_count"
     with pytest.raises(ApiError) as caught:
-        await call("unit_cost", Recorder(refusing(reason)), metric="orders")
+        await call("unit_cost", Recorder(make_refusing_api(reason)), metric="orders")
     assert '"orders" is not a DataHub metric' in str(caught.value) and '"shop"' in str(caught.value)
     assert "amortized_cost" not in str(caught.value) and "Did you mean" not in str(caught.value)
     forbidden = ApiError("", kind="forbidden", status=403)
     with pytest.raises(ApiError, match="not a DataHub metric.*Datasets: unknown, .*permission"):
-        await call("unit_cost", Recorder(refusing(reason, forbidden)), metric="orders")
+        await call("unit_cost", Recorder(make_refusing_api(reason, forbidden)), metric="orders")
 
 
 async def test_refusals_for_other_reasons_are_passed_on() -> None:
     with pytest.raises(ApiError, match="subscription"):
-        await call("unit_cost", Recorder(refusing("no DataHub subscription")), metric="orders")
+        await call("unit_cost", Recorder(make_refusing_api("no DataHub subscription")), metric="orders")
 
 
 @pytest.mark.parametrize("metric", ["cost", "Usage", "savings", "amortized_cost", "Amortized cost", "list-price"])
 async def test_cost_is_not_divided_by_cost(metric: str) -> None:
-    api = Recorder(answering([]))
+    api = Recorder(make_api([]))
     with pytest.raises(ApiError, match="is a metric of the bill.*list_datahub_datasets"):
         await call("unit_cost", api, metric=metric)
     assert api.requests == []

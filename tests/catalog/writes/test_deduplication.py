@@ -490,7 +490,7 @@ def test_n16_every_write_has_a_check_or_is_exempt() -> None:
     assert {"create_label", "update_label", "delete_label", "update_user", "add_ticket_tags"} < checked
 
 
-def made(run: Any, **more: Any) -> Tool:
+def make_tool(run: Any, **more: Any) -> Tool:
     return with_deduplication(
         with_commit(Tool("make", "Make", "Makes.", {"type": "object"}, run, area="a", writes=True, **more))
     )
@@ -504,7 +504,7 @@ async def test_duplicate_waits_for_the_first_write() -> None:
         await go.wait()
         return {"id": 1}
 
-    call, tool = RepeatingCallers(), made(run)
+    call, tool = RepeatingCallers(), make_tool(run)
     calls = [asyncio.ensure_future(call(tool)) for _ in range(2)]
     while not ran:
         await asyncio.sleep(0)
@@ -520,7 +520,7 @@ async def test_write_of_a_departed_caller_is_unknown() -> None:
         started.set()
         await asyncio.Event().wait()
 
-    call, tool = RepeatingCallers(), made(run)
+    call, tool = RepeatingCallers(), make_tool(run)
     running = asyncio.ensure_future(call(tool))
     await started.wait()
     waiting = asyncio.ensure_future(call(tool))
@@ -536,7 +536,7 @@ async def test_write_canceled_before_sending_may_be_repeated(failure: Exception)
     async def run(call: Any, arguments: Any) -> Any:
         raise failure
 
-    call, tool = RepeatingCallers(), made(run)
+    call, tool = RepeatingCallers(), make_tool(run)
     for _ in range(2):
         with pytest.raises(type(failure), match=str(failure)):
             await call(tool)
@@ -573,7 +573,7 @@ async def test_internal_error_leaves_the_outcome_unknown() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         raise RuntimeError("ours")
 
-    call, tool = RepeatingCallers(), made(run)
+    call, tool = RepeatingCallers(), make_tool(run)
     with pytest.raises(RuntimeError):
         await call(tool)
     with pytest.raises(ToolError, match="it is unknown whether"):
@@ -584,7 +584,7 @@ async def test_content_blocks_are_returned_again_with_a_note() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         return ContentResult([{"type": "text", "text": "made"}], structured={"id": 1})
 
-    call, tool = RepeatingCallers(), made(run)
+    call, tool = RepeatingCallers(), make_tool(run)
     await call(tool)
     again = await call(tool)
     assert again.blocks[0] == {"type": "text", "text": "made"} and "it was not repeated" in again.blocks[1]["text"]
@@ -595,7 +595,7 @@ async def test_oversized_result_is_shortened() -> None:
     async def run(call: Any, arguments: Any) -> Any:
         return {"text": "x" * 10}
 
-    call, tool = RepeatingCallers(), made(run)
+    call, tool = RepeatingCallers(), make_tool(run)
     call.receipts = MemoryReceiptStore(max_answer_bytes=5)
     await call(tool)
     again = await call(tool)

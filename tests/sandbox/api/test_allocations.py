@@ -31,7 +31,7 @@ GOOGLE = component("cloud_provider", "google-cloud")
 PRODUCTION = component("env", "production", type="label")
 
 
-def nested(*identifiers: str) -> dict[str, Any]:
+def make_nested_rule(*identifiers: str) -> dict[str, Any]:
     """A rule that refers to others."""
     return rule(component("allocation_rule", *identifiers, type="allocation_rule"))
 
@@ -129,7 +129,7 @@ async def test_rules_follow_their_formula(party: Party) -> None:
         assert await party.cost(filters=[by_rule(allocation["id"])], **YEAR) == pytest.approx(expected, abs=0.01), (
             formula
         )
-        outer = await create(party, name=f"outer {formula}", rule=nested(allocation["id"]))
+        outer = await create(party, name=f"outer {formula}", rule=make_nested_rule(allocation["id"]))
         assert await party.cost(filters=[by_rule(outer["id"])], **YEAR) == pytest.approx(expected, abs=0.01)
         budget = await party.send("POST", "/analytics/v1/budgets", {"amount": 1, "scope": [allocation["id"]]})
         month = {"timeInterval": "month", "timeRange": {"mode": "current", "unit": "month"}}
@@ -154,7 +154,7 @@ async def test_allocation_in_use_cannot_be_deleted(party: Party) -> None:
     allocation = await single(party, GOOGLE)
     inner = {"rules": [{"action": "select", "id": allocation["id"]}], "unallocatedCosts": "x"}
     group = await create(party, name="Group", **inner)
-    outer = await create(party, name="Outer", rule=nested(allocation["id"]))
+    outer = await create(party, name="Outer", rule=make_nested_rule(allocation["id"]))
     config = {"filters": [by_rule(allocation["id"])]}
     cost = {"type": "basic", "value": "cost"}
     alert = {"metric": cost, "timeInterval": "day", "value": 1, "scopes": [by_rule(allocation["id"])]}
@@ -194,16 +194,16 @@ async def test_allocation_in_use_cannot_be_deleted(party: Party) -> None:
 
 async def test_nested_rules_are_bounded(party: Party) -> None:
     first = await single(party, GOOGLE)
-    second = await create(party, rule=nested(first["id"]))
-    third = await create(party, rule=nested(second["id"]))
+    second = await create(party, rule=make_nested_rule(first["id"]))
+    third = await create(party, rule=make_nested_rule(second["id"]))
     assert "deep" in await party.expect_error(
-        400, "POST", PATH, {"name": "x", "description": "", "rule": nested(third["id"])}
+        400, "POST", PATH, {"name": "x", "description": "", "rule": make_nested_rule(third["id"])}
     )
     for target in (first, second, third):
-        body = {"rule": nested(target["id"])}
+        body = {"rule": make_nested_rule(target["id"])}
         assert "circle" in await party.expect_error(400, "PATCH", f"{PATH}/{first['id']}", body)
     other = await single(party, GOOGLE)
-    body = {"rule": nested(other["id"])}
+    body = {"rule": make_nested_rule(other["id"])}
     assert "deep" in await party.expect_error(400, "PATCH", f"{PATH}/{first['id']}", body), "third would be too deep"
     assert (await party.send("PATCH", f"{PATH}/{second['id']}", body)).status == 200
 
@@ -225,10 +225,10 @@ async def test_nested_rules_are_bounded(party: Party) -> None:
         ({"rule": rule({**GOOGLE, "caseInsensitive": True})}, "caseInsensitive"),
         ({"rule": rule(component("year", "2026", type="datetime"))}, "rule.components[0]"),
         ({"rule": rule(component("x", "y", type="allocation"))}, "type"),
-        ({"rule": nested("nothing")}, "nothing"),
-        ({"rule": nested()}, "values"),
-        ({"rule": rule({**nested("x")["components"][0], "mode": "regexp"})}, "mode"),
-        ({"rule": rule({**nested("x")["components"][0], "key": "x"})}, "key"),
+        ({"rule": make_nested_rule("nothing")}, "nothing"),
+        ({"rule": make_nested_rule()}, "values"),
+        ({"rule": rule({**make_nested_rule("x")["components"][0], "mode": "regexp"})}, "mode"),
+        ({"rule": rule({**make_nested_rule("x")["components"][0], "key": "x"})}, "key"),
         ({"rules": [], "unallocatedCosts": "x"}, "rules"),
         ({"rules": [{"action": "select"}], "unallocatedCosts": "x"}, "rules[0].id"),
         (
@@ -265,14 +265,14 @@ async def test_single_and_group_types_are_fixed(party: Party) -> None:
 async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
     ids = [(await single(party, GOOGLE, name=f"Team {letter}"))["id"] for letter in "ACB"]
 
-    async def found(**query: object) -> list[str]:
+    async def list_ids(**query: object) -> list[str]:
         return [item["id"] for item in (await party.get(PATH, **query))["allocations"]]
 
-    assert await found(filter="name:Team A|name:Team C") == [ids[1], ids[0]]
-    assert (await found(nameContains="tEAm "))[:3] == ids[::-1]
-    assert set(ids) <= set(await found(filter=f"owner:{ADMIN.email}|folderId:root"))
-    all_ids = await found()
-    assert await found(sortOrder="asc") == all_ids[::-1]
+    assert await list_ids(filter="name:Team A|name:Team C") == [ids[1], ids[0]]
+    assert (await list_ids(nameContains="tEAm "))[:3] == ids[::-1]
+    assert set(ids) <= set(await list_ids(filter=f"owner:{ADMIN.email}|folderId:root"))
+    all_ids = await list_ids()
+    assert await list_ids(sortOrder="asc") == all_ids[::-1]
     for field in ("id", "name", "owner", "description", "type", "createTime", "updateTime"):
         rows = (await party.get(PATH, sortBy=field, sortOrder="desc"))["allocations"]
         assert [item[field] for item in rows] == sorted((item[field] for item in rows), reverse=True)

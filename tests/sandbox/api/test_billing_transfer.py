@@ -11,12 +11,12 @@ from doit_mcp.sandbox.accounts import ACME, User
 from doit_mcp.sandbox.accounts import GLOBEX as GLOBEX_CUSTOMER
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.areas.billing_transfer import ROUTES
-from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, GLOBEX_ESTATE
+from doit_mcp.sandbox.api.costs.estates import ACME_ESTATE, GLOBEX_ESTATE
 from doit_mcp.sandbox.api.routes import Route
 from doit_mcp.sandbox.api.seeds import cloud_accounts
 from doit_mcp.sandbox.api.tenants import MAX_RECORDS
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import STRANGER, serving
+from tests.transports.http.serving import OTHER_USER, serving
 
 from ..conftest import Clock
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
@@ -300,20 +300,20 @@ async def test_rejected_mappings(party: Party) -> None:
     before, place = await clients(party, includeRevoked="true"), await reseller_account(party)
     first, second, third = [item["ecCustomerId"] for item in before.values()]
 
-    async def said(*items: tuple[object, object]) -> list[Any]:
+    async def list_invalid(*items: tuple[object, object]) -> list[Any]:
         rows = [{"ecAccountId": account, "ecCustomerId": customer} for account, customer in items]
         problem = await problem_of(party, 422, "POST", MAPPINGS, {**place, "items": rows}, who=GLOBEX)
         return [(item["index"], item["code"]) for item in problem["invalidItems"]]
 
-    assert await said((NEW, first), (NEW, second), (OTHER, first)) == [
+    assert await list_invalid((NEW, first), (NEW, second), (OTHER, first)) == [
         (1, "duplicate_ec_account"),
         (2, "duplicate_ec_customer"),
     ]
-    assert await said((NEW, first), (OTHER, "nobody"), ("700000000003", ACME.id)) == [
+    assert await list_invalid((NEW, first), (OTHER, "nobody"), ("700000000003", ACME.id)) == [
         (1, "unknown_customer"),
         (2, "unknown_customer"),
     ]
-    assert await said(("1", third), (NEW, 1)) == [(0, "invalid_item"), (1, "invalid_item")]
+    assert await list_invalid(("1", third), (NEW, 1)) == [(0, "invalid_item"), (1, "invalid_item")]
     body = {**place, "items": [{"ecAccountId": NEW, "ecCustomerId": first}]}
     for changes, code in (
         ({"resellerPmaAccountId": NEW}, "not_the_owner"),
@@ -398,16 +398,16 @@ async def test_tools_reach_the_endpoints(clock: Clock) -> None:
         dry = await call("create_billing_transfer_handshakes", **batch, sendHandshakes=True, dryRun=True)
         batch_result = await call("create_billing_transfer_handshakes", **batch, sendHandshakes=True)
         assert dry["summary"] == batch_result["summary"] and batch_result["results"][0]["handshakeId"]
-        accounts = (await call("list_billing_transfer_reseller_accounts", STRANGER))["items"][0]
+        accounts = (await call("list_billing_transfer_reseller_accounts", OTHER_USER))["items"][0]
         place = {name: accounts[name] for name in ("dpmaId", "resellerPmaAccountId")}
-        before = (await call("list_billing_transfer_end_customers", STRANGER, **place))["items"]
+        before = (await call("list_billing_transfer_end_customers", OTHER_USER, **place))["items"]
         items = [{"ecAccountId": NEW, "ecCustomerId": before[0]["ecCustomerId"]}]
-        done = await call("create_billing_transfer_mappings", STRANGER, **place, items=items)
+        done = await call("create_billing_transfer_mappings", OTHER_USER, **place, items=items)
         assert [outcome["status"] for outcome in done["results"]] == ["mapped"]
         account = accounts["resellerPmaAccountId"]
-        after = (await call("list_reseller_end_customers", STRANGER, resellerPmaAccountId=account))["items"]
+        after = (await call("list_reseller_end_customers", OTHER_USER, resellerPmaAccountId=account))["items"]
         assert [row["ecAccountId"] for row in after] == [*(row["ecAccountId"] for row in before), NEW]
-        rows = (await call("list_billing_transfer_reseller_tenants", STRANGER, includeRevoked=True))["items"]
+        rows = (await call("list_billing_transfer_reseller_tenants", OTHER_USER, includeRevoked=True))["items"]
         assert len(rows[0]["tenants"]) == len(after) + 1
-        refusal = await site.call("create_billing_transfer_mappings", {**place, "items": items * 2}, user=STRANGER)
+        refusal = await site.call("create_billing_transfer_mappings", {**place, "items": items * 2}, user=OTHER_USER)
         assert refusal.result["isError"] is True and "in the batch twice" in str(refusal.result["content"])

@@ -153,14 +153,14 @@ async def test_lists_are_filtered(party: Party, clock: Clock) -> None:
     budgets = [await create(party, name=f"Team {letter}", amount=1) for letter in "ABC"]
     ids = [item["id"] for item in budgets]
 
-    async def found(**query: object) -> list[str]:
+    async def list_ids(**query: object) -> list[str]:
         return [item["id"] for item in (await party.get(PATH, **query))["budgets"]]
 
-    assert await found(filter="budgetName:Team A|budgetName:Team C") == [ids[2], ids[0]]
-    assert await found(filter="budgetName:Team A|owner:nobody@acme.example") == []
-    assert await found(nameContains="tEAm") == await found(minCreationTime=since + 1) == ids[::-1]
-    assert not set(await found(maxCreationTime=since)) & set(ids)
-    assert await found(filter=f"lastModified:>{since}") == ids[::-1]
+    assert await list_ids(filter="budgetName:Team A|budgetName:Team C") == [ids[2], ids[0]]
+    assert await list_ids(filter="budgetName:Team A|owner:nobody@acme.example") == []
+    assert await list_ids(nameContains="tEAm") == await list_ids(minCreationTime=since + 1) == ids[::-1]
+    assert not set(await list_ids(maxCreationTime=since)) & set(ids)
+    assert await list_ids(filter=f"lastModified:>{since}") == ids[::-1]
     for query in (
         {"filter": "nonsense:1"},
         {"filter": "budgetName"},

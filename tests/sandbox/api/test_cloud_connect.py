@@ -8,8 +8,8 @@ import pytest
 
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, GLOBEX_ESTATE
-from doit_mcp.sandbox.api.costs.catalog_types import AWS, AZURE
+from doit_mcp.sandbox.api.costs.estate_types import AWS, AZURE
+from doit_mcp.sandbox.api.costs.estates import ACME_ESTATE, GLOBEX_ESTATE
 from doit_mcp.sandbox.api.seeds import cloud_accounts
 from doit_mcp.sandbox.api.tenants import MAX_RECORDS
 from doit_mcp.server.catalog import catalog_factory

@@ -13,7 +13,7 @@ from doit_mcp.sandbox.api.seeds.diagrams import RESOURCE_TYPES
 
 from ..conftest import Clock
 from .conftest import GLOBEX, VIEWER, Party
-from .test_perfect_scale import called
+from .test_perfect_scale import call_tool
 
 PATH = "/clouddiagrams/v1"
 GET, FIND, SEARCH = f"{PATH}/scheme/get", f"{PATH}/scheme/find", f"{PATH}/scheme/search"
@@ -35,14 +35,14 @@ async def layer_of(party: Party, name: str = "acme-production") -> str:
     return next(str(item["ssid"]) for scheme in schemes for item in scheme["statussheet"] if item["name"] == name)
 
 
-async def exported(party: Party, layer: str) -> Any:
+async def export_layer(party: Party, layer: str) -> Any:
     """The export of a layer."""
     return await party.get(f"{PATH}/statussheet/{layer}/export-json")
 
 
 async def node_of(party: Party, layer: str, icon: str = "instances") -> Any:
     """The first node of a layer with this icon."""
-    return next(item for item in (await exported(party, layer))["nodes"] if item["icon"] == icon)
+    return next(item for item in (await export_layer(party, layer))["nodes"] if item["icon"] == icon)
 
 
 async def test_diagrams_contain_the_billing_accounts(party: Party) -> None:
@@ -64,24 +64,24 @@ async def test_diagrams_contain_the_billing_accounts(party: Party) -> None:
 async def test_layers_are_loaded_as_requested(party: Party) -> None:
     layer = await layer_of(party)
 
-    async def loaded(**query: object) -> Any:
+    async def load(**query: object) -> Any:
         body = await post(party, GET, {"statussheet": [layer, "none"]}, **query)
         (scheme,) = body["scheme"].values()
         assert scheme["name"] == "Amazon Web Services" and list(body["statussheet"]) == [layer]
         return body["statussheet"][layer]
 
-    diagram = await loaded()
+    diagram = await load()
     assert set(diagram) == KINDS | {"statussheet"}
-    assert set(await loaded(components="false", link="true")) == {"link", "statussheet"}
-    assert set(diagram) - set(await loaded(link="false", note="false")) == {"link", "note"}
+    assert set(await load(components="false", link="true")) == {"link", "statussheet"}
+    assert set(diagram) - set(await load(link="false", note="false")) == {"link", "note"}
     assert not any("props" in host or "issues" in host for host in diagram["node"].values())
-    hosts = await loaded(node_type="host")
+    hosts = await load(node_type="host")
     assert {host["icon"] for host in hosts["node"].values()} == {"instances", "database"} and not hosts["group"]
     names = {group["name"] for group in diagram["group"].values()}
-    assert {group["name"] for group in (await loaded(exclude_default_vpc="false"))["group"].values()} - names == {
+    assert {group["name"] for group in (await load(exclude_default_vpc="false"))["group"].values()} - names == {
         "default"
     }
-    more = (await loaded(exclude_empty_subnets="false"))["group"]
+    more = (await load(exclude_empty_subnets="false"))["group"]
     assert {group["name"] for group in more.values()} - names == {"public"}
     for groups in (diagram["group"], more):
         items = [item for group in groups.values() for item in group["items"]]
@@ -97,7 +97,7 @@ async def test_full_diagrams_templates_and_out_of_range_pages(party: Party) -> N
     assert layers["node"] == {} and layers["element"] == beyond["element"]
     ends = {link["destination"]["_id"] for link in layers["link"].values() if link["destination"]["ss_id"] != layer}
     assert ends == set(beyond["node"])
-    assert set((await exported(party, layer))["metadata"]["connections"]) == ends
+    assert set((await export_layer(party, layer))["metadata"]["connections"]) == ends
     (template,) = (await post(party, GET, {"template": "statussheet"}))["template"]
     (other,) = (await post(party, GET, {"template": "component"}))["template"]
     assert template != other
@@ -158,7 +158,7 @@ async def test_search_by_names_and_values_is_paginated(party: Party) -> None:
 async def test_selected_components_and_fields(party: Party) -> None:
     layer = await layer_of(party)
     node, path = await node_of(party, layer), f"{PATH}/statussheet/{layer}/get"
-    link = (await exported(party, layer))["links"][0]
+    link = (await export_layer(party, layer))["links"][0]
     selection = await post(party, path, {"node": [node["_id"], "none"], "link": [link["_id"]]})
     assert selection == {"node": {node["_id"]: node}, "link": {link["_id"]: link}}
     selection = await post(party, path, {"node": [node["_id"]], "link": [link["_id"]]}, p="name  nothing")
@@ -187,7 +187,7 @@ async def test_relationships_follow_links_and_groups(party: Party) -> None:
     assert both_directions["relations"] == body["relations"] + groups["relations"]
     # An application is linked to instances on other diagrams; the traversal stays on its own.
     applications = await layer_of(party, "Production")
-    first = (await exported(party, applications))["elements"][0]
+    first = (await export_layer(party, applications))["elements"][0]
     path = f"{PATH}/statussheet/{applications}/resources/{first['_id']}/relationships"
     chain = (await party.get(path, depth="transitive"))["relations"]
     assert [item["hops"] for item in chain] == [1, 2, 3, 4, 5] and {item["type"] for item in chain} == {"element"}
@@ -371,7 +371,7 @@ async def test_every_tool_works(party: Party) -> None:
         "list_cloud_diagram_activity_groups": {"ss_id": layer, "tags": ["import", "scaling"]},
         "list_cloud_diagram_node_activities": {"ss_id": layer, "nodeId": node["_id"], "limit": 3},
     }.items():
-        result = await called(party, name, arguments)
+        result = await call_tool(party, name, arguments)
         assert not result.get("isError") and result["structuredContent"], (name, result)
-    result = await called(party, "export_cloud_diagram_json", {"id": "none"})
+    result = await call_tool(party, "export_cloud_diagram_json", {"id": "none"})
     assert result["isError"]

@@ -45,7 +45,7 @@ async def upload(party: Party, data: bytes, provider: str = "Mine") -> tuple[int
         return response.status, await response.json()
 
 
-def zipped(*names: str) -> bytes:
+def make_zip(*names: str) -> bytes:
     """A ZIP archive that contains the file under these names."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -115,7 +115,7 @@ async def test_event_validation_errors_name_the_field(party: Party, body: Any, f
     assert field in await party.expect_error(400, "POST", EVENTS, body)
 
 
-@pytest.mark.parametrize("data", [CSV, b"\xef\xbb\xbf" + CSV, gzip.compress(CSV, mtime=0), zipped("data.csv")])
+@pytest.mark.parametrize("data", [CSV, b"\xef\xbb\xbf" + CSV, gzip.compress(CSV, mtime=0), make_zip("data.csv")])
 async def test_files_are_parsed(party: Party, data: bytes) -> None:
     status, answer = await upload(party, data)
     assert (status, answer["ingestedRows"], bool(answer["batch"])) == (201, 2, True)
@@ -137,7 +137,7 @@ async def test_files_are_parsed(party: Party, data: bytes) -> None:
         (b"\x1f\x8bnonsense", "GZ"),
         (gzip.compress(CSV, mtime=0)[:-9], "GZ"),
         (b"PKnonsense", "ZIP"),
-        (zipped("a", "b"), "single"),
+        (make_zip("a", "b"), "single"),
         (CSV.replace(b'"a, b"', b'"a'), "file"),
     ],
 )

@@ -32,15 +32,15 @@ def test_document_lists_the_operations_of_its_digest() -> None:
 
 
 def test_detects_invalid_requests() -> None:
-    def found(method: str, path: str, body: bytes) -> list[str]:
+    def find_problems(method: str, path: str, body: bytes) -> list[str]:
         return api_document.request_problems(method, path, body)
 
-    assert not found("POST", "/analytics/v1/labels", b'{"name": "n", "color": "blue"}')
-    assert not found("GET", "/analytics/v1/labels", b"")
-    assert found("POST", "/analytics/v1/labels", b"") == ["the body is missing"]
-    assert found("GET", "/analytics/v1/labels", b"{}") == ["there should be no body, not b'{}'"]
+    assert not find_problems("POST", "/analytics/v1/labels", b'{"name": "n", "color": "blue"}')
+    assert not find_problems("GET", "/analytics/v1/labels", b"")
+    assert find_problems("POST", "/analytics/v1/labels", b"") == ["the body is missing"]
+    assert find_problems("GET", "/analytics/v1/labels", b"{}") == ["there should be no body, not b'{}'"]
     for body in (b'{"name": 1, "color": "blue"}', b'{"name": "n", "color": "blue", "size": 1}', b"[]"):
-        assert found("POST", "/analytics/v1/labels", body), body
+        assert find_problems("POST", "/analytics/v1/labels", body), body
 
 
 def test_detects_invalid_responses() -> None:

@@ -31,7 +31,7 @@ from ..bodies import (
     THEME,
     TICKET,
 )
-from ..steps import filled, picked
+from ..steps import fill, pick
 from .conftest import ADMIN, EMPLOYEE, GLOBEX, VIEWER, Party
 
 STREAM = {"Accept": "text/event-stream"}
@@ -340,10 +340,10 @@ async def test_responses_match_the_document(party: Party) -> None:
     values: Words = {}
     for step in STEPS:
         method, _, path = step.operation.partition(" ")
-        for name, value in filled(step.parts, values).items():
+        for name, value in fill(step.parts, values).items():
             path = path.replace(f"{{{name}}}", str(value))
         answer = await party.send(
-            method, path, filled(step.body, values), who=step.who, headers=step.headers, **filled(step.query, values)
+            method, path, fill(step.body, values), who=step.who, headers=step.headers, **fill(step.query, values)
         )
         assert 200 <= answer.status < 300, (step.operation, answer)
-        values |= {name: picked(answer.json, place) for name, place in step.keep.items()}
+        values |= {name: pick(answer.json, place) for name, place in step.keep.items()}

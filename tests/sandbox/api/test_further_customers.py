@@ -17,21 +17,21 @@ from ..conftest import BASE, SECRET, Clock
 from .conftest import ADMIN, EMPLOYEE, Party
 
 COUNT = 50
-PEOPLE = AccountDirectory(COUNT)
+DIRECTORY = AccountDirectory(COUNT)
 LABELS, BUDGETS = "/analytics/v1/labels", "/analytics/v1/budgets"
 
 
 def user(number: int) -> User:
     """The user of a generated customer."""
-    (owner,) = PEOPLE.users_of(PEOPLE.customers(len(CUSTOMERS) - 1 + number, len(CUSTOMERS) + number)[0])
+    (owner,) = DIRECTORY.users_of(DIRECTORY.customers(len(CUSTOMERS) - 1 + number, len(CUSTOMERS) + number)[0])
     return owner
 
 
 @pytest.fixture
 async def party(clock: Clock) -> AsyncIterator[Party]:
     """A client of a sandbox with generated customers."""
-    state = Api(clock=clock, directory=PEOPLE)
-    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=state, directory=PEOPLE) as sandbox:
+    state = Api(clock=clock, directory=DIRECTORY)
+    async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, api=state, directory=DIRECTORY) as sandbox:
         async with aiohttp.ClientSession() as http:
             yield Party(sandbox.url, state, http)
 
@@ -100,7 +100,7 @@ async def test_cached_data_is_bounded(party: Party, monkeypatch: pytest.MonkeyPa
     assert (await party.get(LABELS, nameContains="Mine"))["labels"], "named customers are never evicted"
 
 
-async def listed(party: Party, status: int = 200, **query: object) -> Any:
+async def list_customers(party: Party, status: int = 200, **query: object) -> Any:
     """The response of the customer list."""
     parameters = {name: str(value) for name, value in query.items()}
     async with party.http.get(f"{party.url}/sandbox/customers", params=parameters) as answer:
@@ -109,9 +109,9 @@ async def listed(party: Party, status: int = 200, **query: object) -> Any:
 
 
 async def test_customers_are_listed_as_json(party: Party) -> None:
-    body = await listed(party)
-    assert (body["count"], body["next"], len(body["customers"])) == (len(PEOPLE), None, COUNT + len(CUSTOMERS))
-    page = await listed(party, start=1, limit=2)
+    body = await list_customers(party)
+    assert (body["count"], body["next"], len(body["customers"])) == (len(DIRECTORY), None, COUNT + len(CUSTOMERS))
+    page = await list_customers(party, start=1, limit=2)
     assert (page["customers"], page["next"]) == (body["customers"][1:3], 3)
     acme, last = body["customers"][0], body["customers"][-1]
     assert (acme["id"], len(acme["users"])) == (ACME.id, 2)
@@ -119,6 +119,6 @@ async def test_customers_are_listed_as_json(party: Party) -> None:
     assert await party.get("/auth/v1/validate", user(COUNT)) == {"domain": last["domain"], "email": only["email"]}
     assert (only["password"], only["api_token"]) == (user(COUNT).password, user(COUNT).api_token)
     for wrong in ({"start": -1}, {"limit": 0}, {"limit": 10_001}, {"start": "x"}):
-        assert next(iter(wrong)) in (await listed(party, 400, **wrong))["error"]
+        assert next(iter(wrong)) in (await list_customers(party, 400, **wrong))["error"]
     async with party.http.get(f"{party.url}/sandbox/customers", headers={"Host": "evil.example"}) as answer:
         assert answer.status == 403 and user(1).password not in await answer.text()

@@ -140,16 +140,16 @@ async def test_annotations_are_filtered_sorted_and_paginated(party: Party) -> No
     annotations = [await note(party, content=f"Note {day}", timestamp=f"2026-11-0{day}T00:00:00Z") for day in (2, 1, 3)]
     await party.send("PATCH", f"{NOTES}/{annotations[0]['id']}", {"labels": [mark["id"]]})
 
-    async def found(**query: object) -> list[str]:
+    async def list_contents(**query: object) -> list[str]:
         return [item["content"] for item in (await party.get(NOTES, **query))["annotations"]]
 
-    assert (await found())[:3] == ["Note 3", "Note 1", "Note 2"]
-    assert await found(filter="content:Note 1|content:Note 2", sortBy="timestamp") == ["Note 1", "Note 2"]
-    assert await found(filter="timestamp:2026-11-03T01:00:00+01:00") == ["Note 3"]
-    assert await found(filter="labels:Mark") == await found(filter=f"labels:{mark['id']}") == ["Note 2"]
+    assert (await list_contents())[:3] == ["Note 3", "Note 1", "Note 2"]
+    assert await list_contents(filter="content:Note 1|content:Note 2", sortBy="timestamp") == ["Note 1", "Note 2"]
+    assert await list_contents(filter="timestamp:2026-11-03T01:00:00+01:00") == ["Note 3"]
+    assert await list_contents(filter="labels:Mark") == await list_contents(filter=f"labels:{mark['id']}") == ["Note 2"]
     for field in ("id", "content", "timestamp", "timeCreated", "timeModified"):
-        assert len(await found(sortBy=field, sortOrder="desc")) == len(await found())
-    assert [item["content"] for item in await party.walk(NOTES, "annotations", 2)] == await found()
+        assert len(await list_contents(sortBy=field, sortOrder="desc")) == len(await list_contents())
+    assert [item["content"] for item in await party.walk(NOTES, "annotations", 2)] == await list_contents()
     for query in ({"filter": "timestamp:yesterday"}, {"sortBy": "createTime"}, {"filter": "x:y"}):
         assert next(iter(query)) in await party.expect_error(400, "GET", NOTES, **query)
 

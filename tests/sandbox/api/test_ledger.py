@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.sandbox.api.costs.calendar_days import UNITS, add_months, add_periods, day_row, periods_between, start_of
-from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, ESTATES
-from doit_mcp.sandbox.api.costs.catalog_types import Estate
+from doit_mcp.sandbox.api.costs.estate_types import Estate
+from doit_mcp.sandbox.api.costs.estates import ACME_ESTATE, ESTATES
 from doit_mcp.sandbox.api.costs.ledger import DAY_COLUMNS, MAX_CACHED_SELECTIONS, MEASURES, Ledger, Selection
 
 TODAY = date(2026, 11, 24).toordinal()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.sandbox.api.costs.other_rows import OTHER
 
-from .test_queries import COST, FIXED, METRICS, micro, named, records, result_of
+from .test_queries import COST, FIXED, METRICS, micro, name_dimensions, records, result_of
 
 BY_CLOUD = {"type": "fixed", "id": "cloud_provider"}
 BY_SERVICE = {"type": "fixed", "id": "service_description"}
@@ -25,7 +25,9 @@ def limit(count: int, sort: str = "desc") -> dict[str, Any]:
 
 limits = st.builds(limit, st.integers(1, 5), st.sampled_from(["a_to_z", "asc", "desc"])) | st.just({})
 groups = st.lists(st.sampled_from(FIXED), min_size=1, max_size=3, unique=True).flatmap(
-    lambda found: st.tuples(*(limits.map(lambda extra, item=item: named(item)[0] | extra) for item in found)).map(list)
+    lambda found: st.tuples(
+        *(limits.map(lambda extra, item=item: name_dimensions(item)[0] | extra) for item in found)
+    ).map(list)
 )
 metric_filters = st.none() | st.fixed_dictionaries(
     {

@@ -61,7 +61,7 @@ async def test_organizations_and_accounts_match_billing_data(party: Party) -> No
     for member in members:
         assert member.items() <= (await party.get(f"{ONE}/member-accounts/{member['memberAccountId']}")).items()
     for service in ("compute", "database"):
-        for read in (saved, potential):
+        for read in (sum_savings, potential):
             assert read(listed, service) == pytest.approx(sum(read(item, service) for item in members), abs=0.03)
 
 
@@ -268,15 +268,15 @@ async def test_every_tool_works(party: Party) -> None:
         "list_aws_planned_purchases": item | {"service": "compute"},
         "list_aws_organizations_settings": {},
     }.items():
-        result = await called(party, name, arguments)
+        result = await call_tool(party, name, arguments)
         assert not result.get("isError"), (name, result)
         content = result["structuredContent"]
         assert content.get("items", content), name
-    result = await called(party, "get_aws_organization", {"managementAccountId": THEIRS})
+    result = await call_tool(party, "get_aws_organization", {"managementAccountId": THEIRS})
     assert result["isError"] and "not found" in result["content"][0]["text"]
 
 
-async def called(party: Party, name: str, arguments: Any, who: User = ADMIN) -> Any:
+async def call_tool(party: Party, name: str, arguments: Any, who: User = ADMIN) -> Any:
     """The result of a tool call over MCP, on a server that uses the sandbox's API."""
     hub = NotificationHub()
     shared = Services(
@@ -309,7 +309,7 @@ def amount(money: Any) -> float:
     return float(money["amount"])
 
 
-def saved(account: Any, service: str) -> float:
+def sum_savings(account: Any, service: str) -> float:
     """The savings of an account from commitments in 30 days."""
     return amount(account["stats30d"][service]["savings"])
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE
 from doit_mcp.sandbox.api.costs.dimensions import DIMENSIONS, Dimension
+from doit_mcp.sandbox.api.costs.estates import ACME_ESTATE
 from doit_mcp.sandbox.api.costs.ledger import MEASURES, Ledger, Selection
 from doit_mcp.sandbox.api.costs.query_engine import run_plan
 from doit_mcp.sandbox.api.costs.query_plan import INTERVALS, make_plan
@@ -62,7 +62,7 @@ def year(number: int) -> dict[str, str]:
     return {"from": f"{number}-01-01T00:00:00Z", "to": f"{number}-01-02T00:00:00Z"}
 
 
-def named(*dimensions: Dimension) -> list[dict[str, Any]]:
+def name_dimensions(*dimensions: Dimension) -> list[dict[str, Any]]:
     """Dimensions in the form of the API."""
     return [{"type": item.type, "id": item.id} for item in dimensions]
 
@@ -93,14 +93,19 @@ def filters(draw: st.DrawFn) -> dict[str, Any]:
         size = draw(st.integers(1, 6))
         values = [value[-size:] if mode == "ends_with" else value[:size] for value in values]
     flags = {name: draw(st.booleans()) for name in ("inverse", "includeNull", "caseInsensitive")}
-    return {**named(dimension)[0], "mode": mode, "values": values, **flags}
+    return {**name_dimensions(dimension)[0], "mode": mode, "values": values, **flags}
 
 
 @given(groupings, groupings, intervals, ranges)
 def test_any_grouping_sums_to_the_ungrouped_total(
     groups: list[Dimension], splits: list[Dimension], interval: str, range_: Any
 ) -> None:
-    config = {"group": named(*groups), "dimensions": named(*splits), "timeInterval": interval, "metrics": METRICS}
+    config = {
+        "group": name_dimensions(*groups),
+        "dimensions": name_dimensions(*splits),
+        "timeInterval": interval,
+        "metrics": METRICS,
+    }
     split = result_of(**config, **range_)
     first, last = (date.fromisoformat(range_["customTimeRange"][end][:10]).toordinal() for end in ("from", "to"))
     totals = ledger().sums((), first, last) or [(0,) * len(MEASURES)]
@@ -110,7 +115,7 @@ def test_any_grouping_sums_to_the_ungrouped_total(
 @given(groupings, st.lists(filters(), max_size=2), filters(), ranges)
 def test_filter_and_its_inverse_sum_to_the_total(groups: list[Dimension], others: Any, one: Any, range_: Any) -> None:
     total, matching, remaining = (
-        micro(records(result_of(group=named(*groups), filters=chosen, **range_)))
+        micro(records(result_of(group=name_dimensions(*groups), filters=chosen, **range_)))
         for chosen in (others, [*others, one], [*others, {**one, "inverse": not one["inverse"]}])
     )
     assert matching + remaining == total
@@ -120,7 +125,7 @@ def test_filter_and_its_inverse_sum_to_the_total(groups: list[Dimension], others
 def test_filter_keeps_matching_values(one: Any, other: Dimension) -> None:
     dimension = {"type": one["type"], "id": one["id"]}
     assume(one["type"] != "datetime")
-    group = [dimension] + [item for item in named(other) if item != dimension]
+    group = [dimension] + [item for item in name_dimensions(other) if item != dimension]
     for row in records(result_of(group=group, filters=[one], timeInterval="year")):
         value = row[one["id"]]
         assert _fits(one, value) != one["inverse"], (one, value)
@@ -169,7 +174,7 @@ def test_periods_follow_the_calendar(interval: str, start: Any) -> None:
 def test_limits_keep_the_first_groups_of_each_parent(
     groups: list[Dimension], metric: Any, sort: str, count: int
 ) -> None:
-    group = named(*groups)
+    group = name_dimensions(*groups)
     plain = records(result_of(group=group, metrics=METRICS, timeInterval="month"))
     limited = [*group[:-1], {**group[-1], "limit": {"metric": metric, "sort": sort, "value": count}}]
     rows = records(result_of(group=limited, metrics=METRICS, timeInterval="month"))
@@ -229,7 +234,7 @@ def test_metric_filters_keep_matching_rows(operator: str, low: float, high: floa
 
 @given(fixed_groupings, st.sampled_from(["percent_total", "percent_col", "percent_row"]))
 def test_percentages_add_up(groups: list[Dimension], aggregation: str) -> None:
-    config = {"group": named(*groups), "timeInterval": "day"}
+    config = {"group": name_dimensions(*groups), "timeInterval": "day"}
     plain, filtered = (records(result_of(**config, **more)) for more in ({}, {"aggregation": aggregation}))
     parts = {"percent_total": [], "percent_col": ["year", "month", "day"], "percent_row": [item.id for item in groups]}
     wholes: dict[Any, list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -249,9 +254,9 @@ def test_percentages_add_up(groups: list[Dimension], aggregation: str) -> None:
 
 @given(fixed_groupings, st.sampled_from([item for item in FIXED if item.type != "gke"]))
 def test_counts_are_distinct_values(groups: list[Dimension], counted: Dimension) -> None:
-    group = named(*groups)
-    rows = records(result_of(group=group, timeInterval="month", aggregation="count", count=named(counted)[0]))
-    other = [item for item in named(counted) if item not in group]
+    group = name_dimensions(*groups)
+    rows = records(result_of(group=group, timeInterval="month", aggregation="count", count=name_dimensions(counted)[0]))
+    other = [item for item in name_dimensions(counted) if item not in group]
     values_seen: dict[Any, set[Any]] = defaultdict(set)
     for row in records(result_of(group=group + other, timeInterval="month")):
         values_seen[tuple(row[column["id"]] for column in group)].add(row[counted.id])
@@ -264,7 +269,7 @@ def test_counts_are_distinct_values(groups: list[Dimension], counted: Dimension)
 @given(fixed_groupings, ranges)
 def test_running_sums_end_at_the_sum(groups: list[Dimension], range_: Any) -> None:
     plain, running = (
-        records(result_of(group=named(*groups), timeInterval=unit, **range_)) for unit in ("day", "dayCumSum")
+        records(result_of(group=name_dimensions(*groups), timeInterval=unit, **range_)) for unit in ("day", "dayCumSum")
     )
     ends: dict[Any, float] = {}
     sums: dict[Any, float] = defaultdict(float)
@@ -302,7 +307,7 @@ def test_running_sums_end_at_the_sum(groups: list[Dimension], range_: Any) -> No
 def test_comparison_matches_a_query_of_the_other_range(
     main: Any, compared: Any, first: tuple[int, int, int], last: tuple[int, int, int]
 ) -> None:
-    config = {"group": named(FIXED[0]), "timeInterval": "day"}
+    config = {"group": name_dimensions(FIXED[0]), "timeInterval": "day"}
     combined = result_of(**config, timeRange=main, secondaryTimeRange=compared)
     other = result_of(**config, **days(date(*first), date(*last)))
     assert combined["secondaryRows"] == other["rows"] != []
@@ -421,7 +426,7 @@ def test_legacy_null_labels_are_accepted() -> None:
         ({"metrics": [COST, COST]}, "metrics[1]"),
         ({"metric": {"type": "custom", "value": "x"}}, "metric"),
         ({"group": [{"type": "fixed", "id": "nothing"}]}, "group[0]"),
-        ({"group": named(FIXED[0], FIXED[0])}, "group[1]"),
+        ({"group": name_dimensions(FIXED[0], FIXED[0])}, "group[1]"),
         ({"group": [{**SERVICES[0], "limit": {"metric": {"type": "custom", "value": "x"}}}]}, "group[0].limit.metric"),
         ({"dimensions": [{"type": "allocation", "id": "x"}]}, "dimensions[0]"),
         ({"filters": [{"type": "fixed", "id": "sku_id"}]}, "filters[0]"),

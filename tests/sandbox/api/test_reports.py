@@ -106,12 +106,12 @@ async def test_presets_have_no_owner(party: Party) -> None:
 async def test_lists_are_filtered(party: Party) -> None:
     report = await create(party, name="Unheard of")
 
-    async def found(**query: object) -> list[str]:
+    async def list_ids(**query: object) -> list[str]:
         return [item["id"] for item in (await party.get(PATH, **query))["reports"]]
 
-    assert await found(filter="reportName:Unheard of") == await found(nameContains="HEARD") == [report["id"]]
-    assert report["id"] in await found(filter=f"owner:{ADMIN.email}|type:custom|folderId:root")
-    assert await found(filter="type:managed") == []
+    assert await list_ids(filter="reportName:Unheard of") == await list_ids(nameContains="HEARD") == [report["id"]]
+    assert report["id"] in await list_ids(filter=f"owner:{ADMIN.email}|type:custom|folderId:root")
+    assert await list_ids(filter="type:managed") == []
     assert "filter" in await party.expect_error(400, "GET", PATH, filter="name:x")
 
 

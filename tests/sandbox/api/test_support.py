@@ -93,16 +93,16 @@ async def test_closed_tickets_reject_comments(party: Party) -> None:
 async def test_lists_are_filtered_and_paginated(party: Party) -> None:
     tickets = [(await create(party, severity=severity))["id"] for severity in ("low", "urgent", "normal", "urgent")]
 
-    async def found(**query: object) -> list[int]:
+    async def list_ids(**query: object) -> list[int]:
         return [item["id"] for item in (await party.get(PATH, **query))["tickets"]]
 
-    assert await found(filter="severity:urgent") == [tickets[3], tickets[1]]
-    assert await found(filter=f"severity:urgent|severity:low|requester:{ADMIN.email}|status:new") == [
+    assert await list_ids(filter="severity:urgent") == [tickets[3], tickets[1]]
+    assert await list_ids(filter=f"severity:urgent|severity:low|requester:{ADMIN.email}|status:new") == [
         tickets[3],
         tickets[1],
         tickets[0],
     ]
-    all_tickets = await found()
+    all_tickets = await list_ids()
     assert all_tickets[:4] == tickets[::-1] and len(set(all_tickets)) == len(all_tickets)
     assert [item["id"] for item in await party.walk(PATH, "tickets", 3)] == all_tickets
     for query in ({"maxResults": 101}, {"maxResults": -1}, {"filter": "colour:red"}):

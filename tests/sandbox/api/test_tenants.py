@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from doit_mcp.sandbox.accounts import ACME, GLOBEX
@@ -9,8 +11,10 @@ from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.responses import ApiError, JsonObject
 from doit_mcp.sandbox.api.seeds import analytics_core
 from doit_mcp.sandbox.api.tenants import MAX_RECORDS, Records, add_record, newest_first
+from tests.work_counter import MAX_LINES_PER_TURN, count_loop_lines
 
-from .conftest import NOON
+from .conftest import GLOBEX as GLOBEX_ADMIN
+from .conftest import NOON, Party
 
 
 def api(seed: int = 7) -> Api:
@@ -68,3 +72,11 @@ def test_derived_data_is_computed_once_a_day() -> None:
     assert tenant.compute_cached(last_day) == tenant.compute_cached(last_day) and len(computed) == 1
     now[0] += 86_400
     assert tenant.compute_cached(last_day) == tenant.ledger.last and len(computed) == 2
+
+
+async def test_billing_data_is_built_outside_the_event_loop(party: Party) -> None:
+    """Concurrent first requests of two customers wait; the loop does not."""
+    query = {"metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month"}
+    with count_loop_lines() as lines:
+        results = await asyncio.gather(party.query(**query), party.query(**query), party.query(GLOBEX_ADMIN, **query))
+    assert results[0] == results[1] != results[2] and lines.longest < MAX_LINES_PER_TURN

@@ -14,7 +14,7 @@ import pytest
 from doit_mcp.sandbox.api.costs.activity import SETTLING_DAYS
 from doit_mcp.sandbox.api.costs.anomalies import detect_anomalies
 from doit_mcp.sandbox.api.costs.calendar_days import add_months, start_of
-from doit_mcp.sandbox.api.costs.catalog import ACME_ESTATE, ESTATES
+from doit_mcp.sandbox.api.costs.estates import ACME_ESTATE, ESTATES
 from doit_mcp.sandbox.api.costs.ledger import Ledger
 from doit_mcp.sandbox.api.costs.query_engine import run_plan
 from doit_mcp.sandbox.api.costs.query_plan import make_plan

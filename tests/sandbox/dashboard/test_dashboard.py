@@ -24,7 +24,7 @@ from doit_mcp.sandbox.identity import IdentityProvider
 from doit_mcp.sandbox.server import run_sandbox
 
 from ..conftest import BASE, CALLBACK, SECRET, Clock, NoApi, Party
-from ..identity.test_exchange import exchanged, whoami
+from ..identity.test_exchange import exchange_token, whoami
 
 ADMIN, VIEWER, _, EMPLOYEE, *_ = USERS
 # Only keeps a broken test from waiting forever.
@@ -143,7 +143,7 @@ async def test_sign_in_is_shown_without_its_secrets(party: Party, clock: Clock) 
         code = await party.code(client["client_id"], VIEWER.email, state="the-state-of-this-request")
         body = await (await party.redeem(client["client_id"], code, client_secret=secret)).json()
         again = await (await party.refresh(client["client_id"], body["refresh_token"], client_secret=secret)).json()
-        api = (await exchanged(party, clock, again["access_token"]))["access_token"]
+        api = (await exchange_token(party, clock, again["access_token"]))["access_token"]
         assert await whoami(party, api) == {"email": VIEWER.email, "customer": ACME.id}
         await party.get(f"{party.url}/whoami?token={api}&filter={api}&q={VIEWER.password}&maxResults=5")
         await party.get(f"{party.url}/nothing/{again['access_token']}/{api}")
@@ -209,7 +209,7 @@ async def test_tokens_disappear_when_revoked_or_expired(party: Party, clock: Clo
     client = (await party.register())["client_id"]
     async with watching(party.url, party.http) as page:
         first, second = await party.login(client), await party.login(client)
-        api = (await exchanged(party, clock, first["access_token"]))["access_token"]
+        api = (await exchange_token(party, clock, first["access_token"]))["access_token"]
         for expected in (2, 4, 5):
             assert len((await page.next("tokens"))["tokens"]) == expected
         await party.post("/api/auth/revoke", {"client_id": client, "token": first["refresh_token"]})
@@ -274,7 +274,7 @@ async def test_history_is_bounded_and_resumes_after_the_last_event(http: aiohttp
                 ids.append(event[1])
         assert len(set(ids)) == 5
 
-        async def resumed(last: str) -> tuple[bool, list[str]]:
+        async def resume(last: str) -> tuple[bool, list[str]]:
             async with watching(url, http, last) as page:
                 hello = await page.next("hello")
                 await ask(http, url, "/nothing")
@@ -283,11 +283,11 @@ async def test_history_is_bounded_and_resumes_after_the_last_event(http: aiohttp
                     targets.append(target)
                 return hello["reset"], targets
 
-        assert await resumed(ids[3]) == (False, ["/whoami?number=4"])
+        assert await resume(ids[3]) == (False, ["/whoami?number=4"])
         # The call made by the line above is one of the three by now.
-        assert (await resumed(ids[0]))[0] is True
+        assert (await resume(ids[0]))[0] is True
         for unknown in ("x-1", f"{ids[0].partition('-')[0]}-99", "nonsense", "9" * 5000):
-            reset, targets = await resumed(unknown)
+            reset, targets = await resume(unknown)
             assert reset and len(targets) <= 3
 
 

@@ -53,7 +53,7 @@ async def whoami(party: Party, token: str) -> dict[str, str] | int:
         return body if answer.status == 200 else answer.status
 
 
-async def exchanged(party: Party, clock: Clock, token: str) -> dict[str, Any]:
+async def exchange_token(party: Party, clock: Clock, token: str) -> dict[str, Any]:
     answer = await party.token(**form(party, clock, token))
     assert answer.status == 200, await answer.text()
     assert answer.headers["Cache-Control"] == "no-store"
@@ -63,14 +63,14 @@ async def exchanged(party: Party, clock: Clock, token: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: user.email)
 async def test_access_token_becomes_an_api_token(party: Party, clock: Clock, user: Any) -> None:
-    body = await exchanged(party, clock, party.world.identity.mint(user))
+    body = await exchange_token(party, clock, party.world.identity.mint(user))
     assert set(body) == {"access_token", "issued_token_type", "token_type", "expires_in"}
     assert (body["issued_token_type"], body["token_type"], body["expires_in"]) == (ACCESS_TOKEN, "Bearer", 3600)
     assert await whoami(party, body["access_token"]) == {"email": user.email, "customer": user.customer}
 
 
 async def test_exchanged_token_expires(party: Party, clock: Clock) -> None:
-    body = await exchanged(party, clock, party.world.identity.mint(ADMIN, ttl=100))
+    body = await exchange_token(party, clock, party.world.identity.mint(ADMIN, ttl=100))
     assert body["expires_in"] == 100
     clock.advance(99)
     assert await whoami(party, body["access_token"]) != 401
@@ -81,7 +81,7 @@ async def test_exchanged_token_expires(party: Party, clock: Clock) -> None:
 async def test_exchanged_token_ends_with_its_subject_token(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     tokens = await party.login(client)
-    body = await exchanged(party, clock, tokens["access_token"])
+    body = await exchange_token(party, clock, tokens["access_token"])
     await party.post("/api/auth/revoke", {"client_id": client, "token": tokens["refresh_token"]})
     assert await whoami(party, body["access_token"]) == 401
     answer = await party.token(**form(party, clock, tokens["access_token"]))
@@ -100,12 +100,12 @@ async def test_token_without_an_id_is_not_revoked_with_others(party: Party, cloc
     client = (await party.register())["client_id"]
     item, other = (identity.mint(user, jti=None, cid=client) for user in (ADMIN, VIEWER))
     await party.post("/api/auth/revoke", {"client_id": client, "token": item})
-    assert (await exchanged(party, clock, other))["access_token"]
+    assert (await exchange_token(party, clock, other))["access_token"]
 
 
 async def test_employees_act_for_the_customer_of_their_token(party: Party, clock: Clock) -> None:
     for customer in (ACME.id, GLOBEX.id, ""):
-        body = await exchanged(party, clock, party.world.identity.mint(EMPLOYEE, customer_context=customer))
+        body = await exchange_token(party, clock, party.world.identity.mint(EMPLOYEE, customer_context=customer))
         assert await whoami(party, body["access_token"]) == {"email": EMPLOYEE.email, "customer": customer}
 
 
@@ -136,7 +136,7 @@ async def test_rotated_key_invalidates_its_tokens_unless_kept(party: Party, cloc
     identity = party.world.identity
     first = identity.mint(ADMIN)
     identity.rotate_keys(keep=True)
-    assert (await exchanged(party, clock, first))["access_token"]
+    assert (await exchange_token(party, clock, first))["access_token"]
     identity.rotate_keys()
     assert await error_of(await party.token(**form(party, clock, first))) == (400, "invalid_request")
 
@@ -220,11 +220,11 @@ async def test_issuer_is_not_an_exchange_audience(party: Party, clock: Clock) ->
 
 
 async def test_exchanges_are_counted(party: Party, clock: Clock) -> None:
-    await exchanged(party, clock, party.world.identity.mint(ADMIN))
+    await exchange_token(party, clock, party.world.identity.mint(ADMIN))
     assert party.world.identity.request_counts["urn:ietf:params:oauth:grant-type:token-exchange"] == 1
 
 
 async def test_exchanged_token_lifetime_is_configurable(clock: Clock, party: Party) -> None:
     async with run_sandbox(resource_url=BASE, secret=SECRET, clock=clock, exchanged_ttl=7, api=NoApi()) as sandbox:
         brief = Party(sandbox, party.http)
-        assert (await exchanged(brief, clock, sandbox.identity.mint(ADMIN)))["expires_in"] == 7
+        assert (await exchange_token(brief, clock, sandbox.identity.mint(ADMIN)))["expires_in"] == 7

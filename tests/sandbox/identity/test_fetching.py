@@ -166,7 +166,7 @@ async def test_wrong_certificate_is_rejected(site: Site, clock: Clock) -> None:
     assert site.asked == []
 
 
-def answering(response: Callable[[], web.Response]) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+def reply_with(response: Callable[[], web.Response]) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def reply(request: web.BaseRequest) -> web.StreamResponse:
         return response()
 
@@ -192,7 +192,7 @@ async def test_invalid_responses_are_rejected_and_not_cached(
     site: Site, clock: Clock, response: Callable[[], web.Response], why: str
 ) -> None:
     fetcher = site.fetcher(clock)
-    site.reply = answering(response)
+    site.reply = reply_with(response)
     with pytest.raises(FetchError, match=why):
         await fetcher(URL)
     assert len(site.asked) == 1
@@ -202,7 +202,7 @@ async def test_invalid_responses_are_rejected_and_not_cached(
 
 async def test_accepts_the_maximum_size_and_other_json_types(site: Site, clock: Clock) -> None:
     body = b" " * (64 * 1024)
-    site.reply = answering(lambda: web.Response(body=body, content_type="application/vnd.client+json"))
+    site.reply = reply_with(lambda: web.Response(body=body, content_type="application/vnd.client+json"))
     assert await site.fetcher(clock)(URL) == body
 
 

@@ -205,7 +205,7 @@ async def test_refresh_narrows_but_never_widens_scopes(party: Party) -> None:
     assert claims(wide)["scope"] == "mcp:tools offline_access"
 
 
-async def revoked(party: Party, client: str, token: str, **more: str) -> int:
+async def revoke_token(party: Party, client: str, token: str, **more: str) -> int:
     form = {"client_id": client, "token": token, **more}
     return (await party.post("/api/auth/revoke", form)).status
 
@@ -215,7 +215,7 @@ async def test_revoking_a_refresh_token_ends_its_flow(party: Party, hint: str) -
     client = await public(party)
     body = await party.login(client)
     new = await (await party.refresh(client, body["refresh_token"])).json()
-    assert await revoked(party, client, body["refresh_token"], token_type_hint=hint) == 200
+    assert await revoke_token(party, client, body["refresh_token"], token_type_hint=hint) == 200
     assert await error_of(await party.refresh(client, new["refresh_token"])) == (400, "invalid_grant")
     # Not even a retry of the lost response restores it.
     assert await error_of(await party.refresh(client, body["refresh_token"])) == (400, "invalid_grant")
@@ -224,14 +224,14 @@ async def test_revoking_a_refresh_token_ends_its_flow(party: Party, hint: str) -
 async def test_revoking_an_access_token_keeps_the_flow(party: Party) -> None:
     client = await public(party)
     body = await party.login(client)
-    assert await revoked(party, client, body["access_token"]) == 200
+    assert await revoke_token(party, client, body["access_token"]) == 200
     assert (await party.refresh(client, body["refresh_token"])).status == 200
 
 
 async def test_revoking_an_unknown_token_succeeds(party: Party) -> None:
     client = await public(party)
     for token in ("unknown", "a.b.c", "x" * 20_000, "W1tbW1tb" * 2_000 + ".e30.x"):
-        assert await revoked(party, client, token) == 200
+        assert await revoke_token(party, client, token) == 200
     answer = await party.post("/api/auth/revoke", {"client_id": client})
     assert await error_of(answer) == (400, "invalid_request")
     assert await error_of(await party.post("/api/auth/revoke", {"token": "x"})) == (401, "invalid_client")
@@ -241,7 +241,7 @@ async def test_clients_cannot_revoke_tokens_of_others(party: Party) -> None:
     client, other_client = await public(party), await public(party)
     body = await party.login(client)
     for token in (body["refresh_token"], body["access_token"]):
-        assert await revoked(party, other_client, token) == 400
+        assert await revoke_token(party, other_client, token) == 400
     assert (await party.refresh(client, body["refresh_token"])).status == 200
 
 

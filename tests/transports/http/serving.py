@@ -35,7 +35,7 @@ LATEST_STATEFUL = "2025-11-25"
 REVISIONS = tuple(REVISIONS_BY_NAME)
 META = "io.modelcontextprotocol/"
 ACCEPT = "application/json, text/event-stream"
-ADMIN, VIEWER, STRANGER, EMPLOYEE, *_ = USERS
+ADMIN, VIEWER, OTHER_USER, EMPLOYEE, *_ = USERS
 Json = dict[str, Any]
 
 

@@ -21,7 +21,7 @@ from doit_mcp.transports.http.connection import LimitedAppRunner
 from doit_mcp.transports.http.connection_limits import ConnectionLimits
 from doit_mcp.transports.http.runner import bind
 from tests.observability.test_log_writer import served
-from tests.transports.http.serving import ACCEPT, ADMIN, STRANGER, VIEWER, serving
+from tests.transports.http.serving import ACCEPT, ADMIN, OTHER_USER, VIEWER, serving
 from tests.transports.http.streaming import raw_connection
 from tests.transports.http.test_security_process import Program, program
 
@@ -160,7 +160,7 @@ async def test_n24_calls_have_descriptors_left_for_the_api(hard: int, tmp_path: 
     """More clients than the soft limit, each with a call that sends several requests at once, are all served
     eventually. No connection to the API fails for lack of a descriptor."""
     ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_budgets", "arguments": {}}}
-    users = (ADMIN, VIEWER, STRANGER)
+    users = (ADMIN, VIEWER, OTHER_USER)
     with (tmp_path / "log").open("wb") as log:
         before = (*LIMITED, "64", str(hard))
         null, options = asyncio.subprocess.DEVNULL, {"DOIT_MCP_CALLS_PER_PRINCIPAL": "200"}

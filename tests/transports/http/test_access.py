@@ -10,7 +10,7 @@ import logging
 
 import pytest
 
-from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, STRANGER, VIEWER, Site, events, serving
+from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, OTHER_USER, VIEWER, Site, events, serving
 
 ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly")
 FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
@@ -269,8 +269,8 @@ async def test_fair_share_of_each_user() -> None:
         await site.bench.started.wait()
         refused = await site.call("echo")
         assert refused.status == 429 and refused.headers["Retry-After"].isdigit()
-        assert (await site.call("echo", user=STRANGER)).status == 200
-        waiting.append(asyncio.create_task(site.call("wait", user=STRANGER)))
+        assert (await site.call("echo", user=OTHER_USER)).status == 200
+        waiting.append(asyncio.create_task(site.call("wait", user=OTHER_USER)))
         while (answer := await site.call("echo", user=VIEWER)).status == 200:
             await asyncio.sleep(0.01)
         assert answer.status == 503 and answer.headers["Retry-After"].isdigit()

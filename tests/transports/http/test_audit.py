@@ -20,7 +20,17 @@ from doit_mcp.observability.logging_setup import JsonFormatter
 from doit_mcp.sandbox.accounts import Grant
 from doit_mcp.sandbox.api import Api as Sandbox
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, META, STRANGER, VIEWER, Json, Site, serving
+from tests.transports.http.serving import (
+    ADMIN,
+    EMPLOYEE,
+    LATEST_STATEFUL,
+    META,
+    OTHER_USER,
+    VIEWER,
+    Json,
+    Site,
+    serving,
+)
 from tests.transports.http.streaming import open_stream
 
 ASKED: Json = {"elicitation": {"form": {}}}
@@ -376,7 +386,7 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written
                     },
                 },
             )
-            for number, customer in enumerate(["", STRANGER.customer, ""])
+            for number, customer in enumerate(["", OTHER_USER.customer, ""])
         ]
         answer = await session.post(calls)
         assert len(answer.body) == 3
@@ -384,7 +394,7 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written
     own_customer = EMPLOYEE.customer
     assert {id: line["customer"] for id, line in lines.items()} == {
         "l0": own_customer,
-        "l1": STRANGER.customer,
+        "l1": OTHER_USER.customer,
         "l2": own_customer,
     }
     assert {line["email"] for line in lines.values()} == {EMPLOYEE.email}
@@ -393,7 +403,7 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written
         change.items()
         >= {
             "email": EMPLOYEE.email,
-            "customer": STRANGER.customer,
+            "customer": OTHER_USER.customer,
             "before": own_customer,
             "how": "call",
         }.items()
@@ -404,10 +414,10 @@ async def test_n20_each_call_of_a_batch_has_its_line_and_customer(audit: Written
 async def test_n20_employee_writes_for_the_customer_of_the_session(audit: Written) -> None:
     async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
-        chosen = await session.call("change_customer", {"customerContext": STRANGER.customer})
+        chosen = await session.call("change_customer", {"customerContext": OTHER_USER.customer})
         assert chosen.result["structuredContent"]["remembered"] is True
         await session.call("create_label", LABEL)
-    assert [line["customer"] for line in audit.lines()] == [EMPLOYEE.customer, STRANGER.customer]
+    assert [line["customer"] for line in audit.lines()] == [EMPLOYEE.customer, OTHER_USER.customer]
     assert [line["how"] for line in audit.lines("act for")] == ["session"]
 
 
@@ -477,7 +487,7 @@ async def test_n20_invalid_arguments_make_no_long_line(audit: Written) -> None:
 
 
 @pytest.mark.requirement("N20")
-@pytest.mark.parametrize("customer, outcome", [(STRANGER.customer, "done"), ("nobody", "refused")])
+@pytest.mark.parametrize("customer, outcome", [(OTHER_USER.customer, "done"), ("nobody", "refused")])
 async def test_n20_customer_change_names_the_customer(audit: Written, customer: str, outcome: str) -> None:
     async with serving(make=catalog_factory(), api=Sandbox()) as site:
         await site.call("change_customer", {"customerContext": customer}, user=EMPLOYEE)

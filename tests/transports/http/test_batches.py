@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.transports.http.serving import STRANGER, Answer, Json, Session, Site, serving
+from tests.transports.http.serving import OTHER_USER, Answer, Json, Session, Site, serving
 from tests.transports.http.streaming import open_stream
 from tests.transports.http.test_legacy_sse import open_stream as sse_opened
 
@@ -57,7 +57,7 @@ async def test_cancellation_in_the_same_batch(site: Site) -> None:
 async def test_another_session_cannot_cancel(site: Site) -> None:
     """This holds for other sessions of the same user and for those of other users."""
     _, task = await waiting(site, [site.request("tools/call", {"name": "wait"}, "mine")])
-    for other in (await site.initialize(BATCHES), await site.initialize(BATCHES, user=STRANGER)):
+    for other in (await site.initialize(BATCHES), await site.initialize(BATCHES, user=OTHER_USER)):
         assert (await other.post([note("notifications/cancelled", requestId="mine")])).status == 202
     site.bench.proceed.set()
     assert (await task).body[0]["id"] == "mine" and not site.bench.cancelled
@@ -144,7 +144,7 @@ async def test_n3_batch_members_share_the_slots_of_their_user() -> None:
                 await asyncio.sleep(0.01)
         refused = await sessions[2].post(batch)
         assert refused.status == 429 and "Retry-After" in refused.headers
-        assert (await site.call("echo", user=STRANGER)).status == 200
+        assert (await site.call("echo", user=OTHER_USER)).status == 200
         site.bench.proceed.set()
         for post in posts:
             assert [response["result"]["content"] != [] for response in (await post).body] == [True] * 12

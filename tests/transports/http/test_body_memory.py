@@ -14,7 +14,7 @@ from doit_mcp.resilience.compute_thread import MAX_QUEUED_PER_CALLER
 from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.sandbox.accounts import User
 from doit_mcp.transports.http.body_memory import BODIES_PER_OWNER, BODIES_TOTAL, BodyMemory
-from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, VIEWER, Answer, Site, serving
+from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, VIEWER, Answer, Site, serving
 from tests.transports.http.streaming import Wire, raw_connection, raw_post
 
 LARGEST = 64 << 10
@@ -56,7 +56,7 @@ async def begin(site: Site, wire: Wire, size: int, headers: Mapping[str, str]) -
     await wire.writer.drain()
 
 
-async def counted(site: Site) -> float:
+async def count_bytes(site: Site) -> float:
     """Return the bytes of bodies in progress."""
     text = (await site.send("GET", "/metrics", {})).text
     (line,) = [line for line in text.splitlines() if line.startswith("doit_mcp_body_bytes ")]
@@ -65,12 +65,12 @@ async def counted(site: Site) -> float:
 
 async def until_received(site: Site, size: int) -> None:
     """Wait until bodies in progress have this many bytes."""
-    while await counted(site) != size:
+    while await count_bytes(site) != size:
         await asyncio.sleep(0.01)
 
 
 @pytest.mark.requirement("N1")
-@pytest.mark.parametrize(("users", "status"), [((ADMIN,), 429), ((VIEWER, STRANGER, EMPLOYEE), 503)])
+@pytest.mark.parametrize(("users", "status"), [((ADMIN,), 429), ((VIEWER, OTHER_USER, EMPLOYEE), 503)])
 async def test_n1_bodies_in_progress_are_bounded(
     users: tuple[User, ...], status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,12 +128,12 @@ async def test_n1_body_counts_until_its_request_ends(era: str) -> None:
             session = await site.initialize()
             answer = asyncio.create_task(session.post(site.request("tools/call", params)))
         await asyncio.wait_for(site.bench.started.wait(), 20)
-        held = await counted(site)
+        held = await count_bytes(site)
         assert held > 2 * LARGEST
         if era == "handshake":
             answer.cancel()
             await asyncio.wait({answer})
-            assert await counted(site) == held
+            assert await count_bytes(site) == held
         site.bench.proceed.set()
         await until_received(site, 0)
         if era == "modern":
@@ -165,7 +165,7 @@ async def test_n1_few_bodies_wait_to_be_parsed(size: int, count: int, waiting: i
                 answer = refused.result()
                 assert answer.status == 429 and "Retry-After" in answer.headers and said in answer.text
             assert (await site.post(site.request("ping"))).result == {}
-            late = asyncio.create_task(site.post(message, user=STRANGER))
+            late = asyncio.create_task(site.post(message, user=OTHER_USER))
             await asyncio.wait({late}, timeout=0.1)
             assert len([post for post in posts if not post.done()]) == waiting and not late.done()
         finally:

@@ -20,7 +20,7 @@ async def shop() -> AsyncIterator[Site]:
         yield site
 
 
-async def listed(site: Site, path: str = "/mcp", headers: dict[str, str] | None = None) -> dict[str, bool]:
+async def list_tools(site: Site, path: str = "/mcp", headers: dict[str, str] | None = None) -> dict[str, bool]:
     """Return the names of the listed tools, and whether each is read-only."""
     answer = await site.send_stateless("tools/list", path=path, headers=headers)
     assert answer.status == 200, answer
@@ -28,11 +28,11 @@ async def listed(site: Site, path: str = "/mcp", headers: dict[str, str] | None 
 
 
 async def test_header_path_and_query_are_equivalent(shop: Site) -> None:
-    by_path = await listed(shop, "/mcp/x/budgets,anomalies")
-    assert by_path and by_path == await listed(shop, "/mcp?toolsets=anomalies,budgets")
-    assert by_path == await listed(shop, headers={"X-MCP-Toolsets": " budgets , anomalies "})
-    assert by_path == await listed(shop, "/mcp/x/budgets%2Canomalies")
-    assert by_path.keys() != (await listed(shop)).keys() < (await listed(shop, "/mcp/x/all")).keys()
+    by_path = await list_tools(shop, "/mcp/x/budgets,anomalies")
+    assert by_path and by_path == await list_tools(shop, "/mcp?toolsets=anomalies,budgets")
+    assert by_path == await list_tools(shop, headers={"X-MCP-Toolsets": " budgets , anomalies "})
+    assert by_path == await list_tools(shop, "/mcp/x/budgets%2Canomalies")
+    assert by_path.keys() != (await list_tools(shop)).keys() < (await list_tools(shop, "/mcp/x/all")).keys()
 
 
 @pytest.mark.requirement("A4")
@@ -46,8 +46,8 @@ async def test_header_path_and_query_are_equivalent(shop: Site) -> None:
 )
 async def test_read_only(shop: Site, path: str, headers: dict[str, str]) -> None:
     """Write tools are neither listed nor callable by name."""
-    tools = await listed(shop, path, headers)
-    everything = await listed(shop)
+    tools = await list_tools(shop, path, headers)
+    everything = await list_tools(shop)
     assert tools and all(tools.values()) and not all(everything.values())
     writer = next(name for name, reads in everything.items() if not reads)
     answer = await shop.send_stateless("tools/call", {"name": writer, "arguments": {}}, path=path, headers=headers)
@@ -64,19 +64,19 @@ async def test_stream_selection_applies_to_its_posts(shop: Site, query: str) -> 
         _, data = await next_event(stream)
     tools = json.loads(data)["result"]["tools"]
     read_only = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in tools}
-    assert read_only == await listed(shop, f"/mcp{query}") and all(read_only.values()) == bool(query)
+    assert read_only == await list_tools(shop, f"/mcp{query}") and all(read_only.values()) == bool(query)
 
 
 @pytest.mark.requirement("A4")
 async def test_header_narrows_and_never_widens(shop: Site) -> None:
     """The selection of the URL still applies."""
-    readonly = await listed(shop, "/mcp/x/budgets/readonly")
+    readonly = await list_tools(shop, "/mcp/x/budgets/readonly")
     for headers in ({"X-MCP-Toolsets": "all"}, {"X-MCP-Readonly": "false"}, {"X-MCP-Readonly": "0"}):
-        assert await listed(shop, "/mcp/x/budgets/readonly", headers) == readonly
+        assert await list_tools(shop, "/mcp/x/budgets/readonly", headers) == readonly
 
 
 async def test_single_tools(shop: Site) -> None:
-    assert list(await listed(shop, "/mcp?tools=list_budgets")) == ["list_budgets"]
+    assert list(await list_tools(shop, "/mcp?tools=list_budgets")) == ["list_budgets"]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_n21_each_ipv4_client_has_one_bucket(address: IPv4Address, port: int) ->
     assert addresses == {str(address) if address.is_global else ""}
 
 
-async def wrong(site: Site, number: int, address: str) -> int:
+async def send_wrong(site: Site, number: int, address: str) -> int:
     token = f"wrong-{address.replace(':', '-')}-{number}"
     headers = site.headers(None) | {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
     return (await site.send("GET", "/mcp", headers)).status
@@ -76,14 +76,14 @@ async def wrong(site: Site, number: int, address: str) -> int:
 @pytest.mark.requirement("N21")
 async def test_n21_mapped_addresses_do_not_lock_out_each_other() -> None:
     async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
-        statuses = [await wrong(site, number, "::ffff:8.8.8.8") for number in range(140)]
-        assert statuses[-1] == 429 and await wrong(site, 0, "8.8.8.8:5000") == 429
-        assert await wrong(site, 0, "::ffff:9.9.9.9") == 401
+        statuses = [await send_wrong(site, number, "::ffff:8.8.8.8") for number in range(140)]
+        assert statuses[-1] == 429 and await send_wrong(site, 0, "8.8.8.8:5000") == 429
+        assert await send_wrong(site, 0, "::ffff:9.9.9.9") == 401
 
 
 @pytest.mark.requirement("P4")
 async def test_guessing_client_does_not_lock_out_others() -> None:
     async with serving(trusted_proxies=("127.0.0.0/8",)) as site:
-        statuses = [await wrong(site, number, "8.8.8.8") for number in range(140)]
+        statuses = [await send_wrong(site, number, "8.8.8.8") for number in range(140)]
         assert statuses[0] == 401 and statuses[-1] == 429 and statuses.count(401) < 140
-        assert await wrong(site, 0, "9.9.9.9") == 401
+        assert await send_wrong(site, 0, "9.9.9.9") == 401

@@ -19,8 +19,8 @@ from tests.transports.http.serving import (
     LATEST_STATEFUL,
     META,
     NAME,
+    OTHER_USER,
     STATELESS_REVISION,
-    STRANGER,
     VIEWER,
     Answer,
     Bench,
@@ -65,7 +65,7 @@ def words(text: str) -> ContentResult:
     return ContentResult([{"type": "text", "text": text}])
 
 
-def asking(bench: Bench) -> dict[str, Any]:
+def make_asking_catalog(bench: Bench) -> dict[str, Any]:
     """A catalog with every kind of request to the client."""
 
     def tool(name: str, run: Any) -> Tool:
@@ -115,7 +115,7 @@ def asking(bench: Bench) -> dict[str, Any]:
 async def asker() -> AsyncIterator[Site]:
     """A server whose catalog sends requests to the client."""
     bench = Bench()
-    async with serving(bench, asking(bench)) as site:
+    async with serving(bench, make_asking_catalog(bench)) as site:
         yield site
 
 
@@ -192,7 +192,10 @@ async def test_several_rounds_keep_no_server_state() -> None:
     """Each round may reach a different process that has the same secret."""
     bench = Bench()
     declared = {"clientCapabilities": {"elicitation": {}}}
-    async with serving(bench, asking(bench)) as plain, serving(Bench(), asking(Bench())) as other:
+    async with (
+        serving(bench, make_asking_catalog(bench)) as plain,
+        serving(Bench(), make_asking_catalog(Bench())) as other,
+    ):
         params: Json = {"name": "twice"}
         for site, key in ((plain, "first"), (other, "second")):
             result = (await site.send_stateless("tools/call", params, **declared)).result
@@ -216,7 +219,7 @@ async def test_request_state_expires(asker: Site) -> None:
         assert (await asker.send_stateless("tools/call", retry, clientCapabilities=ALL)).status == status
 
 
-@pytest.mark.parametrize("user", [STRANGER, VIEWER])
+@pytest.mark.parametrize("user", [OTHER_USER, VIEWER])
 @pytest.mark.parametrize("method", ["prompts/get", "resources/read"])
 async def test_prompts_and_resources_request_input_stateless(asker: Site, method: str, user: Any) -> None:
     """The state of one request is refused for another request and for another caller."""
@@ -281,14 +284,14 @@ async def test_only_declared_capabilities_are_requested(asker: Site) -> None:
 async def test_answers_of_another_session_are_ignored(asker: Site) -> None:
     """Responses that the session does not wait for are ignored."""
     session = await asker.initialize(**ALL)
-    thief = await asker.initialize(user=STRANGER, **ALL)
+    thief = await asker.initialize(user=OTHER_USER, **ALL)
     async with open_stream(
         asker, asker.request("tools/call", {"name": "form"}), asker.headers(**session.head), LATEST_STATEFUL
     ) as stream:
         question = await stream.until(ELICIT)
         forged = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "decline"}}
         assert (await thief.post(forged)).status == 202
-        assert (await Session(asker, session.id, LATEST_STATEFUL, STRANGER, {}).post(forged)).status == 404
+        assert (await Session(asker, session.id, LATEST_STATEFUL, OTHER_USER, {}).post(forged)).status == 404
         assert (await session.post(forged | {"id": f"{question['id']}0"})).status == 202
         assert (await session.post(forged | {"result": REPLY["form"]})).status == 202
         assert json.loads((await stream.until(""))["result"]["content"][0]["text"]) == REPLY["form"]
@@ -328,7 +331,7 @@ async def test_task_requests_input_and_is_answered(asker: Site) -> None:
         state = (await asker.send_stateless("tasks/get", params, **declared)).result
         assert state["status"] == "input_required" and set(state["inputRequests"]) == {"two"}
         foreign = await asker.send_stateless(
-            "tasks/update", params | {"inputResponses": {"two": name("Eve")}}, user=STRANGER, **declared
+            "tasks/update", params | {"inputResponses": {"two": name("Eve")}}, user=OTHER_USER, **declared
         )
         assert foreign.code == (400, -32602)
         await update({"two": name("Cid")})

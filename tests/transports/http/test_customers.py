@@ -17,10 +17,10 @@ from doit_mcp.server.catalog import catalog_factory
 from tests.catalog.caller import TOOLS
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import at_replica, replicas
-from tests.transports.http.serving import ADMIN, EMPLOYEE, STRANGER, Bench, Json, Site, schema, serving
+from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, Bench, Json, Site, schema, serving
 from tests.transports.http.serving import tools as bench_tools
 
-OTHER = STRANGER.customer
+OTHER = OTHER_USER.customer
 COLUMNS: list[Json] = [{"name": "sku", "type": "string"}, {"name": "cost", "type": "float"}]
 ANY: Json = {"type": "object", "properties": {}}
 CLIENT = {"extensions": {TASKS: {}}}
@@ -127,11 +127,11 @@ async def test_n9_batch_that_changes_the_customer_does_nothing_else(inside: bool
         for requests in (batch, batch[::-1]):
             refused = await session.post(requests)
             assert refused.code == (400, -32600) and "send it alone" in refused.text
-        for user in (ADMIN, STRANGER):
+        for user in (ADMIN, OTHER_USER):
             content = (await site.call("list_labels", user=user)).result["structuredContent"]
             assert "Batch" not in [label_row["name"] for label_row in content["labels"]]
         # A batch may contain this call alone; later requests act for the new customer.
         assert (await session.post(batch[:1])).status == 200
         assert (await session.post(batch[1:])).status == 200
-        content = (await site.call("list_labels", user=STRANGER)).result["structuredContent"]
+        content = (await site.call("list_labels", user=OTHER_USER)).result["structuredContent"]
         assert "Batch" in [label_row["name"] for label_row in content["labels"]]

@@ -25,7 +25,7 @@ async def site() -> AsyncIterator[Site]:
         yield site
 
 
-async def done(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Json:
+async def complete_call(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Json:
     answer = await site.call(name, arguments, user=user)
     assert not answer.result.get("isError"), answer
     content: Json = answer.result["structuredContent"]
@@ -34,47 +34,47 @@ async def done(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Js
 
 @pytest.mark.requirement("N16")
 async def test_n16_object_deleted_by_a_colleague_is_created_again(site: Site) -> None:
-    first = await done(site, "create_label", LABEL)
-    assert (await done(site, "create_label", LABEL))[ALREADY_DONE_KEY]
+    first = await complete_call(site, "create_label", LABEL)
+    assert (await complete_call(site, "create_label", LABEL))[ALREADY_DONE_KEY]
     assert EMPLOYEE.customer == ADMIN.customer
-    await done(site, "delete_label", {"id": first["id"]}, EMPLOYEE)
-    second = await done(site, "create_label", LABEL)
+    await complete_call(site, "delete_label", {"id": first["id"]}, EMPLOYEE)
+    second = await complete_call(site, "create_label", LABEL)
     assert ALREADY_DONE_KEY not in second and second["id"] != first["id"]
-    assert (await done(site, "get_label", {"id": second["id"]}))["name"] == LABEL["name"]
+    assert (await complete_call(site, "get_label", {"id": second["id"]}))["name"] == LABEL["name"]
 
 
 @pytest.mark.requirement("N16")
 async def test_n16_value_changed_by_a_colleague_is_set_again(site: Site) -> None:
-    created = await done(site, "create_label", LABEL)
+    created = await complete_call(site, "create_label", LABEL)
     change = {"id": created["id"], "color": "teal"}
-    await done(site, "update_label", change)
-    assert (await done(site, "update_label", change))[ALREADY_DONE_KEY]
-    await done(site, "update_label", change | {"color": "mint"}, EMPLOYEE)
-    assert ALREADY_DONE_KEY not in await done(site, "update_label", change)
-    assert (await done(site, "get_label", {"id": created["id"]}))["color"] == "teal"
+    await complete_call(site, "update_label", change)
+    assert (await complete_call(site, "update_label", change))[ALREADY_DONE_KEY]
+    await complete_call(site, "update_label", change | {"color": "mint"}, EMPLOYEE)
+    assert ALREADY_DONE_KEY not in await complete_call(site, "update_label", change)
+    assert (await complete_call(site, "get_label", {"id": created["id"]}))["color"] == "teal"
 
 
 @pytest.mark.requirement("N16")
 async def test_n16_write_undone_by_a_colleague_with_an_api_token_is_repeated(site: Site) -> None:
     """The tenant of an API token has a different name than that of an access token."""
-    label = (await done(site, "create_label", LABEL))["id"]
-    report = (await done(site, "list_reports", {}))["reports"][0]["id"]
+    label = (await complete_call(site, "create_label", LABEL))["id"]
+    report = (await complete_call(site, "list_reports", {}))["reports"][0]["id"]
     objects = [{"objectId": report, "objectType": "report"}]
-    await done(site, "assign_objects_to_label", {"id": label, "add": objects})
-    assert (await done(site, "assign_objects_to_label", {"id": label, "add": objects}))[ALREADY_DONE_KEY]
+    await complete_call(site, "assign_objects_to_label", {"id": label, "add": objects})
+    assert (await complete_call(site, "assign_objects_to_label", {"id": label, "add": objects}))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
     removal = {"id": label, "remove": objects}
     answer = await site.call("assign_objects_to_label", removal, headers=headers)
     assert not answer.result.get("isError")
-    assert ALREADY_DONE_KEY not in await done(site, "assign_objects_to_label", {"id": label, "add": objects})
-    content = await done(site, "get_label_assignments", {"id": label})
+    assert ALREADY_DONE_KEY not in await complete_call(site, "assign_objects_to_label", {"id": label, "add": objects})
+    content = await complete_call(site, "get_label_assignments", {"id": label})
     assert content["assignments"] == objects
-    ticket = {"ticketId": (await done(site, "list_tickets", {}))["tickets"][0]["id"], "tags": ["Mine"]}
-    await done(site, "add_ticket_tags", ticket)
-    assert (await done(site, "add_ticket_tags", ticket))[ALREADY_DONE_KEY]
+    ticket = {"ticketId": (await complete_call(site, "list_tickets", {}))["tickets"][0]["id"], "tags": ["Mine"]}
+    await complete_call(site, "add_ticket_tags", ticket)
+    assert (await complete_call(site, "add_ticket_tags", ticket))[ALREADY_DONE_KEY]
     assert not (await site.call("remove_ticket_tags", ticket, headers=headers)).result.get("isError")
-    assert ALREADY_DONE_KEY not in await done(site, "add_ticket_tags", ticket)
-    assert "mine" in (await done(site, "list_ticket_tags", {"ticketId": ticket["ticketId"]}))["tags"]
+    assert ALREADY_DONE_KEY not in await complete_call(site, "add_ticket_tags", ticket)
+    assert "mine" in (await complete_call(site, "list_ticket_tags", {"ticketId": ticket["ticketId"]}))["tags"]
 
 
 @pytest.mark.requirement("N16")
@@ -89,30 +89,30 @@ async def test_n16_budgets_that_differ_in_spelling_are_equal(site: Site) -> None
         "timeInterval": "month",
         "scopes": [scope],
     }
-    first = await done(site, "create_budget", budget)
+    first = await complete_call(site, "create_budget", budget)
     for change in ({"amount": 100.0}, {"amount": "100"}, {"growthPerPeriod": 0}, {"recipients": []}):
-        again = await done(site, "create_budget", {**budget, **change})
+        again = await complete_call(site, "create_budget", {**budget, **change})
         assert again[ALREADY_DONE_KEY] and again["id"] == first["id"]
 
 
 @pytest.mark.requirement("N16")
 async def test_n16_other_writes_do_not_cause_a_repeat(site: Site) -> None:
-    first = await done(site, "create_label", LABEL)
-    other = await done(site, "create_label", LABEL | {"name": "Other"})
-    await done(site, "update_label", {"id": other["id"], "name": "Another"})
-    await done(site, "delete_label", {"id": other["id"]})
-    assert (await done(site, "create_label", LABEL))["id"] == first["id"]
-    flows = [flow["id"] for flow in (await done(site, "list_cloudflows", {}))["items"]]
-    answers = [await done(site, "trigger_cloud_flow", {"flowID": flows[number]}) for number in (0, 1, 0)]
+    first = await complete_call(site, "create_label", LABEL)
+    other = await complete_call(site, "create_label", LABEL | {"name": "Other"})
+    await complete_call(site, "update_label", {"id": other["id"], "name": "Another"})
+    await complete_call(site, "delete_label", {"id": other["id"]})
+    assert (await complete_call(site, "create_label", LABEL))["id"] == first["id"]
+    flows = [flow["id"] for flow in (await complete_call(site, "list_cloudflows", {}))["items"]]
+    answers = [await complete_call(site, "trigger_cloud_flow", {"flowID": flows[number]}) for number in (0, 1, 0)]
     assert [ALREADY_DONE_KEY in answer_result for answer_result in answers] == [False, False, True]
 
 
 @pytest.mark.requirement("N16")
 async def test_n16_replica_knows_its_own_writes_without_redis(redis: Server) -> None:
     async with replicas(redis.url, changes={"tools": direct_tools()}, api=Api()) as (near, _):
-        first = await done(near, "create_label", LABEL)
+        first = await complete_call(near, "create_label", LABEL)
         redis.kill()
-        again = await done(near, "create_label", LABEL)
+        again = await complete_call(near, "create_label", LABEL)
         assert again[ALREADY_DONE_KEY] and again["id"] == first["id"]
         redis.start()
 
@@ -130,16 +130,16 @@ async def test_n16_contract_changed_by_a_colleague_is_updated_again(site: Site) 
         "contractUpdatesEmail": "first@acme.example",
         "billingProfile": {"name": "Acme"},
     }
-    contract = (await done(site, "create_contract", draft, EMPLOYEE))["contractId"]
+    contract = (await complete_call(site, "create_contract", draft, EMPLOYEE))["contractId"]
     change = {**draft, "contractID": contract, "invoicesEmail": "right@acme.example"}
-    await done(site, "update_contract", change, EMPLOYEE)
-    assert (await done(site, "update_contract", change, EMPLOYEE))[ALREADY_DONE_KEY]
+    await complete_call(site, "update_contract", change, EMPLOYEE)
+    assert (await complete_call(site, "update_contract", change, EMPLOYEE))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}"}
     other = {**change, "invoicesEmail": "evil@attacker.example", "customerContext": customer}
     answer = await site.call("update_contract", other, headers=headers)
     assert not answer.result.get("isError"), answer
-    assert ALREADY_DONE_KEY not in await done(site, "update_contract", change, EMPLOYEE)
-    details = await done(site, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
+    assert ALREADY_DONE_KEY not in await complete_call(site, "update_contract", change, EMPLOYEE)
+    details = await complete_call(site, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)
     assert [version["invoicesEmail"] for version in details["versions"]][-2:] == [
         "evil@attacker.example",
         "right@acme.example",

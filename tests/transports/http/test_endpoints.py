@@ -20,7 +20,7 @@ from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,
     LATEST_STATEFUL,
-    STRANGER,
+    OTHER_USER,
     Answer,
     Json,
     Session,
@@ -30,7 +30,7 @@ from tests.transports.http.serving import (
 from tests.transports.http.streaming import open_stream
 
 ASKED: Json = {"elicitation": {"form": {}}}
-OTHER = STRANGER.customer
+OTHER = OTHER_USER.customer
 LABEL = {"name": "n", "color": "blue"}
 
 
@@ -85,13 +85,13 @@ def text(answer: Answer) -> str:
     return text
 
 
-async def listed(site: Site, path: str, **options: Any) -> list[str]:
+async def list_tools(site: Site, path: str, **options: Any) -> list[str]:
     return [tool["name"] for tool in (await site.send_stateless("tools/list", path=path, **options)).result["tools"]]
 
 
 async def test_unlisted_tool_is_found_and_called() -> None:
     async with serving_site() as (site, api):
-        assert await listed(site, "/mcp/x/discovery") == [
+        assert await list_tools(site, "/mcp/x/discovery") == [
             *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
         ]
         result = await site.call("find_operation", {"query": "create a label"}, path="/mcp/x/discovery")
@@ -127,7 +127,7 @@ async def test_indirect_call_is_treated_like_a_direct_one() -> None:
 async def test_read_only_path_rejects_writes() -> None:
     async with serving_site() as (site, api):
         for path in ("/mcp/readonly", "/mcp/x/discovery/readonly", "/mcp/x/all/readonly"):
-            assert "call_operation" not in await listed(site, path)
+            assert "call_operation" not in await list_tools(site, path)
             refused = await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
             assert refused.code == (400, -32602)
             refused = await site.call("read_operation", {"name": "delete_label", "arguments": {"id": "l"}}, path=path)
@@ -335,7 +335,7 @@ async def test_repeated_write_runs_once() -> None:
         session = await site.initialize()
         third = await session.call("create_label", dict(LABEL))
         assert "alreadyDone" in third.result["structuredContent"] and api.methods == ["POST", "GET", "GET"]
-        assert "alreadyDone" not in (await site.call("create_label", dict(LABEL), user=STRANGER)).text
+        assert "alreadyDone" not in (await site.call("create_label", dict(LABEL), user=OTHER_USER)).text
 
 
 @pytest.mark.requirement("C2")
@@ -344,13 +344,13 @@ async def test_only_employees_have_employee_tools() -> None:
     async with serving_site() as (site, api):
         employee_tools = {"search_customers", "change_customer"}
         for path in ("/mcp", "/mcp/x/all", "/mcp/x/discovery"):
-            assert employee_tools <= set(await listed(site, path, user=EMPLOYEE)) and not employee_tools & set(
-                await listed(site, path)
+            assert employee_tools <= set(await list_tools(site, path, user=EMPLOYEE)) and not employee_tools & set(
+                await list_tools(site, path)
             )
-            plain = [name for name in await listed(site, path, user=EMPLOYEE) if name not in employee_tools]
-            assert plain == await listed(site, path)
+            plain = [name for name in await list_tools(site, path, user=EMPLOYEE) if name not in employee_tools]
+            assert plain == await list_tools(site, path)
         assert (await site.post(site.request("ping"), path="/mcp/x/employees")).status == 404
-        assert set(await listed(site, "/mcp/x/employees", user=EMPLOYEE)) == employee_tools
+        assert set(await list_tools(site, "/mcp/x/employees", user=EMPLOYEE)) == employee_tools
         for name, arguments in (("change_customer", {"customerContext": OTHER}), ("search_customers", {})):
             assert (await site.call(name, arguments)).code == (400, -32602)
             through = await site.call("call_operation", {"name": name, "arguments": arguments})

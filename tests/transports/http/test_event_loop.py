@@ -25,6 +25,7 @@ from .test_security_process import META, Program, program
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT_SECONDS = 0.25
+ATTEMPTS = 5
 BODY_BYTES = 4_000_000
 MAX_MEMORY_BYTES = 250 << 20
 EVERYTHING = "/mcp/x/all"
@@ -56,17 +57,17 @@ def example(schema: Json, name: str = "") -> Any:
     return next(examples(schema, name))
 
 
-def placed(schema: Json, path: Place, value: Any, name: str = "") -> Any:
+def place_value(schema: Json, path: Place, value: Any, name: str = "") -> Any:
     """An example of *schema* with *value* at the place *path*."""
     if not path:
         return value
     schema = next((part for part in schema.get("anyOf", ()) if part.get("type") in ("array", "object")), schema)
     first, *rest = path
     if first == ITEMS:
-        return [placed(schema["items"], tuple(rest), value, name)]
+        return [place_value(schema["items"], tuple(rest), value, name)]
     inner = schema["properties"][first]
     least = next(objects(schema))
-    return {**least, first: placed(inner, tuple(rest), value, first)}
+    return {**least, first: place_value(inner, tuple(rest), value, first)}
 
 
 def largest(schema: Json) -> list[Any]:
@@ -85,9 +86,22 @@ def call(name: str, arguments: Any) -> Json:
     return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
 
 
-async def watched(server: Program, path: str, body: bytes, headers: Json) -> Answer:
-    """Return the response to a POST. Meanwhile health checks of a second client succeed, and nothing blocks the
-    loop."""
+async def send_and_watch(server: Program, path: str, body: bytes, headers: Json) -> Answer:
+    """Return the response to a POST. Meanwhile health checks of a second client succeed, and nothing blocks the loop.
+
+    A request that blocks the loop does so each time; a busy machine only lets other threads run before the loop.
+    """
+    holds = []
+    while len(holds) < ATTEMPTS:
+        answer, held = await send_watched(server, path, body, headers)
+        holds.append(held)
+        if held < LIMIT_SECONDS:
+            return answer
+    raise AssertionError((path, body[:120], len(body), holds, answer.text[:300]))
+
+
+async def send_watched(server: Program, path: str, body: bytes, headers: Json) -> tuple[Answer, float]:
+    """Return the response, and the CPU seconds for which the event loop was blocked at most."""
     await server.longest_hold()
     request = asyncio.create_task(server.send("POST", path, headers, body))
     checks = 0
@@ -95,10 +109,7 @@ async def watched(server: Program, path: str, body: bytes, headers: Json) -> Ans
         assert (await server.send("GET", "/healthz", {})).status == 200
         checks += 1
         await asyncio.sleep(0.005)
-    answer = await request
-    held = await server.longest_hold()
-    assert held < LIMIT_SECONDS, (path, body[:120], len(body), held, answer.text[:300])
-    return answer
+    return await request, await server.longest_hold()
 
 
 def legacy(server: Program, token: str) -> Json:
@@ -113,19 +124,21 @@ async def test_n2_tool_lists_do_not_block_the_loop(server: Program, name: str) -
     tool, arguments = LISTS[name]
     headers = legacy(server, server.outside.token(name))
     for path, schema in arguments:
-        legal = placed(tool.input_schema, path, largest(schema))
+        legal = place_value(tool.input_schema, path, largest(schema))
         assert tool.argument_problems(tool.coerce_arguments(legal)) == [], path
-        answer = await watched(server, EVERYTHING, orjson.dumps(call(name, legal)), headers)
+        answer = await send_and_watch(server, EVERYTHING, orjson.dumps(call(name, legal)), headers)
         text = answer.text
         assert answer.status == 200 and "Invalid arguments" not in text, text[:300]
         most = schema["maxItems"]
         for wrong in ([0] * (MAX_VALUES - 1000), [{}] * (most + 1)):
-            body = orjson.dumps(call(name, placed(tool.input_schema, path, wrong)))
-            text = (await watched(server, EVERYTHING, body, headers)).text
+            body = orjson.dumps(call(name, place_value(tool.input_schema, path, wrong)))
+            text = (await send_and_watch(server, EVERYTHING, body, headers)).text
             place = "".join("[0]" if step == ITEMS else f".{step}" for step in path).removeprefix(".")
             assert "Invalid arguments" in text and place in text and len(text) < 3_000, (path, text[:300])
-    body = orjson.dumps(call(name, placed(tool.input_schema, arguments[0][0], "LIST")))
-    refused = await watched(server, EVERYTHING, body.replace(b'"LIST"', b"[" + b"1," * 1_300_000 + b"1]"), headers)
+    body = orjson.dumps(call(name, place_value(tool.input_schema, arguments[0][0], "LIST")))
+    refused = await send_and_watch(
+        server, EVERYTHING, body.replace(b'"LIST"', b"[" + b"1," * 1_300_000 + b"1]"), headers
+    )
     assert refused.status == 400 and f"{MAX_VALUES:,} values" in refused.body["error"]["message"]
 
 
@@ -188,7 +201,7 @@ async def test_n2_bodies_do_not_block_the_loop(server: Program, frame: str) -> N
     """Whichever part of a message is large, it is served or refused, and never an internal error."""
     headers = legacy(server, server.outside.token("frames"))
     for value in SHAPES.values():
-        answer = await watched(server, EVERYTHING, FRAMES[frame] % value, headers)
+        answer = await send_and_watch(server, EVERYTHING, FRAMES[frame] % value, headers)
         assert answer.status in (200, 202, 400) and "Internal error" not in answer.text, answer.text[:300]
 
 
@@ -213,7 +226,7 @@ async def test_n2_client_answers_do_not_block_the_loop(server: Program, method: 
             headers = server.headers(
                 token, MCP_Protocol_Version=STATELESS_REVISION, Mcp_Method=method, Mcp_Name="delete_budget"
             )
-            answer = await watched(server, EVERYTHING, orjson.dumps(message), headers)
+            answer = await send_and_watch(server, EVERYTHING, orjson.dumps(message), headers)
             assert answer.status in (200, 400), answer.text[:300]
 
 
@@ -225,8 +238,8 @@ async def test_n2_endpoints_do_not_block_the_loop(server: Program, path: str) ->
     unauthenticated_headers = {name: value for name, value in headers.items() if name != "Authorization"}
     for shape in ("empty lists, too many", "names", "deep and wide"):
         body = FRAMES["arguments"] % SHAPES[shape]
-        assert (await watched(server, path, body, headers)).status in (200, 400, 404)
-        assert (await watched(server, path, body, unauthenticated_headers)).status == 401
+        assert (await send_and_watch(server, path, body, headers)).status in (200, 400, 404)
+        assert (await send_and_watch(server, path, body, unauthenticated_headers)).status == 401
 
 
 async def with_batches(server: Program, token: str) -> Json:
@@ -244,7 +257,7 @@ async def test_n2_search_batch_yields_to_others(server: Program) -> None:
     batch = [
         {**call("find_operation", {"query": " ".join(words[number::50])[:300]}), "id": number} for number in range(50)
     ]
-    answer = await watched(server, "/mcp", orjson.dumps(batch), headers)
+    answer = await send_and_watch(server, "/mcp", orjson.dumps(batch), headers)
     assert len(answer.body) == 50 and all("operations" in str(response) for response in answer.body)
 
 
@@ -254,9 +267,9 @@ async def test_n2_batches_do_not_block_the_loop(server: Program) -> None:
     headers = await with_batches(server, server.outside.token("batch"))
     config = {"metrics": [0] * (MAX_VALUES // 50 - 20)}
     batch = [{**call("run_query", {"config": config}), "id": number} for number in range(50)]
-    answer = await watched(server, EVERYTHING, orjson.dumps(batch), headers)
+    answer = await send_and_watch(server, EVERYTHING, orjson.dumps(batch), headers)
     assert answer.status == 200 and answer.text.count("config.metrics") >= 50
-    assert (await watched(server, EVERYTHING, orjson.dumps(batch * 2), headers)).status == 400
+    assert (await send_and_watch(server, EVERYTHING, orjson.dumps(batch * 2), headers)).status == 400
 
 
 REFUSED: dict[str, bytes] = {
@@ -302,7 +315,7 @@ async def test_n2_every_list_has_a_length_limit(tool: Tool) -> None:
     for path, schema in lists(tool.input_schema):
         assert 0 < schema["maxItems"] <= 50_000, path
         item = example(schema.get("items", {"type": "string"}), "item")
-        long = placed(tool.input_schema, path, [item] * (schema["maxItems"] + 1))
+        long = place_value(tool.input_schema, path, [item] * (schema["maxItems"] + 1))
         assert f"at most {schema['maxItems']} items" in "; ".join(
             tool.argument_problems(tool.coerce_arguments(long))
         ), path
@@ -321,10 +334,10 @@ async def test_n2_lists_in_texts_do_not_block(server: Program, name: str) -> Non
     text = in_text(MAX_VALUES - 10)
     wrong = {argument: text for argument, schema in tool.input_schema["properties"].items() if any(lists(schema))}
     headers = legacy(server, server.outside.token("texts"))
-    answer = await watched(server, EVERYTHING, orjson.dumps(call(name, wrong)), headers)
+    answer = await send_and_watch(server, EVERYTHING, orjson.dumps(call(name, wrong)), headers)
     assert "Invalid arguments" in answer.text and len(answer.text) < 3_000, answer.text[:300]
     inner = {"name": name, "arguments": orjson.dumps({next(iter(wrong)): text}).decode()}
-    answer = await watched(server, "/mcp", orjson.dumps(call("read_operation", inner)), headers)
+    answer = await send_and_watch(server, "/mcp", orjson.dumps(call("read_operation", inner)), headers)
     assert "Invalid arguments" in answer.text, answer.text[:300]
 
 
@@ -333,7 +346,7 @@ async def test_n2_completion_names_its_prompt_as_text(server: Program) -> None:
     headers = legacy(server, server.outside.token("completions"))
     numbers = b"[" + b",".join(b"1.7976931348%06de300" % number for number in range(170_000)) + b"]"
     body = FRAMES["completion"] % (b'{"type":"ref/prompt","name":%s}' % numbers)
-    answer = await watched(server, EVERYTHING, body, headers)
+    answer = await send_and_watch(server, EVERYTHING, body, headers)
     assert answer.body["error"]["message"] == "Invalid params: params.ref.name must be text"
 
 
@@ -353,7 +366,7 @@ async def test_n2_large_objects_do_not_hold_the_interpreter(
     """A single step of the library that validates arguments cannot be interrupted, not even in a thread."""
     big = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
     texts = orjson.dumps(arguments, default=lambda value: orjson.Fragment(value))
-    answer = await watched(
+    answer = await send_and_watch(
         server, EVERYTHING, big % (name.encode(), texts), legacy(server, server.outside.token("objects"))
     )
     assert said in answer.text and len(answer.text) < 5_000, answer.text[:300]

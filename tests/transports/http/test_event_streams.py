@@ -29,7 +29,7 @@ def tool(name: str, run: Any) -> Tool:
     return Tool(name, name, f"Does {name}.", {"type": "object"}, run)
 
 
-def speaking(bench: Bench) -> tuple[Tool, ...]:
+def make_speaking_tools(bench: Bench) -> tuple[Tool, ...]:
     """Tools that send messages and wait."""
 
     async def nasty(call: Call, arguments: Json) -> ContentResult:
@@ -54,7 +54,7 @@ def speaking(bench: Bench) -> tuple[Tool, ...]:
 @asynccontextmanager
 async def speaking_site(**settings: Any) -> AsyncIterator[Site]:
     bench = Bench()
-    async with serving(bench, {"tools": speaking(bench)}, **settings) as site:
+    async with serving(bench, {"tools": make_speaking_tools(bench)}, **settings) as site:
         yield site
 
 

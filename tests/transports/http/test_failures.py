@@ -30,7 +30,7 @@ FAILURES: dict[str, Exception] = {
 }
 
 
-def failing() -> dict[str, Any]:
+def make_failing_catalog() -> dict[str, Any]:
     """A catalog in which everything fails as its name says."""
 
     def tool(kind: str) -> Tool:
@@ -70,7 +70,7 @@ def failing() -> dict[str, Any]:
 @pytest.fixture
 async def failing_site() -> AsyncIterator[Site]:
     """A server with this catalog."""
-    async with serving(changes=failing()) as site:
+    async with serving(changes=make_failing_catalog()) as site:
         yield site
 
 

@@ -48,7 +48,7 @@ def introduction(**changes: object) -> Json:
     return rpc("initialize", params | changes)
 
 
-def called(arguments: Json, **meta: object) -> Json:
+def make_call(arguments: Json, **meta: object) -> Json:
     """A call that succeeds without *arguments*."""
     usual = {f"{META}protocolVersion": STATELESS_REVISION, f"{META}clientCapabilities": {}}
     return rpc("tools/call", {"name": "get_budget", "arguments": BUDGET | arguments, "_meta": usual | meta})
@@ -69,13 +69,13 @@ ALONE: dict[str, Json] = {
     "version": introduction(protocolVersion=text()),
     "id": rpc("ping", {}, text()),
     "method": rpc(text(), {}),
-    "envelope-capabilities": called({}, **{f"{META}clientCapabilities": members()}),
-    "envelope-client": called({}, **{f"{META}clientInfo": {"name": text(), "version": "1"}}),
-    "locale": called({}, **{"openai/locale": text()}),
-    "progress-token": called({}, progressToken=text()),
-    "meta": called({}, **members()),
-    "argument": called({"filter": text()}),
-    "arguments": called(members()),
+    "envelope-capabilities": make_call({}, **{f"{META}clientCapabilities": members()}),
+    "envelope-client": make_call({}, **{f"{META}clientInfo": {"name": text(), "version": "1"}}),
+    "locale": make_call({}, **{"openai/locale": text()}),
+    "progress-token": make_call({}, progressToken=text()),
+    "meta": make_call({}, **members()),
+    "argument": make_call({"filter": text()}),
+    "arguments": make_call(members()),
     "state": stateless_call("tools/call", {"name": "get_budget", "requestState": text()}),
     "answers": stateless_call("tools/call", {"name": "get_budget", "inputResponses": {"a": members()}}),
     "cursor": stateless_call("tools/list", {"cursor": text()}),

@@ -18,8 +18,8 @@ from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent
 from tests.transports.http.serving import (
     ADMIN,
     LATEST_STATEFUL,
+    OTHER_USER,
     STATELESS_REVISION,
-    STRANGER,
     VIEWER,
     Answer,
     Json,
@@ -126,7 +126,7 @@ async def test_only_the_owner_can_post(site: Site) -> None:
     """Sessions of other users are unknown, a missing session is refused, and no request falls back to an open
     stream."""
     async with open_stream(site) as stream:
-        for user in (VIEWER, STRANGER):
+        for user in (VIEWER, OTHER_USER):
             assert (await stream.post(site.request("ping"), user)).status == 404
         for path, status in (
             ("/sse/message", 400),
@@ -211,7 +211,7 @@ async def test_sends_keepalives_and_limits_streams() -> None:
     async with serving(keep_alive_s=1, streams_per_principal=1) as site:
         async with open_stream(site) as stream:
             assert (await site.send("GET", "/sse", site.headers())).status == 429
-            async with open_stream(site, STRANGER):
+            async with open_stream(site, OTHER_USER):
                 line = await asyncio.wait_for(stream.response.content.readline(), 20)
             assert line.startswith(b":")
 

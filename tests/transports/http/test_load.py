@@ -23,7 +23,7 @@ from tests.transports.http.test_security_process import (
     LONG,
     Program,
     budget,
-    encoded,
+    encode_message,
     program,
     stateless_headers,
     with_request_metadata,
@@ -31,7 +31,7 @@ from tests.transports.http.test_security_process import (
 
 STREAMS = 2_000 if LONG else 300
 CALLS = 500
-PEOPLE = 50
+USERS = 50
 # The failures of the API, in turn: most calls succeed, some of them after a retry.
 FAULTS = ("ok", "ok", "busy", "ok", "cut", "missing", "ok", "garbage", "ok", "reset")
 # One client in five disconnects in the middle of its call.
@@ -128,10 +128,10 @@ async def storm(server: Program, callers: list[Caller]) -> None:
     closed: list[asyncio.Task[None]] = []
     ended: list[str] = []
     for number in range(CALLS):
-        caller, fault = callers[number % PEOPLE], FAULTS[number % len(FAULTS)]
-        leaves = number // PEOPLE % LEAVES == 0
+        caller, fault = callers[number % USERS], FAULTS[number % len(FAULTS)]
+        leaves = number // USERS % LEAVES == 0
         # With stateless requests the connection is the call; in a session the call continues without it.
-        behavior = WAYS[number % 2] if leaves else WAYS[number // PEOPLE % len(WAYS)]
+        behavior = WAYS[number % 2] if leaves else WAYS[number // USERS % len(WAYS)]
         id = f"{fault}-{number}"
         tasks.append(asyncio.create_task(behavior(caller, number, id)))
         if leaves:
@@ -162,7 +162,7 @@ def check_upstream(server: Program) -> None:
     for id, count in server.outside.seen.items():
         again = id.partition("-")[0] in ("busy", "cut", "reset") and not server.outside.left[id]
         assert count == 1 + again, (id, count)
-    assert set(server.outside.asked.values()) == {1} and len(server.outside.asked) == PEOPLE
+    assert set(server.outside.asked.values()) == {1} and len(server.outside.asked) == USERS
     assert server.outside.jwks == 1
 
 
@@ -170,17 +170,17 @@ async def open_streams(server: Program, callers: list[Caller], stack: AsyncExitS
     """Streams of stateless requests and of sessions, spread over all users, STREAMS in total."""
 
     async def one(number: int) -> aiohttp.ClientResponse:
-        caller = callers[number % PEOPLE]
-        if number < PEOPLE:
+        caller = callers[number % USERS]
+        if number < USERS:
             headers = server.headers(caller.token, **caller.heads) | {"Accept": "text/event-stream"}
             return await server.http.get(f"{server.base}/mcp", headers=headers)
         filters: Json = {"notifications": {"toolsListChanged": True}}
         listen: Json = {"jsonrpc": "2.0", "id": number, "method": "subscriptions/listen", "params": filters}
         message = with_request_metadata(listen)
         headers = server.headers(caller.token) | stateless_headers(message)
-        return await server.http.post(f"{server.base}/mcp", headers=headers, data=encoded(message))
+        return await server.http.post(f"{server.base}/mcp", headers=headers, data=encode_message(message))
 
-    opened = await gather_limited(one(number) for number in range(STREAMS - PEOPLE))
+    opened = await gather_limited(one(number) for number in range(STREAMS - USERS))
     for response in opened:
         stack.callback(response.close)
     assert {response.status for response in opened} == {200}, Counter(response.status for response in opened)
@@ -213,7 +213,7 @@ def check_log(server: Program, callers: list[Caller]) -> None:
 async def test_mixed_load(tmp_path: Path) -> None:
     """Descriptors, tasks, sessions, streams, slots and memory return to their former numbers."""
     async with program(tmp_path, streams_per_principal=100) as server:
-        callers = [Caller(server, number) for number in range(PEOPLE)]
+        callers = [Caller(server, number) for number in range(USERS)]
         await gather_limited(caller.begin() for caller in callers)
         await gather_limited(caller.end() for caller in callers)
         rest, memory = await server.rest(), server.rss
@@ -230,7 +230,7 @@ async def test_mixed_load(tmp_path: Path) -> None:
                 # Disconnect without closing the session, while calls wait.
                 response.close()
             await middle
-        await server.until(streams=0, calls_in_flight=0, listeners=0, sessions=PEOPLE)
+        await server.until(streams=0, calls_in_flight=0, listeners=0, sessions=USERS)
         await gather_limited(caller.end() for caller in callers)
         await server.until(sessions=0, tasks=0)
         await server.until_rest(rest)

@@ -14,7 +14,7 @@ from tests.transports.http.serving import STATELESS_REVISION, Json, Site, servin
 SPEND: Json = {"name": "cost_breakdown", "arguments": {"groupBy": "service", "months": 1}}
 
 
-async def spent(site: Site, revision: str, meta: Json) -> Json:
+async def read_spending(site: Site, revision: str, meta: Json) -> Json:
     """The result as the model reads it."""
     if revision == STATELESS_REVISION:
         message = site.stateless_request("tools/call", SPEND)
@@ -31,9 +31,9 @@ async def spent(site: Site, revision: str, meta: Json) -> Json:
 @pytest.mark.parametrize("revision", [*STATEFUL_REVISIONS, STATELESS_REVISION])
 async def test_costs_follow_the_locale(revision: str) -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
-        plain = await spent(site, revision, {})
-        german = await spent(site, revision, {"openai/locale": "de-DE"})
-        odd = await spent(site, revision, {"openai/locale": ["de-DE"]})
+        plain = await read_spending(site, revision, {})
+        german = await read_spending(site, revision, {"openai/locale": "de-DE"})
+        odd = await read_spending(site, revision, {"openai/locale": ["de-DE"]})
     assert plain == odd and "display" not in plain
     display = german.pop("display")
     assert german == plain and display["locale"] == "de-DE"

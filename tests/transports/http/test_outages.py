@@ -30,8 +30,8 @@ from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,
     LATEST_STATEFUL,
+    OTHER_USER,
     SECRET,
-    STRANGER,
     VIEWER,
     Answer,
     read,
@@ -126,10 +126,10 @@ async def test_cached_keys_continue_to_work(product: Product) -> None:
     assert (await product.call("validate_user", token=token)).result["structuredContent"]
     product.world.identity.down = True
     assert (await product.call("validate_user", token=token)).result["structuredContent"]
-    other = await product.call("validate_user", user=STRANGER)
+    other = await product.call("validate_user", user=OTHER_USER)
     assert other.status == 200 and other.result["isError"] is True and "sign-in" in other.text
     product.world.identity.down = False
-    assert (await product.call("validate_user", user=STRANGER)).result["structuredContent"]
+    assert (await product.call("validate_user", user=OTHER_USER)).result["structuredContent"]
 
 
 @pytest.mark.requirement("F5", "F6", "F7")
@@ -225,7 +225,7 @@ async def test_errors_of_one_user_do_not_affect_others(product: Product) -> None
     """Whether one user is refused or gets failures, others are served."""
     for status in (500, 403):
         product.api.faults.append(Fault("/analytics/v1/budgets", status, times=None))
-        await asyncio.gather(*(product.call("list_budgets", user=STRANGER) for _ in range(MIN_OUTCOMES + 4)))
+        await asyncio.gather(*(product.call("list_budgets", user=OTHER_USER) for _ in range(MIN_OUTCOMES + 4)))
         product.api.faults.clear()
     assert await product.sees("api") == (200, "closed", 0.0)
     assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]
@@ -235,9 +235,9 @@ async def test_errors_of_one_user_do_not_affect_others(product: Product) -> None
 async def test_tenants_are_isolated(product: Product) -> None:
     """The tenant comes from the token; no argument, _meta, query or header of a client changes it."""
     budgets = (await product.call("list_budgets")).result["structuredContent"]["budgets"]
-    theirs = (await product.call("list_budgets", user=STRANGER)).result["structuredContent"]["budgets"]
+    theirs = (await product.call("list_budgets", user=OTHER_USER)).result["structuredContent"]["budgets"]
     assert budgets and theirs and not {budget["id"] for budget in budgets} & {budget["id"] for budget in theirs}
-    other = STRANGER.customer
+    other = OTHER_USER.customer
     for tried in (
         await product.call("list_budgets", {"customerContext": other}),
         await product.call("list_budgets", path=f"/mcp?customerContext={other}"),
@@ -270,7 +270,7 @@ async def test_permissions_belong_to_the_user(product: Product) -> None:
 
 @pytest.mark.requirement("P1", "P5")
 async def test_api_tokens_work_until_revoked(product: Product) -> None:
-    for user in (ADMIN, STRANGER):
+    for user in (ADMIN, OTHER_USER):
         answer = await product.call("validate_user", token=user.api_token)
         assert answer.result["structuredContent"]["email"] == user.email
     for wrong in ("demo_key", "sandbox-api-token-nobody", "x"):

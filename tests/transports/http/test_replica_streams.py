@@ -20,8 +20,8 @@ from tests.transports.http.serving import (
     LATEST_STATEFUL,
     META,
     NAME,
+    OTHER_USER,
     STATELESS_REVISION,
-    STRANGER,
     Answer,
     Bench,
     Json,
@@ -39,7 +39,7 @@ def steps(session: Session, id: Any = "s") -> Json:
     return session.site.request("tools/call", params, id)
 
 
-async def begun(session: Session, message: Any = None) -> str:
+async def begin_call(session: Session, message: Any = None) -> str:
     """Return the id of the first event with a message of a call in progress, whose connection is then dropped."""
     headers = session.site.headers(**session.head)
     async with open_stream(session.site, message or steps(session), headers, session.revision) as stream:
@@ -67,7 +67,7 @@ def forget_liveness(redis: Server) -> None:
 async def test_lost_stream_continues_at_another_replica(pair: Pair, revision: str) -> None:
     a, b = pair
     session = await a.initialize(revision)
-    last = await begun(session)
+    last = await begin_call(session)
     async with resumed(at_replica(b, session), last) as rest:
         assert (await rest.message())["params"]["data"] == "on the way"
         a.bench.proceed.set()
@@ -85,7 +85,7 @@ async def test_each_message_goes_to_one_stream(pair: Pair) -> None:
     """MCP, Multiple Connections: the newest stream gets the messages, at any replica."""
     a, b = pair
     session = await a.initialize()
-    last = await begun(session)
+    last = await begin_call(session)
     async with resumed(at_replica(b, session), last) as first:
         await first.message()
         async with resumed(at_replica(b, session), last) as second:
@@ -104,7 +104,7 @@ async def test_each_message_goes_to_one_stream(pair: Pair) -> None:
 async def test_three_replicas(redis: Server) -> None:
     async with replicas(redis.url, benches=(Bench(), Bench(), Bench())) as (a, b, c):
         session = await a.initialize()
-        last = await begun(session)
+        last = await begin_call(session)
         async with resumed(at_replica(b, session), last) as second:
             await second.message()
             async with resumed(at_replica(c, session), last) as third:
@@ -118,14 +118,14 @@ async def test_three_replicas(redis: Server) -> None:
 async def test_event_ids_are_bound_to_their_session(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
-    last = await begun(session)
+    last = await begin_call(session)
     stream = last.rpartition("_")[0]
-    other, foreign = await b.initialize(), await b.initialize(user=STRANGER)
+    other, foreign = await b.initialize(), await b.initialize(user=OTHER_USER)
     for wrong in (last, f"{stream}_0"):
         for asking in (other, foreign):
             async with asking.stream(Last_Event_ID=wrong) as response:
                 assert response.status == 404
-        async with at_replica(b, session, STRANGER).stream(Last_Event_ID=wrong) as response:
+        async with at_replica(b, session, OTHER_USER).stream(Last_Event_ID=wrong) as response:
             assert response.status == 404
     for wrong in ("", "1", "x_1", f"{stream}_", f"{stream}_x", f"{stream}_999", f"{stream}_-1"):
         async with at_replica(b, session).stream(Last_Event_ID=wrong) as response:
@@ -136,14 +136,14 @@ async def test_event_ids_are_bound_to_their_session(pair: Pair) -> None:
 async def test_followers_end_with_the_call_and_the_session(pair: Pair) -> None:
     a, b = pair
     session = await a.initialize()
-    last = await begun(session)
+    last = await begin_call(session)
     async with resumed(at_replica(b, session), last) as rest:
         await rest.message()
         params = {"requestId": "s"}
         note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
         assert (await at_replica(b, session).post(note)).status == 202
         assert await rest.ends()
-    last = await begun(session, steps(session, "again"))
+    last = await begin_call(session, steps(session, "again"))
     async with resumed(at_replica(b, session), last) as rest:
         await rest.message()
         assert (await session.delete()).status == 204
@@ -174,7 +174,7 @@ async def test_response_sent_without_a_listener(redis: Server) -> None:
 async def test_follower_waits_while_redis_is_unavailable(pair: Pair, redis: Server) -> None:
     a, b = pair
     session = await a.initialize()
-    last = await begun(session)
+    last = await begin_call(session)
     async with resumed(at_replica(b, session), last) as rest:
         await rest.message()
         redis.pause()
@@ -190,9 +190,9 @@ async def test_follower_of_a_dead_replica_gets_an_error(pair: Pair, redis: Serve
     _, b = pair
     async with separate(b, redis.url) as killed:
         session = await killed.site.initialize("2025-03-26")
-        single = await begun(session)
-        batch = await begun(session, [steps(session, 1), steps(session, 2)])
-        lone = await begun(session, steps(session, "other"))
+        single = await begin_call(session)
+        batch = await begin_call(session, [steps(session, 1), steps(session, 2)])
+        lone = await begin_call(session, steps(session, "other"))
         async with resumed(at_replica(b, session), single) as rest:
             await rest.message()
             await killed.kill()
@@ -212,7 +212,7 @@ async def test_follower_of_a_dead_replica_gets_an_error(pair: Pair, redis: Serve
         assert (await at_replica(b, session).ask("ping")).result == {}
 
 
-def asking() -> tuple[Tool, ...]:
+def make_asking_tools() -> tuple[Tool, ...]:
     async def job(call: Call, arguments: Json) -> Json:
         await call.run_in_background()
         answer = await call.ask("who", "elicitation/create", NAME)
@@ -237,7 +237,7 @@ async def test_task_can_be_polled_at_every_replica(pair: Pair) -> None:
     a, b = pair
     task = (await a.call("long", **TASKS)).result
     assert (await state_of(b, task)).result["status"] == "working"
-    assert (await state_of(b, task, user=STRANGER)).code == (400, -32602)
+    assert (await state_of(b, task, user=OTHER_USER)).code == (400, -32602)
     assert (await state_of(b, {"taskId": "unknown"})).code == (400, -32602)
     message = b.stateless_request("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
     async with open_stream(b, message, b.headers() | b.stateless_headers(message), STATELESS_REVISION) as stream:
@@ -279,7 +279,7 @@ async def test_large_result_is_announced_but_not_copied(redis: Server) -> None:
 
 
 async def test_task_can_be_canceled_and_answered_at_every_replica(redis: Server) -> None:
-    async with replicas(redis.url, changes={"tools": asking()}) as (a, b):
+    async with replicas(redis.url, changes={"tools": make_asking_tools()}) as (a, b):
         task = (await a.call("job", **TASKS)).result
         assert set((await until(b, task, "input_required"))["inputRequests"]) == {"who"}
 
@@ -289,7 +289,7 @@ async def test_task_can_be_canceled_and_answered_at_every_replica(redis: Server)
 
         assert (await answer({"action": "perhaps"})).code == (400, -32602)
         right = {"action": "accept", "content": {"name": "Bea"}}
-        assert (await answer(right, user=STRANGER)).code == (400, -32602)
+        assert (await answer(right, user=OTHER_USER)).code == (400, -32602)
         assert (await answer(right)).status == 200
         assert "inputRequests" not in (await state_of(b, task)).result
         assert (await until(b, task, "completed"))["result"]["structuredContent"] == {"said": "Bea"}
@@ -353,7 +353,7 @@ async def test_stored_results_and_writes_are_shared(redis: Server) -> None:
     async with replicas(redis.url, changes={"tools": (*reading, writing)}) as (a, b):
         handle = (await a.call("keep")).result["structuredContent"]["said"]
         assert (await b.call("rows", {"handle": handle})).result["structuredContent"] == {"said": "the rows"}
-        foreign = await b.call("rows", {"handle": handle}, user=STRANGER)
+        foreign = await b.call("rows", {"handle": handle}, user=OTHER_USER)
         assert foreign.result["structuredContent"] == {"said": "nothing"}
         first, second = [(await site.call("change")).result["structuredContent"] for site in (a, b)]
         assert ALREADY_DONE_KEY not in first and ALREADY_DONE_KEY in second and done == ["changed"]

@@ -17,7 +17,16 @@ from doit_mcp.server.notification_hub import RESOURCE_UPDATED, TOOLS_CHANGED, Ch
 from tests.redis_state.process import separate
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, another, at_replica, replicas, wait_for_redis
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, STRANGER, VIEWER, Json, Session, next_event
+from tests.transports.http.serving import (
+    ADMIN,
+    EMPLOYEE,
+    LATEST_STATEFUL,
+    OTHER_USER,
+    VIEWER,
+    Json,
+    Session,
+    next_event,
+)
 from tests.transports.http.streaming import Stream, open_stream
 
 Pair = tuple[Replica, ...]
@@ -29,7 +38,7 @@ async def soon(event: asyncio.Event) -> None:
     await asyncio.wait_for(event.wait(), 20)
 
 
-def cancelled(id: object) -> Json:
+def make_cancellation(id: object) -> Json:
     return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}
 
 
@@ -59,10 +68,10 @@ async def test_session_belongs_to_its_owner(pair: Pair) -> None:
     """Other users are refused at every replica and with every method, and change nothing."""
     a, b = pair
     session = await a.initialize()
-    for user in (VIEWER, STRANGER):
+    for user in (VIEWER, OTHER_USER):
         foreign = at_replica(b, session, user)
         assert (await foreign.ask("ping")).status == 404
-        assert (await foreign.post(cancelled(1))).status == 404
+        assert (await foreign.post(make_cancellation(1))).status == 404
         assert (await foreign.delete()).status == 404
         async with foreign.stream() as response:
             assert response.status == 404
@@ -91,7 +100,7 @@ async def test_deleted_session_ends_everywhere(pair: Pair) -> None:
 async def test_oldest_session_is_evicted_everywhere(redis: Server) -> None:
     """The session limit of a user is shared by all replicas."""
     async with replicas(redis.url, sessions_per_principal=2) as (a, b):
-        first, other = await a.initialize(), await b.initialize(user=STRANGER)
+        first, other = await a.initialize(), await b.initialize(user=OTHER_USER)
         waiting = asyncio.create_task(first.call("wait"))
         await soon(a.bench.started)
         second, third = await b.initialize(), await b.initialize()
@@ -107,11 +116,11 @@ async def test_cancels_a_request_at_another_replica(pair: Pair) -> None:
     session = await a.initialize()
     waiting = asyncio.create_task(session.call("wait", id="w"))
     await soon(a.bench.started)
-    thief = await b.initialize(user=STRANGER)
-    assert (await thief.post(cancelled("w"))).status == 202
-    assert (await at_replica(b, session).post(cancelled("other"))).status == 202
+    thief = await b.initialize(user=OTHER_USER)
+    assert (await thief.post(make_cancellation("w"))).status == 202
+    assert (await at_replica(b, session).post(make_cancellation("other"))).status == 202
     assert (await at_replica(b, session).ask("ping")).result == {} and not a.bench.cancelled
-    assert (await at_replica(b, session).post(cancelled("w"))).status == 202
+    assert (await at_replica(b, session).post(make_cancellation("w"))).status == 202
     await soon(a.bench.ended)
     assert a.bench.cancelled and (await waiting).messages == ()
 
@@ -123,7 +132,7 @@ async def test_answer_reaches_the_requesting_replica(pair: Pair) -> None:
     async with open_stream(a, message, a.headers(**session.head), LATEST_STATEFUL) as stream:
         question = await stream.until("elicitation/create")
         answer = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY}
-        foreign = await b.initialize(user=STRANGER)
+        foreign = await b.initialize(user=OTHER_USER)
         assert (await foreign.post(answer | {"result": {"action": "decline"}})).status == 202
         assert (await at_replica(b, session).post(answer)).status == 202
         assert (await stream.until(""))["result"]["structuredContent"] == {"said": "Bea"}
@@ -272,7 +281,7 @@ async def test_legacy_stream_and_posts_at_different_replicas(pair: Pair) -> None
             reply = {"jsonrpc": "2.0", "id": question["id"], "result": REPLY}
             assert (await answering.post(reply, path=old.address)).status == 202
             assert (await old.next())["result"]["structuredContent"] == {"said": "Bea"}
-        for user in (VIEWER, STRANGER):
+        for user in (VIEWER, OTHER_USER):
             assert (await b.post(b.request("ping"), user=user, path=old.address)).status == 404
         as_session = await b.post(b.request("ping"), Mcp_Session_Id=old.address.rpartition("=")[2])
         assert as_session.status == 404
@@ -421,12 +430,13 @@ async def test_session_lost_by_redis_ends_its_requests(pair: Pair, redis: Server
 async def test_operators_see_redis_status(pair: Pair, redis: Server) -> None:
     a, _ = pair
     await a.initialize()
-    assert "redis_away 0.0" in (await a.send("GET", "/metrics", {})).text
+    assert "redis_unavailable 0.0" in (await a.send("GET", "/metrics", {})).text
     redis.kill()
     assert (
         await a.post(a.request("initialize", {"protocolVersion": LATEST_STATEFUL, "capabilities": {}}))
     ).status == 503
-    assert "redis_away 1.0" in (await a.send("GET", "/metrics", {})).text
+    metrics = (await a.send("GET", "/metrics", {})).text
+    assert "redis_unavailable 1.0" in metrics and "redis_away 1.0" in metrics
     redis.start()
 
 

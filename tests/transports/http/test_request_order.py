@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.transports.http.serving import META, STATELESS_REVISION, STRANGER, Json, Site, serving
+from tests.transports.http.serving import META, OTHER_USER, STATELESS_REVISION, Json, Site, serving
 
 UNKNOWN = "1900-01-01"
 
@@ -137,7 +137,7 @@ async def test_order_of_stateful_checks(site: Site) -> None:
     assert unknown.code == (404, -32600)
     wrong = await session.post(site.request("nothing"), MCP_Protocol_Version="2025-03-26")
     assert wrong.code == (400, -32600)
-    foreign = await site.post([site.request("ping")], user=STRANGER, Mcp_Session_Id=session.id)
+    foreign = await site.post([site.request("ping")], user=OTHER_USER, Mcp_Session_Id=session.id)
     assert foreign.code == (404, -32600)
 
 

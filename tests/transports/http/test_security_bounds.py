@@ -18,7 +18,7 @@ from doit_mcp.sandbox.api.faults import FaultKind
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.transports.http import connection_limits
 from tests.conftest import GUARD
-from tests.transports.http.serving import ADMIN, LATEST_STATEFUL, SECRET, STRANGER, Answer, serving
+from tests.transports.http.serving import ADMIN, LATEST_STATEFUL, OTHER_USER, SECRET, Answer, serving
 from tests.transports.http.streaming import raw_connection
 from tests.transports.http.test_load import wait_until_held
 from tests.transports.http.test_security_outside import MIB
@@ -158,10 +158,10 @@ async def test_no_response_contains_a_secret() -> None:
             message = json.dumps(site.request("tools/call", {"name": "validate_user"})).encode()
             request_headers = headers | {"Content-Type": "application/json", "MCP-Protocol-Version": LATEST_STATEFUL}
             replies.append(await site.send("POST", "/mcp", request_headers, message))
-        for wrong in (STRANGER.api_token + "x", token[:-4] + "AAAA", token + token, SECRET):
+        for wrong in (OTHER_USER.api_token + "x", token[:-4] + "AAAA", token + token, SECRET):
             replies.append(await site.send("POST", "/mcp", {"Authorization": f"Bearer {wrong}"}))
         site.world.identity.down = True
-        replies.append(await site.call("list_budgets", user=STRANGER))
+        replies.append(await site.call("list_budgets", user=OTHER_USER))
         replies.append(await site.call("validate_user", headers={"Authorization": f"Bearer {ADMIN.api_token}"}))
         for path in ("/healthz", "/readyz", "/metrics", "/", "/.well-known/oauth-protected-resource/mcp"):
             replies.append(await site.send("GET", path, {}))

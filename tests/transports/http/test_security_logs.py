@@ -16,7 +16,7 @@ import pytest
 
 from doit_mcp.observability.logging_setup import JsonFormatter
 from tests.conftest import GUARD, Guard
-from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, SECRET, STRANGER, Site, serving
+from tests.transports.http.serving import ADMIN, EMPLOYEE, LATEST_STATEFUL, OTHER_USER, SECRET, Site, serving
 from tests.transports.http.streaming import raw_connection, raw_post
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -178,7 +178,7 @@ async def test_invalid_request_bytes_are_not_quoted(site: Site, written: list[st
 async def test_principals_and_sessions_are_pseudonymous(written: list[str]) -> None:
     """Logs have a different hash for each caller, but neither names nor session ids."""
     async with serving() as site:
-        sessions = [await site.initialize(user=user) for user in (ADMIN, STRANGER, EMPLOYEE)]
+        sessions = [await site.initialize(user=user) for user in (ADMIN, OTHER_USER, EMPLOYEE)]
         for session in sessions:
             await session.ask("ping")
     lines = [json.loads(line) for line in written]

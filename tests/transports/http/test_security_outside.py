@@ -59,7 +59,7 @@ class Outside:
 
     async def exchange(self, request: web.Request) -> web.Response:
         token = str((await request.post())["subject_token"])
-        person = json.loads(_unpacked(token))["sub"]
+        person = json.loads(decode_claims(token))["sub"]
         self.asked[person] += 1
         return web.json_response({"access_token": f"upstream-{person}", "token_type": "Bearer", "expires_in": 3600})
 
@@ -77,7 +77,7 @@ class Outside:
                 self.waiting -= 1
         owner = request.headers["Authorization"].removeprefix("Bearer upstream-")
         body = json.dumps({"id": id, "name": owner}).encode()
-        return await _answered(request, id.partition("-")[0], body, first=self.seen[id] == 1)
+        return await make_api_response(request, id.partition("-")[0], body, first=self.seen[id] == 1)
 
     async def steal(self, request: web.Request) -> web.Response:
         """The target of a redirect, which must receive no requests."""
@@ -86,7 +86,7 @@ class Outside:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        app = web.Application(middlewares=[_closing])
+        app = web.Application(middlewares=[close_after_response])
         app.router.add_get("/.well-known/jwks.json", self.keys)
         app.router.add_post("/api/auth/token", self.exchange)
         app.router.add_get("/analytics/v1/budgets/{id}", self.budget)
@@ -104,7 +104,7 @@ class Outside:
 
 
 @web.middleware
-async def _closing(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def close_after_response(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Close the connection after each response: idle connections would count as descriptors of the server."""
     response = await handler(request)
     if not response.prepared:
@@ -112,12 +112,12 @@ async def _closing(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-def _unpacked(token: str) -> bytes:
+def decode_claims(token: str) -> bytes:
     middle = token.split(".")[1]
     return urlsafe_b64decode(middle + "=" * (-len(middle) % 4))
 
 
-async def _answered(request: web.Request, fault: str, body: bytes, *, first: bool) -> web.StreamResponse:
+async def make_api_response(request: web.Request, fault: str, body: bytes, *, first: bool) -> web.StreamResponse:
     """The API's response: the body, or the failure; failures that a retry can recover from occur once."""
     assert request.transport is not None
     if fault == "busy" and first:
@@ -159,7 +159,7 @@ async def test_users_and_faults_are_distinguished() -> None:
     outside = Outside()
     async with outside.running(), aiohttp.ClientSession() as http:
 
-        async def fetched(id: str, person: str) -> tuple[int, bytes]:
+        async def fetch(id: str, person: str) -> tuple[int, bytes]:
             form = {"subject_token": outside.token(person)}
             async with http.post(f"{outside.url}/api/auth/token", data=form) as answer:
                 headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
@@ -167,19 +167,19 @@ async def test_users_and_faults_are_distinguished() -> None:
             async with http.get(url, headers=headers, allow_redirects=False) as answer:
                 return answer.status, await answer.read()
 
-        waiting = asyncio.create_task(fetched("ok-1", "ann"))
+        waiting = asyncio.create_task(fetch("ok-1", "ann"))
         while not outside.waiting:
             await asyncio.sleep(0.01)
-        assert json.loads((await fetched("free-1", "bob"))[1]) == {"id": "free-1", "name": "bob@acme.example"}
+        assert json.loads((await fetch("free-1", "bob"))[1]) == {"id": "free-1", "name": "bob@acme.example"}
         assert not waiting.done()
         outside.gate.set()
         assert json.loads((await waiting)[1])["name"] == "ann@acme.example"
         faults = ("busy", "missing", "garbage", "moved", "bomb")
-        statuses = [(await fetched(f"{fault}-1", "ann"))[0] for fault in faults]
-        assert statuses == [503, 404, 200, 307, 200] and (await fetched("busy-1", "ann"))[0] == 200
+        statuses = [(await fetch(f"{fault}-1", "ann"))[0] for fault in faults]
+        assert statuses == [503, 404, 200, 307, 200] and (await fetch("busy-1", "ann"))[0] == 200
         for fault in ("reset", "cut"):
             try:
-                await fetched(f"{fault}-1", "ann")
+                await fetch(f"{fault}-1", "ann")
             except aiohttp.ClientError:
                 continue
             # aiohttp itself retries after a connection reset before the response.

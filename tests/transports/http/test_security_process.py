@@ -69,7 +69,9 @@ class Program:
         return await self.send("POST", path, self.headers(token, **headers), json.dumps(message).encode())
 
     async def send_stateless(self, message: Json, token: str) -> Answer:
-        return await self.send("POST", "/mcp", self.headers(token) | stateless_headers(message), encoded(message))
+        return await self.send(
+            "POST", "/mcp", self.headers(token) | stateless_headers(message), encode_message(message)
+        )
 
     async def initialize(self, token: str) -> str:
         params: Json = {"protocolVersion": "2025-11-25", "capabilities": {}}
@@ -133,7 +135,7 @@ def client() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
 
-def encoded(message: Json) -> bytes:
+def encode_message(message: Json) -> bytes:
     return json.dumps(message).encode()
 
 

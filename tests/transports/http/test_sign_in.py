@@ -45,7 +45,7 @@ async def call(site: Site, token: str, path: str = "/mcp") -> Answer:
     return await send(site, token, site.stateless_request("tools/call", {"name": "mine", "arguments": {}}), path)
 
 
-async def listing(site: Site, token: str) -> Answer:
+async def list_tools(site: Site, token: str) -> Answer:
     return await send(site, token, site.stateless_request("tools/list"))
 
 
@@ -113,7 +113,7 @@ async def test_n19_only_an_ended_sign_in_is_discarded(status: int, code: str, de
         assert first.status == 200 and first.result["isError"]
         signs_in = code in ("invalid_grant", "invalid_request") and status == 400
         assert (CHALLENGE in first.result["_meta"]) is signs_in
-        assert (await listing(site, token)).status == (401 if dead else 200)
+        assert (await list_tools(site, token)).status == (401 if dead else 200)
 
 
 @asynccontextmanager
@@ -218,7 +218,7 @@ async def test_n19_api_rejecting_a_fresh_credential_ends_no_sign_in() -> None:
         token = site.token()
         refused = await call(site, token)
         assert refused.result["isError"] and CHALLENGE in refused.result["_meta"]
-        assert (await listing(site, token)).status == 200
+        assert (await list_tools(site, token)).status == 200
 
 
 class Tokens(Api):
@@ -254,7 +254,7 @@ async def test_n19_revoked_api_token_is_reported_and_ends_its_stream() -> None:
             api.good.clear()
             refused = await call(site, "an-api-token")
             assert refused.result["isError"] and CHALLENGE in refused.result["_meta"]
-            assert (await listing(site, "an-api-token")).status == 401
+            assert (await list_tools(site, "an-api-token")).status == 401
             assert (await stream.message())["result"]
             assert await stream.ends()
 
@@ -322,11 +322,11 @@ async def test_n19_sign_in_ended_at_one_replica_ends_at_others(redis: Server) ->
     async with replicas(redis.url, changes={"tools": (mine_tool(),)}, api=api) as (first, second):
         token = first.token()
         assert not (await call(first, token)).result.get("isError")
-        assert (await listing(second, token)).status == 200
+        assert (await list_tools(second, token)).status == 200
         first.world.identity.end_login(token)
         assert (await call(first, token)).result["isError"]
         async with asyncio.timeout(10):
-            while (await listing(second, token)).status != 401:
+            while (await list_tools(second, token)).status != 401:
                 await asyncio.sleep(0.01)
 
 

@@ -59,7 +59,7 @@ async def site(query: Query) -> AsyncIterator[Site]:
         yield server
 
 
-async def ended(site: Site, id: str) -> Json:
+async def wait_for_end(site: Site, id: str) -> Json:
     while (state := (await site.send_stateless("tasks/get", {"taskId": id}, **FOLLOWS)).result)["status"] == "working":
         await asyncio.sleep(0.01)
     return state
@@ -71,7 +71,7 @@ async def test_slow_call_becomes_a_task(site: Site, query: Query) -> None:
     # Longer than the tool's deadline, which applies to clients that wait.
     await asyncio.sleep(0.3)
     query.proceed.set()
-    state = await ended(site, created["taskId"])
+    state = await wait_for_end(site, created["taskId"])
     assert state["result"]["structuredContent"] == {"rows": 1}, "it continued and did not start again"
     assert state["result"]["resultType"] == "complete" and not state["result"].get("isError")
 
@@ -85,7 +85,7 @@ async def test_failure_is_the_result_of_the_task(site: Site, query: Query) -> No
     query.refused = True
     id = (await site.call("soon_a_task", **FOLLOWS)).result["taskId"]
     query.proceed.set()
-    state = await ended(site, id)
+    state = await wait_for_end(site, id)
     assert state["status"] == "completed" and state["result"]["isError"]
     assert state["result"]["content"][0]["text"] == "There are no such costs."
 
@@ -94,7 +94,7 @@ async def test_canceling_the_task_stops_the_query(site: Site, query: Query) -> N
     id = (await site.call("soon_a_task", **FOLLOWS)).result["taskId"]
     await site.send_stateless("tasks/cancel", {"taskId": id}, **FOLLOWS)
     await query.cancelled.wait()
-    assert (await ended(site, id))["status"] == "cancelled"
+    assert (await wait_for_end(site, id))["status"] == "cancelled"
 
 
 async def test_early_disconnect_stops_the_query(site: Site, query: Query) -> None:

@@ -21,7 +21,7 @@ from tests.transports.http.test_security_process import (
     LONG,
     Program,
     budget,
-    encoded,
+    encode_message,
     program,
     stateless_headers,
     with_request_metadata,
@@ -170,10 +170,10 @@ async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
     """Descriptors, tasks and memory return to their former numbers, and no work is done for disconnected clients."""
     async with program(tmp_path) as server:
         tokens = [server.outside.token(f"person{number}") for number in range(STREAMS // 10)]
-        await dropped(server, tokens)
+        await drop_streams(server, tokens)
         rest, memory = await server.rest(), server.rss
         for _ in range(3):
-            await dropped(server, tokens)
+            await drop_streams(server, tokens)
         await server.until_rest(rest)
         assert server.rss - memory < STREAMS_GROWTH
         print(f"{(server.rss - memory) / MIB:.1f} MiB after 3 x {STREAMS} streams; {rest}")
@@ -183,7 +183,7 @@ async def test_streams_opened_and_dropped_three_times(tmp_path: Path) -> None:
             assert server.cpu - before < 1
 
 
-async def dropped(server: Program, tokens: list[str]) -> None:
+async def drop_streams(server: Program, tokens: list[str]) -> None:
     """Ten streams for each token, half of them HTTP+SSE, whose connections are then all dropped at once."""
     listen: Json = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
     message = with_request_metadata(listen | {"params": {"notifications": {"toolsListChanged": True}}})
@@ -194,7 +194,7 @@ async def dropped(server: Program, tokens: list[str]) -> None:
             response = await server.http.get(f"{server.base}/sse", headers=headers | {"Accept": "text/event-stream"})
         else:
             headers |= stateless_headers(message)
-            response = await server.http.post(f"{server.base}/mcp", headers=headers, data=encoded(message))
+            response = await server.http.post(f"{server.base}/mcp", headers=headers, data=encode_message(message))
         assert response.status == 200
         stack.callback(response.close)
 

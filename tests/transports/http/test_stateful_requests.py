@@ -13,8 +13,8 @@ from doit_mcp.server.notification_hub import RESOURCE_UPDATED, TOOLS_CHANGED, Ch
 from tests.transports.http.serving import (
     ADMIN,
     LATEST_STATEFUL,
+    OTHER_USER,
     STATELESS_REVISION,
-    STRANGER,
     VIEWER,
     Session,
     Site,
@@ -89,14 +89,14 @@ async def test_unknown_sessions(site: Site, id: str) -> None:
 async def test_sessions_belong_to_their_owner(site: Site) -> None:
     """Other users, or the same user for another customer, get 404 and change nothing."""
     session = await site.initialize()
-    for other in (VIEWER, STRANGER):
+    for other in (VIEWER, OTHER_USER):
         foreign = Session(site, session.id, LATEST_STATEFUL, other, {})
         assert (await foreign.ask("tools/list")).code == (404, -32600)
         assert (await foreign.note("notifications/cancelled", {"requestId": 1})).status == 404
         assert (await foreign.delete()).status == 404
         async with foreign.stream() as stream:
             assert stream.status == 404
-    tokens = {"Authorization": f"Bearer {site.token(ADMIN, customer_context=STRANGER.customer)}"}
+    tokens = {"Authorization": f"Bearer {site.token(ADMIN, customer_context=OTHER_USER.customer)}"}
     switched = site.headers() | tokens | {"Mcp-Session-Id": session.id, "Content-Type": "application/json"}
     answer = await site.send("POST", "/mcp", switched, json.dumps(site.request("tools/list")).encode())
     assert answer.status == 404
@@ -267,7 +267,7 @@ async def test_resumes_a_lost_stream(site: Site) -> None:
         "answer",
     ]
     assert len({*ids, *rest.ids}) == 5
-    other_session = await site.initialize(user=STRANGER)
+    other_session = await site.initialize(user=OTHER_USER)
     sibling = await site.initialize()
     for other in (other_session, sibling):
         async with other.stream(Last_Event_ID=ids[1]) as stream:
@@ -292,14 +292,14 @@ async def test_stream_for_unrelated_messages(site: Site) -> None:
     assert (await session.ask("resources/subscribe", {"uri": "doc://none"})).code == (200, -32002)
     async with session.stream() as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
-        await listening(site, 1)
+        await wait_for_listeners(site, 1)
         site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://number/1", params={"uri": "doc://number/1"}))
         site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))
         name, data = await next_event(stream)
         assert name == "message" and json.loads(data)["params"] == {"uri": "doc://one"}
         async with session.stream() as newer:
             assert await stream.content.read() == b""
-            await listening(site, 1)
+            await wait_for_listeners(site, 1)
             assert (await session.ask("resources/unsubscribe", {"uri": "doc://one"})).result == {}
             site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))
             site.hub.publish(ChangeEvent(TOOLS_CHANGED))
@@ -308,7 +308,7 @@ async def test_stream_for_unrelated_messages(site: Site) -> None:
             assert await newer.content.read() == b""
 
 
-async def listening(site: Site, count: int) -> None:
+async def wait_for_listeners(site: Site, count: int) -> None:
     """Wait until the server has this many listeners: the headers of a stream arrive before it is registered."""
     while len(site.hub) != count:
         await asyncio.sleep(0.005)
@@ -404,7 +404,7 @@ async def test_session_log_levels(site: Site) -> None:
 async def test_idle_and_too_many_sessions() -> None:
     """The oldest session of the same principal is evicted, never one of another principal."""
     async with serving(sessions_per_principal=2) as site:
-        other = await site.initialize(user=STRANGER)
+        other = await site.initialize(user=OTHER_USER)
         first, second, third = [await site.initialize() for _ in range(3)]
         assert (await first.ask("ping")).status == 404
         for alive in (second, third, other):

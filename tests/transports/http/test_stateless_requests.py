@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.transports.http.serving import ADMIN, META, STATELESS_REVISION, STRANGER, Site, check, read, serving
+from tests.transports.http.serving import ADMIN, META, OTHER_USER, STATELESS_REVISION, Site, check, read, serving
 
 UNKNOWN = "1900-01-01"
 
@@ -287,7 +287,7 @@ async def test_requests_input_over_several_rounds(site: Site) -> None:
     assert declined.result["structuredContent"] == {"said": "decline"}
     # Another caller, other arguments, another tool, a modified state.
     input_responses = {"who": {"action": "decline"}}
-    assert (await again(input_responses, user=STRANGER)).code == (400, -32602)
+    assert (await again(input_responses, user=OTHER_USER)).code == (400, -32602)
     for params in (
         {"name": "ask", "arguments": {"text": "other"}},
         {"name": "ask_all", "arguments": {}},
@@ -356,8 +356,8 @@ async def test_task_lifecycle(site: Site) -> None:
     assert created["resultType"] == "task" and created["status"] == "working"
     params = {"taskId": created["taskId"]}
     assert (await site.send_stateless("tasks/get", params)).code == (400, -32021)
-    assert (await site.send_stateless("tasks/get", params, user=STRANGER, **follows)).code == (400, -32602)
-    assert (await site.send_stateless("tasks/cancel", params, user=STRANGER, **follows)).code == (400, -32602)
+    assert (await site.send_stateless("tasks/get", params, user=OTHER_USER, **follows)).code == (400, -32602)
+    assert (await site.send_stateless("tasks/cancel", params, user=OTHER_USER, **follows)).code == (400, -32602)
     await site.bench.started.wait()
     site.bench.proceed.set()
     while (state := (await site.send_stateless("tasks/get", params, **follows)).result)["status"] == "working":
@@ -390,4 +390,4 @@ def test_schemas_were_validated() -> None:
     """The client of these tests validates every message; this test proves that the validation can fail."""
     with pytest.raises(AssertionError):
         check(STATELESS_REVISION, {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, "tools/list")
-    assert ADMIN.customer != STRANGER.customer
+    assert ADMIN.customer != OTHER_USER.customer

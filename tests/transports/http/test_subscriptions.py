@@ -16,8 +16,8 @@ from doit_mcp.server.notification_hub import PROMPTS_CHANGED, RESOURCE_UPDATED, 
 from tests.transports.http.serving import (
     ADMIN,
     META,
+    OTHER_USER,
     STATELESS_REVISION,
-    STRANGER,
     Json,
     Site,
     check,
@@ -81,7 +81,7 @@ async def test_listeners_are_isolated(site: Site) -> None:
     """Two streams of one user and one of another: disconnecting one leaves the others alone, and changes for one
     owner reach only that owner."""
     filters = {"toolsListChanged": True}
-    async with listening(site, filters, id=1) as first, listening(site, filters, id="1", user=STRANGER) as second:
+    async with listening(site, filters, id=1) as first, listening(site, filters, id="1", user=OTHER_USER) as second:
         for listener in (first, second):
             await listener.next()
         async with listening(site, filters, id=2) as third:
@@ -108,7 +108,7 @@ async def test_tasks_can_be_subscribed_to(site: Site) -> None:
     task = (await site.call("long", **TASKS)).result["taskId"]
     refused = await site.send_stateless("subscriptions/listen", {"notifications": {"taskIds": [task]}})
     assert refused.code == (400, -32021)
-    async with listening(site, {"taskIds": [task, "other"]}, user=STRANGER, **TASKS) as other_listener:
+    async with listening(site, {"taskIds": [task, "other"]}, user=OTHER_USER, **TASKS) as other_listener:
         assert (await other_listener.next())["params"]["notifications"] == {"taskIds": []}
     async with listening(site, {"taskIds": [task, "other"]}, **TASKS) as listener:
         assert (await listener.next())["params"]["notifications"] == {"taskIds": [task]}

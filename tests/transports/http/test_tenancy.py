@@ -18,7 +18,7 @@ from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,
     LATEST_STATEFUL,
-    STRANGER,
+    OTHER_USER,
     VIEWER,
     Json,
     Session,
@@ -27,7 +27,7 @@ from tests.transports.http.serving import (
     serving,
 )
 
-OTHER = STRANGER.customer
+OTHER = OTHER_USER.customer
 # Names that could be mistaken for a tenant's.
 NAMES = ("customerContext", "customer_context", "tenantId", "tenant", "X-Tenant-Id", "customerId")
 
@@ -111,9 +111,9 @@ async def test_client_data_cannot_change_the_tenant(channel: str) -> None:
         elif channel == "query":
             path += "?" + "&".join(f"{name}={OTHER}" for name in NAMES)
         elif channel == "headers":
-            headers |= {"X-Tenant-Id": OTHER, "X-Customer-Context": OTHER, "X-User": STRANGER.email}
+            headers |= {"X-Tenant-Id": OTHER, "X-Customer-Context": OTHER, "X-User": OTHER_USER.email}
         elif channel == "forwarded":
-            headers |= {"X-Forwarded-User": STRANGER.email, "Forwarded": f"for={STRANGER.email}", "Cookie": "t=1"}
+            headers |= {"X-Forwarded-User": OTHER_USER.email, "Forwarded": f"for={OTHER_USER.email}", "Cookie": "t=1"}
         client: Json = {"name": f"x&customerContext={OTHER}#", "version": f"1\r\nX-Tenant-Id: {OTHER}"}
         message = site.stateless_request(
             "tools/call", {"name": "mine"}, clientInfo=client if channel == "client" else None
@@ -214,7 +214,7 @@ async def test_callers_with_equal_ids_are_isolated() -> None:
         calls = [ask(*person, envelope) for person in callers for envelope in (True, False)]
         await asyncio.gather(*calls)
         assert len(api.seen) == len(calls)
-        assert {user.customer for user in (ADMIN, VIEWER, STRANGER)} == {ADMIN.customer, OTHER}
+        assert {user.customer for user in (ADMIN, VIEWER, OTHER_USER)} == {ADMIN.customer, OTHER}
 
 
 HOSTILE = {

@@ -10,7 +10,7 @@ from aiohttp import web
 from .. import listing
 from ..costs.anomalies import SEVERITIES, Anomaly, detect_anomalies, sku_costs
 from ..costs.calendar_days import add_periods, milliseconds_of, rfc3339, seconds_of
-from ..costs.catalog import SERVICES
+from ..costs.estates import SERVICES
 from ..costs.ledger import Ledger
 from ..costs.money import amount, round_to_cents
 from ..responses import JsonObject, bad_request, json_response

@@ -10,7 +10,7 @@ import re
 from aiohttp import web
 
 from .. import listing
-from ..costs.catalog_types import AWS
+from ..costs.estate_types import AWS
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import compile_object

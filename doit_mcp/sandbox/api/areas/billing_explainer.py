@@ -8,7 +8,7 @@ from datetime import date
 from aiohttp import web
 
 from ..costs.calendar_days import rfc3339, seconds_of
-from ..costs.catalog_types import AWS
+from ..costs.estate_types import AWS
 from ..costs.explainers import charges, explain_charges, money
 from ..costs.invoices import Invoice, make_invoices
 from ..responses import ApiError, bad_request, json_response

@@ -7,7 +7,7 @@ import re
 from aiohttp import web
 
 from ..costs.calendar_days import rfc3339
-from ..costs.catalog_types import AWS
+from ..costs.estate_types import AWS
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import compile_object, one_of, text_schema

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..costs.catalog import SERVICES
-from ..costs.catalog_types import AWS, AZURE, GOOGLE
+from ..costs.estate_types import AWS, AZURE, GOOGLE
+from ..costs.estates import SERVICES
 from ..responses import JsonObject, json_response
 from ..routes import Route
 from ..tenants import ApiRequest

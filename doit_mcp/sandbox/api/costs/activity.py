@@ -7,7 +7,7 @@ from datetime import date
 from functools import cached_property
 
 from .calendar_days import add_periods, start_of
-from .catalog_types import AWS, AZURE, GOOGLE
+from .estate_types import AWS, AZURE, GOOGLE
 from .noise import daily_noise, drifting_noise, noise_key
 
 GROWTH_START = date(2025, 1, 1).toordinal()  # fixed start of growth, independent of when the sandbox starts

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from .catalog_types import MICROS_PER_CENT
 from .estate_series import NEGATED, PLANNED, RESERVED, USAGE_TYPES
+from .estate_types import MICROS_PER_CENT
 from .ledger import Ledger, Selection
 
 HISTORY_WEEKS = 4  # of history that define the normal cost

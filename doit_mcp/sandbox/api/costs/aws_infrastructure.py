@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .catalog_types import AWS, MonthDay, PriceChange, Service, Sku
+from .estate_types import AWS, MonthDay, PriceChange, Service, Sku
 
 NAMESPACES = (("checkout", 0.38), ("catalog", 0.27), ("search", 0.21), ("kube-system", 0.14))
 

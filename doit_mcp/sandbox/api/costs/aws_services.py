@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .aws_infrastructure import COMPUTE, STORAGE, aws_service
-from .catalog_types import MonthDay, Sku
+from .estate_types import MonthDay, Sku
 
 BEDROCK_CLAUDE = "Claude Sonnet 4.5 (Amazon Bedrock Edition)"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .catalog_types import AZURE, MonthDay, PriceChange, Service, Sku
+from .estate_types import AZURE, MonthDay, PriceChange, Service, Sku
 
 
 def _service(id: str, description: str, *skus: Sku) -> Service:

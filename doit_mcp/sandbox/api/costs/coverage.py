@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import astuple, dataclass
 
-from .catalog import SERVICES
 from .coverage_rates import RESERVED_DISCOUNT_PERCENT
 from .estate_series import NEGATED, PLANNED, PLANS, RESERVED, RESERVED_SKU
+from .estates import SERVICES
 from .ledger import Ledger, Selection
 
 # SKUs that each type of commitment can cover.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .activity import growth
-from .catalog import SERVICES
-from .catalog_types import AWS, AZURE, GOOGLE, Estate, MonthDay, Project, Service, Sku
 from .charges import MonthlyCharge, OneTimeCharge, PlanFee, PromotionalCredit, ReservationFee
 from .coverage_rates import PLAN_RATE, RESERVED_RATE
+from .estate_types import AWS, AZURE, GOOGLE, Estate, MonthDay, Project, Service, Sku
+from .estates import SERVICES
 from .noise import noise, noise_key
 from .usage_series import DISCOUNT, Jump, OnDemandSeries, PlannedSeries, ReservedSeries, Series, Usage, Values
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..responses import JsonObject
 from .calendar_days import add_periods
-from .catalog_types import AWS, MICROS_PER_CENT
+from .estate_types import AWS, MICROS_PER_CENT
 from .ledger import Ledger, Selection
 
 COLUMNS = ("cloud_provider", "billing_account_id", "project_id", "service_description", "cost_type")

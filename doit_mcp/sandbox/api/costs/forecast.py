@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from statistics import fmean
 
-from .catalog_types import MICROS_PER_CENT
+from .estate_types import MICROS_PER_CENT
 
 TREND_DAYS = 28  # with fewer days, the slope reflects weekdays instead of growth
 MIN_CHARGES = 2  # first days of months, from which their charges are learnt

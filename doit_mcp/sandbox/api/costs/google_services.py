@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .catalog_types import GOOGLE, MonthDay, PriceChange, Service, Sku
+from .estate_types import GOOGLE, MonthDay, PriceChange, Service, Sku
 
 NAMESPACES = (("ingest", 0.44), ("transform", 0.31), ("api", 0.16), ("kube-system", 0.09))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .calendar_days import add_periods, start_of
-from .catalog_types import AWS, AZURE, GOOGLE
+from .estate_types import AWS, AZURE, GOOGLE
 from .ledger import Ledger, Selection
 
 DUE_DAYS = 30

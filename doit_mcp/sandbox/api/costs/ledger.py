@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from .activity import SETTLING_DAYS, Activity
 from .calendar_days import add_months, day_row, start_of
-from .catalog_types import Estate
 from .estate_series import all_series, jumps
+from .estate_types import Estate
 from .metric_events import metric_rows
 from .usage_series import COLUMNS, Series
 
@@ -94,7 +94,7 @@ class Ledger:
         self._daily: dict[Selection, dict[int, int]] = {}
         # Used by one thread at a time, but not always the one that created it.
         self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        # Worlds end without a call; Python 3.13 warns of connections that nobody closes.
+        # Callers need not close a ledger, but Python 3.13 warns of SQLite connections that are freed open.
         self._finalizer = weakref.finalize(self, self._database.close)
         self._create_tables()
         self.extend(today)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .activity import Activity
-from .catalog_types import Metric
+from .estate_types import Metric
 from .noise import daily_noise, noise_key
 
 MILLION = 1_000_000

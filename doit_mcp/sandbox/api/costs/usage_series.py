@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from .activity import Activity
-from .catalog_types import MICROS_PER_CENT, Incident
+from .estate_types import MICROS_PER_CENT, Incident
 from .noise import daily_noise, drifting_noise
 
 COLUMNS = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ..costs.calendar_days import add_periods, start_of
-from ..costs.catalog import SERVICES
+from ..costs.estates import SERVICES
 from ..costs.ledger import Ledger
 from ..costs.money import amount
 from ..responses import JsonObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc3339, seconds_of, start_of, today_of
-from ..costs.catalog_types import AWS
+from ..costs.estate_types import AWS
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .analytics_core import admin_email, planned_amount

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...accounts import ACME, Customer
 from ..costs.calendar_days import DAY_MILLISECONDS, add_months, milliseconds_of, rfc3339, start_of, today_of
-from ..costs.catalog_types import AWS, AZURE, GOOGLE
+from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.filters import compile_filters, select_lines
 from ..costs.money import amount
 from ..responses import JsonObject

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ...accounts import ACME
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
-from ..costs.catalog import ESTATES, estate_of
-from ..costs.catalog_types import AWS, AZURE, Project
+from ..costs.estate_types import AWS, AZURE, Project
+from ..costs.estates import ESTATES, estate_of
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .customer_account import child_customers

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...accounts import ACME, READ_PERMISSIONS, USERS, WRITE_PERMISSIONS, Customer
 from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc3339, seconds_of, start_of, today_of
-from ..costs.catalog_types import AWS, AZURE, GOOGLE
+from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .analytics_core import admin_email

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..costs.calendar_days import DAY_SECONDS
-from ..costs.catalog_types import AWS, AZURE, GOOGLE
+from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .customer_account import CLOUD_NAMES

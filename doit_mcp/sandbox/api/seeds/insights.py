@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..costs.calendar_days import rfc3339
-from ..costs.catalog_types import AWS, AZURE, GOOGLE
+from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.ledger import Ledger
 from ..costs.money import amount
 from ..responses import JsonObject
@@ -53,7 +53,7 @@ def insights(tenant: Tenant) -> Iterator[JsonObject]:
             "tags": ["rightsizing"],
             "priority": "High" if at == 0 else "Medium",
             "easyWinDescription": "Takes one restart outside working hours.",
-            "resources": [_saving(tenant, cloud, service, *item) for item in sorted(projects.items())],
+            "resources": [_make_saving(tenant, cloud, service, *item) for item in sorted(projects.items())],
         }
         yield {
             **common,
@@ -97,7 +97,7 @@ def _backup_risk(tenant: Tenant, cloud: str, project: str) -> JsonObject:
     }
 
 
-def _saving(tenant: Tenant, cloud: str, service: str, project: str, cost: int) -> JsonObject:
+def _make_saving(tenant: Tenant, cloud: str, service: str, project: str, cost: int) -> JsonObject:
     return {
         "resourceId": f"i-{tenant.stable_id('idle', project)[:12].lower()}",
         "resourceType": service,

@@ -1,4 +1,4 @@
-"""Records of the cost catalog: services and their SKUs, projects, and the events in the history of an estate."""
+"""Records that describe estates: services and their SKUs, projects, and the events in the history of an estate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits: aiohttp with only the work that no MCP server can avoid.
+"""Minimal servers: aiohttp with only the work that no MCP server can avoid, as the lower limit of CPU time.
 
 They have no validation and no error handling, so no real server can be faster. Levels, each with the work of the ones
 before it:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...accounts import ACME, GLOBEX, UMBRA, Customer
 from .aws_services import AWS_SERVICES
 from .azure_services import AZURE_SERVICES
-from .catalog_types import AWS, AZURE, GOOGLE, Credit, Estate, Incident, Metric, MonthDay, Project
+from .estate_types import AWS, AZURE, GOOGLE, Credit, Estate, Incident, Metric, MonthDay, Project
 from .google_services import GOOGLE_SERVICES
 
 SERVICES = (*AWS_SERVICES, *GOOGLE_SERVICES, *AZURE_SERVICES)
