@@ -90,7 +90,7 @@ async def read_body(request: web.Request, accepted: AcceptedTypes, timeout: floa
     # Fast path: the value that most clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:
         raise RequestRejected(415, f"Content-Type must be {JSON_TYPE}")
-    if request.headers.get("Content-Encoding", ACCEPTED_ENCODING).lower() != ACCEPTED_ENCODING:
+    if (request.headers.get("Content-Encoding") or ACCEPTED_ENCODING).lower() != ACCEPTED_ENCODING:
         text = f"Content-Encoding is not supported; accepted: {ACCEPTED_ENCODING}. Send the body unencoded"
         raise RequestRejected(415, text, {"Accept-Encoding": ACCEPTED_ENCODING})
     if not (accepted.json or accepted.events):

@@ -155,7 +155,7 @@ async def test_wrong_version_in_a_session_names_the_version_of_the_session(
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/readonly"])
 @pytest.mark.parametrize("version", ["", "2025-03-26", LATEST_STATEFUL, STATELESS_REVISION])
 async def test_get_without_a_session_is_not_allowed(site: Site, path: str, version: str) -> None:
-    """Clients that probe with GET go on with POST after 405, and fail after 400."""
+    """Clients that probe with GET continue with POST after 405, and fail after 400."""
     headers = site.headers(**({"MCP_Protocol_Version": version} if version else {})) | {"Accept": "text/event-stream"}
     answer = await site.send("GET", path, headers)
     assert answer.code == (405, -32600) and answer.headers["Allow"] == "POST"
@@ -186,6 +186,9 @@ async def test_unsupported_encoding_names_the_accepted_one(site: Site, encoding:
     answer = await site.send("POST", "/mcp", headers, body)
     assert answer.code == (415, -32600) and answer.headers["Accept-Encoding"] == "identity"
     assert "identity" in answer.error["message"]
+    for unencoded in ("", "Identity"):
+        plain = headers | {"Content-Encoding": unencoded}
+        assert (await site.send("POST", "/mcp", plain, json.dumps(site.request("ping")).encode())).result == {}
 
 
 @pytest.mark.requirement("J1", "M4")

@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import ADMIN, Json, Site, next_event, serving
+from doit_mcp.settings import Settings
+from doit_mcp.transports.http.main_app import make_main_app
+from doit_mcp.transports.http.runner import bind, serve_app, socket_url
+from tests.transports.http.serving import ADMIN, SECRET, Json, Site, next_event, serving
 
 METADATA = "/.well-known/oauth-protected-resource"
 SPELLINGS = {
@@ -169,6 +172,20 @@ async def test_head_is_get_without_a_body(site: Site, path: str) -> None:
     assert head.headers["Content-Type"] == whole.headers["Content-Type"]
     preflight = await site.send("OPTIONS", METADATA, {"Origin": "https://chatgpt.com"})
     assert preflight.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+
+
+async def test_head_of_the_landing_page(site: Site) -> None:
+    with bind("127.0.0.1", 0) as bound:
+        settings = Settings(
+            resource_url=socket_url(bound),
+            auth_server_url=site.world.url,
+            doit_api_base=site.world.url,
+            exchange_secret=SECRET,
+        )
+        async with serve_app(make_main_app(settings), bound):
+            async with site.http.get(settings.resource_url) as whole, site.http.head(settings.resource_url) as head:
+                assert head.status == whole.status == 200 and await head.read() == b"" != await whole.read()
+                assert head.headers["Content-Security-Policy"] == whole.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(
