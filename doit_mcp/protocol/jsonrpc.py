@@ -26,8 +26,9 @@ UNSUPPORTED_PROTOCOL_VERSION = -32022
 MAX_DEPTH = 64
 MAX_ID_LENGTH = 256
 MAX_METHOD_LENGTH = 256
-# Opening brackets of a body with invalid text that is read again for its id.
-MAX_BRACKETS_IN_INVALID_TEXT = 500
+# Bytes and opening brackets of a body with invalid text that is read again for its id. The parser of the standard
+# library is slow and recursive, and holds up all other threads.
+MAX_BYTES_OF_INVALID_TEXT, MAX_BRACKETS_IN_INVALID_TEXT = 256 << 10, 500
 
 
 class RpcError(Exception):
@@ -93,8 +94,10 @@ def _parse_error(body: bytes, error: orjson.JSONDecodeError) -> RpcError:
     JSON allows half of a surrogate pair, which Unicode does not. Clients send it when a text was cut inside an emoji.
     """
     text, identifier = "the body is not valid JSON", None
-    # Depth never exceeds the number of opening brackets, so the second parser cannot recurse too deeply.
-    if "surrogate" in error.msg and body.count(b"{") + body.count(b"[") <= MAX_BRACKETS_IN_INVALID_TEXT:
+    is_small = len(body) <= MAX_BYTES_OF_INVALID_TEXT
+    # Depth never exceeds the number of opening brackets.
+    is_small = is_small and body.count(b"{") + body.count(b"[") <= MAX_BRACKETS_IN_INVALID_TEXT
+    if is_small and "surrogate" in error.msg:
         with suppress(ValueError):
             identifier = _find_id(json.loads(body.decode("utf-8", "surrogatepass")))
             text = "the body has a lone surrogate, which is half of a character; send whole characters"

@@ -220,6 +220,7 @@ async def test_lone_surrogates_are_refused_with_the_id(site: Site, id: Any, text
         rb'["\ud83d", {"id": 1}]',
         b'{"id": 1, "a": "\xed\xa0\xbd", "b": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
         b'{"id": ' + b"1" * 5_000 + b', "a": "\xed\xa0\xbd"}',
+        b'{"id": 1, "a": "\xed\xa0\xbd' + b"x" * 300_000 + b'"}',
     ],
 )
 async def test_unreadable_ids_are_left_out(site: Site, body: bytes) -> None:
