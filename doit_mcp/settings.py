@@ -15,6 +15,7 @@ from .settings_parsing import (
     authority,
     boolean,
     collector_url,
+    host_spellings,
     hosts,
     networks,
     origins,
@@ -217,8 +218,10 @@ class Settings:
 
     @property
     def accepted_hosts(self) -> frozenset[str]:
-        """The accepted ``Host`` headers, in lower case, without the default port of the scheme."""
-        return frozenset((authority(urlsplit(self.resource_url)), *self.allowed_hosts))
+        """The accepted ``Host`` headers in lower case, in every spelling: with a default port or a final dot."""
+        parts = urlsplit(self.resource_url)
+        accepted = (authority(parts), *self.allowed_hosts)
+        return frozenset(spelling for host in accepted for spelling in host_spellings(host, parts.scheme))
 
     @property
     def accepted_origins(self) -> frozenset[str]:

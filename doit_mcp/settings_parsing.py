@@ -196,6 +196,15 @@ def authority(parts: SplitResult) -> str:
     return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
 
 
+def host_spellings(host: str, scheme: str) -> frozenset[str]:
+    """Return the ``Host`` headers that mean *host*: with and without the scheme's default port and a final dot."""
+    parts = urlsplit(f"//{host}")
+    name, port = (host, "") if parts.port is None else (host.rpartition(":")[0], f":{parts.port}")
+    names = (name,) if name.startswith("[") else (name.removesuffix("."), name.removesuffix(".") + ".")
+    ports = ("", DEFAULT_PORTS[scheme]) if port in ("", DEFAULT_PORTS[scheme]) else (port,)
+    return frozenset(name + port for name in names for port in ports)
+
+
 def _items(value: str) -> list[str]:
     return value.replace(",", " ").split()
 

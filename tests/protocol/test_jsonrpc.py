@@ -177,7 +177,6 @@ def test_invalid_ids_are_rejected_without_an_id(text: str) -> None:
         {"method": None},
         {"method": 1},
         {"method": "m" * (MAX_METHOD_LENGTH + 1)},
-        {"params": None},
         {"params": []},
         {"params": "x"},
     ],
@@ -187,6 +186,22 @@ def test_malformed_requests_are_rejected_with_their_id(wrong: dict[str, Any]) ->
     """The error of a malformed request has its id (MCP 2026-07-28, Messages)."""
     error = refusal({"jsonrpc": "2.0", "id": "a", "method": "ping", **wrong})
     assert (error.code, error.id) == (INVALID_REQUEST, "a")
+
+
+def test_null_is_absent_in_params() -> None:
+    """Null in arguments is kept: their schema decides what it means."""
+    base = {"jsonrpc": "2.0", "id": 1, "method": "m"}
+    assert parse_message({**base, "params": None}) == Request(1, "m", {})
+    sent = {"arguments": {"a": None}, "cursor": None, "_meta": {"progressToken": None, "k": {"v": None}}}
+    expected = {"arguments": {"a": None}, "_meta": {"k": {"v": None}}}
+    assert parse_message({**base, "params": sent}) == Request(1, "m", expected)
+    del base["method"]
+    assert parse_message({**base, "result": {}, "error": None}) == Response(1, {})
+    error = {"code": 1, "message": "m"}
+    assert parse_message({**base, "result": None, "error": error}) == Response(1, error=error)
+    assert parse_message({**base, "result": None}) == Response(1, None)
+    with pytest.raises(RpcError):
+        parse_message({**base, "result": None, "error": None})
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "x", [], {}, [{}]])

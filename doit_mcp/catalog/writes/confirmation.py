@@ -14,7 +14,7 @@ from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
-from ..call import Call, Question
+from ..call import Call, NoAnswer, Question
 from ..tools.declarations import always_asks, reader_name
 from ..tools.tool import ContentResult, Declined, Tool, ToolError
 from .plain_text import to_plain_text
@@ -163,11 +163,7 @@ async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments
 
     question = await build_question()
     for _ in range(MAX_QUESTIONS):
-        answer = (await call.ask_all({CONFIRMATION_KEY: question}))[CONFIRMATION_KEY]
-        if answer["action"] != "accept":
-            raise Declined(
-                f"Nothing was changed: the user declined {tool.name}. Do not call it again unless the user asks for it."
-            )
+        await _ask(call, tool, question)
         accepted, question = question, await build_question() if call.waits_for_answers else question
         if question == accepted:
             return
@@ -175,6 +171,26 @@ async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments
         f"Nothing was changed: the object of {tool.name} changed each of the {MAX_QUESTIONS} times that the user was asked."
         " Read its current state, inform the user, and call again."
     )
+
+
+async def _ask(call: Call, tool: Tool, question: Question) -> None:
+    """Return if the user accepts. Raises ToolError if they do not, or if the client gives no usable answer.
+
+    Some clients declare that they can ask, and decline by themselves or never show the question.
+    """
+    other_ways = f"make the change in the DoiT console ({call.console_url}), or use a client that shows questions"
+    try:
+        answer = (await call.ask_all({CONFIRMATION_KEY: question}))[CONFIRMATION_KEY]
+    except NoAnswer as reason:
+        raise ToolError(
+            f"Nothing was changed: {tool.name} requires the user's confirmation, but {reason}. If the user saw no"
+            f" question, do not call it again: {other_ways}."
+        ) from None
+    if answer["action"] != "accept":
+        raise Declined(
+            f"Nothing was changed: the user declined {tool.name}, or the client declined without showing the question."
+            f" Do not call it again unless the user asks for it. If the user saw no question, {other_ways}."
+        )
 
 
 def _make_question(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str, note: str) -> Question:

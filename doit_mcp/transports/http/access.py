@@ -7,12 +7,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import HttpVersion11, web
-from yarl import URL
 
 from ...auth.errors import REQUIRED_SCOPE, SIGN_IN_MESSAGE, AuthError, invalid_token_error
 from ...auth.principal import Principal
 from ...auth.www_authenticate import www_authenticate_value
 from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
+from ...protocol.endpoint_urls import MESSAGES_PATH, SSE_PATH, WELL_KNOWN_PATH
 from ...protocol.jsonrpc import error_bytes
 from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
@@ -20,6 +20,7 @@ from . import app_keys
 from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
 from .request_body import EXPECT_CONTINUE, RequestRejected, limit_rejection, rpc_error_response
+from .request_spelling import client_path
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +31,8 @@ ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, Cache-Control, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID,"
     " X-MCP-Trace-Id, Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
 )
-# Probes send the address of a pod or load balancer as Host.
-PROBE_PATHS = frozenset({"/healthz", "/readyz"})
-# Discovery documents hold no user data and are fetched before anything is configured (RFC 9728, 3.1).
-DISCOVERY_PATH = "/.well-known/"
-# Clients request tokens for the URL that users configure, not for the message URL that they receive later.
-RESOURCE_PATHS = {"/sse/message": "/sse"}
+# Probes and scrapers send the address of a pod or load balancer as Host.
+PROBE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 NO_VALUES: list[str] = []
 
 
@@ -56,7 +53,8 @@ def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: 
         )
     if "Origin" in headers:
         origin_values = headers.getall("Origin")
-        if (len(origin_values) > 1 or origin_values[0] not in origins) and DISCOVERY_PATH not in request.path:
+        # Discovery documents hold no user data and are fetched before anything is configured (RFC 9728, 3.1).
+        if (len(origin_values) > 1 or origin_values[0] not in origins) and WELL_KNOWN_PATH not in request.path:
             return http_error_response(403, "forbidden_origin", "Requests from this origin are not allowed")
     return None
 
@@ -99,7 +97,7 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
     response.headers.update(COMMON_HEADERS)
     if (trace := CURRENT_TRACE.get()) is not None:
         response.headers[TRACE_ID_HEADER] = trace.id
-    if DISCOVERY_PATH in request.path:
+    if WELL_KNOWN_PATH in request.path:
         response.headers["Access-Control-Allow-Origin"] = "*"
         return
     origin = request.headers.get("Origin")
@@ -174,20 +172,28 @@ def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
         headers["Retry-After"] = str(error.retry_after)
     if error.status in (400, 401, 403):
         headers["WWW-Authenticate"] = _www_authenticate(
-            request.app[app_keys.SETTINGS].resource_url, request.path, error
+            request.app[app_keys.SETTINGS].resource_url, resource_path(request), error
         )
     return http_error_response(error.status, error.error, error.description, headers)
 
 
-def sign_in_challenge(resource_url: str, target: str) -> str:
-    """Return the challenge for a caller whose sign-in ended during its request for *target*, the raw request target."""
-    return _www_authenticate(resource_url, URL(target, encoded=True).path, invalid_token_error(SIGN_IN_MESSAGE))
+def resource_path(request: web.Request) -> str:
+    """Return the path of the resource that *request* accesses, as the client spelled it.
+
+    Clients request tokens for the URL that users configure, not for the message URL that they receive later.
+    """
+    return SSE_PATH if request.path == MESSAGES_PATH else client_path(request)
+
+
+def sign_in_challenge(resource_url: str, path: str) -> str:
+    """Return the challenge for a caller whose sign-in ended during its request for the resource at *path*."""
+    return _www_authenticate(resource_url, path, invalid_token_error(SIGN_IN_MESSAGE))
 
 
 def _www_authenticate(resource_url: str, path: str, error: AuthError) -> str:
     return www_authenticate_value(
         resource_url,
-        RESOURCE_PATHS.get(path, path),
+        path,
         error=error.error,
         description=error.description,
         scope=error.scope or REQUIRED_SCOPE,

@@ -20,7 +20,7 @@ from ...server.message_endpoint import Sender
 from ...server.request_context import ApiAccess, ApiFactory, ProgressCallback
 from ...server.sessions import Session
 from . import app_keys
-from .access import sign_in_challenge
+from .access import resource_path, sign_in_challenge
 from .app_keys import PrincipalApiFactory
 
 
@@ -79,7 +79,7 @@ class SenderFactory:
             partial(resolve_api_access, self._app[app_keys.API_FACTORY], principal),
             headers,
             principal,
-            partial(sign_in_challenge, self._resource_url, request.raw_path),
+            partial(sign_in_challenge, self._resource_url, resource_path(request)),
         )
 
 
