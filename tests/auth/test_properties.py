@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from doit_mcp.auth.access_tokens import AccessTokenRules, check_access_token, find_signing_key, looks_like_access_token
 from doit_mcp.auth.bearer import read_bearer_token
 from doit_mcp.auth.errors import AuthError
-from doit_mcp.auth.jws import decode_base64url, encode_base64url, find_json_objects, parse_jws
+from doit_mcp.auth.jws import find_json_objects, parse_jws
 from doit_mcp.auth.www_authenticate import resource_metadata, www_authenticate_value
+from doit_mcp.protocol.base64url import decode_base64url, encode_base64url
 
 from .minting import BASE, HEADER, ISSUER, NOW, Signer, claims, encoded
 

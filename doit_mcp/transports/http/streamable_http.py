@@ -16,6 +16,7 @@ from ...server.credential_expiry import StreamLease
 from ...server.handlers.subscriptions import MAX_BODY_BYTES
 from ...server.message_endpoint import Payload, Sender, parse_payload
 from ...server.message_queue import MessageQueue
+from ...server.session_revival import announce_revival
 from ...server.sessions import Session
 from . import app_keys
 from .api_access import SenderFactory, start_stream_lease
@@ -119,7 +120,8 @@ class StreamableHttpEndpoint:
         """
         session = await self._find_session(request, principal)
         if isinstance(payload, Request) and payload.method == "initialize":
-            if session is not None:
+            # A client that initializes with the id of a session from before a restart starts over.
+            if session is not None and not session.is_revived:
                 raise RpcError(INVALID_REQUEST, "Invalid Request: this session is already initialized", id=payload.id)
             await response.finish(200, await self._initialize(principal, sender, payload, response))
             return await response.wait_for_response()
@@ -168,6 +170,8 @@ class StreamableHttpEndpoint:
         """Send the server's own messages. A newer stream of the session replaces this one."""
         queue = MessageQueue()
         session.attach_queue(queue)
+        if session.announces_revival:
+            announce_revival(session, request[app_keys.CATALOG], queue)
         lease.on_end(queue.close)
         try:
             # Subscribe before the response begins: from then on, the client may rely on receiving every change.
