@@ -109,7 +109,7 @@ class Settings:
         True,
         "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
         boolean,
-        "Advertise the scope offline_access, with which clients can request refresh tokens",
+        "Advertise the scope offline_access, in metadata and challenges, so that clients request refresh tokens",
     )
     session_idle_s: int = setting(
         1800, "DOIT_MCP_SESSION_IDLE_S", Integer(1, 604_800), "Idle time after which a session expires, in seconds"

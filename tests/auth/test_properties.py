@@ -104,7 +104,7 @@ def test_base64url_has_one_valid_encoding(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_challenge_is_one_header_for_any_content(text: str) -> None:
-    value = www_authenticate_value(BASE, "/mcp/" + text, error=text, description=text, scope=text)
+    value = www_authenticate_value(BASE, "/mcp/" + text, error=text, description=text, scope=text, offline_access=True)
     assert value.isascii() and value.isprintable()
     assert value.count('"') == 8 and "\\" not in value
     document = resource_metadata(BASE, "/mcp/" + text, ISSUER, offline_access=True)

@@ -16,6 +16,7 @@ from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
 from ...protocol.jsonrpc import error_bytes
 from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
+from ...settings import Settings
 from . import app_keys
 from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
@@ -173,22 +174,21 @@ def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status in (400, 401, 403):
-        headers["WWW-Authenticate"] = _www_authenticate(
-            request.app[app_keys.SETTINGS].resource_url, request.path, error
-        )
+        headers["WWW-Authenticate"] = _www_authenticate(request.app[app_keys.SETTINGS], request.path, error)
     return http_error_response(error.status, error.error, error.description, headers)
 
 
-def sign_in_challenge(resource_url: str, target: str) -> str:
+def sign_in_challenge(settings: Settings, target: str) -> str:
     """Return the challenge for a caller whose sign-in ended during its request for *target*, the raw request target."""
-    return _www_authenticate(resource_url, URL(target, encoded=True).path, invalid_token_error(SIGN_IN_MESSAGE))
+    return _www_authenticate(settings, URL(target, encoded=True).path, invalid_token_error(SIGN_IN_MESSAGE))
 
 
-def _www_authenticate(resource_url: str, path: str, error: AuthError) -> str:
+def _www_authenticate(settings: Settings, path: str, error: AuthError) -> str:
     return www_authenticate_value(
-        resource_url,
+        settings.resource_url,
         RESOURCE_PATHS.get(path, path),
         error=error.error,
         description=error.description,
         scope=error.scope or REQUIRED_SCOPE,
+        offline_access=settings.advertise_offline_access,
     )

@@ -77,7 +77,7 @@ class SenderFactory:
     """Makes the senders of requests. Lookups in *app* are done once, except for values that are set later."""
 
     def __init__(self, app: web.Application) -> None:
-        self._app, self._resource_url = app, app[app_keys.SETTINGS].resource_url
+        self._app, self._settings = app, app[app_keys.SETTINGS]
 
     def make_sender(self, request: web.Request, principal: Principal, headers: Headers | None) -> Sender:
         """Return the sender of *request*. *headers*, if given, are checked against its revision."""
@@ -87,7 +87,7 @@ class SenderFactory:
             partial(resolve_api_access, self._app[app_keys.API_FACTORY], principal),
             headers,
             principal,
-            partial(sign_in_challenge, self._resource_url, request.raw_path),
+            partial(sign_in_challenge, self._settings, request.raw_path),
         )
 
 
