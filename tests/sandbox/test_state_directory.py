@@ -1,4 +1,4 @@
-"""The sandbox keeps its secret where it is told to, readable by its owner only."""
+"""The sandbox keeps its secret in the directory that it is given, readable by its owner only."""
 
 from __future__ import annotations
 
