@@ -194,7 +194,7 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     latency, faults = _parse_faults(options)
     clock = _sandbox_clock(options)
     with _bind_socket(settings) as listener:
-        base, secret = socket_url(listener), secrets.token_urlsafe(32)
+        base, secret = socket_url(listener), _sandbox_secret(options)
         sandbox_context = run_sandbox(
             resource_url=base,
             secret=secret,
@@ -222,6 +222,19 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
                 freeze_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await wait_for_stop_signal()
+
+
+def _sandbox_secret(options: argparse.Namespace) -> str:
+    from .sandbox.state_directory import keep_secret
+
+    if options.state_dir is None:
+        return secrets.token_urlsafe(32)
+    try:
+        return keep_secret(options.state_dir)
+    except OSError as failure:
+        raise BadSettings([f"--state-dir: cannot keep a secret in this directory: {failure.strerror}."]) from failure
+    except ValueError:
+        raise BadSettings(["--state-dir: the file secret is damaged; delete it to create a new one."]) from None
 
 
 def _sandbox_clock(options: argparse.Namespace) -> Callable[[], float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from . import __version__
@@ -125,6 +126,13 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
         default=3600.0,
         metavar="SECONDS",
         help="Lifetime of access tokens, in seconds; default %(default)g",
+    )
+    group.add_argument(
+        "--state-dir",
+        type=Path,
+        default=None,
+        metavar="DIRECTORY",
+        help="Keep the secret of sessions here, so that clients continue their sessions after a restart",
     )
     group.add_argument(
         "--announce",

@@ -84,7 +84,7 @@ class Settings:
         (),
         "DOIT_MCP_STATE_SECRETS",
         secrets,
-        'Secrets that protect shared state and confirmation requests, current one first; "derived" means '
+        'Secrets that protect shared state, session IDs and confirmation requests, current one first; "derived" means '
         "MCP_TOKEN_EXCHANGE_SECRET, which is the default",
         is_secret=True,
     )
@@ -110,10 +110,13 @@ class Settings:
         True,
         "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
         boolean,
-        "Advertise the scope offline_access, with which clients can request refresh tokens",
+        "Advertise the scope offline_access, in metadata and challenges, so that clients request refresh tokens",
     )
     session_idle_s: int = setting(
-        1800, "DOIT_MCP_SESSION_IDLE_S", Integer(1, 604_800), "Idle time after which a session expires, in seconds"
+        1800,
+        "DOIT_MCP_SESSION_IDLE_S",
+        Integer(1, 604_800),
+        "Idle time after which the state of a session is dropped, in seconds; with Redis, the session expires",
     )
     sessions_per_principal: int = setting(
         100, "DOIT_MCP_SESSIONS_PER_PRINCIPAL", Integer(1, 100_000), "Maximum number of sessions per user"

@@ -16,6 +16,7 @@ from ...protocol.endpoint_urls import MESSAGES_PATH, SSE_PATH, WELL_KNOWN_PATH
 from ...protocol.jsonrpc import error_bytes
 from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
+from ...settings import Settings
 from . import app_keys
 from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
@@ -171,9 +172,8 @@ def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status in (400, 401, 403):
-        headers["WWW-Authenticate"] = _www_authenticate(
-            request.app[app_keys.SETTINGS].resource_url, resource_path(request), error
-        )
+        path = resource_path(request)
+        headers["WWW-Authenticate"] = _www_authenticate(request.app[app_keys.SETTINGS], path, error)
     return http_error_response(error.status, error.error, error.description, headers)
 
 
@@ -185,16 +185,17 @@ def resource_path(request: web.Request) -> str:
     return SSE_PATH if request.path == MESSAGES_PATH else client_path(request)
 
 
-def sign_in_challenge(resource_url: str, path: str) -> str:
+def sign_in_challenge(settings: Settings, path: str) -> str:
     """Return the challenge for a caller whose sign-in ended during its request for the resource at *path*."""
-    return _www_authenticate(resource_url, path, invalid_token_error(SIGN_IN_MESSAGE))
+    return _www_authenticate(settings, path, invalid_token_error(SIGN_IN_MESSAGE))
 
 
-def _www_authenticate(resource_url: str, path: str, error: AuthError) -> str:
+def _www_authenticate(settings: Settings, path: str, error: AuthError) -> str:
     return www_authenticate_value(
-        resource_url,
+        settings.resource_url,
         path,
         error=error.error,
         description=error.description,
         scope=error.scope or REQUIRED_SCOPE,
+        offline_access=settings.advertise_offline_access,
     )

@@ -209,7 +209,7 @@ async def connect_external_services(app: web.Application) -> AsyncIterator[None]
 
 
 def _attach_auth(app: web.Application, auth: Authentication, upstream: Upstream, console: Upstream | None) -> None:
-    app[app_keys.AUTHENTICATOR] = auth.authenticator
+    app[app_keys.AUTHENTICATOR], app[app_keys.PROVIDER_METADATA] = auth.authenticator, auth.provider_metadata
     app[app_keys.API_FACTORY] = make_api_factory(upstream, auth, console)
     app[app_keys.IS_READY] = lambda: auth.ready
 

@@ -16,6 +16,7 @@ from ...server.credential_expiry import StreamLease
 from ...server.handlers.subscriptions import MAX_BODY_BYTES
 from ...server.message_endpoint import Payload, Sender, parse_payload
 from ...server.message_queue import MessageQueue
+from ...server.session_revival import announce_revival
 from ...server.sessions import Session
 from . import app_keys
 from .api_access import SenderFactory, start_stream_lease
@@ -117,13 +118,13 @@ class StreamableHttpEndpoint:
 
         Its requests continue if the connection is lost (Transports, Sending Messages to the Server).
         """
+        session = await self._find_session(request, principal)
         if isinstance(payload, Request) and payload.method == "initialize":
-            # A session that ended does not matter: its client starts over.
-            if await self._find_session(request, principal) is not None:
+            # A session that ended, or was revived after a restart, does not matter: its client starts over.
+            if session is not None and not session.is_revived:
                 raise RpcError(INVALID_REQUEST, "Invalid Request: this session is already initialized", id=payload.id)
             await response.finish(200, await self._initialize(principal, sender, payload, response))
             return await response.wait_for_response()
-        session = await self._find_session(request, principal)
         if session is None and SESSION_ID_HEADER in request.headers:
             raise _session_not_found()
         task = await self._endpoint.handle(sender, session, payload, response)
@@ -163,6 +164,8 @@ class StreamableHttpEndpoint:
         """Send the server's own messages. A newer stream of the session replaces this one."""
         queue = MessageQueue()
         session.attach_queue(queue)
+        if session.announces_revival:
+            announce_revival(session, request[app_keys.CATALOG], queue)
         lease.on_end(queue.close)
         try:
             # Subscribe before the response begins: from then on, the client may rely on receiving every change.

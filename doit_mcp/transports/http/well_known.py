@@ -1,16 +1,18 @@
-"""Discovery: protected resource metadata (RFC 9728), and 404 for authorization server metadata (RFC 8414)."""
+"""Discovery: protected resource metadata (RFC 9728), and the identity provider's metadata (RFC 8414)."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from ...auth.errors import AuthError
+from ...auth.provider_metadata import METADATA_PATH
 from ...auth.www_authenticate import METADATA_PATH_PREFIX, resource_metadata
 from . import app_keys
-from .access import http_error_response, preflight_response
+from .access import auth_error_response, http_error_response, preflight_response
 from .paths import RESOURCE_PATHS
 from .request_spelling import client_path
 
-PROVIDER_DOCUMENTS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+PROVIDER_DOCUMENTS = (METADATA_PATH, "/.well-known/openid-configuration")
 
 
 async def get_protected_resource(request: web.Request) -> web.Response:
@@ -38,8 +40,21 @@ def _resource_path(path: str) -> str:
     return path.rstrip("/")[: -len(METADATA_PATH_PREFIX)] if lower.rstrip("/").endswith(METADATA_PATH_PREFIX) else ""
 
 
+async def get_provider_metadata(request: web.Request) -> web.StreamResponse:
+    """Return the identity provider's metadata, for clients of 2025-03-26, which look for it here.
+
+    Its issuer is the identity provider. Newer clients find the provider in the protected resource metadata.
+    """
+    try:
+        body = await request.app[app_keys.PROVIDER_METADATA].get()
+    except AuthError as error:
+        return auth_error_response(request, error)
+    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "public, max-age=300"})
+
+
 async def reject_provider_metadata(request: web.Request) -> web.Response:
-    """Return 404, because this server is not an authorization server. Clients of early revisions look here.
+    """Return 404, because this server is not an authorization server. Clients that get
+    it try the root next.
 
     The error is JSON, because clients parse the body regardless of the status.
     """
@@ -54,7 +69,8 @@ async def handle_preflight(request: web.Request) -> web.Response:
 
 def routes() -> list[web.RouteDef]:
     """Return the routes of all discovery paths."""
-    get_routes = [web.get(name, reject_provider_metadata) for name in _provider_paths()]
+    get_routes = [web.get(METADATA_PATH, get_provider_metadata)]
+    get_routes += [web.get(name, reject_provider_metadata) for name in _rejected_paths()]
     resources = (METADATA_PATH_PREFIX + path for path in ("", *RESOURCE_PATHS))
     for path in (*resources, *(path + METADATA_PATH_PREFIX for path in RESOURCE_PATHS)):
         get_routes.append(web.get(path, get_protected_resource))
@@ -62,9 +78,10 @@ def routes() -> list[web.RouteDef]:
     return get_routes + [web.options(route.path, handle_preflight) for route in get_routes]
 
 
-def _provider_paths() -> list[str]:
+def _rejected_paths() -> list[str]:
     return [
         path
         for name in PROVIDER_DOCUMENTS
         for path in (name, name + "/{path:(mcp|sse)(/.*)?}", "/{path:(mcp|sse)(/.*)?}" + name)
+        if path != METADATA_PATH
     ]
