@@ -13,7 +13,8 @@ from ...api.facts import TableShape
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from .tool import ContentResult, Tool, ToolError
+from .series import structured_of, with_structured
+from .tool import ContentResult, Tool, ToolError, ToolResult
 
 MIN_STORED_ROWS = 50
 MIN_STORED_CHARACTERS = 20_000
@@ -79,9 +80,11 @@ def check_customer(table: ResultTable, customer: str) -> None:
 def with_result_handle(tool: Tool, extract_table: ExtractTable) -> Tool:
     """Give large results of *tool* a handle to their table."""
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         result = await tool.run(call, arguments)
-        return result if isinstance(result, ContentResult) else await _add_handle(call, tool, result, extract_table)
+        if isinstance(result, ContentResult):
+            return result
+        return with_structured(result, await _add_handle(call, tool, structured_of(result), extract_table))
 
     schema = tool.output_schema or {"type": "object", "properties": {}}
     return replace(
@@ -94,7 +97,7 @@ def with_result_handle(tool: Tool, extract_table: ExtractTable) -> Tool:
 
 async def _add_handle(call: Call, tool: Tool, result: JsonObject, extract_table: ExtractTable) -> JsonObject:
     size = len(orjson.dumps(result))
-    if size < MIN_STORED_CHARACTERS:
+    if size < MIN_STORED_CHARACTERS or "handle" in result:
         return result
     if size <= MAX_INLINE_BYTES:
         packed = _pack_result(tool, call.customer_context, result, extract_table)
