@@ -21,6 +21,7 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
 from .amounts import ZERO, amount_as_json, percent_as_json, round_amount, share_percents
 from .answers import (
     CLOUD_GROUP,
@@ -31,6 +32,7 @@ from .answers import (
     run_checked,
     with_check_note,
 )
+from .coverage_series import coverage_series
 from .group_costs import CostRow, total_cost
 from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -126,7 +128,7 @@ async def allocation_coverage(
     includeCredits: IncludeCreditsArgument = False,
     currency: CurrencyArgument = None,
     topN: Annotated[int, "How many owners.", Range(1, 25)] = 10,
-) -> Annotated[JsonObject, AllocationCoverage]:
+) -> Annotated[ResultWithSeries, AllocationCoverage]:
     """Show how much cost has a label, tag or allocation, what the gap costs, and who owns the largest part of it.
     Default: last month."""
     reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
@@ -138,12 +140,11 @@ async def allocation_coverage(
     )
     members = await _missing(call, request, rows, checked)
     clouds = {str(row.ids[2]) for row in rows.by_project}
-    return {
-        "by": dimension.argument,
-        **await run_by_rows(rows.count, make_coverage, rows, topN, stated),
-        **cost_statement(reported, stated, scope, clouds),
-        **members,
-    }
+    amounts = await run_by_rows(rows.count, make_coverage, rows, topN, stated) | members
+    statement = cost_statement(reported, stated, scope, clouds)
+    return ResultWithSeries(
+        {"by": dimension.argument, **amounts, **statement}, stated_set(statement, coverage_series(amounts))
+    )
 
 
 async def _missing(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> JsonObject:

@@ -11,7 +11,7 @@ import orjson
 
 from ...api.facts import TableShape
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows, run_in_thread
 from ..call import Call
 from .series import structured_of, with_structured
 from .tool import ContentResult, Tool, ToolError, ToolResult
@@ -112,8 +112,21 @@ def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_t
     table = extract_table(result)
     if table is None or len(table.rows) < MIN_STORED_ROWS:
         return None
-    about: JsonObject = {name: result[name] for name in STATED_MEMBERS if name in result}
-    return pack_table(replace(table, about={"tool": tool.name, **about}), customer)
+    return pack_table(replace(table, about={"tool": tool.name, **_stated_members(result)}), customer)
+
+
+async def store_rows(call: Call, tool_name: str, result: JsonObject) -> str | None:
+    """Store the columns and rows of the *result* of a tool. Return the handle; None if they cannot be stored."""
+    table = query_table(result)
+    if table is None:
+        return None
+    about: JsonObject = {"tool": tool_name, **_stated_members(result)}
+    packed = await run_by_rows(len(table.rows), pack_table, replace(table, about=about), call.customer_context)
+    return await call.results.put(call.owner, packed)
+
+
+def _stated_members(result: JsonObject) -> JsonObject:
+    return {name: result[name] for name in STATED_MEMBERS if name in result}
 
 
 def query_table(result: JsonObject) -> ResultTable | None:

@@ -29,8 +29,8 @@ LIMITS = SeriesLimits(max_bytes=48_000, max_cells=5_000)
 """Rows beyond these limits are removed, and ``cut`` says how many there were."""
 TOO_LARGE = "too large for a picture"
 
-SeriesKind = Literal["time", "parts", "waterfall", "budgets"]
-"""time: one row for each day, week or month, the earliest first. parts: one row for each part of a sum. waterfall: rows
+SeriesKind = Literal["time", "bars", "waterfall", "budgets"]
+"""time: one row for each day, week or month, the earliest first. bars: one row for each bar. waterfall: rows
 from start over changes to end, which add up. budgets: one row for each budget."""
 Unit = Literal["money", "percent", "count", "moneyPerUnit"]
 Cell = str | float | None
