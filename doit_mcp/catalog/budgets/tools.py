@@ -32,6 +32,8 @@ from ..currencies import DEFAULT_CURRENCY
 from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
 from ..periods.period import Period, PeriodDays, utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
+from .budget_series import budget_series
 from .status import BudgetStatus, find_status, needs_list_row, with_rounded_amounts
 from .written_scope import budget_scope
 
@@ -112,7 +114,7 @@ async def list_budgets(
     name: NameAlias = None,
     minCreationTime: CreatedSinceTime = None,
     maxCreationTime: CreatedUntilTime = None,
-) -> Annotated[JsonObject, BudgetList]:
+) -> Annotated[ResultWithSeries, BudgetList]:
     """List budgets: amount, spent so far, forecast, and whether each is exceeded, at risk or on track, and when. For
     budgets at risk, use filter riskStatus:atRisk. For the thresholds and recipients of one budget, use get_budget."""
     page = await call.doit.budgets.list_budgets(
@@ -128,7 +130,8 @@ async def list_budgets(
     budgets = [
         {**with_rounded_amounts(row), **state_of(row, status)} for row, status in zip(rows, statuses, strict=True)
     ]
-    return {**page, "budgets": budgets} | failed_members(failed)
+    series = budget_series(zip(rows, statuses, strict=True))
+    return ResultWithSeries({**page, "budgets": budgets} | failed_members(failed), stated_set({}, [series]))
 
 
 @composed_tool(

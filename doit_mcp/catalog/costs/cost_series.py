@@ -8,24 +8,17 @@ from decimal import Decimal
 
 from ...protocol.jsonrpc import JsonObject
 from ..periods.parts import Interval, PeriodPart
-from ..tools.series import Cell, Row, Series, SeriesColumn, SeriesDimension
+from ..tools.series import Cell, Row, Series, SeriesColumn, SeriesDimension, make_columns
 from .amounts import ZERO, round_amount
 from .group_costs import RankedCosts, cost_by_period
 from .groups import GroupDimension
 
-BAR_COLUMNS: tuple[SeriesColumn, ...] = (
-    {"role": "id"},
-    {"role": "name"},
-    {"role": "part"},
-    {"role": "cost", "unit": "money"},
-    {"role": "share", "unit": "percent"},
+BAR_COLUMNS = (
+    *make_columns("id", "name", "part"),
+    *make_columns("cost", unit="money"),
+    *make_columns("share", unit="percent"),
 )
-WATERFALL_COLUMNS: tuple[SeriesColumn, ...] = (
-    {"role": "part"},
-    {"role": "id"},
-    {"role": "name"},
-    {"role": "amount", "unit": "money"},
-)
+WATERFALL_COLUMNS = (*make_columns("part", "id", "name"), *make_columns("amount", unit="money"))
 
 
 def provisional_periods(parts: Iterable[PeriodPart], final_through: date | None) -> list[str]:

@@ -27,7 +27,7 @@ TOO_LONG = f"the period has more than {MAX_DAILY_DAYS} days"
 
 
 def daily_work(call: Call, scope: Scope, period: ReportedPeriod, currency: str) -> dict[str, Awaitable[list[CostRow]]]:
-    """Return the query for the daily costs by cloud in *period* and the one before; empty if there are none to query."""
+    """Return the query for the daily costs by cloud in *period* and the one before; empty if nothing is queried."""
     if missing_reason(scope, period):
         return {}
     both = Period(align(period).before.elapsed.first, period.elapsed.last)

@@ -108,6 +108,13 @@ class ResultWithSeries:
     series: SeriesSet
 
 
+def make_columns(*roles: str, unit: Unit | None = None) -> list[SeriesColumn]:
+    """Return a column for each of the *roles*: texts without a *unit*, numbers with one."""
+    if unit is None:
+        return [{"role": role} for role in roles]
+    return [{"role": role, "unit": unit} for role in roles]
+
+
 def structured_of(result: JsonObject | ResultWithSeries) -> JsonObject:
     """Return the structured content of a result."""
     return result.structured if isinstance(result, ResultWithSeries) else result

@@ -33,7 +33,9 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
 from .metric_queries import check_metric, query_daily_units, query_units, refuse_bill_metric
+from .unit_series import unit_series
 
 DEFAULT_PERIOD = "last_month"
 MAX_LAG = timedelta(days=3)
@@ -113,7 +115,7 @@ async def unit_cost(
     includeCredits: IncludeCreditsArgument = False,
     currency: CurrencyArgument = None,
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 10,
-) -> Annotated[JsonObject, UnitCost]:
+) -> Annotated[ResultWithSeries, UnitCost]:
     """Show cost per unit of a business metric that is sent to DataHub: cost, units and their quotient, by month where
     the period has several, and by group. cloud and filters apply to the cost. Default: last month."""
     refuse_bill_metric(metric)
@@ -136,7 +138,9 @@ async def unit_cost(
     statement["period"] |= {"complete": whole.complete and reported == whole}
     members = await run_by_rows(rows.count, make_unit_cost, rows, topN, stated)
     notes = with_check_note({"note": " ".join(texts)}, checked)
-    return {"metric": metric, **members, **statement, **missing.members, **notes}
+    result = {"metric": metric, **members, **statement, **missing.members, **notes}
+    series = await run_by_rows(rows.count, unit_series, result, rows.daily_units, reported)
+    return ResultWithSeries(result, stated_set(statement, series))
 
 
 def settled_part(period: ReportedPeriod) -> ReportedPeriod:

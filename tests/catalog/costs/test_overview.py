@@ -36,6 +36,9 @@ async def test_it_has_every_part_of_the_old_one() -> None:
     assert overview["currency"] == "USD" and overview["basis"]["credits"] == "excluded"
     assert set(overview["basis"]["timeZones"]) == {"amazon-web-services", "google-cloud"}
     configs = [(request.body or {})["config"] for request in api.requests if request.body]
+    # The picture shows the days before, too.
+    daily = configs.pop()
+    assert daily["timeInterval"] == "day" and daily["customTimeRange"]["from"] == "2026-07-24T00:00:00Z"
     assert all(config["customTimeRange"]["from"] == "2026-08-23T00:00:00Z" for config in configs)
     assert [[group["id"] for group in config["group"]] for config in configs] == [
         ["cloud_provider"],
