@@ -171,6 +171,8 @@ async def test_budgets_have_what_was_spent_is_forecast_and_allowed(november: Wor
     assert shown.column("budgets", "currency") == [budget["currency"] for budget in budgets]
     crossings = [budget["exceededOn"] or budget["breaksOn"] for budget in budgets]
     assert shown.column("budgets", "crossesOn") == crossings and any(crossings)
+    one = await picture(november, "get_budget", id=budgets[0]["id"])
+    assert one.series("budgets")["rows"] == shown.series("budgets")["rows"][:1]
     forecast = await picture(november, "forecast_spend")
     known = dict(zip(shown.column("budgets", "id"), shown.column("budgets", "forecast")))
     own = dict(zip(forecast.column("budgets", "id"), forecast.column("budgets", "forecast")))

@@ -140,7 +140,7 @@ async def list_budgets(
     targets=("id",),
     default_list=True,
 )
-async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, Budget]:
+async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[ResultWithSeries, Budget]:
     """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and when, scopes, alert
     thresholds and recipients. Give its id or its name."""
     details = await call.doit.budgets.get_budget(id=id, name=name)
@@ -157,7 +157,9 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
     budget = {**row, **details}
     (status,), unread = await add_exceeded_days(call, [(budget, find_status(row, details, today))])
     failed += unread
-    return {**with_rounded_amounts(details), **state_of(details, status)} | failed_members(failed)
+    result = {**with_rounded_amounts(details), **state_of(details, status)} | failed_members(failed)
+    named = {"id": details.get("id"), "budgetName": budget_name(details), "currency": details.get("currency")}
+    return ResultWithSeries(result, stated_set({}, [budget_series([(named, status)])]))
 
 
 def state_of(budget: JsonObject, status: BudgetStatus) -> JsonObject:
