@@ -238,3 +238,23 @@ async def test_long_series_are_cut_to_the_latest_and_say_so(november: World) -> 
     series = shown.series("costs by day")
     assert series["cut"] == {"shown": len(series["rows"]), "of": 424} and len(series["rows"]) < 424
     assert series["rows"][-1][0] == "2026-11-28" and series["provisional"][-1] == "2026-11-28"
+
+
+@pytest.mark.parametrize("only_open", [True, False])
+async def test_an_anomaly_has_the_daily_costs_of_its_skus(november: World, only_open: bool) -> None:
+    rows = (await november.ask("get_anomalies", onlyOpen=only_open))["anomalies"]
+    row = next(one for one in rows if one["open"] is only_open)
+    shown = await picture(november, "get_anomaly", id=row["id"])
+    answer, name = shown.answer, "daily costs of the top SKUs"
+    figures = [answer[member] for member in ("actualCost", "expectedMaxCost", "costOfAnomaly")]
+    assert shown.series("anomaly")["rows"] == [[row["id"], row["serviceName"], *figures]]
+    skus = [sku["name"] for sku in answer["top3SKUs"]]
+    assert shown.column("top SKUs", "cost") == [sku["cost"] for sku in answer["top3SKUs"]]
+    periods, costs = shown.column(name, "period"), shown.column(name, "total")
+    last = "2026-11-28" if only_open else answer["endTime"][:10]
+    assert len(periods) == 30 and periods[-1] == last
+    marks = ", ".join("?" * len(skus))
+    for day in (periods[0], answer["startTime"][:10], periods[-2]):
+        where = f"project_id = ? AND sku_description IN ({marks})"
+        assert costs[periods.index(day)] == november.cost(day, day, where, answer["project"]["id"], *skus) > 0
+    assert max(costs) in costs[periods.index(answer["startTime"][:10]) :]

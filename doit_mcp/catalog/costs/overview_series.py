@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import date
 
@@ -11,7 +12,7 @@ from ..partial_results import PartialResults
 from ..periods.alignment import align
 from ..periods.parts import split_period
 from ..periods.period import Period, ReportedPeriod
-from ..tools.series import MissingSeries, Series
+from ..tools.series import SERIES_SECONDS, MissingSeries, Series
 from .answers import CLOUD_GROUP, CostRequest, query_rows
 from .cost_series import bar_series, dimension_of, time_series
 from .group_costs import CostRow, RankedCosts, cost_by_period, rank_groups, total_cost
@@ -32,7 +33,12 @@ def daily_work(call: Call, scope: Scope, period: ReportedPeriod, currency: str) 
         return {}
     both = Period(align(period).before.elapsed.first, period.elapsed.last)
     request = CostRequest(scope, period, interval="day")
-    return {DAILY: query_rows(call, request, (CLOUD_GROUP,), currency, period=both)}
+
+    async def query() -> list[CostRow]:
+        async with asyncio.timeout(SERIES_SECONDS):
+            return await query_rows(call, request, (CLOUD_GROUP,), currency, period=both)
+
+    return {DAILY: query()}
 
 
 def missing_reason(scope: Scope, period: ReportedPeriod) -> str:

@@ -27,6 +27,8 @@ class SeriesLimits:
 # With three times the longest text of a read, a result stays within MAX_RESULT_CODE_UNITS.
 LIMITS = SeriesLimits(max_bytes=48_000, max_cells=5_000)
 """Rows beyond these limits are removed, and ``cut`` says how many there were."""
+SERIES_SECONDS = 10.0
+"""Time for a request that only a series needs. The answer does not wait longer for it."""
 TOO_LARGE = "too large for a picture"
 
 SeriesKind = Literal["time", "bars", "waterfall", "budgets"]
