@@ -32,6 +32,7 @@ from .answers import (
     run_checked,
     with_check_note,
 )
+from .checked_values import CheckedValues
 from .coverage_series import coverage_series
 from .group_costs import CostRow, total_cost
 from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
@@ -147,7 +148,7 @@ async def allocation_coverage(
     )
 
 
-async def _missing(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> JsonObject:
+async def _missing(call: Call, request: CostRequest, rows: CoverageRows, checked: CheckedValues) -> JsonObject:
     """Return the members that say what is missing; without any data, all amounts are unknown."""
     if not rows.by_project:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)

@@ -16,7 +16,8 @@ from ...resilience.compute_thread import run_in_thread
 from ..budgets.breaches import BudgetBreach, CheckedBudgets, OwnForecast, find_breaches, order_breaches
 from ..budgets.budget_series import budget_series
 from ..call import Call
-from ..costs.answers import CLOUD_GROUP, explain_empty_answer, run_checked, with_check_note
+from ..costs.answers import CLOUD_GROUP, UNCHECKED, explain_empty_answer, run_checked, with_check_note
+from ..costs.checked_values import CheckedValues
 from ..costs.daily_costs import cost_by_day
 from ..costs.data_start import DataStart, read_data_start
 from ..costs.query_config import cost_config
@@ -129,7 +130,7 @@ def _expected_costs(projected: JsonObject, today: date) -> dict[Period, tuple[st
 
 
 async def project_answer(
-    call: Call, scope: Scope, answer: JsonObject, currency: str, checked: bool | None = None
+    call: Call, scope: Scope, answer: JsonObject, currency: str, checked: CheckedValues = UNCHECKED
 ) -> JsonObject:
     """Return the projection of an *answer* of fetch_costs(), with a note if it is empty. Raise ApiError if it is empty
     because the scope has an unknown value."""

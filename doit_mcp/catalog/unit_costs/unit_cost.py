@@ -24,6 +24,7 @@ from ..costs.answers import (
     run_checked,
     with_check_note,
 )
+from ..costs.checked_values import CheckedValues
 from ..costs.group_costs import CostRow, cost_by_period, rank_groups, total_cost
 from ..costs.groups import GroupByArgument, resolve_groups
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -191,7 +192,7 @@ class MissingCosts:
     covered: Period
 
 
-async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, checked: bool | None) -> MissingCosts:
+async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, checked: CheckedValues) -> MissingCosts:
     """Return what is missing in the cost. Raise ApiError for values of the scope that are not in the data."""
     elapsed = request.period.elapsed
     if not rows.costs:
