@@ -28,7 +28,8 @@ from ..known_names import Allocation, read_allocations
 from ..partial_results import describe_error, gather_partial
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, utc_date
 from ..tables import column_names, complete_rows, row_months
-from ..tools.tool import ContentResult, Tool
+from ..tools.series import structured_of, with_structured
+from ..tools.tool import ContentResult, Tool, ToolResult
 
 MATCH_MONTHS = 13
 """Months, with the current one, in which a scope must match costs."""
@@ -119,7 +120,7 @@ def with_scope_check(tool: Tool) -> Tool:
         return tool
     read_scope = budget_scope if kind == "budget" else alert_scope
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         written = read_scope(arguments)
         keeps_scope = written.is_everything and "id" in arguments
         if keeps_scope and not arguments.keys() & LIMIT_FIELDS:
@@ -135,7 +136,9 @@ def with_scope_check(tool: Tool) -> Tool:
             # Only the statement is missing; the write itself reports what is wrong with the object.
             statement = {"cost": None, "note": f"unknown: {describe_error(error)}"}
         result = await tool.run(call, arguments)
-        return result if isinstance(result, ContentResult) else {**result, "scopeLastMonth": statement}
+        if isinstance(result, ContentResult):
+            return result
+        return with_structured(result, {**structured_of(result), "scopeLastMonth": statement})
 
     return replace(tool, run=run)
 

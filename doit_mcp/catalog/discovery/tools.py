@@ -13,7 +13,7 @@ from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.composed import composed_tool
-from ..tools.tool import ContentResult, Tool, ToolError
+from ..tools.tool import Tool, ToolError, ToolResult
 from ..tools.tool_factory import tool_from_function
 from .ranking import WORD_PATTERN, ToolFinder
 from .topics import topic_hints
@@ -126,9 +126,7 @@ def make_read_tool(finder: ToolFinder) -> Tool:
     @composed_tool(
         area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True, slow=False
     )
-    async def read_operation(
-        call: Call, *, name: OperationName, arguments: OperationArguments = None
-    ) -> JsonObject | ContentResult:
+    async def read_operation(call: Call, *, name: OperationName, arguments: OperationArguments = None) -> ToolResult:
         """Run a read-only operation that find_operation returned. Returns the result of the operation."""
         return await run_tool(read_only_tool(finder, name), call, arguments)
 
@@ -156,9 +154,7 @@ def make_call_tool(finder: ToolFinder) -> Tool:
         confirm=Unconfirmed("The operation that it runs asks for confirmation."),
         preview_with=None,
     )
-    async def call_operation(
-        call: Call, *, name: OperationName, arguments: OperationArguments = None
-    ) -> JsonObject | ContentResult:
+    async def call_operation(call: Call, *, name: OperationName, arguments: OperationArguments = None) -> ToolResult:
         """Run any operation that find_operation returned, including those that change or delete data or notify others:
         ask the user first. For read-only operations, use read_operation. Returns the result of the operation."""
         return await run_tool(tool_by_name(finder, name), call, arguments)
@@ -190,7 +186,7 @@ def read_only_tool(finder: ToolFinder, name: str) -> Tool:
     return tool
 
 
-async def run_tool(tool: Tool, call: Call, arguments: JsonObject | None) -> JsonObject | ContentResult:
+async def run_tool(tool: Tool, call: Call, arguments: JsonObject | None) -> ToolResult:
     """Return the result of *tool* for *arguments* as the client sent them. Raises ToolError if they are invalid."""
     parsed, problems = tool.parse_arguments(arguments or {})
     if problems:

@@ -12,7 +12,8 @@ from ...api.nearest import find_nearest
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.answers import NOT_CHECKED, EmptyAnswer, explain_empty_answer
+from ..costs.answers import EmptyAnswer, explain_empty_answer
+from ..costs.checked_values import NOT_CHECKED, CheckedValues
 from ..costs.scope import Scope, check_values
 from ..known_names import Existence, check_allocations, read_dimensions, unknown_dimension
 from ..partial_results import gather_partial
@@ -106,7 +107,7 @@ async def explain_empty_query(
 
     *checked* is the result of check_filter_values, if that was called.
     """
-    work: dict[str, Any] = {"answer": explain_empty_answer(call, checked_scope(scope), period, checked)}
+    work: dict[str, Any] = {"answer": explain_empty_answer(call, checked_scope(scope), period, CheckedValues(checked))}
     if checked is None:
         work["allocations"] = _check_allocations(call, scope)
     parts = await gather_partial(work)

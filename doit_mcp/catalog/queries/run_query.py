@@ -11,6 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.answers import with_check_note
+from ..costs.checked_values import CheckedValues
 from ..costs.projects import fetch_project_names
 from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
@@ -85,7 +86,7 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
         return make_query_result(stated, periods, scope, answers, shown, is_known=empty.is_known)
     periods = await cut_to_data(call, QueryPeriods(period, secondary), shown)
     result = await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers, shown)
-    return with_check_note(result, checked)
+    return with_check_note(result, CheckedValues(checked))
 
 
 async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str, bool | None]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from .tool import ContentResult, Tool
+from .tool import Tool, ToolResult
 
 
 def with_permission_hint(tool: Tool) -> Tool:
@@ -16,7 +16,7 @@ def with_permission_hint(tool: Tool) -> Tool:
     if not permission:
         return tool
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         try:
             return await tool.run(call, arguments)
         except ApiError as error:

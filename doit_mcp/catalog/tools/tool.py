@@ -13,6 +13,7 @@ from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
 from .argument_coercion import coerce_arguments, needs_no_coercion
 from .empty_updates import UpdateFields
+from .series import ResultWithSeries
 
 DEADLINE_SECONDS = 45.0
 TASK_AFTER_SECONDS = 8.0
@@ -21,7 +22,7 @@ SECURITY_SCHEMES: tuple[JsonObject, ...] = ({"type": "oauth2", "scopes": ["mcp:t
 NARROW_HINT = "Ask for less: use arguments that narrow the result."
 NARROW_LIST_HINT = "Ask for fewer rows (maxResults) or use a filter."
 
-RunTool = Callable[[Call, JsonObject], Awaitable["JsonObject | ContentResult"]]
+RunTool = Callable[[Call, JsonObject], Awaitable["ToolResult"]]
 ResolveTarget = Callable[[JsonObject], tuple["Tool", JsonObject]]
 
 
@@ -41,6 +42,10 @@ class ContentResult:
     structured: JsonObject | None = None
     is_error: bool = False
     meta: JsonObject | None = None
+
+
+ToolResult = JsonObject | ResultWithSeries | ContentResult
+"""What a tool returns: structured content, alone or with series, or its own content blocks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,6 +29,7 @@ from .declarations import (
     check_write_facts,
 )
 from .empty_updates import find_update_fields
+from .series import structured_of, with_structured
 from .titles import make_title, status_texts
 from .tool import (
     DEADLINE_SECONDS,
@@ -39,6 +40,7 @@ from .tool import (
     ContentResult,
     RunTool,
     Tool,
+    ToolResult,
 )
 from .truncation import parse_row_offset, skip_rows
 
@@ -111,12 +113,12 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     check_rows_key(function, "rows_key", rows_key, record)
     output = _output_schema(record, rows_key)
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         shown, given = parse_row_offset(arguments) if rows_key else (0, arguments)
-        result: JsonObject | ContentResult = await function(call.doit if takes_doit else call, **given)
+        result: ToolResult = await function(call.doit if takes_doit else call, **given)
         if isinstance(result, ContentResult):
             return result
-        return skip_rows(without_nulls(result, output), rows_key, shown)
+        return with_structured(result, skip_rows(without_nulls(structured_of(result), output), rows_key, shown))
 
     hints = _make_annotations(
         read_only=not writes,

@@ -16,7 +16,8 @@ from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call, NoAnswer, Question
 from ..tools.declarations import always_asks, reader_name
-from ..tools.tool import ContentResult, Declined, Tool, ToolError
+from ..tools.series import structured_of
+from ..tools.tool import ContentResult, Declined, Tool, ToolError, ToolResult
 from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message
 
@@ -72,7 +73,7 @@ class StateReader:
             if error.kind == "credential" or (error.kind == "missing" and not self.may_be_missing):
                 raise
             return None, STATE_UNREADABLE if error.kind != "missing" else ""
-        return (None, "") if isinstance(result, ContentResult) else (_with_newest_version(result), "")
+        return (None, "") if isinstance(result, ContentResult) else (_with_newest_version(structured_of(result)), "")
 
     async def _find_row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
         """Return the row with this id; without such a row, a note that states how much of the list was read."""
@@ -84,7 +85,7 @@ class StateReader:
             result = await self.tool.run(call, {**list_arguments, "pageToken": token} if token else list_arguments)
             if isinstance(result, ContentResult):
                 return None, ""
-            page = parse_page(result, self.tool.rows_key)
+            page = parse_page(structured_of(result), self.tool.rows_key)
             if (row := next((row for row in page.rows if row.get("id") == id), None)) is not None:
                 return row, ""
             if not page.next_token or page.next_token == token or not self.tool.is_paginated:
@@ -129,7 +130,7 @@ def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
     """Make *tool* ask the user first if the client supports it. Nothing is changed unless the user accepts."""
     always = always_confirms(tool)
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         # A trial run changes nothing.
         must_ask = arguments.get("dryRun") is not True and (
             always

@@ -10,6 +10,7 @@ from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.argument_coercion import EMPTY_VALUES
+from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Tool, ToolError
 from .confirmation import StateReader, declared_reader
 
@@ -134,7 +135,7 @@ class MembershipVerifier:
         if isinstance(content, ContentResult):
             return True
         rows_key = self.reader.rows_key or self.added_argument or self.removed_argument
-        members = set(map(_member_key, content.get(rows_key, ())))
+        members = set(map(_member_key, structured_of(content).get(rows_key, ())))
         added, removed = (
             set(map(_member_key, arguments.get(name) or ())) for name in (self.added_argument, self.removed_argument)
         )
