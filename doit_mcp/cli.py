@@ -21,7 +21,7 @@ from .command_line import parse_arguments
 from .observability import logging_setup
 from .process.file_descriptors import open_standard_descriptors, raise_descriptor_limit
 from .settings import BadSettings, Settings
-from .settings_parsing import LOOPBACK_HOSTS, MIN_SECRET_LENGTH
+from .settings_parsing import LOOPBACK_HOSTS, MIN_SECRET_LENGTH, flag_name
 
 if TYPE_CHECKING:
     from .sandbox.api import Fault
@@ -71,6 +71,12 @@ def _read_settings(options: argparse.Namespace) -> Settings:
 
 def _setting_flags(options: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in vars(options).items() if name in _SETTING_VARIABLES}
+
+
+def _name_as_used(options: argparse.Namespace, field_name: str) -> str:
+    """Return the flag of a setting if the command line has it, else its variable."""
+    variable = Settings.variables()[field_name].name
+    return flag_name(field_name) if variable in vars(options) else variable
 
 
 def _bind_socket(settings: Settings, *, shared: bool = False) -> socket.socket:
@@ -142,7 +148,10 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
 
     if not settings.redis_url:
         raise BadSettings(
-            ["DOIT_MCP_WORKERS: several workers require DOIT_MCP_REDIS_URL, because they share sessions through Redis."]
+            [
+                f"{_name_as_used(options, 'workers')}: several workers require DOIT_MCP_REDIS_URL, because they share"
+                " sessions through Redis."
+            ]
         )
     try:
         reservation = reserve_port(settings.host, settings.port)
@@ -183,7 +192,10 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
         raise BadSettings(["DOIT_MCP_WORKERS: the sandbox runs in a single process."])
     if settings.host not in LOOPBACK_HOSTS:
         raise BadSettings(
-            [f"DOIT_MCP_HOST: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its passwords are public."]
+            [
+                f"{_name_as_used(options, 'host')}: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its"
+                " passwords are public."
+            ]
         )
     if not 0 <= options.customers <= MAX_EXTRA_CUSTOMERS:
         raise BadSettings([f"--customers must be a whole number from 0 to {MAX_EXTRA_CUSTOMERS}."])

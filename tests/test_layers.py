@@ -27,7 +27,7 @@ BELOW = {
     "redis_state": "server catalog auth protocol resilience process",
     "sandbox": "protocol settings observability",
     "transports": "server catalog api protocol auth redis_state settings settings_parsing observability resilience process",
-    "command_line": "settings",
+    "command_line": "settings settings_parsing",
     "cli": "transports sandbox process settings settings_parsing observability command_line",
     "__main__": "cli",
 }
