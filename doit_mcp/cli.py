@@ -1,4 +1,4 @@
-"""The commands serve, sandbox and stdio, which read the settings, check them and run the server.
+"""The commands serve, sandbox, stdio and check, which read the settings, check them and run.
 
 Each command imports what it needs when it runs: `stdio` starts without a web server, `serve` without the sandbox.
 """
@@ -22,6 +22,7 @@ from .observability import logging_setup
 from .process.file_descriptors import open_standard_descriptors, raise_descriptor_limit
 from .settings import BadSettings, Settings
 from .settings_parsing import LOOPBACK_HOSTS, MIN_SECRET_LENGTH, flag_name
+from .settings_parsing import url as parse_url
 
 if TYPE_CHECKING:
     from .sandbox.api import Fault
@@ -37,12 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     open_standard_descriptors()
     raise_descriptor_limit()
     try:
-        command_functions = {"serve": serve, "sandbox": run_sandbox, "stdio": run_stdio}
+        command_functions = {"serve": serve, "sandbox": run_sandbox, "stdio": run_stdio, "check": run_check}
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, command_functions)
         settings = _read_settings(options)
         # For other commands, standard output carries the protocol (stdio) or the startup message (sandbox).
         is_server = options.run is serve
-        logging_setup.configure(settings.log_level, audit=sys.stdout if is_server else None, separate_audit=is_server)
+        # The findings of the checks say what its warnings would.
+        level = "error" if options.run is run_check else settings.log_level
+        logging_setup.configure(level, audit=sys.stdout if is_server else None, separate_audit=is_server)
         run_until_complete(options.run(settings, options))
     except BadSettings as error:
         _exit_with_errors(error.problems)
@@ -173,6 +176,27 @@ async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
     from .transports.stdio import serve as serve_stdio
 
     await serve_stdio(settings)
+
+
+async def run_check(settings: Settings, options: argparse.Namespace) -> None:
+    """Check an installation and print the findings. Raise BadSettings, and SystemExit 1 if a check fails."""
+    from .check.findings import as_json, format_findings, overall_status
+    from .check.http_probe import open_probe
+    from .check.installation import Installation, check_installation
+
+    _check_redis(settings)
+    try:
+        base = parse_url(options.url).removesuffix("/mcp") if options.url else settings.resource_url
+    except ValueError as error:
+        raise BadSettings([f"URL {error}."]) from None
+    if settings.api_key and not options.json:
+        print(f"Checking {base}. Watching a stream takes {options.stream_seconds:g} seconds.", file=sys.stderr)
+    installation = Installation(base, settings, base == settings.resource_url, settings.api_key, options.stream_seconds)
+    async with open_probe() as probe:
+        findings = await check_installation(installation, probe)
+    print(as_json(base, findings) if options.json else format_findings(findings), flush=True)
+    if overall_status(findings) == "fail":
+        sys.exit(1)
 
 
 async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:

@@ -14,6 +14,8 @@ DEFAULT_SANDBOX_PORT = 8081
 DEFAULT_COMMAND = "serve"
 MESSAGE_FORMATS = ("text", "json")
 MAX_SECONDS = 86_400
+# Calls may take 45 seconds, and proxies that limit whole responses often do so at 30.
+DEFAULT_STREAM_SECONDS = 50.0
 
 # Other users of the machine can see the arguments of a process, so secrets come from the environment or a file.
 SECRET_FLAGS = {flag_name(name): declared for name, declared in Settings.variables().items() if declared.is_secret}
@@ -22,9 +24,14 @@ COMMANDS = {
     "serve": "Serve HTTP clients in production (the default).",
     "sandbox": "Run the server on loopback with a built-in identity provider and DoiT API. Requires no account.",
     "stdio": "Serve one local client over standard input and output.",
+    "check": "Check an installation: URL, metadata, identity provider, streams, DoiT API and Redis. Exit with status 1 if"
+    " a check fails.",
 }
-STDIO_FLAGS = ("--doit-api-base", "--doit-console-base", "--auth-server-url", "--customer-context", "--tenant-id")
-STDIO_FLAGS += ("--calls-total", "--max-body", "--audit-required", "--log-level")
+STDIO_FLAGS = frozenset(
+    "--doit-api-base --doit-console-base --auth-server-url --customer-context --tenant-id --calls-total --max-body"
+    " --audit-required --log-level".split()
+)
+CHECK_FLAGS = frozenset({"--resource-url", "--auth-server-url", "--doit-api-base", "--keep-alive-s"})
 ONLY_STDIO = "only stdio uses it; other commands take the customer from the token of each request"
 # Flags that have no effect on a command, with the reason. As variables they may be set for other commands.
 UNUSABLE_FLAGS: dict[str, dict[str, str]] = {
@@ -42,6 +49,7 @@ UNUSABLE_FLAGS: dict[str, dict[str, str]] = {
         (flag for flag in FLAGS if flag not in STDIO_FLAGS),
         "it is for HTTP, and stdio serves one client over standard input and output",
     ),
+    "check": dict.fromkeys((flag for flag in FLAGS if flag not in CHECK_FLAGS), "no check depends on it"),
 }
 
 
@@ -91,7 +99,7 @@ def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argpars
     # No abbreviations, because the error about an ambiguous one repeats its value.
     parser = argparse.ArgumentParser(
         prog="doit-mcp",
-        usage="%(prog)s [serve | sandbox | stdio] [--setting VALUE ...]",
+        usage=f"%(prog)s [{' | '.join(COMMANDS)}] [--setting VALUE ...]",
         description="Remote MCP server for DoiT Cloud Intelligence.",
         allow_abbrev=False,
         exit_on_error=False,
@@ -99,11 +107,11 @@ def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argpars
     parser.add_argument("--version", action="version", version=__version__)
     parser.set_defaults(run=command_functions[DEFAULT_COMMAND], command=DEFAULT_COMMAND)
     _add_setting_flags(parser)
-    commands = parser.add_subparsers(title="commands", metavar="serve | sandbox | stdio")
+    commands = parser.add_subparsers(title="commands", metavar=" | ".join(COMMANDS))
     for name, text in COMMANDS.items():
         command = commands.add_parser(
             name,
-            usage=f"doit-mcp {name} [--setting VALUE ...]",
+            usage=f"doit-mcp {name}{' [URL]' if name == 'check' else ''} [--setting VALUE ...]",
             help=text,
             description=text,
             argument_default=argparse.SUPPRESS,
@@ -114,6 +122,8 @@ def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argpars
         _add_setting_flags(command, UNUSABLE_FLAGS[name])
         if name == "sandbox":
             _add_sandbox_flags(command)
+        if name == "check":
+            _add_check_arguments(command)
         if name == "serve":
             command.add_argument("--worker", action="store_true", default=False, help=argparse.SUPPRESS)
     return parser
@@ -161,6 +171,19 @@ def _message_format(text: str) -> str:
     if text not in MESSAGE_FORMATS:
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(MESSAGE_FORMATS)}")
     return text
+
+
+def _add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", nargs="?", default="", metavar="URL", help="URL of the server; default MCP_RESOURCE_URL")
+    group = parser.add_argument_group("check")
+    group.add_argument("--json", action="store_true", default=False, help="Print the findings as JSON")
+    group.add_argument(
+        "--stream-seconds",
+        type=_seconds,
+        default=DEFAULT_STREAM_SECONDS,
+        metavar="SECONDS",
+        help="How long to watch an idle event stream; default %(default)g. Streams are checked if DOIT_API_KEY is set",
+    )
 
 
 def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:

@@ -88,7 +88,7 @@ class Settings:
         "MCP_TOKEN_EXCHANGE_SECRET, which is the default",
         is_secret=True,
     )
-    api_key: str = setting("", "DOIT_API_KEY", text, "stdio: DoiT API token", is_secret=True)
+    api_key: str = setting("", "DOIT_API_KEY", text, "stdio, check: DoiT API token", is_secret=True)
     customer_context: str = setting("", "CUSTOMER_CONTEXT", text, "stdio: customer context for legacy API keys")
     tenant_id: str = setting("", "TENANT_ID", text, "stdio: tenant for tokens that can act for several customers")
     allowed_origins: tuple[str, ...] = setting(

@@ -256,3 +256,28 @@ def test_logs_are_json_lines_without_secrets() -> None:
     assert len(served["principal"]) == 12 and served["failed"] is False
     for secret in (*output["api_tokens"].values(), *output["users"].values()):
         assert secret not in text
+
+
+def test_check_exits_with_1_if_a_check_fails() -> None:
+    """Its findings are JSON on standard output, and the token is in none of them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    done = run("check", f"{base}/mcp", "--json", DOIT_API_KEY=SECRET)
+    findings = json.loads(done.stdout)
+    assert (done.returncode, findings["url"], findings["status"]) == (1, base, "fail")
+    assert next(item for item in findings["checks"] if item["check"] == "server")["advice"]
+    assert SECRET not in done.stdout + done.stderr and "Traceback" not in done.stderr
+    text = run("check", MCP_RESOURCE_URL=base, AUTH_SERVER_URL=base, DOIT_API_BASE=base)
+    assert text.returncode == 1 and "To do: " in text.stdout and "fail  server" in text.stdout
+
+
+def test_check_exits_with_0_for_a_working_server() -> None:
+    with sandbox() as (_, output):
+        done = run("check", output["base"])
+    assert done.returncode == 0 and "0 failures" in done.stdout, done.stdout
+
+
+def test_check_refuses_what_it_cannot_use() -> None:
+    assert run("check", "mcp.example.com").stderr.startswith("doit-mcp: URL must be a URL such as https://host")
+    assert "--port cannot be used with check" in run("check", "--port", "1").stderr
+    assert run("check", "--stream-seconds", "x").returncode == 2
