@@ -8,6 +8,7 @@ from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..pagination import find_id
 from ..parameters import Id, Name, OptionalId, Rfc3339
+from ..permissions import CLOUD_ANALYTICS_ADMIN
 
 COLOR_PATTERN = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
 Color = Annotated[str, "Hex: #rgb, #rrggbb or #rrggbbaa.", COLOR_PATTERN]
@@ -93,14 +94,14 @@ class Settings(Area):
         """Show one color theme. Give its id or its name."""
         return await self._theme(id=id or await self._find_id(name))
 
-    @post("/analytics/v1/settings/themes", permission="Cloud Analytics Admin", confirm=False, verify_with=get_theme)
+    @post("/analytics/v1/settings/themes", permission=CLOUD_ANALYTICS_ADMIN, confirm=False, verify_with=get_theme)
     async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
         """Create a color theme for reports. Requires the Cloud Analytics Admin permission. To use it, call set_active_theme."""
         ...
 
     @patch(
         "/analytics/v1/settings/themes/{id}",
-        permission="Cloud Analytics Admin",
+        permission=CLOUD_ANALYTICS_ADMIN,
         confirm=REVERSIBLE,
         preview_with=get_theme,
     )
@@ -122,7 +123,7 @@ class Settings(Area):
         return await self._update(id=id or await self._find_id(name), **changes)
 
     @delete(
-        "/analytics/v1/settings/themes/{id}", permission="Cloud Analytics Admin", confirm=True, preview_with=get_theme
+        "/analytics/v1/settings/themes/{id}", permission=CLOUD_ANALYTICS_ADMIN, confirm=True, preview_with=get_theme
     )
     async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
         """Delete a color theme. Requires the Cloud Analytics Admin permission. This cannot be undone: confirm its name with
