@@ -35,7 +35,7 @@ PROBE_PATHS = frozenset({"/healthz", "/readyz"})
 # Discovery documents hold no user data and are fetched before anything is configured (RFC 9728, 3.1).
 DISCOVERY_PATH = "/.well-known/"
 # Clients request tokens for the URL that users configure, not for the message URL that they receive later.
-RESOURCE_PATHS = {"/sse/message": "/sse"}
+RESOURCE_PATHS = {"/sse/message": "/sse", "/check": "/mcp"}
 NO_VALUES: list[str] = []
 
 

@@ -31,6 +31,7 @@ from .access import Endpoint, add_common_headers, check_expect, make_endpoint
 from .api_access import make_api_factory
 from .body_memory import BodyMemory
 from .catalog_selection import CatalogSelector, MakeCatalog
+from .check_page import CheckPage
 from .connection_limits import ConnectionLimits
 from .event_loop_lag import monitor_lag
 from .keepalive import Keepalive
@@ -83,6 +84,7 @@ def build_app(
         CircuitBreaker("identity", single_operation=True),
         CircuitBreaker("console", single_operation=True),
     )
+    app[app_keys.HAS_STATE] = lambda: state.redis is None or not state.redis.connection.unavailable
     app[app_keys.METRICS] = metrics = _make_metrics(app, state.redis)
     app[app_keys.BODY_MEMORY] = BodyMemory(settings.max_body)
     app[app_keys.CONNECTION_LIMITS] = ConnectionLimits(metrics, settings.keep_alive_timeout_s)
@@ -177,6 +179,7 @@ def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> N
     app.add_routes(well_known.routes())
     app.add_routes(
         [
+            web.get("/check", CheckPage(app).get, allow_head=False),
             web.get("/healthz", health.get_liveness, allow_head=False),
             web.get("/readyz", health.get_readiness, allow_head=False),
             web.get("/metrics", health.get_metrics, allow_head=False),
