@@ -157,3 +157,13 @@ def test_malformed_permissions_are_ignored() -> None:
 def test_every_permission_is_named() -> None:
     refused, uncertain = refused_tools(all_tools(), {"Nothing"})
     assert len(refused) >= 15 and all(item["permission"] for item in refused + uncertain)
+
+
+async def test_api_token_of_a_customer_without_api_access_is_refused_with_the_reason(product: tuple[Site, Api]) -> None:
+    """Also from the cache of refused tokens."""
+    site, _ = product
+    for path in ("/mcp", "/check"):
+        answer = await site.send("GET", path, {"Authorization": f"Bearer {TYRELL.api_token}"})
+        assert answer.status == 401 and "plan needs DoiT API access" in answer.body["error_description"]
+    unknown = await site.send("GET", "/check", {"Authorization": "Bearer nonsense"})
+    assert "plan" not in unknown.body["error_description"]
