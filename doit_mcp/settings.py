@@ -15,6 +15,7 @@ from .settings_parsing import (
     authority,
     boolean,
     collector_url,
+    flag_name,
     host_spellings,
     hosts,
     networks,
@@ -88,7 +89,7 @@ class Settings:
         "MCP_TOKEN_EXCHANGE_SECRET, which is the default",
         is_secret=True,
     )
-    api_key: str = setting("", "DOIT_API_KEY", text, "stdio: DoiT API token", is_secret=True)
+    api_key: str = setting("", "DOIT_API_KEY", text, "stdio, check: DoiT API token", is_secret=True)
     customer_context: str = setting("", "CUSTOMER_CONTEXT", text, "stdio: customer context for legacy API keys")
     tenant_id: str = setting("", "TENANT_ID", text, "stdio: tenant for tokens that can act for several customers")
     allowed_origins: tuple[str, ...] = setting(
@@ -249,10 +250,13 @@ class Settings:
     ) -> Settings:
         """Read every field from *environment* (by default, that of the process); *flags* override it by variable name.
 
+        Problems name a flag or a variable, whichever was used.
+
         A secret can also be read from a file, whose path is in the variable with the suffix ``_FILE``. Raise
         :class:`BadSettings` with all problems at once; none repeats a value, which may be a secret.
         """
-        environment = {**(os.environ if environment is None else environment), **(flags or {})}
+        flags = flags or {}
+        environment = {**(os.environ if environment is None else environment), **flags}
         values: dict[str, object] = {}
         problems: list[str] = []
         for field_name, declared in cls.variables().items():
@@ -260,7 +264,7 @@ class Settings:
                 if text := _read(environment, declared):
                     values[field_name] = declared.parse(text)
             except ValueError as error:
-                problems.append(f"{declared.name} {error}.")
+                problems.append(f"{flag_name(field_name) if declared.name in flags else declared.name} {error}.")
             except BadSettings as invalid:
                 problems += invalid.problems
         if problems:

@@ -54,6 +54,11 @@ class Variable:
         return f"{self.name}_FILE"
 
 
+def flag_name(field_name: str) -> str:
+    """Return the command-line flag of the setting *field_name*."""
+    return "--" + field_name.replace("_", "-")
+
+
 def setting(
     default: object,
     name: str = "",

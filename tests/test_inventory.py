@@ -139,7 +139,7 @@ def test_documented_streams_are_streamed(declared: Operation) -> None:
 
 @EACH
 def test_documented_permissions_are_declared(declared: Operation) -> None:
-    permission = letters(declared.facts.get("permission", ""))
+    permission = letters(str(declared.facts.get("permission", "")))
     missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in permission]
     assert not missing, (
         f"{place(declared)} needs permission= in its decorator: the document asks for {', '.join(missing)}"

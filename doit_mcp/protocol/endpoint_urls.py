@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-MCP_PATH, SSE_PATH, MESSAGES_PATH = "/mcp", "/sse", "/sse/message"
+MCP_PATH, SSE_PATH, MESSAGES_PATH, CHECK_PATH = "/mcp", "/sse", "/sse/message", "/check"
 WELL_KNOWN_PATH = "/.well-known/"
 # First segments of the paths that have a canonical spelling. All other paths have only one spelling.
 FIRST_SEGMENTS = frozenset({"mcp", "sse", ".well-known"})

@@ -6,6 +6,7 @@ from ...protocol.json_schema import JsonObject, Length
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, post
 from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339, require_customer_id
+from ..permissions import CONTRACTS
 
 OptionalCustomerId = Annotated[
     str | None, "Id of the contract's customer. Default: the signed-in one.", Length(1, 500), IDENTIFIER
@@ -14,8 +15,6 @@ CustomerId = Annotated[Id, "Id of the contract's customer: a direct child of the
 ContractId = Annotated[Id, "Contract id, from list_contracts."]
 ObjectList = Annotated[list[JsonObject], Length(maximum=100)]
 FIELDS = "id, customerId, type, status (draft, scheduled, active, cancelled, expired, superseded), name, startDate"
-
-PERMISSION = "to contracts (contractsViewer or contractsReadOnly to read), as a partner's user"
 
 
 class ContractList(TypedDict, total=False):
@@ -87,7 +86,7 @@ class ContractStatus(TypedDict, total=False):
 class Contracts(Area):
     """Contracts of partners (resellers) with the customers below them: terms, price books, start, renewal."""
 
-    @get("/customers/{customerID}/contracts", items="contracts", permission=PERMISSION)
+    @get("/customers/{customerID}/contracts", items="contracts", permission=CONTRACTS)
     async def _contracts(self, *, customerID: Id) -> list[JsonObject]: ...
 
     @offers(_contracts)
@@ -98,7 +97,7 @@ class Contracts(Area):
         cloud commitments, use list_commitments."""
         return await self._contracts(customerID=require_customer_id("customerID", customerID, self.sender.tenant))
 
-    @get("/customers/{customerID}/contracts/{contractID}", permission=PERMISSION)
+    @get("/customers/{customerID}/contracts/{contractID}", permission=CONTRACTS)
     async def _contract(self, *, customerID: Id, contractID: ContractId) -> JsonObject: ...
 
     @offers(_contract)
@@ -113,7 +112,7 @@ class Contracts(Area):
     @post(
         "/customers/{customerID}/contracts",
         destructive=False,
-        permission=PERMISSION,
+        permission=CONTRACTS,
         confirm=True,
         preview_with=None,
         verify_with=get_contract,
@@ -129,7 +128,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}",
         open_world=True,
         destructive=True,
-        permission=PERMISSION,
+        permission=CONTRACTS,
         confirm=True,
         preview_with=get_contract,
     )
@@ -144,7 +143,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}/activate",
         open_world=True,
         destructive=True,
-        permission=PERMISSION,
+        permission=CONTRACTS,
         confirm=True,
         preview_with=get_contract,
         sets_status=True,
@@ -160,7 +159,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}/cancel",
         open_world=True,
         destructive=True,
-        permission=PERMISSION,
+        permission=CONTRACTS,
         confirm=True,
         preview_with=get_contract,
         sets_status=True,

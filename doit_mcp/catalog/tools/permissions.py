@@ -12,8 +12,8 @@ from .tool import Tool, ToolResult
 
 def with_permission_hint(tool: Tool) -> Tool:
     """Make *tool* name the documented permission if the API forbids a call without a reason."""
-    permission = tool.facts.get("permission", "")
-    if not permission:
+    permission = tool.facts.get("permission")
+    if permission is None:
         return tool
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:

@@ -12,7 +12,7 @@ from ...auth.errors import REQUIRED_SCOPE, SIGN_IN_MESSAGE, AuthError, invalid_t
 from ...auth.principal import Principal
 from ...auth.www_authenticate import www_authenticate_value
 from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
-from ...protocol.endpoint_urls import MESSAGES_PATH, SSE_PATH, WELL_KNOWN_PATH
+from ...protocol.endpoint_urls import CHECK_PATH, MCP_PATH, MESSAGES_PATH, SSE_PATH, WELL_KNOWN_PATH
 from ...protocol.jsonrpc import error_bytes
 from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
@@ -180,9 +180,11 @@ def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
 def resource_path(request: web.Request) -> str:
     """Return the path of the resource that *request* accesses, as the client spelled it.
 
-    Clients request tokens for the URL that users configure, not for the message URL that they receive later.
+    Clients request tokens for the URL that users configure, not for the message URL that they receive later or for the
+    page that checks their access.
     """
-    return SSE_PATH if request.path == MESSAGES_PATH else client_path(request)
+    resource = {MESSAGES_PATH: SSE_PATH, CHECK_PATH: MCP_PATH}.get(request.path)
+    return resource or client_path(request)
 
 
 def sign_in_challenge(settings: Settings, path: str) -> str:

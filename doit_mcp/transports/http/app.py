@@ -14,7 +14,7 @@ from ...auth.authentication import Authentication, open_authentication
 from ...auth.ended_logins import EndedLogins
 from ...observability.logging_setup import LOG_STREAMS
 from ...observability.metrics import Metrics
-from ...protocol.endpoint_urls import MESSAGES_PATH, SSE_PATH
+from ...protocol.endpoint_urls import CHECK_PATH, MESSAGES_PATH, SSE_PATH
 from ...redis_state.backend import RedisBackend
 from ...redis_state.ended_logins import share_ended_logins
 from ...redis_state.stream_leases import share_renewals
@@ -32,6 +32,7 @@ from .access import Endpoint, add_common_headers, check_expect, make_endpoint
 from .api_access import make_api_factory
 from .body_memory import BodyMemory
 from .catalog_selection import CatalogSelector, MakeCatalog
+from .check_page import CheckPage
 from .connection_limits import ConnectionLimits
 from .event_loop_lag import monitor_lag
 from .keepalive import Keepalive
@@ -81,6 +82,7 @@ def build_app(
         CircuitBreaker("identity", single_operation=True),
         CircuitBreaker("console", single_operation=True),
     )
+    app[app_keys.HAS_STATE] = lambda: state.redis is None or not state.redis.connection.unavailable
     app[app_keys.METRICS] = metrics = _make_metrics(app, state.redis)
     app[app_keys.BODY_MEMORY] = BodyMemory(settings.max_body)
     app[app_keys.CONNECTION_LIMITS] = ConnectionLimits(metrics, settings.keep_alive_timeout_s)
@@ -175,6 +177,7 @@ def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> N
     app.add_routes(well_known.routes())
     app.add_routes(
         [
+            web.get(CHECK_PATH, CheckPage(app).get, allow_head=False),
             web.get("/healthz", health.get_liveness),
             web.get("/readyz", health.get_readiness),
             web.get("/metrics", health.get_metrics),

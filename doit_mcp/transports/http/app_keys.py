@@ -77,6 +77,8 @@ CATALOG_SELECTOR = web.AppKey("catalog_selector", CatalogSelector)
 DRAINING = web.AppKey("draining", asyncio.Event)
 # Whether tokens can be verified: the identity provider's keys were fetched.
 IS_READY: web.AppKey[Callable[[], bool]] = web.AppKey("is_ready")
+# Whether sessions are available: Redis responds, or none is used.
+HAS_STATE: web.AppKey[Callable[[], bool]] = web.AppKey("has_state")
 
 CATALOG = web.RequestKey("catalog", Catalog)
 # The ID of the JSON-RPC request in the body, once it was parsed.

@@ -48,6 +48,6 @@ async def test_other_errors_are_unchanged(error: Any) -> None:
 
 
 def test_permission_comes_from_the_declaration() -> None:
-    assert NAMED["update_customer"].facts["permission"].startswith("Settings") and len(NEEDING) >= 20
+    assert NAMED["update_customer"].facts["permission"].name == "Settings" and len(NEEDING) >= 20
     assert all(NAMED[name].facts.get("permission") for name, tool in NAMED.items() if tool.area.startswith("contract"))
     assert with_permission_hint(NAMED["list_budgets"]) is NAMED["list_budgets"]
