@@ -24,6 +24,8 @@ UNSUPPORTED_PROTOCOL_VERSION = -32022
 MAX_DEPTH = 64
 MAX_ID_LENGTH = 256
 MAX_METHOD_LENGTH = 256
+MAX_EXACT_INTEGER = 2**53
+"""Up to this absolute value, floats represent all integers."""
 
 
 class RpcError(Exception):
@@ -125,6 +127,9 @@ def parse_message(value: Any) -> Message:
 def _parse_id(value: JsonObject) -> Id | None:
     """Return the id of a message. Only error responses may have null."""
     identifier = value["id"]
+    if isinstance(identifier, float) and identifier.is_integer() and abs(identifier) <= MAX_EXACT_INTEGER:
+        # JSON has one kind of number, and some serializers write every number as a float.
+        return int(identifier)
     if type(identifier) is int or (isinstance(identifier, str) and len(identifier) <= MAX_ID_LENGTH):
         return identifier
     if identifier is None and "method" not in value and "error" in value:

@@ -62,7 +62,7 @@ def covered(path: tuple[str, ...], marked: tuple[tuple[str, ...], ...]) -> bool:
 
 
 def unmarked(tool: Tool) -> set[tuple[str, str]]:
-    arguments = arguments_of(tool.input_schema)
+    arguments = arguments_of(tool.accepted_schema)
     return {
         (tool.name, ".".join(path))
         for path, schema in arguments
@@ -105,7 +105,7 @@ def test_n11_instructions_and_link_texts_are_marked_or_exempt() -> None:
         (tool.name, ".".join(path))
         for tool in (*all_tools(), *employee_tools())
         if tool.writes
-        for path, schema in arguments_of(tool.input_schema)
+        for path, schema in arguments_of(tool.accepted_schema)
         if INSTRUCTS.search(schema.get("description", "")) and not covered(path, tool.linked_text_paths)
     }
     assert paths == UNMENTIONED.keys()

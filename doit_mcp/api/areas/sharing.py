@@ -11,6 +11,8 @@ from ..parameters import Id
 ResourceType = Annotated[Literal["alerts", "budgets", "reports", "allocations"], "Kind of the resource."]
 ResourceId = Annotated[Id, "Resource id, from its list."]
 
+NOBODY = "nobody"
+
 
 class Permissions(TypedDict, total=False):
     """The users with access to a resource."""
@@ -39,10 +41,15 @@ class PermissionChanges(TypedDict, total=False):
         EXTERNAL_TARGET,
     ]
     public: Annotated[
-        Literal["editor", "viewer"] | None,
-        "Role of all users of the customer; null: no access. Omit it to leave it unchanged.",
+        Literal["editor", "viewer", "nobody"],
+        "Role of all users of the customer; nobody: no access. Omit it to leave it unchanged.",
         EXTERNAL_TARGET,
     ]
+
+
+def parse_public(role: Any) -> Any:
+    """Return the role of all users as the API has it: null for no access."""
+    return None if role == NOBODY else role
 
 
 class Sharing(Area):
@@ -56,7 +63,12 @@ class Sharing(Area):
         have."""
         ...
 
-    @put("/sharing/v1/{resourceType}/{resourceId}", confirm=True, preview_with=get_resource_permissions)
+    @put(
+        "/sharing/v1/{resourceType}/{resourceId}",
+        confirm=True,
+        preview_with=get_resource_permissions,
+        canonical_arguments={"public": parse_public},
+    )
     async def _update(
         self, *, resourceType: ResourceType, resourceId: ResourceId, **permissions: Unpack[PermissionChanges]
     ) -> JsonObject: ...
