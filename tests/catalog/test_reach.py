@@ -34,6 +34,8 @@ UNMARKED = {
     ("search_customers", "domains"): READS,
     ("update_user", "phone"): "a detail of a user in the list; nobody is called, and the tool always asks",
     ("update_user", "phoneExtension"): "a detail of a user in the list; nobody is called, and the tool always asks",
+    ("create_contract", "billingProfile.address"): "a postal address; the tool always asks",
+    ("update_contract", "billingProfile.address"): "a postal address; the tool always asks",
     ("trigger_cloud_flow", "requestBodyJson"): "the payload has no schema; the tool is outward and always asks",
 }
 """Arguments that match but are not marked."""

@@ -173,7 +173,7 @@ def test_core_operations_are_present() -> None:
 
 # Minimal arguments that the schema alone does not determine.
 LEAST: dict[str, dict[str, Any]] = {
-    "call_operation": {"name": "create_label", "arguments": {"name": "n", "color": "blue"}},
+    "call_operation": {"name": "create_label", "input": {"name": "n", "color": "blue"}},
     "read_operation": {"name": "list_labels"},
     "find_operation": {"query": "labels"},
     "cost_breakdown": {"groupBy": "service"},
@@ -191,7 +191,7 @@ LEAST: dict[str, dict[str, Any]] = {
         "ticket": {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"},
     },
     "refine_cloudflow": {"flowId": "f", "question": "q"},
-    "run_query": {"config": {}},
+    "run_query": {"query": {}},
 }
 
 
