@@ -95,11 +95,19 @@ class AlertChanges(TypedDict, total=False):
     recipients: Annotated[Recipients, "Email addresses; replaces the whole list."]
 
 
+class NewAlertBody(TypedDict, total=False):
+    """The body of the API's request for a new alert."""
+
+    name: Required[str]
+    config: Required[AlertConfig]
+    recipients: Recipients
+
+
 class AlertBody(TypedDict, total=False):
-    """The body of the API's requests."""
+    """The body of the API's request for changes."""
 
     name: str
-    config: AlertConfig
+    config: Required[AlertConfig]
     recipients: Recipients
 
 
@@ -118,10 +126,10 @@ def normalize_alert_config(config: Any) -> Any:
 CANONICAL = {"alert": normalize_alert_config}
 
 
-def alert_body(arguments: NewAlert | AlertChanges) -> AlertBody:
+def alert_body(arguments: NewAlert | AlertChanges) -> Any:
     """Return the arguments of a write with the API's names."""
     fields = cast(dict[str, Any], dict(arguments))
-    return cast(AlertBody, {"config" if name == "alert" else name: value for name, value in fields.items()})
+    return {"config" if name == "alert" else name: value for name, value in fields.items()}
 
 
 class Alerts(Area):
@@ -182,7 +190,7 @@ class Alerts(Area):
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
     )
-    async def _create_alert(self, **body: Unpack[AlertBody]) -> JsonObject: ...
+    async def _create_alert(self, **body: Unpack[NewAlertBody]) -> JsonObject: ...
 
     @offers(_create_alert)
     async def create_alert(self, **arguments: Unpack[NewAlert]) -> Annotated[JsonObject, WrittenAlert]:
