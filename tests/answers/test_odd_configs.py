@@ -20,18 +20,18 @@ CONFIG: dict[str, Any] = {
 FILTER = {"id": "service_description", "type": "fixed", "values": ["EC2"]}
 SCHEMA = [{"name": "service_description", "type": "string"}, {"name": "cost", "type": "float"}]
 ODD_CONFIGS: list[tuple[dict[str, Any], str]] = [
-    ({"filters": [{**FILTER, "type": "new_type"}]}, "query.filters"),
-    ({"filters": [{**FILTER, "mode": "new_mode"}]}, "query.filters"),
-    ({"filters": [None]}, "query.filters"),
-    ({"filters": "x"}, "query.filters"),
-    ({"metrics": [None]}, "query.metrics"),
-    ({"metrics": "cost"}, "query.metrics"),
-    ({"metrics": [{"type": "basic", "value": ["cost"]}]}, "query.metrics"),
+    ({"filters": [{**FILTER, "type": "new_type"}]}, "config.filters"),
+    ({"filters": [{**FILTER, "mode": "new_mode"}]}, "config.filters"),
+    ({"filters": [None]}, "config.filters"),
+    ({"filters": "x"}, "config.filters"),
+    ({"metrics": [None]}, "config.metrics"),
+    ({"metrics": "cost"}, "config.metrics"),
+    ({"metrics": [{"type": "basic", "value": ["cost"]}]}, "config.metrics"),
     ({"metric": "cost"}, "config.metric"),
-    ({"group": [None]}, "query.group"),
-    ({"group": [{"id": "a", "type": {}}]}, "query.group"),
-    ({"group": [{"id": "a", "type": "fixed", "limit": 5}]}, "query.group"),
-    ({"dimensions": [None]}, "query.dimensions"),
+    ({"group": [None]}, "config.group"),
+    ({"group": [{"id": "a", "type": {}}]}, "config.group"),
+    ({"group": [{"id": "a", "type": "fixed", "limit": 5}]}, "config.group"),
+    ({"dimensions": [None]}, "config.dimensions"),
 ]
 ODD_RANGES: list[Any] = [
     ["x"],
