@@ -112,7 +112,7 @@ def explain(error: ApiError, tool: str) -> str:
     """Explain an error to a model: what failed, the API's reason, and what to do next."""
     status = f" (HTTP {error.status})" if error.status else ""
     parts = [
-        f"{tool} failed{status}{_as_sentence(truncate(error.reason, MAX_EXPLAINED_CHARACTERS))}",
+        f"Could not run {tool}{status}{_as_sentence(truncate(error.reason, MAX_EXPLAINED_CHARACTERS))}",
         ADVICE[error.kind],
     ]
     if error.maybe_applied:

@@ -29,6 +29,8 @@ MAX_METHOD_LENGTH = 256
 # Bytes and opening brackets of a body with invalid text that is read again for its id. The parser of the standard
 # library is slow and recursive, and holds up all other threads.
 MAX_BYTES_OF_INVALID_TEXT, MAX_BRACKETS_IN_INVALID_TEXT = 256 << 10, 500
+MAX_EXACT_INTEGER = 2**53
+"""Up to this absolute value, floats represent all integers."""
 
 
 class RpcError(Exception):
@@ -170,6 +172,9 @@ def without_nulls(value: JsonObject) -> JsonObject:
 def _parse_id(value: JsonObject) -> Id | None:
     """Return the id of a message. Only error responses may have null."""
     identifier = value["id"]
+    if isinstance(identifier, float) and identifier.is_integer() and abs(identifier) <= MAX_EXACT_INTEGER:
+        # JSON has one kind of number, and some serializers write every number as a float.
+        return int(identifier)
     if type(identifier) is int or (isinstance(identifier, str) and len(identifier) <= MAX_ID_LENGTH):
         return identifier
     if identifier is None and "method" not in value and "error" in value:

@@ -155,9 +155,16 @@ def test_unusual_ids_are_returned_exactly(text: str) -> None:
     assert json.loads(result_bytes(item.id, {}))["id"] == json.loads(text)
 
 
+@pytest.mark.parametrize(("text", "identifier"), [("1.0", 1), ("1e3", 1000), ("-0.0", 0)])
+def test_integers_written_as_floats_are_ids(text: str, identifier: int) -> None:
+    """Serializers with one kind of number, such as those of Lua, write them in this form."""
+    item = parse_message(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
+    assert isinstance(item, Request) and item.id == identifier and type(item.id) is int
+
+
 @pytest.mark.parametrize(
     "text",
-    ["null", "true", "false", "1.5", "1.0", "1e3", "18446744073709551616", "-9223372036854775809", "[]", "{}"]
+    ["null", "true", "false", "1.5", "1e300", "18446744073709551616", "-9223372036854775809", "[]", "{}"]
     + ['"' + "i" * (MAX_ID_LENGTH + 1) + '"'],
 )
 def test_invalid_ids_are_rejected_without_an_id(text: str) -> None:

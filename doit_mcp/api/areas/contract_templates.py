@@ -3,13 +3,14 @@
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
+from ..common_types import AnyMembers
 from ..operation import Area, delete, get, post, put
 from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339
 from ..permissions import CONTRACT_TEMPLATES_ADMIN
 
 TemplateId = Annotated[Id, "Template id, from list_contract_templates."]
 Timestamp = Annotated[str, "RFC 3339.", Length(10, 64)]
-Filters = Annotated[list[JsonObject], Length(maximum=100)]
+Filters = Annotated[list[AnyMembers], Length(maximum=100)]
 FilterFormula = Annotated[str, "How to combine the filters: A AND B."]
 
 
@@ -81,7 +82,7 @@ class Template(TypedDict, total=False):
     eligibleTo: Annotated[Timestamp, "Usable until this time."]
     billingRules: Annotated[list[BillingRule], Length(maximum=100)]
     priceBooks: Annotated[list[PriceBook], Length(maximum=100)]
-    customLineItems: Annotated[list[JsonObject], "Charges besides those of the rules.", Length(maximum=100)]
+    customLineItems: Annotated[list[AnyMembers], "Charges besides those of the rules.", Length(maximum=100)]
 
 
 class ContractTemplates(Area):

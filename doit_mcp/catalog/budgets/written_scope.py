@@ -39,7 +39,7 @@ MAX_HINT_CHARACTERS = 600
 CHECK_SECONDS = 20.0
 """Time for the check, which leaves enough for the write."""
 LIMIT_FIELDS = frozenset(
-    ("amount", "currency", "metric", "usePrevSpend", "growthPerPeriod", "seasonalAmounts", "timeInterval", "config")
+    ("amount", "currency", "metric", "usePrevSpend", "growthPerPeriod", "seasonalAmounts", "timeInterval", "alert")
 )
 """Fields of budgets and alerts whose change makes the cost of an unchanged scope worth knowing."""
 BILLING = "billing"
@@ -92,14 +92,15 @@ def alert_scope(alert: Mapping[str, Any]) -> WrittenScope:
 
     Raise ApiError if the API returned one that cannot be read.
     """
-    config = alert.get("config") or {}
+    # Arguments call it alert, and the API config.
+    config = alert.get("alert") or alert.get("config") or {}
     metric = config.get("metric") or {}
     is_amount = metric.get("type") == "extended" and str(metric.get("value")).endswith("cost")
     return WrittenScope(
-        "config.scopes",
-        read_filters(config.get("scopes"), "config.scopes"),
-        _read_ids(config.get("attributions"), "config.attributions"),
-        "config.attributions",
+        "alert.scopes",
+        read_filters(config.get("scopes"), "alert.scopes"),
+        _read_ids(config.get("attributions"), "alert.attributions"),
+        "alert.attributions",
         cast(Metric, metric) if is_amount else COST_METRIC,
         config.get("currency"),
         config.get("dataSource") or BILLING,

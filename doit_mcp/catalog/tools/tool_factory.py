@@ -11,7 +11,7 @@ from ...api import AREAS, Doit
 from ...api.common_types import ListPage, WriteResult
 from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
-from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, marked_arguments, marked_paths
+from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
 from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
@@ -167,7 +167,7 @@ def _make_tool(
 ) -> Tool:
     name = function.__name__
     title = title or make_title(name)
-    schema = schema_of_function(function)
+    schema = schema_of_function(function, "published")
     check_descriptions(function, schema)
     check_numbers(function, result_type)
     check_currencies(function, result_type)
@@ -188,6 +188,7 @@ def _make_tool(
         title=title,
         description=description_of(function),
         input_schema=schema,
+        accepted_schema=schema_of_function(function),
         run=run,
         output_schema=output_schema,
         annotations=hints,
@@ -205,6 +206,7 @@ def _make_tool(
         facts=facts,
         declared_in=source_file(function),
         identifiers=marked_arguments(function, IDENTIFIER),
+        former_names=former_names(function),
         result_type=result_type,
     )
 
@@ -245,10 +247,10 @@ def _make_meta(name: str, title: str, search_hint: str, facts: ToolFacts) -> Jso
 def _output_schema(record: type | None, rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
     """The schema of a result: an open object with the members that its *record* declares."""
     if record is not None:
-        return schema_of_typed_dict(record, closed=False)
+        return schema_of_typed_dict(record, "result")
     if not rows_key:
-        return schema_of_typed_dict(WriteResult, closed=False) if may_be_empty else {"type": "object", "properties": {}}
-    page = schema_of_typed_dict(ListPage, closed=False)["properties"]
+        return schema_of_typed_dict(WriteResult, "result") if may_be_empty else {"type": "object", "properties": {}}
+    page = schema_of_typed_dict(ListPage, "result")["properties"]
     return {"type": "object", "properties": {rows_key: {"type": "array", "items": {"type": "object"}}, **page}}
 
 

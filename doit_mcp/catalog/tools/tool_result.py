@@ -24,6 +24,8 @@ RESERVED_NOTE_CHARACTERS = 700
 """Characters reserved for the note about the rows that were removed."""
 IDENTIFIER_FIELDS = ("id", "operationId", "reportId", "ticketId", "budgetId", "flowId", "customerId")
 MAX_IDENTIFIER_CHARACTERS = 256
+FAILURE_PREFIXES = ("Could not ", "Invalid arguments: ", "Nothing was changed: ")
+"""How a text begins that says what failed."""
 
 
 async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject | ResultWithSeries) -> JsonObject:
@@ -52,7 +54,7 @@ def make_tool_result_inline(
         error = ApiError(
             f"the response has an unexpected form ({problems[0]})", kind="answer", maybe_applied=tool.writes
         )
-        return error_result(explain(error, tool.name))
+        return error_result(tool, explain(error, tool.name))
     tool_result = _text_result(text)
     # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
@@ -102,8 +104,8 @@ def is_within_size_limit(serialized: bytes) -> bool:
 def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
     """Return the result in place of one that is too large: an error for a read, a notice of success for a write."""
     if not tool.writes:
-        text = f"RESPONSE_TOO_LARGE: the result of {tool.name} is too large to show."
-        return error_result(f"{text} {tool.narrow_hint}")
+        text = f"Could not show the result of {tool.name}: it is too large (RESPONSE_TOO_LARGE)."
+        return error_result(tool, f"{text} {tool.narrow_hint}")
     notice = {
         "status": "completed",
         "responseOmitted": True,
@@ -120,11 +122,16 @@ def timeout_message(tool: Tool) -> str:
         text = "It may still take effect: check the current state before repeating it."
     else:
         text = f"{tool.narrow_hint} Or try again later."
-    return f"{tool.name} did not finish within {tool.deadline or DEADLINE_SECONDS:g} seconds. {text}"
+    return f"Could not finish {tool.name} within {tool.deadline or DEADLINE_SECONDS:g} seconds. {text}"
 
 
-def error_result(text: str) -> JsonObject:
-    """Return an error result with this text for the model."""
+def error_result(tool: Tool, text: str) -> JsonObject:
+    """Return an error result of *tool* with this *text* for the model.
+
+    Many frameworks drop isError, so the text begins with what failed.
+    """
+    if not text.startswith(FAILURE_PREFIXES):
+        text = f"Could not run {tool.name}{'.' if text[:1].isupper() else ':'} {text}"
     return {"content": [{"type": "text", "text": sanitize_text(text)}], "isError": True}
 
 

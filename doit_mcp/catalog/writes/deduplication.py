@@ -96,7 +96,7 @@ def _structured_content(packed: bytes) -> JsonObject:
 
 def _write_digest(tool: Tool, arguments: JsonObject) -> str:
     """Return a digest that is equal for all arguments with the same meaning."""
-    arguments = canonicalize(arguments, tool.input_schema, creates=not tool.annotations.get("idempotentHint"))
+    arguments = canonicalize(arguments, tool.accepted_schema, creates=not tool.annotations.get("idempotentHint"))
     # Invalid Unicode is rejected when the request is built; here it only needs a digest.
     try:
         text = orjson.dumps([tool.name, arguments], option=orjson.OPT_SORT_KEYS)
@@ -159,7 +159,7 @@ def _repeat_result(tool: Tool, receipt: Receipt) -> ToolResult:
     age, wait = format_seconds(receipt.age_seconds), format_seconds(TTL_SECONDS - receipt.age_seconds)
     if not receipt.done:
         raise ToolError(
-            f"{tool.name} was called with the same arguments {age} ago, and it is unknown whether that call took"
+            f"it was called with the same arguments {age} ago, and it is unknown whether that call took"
             " effect, so it was not repeated. Check the current state first; if nothing has changed, call it again in"
             f" {wait}."
         )

@@ -70,6 +70,7 @@ class ObjectVerifier:
         Values in the result replace those of the arguments, because the API may store them in another form. If in
         doubt, an idempotent write is repeated, for example if the reader does not show a field.
         """
+        current, result = map(self.tool.with_argument_names, (current, result))
         targets, sets_status = set(self.tool.targets), self.tool.facts.get("sets_status", False)
         if not self.tool.annotations.get("idempotentHint"):
             set_fields = {*arguments, STATUS_FIELD} if sets_status else set(arguments)

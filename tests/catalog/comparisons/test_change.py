@@ -222,7 +222,7 @@ async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
     for config in own:
         assert config["timeRange"] == {"mode": "custom"} and config["timeInterval"] == "month"
         assert config["filters"][0] == label and config["filters"][1]["values"] == ["amazon-web-services"]
-        assert TOOLS["run_query"].argument_problems({"config": config}) == []
+        assert TOOLS["run_query"].argument_problems({"query": config}) == []
     assert [metric["value"] for metric in own[0]["metrics"]] == ["cost", "usage"]
     assert [group["id"] for group in own[0]["group"]] == ["sku_id", "sku_description", "cost_type"]
     assert [group["id"] for group in own[1]["group"]] == ["cloud_provider"]

@@ -169,7 +169,7 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         "allocation_coverage": {"by": "label:team"},
         "cost_breakdown": {"groupBy": "service"},
         "get_report_results": {"id": "r", "timeRange": "2026-08"},
-        "run_query": {"config": {}},
+        "run_query": {"query": {}},
         "compare_spend": {"period2": {"from": "2026-09-01", "to": "2026-09-10"}},
         "explain_cost_change": {"by": ["service"], "after": "2026-09-06", "before": "2026-09-05"},
         "get_anomaly": {"id": "x"},
@@ -179,8 +179,8 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         "get_invoice": {"id": "x"},
         "create_budget": {"name": "n", "currency": "USD", "type": "fixed", "startPeriod": "2026-01-01"},
         "update_budget": {"id": "x", "amount": 1},
-        "create_alert": {"name": "n", "config": ALERT_CONFIG},
-        "update_alert": {"id": "x", "config": ALERT_CONFIG},
+        "create_alert": {"name": "n", "alert": ALERT_CONFIG},
+        "update_alert": {"id": "x", "alert": ALERT_CONFIG},
     }.get(name, {})
     localized = await NAMED[name].run(reader(Recorder(response), {"openai/locale": "fr-FR"}), least)
     assert not isinstance(localized, ContentResult)

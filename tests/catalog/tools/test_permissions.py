@@ -31,7 +31,10 @@ async def test_forbidden_error_names_the_required_permission(name: str) -> None:
     error = await explained_error(name, ApiError("", kind="forbidden", status=403))
     message = explain(error, name)
     permission = NAMED[name].facts["permission"]
-    assert f"{name} failed (HTTP 403): this requires the permission {permission}. The signed-in user lacks" in message
+    assert (
+        f"Could not run {name} (HTTP 403): this requires the permission {permission}. The signed-in user lacks"
+        in message
+    )
 
 
 @pytest.mark.parametrize(
