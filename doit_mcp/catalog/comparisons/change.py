@@ -23,10 +23,12 @@ from ..tools.composed import composed_tool
 from ..tools.result_handles import pack_table
 from .causes import ChangeCauses
 from .change_queries import SIDES, ChangeRequest, FetchedChange, fetch_change
+from .compared_periods import ComparedDays, ComparedPeriods
 from .comparison import ComparedDimension
 from .drivers import DriverRow, OtherDrivers
-from .explanation import drivers_table, explain_causes, explain_change
-from .final_days import FinalDifference, note_arriving
+from .drivers_table import drivers_table
+from .explanation import explain_causes, explain_drivers, explain_total
+from .final_days import FinalDifference, final_members, note_month_starts, note_provisional
 
 PERIOD_EXAMPLES = "Such as 2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, this_month, ytd."
 DEFAULT_DIMENSIONS = ("service", "project", "region", "sku")
@@ -66,6 +68,21 @@ class FinalChange(FinalDifference, total=False):
     after: Annotated[float, Money]
 
 
+class ComparedDaysOfBoth(TypedDict):
+    """The days of both periods that drivers and causes are about."""
+
+    before: Annotated[JsonObject, Members(ComparedDays)]
+    after: Annotated[JsonObject, Members(ComparedDays)]
+
+
+class ProvisionalChange(TypedDict):
+    """The change that the days make that are not compared."""
+
+    before: Annotated[float, Money]
+    after: Annotated[float, Money]
+    change: Annotated[float, Money]
+
+
 class DimensionDrivers(TypedDict):
     """The drivers of the change in one dimension."""
 
@@ -87,12 +104,18 @@ class CostChange(TypedDict, total=False):
         "before, after, change, changePercent, perDayBefore, perDayAfter; perDayChangePercent if lengths differ.",
         Members(ChangeTotals),
     ]
-    final: Annotated[JsonObject, "The same over final days, if later ones can change.", Members(FinalChange)]
+    compared: Annotated[
+        JsonObject,
+        "Days of drivers and causes: final ones, if others are not. weekdays: Mondays to Fridays.",
+        Members(ComparedDaysOfBoth),
+    ]
+    final: Annotated[JsonObject, "total over final days, if later ones can change.", Members(FinalChange)]
+    provisional: Annotated[JsonObject, "The other days; final and this are total.", Members(ProvisionalChange)]
     causes: Annotated[
         JsonObject,
         "Parts of the change: calendar (difference in days at the earlier cost per day), usage, price (per unit), new "
         "and gone SKUs, credits, commitments (reservations and Savings Plans: charges, usage moved to them), fees "
-        "(one-time, tax, refunds), untold.",
+        "(one-time, tax, refunds, monthly fees that one period has more often), untold, provisional (other days).",
         Members(ChangeCauses),
     ]
     priceDrivers: Annotated[list[JsonObject], "SKUs with the largest effects of price.", Members(PriceDriver)]
@@ -137,7 +160,7 @@ async def explain_cost_change(
     unfinished period is compared with the same number of days."""
     new, old = choose_argument(after=after, period=period), choose_argument(before=before, compareTo=compareTo)
     request = ChangeRequest(
-        parse_periods(new, old, utc_date(call.now)),
+        ComparedPeriods.from_asked(parse_periods(new, old, utc_date(call.now))),
         await resolve_dimensions(call, by, groupBy),
         Scope.from_arguments(cloud, filters, includeCredits),
         old[0],
@@ -187,29 +210,39 @@ async def resolve_dimensions(
 
 async def show_change(call: Call, change: FetchedChange, top: int, *, credits: bool) -> JsonObject:
     """Return the result of the tool, with a handle to all drivers if it does not show them all."""
-    basis = change.basis
-    explained, share_note = await run_in_thread(explain_change, change.changes, *change.totals, basis, top)
+    basis, periods, currency = change.basis, change.periods, change.basis.currency
+    asked = periods.asked
+    drivers, share_note = await run_in_thread(explain_drivers, change.changes, change.totals, currency, top)
+    days = final_members(periods, change.asked_totals, change.totals, currency, SIDES)
+    provisional: JsonObject | None = days.get("provisional")
+    result: JsonObject = {**{side: getattr(asked, side).as_json for side in SIDES}, "alignment": asked.alignment}
+    if change.asked_totals is not None:
+        result["total"] = explain_total(change.asked_totals, asked, currency)
+    result |= days
     if change.skus is not None and change.skus.causes:
-        explained |= await run_in_thread(explain_causes, change.skus, *change.totals, basis, credits=credits)
-    after = basis.periods.after
-    result = {
-        **{side: getattr(basis.periods, side).as_json for side in SIDES},
-        "alignment": basis.periods.alignment,
-        **explained,
-        **change.final,
-        "currency": basis.currency,
-        "basis": cost_basis(change.scope, change.clouds),
-    }
+        result |= await run_in_thread(explain_causes, change.skus, change.totals, basis, credits=credits)
+        if provisional is not None:
+            result["causes"]["provisional"] = provisional["change"]
+    result |= {"by": drivers, "currency": currency, "basis": cost_basis(change.scope, change.clouds)}
     if change.failures:
         result["failed"] = list(change.failures)
-    arriving = note_arriving(basis.periods, has_final=bool(change.final))
-    if note := " ".join(filter(None, (change.note, unfinished_note(after), arriving, share_note))):
+    has_fees = bool(result.get("causes", {}).get("fees"))
+    notes = (
+        change.note,
+        unfinished_note(asked.after),
+        f"{month_starts} causes.fees has them." if has_fees and (month_starts := note_month_starts(periods)) else "",
+        note_provisional(periods, "Drivers and causes"),
+        share_note,
+    )
+    if note := " ".join(filter(None, notes)):
         result["note"] = note
     if all(len(dimension.drivers) <= top for dimension in change.changes):
         return result
     about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", *SIDES)}}
     data = await run_in_thread(
-        lambda: pack_table(drivers_table(change.changes, *change.totals, basis, about), call.customer_context)
+        lambda: pack_table(
+            drivers_table(change.changes, change.totals, basis, about, provisional), call.customer_context
+        )
     )
     handle = await call.results.put(call.owner, data)
     return result | ({"handle": handle} if handle else {})
