@@ -62,7 +62,7 @@ class OwnForecast:
     expected: Mapping[Period, tuple[str, float]]
 
     def compare(self, row: JsonObject, status: BudgetStatus) -> ComparedForecast | None:
-        """Return the forecast of the same costs as a budget's; None if there is none."""
+        """Return the forecast of the same costs as a budget has; None without one."""
         if status.period is None or status.limit is None or status.metric != "cost":
             return None
         name, expected = self.expected.get(status.period, ("", None))

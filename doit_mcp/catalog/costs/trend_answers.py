@@ -13,8 +13,10 @@ from ..call import Call
 from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.alignment import AlignedPeriods
 from ..periods.parts import Interval, PeriodPart, part_label, split_period
+from ..periods.period import Period, month_of, months_back
 from .amounts import ZERO, amount_as_json
 from .answers import CostAnswer, CostRequest, period_with_data, query_costs, query_rows
+from .data_start import DATA_START_PART
 from .group_costs import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
 from .statement import cost_statement
 from .trend_months import (
@@ -26,7 +28,10 @@ from .trend_months import (
     month_rows,
     running_month,
     unsettled_note,
+    with_beginning,
 )
+
+BEGIN_PART = "first day of these costs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,20 @@ class RunningMonthCosts:
 
 @dataclass(frozen=True, slots=True)
 class TrendAnswer:
-    """The costs of a trend, and what its running month is compared with, if it has one."""
+    """The costs of a trend, and what its running month is compared with, if it has one.
+
+    *begin* is the day within a month on which the costs of the scope begin; None if they begin with a month, or earlier.
+    """
 
     answer: CostAnswer
     running: RunningMonthCosts | None = None
     failures: list[FailedPart] = field(default_factory=list)
+    begin: date | None = None
+
+    @property
+    def is_start_known(self) -> bool:
+        """Whether it is known when the data begin, so that earlier months without costs cost nothing."""
+        return all(failure["part"] != DATA_START_PART for failure in self.answer.failures)
 
 
 async def query_trend(call: Call, request: CostRequest, interval: Interval, currency: str) -> TrendAnswer:
@@ -56,7 +70,25 @@ async def query_trend(call: Call, request: CostRequest, interval: Interval, curr
         work["likeForLike"] = _query_running_month(call, request, aligned, currency)
     parts = await gather_partial(work)
     parts.require("costs")
-    return TrendAnswer(parts.results["costs"], parts.results.get("likeForLike"), parts.failures)
+    answer: CostAnswer = parts.results["costs"]
+    begins: dict[str, Any] = {}
+    if interval == "month" and request.scope.is_limited and answer.first_period is not None:
+        month = date.fromisoformat(f"{answer.first_period}-01")
+        begins[BEGIN_PART] = find_begin(call, request, month, currency)
+    later = await gather_partial(begins)
+    failures = [*parts.failures, *later.failures]
+    return TrendAnswer(answer, parts.results.get("likeForLike"), failures, later.results.get(BEGIN_PART))
+
+
+async def find_begin(call: Call, request: CostRequest, month: date, currency: str) -> date | None:
+    """Return the first day with costs if that is within *month*, the first one with costs; None otherwise.
+
+    Costs in the month before mean that they only pause. Raise ApiError.
+    """
+    days = Period(months_back(month, 1), min(month_of(month).last, request.period.today))
+    rows = await query_rows(call, replace(request, interval="day"), (), currency, period=days)
+    first = min((date.fromisoformat(row.period) for row in rows if row.cost), default=month)
+    return first if first > month else None
 
 
 async def _query_running_month(
@@ -78,11 +110,11 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
     if answer.data_start is not None:
         # The first month with data may be partial, and has nothing to compare with.
         period = replace(period, first=answer.data_start)
-    parts = list(split_period(period, interval))
+    parts = with_beginning(list(split_period(period, interval)), trend.begin)
     totals = None if answer.total is None else cost_by_period(answer.total, _bucket(interval))
     result: JsonObject = {}
     if totals is not None and interval == "month":
-        result["months"] = _months(request, parts, totals, trend.running, currency)
+        result["months"] = _months(request, parts, totals, trend, currency)
     if request.groups:
         total = None if answer.total is None else total_cost(answer.total)
         top = request.top or len(answer.groups)
@@ -92,12 +124,12 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
         if totals is not None and interval != "month":
             result["totals"] = [
                 {"period": part.label, "cost": amount_as_json(totals.get(part.label, ZERO), currency)}
-                for part in known_parts(parts, totals)
+                for part in known_parts(parts, totals, is_start_known=trend.is_start_known)
             ]
     else:
         rows = [
             CostRow((), (), part.label, (totals or {}).get(part.label, ZERO))
-            for part in known_parts(parts, totals or {})
+            for part in known_parts(parts, totals or {}, is_start_known=trend.is_start_known)
         ]
         result["total"] = {"all": None if totals is None else amount_as_json(total_cost(rows), currency)}
     stated = period_with_data(request.period, answer.data_start)
@@ -109,8 +141,9 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
     if partial := [part.as_json for part in parts if part.is_partial]:
         result["partial"] = partial
     running = running_month(parts, request.period) if interval == "month" else None
-    if running is not None and (unsettled := unsettled_note(running)) is not None:
-        result["note"] = unsettled
+    begin = f"These costs begin on {trend.begin.isoformat()}." if trend.begin else None
+    if notes := [note for note in (begin, running and unsettled_note(running)) if note]:
+        result["note"] = " ".join(notes)
     return result | failed_members([*answer.failures, *trend.failures])
 
 
@@ -125,18 +158,23 @@ def _months(
     request: CostRequest,
     parts: list[PeriodPart],
     totals: Mapping[str, Decimal],
-    running: RunningMonthCosts | None,
+    trend: TrendAnswer,
     currency: str,
 ) -> list[MonthCost]:
     """Return the months; the running one beside the same days of the month before."""
-    months = month_rows(parts, totals, currency, request.period.today)
+    running = trend.running
+    months = month_rows(parts, totals, currency, request.period.today, is_start_known=trend.is_start_known)
     aligned = running_month(parts, request.period)
     if months and aligned is not None and running is not None:
         after = totals.get(parts[-1].label, ZERO)
         compared = compare_running_month(aligned, running.before, after, currency)
         last = aligned.after.final_through
-        if last is None or running.final is None:
-            months[-1]["likeForLike"] = {**compared, "final": None}
-        else:
-            months[-1]["likeForLike"] = {**compared, "final": compare_final_days(last, *running.final, currency)}
+        final = None
+        if last is not None and running.final is not None:
+            final = compare_final_days(last, *running.final, currency)
+        if trend.begin is not None and trend.begin > aligned.before.whole.first:
+            # There are fewer days with costs to compare with.
+            compared["changePercent"] = None
+            final = final and {**final, "changePercent": None}
+        months[-1]["likeForLike"] = {**compared, "final": final}
     return months
