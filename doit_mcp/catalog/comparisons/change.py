@@ -27,7 +27,7 @@ from .compared_periods import ComparedDays, ComparedPeriods
 from .comparison import ComparedDimension
 from .drivers import DriverRow, OtherDrivers
 from .drivers_table import drivers_table
-from .explanation import explain_causes, explain_drivers, explain_total
+from .explanation import explain_causes, explain_drivers, explain_total, note_new_values
 from .final_days import FinalDifference, final_members, note_month_starts, note_provisional
 
 PERIOD_EXAMPLES = "Such as 2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, this_month, ytd."
@@ -83,12 +83,14 @@ class ProvisionalChange(TypedDict):
     change: Annotated[float, Money]
 
 
-class DimensionDrivers(TypedDict):
-    """The drivers of the change in one dimension."""
+class DimensionDrivers(TypedDict, total=False):
+    """The drivers of the change in one dimension, and the change by all of its values that are new or gone."""
 
     dimension: Annotated[str, Label]
     drivers: Annotated[list[JsonObject], Members(DriverRow)]
     other: Annotated[JsonObject, Members(OtherDrivers)]
+    new: Annotated[float, Money]
+    gone: Annotated[float, Money]
 
 
 class CostChange(TypedDict, total=False):
@@ -101,7 +103,7 @@ class CostChange(TypedDict, total=False):
     alignment: AlignmentMember
     total: Annotated[
         JsonObject,
-        "before, after, change, changePercent, perDayBefore, perDayAfter; perDayChangePercent if lengths differ.",
+        "before, after, change, changePercent, costs per day; perDayChangePercent if lengths differ.",
         Members(ChangeTotals),
     ]
     compared: Annotated[
@@ -122,12 +124,12 @@ class CostChange(TypedDict, total=False):
     by: Annotated[
         list[JsonObject],
         "Drivers by dimension, the largest first, and other, the rest: before, after, change, share in percent, "
-        "status new or gone; byUsage, byPrice and so on of a SKU.",
+        "status new or gone; byUsage, byPrice and so on of a SKU. new, gone: their change.",
         Members(DimensionDrivers),
     ]
     currency: StatedCurrency
     basis: Annotated[JsonObject, "metric, credits, timeZones.", Members(CostBasis)]
-    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
     note: str
     handle: Annotated[str, "For query_result: all drivers, one dimension at a time."]
 
@@ -157,7 +159,7 @@ async def explain_cost_change(
 ) -> Annotated[JsonObject, CostChange]:
     """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove the
     change, what is new or gone, and how much is price and how much usage. By default, explain the last whole month. An
-    unfinished period is compared with the same number of days."""
+    unfinished period is compared with the same days of the one before."""
     new, old = choose_argument(after=after, period=period), choose_argument(before=before, compareTo=compareTo)
     request = ChangeRequest(
         ComparedPeriods.from_asked(parse_periods(new, old, utc_date(call.now))),
@@ -226,12 +228,14 @@ async def show_change(call: Call, change: FetchedChange, top: int, *, credits: b
     result |= {"by": drivers, "currency": currency, "basis": cost_basis(change.scope, change.clouds)}
     if change.failures:
         result["failed"] = list(change.failures)
-    has_fees = bool(result.get("causes", {}).get("fees"))
+    causes = result.get("causes")
+    has_fees = bool(causes and causes.get("fees"))
     notes = (
         change.note,
         unfinished_note(asked.after),
-        f"{month_starts} causes.fees has them." if has_fees and (month_starts := note_month_starts(periods)) else "",
+        f"{month_starts} They are in causes.fees." if has_fees and (month_starts := note_month_starts(periods)) else "",
         note_provisional(periods, "Drivers and causes"),
+        note_new_values(drivers, causes) if causes else "",
         share_note,
     )
     if note := " ".join(filter(None, notes)):

@@ -154,7 +154,7 @@ async def compare_spend(
     call: Call,
     *,
     period: PeriodArgument = None,
-    compareTo: Annotated[ShortPeriodArgument, "As period. Default: the one before, with as many days."] = None,
+    compareTo: Annotated[ShortPeriodArgument, "As period. Default: the one before, up to the same day."] = None,
     period1Months: Annotated[int, "Instead of period: the last months, the running one included.", Range(1, 24)] = 3,
     period2: Annotated[Span | None, "Instead of compareTo: first and last day."] = None,
     groupBy: GroupByArgument = "service",
@@ -164,8 +164,8 @@ async def compare_spend(
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 10,
     currency: CurrencyArgument = None,
 ) -> Annotated[JsonObject, Comparison]:
-    """Compare the cost of a period with an earlier one, by group. An unfinished period is compared with the same number
-    of days. For what drove the change, use explain_cost_change."""
+    """Compare the cost of a period with an earlier one, by group. An unfinished period is compared with the same days
+    of the one before. For what drove the change, use explain_cost_change."""
     first, second = parse_compared_periods(period, compareTo, period1Months, period2, utc_date(call.now))
     periods = ComparedPeriods.from_asked(align(first, second))
     dimensions = [ComparedDimension.from_group(group) for group in await resolve_groups(call, groupBy)]

@@ -143,7 +143,10 @@ def explain_total(totals: Totals, periods: AlignedPeriods, currency: str) -> Jso
 def explain_drivers(
     changes: Sequence[DimensionChange], totals: Totals, currency: str, top: int
 ) -> tuple[list[JsonObject], str]:
-    """Return the drivers of the change between the *totals* by dimension, and a note, "" for none."""
+    """Return the drivers of the change between the *totals* by dimension, and a note, "" for none.
+
+    Dimensions other than SKUs, whose causes have it, state how much of the change new and gone values are.
+    """
     start, end = (round_amount(total, currency) for total in totals)
     dimensions: list[JsonObject] = []
     offsetting = []
@@ -152,10 +155,20 @@ def explain_drivers(
         *shares, rest = split.shares
         rows = [driver_row(driver, change.name_of(driver), share) for driver, share in zip(split.shown, shares)]
         other = {**driver_row(split.other, "other", rest), "count": split.other_count}
-        dimensions.append({"dimension": change.dimension.argument, "drivers": rows, "other": other})
+        appeared = {} if change.dimension.has_cost_types else change_by_status(change.drivers)
+        dimensions.append({"dimension": change.dimension.argument, "drivers": rows, "other": other, **appeared})
         if split.offsets:
             offsetting.append(change.dimension.argument)
     return dimensions, _note_on_shares(offsetting)
+
+
+def change_by_status(drivers: Sequence[CostDriver]) -> JsonObject:
+    """Return the change by all new values, and that by all gone ones, if there are any."""
+    changes: dict[str, Decimal] = {}
+    for driver in drivers:
+        if driver.status:
+            changes[driver.status] = changes.get(driver.status, ZERO) + driver.change
+    return {status: float(changes[status]) for status in ("new", "gone") if status in changes}
 
 
 def explain_causes(skus: DimensionChange, totals: Totals, basis: ChangeBasis, *, credits: bool) -> JsonObject:
@@ -195,6 +208,21 @@ def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> C
         "fees": any(cost.fees for cost in costs),
     }
     return {name: amount for name, amount in parts.items() if shown.get(name, True)}
+
+
+def note_new_values(dimensions: Sequence[JsonObject], causes: JsonObject) -> str:
+    """Return a sentence on *dimensions* whose new or gone values have other SKUs than those of *causes*, "" without any."""
+    others = [
+        str(dimension["dimension"])
+        for dimension in dimensions
+        if dimension.get("new", 0.0) > causes["new"] or dimension.get("gone", 0.0) < causes["gone"]
+    ]
+    if not others:
+        return ""
+    return (
+        f"new and gone by {', '.join(others)} are values; in causes they are SKUs, so that a new value which uses SKUs of "
+        "others is in causes.usage."
+    )
 
 
 def _note_on_shares(dimensions: Sequence[str]) -> str:

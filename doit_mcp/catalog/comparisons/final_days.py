@@ -73,10 +73,10 @@ def note_month_starts(periods: ComparedPeriods) -> str:
     """Return a sentence about monthly charges that one period has more often, "" if both have them equally often."""
     if periods.has_equal_month_starts:
         return ""
-    before, after = (count or "no" for count in periods.month_starts)
+    before, after = periods.month_starts
     return (
-        f"The earlier period has {before} and the later one {after} first days of a month, when monthly charges such as "
-        "support and tax are billed."
+        f"First days of months in the earlier period: {before}, in the later one: {after}. Monthly charges such as "
+        "support and tax are billed then."
     )
 
 

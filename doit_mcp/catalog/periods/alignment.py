@@ -10,9 +10,7 @@ from .period import ONE_DAY, Period, ReportedPeriod, month_of, months_back
 
 Alignment = Literal["same_days", "whole", "per_day"]
 AlignmentMember = Annotated[
-    Alignment,
-    "same_days: both periods have the same number of days. whole: both are whole calendar periods, such as October and "
-    "September. per_day: their lengths differ, so only costs per day compare.",
+    Alignment, "whole: whole calendar periods. per_day: their lengths differ, so only costs per day compare."
 ]
 DAYS_PER_WEEK = 7
 
