@@ -86,7 +86,9 @@ async def find_begin(call: Call, request: CostRequest, month: date, currency: st
     Costs in the month before mean that they only pause. Raise ApiError.
     """
     days = Period(months_back(month, 1), min(month_of(month).last, request.period.today))
-    rows = await query_rows(call, replace(request, interval="day"), (), currency, period=days)
+    # Credits have no days.
+    by_day = replace(request, interval="day", scope=replace(request.scope, include_credits=False))
+    rows = await query_rows(call, by_day, (), currency, period=days)
     first = min((date.fromisoformat(row.period) for row in rows if row.cost), default=month)
     return first if first > month else None
 
