@@ -26,6 +26,7 @@ from .settings_parsing import LOOPBACK_HOSTS, MIN_SECRET_LENGTH
 if TYPE_CHECKING:
     from .sandbox.api import Fault
     from .sandbox.server import SandboxServer
+    from .transports.http.sandbox_info import SandboxInfo
 
 _SETTING_VARIABLES = frozenset(declared.name for declared in Settings.variables().values())
 # The web page of MCP Inspector, which is often used with the sandbox.
@@ -195,6 +196,7 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     clock = _sandbox_clock(options)
     with _bind_socket(settings) as listener:
         base, secret = socket_url(listener), secrets.token_urlsafe(32)
+        port = listener.getsockname()[1]
         sandbox_context = run_sandbox(
             resource_url=base,
             secret=secret,
@@ -213,15 +215,25 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
                 doit_api_base=sandbox.url,
                 doit_console_base=sandbox.url,
                 exchange_secret=secret,
-                allowed_hosts=(*settings.allowed_hosts, f"localhost:{listener.getsockname()[1]}"),
-                allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS),
+                allowed_hosts=(*settings.allowed_hosts, f"localhost:{port}"),
+                allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS, f"http://localhost:{port}"),
             )
-            async with serve_app(make_main_app(sandbox_settings, clock), listener):
+            app = make_main_app(sandbox_settings, clock, _describe_sandbox(sandbox.url, clock()))
+            async with serve_app(app, listener):
                 line = startup_message.format_json(base, sandbox.url)
                 text = startup_message.format_text(base, sandbox.url, options.customers, options.today)
                 freeze_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await wait_for_stop_signal()
+
+
+def _describe_sandbox(url: str, now: float) -> SandboxInfo:
+    from .sandbox.accounts import USERS, permission_summary
+    from .sandbox.tool_examples import tool_examples
+    from .transports.http.sandbox_info import SampleAccount, SandboxInfo
+
+    accounts = [SampleAccount(user.email, user.password, user.api_token, permission_summary(user)) for user in USERS]
+    return SandboxInfo(accounts, f"{url}/", tool_examples(now))
 
 
 def _sandbox_clock(options: argparse.Namespace) -> Callable[[], float]:
