@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import secrets
 import socket
 import sys
@@ -43,7 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = _read_settings(options)
         # For other commands, standard output carries the protocol (stdio) or the startup message (sandbox).
         is_server = options.run is serve
-        logging_setup.configure(settings.log_level, audit=sys.stdout if is_server else None, separate_audit=is_server)
+        logging_setup.configure(
+            settings.log_level,
+            audit=sys.stdout if is_server else None,
+            separate_audit=is_server,
+            log_format=settings.log_format,
+        )
         run_until_complete(options.run(settings, options))
     except BadSettings as error:
         _exit_with_errors(error.problems)
@@ -80,12 +86,15 @@ def _bind_socket(settings: Settings, *, shared: bool = False) -> socket.socket:
     try:
         return bind(settings.host, settings.port, reuse_port=shared)
     except OSError as failure:
-        raise _listen_error(settings, failure) from failure
+        raise _listen_error(settings.host, settings.port, failure) from failure
 
 
-def _listen_error(settings: Settings, failure: OSError) -> BadSettings:
-    reason = failure.strerror or "the address is not available"
-    return BadSettings([f"Cannot listen on {settings.host} port {settings.port}: {reason}."])
+def _listen_error(host: str, port: int, failure: OSError, flag: str = "--port") -> BadSettings:
+    problem = f"Cannot listen on {host} port {port}: {failure.strerror or 'the address is not available'}."
+    if failure.errno == errno.EADDRINUSE:
+        problem = f"Cannot listen on {host} port {port}: the port is in use."
+        problem += f" Stop the program that uses the port, or choose another one: {flag} 0 picks a free port."
+    return BadSettings([problem])
 
 
 def _check_secrets(settings: Settings) -> None:
@@ -148,7 +157,7 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
     try:
         reservation = reserve_port(settings.host, settings.port)
     except OSError as failure:
-        raise _listen_error(settings, failure) from failure
+        raise _listen_error(settings.host, settings.port, failure) from failure
     with reservation:
         environment = settings.child_environment(_setting_flags(options))
         workers = WorkerSupervisor(
@@ -265,6 +274,5 @@ async def _start_sandbox_server(
         try:
             sandbox = await stack.enter_async_context(server_context)
         except OSError as failure:
-            reason = failure.strerror or "the address is not available"
-            raise BadSettings([f"--world-port: cannot listen on port {port}: {reason}."]) from failure
+            raise _listen_error(LOOPBACK_HOSTS[0], port, failure, "--world-port") from failure
         yield sandbox

@@ -175,6 +175,12 @@ class Settings:
         Choice("debug", "info", "warning", "error"),
         "Log level: debug, info, warning or error",
     )
+    log_format: str = setting(
+        "auto",
+        "DOIT_MCP_LOG_FORMAT",
+        Choice("auto", "json", "text"),
+        "Format of log lines: json, text, or auto for text on a terminal and JSON elsewhere",
+    )
 
     @classmethod
     def variables(cls) -> dict[str, Variable]:

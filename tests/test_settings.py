@@ -70,6 +70,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_REDIS_URL", "redis://:hush@redis:6379/1", "redis://:hush@redis:6379/1"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "http://collector:4318"),
     ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
+    ("DOIT_MCP_LOG_FORMAT", "JSON", "json"),
     ("DOIT_MCP_AUDIT_REQUIRED", "true", True),
 ]
 
