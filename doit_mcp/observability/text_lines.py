@@ -1,4 +1,4 @@
-"""Log lines for people: the time, the level, the message, and the other fields as ``name=value``."""
+"""Log lines as text: the time, the level, the message, and the other fields as ``name=value``."""
 
 from __future__ import annotations
 

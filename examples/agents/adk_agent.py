@@ -1,4 +1,4 @@
-"""Tools for an agent of Google's Agent Development Kit (pip install google-adk)."""
+"""Tools for an agent of Google's Agent Development Kit (pip install 'google-adk[mcp]')."""
 
 import asyncio
 import os

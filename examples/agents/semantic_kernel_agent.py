@@ -16,7 +16,7 @@ async def main() -> None:
         # Pass plugins=[plugin] to ChatCompletionAgent. This calls a tool without a model.
         kernel = Kernel()
         functions = kernel.add_plugin(plugin, plugin_name="doit").functions
-        print(f"{len(functions)} tools")
+        print(f"{len(functions)} tools and prompts")
         print(await kernel.invoke(functions["cost_trend"], months=3))
 
 

@@ -1,6 +1,6 @@
 """Installs Python clients whose dependencies differ from those of the tests, each in an environment of its own.
 
-Environments are kept between runs, beside this file, as ``.venv-NAME``.
+Environments are kept between runs, in the root of the checkout, as ``.venv-NAME``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.e2e.node_packages import unavailable
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def install(name: str, *requirements: str) -> Path:
@@ -20,9 +20,9 @@ def install(name: str, *requirements: str) -> Path:
 
     Test processes that start later wait and find them installed. Skips the test if they cannot be installed.
     """
-    home = HERE / f".venv-{name}"
+    home = ROOT / f".venv-{name}"
     mark, wanted = home / ".requirements", "\n".join(requirements)
-    with open(HERE / "python_packages.py", "rb") as lock:
+    with open(__file__, "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not mark.exists() or mark.read_text() != wanted:
             pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
