@@ -128,7 +128,9 @@ async def test_counts_beyond_exact_integers_fit_into_json() -> None:
     rows = [["openai", "s", f"gpt-4o, input {n}", "1K tokens", "2026", 1.0, 6e14] for n in range(40)]
 
     def answer(request: Request) -> Any:
-        is_by_provider = any(item["id"] == "cloud_provider" for item in (request.body or {})["config"].get("filters", ()))
+        is_by_provider = any(
+            item["id"] == "cloud_provider" for item in (request.body or {})["config"].get("filters", ())
+        )
         schema = [{"name": name, "type": "string"} for name in COLUMNS]
         is_by_sku = any(item["id"] == "sku_description" for item in (request.body or {})["config"].get("group", ()))
         return {"result": {"schema": schema, "rows": rows if is_by_provider and is_by_sku else []}}
