@@ -17,6 +17,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.catalog.toolsets import Selection
+from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.transports.http.landing_page import claude_link, cursor_link, first_sentence, render_page, vscode_link
 
 BASE = "https://mcp.example.com"
@@ -159,6 +161,12 @@ def test_paths_select_tools(page: ParsedPage) -> None:
     assert set(TOOLSETS) <= set(page.codes)
     for client in ("ChatGPT", "Claude", "Cursor", "VS Code", "Gemini CLI", "Codex CLI", "Windsurf", "Goose", "Copilot"):
         assert client in page.text
+
+
+def test_the_path_with_all_tools_has_a_warning_that_is_true(page: ParsedPage) -> None:
+    assert "Many clients refuse more than 128" in page.text
+    catalog = catalog_factory()(Selection(frozenset({"all"})), False)
+    assert len(catalog.tools) > 128
 
 
 def test_tools_are_listed_with_their_first_sentence(page: ParsedPage) -> None:

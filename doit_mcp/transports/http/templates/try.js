@@ -319,8 +319,13 @@ function curlCommand(values) {
 async function copyCurl() {
   const values = formArguments();
   if (!values) return;
-  await navigator.clipboard.writeText(curlCommand(values));
-  at("curl").textContent = "Copied";
+  try {
+    await navigator.clipboard.writeText(curlCommand(values));
+    at("curl").textContent = "Copied";
+  } catch {
+    // The browser denied access to the clipboard.
+    at("curl").textContent = "Could not copy";
+  }
   setTimeout(() => { at("curl").textContent = "Copy as curl"; }, COPIED_MS);
 }
 
