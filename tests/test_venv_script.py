@@ -9,6 +9,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "venv"
 # Stands for the interpreter of the environment, whose pip would use the network.
 PYTHON = """#!/usr/bin/env bash
+echo "  Installing build dependencies: started"
 echo "Collecting aiohttp<4,>=3.14.1 (from doit-mcp==0.1.0)"
 echo "  Downloading aiohttp.whl"
 echo "Installing collected packages: aiohttp"
