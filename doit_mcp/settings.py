@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from .settings_parsing import (
     DERIVED,
+    BadSettings,
     Choice,
     Integer,
     Variable,
@@ -20,6 +21,7 @@ from .settings_parsing import (
     hosts,
     networks,
     origins,
+    read_variable,
     redis_url,
     secrets,
     setting,
@@ -28,17 +30,7 @@ from .settings_parsing import (
     url,
 )
 
-# Far larger than any secret.
-MAX_SECRET_FILE_BYTES = 64 << 10
 WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
-
-
-class BadSettings(Exception):
-    """The configuration is invalid. *problems* holds one sentence for each problem."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +172,12 @@ class Settings:
         Choice("debug", "info", "warning", "error"),
         "Log level: debug, info, warning or error",
     )
+    log_format: str = setting(
+        "auto",
+        "DOIT_MCP_LOG_FORMAT",
+        Choice("auto", "json", "text"),
+        "Format of log lines: json, text, or auto for text on a terminal and JSON elsewhere",
+    )
 
     @classmethod
     def variables(cls) -> dict[str, Variable]:
@@ -261,7 +259,7 @@ class Settings:
         problems: list[str] = []
         for field_name, declared in cls.variables().items():
             try:
-                if text := _read(environment, declared):
+                if text := read_variable(environment, declared):
                     values[field_name] = declared.parse(text)
             except ValueError as error:
                 problems.append(f"{flag_name(field_name) if declared.name in flags else declared.name} {error}.")
@@ -270,31 +268,3 @@ class Settings:
         if problems:
             raise BadSettings(problems)
         return cls(**values)  # type: ignore[arg-type]  # the loop above follows the fields' own types
-
-
-def _read(environment: Mapping[str, str], declared: Variable) -> str:
-    """Return the value of a variable, read from the file that its ``_FILE`` variant names if that is set.
-
-    Raise :class:`BadSettings`.
-    """
-    name, file_name = declared.name, declared.file_variable
-    value, path = environment.get(name, "").strip(), environment.get(file_name, "").strip()
-    if not path or not declared.is_secret:
-        return value
-    if value:
-        raise BadSettings([f"{name} and {file_name} are both set; set only one of them."])
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_SECRET_FILE_BYTES + 1)
-        secret = data.decode().strip()
-    except OSError as failure:
-        raise BadSettings([f"{file_name} names a file that cannot be read: {failure.strerror}."]) from None
-    except ValueError:
-        raise BadSettings([f"{file_name} must name a file of UTF-8 text."]) from None
-    if "\0" in secret:
-        raise BadSettings([f"{file_name} must name a file of text without null characters."])
-    if not secret or len(data) > MAX_SECRET_FILE_BYTES:
-        raise BadSettings(
-            [f"{file_name} must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes."]
-        )
-    return secret
