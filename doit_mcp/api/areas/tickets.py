@@ -100,9 +100,7 @@ class Ticket(TypedDict, total=False):
 class TicketChanges(TypedDict, total=False):
     """Changes to a ticket; at least one."""
 
-    status: Annotated[
-        Literal["open", "pending", "hold", "solved"], "Customers can only set solved; DoiT employees any."
-    ]
+    status: Annotated[Literal["open", "pending", "hold", "solved"], "Customers: only solved. DoiT employees: any."]
     assignee: Annotated[
         str, "Email address of the assignee at DoiT. For DoiT employees only.", Length(3, 320), EXTERNAL_TARGET
     ]

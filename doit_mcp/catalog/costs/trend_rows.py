@@ -7,7 +7,7 @@ from typing import Any
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tools.result_handles import store_rows
+from ..tools.result_handles import store_top_groups
 
 MAX_SHOWN_ROWS = 62
 """Rows by day or week: every day of two months, or fewer days of several groups."""
@@ -27,7 +27,7 @@ async def with_latest_rows(call: Call, result: JsonObject) -> JsonObject:
     }
     if not shortened:
         return result
-    handle = await store_rows(call, "cost_trend", result) if "rows" in shortened else None
+    handle = await store_top_groups(call, "cost_trend", result) if "rows" in shortened else None
     lists = [{"list": name, "shown": len(kept), "of": len(result[name])} for name, kept in shortened.items()]
     cut = {"lists": lists, "rest": STORED_HINT if handle else NARROW_HINT}
     return {**result, **shortened, "cut": cut, **({"handle": handle} if handle else {})}

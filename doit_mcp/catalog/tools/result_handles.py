@@ -118,9 +118,12 @@ def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_t
     return pack_table(replace(table, about={"tool": tool.name, **_stated_members(result)}), customer)
 
 
-async def store_rows(call: Call, tool_name: str, result: JsonObject) -> str | None:
-    """Store the columns and rows of the *result* of a tool. Return the handle; None if they cannot be stored."""
-    table = query_table(result)
+async def store_top_groups(call: Call, tool_name: str, result: JsonObject) -> str | None:
+    """Store the table of the *result* of a tool that lists the most expensive groups, before it is shortened.
+
+    Return the handle; None if it cannot be stored.
+    """
+    table = top_groups_table(result)
     if table is None:
         return None
     about: JsonObject = {"tool": tool_name, **_stated_members(result)}
@@ -146,7 +149,7 @@ def report_table(report: JsonObject) -> ResultTable | None:
 def top_groups_table(result: JsonObject) -> ResultTable | None:
     """Return the table of the most expensive groups, with rows OTHER_GROUPS for what they leave out of the total."""
     table = query_table(result)
-    if table is None or (cost := _find_column(table, "cost")) is None:
+    if table is None or (cost := _find_column(table, "cost")) is None or "groups" not in result:
         return table
     period = _find_column(table, "period")
     if period is not None and isinstance(periods := result.get("totals") or result.get("months"), list):

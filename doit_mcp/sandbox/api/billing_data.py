@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, TypeVar
 
 from ..accounts import Customer
@@ -50,22 +51,20 @@ class BillingDataStore:
         self._clock = clock
         self._seed = seed
         self._books: dict[str, BillingData] = {}
-        self._building = asyncio.Lock()
+        self._building = Lock()
 
     async def prepare(self, customer: Customer) -> None:
         """Create the billing data of a customer in a thread, so that the event loop stays free."""
-        name = _book_name(customer)
-        if name in self._books:
-            return
-        async with self._building:
-            if name not in self._books:
-                self._books[name] = await asyncio.to_thread(self._make, customer)
+        if _book_name(customer) not in self._books:
+            await asyncio.to_thread(self.for_customer, customer)
 
     def for_customer(self, customer: Customer) -> BillingData:
         """The billing data of a customer; generated customers share theirs."""
         name = _book_name(customer)
         if name not in self._books:
-            self._books[name] = self._make(customer)
+            with self._building:
+                if name not in self._books:
+                    self._books[name] = self._make(customer)
         return self._books[name]
 
     def _make(self, customer: Customer) -> BillingData:

@@ -25,7 +25,7 @@ from doit_mcp.catalog.periods.grammar import parse_period
 from doit_mcp.catalog.periods.period import Period, ReportedPeriod, month_of
 from tests.api.recorder import Recorder
 
-from ..billing import Line, answering
+from ..billing import Line, make_api
 from ..caller import Caller
 
 TODAY = date(2026, 9, 21)
@@ -40,7 +40,7 @@ def period(first: str, last: str, today: date = TODAY) -> ReportedPeriod:
 def cost_on(*days: str) -> Caller:
     """Return a caller whose bill has a cost on each of these days."""
     lines: list[Line] = [(day, {}, 1.0, 0.0) for day in days]
-    return Caller(Recorder(answering({}, lines)))
+    return Caller(Recorder(make_api({}, lines)))
 
 
 @given(days=st.lists(st.dates(date(2026, 1, 1), date(2026, 9, 20)), min_size=4, max_size=4), default=st.booleans())
