@@ -212,8 +212,8 @@ class Reports(Area):
 
     @offers(_update)
     async def update_report(self, *, id: Id, **changes: Unpack[ReportChanges]) -> Annotated[JsonObject, ReportConfig]:
-        """Change a saved report; omitted fields stay. Lists are replaced as a whole ([] clears), and forecastSettings mode
-        none ends forecasts: read get_report_config first."""
+        """Change a saved report; omitted fields stay. Lists are replaced whole ([] clears). forecastSettings mode none ends
+        forecasts. Read get_report_config first."""
         return await self._update(id=id, **_report_body(changes))
 
     @delete("/analytics/v1/reports/{id}", confirm=True, preview_with=get_report_config, open_world=False)
