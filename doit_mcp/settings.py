@@ -24,6 +24,7 @@ from .settings_parsing import (
     setting_error,
     text,
     url,
+    visible_token,
 )
 
 # Far larger than any secret.
@@ -110,6 +111,21 @@ class Settings:
         "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
         boolean,
         "Advertise the scope offline_access, with which clients can request refresh tokens",
+    )
+    privacy_url: str = setting(
+        "", "DOIT_MCP_PRIVACY_URL", url, "Privacy policy that the landing page and server card link"
+    )
+    terms_url: str = setting(
+        "", "DOIT_MCP_TERMS_URL", url, "Terms of service that the landing page and server card link"
+    )
+    support_url: str = setting(
+        "", "DOIT_MCP_SUPPORT_URL", url, "Support page that the landing page and server card link"
+    )
+    openai_challenge: str = setting(
+        "",
+        "DOIT_MCP_OPENAI_CHALLENGE",
+        visible_token,
+        "Domain verification token of OpenAI, served publicly at /.well-known/openai-apps-challenge",
     )
     session_idle_s: int = setting(
         1800, "DOIT_MCP_SESSION_IDLE_S", Integer(1, 604_800), "Idle time after which a session expires, in seconds"

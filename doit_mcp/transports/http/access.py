@@ -19,6 +19,7 @@ from ...server.dispatcher import internal_error
 from . import app_keys
 from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
+from .public_paths import is_public
 from .request_body import EXPECT_CONTINUE, RequestRejected, limit_rejection, rpc_error_response
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,6 @@ ALLOWED_HEADERS = (
 )
 # Probes send the address of a pod or load balancer as Host.
 PROBE_PATHS = frozenset({"/healthz", "/readyz"})
-# Discovery documents hold no user data and are fetched before anything is configured (RFC 9728, 3.1).
-DISCOVERY_PATH = "/.well-known/"
 # Clients request tokens for the URL that users configure, not for the message URL that they receive later.
 RESOURCE_PATHS = {"/sse/message": "/sse"}
 NO_VALUES: list[str] = []
@@ -56,7 +55,7 @@ def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: 
         )
     if "Origin" in headers:
         origin_values = headers.getall("Origin")
-        if (len(origin_values) > 1 or origin_values[0] not in origins) and DISCOVERY_PATH not in request.path:
+        if (len(origin_values) > 1 or origin_values[0] not in origins) and not is_public(request.path):
             return http_error_response(403, "forbidden_origin", "Requests from this origin are not allowed")
     return None
 
@@ -99,7 +98,7 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
     response.headers.update(COMMON_HEADERS)
     if (trace := CURRENT_TRACE.get()) is not None:
         response.headers[TRACE_ID_HEADER] = trace.id
-    if DISCOVERY_PATH in request.path:
+    if is_public(request.path):
         response.headers["Access-Control-Allow-Origin"] = "*"
         return
     origin = request.headers.get("Origin")

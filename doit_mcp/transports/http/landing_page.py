@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from ...protocol.jsonrpc import JsonObject
+from ...settings import Settings
 from ...settings_parsing import LOOPBACK_HOSTS
 
 # The name of this server in client configurations.
@@ -47,12 +48,14 @@ def render_page(
     auth_server_url: str,
     tools: Sequence[tuple[str, str]],
     toolsets: Sequence[str] = (),
+    *,
+    links: Sequence[tuple[str, str]] = (),
 ) -> tuple[bytes, dict[str, str]]:
     """Return the page as UTF-8 and the headers to send it with, including ``Content-Type``.
 
     *resource_url* is the server's public base URL and *auth_server_url* the issuer where users sign in. *tools* are the
     title and description of each listed tool, in list order; only the first sentence of a description is shown.
-    *toolsets* are the names that ``/mcp/x/…`` accepts. The page depends on nothing else, so it can be rendered once.
+    *toolsets* are the names that ``/mcp/x/…`` accepts. *links* are texts and URLs in the footer. The page depends on nothing else, so it can be rendered once.
     """
     base = resource_url.rstrip("/")
     style, script = _read_template("page.css"), _read_template("page.js")
@@ -70,8 +73,15 @@ def render_page(
         tools=_render_tools(tools),
         paths=_join(_render_path(base, path, text) for path, text in _example_paths(toolsets)),
         toolsets=_render_toolsets(toolsets),
+        links=_join(_render_template("link.html", text=text, url=url) for text, url in links),
     )
     return page.encode(), _headers(style, script)
+
+
+def policy_links(settings: Settings) -> list[tuple[str, str]]:
+    """Return the texts and URLs of the policies and the support page that the operator set."""
+    links = [("Privacy policy", settings.privacy_url), ("Terms of service", settings.terms_url)]
+    return [(text, url) for text, url in (*links, ("Support", settings.support_url)) if url]
 
 
 def first_sentence(text: str) -> str:
