@@ -19,6 +19,7 @@ from .settings_parsing import (
     networks,
     origins,
     redis_url,
+    secret_from_file,
     secrets,
     setting,
     setting_error,
@@ -27,8 +28,6 @@ from .settings_parsing import (
     visible_token,
 )
 
-# Far larger than any secret.
-MAX_SECRET_FILE_BYTES = 64 << 10
 WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
 
 
@@ -290,17 +289,6 @@ def _read(environment: Mapping[str, str], declared: Variable) -> str:
     if value:
         raise BadSettings([f"{name} and {file_name} are both set; set only one of them."])
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_SECRET_FILE_BYTES + 1)
-        secret = data.decode().strip()
-    except OSError as failure:
-        raise BadSettings([f"{file_name} names a file that cannot be read: {failure.strerror}."]) from None
-    except ValueError:
-        raise BadSettings([f"{file_name} must name a file of UTF-8 text."]) from None
-    if "\0" in secret:
-        raise BadSettings([f"{file_name} must name a file of text without null characters."])
-    if not secret or len(data) > MAX_SECRET_FILE_BYTES:
-        raise BadSettings(
-            [f"{file_name} must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes."]
-        )
-    return secret
+        return secret_from_file(path)
+    except ValueError as error:
+        raise BadSettings([f"{file_name} {error}."]) from None

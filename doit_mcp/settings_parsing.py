@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 # In DOIT_MCP_STATE_SECRETS: the secret of the token exchange.
 DERIVED = "derived"
 MIN_SECRET_LENGTH = 32
+# Far larger than any secret.
+MAX_SECRET_FILE_BYTES = 64 << 10
 MAX_SECRETS = 4
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -168,6 +170,23 @@ def secrets(value: str) -> tuple[str, ...]:
     if len(set(items)) != len(items) or len(items) > MAX_SECRETS:
         raise ValueError(f"must be at most {MAX_SECRETS} different secrets")
     return tuple(items)
+
+
+def secret_from_file(path: str) -> str:
+    """Return the secret in the file at *path*, without the white space around it. Raise ValueError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_SECRET_FILE_BYTES + 1)
+        secret = data.decode().strip()
+    except OSError as failure:
+        raise ValueError(f"names a file that cannot be read: {failure.strerror}") from None
+    except ValueError:
+        raise ValueError("must name a file of UTF-8 text") from None
+    if "\0" in secret:
+        raise ValueError("must name a file of text without null characters")
+    if not secret or len(data) > MAX_SECRET_FILE_BYTES:
+        raise ValueError(f"must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes")
+    return secret
 
 
 def origins(value: str) -> tuple[str, ...]:
