@@ -1,4 +1,4 @@
-"""The commands serve, sandbox and stdio, which read the settings, check them and run the server.
+"""The commands serve, sandbox, stdio and check, which read the settings, check them and run.
 
 Each command imports what it needs when it runs: `stdio` starts without a web server, `serve` without the sandbox.
 """
@@ -21,7 +21,8 @@ from .command_line import parse_arguments
 from .observability import logging_setup
 from .process.file_descriptors import open_standard_descriptors, raise_descriptor_limit
 from .settings import BadSettings, Settings
-from .settings_parsing import LOOPBACK_HOSTS, MIN_SECRET_LENGTH
+from .settings_parsing import LOOPBACK_HOSTS, MIN_SECRET_LENGTH, flag_name
+from .settings_parsing import url as parse_url
 
 if TYPE_CHECKING:
     from .sandbox.api import Fault
@@ -37,12 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     open_standard_descriptors()
     raise_descriptor_limit()
     try:
-        command_functions = {"serve": serve, "sandbox": run_sandbox, "stdio": run_stdio}
+        command_functions = {"serve": serve, "sandbox": run_sandbox, "stdio": run_stdio, "check": run_check}
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, command_functions)
         settings = _read_settings(options)
         # For other commands, standard output carries the protocol (stdio) or the startup message (sandbox).
         is_server = options.run is serve
-        logging_setup.configure(settings.log_level, audit=sys.stdout if is_server else None, separate_audit=is_server)
+        # The findings of the checks say what its warnings would.
+        level = "error" if options.run is run_check else settings.log_level
+        logging_setup.configure(level, audit=sys.stdout if is_server else None, separate_audit=is_server)
         run_until_complete(options.run(settings, options))
     except BadSettings as error:
         _exit_with_errors(error.problems)
@@ -71,6 +74,12 @@ def _read_settings(options: argparse.Namespace) -> Settings:
 
 def _setting_flags(options: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in vars(options).items() if name in _SETTING_VARIABLES}
+
+
+def _name_as_used(options: argparse.Namespace, field_name: str) -> str:
+    """Return the flag of a setting if the command line has it, else its variable."""
+    variable = Settings.variables()[field_name].name
+    return flag_name(field_name) if variable in vars(options) else variable
 
 
 def _bind_socket(settings: Settings, *, shared: bool = False) -> socket.socket:
@@ -142,7 +151,10 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
 
     if not settings.redis_url:
         raise BadSettings(
-            ["DOIT_MCP_WORKERS: several workers require DOIT_MCP_REDIS_URL, because they share sessions through Redis."]
+            [
+                f"{_name_as_used(options, 'workers')}: several workers require DOIT_MCP_REDIS_URL, because they share"
+                " sessions through Redis."
+            ]
         )
     try:
         reservation = reserve_port(settings.host, settings.port)
@@ -166,6 +178,27 @@ async def run_stdio(settings: Settings, options: argparse.Namespace) -> None:
     await serve_stdio(settings)
 
 
+async def run_check(settings: Settings, options: argparse.Namespace) -> None:
+    """Check an installation and print the findings. Raise BadSettings, and SystemExit 1 if a check fails."""
+    from .check.findings import as_json, format_findings, overall_status
+    from .check.http_probe import open_probe
+    from .check.installation import Installation, check_installation
+
+    _check_redis(settings)
+    try:
+        base = parse_url(options.url).removesuffix("/mcp") if options.url else settings.resource_url
+    except ValueError as error:
+        raise BadSettings([f"URL {error}."]) from None
+    if settings.api_key and not options.json:
+        print(f"Checking {base}. Watching a stream takes {options.stream_seconds:g} seconds.", file=sys.stderr)
+    installation = Installation(base, settings, base == settings.resource_url, settings.api_key, options.stream_seconds)
+    async with open_probe() as probe:
+        findings = await check_installation(installation, probe)
+    print(as_json(base, findings) if options.json else format_findings(findings), flush=True)
+    if overall_status(findings) == "fail":
+        sys.exit(1)
+
+
 async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raise BadSettings."""
     _check_redis(settings)
@@ -183,7 +216,10 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
         raise BadSettings(["DOIT_MCP_WORKERS: the sandbox runs in a single process."])
     if settings.host not in LOOPBACK_HOSTS:
         raise BadSettings(
-            [f"DOIT_MCP_HOST: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its passwords are public."]
+            [
+                f"{_name_as_used(options, 'host')}: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its"
+                " passwords are public."
+            ]
         )
     if not 0 <= options.customers <= MAX_EXTRA_CUSTOMERS:
         raise BadSettings([f"--customers must be a whole number from 0 to {MAX_EXTRA_CUSTOMERS}."])
@@ -194,7 +230,7 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     latency, faults = _parse_faults(options)
     clock = _sandbox_clock(options)
     with _bind_socket(settings) as listener:
-        base, secret = socket_url(listener), secrets.token_urlsafe(32)
+        base, secret = socket_url(listener), _sandbox_secret(options)
         sandbox_context = run_sandbox(
             resource_url=base,
             secret=secret,
@@ -222,6 +258,19 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
                 freeze_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await wait_for_stop_signal()
+
+
+def _sandbox_secret(options: argparse.Namespace) -> str:
+    from .sandbox.state_directory import keep_secret
+
+    if options.state_dir is None:
+        return secrets.token_urlsafe(32)
+    try:
+        return keep_secret(options.state_dir)
+    except OSError as failure:
+        raise BadSettings([f"--state-dir: cannot keep a secret in this directory: {failure.strerror}."]) from failure
+    except ValueError:
+        raise BadSettings(["--state-dir: the file secret is damaged; delete it to create a new one."]) from None
 
 
 def _sandbox_clock(options: argparse.Namespace) -> Callable[[], float]:

@@ -15,11 +15,12 @@ from .settings_parsing import (
     authority,
     boolean,
     collector_url,
+    flag_name,
+    host_spellings,
     hosts,
     networks,
     origins,
     redis_url,
-    secret_from_file,
     secrets,
     setting,
     setting_error,
@@ -83,11 +84,11 @@ class Settings:
         (),
         "DOIT_MCP_STATE_SECRETS",
         secrets,
-        'Secrets that protect shared state and confirmation requests, current one first; "derived" means '
+        'Secrets that protect shared state, session IDs and confirmation requests, current one first; "derived" means '
         "MCP_TOKEN_EXCHANGE_SECRET, which is the default",
         is_secret=True,
     )
-    api_key: str = setting("", "DOIT_API_KEY", text, "stdio: DoiT API token", is_secret=True)
+    api_key: str = setting("", "DOIT_API_KEY", text, "stdio, check: DoiT API token", is_secret=True)
     customer_context: str = setting("", "CUSTOMER_CONTEXT", text, "stdio: customer context for legacy API keys")
     tenant_id: str = setting("", "TENANT_ID", text, "stdio: tenant for tokens that can act for several customers")
     allowed_origins: tuple[str, ...] = setting(
@@ -109,7 +110,7 @@ class Settings:
         True,
         "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
         boolean,
-        "Advertise the scope offline_access, with which clients can request refresh tokens",
+        "Advertise the scope offline_access, in metadata and challenges, so that clients request refresh tokens",
     )
     privacy_url: str = setting(
         "", "DOIT_MCP_PRIVACY_URL", url, "Privacy policy that the landing page and server card link"
@@ -127,7 +128,10 @@ class Settings:
         "Domain verification token of OpenAI, served publicly at /.well-known/openai-apps-challenge",
     )
     session_idle_s: int = setting(
-        1800, "DOIT_MCP_SESSION_IDLE_S", Integer(1, 604_800), "Idle time after which a session expires, in seconds"
+        1800,
+        "DOIT_MCP_SESSION_IDLE_S",
+        Integer(1, 604_800),
+        "Idle time after which the state of a session is dropped, in seconds; with Redis, the session expires",
     )
     sessions_per_principal: int = setting(
         100, "DOIT_MCP_SESSIONS_PER_PRINCIPAL", Integer(1, 100_000), "Maximum number of sessions per user"
@@ -232,8 +236,10 @@ class Settings:
 
     @property
     def accepted_hosts(self) -> frozenset[str]:
-        """The accepted ``Host`` headers, in lower case, without the default port of the scheme."""
-        return frozenset((authority(urlsplit(self.resource_url)), *self.allowed_hosts))
+        """The accepted ``Host`` headers in lower case, in every spelling: with a default port or a final dot."""
+        parts = urlsplit(self.resource_url)
+        accepted = (authority(parts), *self.allowed_hosts)
+        return frozenset(spelling for host in accepted for spelling in host_spellings(host, parts.scheme))
 
     @property
     def accepted_origins(self) -> frozenset[str]:
@@ -258,37 +264,21 @@ class Settings:
     ) -> Settings:
         """Read every field from *environment* (by default, that of the process); *flags* override it by variable name.
 
+        Problems name a flag or a variable, whichever was used.
+
         A secret can also be read from a file, whose path is in the variable with the suffix ``_FILE``. Raise
         :class:`BadSettings` with all problems at once; none repeats a value, which may be a secret.
         """
-        environment = {**(os.environ if environment is None else environment), **(flags or {})}
+        flags = flags or {}
+        environment = {**(os.environ if environment is None else environment), **flags}
         values: dict[str, object] = {}
         problems: list[str] = []
         for field_name, declared in cls.variables().items():
             try:
-                if text := _read(environment, declared):
-                    values[field_name] = declared.parse(text)
+                label = flag_name(field_name) if declared.name in flags else declared.name
+                values[field_name] = declared.read(environment, label)
             except ValueError as error:
-                problems.append(f"{declared.name} {error}.")
-            except BadSettings as invalid:
-                problems += invalid.problems
+                problems.append(str(error))
         if problems:
             raise BadSettings(problems)
         return cls(**values)  # type: ignore[arg-type]  # the loop above follows the fields' own types
-
-
-def _read(environment: Mapping[str, str], declared: Variable) -> str:
-    """Return the value of a variable, read from the file that its ``_FILE`` variant names if that is set.
-
-    Raise :class:`BadSettings`.
-    """
-    name, file_name = declared.name, declared.file_variable
-    value, path = environment.get(name, "").strip(), environment.get(file_name, "").strip()
-    if not path or not declared.is_secret:
-        return value
-    if value:
-        raise BadSettings([f"{name} and {file_name} are both set; set only one of them."])
-    try:
-        return secret_from_file(path)
-    except ValueError as error:
-        raise BadSettings([f"{file_name} {error}."]) from None

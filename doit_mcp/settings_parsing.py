@@ -6,7 +6,7 @@ A parser converts text to a value. For invalid text it raises ValueError with a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
@@ -55,6 +55,28 @@ class Variable:
     def file_variable(self) -> str:
         """The variable that names a file with the value. Only secrets have one."""
         return f"{self.name}_FILE"
+
+    def read(self, environment: Mapping[str, str], label: str) -> object:
+        """Return the value that *environment* has, or the default if the variable is not set.
+
+        A secret can also be read from a file, whose path is in :attr:`file_variable`. Raise ValueError with a sentence
+        that begins with *label*, the name that the user knows, and does not repeat the value.
+        """
+        value = environment.get(self.name, "").strip()
+        path = environment.get(self.file_variable, "").strip() if self.is_secret else ""
+        if value and path:
+            raise ValueError(f"{self.name} and {self.file_variable} are both set; set only one of them.")
+        if path:
+            value = _read_secret(path, self.file_variable)
+        try:
+            return self.parse(value) if value else self.default
+        except ValueError as error:
+            raise ValueError(f"{label} {error}.") from None
+
+
+def flag_name(field_name: str) -> str:
+    """Return the command-line flag of the setting *field_name*."""
+    return "--" + field_name.replace("_", "-")
 
 
 def setting(
@@ -172,23 +194,6 @@ def secrets(value: str) -> tuple[str, ...]:
     return tuple(items)
 
 
-def secret_from_file(path: str) -> str:
-    """Return the secret in the file at *path*, without the white space around it. Raise ValueError."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_SECRET_FILE_BYTES + 1)
-        secret = data.decode().strip()
-    except OSError as failure:
-        raise ValueError(f"names a file that cannot be read: {failure.strerror}") from None
-    except ValueError:
-        raise ValueError("must name a file of UTF-8 text") from None
-    if "\0" in secret:
-        raise ValueError("must name a file of text without null characters")
-    if not secret or len(data) > MAX_SECRET_FILE_BYTES:
-        raise ValueError(f"must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes")
-    return secret
-
-
 def origins(value: str) -> tuple[str, ...]:
     """Parse origins. Normalize them to lower case, without the default port of their scheme."""
     split = [_split_url(item) if ORIGIN_PATTERN.fullmatch(item) else None for item in _items(value.lower())]
@@ -223,6 +228,15 @@ def authority(parts: SplitResult) -> str:
     return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
 
 
+def host_spellings(host: str, scheme: str) -> frozenset[str]:
+    """Return the ``Host`` headers that mean *host*: with and without the scheme's default port and a final dot."""
+    parts = urlsplit(f"//{host}")
+    name, port = (host, "") if parts.port is None else (host.rpartition(":")[0], f":{parts.port}")
+    names = (name,) if name.startswith("[") else (name.removesuffix("."), name.removesuffix(".") + ".")
+    ports = ("", DEFAULT_PORTS[scheme]) if port in ("", DEFAULT_PORTS[scheme]) else (port,)
+    return frozenset(name + port for name in names for port in ports)
+
+
 def _items(value: str) -> list[str]:
     return value.replace(",", " ").split()
 
@@ -234,3 +248,20 @@ def _split_url(value: str) -> SplitResult | None:
         return None if parts.port == 0 else parts
     except ValueError:
         return None
+
+
+def _read_secret(path: str, label: str) -> str:
+    """Return the secret in the file at *path*. Raise ValueError with a sentence that begins with *label*."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_SECRET_FILE_BYTES + 1)
+        secret = data.decode().strip()
+    except OSError as failure:
+        raise ValueError(f"{label} names a file that cannot be read: {failure.strerror}.") from None
+    except ValueError:
+        raise ValueError(f"{label} must name a file of UTF-8 text.") from None
+    if "\0" in secret:
+        raise ValueError(f"{label} must name a file of text without null characters.")
+    if not secret or len(data) > MAX_SECRET_FILE_BYTES:
+        raise ValueError(f"{label} must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes.")
+    return secret

@@ -35,6 +35,7 @@ SOURCES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("doit_mcp.auth.token_exchange", "read_exchange_response", lambda made, *given: made.token),
     ("doit_mcp.auth.token_exchange", "TokenExchange.__init__", lambda made, *given: given[2]),
     ("doit_mcp.auth.api_tokens", "ApiTokenVerifier.verify", lambda made, *given: given[1]),
+    ("doit_mcp.server.session_ids", "SessionIds.issue", lambda made, *given: made),
     ("tests.auth.minting", "Signer.raw", lambda made, *given: made),
 )
 SHORTEST = 12

@@ -83,7 +83,7 @@ def test_port_in_use() -> None:
 
 def test_flags_override_the_environment_except_secrets() -> None:
     done = run("serve", "--port", "x", DOIT_MCP_PORT="8080", MCP_TOKEN_EXCHANGE_SECRET=SECRET)
-    assert done.returncode == 2 and "DOIT_MCP_PORT" in done.stderr
+    assert done.returncode == 2 and done.stderr == "doit-mcp: --port must be a whole number from 0 to 65535.\n"
     output = run("serve", "--help").stdout
     assert "--resource-url" in output and "--exchange-secret" not in output and "--api-key" not in output
 
@@ -104,8 +104,13 @@ def test_flags_override_the_environment_except_secrets() -> None:
         (["serve", "{}"], "Unexpected argument"),
         (["{}"], "Unknown command. Available: serve, sandbox, stdio"),
         (["--worker={}"], "Unknown flag --worker"),
-        (["serve", "--port", "{}"], "DOIT_MCP_PORT must be a whole number"),
+        (["serve", "--port", "{}"], "--port must be a whole number"),
         (["--port"], "--port: expected one argument"),
+        (["serve", "--port"], "--port: expected one argument"),
+        (["sandbox", "--world-port", "{}"], "--world-port: must be a whole number"),
+        (["sandbox", "--announce={}"], "--announce: must be one of text, json"),
+        (["sandbox", "--latency", "{}"], "--latency: must be a number of seconds"),
+        (["sandbox", "--access-ttl", "nan"], "--access-ttl: must be a number of seconds"),
     ],
 )
 def test_n22_errors_do_not_repeat_secrets_from_the_command_line(arguments: list[str], message: str) -> None:
@@ -116,6 +121,38 @@ def test_n22_errors_do_not_repeat_secrets_from_the_command_line(arguments: list[
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        (["sandbox", "--resource-url", "https://{}.example"], ["--resource-url cannot be used with sandbox"]),
+        (["--auth-server-url", "https://{}.example", "sandbox"], ["--auth-server-url cannot be used with sandbox"]),
+        (["serve", "--tenant-id", "{}"], ["--tenant-id cannot be used with serve: only stdio uses it"]),
+        (["--customer-context", "{}"], ["--customer-context cannot be used with serve"]),
+        (["stdio", "--port", "8080", "--workers=2"], ["--port cannot be used with stdio", "--workers cannot be used"]),
+    ],
+)
+def test_flags_without_effect_on_a_command_are_refused(arguments: list[str], messages: list[str]) -> None:
+    """Each with its reason. As variables they are accepted, because other commands share the environment."""
+    done = run(*(argument.replace("{}", SECRET) for argument in arguments))
+    assert done.returncode == 2 and SECRET not in done.stderr and len(done.stderr.splitlines()) == len(messages)
+    assert all(message in line for message, line in zip(messages, done.stderr.splitlines(), strict=True))
+    assert all(line.count(": ") == 2 for line in done.stderr.splitlines())
+
+
+def test_help_lists_only_flags_that_have_an_effect() -> None:
+    assert "--resource-url" not in run("sandbox", "--help").stdout
+    output = run("stdio", "--help").stdout
+    assert "--tenant-id" in output and "--port" not in output
+
+
+def test_problems_name_the_flag_or_the_variable_that_was_used() -> None:
+    assert run("sandbox", "--host", "0.0.0.0").stderr.startswith("doit-mcp: --host: ")
+    assert run("sandbox", DOIT_MCP_HOST="0.0.0.0").stderr.startswith("doit-mcp: DOIT_MCP_HOST: ")
+    more = {"MCP_TOKEN_EXCHANGE_SECRET": SECRET}
+    assert run("--workers", "2", **more).stderr.startswith("doit-mcp: --workers: ")
+    assert run(DOIT_MCP_WORKERS="2", **more).stderr.startswith("doit-mcp: DOIT_MCP_WORKERS: ")
+
+
 def test_auto_approve_requires_a_sandbox_user() -> None:
     done = run("sandbox", "--port", "0", "--world-port", "0", "--auto-approve", "nobody@acme.example")
     assert done.returncode == 2 and "nobody@acme.example" in done.stderr
@@ -124,7 +161,7 @@ def test_auto_approve_requires_a_sandbox_user() -> None:
 def test_sandbox_listens_on_loopback_only() -> None:
     """The sandbox only listens on loopback, because its passwords are public."""
     done = run("sandbox", "--host", "0.0.0.0")
-    assert done.returncode == 2 and "DOIT_MCP_HOST" in done.stderr and "127.0.0.1" in done.stderr
+    assert done.returncode == 2 and "--host" in done.stderr and "127.0.0.1" in done.stderr
 
 
 def test_stdio_requires_a_key() -> None:
@@ -219,3 +256,28 @@ def test_logs_are_json_lines_without_secrets() -> None:
     assert len(served["principal"]) == 12 and served["failed"] is False
     for secret in (*output["api_tokens"].values(), *output["users"].values()):
         assert secret not in text
+
+
+def test_check_exits_with_1_if_a_check_fails() -> None:
+    """Its findings are JSON on standard output, and the token is in none of them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    done = run("check", f"{base}/mcp", "--json", DOIT_API_KEY=SECRET)
+    findings = json.loads(done.stdout)
+    assert (done.returncode, findings["url"], findings["status"]) == (1, base, "fail")
+    assert next(item for item in findings["checks"] if item["check"] == "server")["advice"]
+    assert SECRET not in done.stdout + done.stderr and "Traceback" not in done.stderr
+    text = run("check", MCP_RESOURCE_URL=base, AUTH_SERVER_URL=base, DOIT_API_BASE=base)
+    assert text.returncode == 1 and "To do: " in text.stdout and "fail  server" in text.stdout
+
+
+def test_check_exits_with_0_for_a_working_server() -> None:
+    with sandbox() as (_, output):
+        done = run("check", output["base"])
+    assert done.returncode == 0 and "0 failures" in done.stdout, done.stdout
+
+
+def test_check_refuses_what_it_cannot_use() -> None:
+    assert run("check", "mcp.example.com").stderr.startswith("doit-mcp: URL must be a URL such as https://host")
+    assert "--port cannot be used with check" in run("check", "--port", "1").stderr
+    assert run("check", "--stream-seconds", "x").returncode == 2

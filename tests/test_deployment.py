@@ -105,7 +105,7 @@ def test_replica_settings_are_valid(name: str, tmp_path: Path) -> None:
         for name, value in SERVICES["mcp-1"]["environment"].items()
     }
     settings = Settings.from_environment(environment)
-    assert settings.accepted_hosts == {"mcp.example.com"} and settings.redis_url == "redis://:p@redis:6379/0"
+    assert "mcp.example.com" in settings.accepted_hosts and settings.redis_url == "redis://:p@redis:6379/0"
     assert settings.exchange_secret == "s" * 32 and not settings.audit_required
     assert seconds(SERVICES["mcp-1"]["stop_grace_period"]) > settings.drain_s + 5
 

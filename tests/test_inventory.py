@@ -45,6 +45,26 @@ DIFFERENT = {
     "* config.dimensions[].type": "the values are those of filters: listed there only, the schemas have to stay small",
     "* config.group[].type": "the values are those of filters: listed there only, the schemas have to stay small",
     "* config.timeRange.customTimeRange": "the old server's place for it; it is sent as config.customTimeRange",
+    "* config.forecastSettings.mode": "none is a word of arguments, and sent as null",
+    "updateResourcePermission public": "no_access is a word of arguments, and sent as null",
+    **dict.fromkeys(
+        (
+            *("* config.count.id", "* config.count.type", "* config.group[].limit.metric"),
+            *("* config.metricFilter.metric", "* config.metricFilter.operator", "* config.metricFilter.values"),
+            *("* config.limitByChange.metric", "* config.limitByChange.changeType", "* config.limitByChange.operator"),
+            *("* config.limitByChange.values", "* config.limitByChange.includeIncompleteData"),
+            *("* config.splits[].type", "* config.splits[].origin.type", "* config.splits[].targets[].type"),
+        ),
+        "the API says what is missing or wrong: the schemas have to stay small",
+    ),
+    **dict.fromkeys(
+        (
+            *(f"* billingProfile.{name}" for name in ("name", "country", "state", "city", "address", "zip")),
+            *(f"* billingRules[].{name}" for name in ("name", "managementAccounts", "filters", "formula")),
+            *(f"* priceBooks[].{name}" for name in ("name", "managementAccounts", "rules")),
+        ),
+        "the document has an object without members, which clients would drop",
+    ),
     "triggerCloudflowWebhook payload": "the body as a whole, whose members are the flow's",
     "updateAlert config.timeInterval": "the old server took hour as well",
     "updateDatahubDataset name": "is in the path; in the body it may only be the same",
@@ -139,7 +159,7 @@ def test_documented_streams_are_streamed(declared: Operation) -> None:
 
 @EACH
 def test_documented_permissions_are_declared(declared: Operation) -> None:
-    permission = letters(declared.facts.get("permission", ""))
+    permission = letters(str(declared.facts.get("permission", "")))
     missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in permission]
     assert not missing, (
         f"{place(declared)} needs permission= in its decorator: the document asks for {', '.join(missing)}"

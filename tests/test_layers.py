@@ -26,9 +26,10 @@ BELOW = {
     "server": "catalog api protocol resilience observability process",
     "redis_state": "server catalog auth protocol resilience process",
     "sandbox": "protocol settings observability",
-    "transports": "server catalog api protocol auth redis_state settings settings_parsing observability resilience process",
-    "command_line": "settings",
-    "cli": "transports sandbox process settings settings_parsing observability command_line",
+    "check": "redis_state auth protocol resilience settings settings_parsing",
+    "transports": "check server catalog api protocol auth redis_state settings settings_parsing observability resilience process",
+    "command_line": "settings settings_parsing",
+    "cli": "transports check sandbox process settings settings_parsing observability command_line",
     "__main__": "cli",
 }
 # The only module that connects objects of different layers.

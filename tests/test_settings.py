@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import doit_mcp
 from doit_mcp.settings import WEB_CLIENT_ORIGINS, BadSettings, Settings
-from doit_mcp.settings_parsing import LOOPBACK_HOSTS, Integer, setting, url
+from doit_mcp.settings_parsing import LOOPBACK_HOSTS, Integer, host_spellings, setting, url
 
 VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
 FIELDS = {declared.name: field for field, declared in Settings.variables().items()}
@@ -35,7 +35,7 @@ def test_defaults_are_for_production() -> None:
     assert settings.resource_url == "https://mcp.doit.com"
     assert settings.console_base == settings.auth_server_url == "https://console.doit.com"
     assert settings.accepted_origins == {"https://mcp.doit.com", *WEB_CLIENT_ORIGINS}
-    assert settings.accepted_hosts == {"mcp.doit.com"}
+    assert settings.accepted_hosts == {"mcp.doit.com", "mcp.doit.com:443", "mcp.doit.com.", "mcp.doit.com.:443"}
 
 
 GIVEN: list[tuple[str, str, Any]] = [
@@ -272,7 +272,22 @@ def test_own_origin_and_host_match_browser_spelling(url: str, origin: str, host:
     settings = Settings.from_environment({"MCP_RESOURCE_URL": url, "DOIT_MCP_ALLOWED_HOSTS": "Inner:1"})
     assert settings.own_origin == origin
     assert origin in settings.accepted_origins
-    assert settings.accepted_hosts == {host, "inner:1"}
+    assert {host, "inner:1"} <= settings.accepted_hosts
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "spellings"),
+    [
+        ("a.example", "https", {"a.example", "a.example:443", "a.example.", "a.example.:443"}),
+        ("a.example.:443", "https", {"a.example", "a.example:443", "a.example.", "a.example.:443"}),
+        ("a.example", "http", {"a.example", "a.example:80", "a.example.", "a.example.:80"}),
+        ("a.example:80", "https", {"a.example:80", "a.example.:80"}),
+        ("[::1]", "http", {"[::1]", "[::1]:80"}),
+        ("[::1]:8080", "http", {"[::1]:8080"}),
+    ],
+)
+def test_spellings_of_a_host(host: str, scheme: str, spellings: set[str]) -> None:
+    assert host_spellings(host, scheme) == spellings
 
 
 @pytest.mark.parametrize("text", ["*", "null", "host", "https://host/", "https://host/x", "https://a,*", "https://a:0"])

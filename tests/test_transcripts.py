@@ -92,7 +92,7 @@ class Transcript:
     def text(self) -> str:
         """Return the exchanges as JSON, with values that differ between runs replaced."""
         written = json.dumps(self.lines, indent=1, ensure_ascii=False)
-        written = re.sub(r'("Mcp-Session-Id": )"[0-9a-f]+"', r'\1"<session>"', written)
+        written = re.sub(r'("Mcp-Session-Id": )"[A-Za-z0-9_-]{40,}"', r'\1"<session>"', written)
         return re.sub(r'("requestState": )"[\w-]+"', r'\1"<state>"', written) + "\n"
 
 

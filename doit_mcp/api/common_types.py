@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Required, TypedDict
 
-from ..protocol.json_schema import JsonObject, Length
+from ..protocol.json_schema import JsonObject, Length, PublishedMembers
 from .value_kinds import CurrencyCode, Day, Members, Money
 
 ComponentType = Literal[
@@ -49,6 +49,17 @@ Currency = Literal[
 Role = Literal["owner", "editor", "viewer"]
 
 
+class ExampleMembers(TypedDict, total=False):
+    """Members that an object with any members could have."""
+
+    id: str
+    name: str
+
+
+AnyMembers = Annotated[JsonObject, PublishedMembers(ExampleMembers, and_others=True)]
+"""An argument that is an object with any members."""
+
+
 class ListPage(TypedDict, total=False):
     """Fields of every page of a list, besides its rows."""
 
@@ -66,13 +77,13 @@ class WriteResult(TypedDict, total=False):
 class Filter(TypedDict, total=False):
     """Values of one dimension to include or exclude."""
 
-    id: Required[Annotated[str, "Dimension, e.g. service_description, cloud_provider, project_id, or a label's key."]]
+    id: Required[Annotated[str, "Dimension, e.g. service_description, project_id, or a label's key."]]
     type: Required[Annotated[DimensionType, "fixed for built-in dimensions."]]
     mode: Annotated[MatchMode, "Default: is."]
-    inverse: Annotated[bool, "Exclude these values instead."]
+    inverse: Annotated[bool, "Exclude these values."]
     values: Annotated[list[str], "Values exactly as they occur in the data.", Length(maximum=5000)]
-    caseInsensitive: Annotated[bool, "Not with is or regexp."]
-    includeNull: Annotated[bool, "Include rows without a value."]
+    caseInsensitive: bool
+    includeNull: Annotated[bool, "Also rows without a value."]
 
 
 ScopePeriod = TypedDict("ScopePeriod", {"from": Annotated[str, Day], "to": Annotated[str, Day], "days": int})

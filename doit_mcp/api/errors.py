@@ -32,8 +32,9 @@ ADVICE: dict[ErrorKind, str] = {
     "argument": "Correct the argument and call again.",
     "credential": "The sign-in is no longer accepted: reconnect the DoiT connector (sign in again), then try again.",
     "refused": "Correct the arguments named above and call again; do not repeat the call unchanged.",
-    "forbidden": "The signed-in user lacks the permission, or the object belongs to another customer. "
-    "Do not repeat the call: an administrator can grant the permission in the DoiT console.",
+    "forbidden": "The signed-in user lacks the permission, the object belongs to another customer, or the customer's plan "
+    "does not include DoiT API access. Do not repeat the call: an administrator can grant the permission in the DoiT "
+    "console, and the DoiT account manager knows the plan.",
     "missing": "This customer has no object with this id. Look up the id with the matching list tool.",
     "conflict": "The request conflicts with the current state. Read the current state first, then decide.",
     "rate": "Too many requests.",
@@ -111,7 +112,7 @@ def explain(error: ApiError, tool: str) -> str:
     """Explain an error to a model: what failed, the API's reason, and what to do next."""
     status = f" (HTTP {error.status})" if error.status else ""
     parts = [
-        f"{tool} failed{status}{_as_sentence(truncate(error.reason, MAX_EXPLAINED_CHARACTERS))}",
+        f"Could not run {tool}{status}{_as_sentence(truncate(error.reason, MAX_EXPLAINED_CHARACTERS))}",
         ADVICE[error.kind],
     ]
     if error.maybe_applied:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
+from .permissions import Permission
+
 Reader = Callable[..., Any] | str
 """A read-only method of an area that is a tool, or its name if it is defined further down."""
 TableShape = Literal["query", "report", "top_groups"]
@@ -37,7 +39,7 @@ class ToolFacts(TypedDict, total=False):
     """Loaded at the start by clients that load other tools on demand."""
     alias: str
     """A former name: not listed, but still accepted in calls."""
-    permission: str
+    permission: Permission
     """The permission that the API reference requires; the API itself returns a 403 without a reason."""
     result_table: TableShape
     """The shape of the table in results. Large tables are stored under a handle, for query_result."""

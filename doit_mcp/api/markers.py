@@ -7,6 +7,7 @@ change the published schema.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from inspect import Parameter, signature
 from typing import Annotated, Any, Unpack, get_args, get_origin, get_type_hints, is_typeddict
@@ -34,6 +35,14 @@ IDENTIFIER = Marker()
 never part of it, so it is removed. Only top-level arguments: nested values can be data that has to arrive unchanged."""
 VERBATIM = Marker()
 """The argument looks like an identifier but is the customer's own data, in which whitespace may be significant."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormerName:
+    """Marker: the former *name* of a top-level argument, and its name in the API. Calls may still use it."""
+
+    name: str
+
 
 ADDRESS = re.compile(
     r"[^\s@]@[^\s@]"  # email addresses
@@ -64,6 +73,17 @@ def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET)
 def marked_arguments(function: Callable[..., Any], marker: Marker) -> frozenset[str]:
     """The names of the top-level arguments in *function*'s signature that have the *marker*."""
     return frozenset(name for name, hint in argument_hints(function).items() if _has_marker(hint, marker))
+
+
+def former_names(function: Callable[..., Any]) -> dict[str, str]:
+    """The current names of the arguments in *function*'s signature, by their former ones."""
+    return {former.name: name for name, hint in argument_hints(function).items() for former in _former_names(hint)}
+
+
+def _former_names(annotation: Any) -> list[FormerName]:
+    """The former names in an annotation, also inside of Required."""
+    own = [part for part in get_args(annotation) if isinstance(part, FormerName)]
+    return own or [former for part in get_args(annotation)[:1] for former in _former_names(part)]
 
 
 # One function at a time: several markers are looked up for the same one, and functions are not kept alive.

@@ -1,14 +1,15 @@
-"""Report configuration: the ``config`` of run_query, create_report and update_report."""
+"""Report configuration: the queries of run_query, create_report and update_report; the API calls them ``config``."""
 
 import re
 from typing import Annotated, Any, Literal, Required, TypedDict
 
-from ..protocol.json_schema import JsonObject, Length, Range
+from ..protocol.json_schema import UNLISTED, UNLISTED_OPTIONS, JsonObject, Length, PublishedMembers, Range
 from .common_types import Currency, Filter
 
 Span = TypedDict("Span", {"from": str, "to": str})
 Unit = Literal["day", "week", "month", "quarter", "year"]
 Sort = Literal["asc", "desc", "a_to_z"]
+DateRange = TypedDict("DateRange", {"from": str, "to": str}, total=False)
 
 
 class Metric(TypedDict):
@@ -25,10 +26,25 @@ class Dimension(TypedDict):
     type: str
 
 
+class NamedMetric(TypedDict, total=False):
+    """A metric, as in metrics, which list the types once to save tokens."""
+
+    type: str
+    value: str
+
+
+class RowLimit(TypedDict, total=False):
+    """How many values of a group to show."""
+
+    metric: NamedMetric
+    sort: Sort
+    value: int
+
+
 class Group(Dimension, total=False):
     """A dimension whose values become rows."""
 
-    limit: Annotated[JsonObject, "First group only: metric, sort (asc, desc, a_to_z), value (number of rows)."]
+    limit: Annotated[JsonObject, PublishedMembers(RowLimit), "First group only: value is the number of rows."]
 
 
 class TimeRange(TypedDict, total=False):
@@ -39,12 +55,114 @@ class TimeRange(TypedDict, total=False):
     ]
     amount: Annotated[int, Range(0, 5000)]
     unit: Unit
-    includeCurrent: Annotated[bool, "Include the current period."]
-    customTimeRange: Annotated[JsonObject, "Former location."]
+    includeCurrent: bool
+    customTimeRange: Annotated[Span, UNLISTED]
+    """The former place of the member of QueryFields."""
+
+
+class SecondaryTimeRange(TypedDict, total=False):
+    """A period to compare with."""
+
+    amount: int
+    unit: Annotated[Literal["day", "month", "quarter", "year"], UNLISTED_OPTIONS]
+    includeCurrent: bool
+    customTimeRange: DateRange
+
+
+class MetricFilter(TypedDict, total=False):
+    """The rows to show by their values."""
+
+    metric: NamedMetric
+    operator: Literal["gt", "lt", "lte", "gte", "e", "ne", "b", "nb"]
+    values: list[float]
+    operand: Annotated[Literal["single_value", "series_total"], UNLISTED_OPTIONS]
+
+
+class ChangeFilter(TypedDict, total=False):
+    """The rows to show by how much they changed."""
+
+    metric: NamedMetric
+    changeType: Literal["percentage", "absolute"]
+    operator: str
+    values: list[float]
+    includeIncompleteData: bool
+
+
+class AdvancedAnalysis(TypedDict, total=False):
+    """What to find in the rows."""
+
+    forecast: bool
+    notTrending: bool
+    trendingDown: bool
+    trendingUp: bool
+
+
+class ForecastSettings(TypedDict, total=False):
+    """The periods of a forecast."""
+
+    mode: Literal["totals", "grouping", "none"]
+    historicalTimeIntervals: int
+    futureTimeIntervals: int
+    historicalCustomDateRange: DateRange
+    futureCustomDateRange: DateRange
+
+
+class CostSource(TypedDict, total=False):
+    """A value of a dimension."""
+
+    id: str
+    type: str
+
+
+class SplitTarget(CostSource, total=False):
+    """What gets a part of shared costs."""
+
+    value: float
+
+
+class Split(CostSource, total=False):
+    """Shared costs to spread."""
+
+    mode: Literal["even", "custom", "proportional"]
+    includeOrigin: bool
+    origin: CostSource
+    targets: list[SplitTarget]
+
+
+DisplayValues = Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"]
+Layout = Literal[
+    "column_chart",
+    "stacked_column_chart",
+    "bar_chart",
+    "stacked_bar_chart",
+    "line_chart",
+    "spline_chart",
+    "area_chart",
+    "area_spline_chart",
+    "stacked_area_chart",
+    "treemap_chart",
+    "table",
+    "table_heatmap",
+    "table_row_heatmap",
+    "table_col_heatmap",
+    "csv_export",
+    "sheets_export",
+]
+FontSize = Literal["auto", "small", "medium", "large"]
+
+
+class DisplaySettings(TypedDict, total=False):
+    """How a report looks."""
+
+    themeId: str
+    dataLabelFontSize: Annotated[FontSize, UNLISTED_OPTIONS]
+    axisLabelFontSize: Annotated[FontSize, UNLISTED_OPTIONS]
+    numberScale: Annotated[Literal["auto", "thousands", "millions", "billions", "raw"], UNLISTED_OPTIONS]
+    decimalPrecision: int
 
 
 class QueryFields(TypedDict, total=False):
-    """A query without its period. Rarely used fields are open objects, to keep the schemas of three tools small."""
+    """A query without its period."""
 
     dataSource: Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"]
     metrics: Annotated[
@@ -52,12 +170,12 @@ class QueryFields(TypedDict, total=False):
         "Values: basic: cost, usage, savings; custom: its id; extended: e.g. amortized_cost.",
         Length(maximum=4),
     ]
-    metric: Annotated[JsonObject, "Legacy form of metrics."]
+    metric: Annotated[Metric, UNLISTED]
+    """The former form of metrics."""
     customTimeRange: Annotated[Span, "Dates or RFC 3339."]
     secondaryTimeRange: Annotated[
-        JsonObject,
-        "Comparison period: amount and unit (day, month, quarter, year) back, includeCurrent (whole periods); "
-        "or customTimeRange.",
+        SecondaryTimeRange,
+        "Comparison period: amount of units back, or customTimeRange.",
     ]
     timeInterval: Literal["hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"]
     group: Annotated[list[Group], "Rows; types as in filters.", Length(maximum=100)]
@@ -67,62 +185,33 @@ class QueryFields(TypedDict, total=False):
         Literal["total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"],
         "count requires the field count.",
     ]
-    count: Annotated[JsonObject, "What to count: id, type (fixed, label, tag, project_label, system_label)."]
-    metricFilter: Annotated[
-        JsonObject,
-        "Only rows in bounds: metric (as in metrics), operator (gt, lt, lte, gte, e, ne, b: between, nb: not between), "
-        "values (list), operand (single_value, series_total).",
-    ]
-    limitByChange: Annotated[
-        JsonObject,
-        "Only rows that changed: metric, changeType (percentage, absolute), operator (gt, gte, lt, lte, b, nb), "
-        "values (list), includeIncompleteData.",
-    ]
+    count: CostSource
+    metricFilter: Annotated[MetricFilter, "Only rows in bounds. b: between, nb: not between."]
+    limitByChange: Annotated[ChangeFilter, "Only rows that changed. operator: as in metricFilter."]
     limitAggregation: Annotated[Literal["none", "top", "all"], "Which omitted rows to add up."]
-    advancedAnalysis: Annotated[JsonObject, "forecast, notTrending, trendingDown, trendingUp: booleans."]
-    forecastSettings: Annotated[
-        JsonObject | None,
-        "mode (totals, grouping), historicalTimeIntervals, futureTimeIntervals; or historicalCustomDateRange, "
-        "futureCustomDateRange (from, to).",
-    ]
-    currency: Currency
+    advancedAnalysis: AdvancedAnalysis
+    forecastSettings: ForecastSettings
+    currency: Annotated[Currency, "Such as EUR.", UNLISTED_OPTIONS]
     includePromotionalCredits: Annotated[bool, "Requires timeInterval month or longer."]
     includeSubtotals: bool
-    displayValues: Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"]
     splits: Annotated[
-        list[JsonObject],
-        "Shared costs to spread: id, type, mode (even, custom, proportional), includeOrigin, origin (id, type or "
-        "unallocated), targets (id, type, value: 0.3 is 30 %).",
+        list[Split],
+        "Shared costs to spread; the type of origin can be unallocated. value 0.3 is 30 %.",
         Length(maximum=100),
     ]
-    sortGroups: Sort
-    sortDimensions: Sort
-    layout: Literal[
-        "column_chart",
-        "stacked_column_chart",
-        "bar_chart",
-        "stacked_bar_chart",
-        "line_chart",
-        "spline_chart",
-        "area_chart",
-        "area_spline_chart",
-        "stacked_area_chart",
-        "treemap_chart",
-        "table",
-        "table_heatmap",
-        "table_row_heatmap",
-        "table_col_heatmap",
-        "csv_export",
-        "sheets_export",
-    ]
-    displaySettings: Annotated[
-        JsonObject,
-        "themeId, dataLabelFontSize, axisLabelFontSize (auto, small, medium, large), numberScale (auto, thousands, "
-        "millions, billions, raw), decimalPrecision.",
-    ]
+    sortGroups: Annotated[Sort, UNLISTED_OPTIONS]
+    sortDimensions: Annotated[Sort, UNLISTED_OPTIONS]
 
 
-class QueryConfig(QueryFields, total=False):
+class ReportLook(TypedDict, total=False):
+    """How a report looks, which has no effect on its rows."""
+
+    displayValues: Annotated[DisplayValues, UNLISTED_OPTIONS]
+    layout: Annotated[Layout, "Such as table or line_chart.", UNLISTED_OPTIONS]
+    displaySettings: DisplaySettings
+
+
+class QueryConfig(QueryFields, ReportLook, total=False):
     """A query, as the API takes it."""
 
     timeRange: TimeRange
@@ -152,6 +241,9 @@ def normalize_config(config: JsonObject) -> JsonObject:
     """Return a config as the API expects it: providers as billing data names them, customTimeRange beside timeRange."""
     filters = config.get("filters")
     body = {**config, "filters": normalize_filters(filters)} if filters else dict(config)
+    if (body.get("forecastSettings") or {}).get("mode") == "none":
+        # null removes the forecast of a report. Arguments have a word for it, because null means omitted in them.
+        body["forecastSettings"] = None
     # The API ignores a customTimeRange without mode custom.
     time_range = body.get("timeRange") or ({"mode": "custom"} if body.get("customTimeRange") else None)
     if not isinstance(time_range, dict) or time_range.get("mode") != "custom":

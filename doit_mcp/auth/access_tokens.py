@@ -7,13 +7,13 @@ the signature, and :func:`read_principal`, which may raise a 403, reads the clai
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
+from ..protocol.endpoint_urls import is_endpoint
 from ..protocol.jsonrpc import JsonObject
 from .errors import REQUIRED_SCOPE, AuthError, invalid_token_error
 from .jws import CompactJws, find_json_objects, parse_jws
@@ -30,9 +30,6 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 MAX_EMAIL_LENGTH = 320
 REQUIRED_TEXT_CLAIMS = ("customer_context", "cid", "flow_id", "jti")
-# Names and lists of names, whose commas a client may have percent-encoded; "." and ".." are not names.
-TOOLSET_PATH_PATTERN = re.compile(r"(?:/(?!\.{1,2}(?:/|$))(?:[A-Za-z0-9._~,-]|%2[Cc])+)+/?")
-
 # `_check_times` checks exp, iat and nbf: PyJWT compares them with the system clock, not with the caller's, and drops
 # fractions of a second.
 DECODER = jwt.PyJWT(
@@ -58,13 +55,11 @@ class AccessTokenRules:
         return cls(issuer, resource_url.rstrip("/"))
 
     def matches_audience(self, audience: object) -> bool:
-        """Return whether one value of ``aud`` is exactly this server's URL or that of one of its endpoints."""
+        """Return whether one value of ``aud`` is this server's URL or, in any spelling, that of one of its endpoints."""
         if not isinstance(audience, str) or not audience.startswith(self.resource):
             return False
-        path = audience[len(self.resource) :]
-        if path in ("", "/", "/mcp", "/mcp/", "/sse", "/sse/"):
-            return True
-        return path.startswith("/mcp/") and TOOLSET_PATH_PATTERN.fullmatch(path[4:]) is not None
+        target = audience[len(self.resource) :]
+        return target in ("", "/") or (target.startswith("/") and is_endpoint(target))
 
     def accepted_audiences(self, audience: object) -> list[str]:
         """Return the matching values of an ``aud`` claim, or [] if a value is not a string (RFC 7519, 4.1.3)."""

@@ -36,6 +36,10 @@ MAX_TEXT_LENGTH = 320
 TEMPORARY_STATUSES = frozenset({408, 425, 429})
 
 TOKEN_REFUSED_MESSAGE = "The bearer token is neither an access token for this server nor a valid DoiT API token."
+USER_REFUSED_MESSAGE = (
+    "The DoiT API does not accept this user: the user's role needs the permission Billing Profiles Admin, and the"
+    " customer's plan needs DoiT API access."
+)
 VALIDATION_UNAVAILABLE_MESSAGE = "The DoiT API cannot check the API token at the moment."
 
 
@@ -50,6 +54,14 @@ class ValidatedUser:
     email: str
     domain: str
     employee: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a token is refused, for the caller, and whether the next attempt may differ."""
+
+    message: str
+    is_temporary: bool = False
 
 
 def read_validation(response: HttpResponse, *, as_employee: bool) -> ValidatedUser | None:
@@ -115,10 +127,11 @@ class ApiTokenVerifier:
         self._http = http
         self._clock = clock
         self._timeout = timeout
-        self._refused: TtlCache[bool] = TtlCache(MAX_REMEMBERED_TOKENS, clock)
+        # Refused tokens, with the message for the caller.
+        self._refused: TtlCache[str] = TtlCache(MAX_REMEMBERED_TOKENS, clock)
         # Verified tokens, with the time when each was last reported to other replicas.
         self._verified: TtlCache[float] = TtlCache(MAX_REMEMBERED_TOKENS, clock)
-        self._single_flight: SingleFlight[Principal | None] = SingleFlight(max_concurrent)
+        self._single_flight: SingleFlight[Principal | str] = SingleFlight(max_concurrent)
         self._attempts = AttemptLimiter(clock)
         self._shared_attempts, self._shared_verified = shared_attempts, verified_tokens
         self._on_refused = on_refused
@@ -126,8 +139,9 @@ class ApiTokenVerifier:
     async def verify(self, token: str, address: str) -> Principal:
         """Return the user of *token*, sent from *address* ("" if unknown). Raise AuthError 401, 429 or 503."""
         key = token_digest(token)
-        if self._refused.get(key) or is_malformed_jwt(token):
-            raise invalid_token_error(TOKEN_REFUSED_MESSAGE)
+        refusal = TOKEN_REFUSED_MESSAGE if is_malformed_jwt(token) else self._refused.get(key)
+        if refusal is not None:
+            raise invalid_token_error(refusal)
         # A token that was verified before still works when unauthenticated clients have used up the attempts.
         verified = self._verified.get(key) is not None
         # Taken before a request starts, so that unauthenticated clients cannot occupy all of max_concurrent.
@@ -138,12 +152,12 @@ class ApiTokenVerifier:
                 if not self._attempts.try_acquire_reserved(address):
                     verified = await self._require_verified_elsewhere(key, exceeded)
         try:
-            principal = await self._single_flight.join(key, lambda: self._verify_once(token, key, address, verified))
+            result = await self._single_flight.join(key, lambda: self._verify_once(token, key, address, verified))
         except LimitExceeded:
             raise unavailable_error(VALIDATION_UNAVAILABLE_MESSAGE, 1) from None
-        if principal is None:
-            raise invalid_token_error(TOKEN_REFUSED_MESSAGE)
-        return principal
+        if isinstance(result, str):
+            raise invalid_token_error(result)
+        return result
 
     def forget(self, token: str) -> None:
         """Forget that *token* was verified, because the DoiT API refused it."""
@@ -153,19 +167,22 @@ class ApiTokenVerifier:
         """Cancel the requests in progress."""
         await self._single_flight.close()
 
-    async def _verify_once(self, token: str, key: bytes, address: str, verified: bool) -> Principal | None:
+    async def _verify_once(self, token: str, key: bytes, address: str, verified: bool) -> Principal | str:
+        """Return the user of *token*, or why it is refused. Raise AuthError 429 or 503."""
         requested_at = self._clock()
         if not verified:
             verified = await self._take_shared_attempt(key, address)
-        user, is_temporary = await self._validate(token)
-        if user is None or names_other_subject(token, user.email):
+        user = await self._validate(token)
+        if isinstance(user, ValidatedUser) and names_other_subject(token, user.email):
+            user = Refusal(TOKEN_REFUSED_MESSAGE)
+        if isinstance(user, Refusal):
             if verified:
                 # Only for verified tokens: otherwise a flood of wrong tokens would reach Redis.
                 self._forget_verification(key)
-            if not is_temporary:
-                self._refused.put(key, True, requested_at + VALIDATION_TTL_SECONDS)
+            if not user.is_temporary:
+                self._refused.put(key, user.message, requested_at + VALIDATION_TTL_SECONDS)
                 self._on_refused(key)
-            return None
+            return user.message
         if not verified:
             self._give_back_attempt(address)
         self._attempts.record_success(address)
@@ -219,8 +236,8 @@ class ApiTokenVerifier:
         if self._shared_attempts is not None:
             self._shared_attempts.release(address)
 
-    async def _validate(self, token: str) -> tuple[ValidatedUser | None, bool]:
-        """Return the user, if the API accepts *token*, and whether a refusal is temporary.
+    async def _validate(self, token: str) -> ValidatedUser | Refusal:
+        """Return the user, or the refusal of *token*.
 
         Legacy tokens of employees get 403 without a customer context, so a 403 is retried with the one that DoiT's
         command-line client sends.
@@ -229,7 +246,10 @@ class ApiTokenVerifier:
         as_employee = response.status == 403
         if as_employee:
             response = await self._send_validation(token, f"?customerContext={EMPLOYEE_DOMAIN}")
-        return read_validation(response, as_employee=as_employee), response.status in TEMPORARY_STATUSES
+        user = read_validation(response, as_employee=as_employee)
+        # The API knows the user of a token that gets 403; an unknown token gets 401.
+        message = USER_REFUSED_MESSAGE if as_employee else TOKEN_REFUSED_MESSAGE
+        return Refusal(message, response.status in TEMPORARY_STATUSES) if user is None else user
 
     async def _send_validation(self, token: str, query: str) -> HttpResponse:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}

@@ -22,6 +22,7 @@ from .errors import UpstreamCredentialError
 from .failed_attempts import SharedVerifiedTokens
 from .jwks import JwksCache
 from .principal import Principal
+from .provider_metadata import ProviderMetadata
 from .token_exchange import TokenExchange
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,14 @@ class GetCredential(Protocol):
 class Authentication:
     """Identifies callers and provides their credentials for the DoiT API. The HTTP layer uses only this class."""
 
-    def __init__(self, authenticator: Authenticator, jwks: JwksCache, token_exchange: TokenExchange) -> None:
-        self.authenticator = authenticator
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        jwks: JwksCache,
+        token_exchange: TokenExchange,
+        provider_metadata: ProviderMetadata,
+    ) -> None:
+        self.authenticator, self.provider_metadata = authenticator, provider_metadata
         self._jwks = jwks
         self._token_exchange = token_exchange
 
@@ -120,16 +127,17 @@ async def open_authentication(
         on_refused=ended_logins.on_ended,
     )
     exchange = TokenExchange(auth_server_url, secret, http, clock, breaker=breaker)
+    metadata = ProviderMetadata(auth_server_url, http, clock)
     authenticator = Authenticator(
         AccessTokenRules.from_urls(auth_server_url, resource_url), keys, api_tokens, clock, ended_logins=ended_logins
     )
     refresh_task = asyncio.create_task(keys.refresh_periodically())
     refresh_task.add_done_callback(_log_refresh_failure)
     try:
-        yield Authentication(authenticator, keys, exchange)
+        yield Authentication(authenticator, keys, exchange, metadata)
     finally:
         await cancel_tasks(refresh_task)
-        for component in (keys, api_tokens, exchange):
+        for component in (keys, api_tokens, exchange, metadata):
             await component.close()
 
 

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import ClientSession
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, EllipticCurvePublicNumbers
 
+from ..protocol.base64url import decode_base64url
 from ..protocol.jsonrpc import JsonObject
 from .access_tokens import ALGORITHM, KEY_ID
 from .errors import unavailable_error
 from .http_fetch import FetchError, fetch
-from .jws import decode_base64url
 from .single_flight import SingleFlight
 
 log = logging.getLogger(__name__)

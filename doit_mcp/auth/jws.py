@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from ..protocol.base64url import TO_STANDARD_ALPHABET, decode_base64url
 from ..protocol.jsonrpc import JsonObject
 
 MAX_TOKEN_LENGTH = 8_192
@@ -19,7 +20,6 @@ MAX_TOKEN_LENGTH = 8_192
 COMPACT_JWS_PATTERN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # Shorter parts cannot contain a claim that matters, and a token could have thousands of them.
 TOKEN_PART_PATTERN = re.compile(r"[A-Za-z0-9_+/-]{12,}")
-TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,6 @@ def parse_jws(token: str) -> CompactJws | None:
     if header is None or claims is None or signature is None:
         return None
     return CompactJws(header, claims, token, signature)
-
-
-def decode_base64url(text: str) -> bytes | None:
-    """Decode unpadded base64url. Return None for anything else, including other spellings of the same bytes."""
-    standard = text.translate(TO_STANDARD_ALPHABET)
-    try:
-        raw = binascii.a2b_base64(standard + "=" * (-len(text) % 4), strict_mode=True)
-    except ValueError:
-        return None
-    return raw if encode_base64url(raw) == text else None
-
-
-def encode_base64url(raw: bytes) -> str:
-    """Encode *raw* as unpadded base64url (RFC 4648, section 5)."""
-    return binascii.b2a_base64(raw, newline=False).rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_").decode()
 
 
 def find_json_objects(text: str) -> list[JsonObject]:

@@ -77,7 +77,9 @@ async def search_customers(
 ) -> Annotated[JsonObject, CustomerPage]:
     """Search DoiT's customers by domain, class, segment, platforms, spend, invoices or contracts. For DoiT employees.
     To see a customer's data, use change_customer."""
-    console = call.doit.console
+    # The console serves all customers, so none has to be known.
+    doit = call.api_for_customer("")
+    console = None if doit is None else doit.console
     if console is None:
         raise ToolError("Customer search is not available on this server.")
     attributes = {
@@ -140,7 +142,7 @@ async def change_customer(
     context: JsonObject = {CUSTOMER_ARGUMENT: customerContext, "domain": domain, "remembered": remembered}
     if not remembered:
         context["next"] = (
-            f"This connection has no session to store the customer: pass {CUSTOMER_ARGUMENT} to every call."
+            f"The server cannot store the customer for this connection: pass {CUSTOMER_ARGUMENT} to every call."
         )
     return context
 

@@ -35,7 +35,7 @@ from .tools.composed import composed_functions
 from .tools.localized_display import with_localized_display
 from .tools.permissions import with_permission_hint
 from .tools.result_handles import with_declared_handle
-from .tools.tool import ContentResult, Tool, ToolError
+from .tools.tool import Tool, ToolError, ToolResult
 from .tools.tool_factory import tool_from_function, tool_from_operation
 from .writes.confirmation import always_confirms, find_reader, with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
@@ -91,7 +91,7 @@ def with_empty_update_check(tool: Tool) -> Tool:
     if changes is None:
         return tool
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         if not changes.has_changes(arguments):
             raise ToolError(f"Nothing to change: pass at least one of {', '.join(changes.names)}.")
         return await tool.run(call, arguments)
@@ -105,7 +105,7 @@ def with_canonical_arguments(tool: Tool) -> Tool:
     if not forms:
         return tool
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         own = {name: canonical(arguments[name]) for name, canonical in forms.items() if name in arguments}
         return await tool.run(call, {**arguments, **own})
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ..api.nearest import nearest_values
 from .tools.tool import Tool
 
 DEFAULT_TOOLSET, ALL_TOOLSET = "core", "all"
 MAX_QUOTED_CHARACTERS = 80
+MAX_COMPARED_NAMES = 3
+"""Unknown names for which similar ones are looked up."""
 DECLARED_TOOLSETS: Mapping[str, Callable[[Tool], bool]] = MappingProxyType(
     {
         DEFAULT_TOOLSET: lambda tool: tool.facts.get("default_list", False),
@@ -55,13 +58,13 @@ def quote_names(names: Iterable[str]) -> str:
 
 
 def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
-    """Return the tools to list, in the order of *tools*. Raises UnknownToolset with the available names."""
+    """Return the tools to list, in the order of *tools*. Raises UnknownToolset with names that exist."""
     tools = tuple(tools)
     names = toolset_names(tools)
     if unknown := selection.toolsets - set(names):
         raise UnknownToolset(f"Unknown toolset {quote_names(unknown)}. Available: {', '.join(names)}")
     if unknown := selection.tools - {tool.name for tool in tools}:
-        raise UnknownToolset(f"Unknown tool {quote_names(unknown)}")
+        raise _unknown_tool(unknown, tuple(tool.name for tool in tools))
     toolsets = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
     declared_filters = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in toolsets]
     areas = toolsets - DECLARED_TOOLSETS.keys()
@@ -73,3 +76,11 @@ def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...
         or tool.name in selection.tools
         or any(is_listed(tool) for is_listed in declared_filters)
     )
+
+
+def _unknown_tool(unknown: Collection[str], names: Sequence[str]) -> UnknownToolset:
+    """Return the error for *unknown* tools, with similar names. There are too many tools to name all."""
+    compared = sorted(unknown)[:MAX_COMPARED_NAMES]
+    similar = list(dict.fromkeys(name for wanted in compared for name in nearest_values(wanted, names)))
+    hint = f"Similar: {', '.join(similar)}" if similar else "The tool find_operation finds tools by what they do"
+    return UnknownToolset(f"Unknown tool {quote_names(unknown)}. {hint}")

@@ -1,6 +1,10 @@
 """JSON Schema from Python annotations, and short forms of values for error messages.
 
 Produces portable schemas only: no ``$ref``, type lists, boolean subschemas, or combinators at the root.
+
+The arguments of a tool have two schemas. Clients see the *published* one, which avoids what some of them refuse. The
+server checks arguments against the *accepted* one, which is stricter about unknown names and also has the members that
+are no longer published.
 """
 
 import inspect
@@ -44,6 +48,11 @@ class Range:
         limits = {"minimum": self.minimum, "maximum": self.maximum, "exclusiveMinimum": self.exclusive_minimum}
         return {name: value for name, value in limits.items() if value is not None}
 
+    @property
+    def inclusive(self) -> "Range":
+        """The range with its exclusive bound as an inclusive one."""
+        return self if self.exclusive_minimum is None else Range(self.exclusive_minimum, self.maximum)
+
 
 @dataclass(frozen=True, slots=True)
 class Length:
@@ -69,74 +78,136 @@ class Pattern:
         return {"pattern": self.pattern}
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedMembers:
+    """Marker for JsonObject: publishes the members of the TypedDict *record*, although others are accepted as well.
+
+    *and_others* publishes that any members are allowed; then those of *record* are only examples. An object without
+    properties is not portable: some clients drop all of its members.
+    """
+
+    record: Any
+    and_others: bool = False
+
+
+class Unlisted:
+    """The type of the markers for what is accepted, but not published."""
+
+
+UNLISTED = Unlisted()
+"""Marker for members of TypedDicts that are not published: former forms, or without effect."""
+UNLISTED_OPTIONS = Unlisted()
+"""Marker for texts whose options are not published, because they would be most of the tokens. Errors list them."""
+
+SchemaForm = Literal["accepted", "published", "result"]
+"""The published or the accepted schema of arguments, or the schema of a result, whose objects are all open."""
 MARKERS_BY_TYPE = {"string": (Length, Pattern), "array": (Length,), "integer": (Range,), "number": (Range,)}
 LIST_KEYWORDS = {"minLength": "minItems", "maxLength": "maxItems"}
 NULL_SCHEMA = {"type": "null"}
+ANY_OBJECT = {"type": "object"}
 
 
-def schema_of_type(annotation: Any, *, closed: bool = True) -> JsonObject:
-    """Return the schema of an annotation. Raise TypeError if it has no portable schema.
-
-    Objects reject unknown members, for arguments, unless *closed* is false, for results.
-    """
+def schema_of_type(annotation: Any, form: SchemaForm = "accepted") -> JsonObject:
+    """Return the schema of an annotation. Raise TypeError if it has no portable schema."""
     origin, args = get_origin(annotation), get_args(annotation)
     if annotation is Any:
         return {}
     if isinstance(annotation, type) and annotation in JSON_TYPES:
         return {"type": JSON_TYPES[annotation]}
     if is_typeddict(annotation):
-        return schema_of_typed_dict(annotation, closed=closed)
+        return schema_of_typed_dict(annotation, form)
     if origin is Annotated:
-        return _annotated_schema(args, closed=closed)
+        return _annotated_schema(args, form)
     if origin in (Required, NotRequired):
-        return schema_of_type(args[0], closed=closed)
+        return schema_of_type(args[0], form)
     if origin is Literal and len({type(value) for value in args}) == 1:
         return {"type": JSON_TYPES[type(args[0])], "enum": list(args)}
     if origin is list:
-        items = schema_of_type(args[0], closed=closed)
+        items = schema_of_type(args[0], form)
         return {"type": "array", "items": items} if items else {"type": "array"}
     if origin is dict or annotation is dict:
         return {"type": "object"}
     if origin in (Union, UnionType):
-        return {"anyOf": [schema_of_type(part, closed=closed) for part in args]}
+        if NoneType in args and form != "result":
+            raise TypeError(f"{annotation!r} cannot be an argument, because null means that an argument is omitted")
+        return {"anyOf": [schema_of_type(part, form) for part in args]}
     raise TypeError(f"no JSON Schema for {annotation!r}")
 
 
-def _annotated_schema(args: tuple[Any, ...], *, closed: bool) -> JsonObject:
+def _annotated_schema(args: tuple[Any, ...], form: SchemaForm) -> JsonObject:
     inner, *markers = args
-    schema = schema_of_type(inner, closed=closed)
+    schema = schema_of_type(inner, form)
     for marker in markers:
         if isinstance(marker, str):
             schema = {**schema, "description": marker}
         elif isinstance(marker, Range | Length | Pattern):
-            schema = _with_limit(schema, marker)
+            schema = _with_limit(schema, marker, form)
+        elif marker is UNLISTED_OPTIONS and form == "published":
+            schema = {name: value for name, value in schema.items() if name != "enum"}
+        elif isinstance(marker, PublishedMembers):
+            schema = _with_members(schema, marker, form)
     return schema
 
 
-def _with_limit(schema: JsonObject, marker: Range | Length | Pattern) -> JsonObject:
+def _with_members(schema: JsonObject, marker: PublishedMembers, form: SchemaForm) -> JsonObject:
+    if schema.get("type") != "object" or "properties" in schema:
+        raise TypeError(f"{marker} needs an object without members, not {schema}")
+    if form == "published" and not marker.and_others:
+        return schema | schema_of_typed_dict(marker.record, form)
+    if not marker.and_others:
+        return schema | schema_of_typed_dict(marker.record, "result") | {"additionalProperties": True}
+    if form != "published":
+        return schema
+    # Clients drop or refuse members that properties lack, unless a combinator says that any are allowed.
+    return schema | schema_of_typed_dict(marker.record, form) | {"oneOf": [ANY_OBJECT]}
+
+
+def _with_limit(schema: JsonObject, marker: Range | Length | Pattern, form: SchemaForm) -> JsonObject:
     kind = schema.get("type", "")
     if parts := schema.get("anyOf"):
-        return {**schema, "anyOf": [part if part == NULL_SCHEMA else _with_limit(part, marker) for part in parts]}
+        return {**schema, "anyOf": [part if part == NULL_SCHEMA else _with_limit(part, marker, form) for part in parts]}
     if not isinstance(marker, MARKERS_BY_TYPE.get(kind, ())):
         raise TypeError(f"{marker} cannot limit {schema}")
+    keywords = _published_keywords(marker) if form == "published" else marker.keywords
     return {
         **schema,
-        **{LIST_KEYWORDS[name] if kind == "array" else name: value for name, value in marker.keywords.items()},
+        **{LIST_KEYWORDS[name] if kind == "array" else name: value for name, value in keywords.items()},
     }
 
 
-def schema_of_typed_dict(typed_dict: Any, *, closed: bool = True) -> JsonObject:
+def _published_keywords(marker: Range | Length | Pattern) -> JsonObject:
+    """Return the keywords of a limit that all clients understand. Models do not count characters anyway."""
+    match marker:
+        case Length():
+            return {}
+        case Range():
+            return marker.inclusive.keywords
+    return marker.keywords
+
+
+def schema_of_typed_dict(typed_dict: Any, form: SchemaForm = "accepted") -> JsonObject:
     """Return the schema of a TypedDict."""
     hints = record_hints(typed_dict)
+    if form == "published":
+        hints = {name: hint for name, hint in hints.items() if not _is_unlisted(hint)}
     schema: JsonObject = {
         "type": "object",
-        "properties": {name: schema_of_type(hint, closed=closed) for name, hint in hints.items()},
+        "properties": {name: schema_of_type(hint, form) for name, hint in hints.items()},
     }
     if required := [name for name, hint in hints.items() if _is_required(typed_dict, name, hint)]:
         schema["required"] = required
-    if closed:
-        schema["additionalProperties"] = False
-    return schema
+    return _closed(schema, form)
+
+
+def _closed(schema: JsonObject, form: SchemaForm) -> JsonObject:
+    """Return the *schema* of an object that accepts no other members. Some clients refuse the keyword."""
+    return {**schema, "additionalProperties": False} if form == "accepted" else schema
+
+
+def _is_unlisted(hint: Any) -> bool:
+    while get_origin(hint) in (Required, NotRequired):
+        hint = get_args(hint)[0]
+    return get_origin(hint) is Annotated and UNLISTED in get_args(hint)
 
 
 @lru_cache(maxsize=1024)
@@ -152,7 +223,7 @@ def _is_required(record: Any, name: str, hint: Any) -> bool:
     return get_origin(hint) is Required or name in record.__required_keys__ and get_origin(hint) is not NotRequired
 
 
-def schema_of_function(function: Callable[..., Any]) -> JsonObject:
+def schema_of_function(function: Callable[..., Any], form: SchemaForm = "accepted") -> JsonObject:
     """Return the schema of a function's keyword-only parameters; ``**body: Unpack[Record]`` adds the fields of Record.
 
     A parameter with the default None is optional, and ``X | None`` is published as X.
@@ -162,19 +233,19 @@ def schema_of_function(function: Callable[..., Any]) -> JsonObject:
     required: list[str] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
-            body = schema_of_typed_dict(get_args(hints[name])[0])
+            body = schema_of_typed_dict(get_args(hints[name])[0], form)
             properties |= body["properties"]
             required += body.get("required", [])
         elif parameter.kind is parameter.KEYWORD_ONLY:
-            properties[name] = _parameter_schema(hints[name], parameter.default)
+            properties[name] = _parameter_schema(hints[name], parameter.default, form)
             if parameter.default is parameter.empty:
                 required.append(name)
     schema: JsonObject = {"type": "object", "properties": properties}
-    return schema | ({"required": required} if required else {}) | {"additionalProperties": False}
+    return _closed(schema | ({"required": required} if required else {}), form)
 
 
-def _parameter_schema(hint: Any, default: Any) -> JsonObject:
-    schema = schema_of_type(_without_none(hint) if default is None else hint)
+def _parameter_schema(hint: Any, default: Any, form: SchemaForm) -> JsonObject:
+    schema = schema_of_type(_without_none(hint) if default is None else hint, form)
     return schema if default in (None, inspect.Parameter.empty) else {**schema, "default": default}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,6 +26,11 @@ UNSUPPORTED_PROTOCOL_VERSION = -32022
 MAX_DEPTH = 64
 MAX_ID_LENGTH = 256
 MAX_METHOD_LENGTH = 256
+# Bytes and opening brackets of a body with invalid text that is read again for its id. The parser of the standard
+# library is slow and recursive, and holds up all other threads.
+MAX_BYTES_OF_INVALID_TEXT, MAX_BRACKETS_IN_INVALID_TEXT = 256 << 10, 500
+MAX_EXACT_INTEGER = 2**53
+"""Up to this absolute value, floats represent all integers."""
 
 
 class RpcError(Exception):
@@ -75,7 +82,7 @@ def parse_json(body: bytes) -> Any:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON ({_error_position(error)})") from None
+        raise _parse_error(body, error) from None
     # Depth never exceeds the number of opening brackets, so most messages need no walk.
     may_be_too_deep = body.count(b"{") + body.count(b"[") > MAX_DEPTH
     if may_be_too_deep and isinstance(value, (dict, list)) and _depth_exceeds(value, MAX_DEPTH):
@@ -83,8 +90,28 @@ def parse_json(body: bytes) -> Any:
     return value
 
 
-def _error_position(error: orjson.JSONDecodeError) -> str:
-    return f"line {error.lineno} column {error.colno}"
+def _parse_error(body: bytes, error: orjson.JSONDecodeError) -> RpcError:
+    """Return the error for a *body* that is not strict JSON, with the id if only its text is invalid.
+
+    JSON allows half of a surrogate pair, which Unicode does not. Clients send it when a text was cut inside an emoji.
+    """
+    text, identifier = "the body is not valid JSON", None
+    is_small = len(body) <= MAX_BYTES_OF_INVALID_TEXT
+    # Depth never exceeds the number of opening brackets.
+    is_small = is_small and body.count(b"{") + body.count(b"[") <= MAX_BRACKETS_IN_INVALID_TEXT
+    if is_small and "surrogate" in error.msg:
+        with suppress(ValueError):
+            identifier = _find_id(json.loads(body.decode("utf-8", "surrogatepass")))
+            text = "the body has a lone surrogate, which is half of a character; send whole characters"
+    return RpcError(PARSE_ERROR, f"Parse error: {text} (line {error.lineno} column {error.colno})", id=identifier)
+
+
+def _find_id(value: Any) -> Id | None:
+    """Return the id of a message with invalid text, or None without a valid id. Raise ValueError if it is invalid text."""
+    identifier = value.get("id") if isinstance(value, dict) else None
+    if isinstance(identifier, str):
+        return identifier if len(identifier.encode()) <= MAX_ID_LENGTH else None
+    return identifier if type(identifier) is int and abs(identifier) < 1 << 63 else None
 
 
 def _depth_exceeds(value: JsonObject | list[Any], limit: int) -> bool:
@@ -114,17 +141,40 @@ def parse_message(value: Any) -> Message:
     if not isinstance(method, str) or not 0 < len(method) <= MAX_METHOD_LENGTH:
         text = f'Invalid Request: "method" must be a string of 1 to {MAX_METHOD_LENGTH} characters'
         raise RpcError(INVALID_REQUEST, text, id=identifier)
-    params = value.get("params", {})
-    if not isinstance(params, dict):
-        raise RpcError(INVALID_REQUEST, 'Invalid Request: "params" must be an object', id=identifier)
+    params = _parse_params(value, identifier)
     if identifier is None:
         return Notification(method, params)
     return Request(identifier, method, params)
 
 
+def _parse_params(value: JsonObject, identifier: Id | None) -> JsonObject:
+    """Return the params of a message without members that are null, also in ``_meta``. Raise RpcError -32600.
+
+    Null means absent: many serializers write it for optional members, and no method gives it another meaning. The
+    arguments of tools have rules of their own.
+    """
+    params = value.get("params")
+    if params is None:
+        return {}
+    if not isinstance(params, dict):
+        raise RpcError(INVALID_REQUEST, 'Invalid Request: "params" must be an object', id=identifier)
+    params = without_nulls(params)
+    if isinstance(meta := params.get("_meta"), dict) and None in meta.values():
+        params["_meta"] = without_nulls(meta)
+    return params
+
+
+def without_nulls(value: JsonObject) -> JsonObject:
+    """Return *value* without its members that are null, which means absent."""
+    return {name: member for name, member in value.items() if member is not None} if None in value.values() else value
+
+
 def _parse_id(value: JsonObject) -> Id | None:
     """Return the id of a message. Only error responses may have null."""
     identifier = value["id"]
+    if isinstance(identifier, float) and identifier.is_integer() and abs(identifier) <= MAX_EXACT_INTEGER:
+        # JSON has one kind of number, and some serializers write every number as a float.
+        return int(identifier)
     if type(identifier) is int or (isinstance(identifier, str) and len(identifier) <= MAX_ID_LENGTH):
         return identifier
     if identifier is None and "method" not in value and "error" in value:
@@ -134,6 +184,8 @@ def _parse_id(value: JsonObject) -> Id | None:
 
 
 def _parse_response(value: JsonObject, identifier: Id | None) -> Response:
+    if "result" in value and "error" in value:
+        value = without_nulls(value)
     if ("result" in value) == ("error" in value):
         raise RpcError(
             INVALID_REQUEST, 'Invalid Request: a message has "method", or one of "result" and "error"', id=identifier

@@ -88,7 +88,7 @@ def open_object_paths(schema: JsonObject, path: SchemaPath = ()) -> Iterator[Sch
         yield from open_object_paths(part, path)
     if schema.get("type") == "array":
         yield from open_object_paths(schema.get("items", {}), (*path, None))
-    elif schema.get("type") == "object" and "properties" not in schema:
+    elif schema.get("type") == "object" and ("properties" not in schema or schema.get("additionalProperties") is True):
         yield path
     for name, inner in schema.get("properties", {}).items():
         yield from open_object_paths(inner, (*path, name))

@@ -36,17 +36,19 @@ NAME_MEMBERS = {
     "tasks/update": "taskId",
     "tasks/cancel": "taskId",
 }
-VERSION_HEADER = "MCP-Protocol-Version"
+VERSION_HEADER, SESSION_ID_HEADER = "MCP-Protocol-Version", "Mcp-Session-Id"
 BASE64_PREFIX, BASE64_SUFFIX = "=?base64?", "?="
 LITERAL_VALUE = re.compile(r"[\t -~]*")
 NO_VALUES: list[str] = []
 
 
 class Headers(Protocol):
-    """The method of a multidict that this module uses."""
+    """The methods of a multidict that this module uses."""
 
     def getall(self, key: str, default: list[str]) -> list[str]:
         """Return all values of *key*, which is case-insensitive."""
+
+    def __contains__(self, key: object) -> bool: ...
 
 
 class Caller(NamedTuple):
@@ -79,14 +81,21 @@ def has_request_metadata(message: Message) -> bool:
 def is_stateless_request(headers: Headers, message: Message | None) -> bool:
     """Return whether a request is stateless. *message* is None for a GET, a DELETE or a batch.
 
-    The body decides first, then the version header. Stateful clients send the other headers too.
+    The body decides first: stateless metadata, or the method ``initialize``, which negotiates the version. A session
+    decides next, because it knows its version. Only otherwise does the version header decide. Stateful clients send the
+    other headers too.
     """
-    if message is not None and has_request_metadata(message):
-        return True
+    if message is not None:
+        if has_request_metadata(message):
+            return True
+        if isinstance(message, Request) and message.method == "initialize":
+            return False
+    if SESSION_ID_HEADER in headers:
+        return False
     for version in headers.getall(VERSION_HEADER, NO_VALUES):
         # Fast path: nearly all clients send the bare name.
         if version not in STATEFUL_REVISIONS and any(
-            value not in STATEFUL_REVISIONS for value in header_values(headers, VERSION_HEADER)
+            value not in STATEFUL_REVISIONS for value in version_values(headers)
         ):
             return True
     return False
@@ -134,14 +143,14 @@ def unsupported_version_error(version: str, request: Request | None = None) -> R
 
 def check_notification_version(headers: Headers) -> None:
     """Check the headers of a stateless notification. Raise RpcError for an unsupported version (MCP 2026-07-28, Sending Messages)."""
-    for version in header_values(headers, VERSION_HEADER):
+    for version in version_values(headers):
         if version not in STATELESS_REVISIONS:
             raise unsupported_version_error(version)
 
 
 def read_sessionless_caller(headers: Headers) -> Caller:
     """Return the caller of a stateful request without a session. Raise RpcError -32600 for invalid versions."""
-    versions = set(header_values(headers, VERSION_HEADER))
+    versions = set(version_values(headers))
     if not versions:
         return Caller(DEFAULT_REVISION)
     revision = STATEFUL_REVISIONS.get(versions.pop())
@@ -151,11 +160,15 @@ def read_sessionless_caller(headers: Headers) -> Caller:
 
 
 def check_session_version(revision: Revision, headers: Headers) -> None:
-    """Check the version header of a session's request. Raise RpcError if it contradicts the session's revision."""
-    if headers.getall(VERSION_HEADER, NO_VALUES) == [revision.name] or not revision.supports("version.header"):
+    """Check the version header of a session's request. Raise RpcError if it contradicts the session's revision.
+
+    Revisions without this header accept those of all stateful revisions.
+    """
+    if headers.getall(VERSION_HEADER, NO_VALUES) == [revision.name]:
         return
-    for version in header_values(headers, VERSION_HEADER):
-        if version != revision.name:
+    accepted = (revision.name,) if revision.supports("version.header") else STATEFUL_REVISIONS
+    for version in version_values(headers):
+        if version not in accepted:
             text = f"{VERSION_HEADER} is {version[:64]}, but this session was opened with {revision.name}"
             raise RpcError(INVALID_REQUEST, text)
 
@@ -209,6 +222,11 @@ def header_values(headers: Headers, name: str) -> list[str]:
     """
     values = [value.strip(" \t") for value in headers.getall(name, NO_VALUES)]
     return [value if value.isascii() else value.encode("utf-8", "replace").decode() for value in values]
+
+
+def version_values(headers: Headers) -> list[str]:
+    """Return the values of the version header. An empty one is absent."""
+    return [value for value in header_values(headers, VERSION_HEADER) if value]
 
 
 def decode_header_value(text: str) -> str | None:

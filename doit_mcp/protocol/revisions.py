@@ -74,8 +74,7 @@ R2025_06_18 = R2025_03_26.amend(
 # The experimental tasks of this revision are not supported.
 R2025_11_25 = R2025_06_18.amend(
     "2025-11-25",
-    add_features="icons implementation.details stream.polling url.elicitation elicitation.ids sampling.tools"
-    " argument.errors.are.results",
+    add_features="icons implementation.details stream.polling url.elicitation elicitation.ids sampling.tools",
 )
 R2026_07_28 = R2025_11_25.amend(
     "2026-07-28",

@@ -1,5 +1,7 @@
 """Encrypts values and hashes names before they are stored in Redis, so that Redis reveals nothing about customers.
 
+Session ids are encrypted as well if there is no Redis.
+
 Keys are derived from secrets that all replicas have, one key for each purpose. The first secret is the current one: it
 encrypts and hashes. Values encrypted with the other secrets can still be read, so secrets can be rotated without
 downtime.
@@ -26,7 +28,7 @@ NAME_CHARACTERS = 32
 Secrets = str | Sequence[str]
 
 
-class DecryptionError(Exception):
+class DecryptionError(ValueError):
     """The value was not encrypted with these secrets, or for another context."""
 
 

@@ -16,7 +16,7 @@ class Customer:
     """A DoiT customer; *id* is the tenant (``X-Tenant-Id``, ``customer_context``).
 
     *number* is the position of a generated customer, from 1, or 0 for a built-in one. *currency* is that of the
-    customer's settings and invoices.
+    customer's settings and invoices. *has_api_access* is whether the customer's plan includes the DoiT API.
     """
 
     id: str
@@ -24,11 +24,15 @@ class Customer:
     domain: str
     number: int = 0
     currency: str = "USD"
+    has_api_access: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user who can sign in; *permissions* control access to the areas of the API."""
+    """A user who can sign in; *permissions* control access to the areas of the API.
+
+    *can_connect* is whether the user has Billing Profiles Admin, which the identity provider requires to allow access.
+    """
 
     email: str
     name: str
@@ -38,6 +42,7 @@ class User:
     api_token: str = field(repr=False)
     permissions: frozenset[str] = frozenset()
     employee: bool = False
+    can_connect: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ class Grant:
 ACME = Customer("ACmE4x9Zq1", "Acme Rockets", "acme.example")
 GLOBEX = Customer("GLbX7k2Ww8", "Globex Retail", "globex.example", currency="EUR")
 UMBRA = Customer("UMbR3p8Yy5", "Umbra Trading", "umbra.example", currency="JPY")
-CUSTOMERS = (ACME, GLOBEX, UMBRA)
+TYRELL = Customer("TYrL6m1Hh4", "Tyrell Foods", "tyrell.example", has_api_access=False)
+CUSTOMERS = (ACME, GLOBEX, UMBRA, TYRELL)
 
 READ_PERMISSIONS = frozenset(
     "costs.read budgets.read anomalies.read invoices.read tickets.read flows.read alerts.read allocations.read "
@@ -112,7 +118,36 @@ USERS = (
         "sandbox-api-token-umbra-admin",
         READ_PERMISSIONS | WRITE_PERMISSIONS,
     ),
+    User(
+        "analyst@acme.example",
+        "Acme analyst",
+        "Viewer without billing",
+        ACME.id,
+        "acme-analyst",
+        "sandbox-api-token-acme-analyst",
+        READ_PERMISSIONS - BILLING_PERMISSIONS,
+        can_connect=False,
+    ),
+    User(
+        "admin@tyrell.example",
+        "Tyrell billing admin",
+        "Billing admin",
+        TYRELL.id,
+        "tyrell-admin",
+        "sandbox-api-token-tyrell-admin",
+        READ_PERMISSIONS | WRITE_PERMISSIONS,
+    ),
 )
+# Names of permissions in the response of GET /auth/v1/validate, with those that they stand for here.
+PERMISSION_NAMES = {
+    "CloudAnalyticsReadOnly": "costs.read",
+    "CloudAnalyticsAdmin": "themes.write",
+    "ContractTemplatesAdmin": "templates.read",
+    "BillingTransferAdmin": "contracts.read",
+    "Settings": "settings.read",
+    "UsersManager": "users.write",
+}
+CONNECT_PERMISSION = "BillingProfilesAdmin"
 
 
 class AccountDirectory:
@@ -197,9 +232,21 @@ def user_by_email(email: str) -> User | None:
     return DEFAULT_DIRECTORY.user_by_email(email)
 
 
+def permission_names(user: User) -> list[str]:
+    """The names of the user's permissions, as the API lists them; none for DoiT employees."""
+    if user.employee:
+        return []
+    names = [name for name, permission in PERMISSION_NAMES.items() if permission in user.permissions]
+    return sorted([*names, *([CONNECT_PERMISSION] if user.can_connect else [])])
+
+
 def permission_summary(user: User) -> str:
     """A short summary of the user's access, such as "Acme Rockets: views only, without billing"."""
     customer = customer_by_id(user.customer)
+    if customer is not None and not customer.has_api_access:
+        return f"{customer.name}: plan without API access"
+    if not user.can_connect:
+        return f"{customer.name if customer else 'No customer'}: without Billing Profiles Admin"
     scope = "Every customer" if user.employee else customer.name if customer is not None else "No customer"
     access = "views and edits" if user.permissions & WRITE_PERMISSIONS else "views only"
     return f"{scope}: {access}" + ("" if user.permissions >= BILLING_PERMISSIONS else ", without billing")

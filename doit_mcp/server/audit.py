@@ -11,7 +11,8 @@ from typing import Any, Literal
 from ..api.effects import EFFECTS, Effects
 from ..api.errors import ApiError
 from ..catalog.call import Call, CallSuspended
-from ..catalog.tools.tool import ContentResult, Declined, Tool, ToolError
+from ..catalog.tools.series import ResultWithSeries
+from ..catalog.tools.tool import ContentResult, Declined, Tool, ToolError, ToolResult
 from ..catalog.writes.affected_objects import MAX_IDENTIFIERS, extract_identifiers
 from ..observability.logging_setup import is_audit_log_working
 from ..observability.trace import CURRENT_TRACE
@@ -45,9 +46,7 @@ def record_customer_change(context: RequestContext, customer: str, scope: Litera
     audit_log.info("act for", extra=fields)
 
 
-async def run_with_audit(
-    context: RequestContext, tool: Tool, call: Call, arguments: JsonObject
-) -> JsonObject | ContentResult:
+async def run_with_audit(context: RequestContext, tool: Tool, call: Call, arguments: JsonObject) -> ToolResult:
     """Run *tool*, which writes, and record the outcome. Return its result.
 
     Rounds that only ask the client do not end the call and are not recorded.
@@ -75,12 +74,12 @@ def record_attempt(
     tool: Tool,
     arguments: JsonObject,
     outcome: Outcome = "not_sent",
-    result: JsonObject | ContentResult | None = None,
+    result: ToolResult | None = None,
 ) -> None:
     """Record an attempt to change something. Record nothing if *tool* only reads."""
     if not tool.writes:
         return
-    structured = result.structured if isinstance(result, ContentResult) else result
+    structured = result.structured if isinstance(result, ContentResult | ResultWithSeries) else result
     affected = affected_objects(tool, arguments, structured or {})
     fields = _caller_fields(context) | {"tool": tool.name, "objects": affected, "outcome": outcome}
     if (trace := CURRENT_TRACE.get()) is not None:

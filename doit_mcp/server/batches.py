@@ -60,8 +60,9 @@ def parse_batch(values: list[Any]) -> list[Message | RpcError]:
 
 def _is_customer_change(request: Request) -> bool:
     name, arguments = request.params.get("name"), request.params.get("arguments")
-    if name == WRITE_TOOL and isinstance(arguments, dict):
-        name = arguments.get("name")
+    if name == WRITE_TOOL:
+        # Arguments can be JSON text, which is parsed later: until then, it could name any operation.
+        name = str(arguments.get("name")).strip() if isinstance(arguments, dict) else change_customer.__name__
     return request.method == "tools/call" and name == change_customer.__name__
 
 

@@ -10,14 +10,15 @@ import orjson
 
 from ..catalog.call import MissingClientCapability, NoAnswer, Question
 from ..protocol.downgrade import downgrade
-from ..protocol.jsonrpc import JsonObject, Response, notification_bytes
+from ..protocol.jsonrpc import JsonObject, Response, notification_bytes, without_nulls
 from ..protocol.request_metadata import Caller
 from ..protocol.revisions import Revision
 from ..protocol.schema_validator import SchemaValidator
 from .sessions import Session
 
-# Long enough for users to read and answer (Lifecycle, Timeouts).
-ANSWER_TIMEOUT_SECONDS = 300.0
+# Long enough for users to read and answer (Lifecycle, Timeouts). Many clients give up a call after 60 seconds, and some
+# declare the capability but never show a question.
+ANSWER_TIMEOUT_SECONDS = 45.0
 MAX_ANSWER_BYTES = 64 << 10
 """Limit for one answer of a client, because answers are kept until the call ends."""
 ANSWER_TOO_LARGE = f"the answer is larger than {MAX_ANSWER_BYTES >> 10} KB"
@@ -84,9 +85,10 @@ def is_answer_too_large(answer: object) -> bool:
 
 
 def validate_answer(question: Question, answer: JsonObject) -> JsonObject:
-    """Return *answer* if it is valid for *question*. Raise NoAnswer with the reason otherwise."""
+    """Return *answer*, without members that are null, if it is valid for *question*. Raise NoAnswer otherwise."""
     if is_answer_too_large(answer):
         raise NoAnswer(ANSWER_TOO_LARGE)
+    answer = without_nulls(answer)
     if question.method == ELICITATION:
         if answer.get("action") not in ("accept", "decline", "cancel"):
             raise NoAnswer('"action" must be accept, decline or cancel')
@@ -119,7 +121,7 @@ class StreamAsker:
 
     waits_for_answers: ClassVar[bool] = True
 
-    def __init__(self, session: Session, send: SendMessage, timeout_seconds: float = ANSWER_TIMEOUT_SECONDS) -> None:
+    def __init__(self, session: Session, send: SendMessage, timeout_seconds: float) -> None:
         self._session, self._send, self._timeout_seconds = session, send, timeout_seconds
         self.answers: dict[str, JsonObject] = {}
 
@@ -149,7 +151,8 @@ class StreamAsker:
         except TimeoutError:
             params = {"requestId": id, "reason": "no answer in time"}
             await self._send(notification_bytes("notifications/cancelled", params))
-            raise NoAnswer("no answer came in time") from None
+            seconds = f"{self._timeout_seconds:g} seconds"
+            raise NoAnswer(f"no answer came within {seconds}; the client may not have shown the question") from None
         finally:
             session.pending_questions.pop(id, None)
         if not isinstance(response.result, dict):

@@ -11,7 +11,7 @@ import orjson
 
 from ..catalog.call import MissingClientCapability
 from ..protocol.jsonrpc import INVALID_PARAMS, MISSING_CLIENT_CAPABILITY, JsonObject, Request, RpcError
-from .client_requests import Asker, NullAsker, StreamAsker, input_requests
+from .client_requests import ANSWER_TIMEOUT_SECONDS, Asker, NullAsker, StreamAsker, input_requests
 from .multi_round_trip import InputRequired, PreviousRounds, RetryInputCollector, read_input_responses
 from .request_context import RequestContext
 from .running_request import ContinueAsTask, RunningRequest
@@ -29,7 +29,7 @@ def make_input_collector(context: RequestContext, request: Request, previous: Pr
         return RetryInputCollector(request, previous, partial(context.services.consents.use, context.owner))
     if context.session is None or not context.channel.may_stream:
         return NullAsker()
-    return StreamAsker(context.session, context.channel.send)
+    return StreamAsker(context.session, context.channel.send, ANSWER_TIMEOUT_SECONDS)
 
 
 RoundHandler = Callable[[RunningRequest], Awaitable[JsonObject]]

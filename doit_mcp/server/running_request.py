@@ -84,10 +84,11 @@ class RunningRequest:
     def remember_customer(self, customer: str) -> bool:
         """Set the customer that later calls of the session act for.
 
-        Return False without a session, or if the caller may not act for other customers.
+        Return False without a session, or if the caller may not act for other customers. Also return False in a
+        revived session: another process may hold the same session with another customer.
         """
         context = self._context
-        if context.session is None or context.customer_api_factory is None:
+        if context.session is None or context.session.is_revived or context.customer_api_factory is None:
             return False
         context.session.customer, context.session.has_unsaved_changes = customer, True
         record_customer_change(context, customer, "session")

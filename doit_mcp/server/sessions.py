@@ -1,12 +1,9 @@
-"""Sessions of stateful requests: owner, revision, running requests and subscriptions. Bounded, and closed when idle."""
+"""Sessions of stateful requests: owner, revision, running requests and subscriptions, all bounded."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -79,6 +76,10 @@ class Session:
     remote_queue: MessageSink | None = None
     # Whether there are changes that the other replicas do not have yet.
     has_unsaved_changes: bool = False
+    # Whether this process created it from its id: its subscriptions, log level and customer are lost.
+    is_revived: bool = False
+    # Whether the client has yet to be notified of that.
+    announces_revival: bool = False
 
     @property
     def is_busy(self) -> bool:
@@ -193,92 +194,3 @@ class Sessions(Protocol):
 
     def end_all(self) -> None:
         """End everything running in this process (shutdown)."""
-
-
-class MemorySessions:
-    """The sessions of one process. At a limit, the least recently used session is closed first."""
-
-    def __init__(
-        self,
-        *,
-        idle_seconds: float,
-        max_per_owner: int,
-        max_total: int,
-        clock: Callable[[], float] = time.monotonic,
-        on_end: Callable[[Session], None] = lambda _: None,
-    ) -> None:
-        self._idle_seconds, self._max_per_owner, self._max_total, self._clock = (
-            idle_seconds,
-            max_per_owner,
-            max_total,
-            clock,
-        )
-        self._on_end = on_end
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._ids_by_owner: dict[str, OrderedDict[str, None]] = {}
-
-    def __len__(self) -> int:
-        return len(self._sessions)
-
-    async def open(self, owner: str, caller: Caller, queue: MessageQueue | None = None) -> Session:
-        """Open a session for *owner*."""
-        self.close_idle()
-        owned = self._ids_by_owner.get(owner)
-        if owned is not None and len(owned) >= self._max_per_owner:
-            self._close(self._sessions[next(iter(owned))])
-        elif len(self._sessions) >= self._max_total:
-            self._close(next(iter(self._sessions.values())))
-        session = Session(new_session_id(), owner, caller, self._clock(), message_queue=queue)
-        self._sessions[session.id] = session
-        self._ids_by_owner.setdefault(owner, OrderedDict())[session.id] = None
-        return session
-
-    async def find(self, id: str, owner: str) -> Session | None:
-        """Return the live session with this id if *owner* opened it."""
-        session = self._sessions.get(id)
-        if session is None or session.owner != owner:
-            return None
-        now = self._clock()
-        if now - session.last_used >= self._idle_seconds and not session.is_busy:
-            self._close(session)
-            return None
-        session.last_used = now
-        self._sessions.move_to_end(id)
-        self._ids_by_owner[owner].move_to_end(id)
-        return session
-
-    async def close(self, session: Session) -> None:
-        """End the session."""
-        self._close(session)
-
-    def _close(self, session: Session) -> None:
-        if self._sessions.pop(session.id, None) is None:
-            return
-        owned = self._ids_by_owner[session.owner]
-        del owned[session.id]
-        if not owned:
-            del self._ids_by_owner[session.owner]
-        session.end()
-        self._on_end(session)
-
-    def close_idle(self) -> None:
-        """Close sessions that have been idle for too long.
-
-        Sessions are ordered by last use, so this costs nothing when none is due.
-        """
-        now = self._clock()
-        while self._sessions:
-            session = next(iter(self._sessions.values()))
-            if now - session.last_used < self._idle_seconds:
-                return
-            if session.is_busy:
-                # It is in use although no request arrived, so treat it as just used.
-                session.last_used = now
-                self._sessions.move_to_end(session.id)
-            else:
-                self._close(session)
-
-    def end_all(self) -> None:
-        """Close every session (shutdown)."""
-        for session in list(self._sessions.values()):
-            self._close(session)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import time
@@ -11,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+
+from ..protocol.base64url import decode_base64url, encode_base64url
 
 MAX_SIGNED_BYTES = 64 << 10
 HASH_ALGORITHM = hashlib.sha256
@@ -38,19 +38,15 @@ class StateSigner:
         body = orjson.dumps([int(self._clock() + lifetime_seconds), value])
         if len(body) > MAX_SIGNED_BYTES:
             raise ValueError("too large to be signed")
-        return base64.urlsafe_b64encode(self._compute_mac(self._keys[0], binding, body) + body).decode().rstrip("=")
+        return encode_base64url(self._compute_mac(self._keys[0], binding, body) + body)
 
     def verify(self, binding: bytes, signed: str) -> Any:
         """Return the signed value. Raise ValueError if the signature is invalid, for another binding, or expired."""
         if len(signed) > 2 * MAX_SIGNED_BYTES:
             raise ValueError("too long")
-        try:
-            raw = base64.b64decode(signed + "=" * (-len(signed) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, UnicodeEncodeError) as error:
-            raise ValueError("not base64") from error
-        # Several texts decode to the same bytes; accept only the one that was issued.
-        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != signed:
-            raise ValueError("not canonical")
+        raw = decode_base64url(signed)
+        if raw is None:
+            raise ValueError("not canonical base64url")
         mac, body = raw[:HASH_BYTES], raw[HASH_BYTES:]
         if not any(hmac.compare_digest(mac, self._compute_mac(key, binding, body)) for key in self._keys):
             raise ValueError("not ours")

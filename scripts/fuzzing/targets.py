@@ -21,6 +21,7 @@ from doit_mcp.auth.errors import AuthError
 from doit_mcp.catalog.tools.locales import find_locale
 from doit_mcp.observability.trace import TRACE_ID_HEADER, begin_trace
 from doit_mcp.protocol import cursors, jsonrpc, request_metadata
+from doit_mcp.protocol.base64url import encode_base64url
 from doit_mcp.protocol.parameter_headers import check_parameter_headers
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from doit_mcp.redis_state.encryption import DecryptionError, Encryptor
@@ -42,11 +43,7 @@ ENCRYPTOR = Encryptor("a secret of the fuzzer", "fuzz")
 FINGERPRINT, LENGTH = "f1n9e2", 1_000
 TRUSTED = ("10.0.0.0/8", "fd00::/8")
 TOKEN = (
-    jws.encode_base64url(b'{"alg":"ES256"}')
-    + "."
-    + jws.encode_base64url(b'{"sub":"s"}')
-    + "."
-    + jws.encode_base64url(bytes(64))
+    encode_base64url(b'{"alg":"ES256"}') + "." + encode_base64url(b'{"sub":"s"}') + "." + encode_base64url(bytes(64))
 )
 
 

@@ -108,3 +108,27 @@ async def test_groups_that_differ_only_in_case_are_named(november: World) -> Non
     answer = await november.ask("cost_breakdown", groupBy="cost_type", period="2026-10")
     assert {"Tax", "tax"} <= {group["id"] for group in answer["groups"]}
     assert answer["note"] == 'These differ only in case: "Tax" and "tax". A filter needs both values.'
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("cost_breakdown", {"period": "2026-10"}),
+        ("cost_trend", {"period": "2026-10", "interval": "day"}),
+        ("compare_spend", {"period": "2026-10"}),
+        ("explain_cost_change", {"after": "2026-10"}),
+        ("get_cloud_overview", {"period": "2026-10"}),
+        ("forecast_spend", {}),
+        ("allocation_coverage", {"by": "label:team", "period": "2026-10"}),
+        ("unit_cost", {"metric": "orders", "period": "2026-10"}),
+    ],
+)
+async def test_values_that_differ_only_in_case_are_named(november: World, tool: str, arguments: dict[str, Any]) -> None:
+    """AWS writes Tax, Google Cloud writes tax."""
+    one = await november.ask(tool, **arguments, filters=[condition("cost_type", "Tax")])
+    assert 'The data also have cost_type "tax", which no filter names.' in one["note"]
+    both = await november.ask(tool, **arguments, filters=[condition("cost_type", "Tax", "tax")])
+    assert "which no filter names" not in both.get("note", "")
+    other = await november.ask(tool, **arguments, filters=[condition("cost_type", "Fee")])
+    assert "which no filter names" not in other.get("note", "")
+    assert 'cost_type value "TAX"' in await november.refusal(tool, **arguments, filters=[condition("cost_type", "TAX")])

@@ -37,7 +37,7 @@ async def test_periods_before_any_bill_are_refused(tool: str, period: str) -> No
 @pytest.mark.parametrize("interval", ["day", "week", "isoweek", "month"])
 async def test_queries_of_days_before_any_bill_are_refused(interval: str) -> None:
     config = {**COST, "customTimeRange": {"from": "0001-01-01", "to": "0001-01-02"}, "timeInterval": interval}
-    with pytest.raises(ApiError, match="config.customTimeRange.from: must not begin before") as caught:
+    with pytest.raises(ApiError, match="query.customTimeRange.from: must not begin before") as caught:
         await run("run_query", Recorder(), config=config)
     assert caught.value.kind == "argument"
 

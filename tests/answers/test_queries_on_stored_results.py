@@ -43,7 +43,7 @@ def condition(column: str, *values: str, op: str = "is") -> dict[str, Any]:
 async def test_unknown_value_names_the_nearest_of_its_column(november: World, wanted: Any, hint: str) -> None:
     handle = await store_result(november, {"mode": "last", "amount": 3, "unit": "month", "includeCurrent": True})
     text = await november.refusal("query_result", handle=handle, filters=[wanted])
-    assert text.startswith("query_result failed: filters: ") and hint in text
+    assert text.startswith("Could not run query_result: filters: ") and hint in text
 
 
 async def test_selection_without_rows_has_no_total(november: World) -> None:

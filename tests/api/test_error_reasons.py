@@ -161,7 +161,7 @@ def test_long_reason_is_truncated() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ApiError("id: no", kind="argument"), ["t failed: id: no.", "Correct the argument"]),
+        (ApiError("id: no", kind="argument"), ["Could not run t: id: no.", "Correct the argument"]),
         (ApiError("", kind="credential", status=401), ["(HTTP 401)", "sign in again"]),
         (ApiError("x.", kind="missing", status=404), ["x. This customer has no object"]),
         (ApiError("", kind="rate", status=429, retry_after=12.3), ["Try again in 12 seconds"]),
@@ -177,5 +177,5 @@ def test_errors_suggest_a_next_step(error: ApiError, words: list[str]) -> None:
 
 def test_a_long_reason_is_cut() -> None:
     text = explain(ApiError("x" * 100_000, kind="argument"), "run_query")
-    assert text.startswith("run_query failed: xxx") and text.endswith("…. Correct the argument and call again.")
+    assert text.startswith("Could not run run_query: xxx") and text.endswith("…. Correct the argument and call again.")
     assert len(text) < MAX_EXPLAINED_CHARACTERS + 100

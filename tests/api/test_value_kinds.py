@@ -59,7 +59,7 @@ def test_finds_value_kinds_at_any_depth() -> None:
 
 
 def test_schemas_omit_value_kinds() -> None:
-    properties = schema_of_typed_dict(Result, closed=False)["properties"]
+    properties = schema_of_typed_dict(Result, "result")["properties"]
     assert properties["hidden"] == {
         "anyOf": [{"type": "array", "items": {"type": "object"}}, {"type": "null"}],
         "description": "Rows.",

@@ -150,7 +150,11 @@ async def test_h6_challenge_links_to_the_metadata_of_the_path(server: Authentica
     status, challenge, body = await server.ask(path)
     match = re.search(r'resource_metadata="([^"]+)"', challenge)
     assert status == 401 and match is not None and body["error"] == "invalid_token"
-    assert challenge.startswith("Bearer ") and 'error="invalid_token"' in challenge and 'scope="mcp:tools"' in challenge
+    assert (
+        challenge.startswith("Bearer ")
+        and 'error="invalid_token"' in challenge
+        and 'scope="mcp:tools offline_access"' in challenge
+    )
     assert match[1].startswith(BASE + "/.well-known/")
     status, _, document = await server.ask(match[1].removeprefix(BASE), method="GET")
     # The message endpoint belongs to the resource of the stream, for which the client got its token.
@@ -161,7 +165,7 @@ async def test_h6_challenge_links_to_the_metadata_of_the_path(server: Authentica
 async def test_t11_missing_scope_is_reported(server: AuthenticatedServer, mint: Mint) -> None:
     status, challenge, _ = await server.ask("/mcp", headers=bearer_headers(mint(scope="mcp:resources")))
     assert status == 403
-    assert 'error="insufficient_scope"' in challenge and 'scope="mcp:tools"' in challenge
+    assert 'error="insufficient_scope"' in challenge and 'scope="mcp:tools offline_access"' in challenge
 
 
 @pytest.mark.requirement("K4")

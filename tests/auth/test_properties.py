@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from doit_mcp.auth.access_tokens import AccessTokenRules, check_access_token, find_signing_key, looks_like_access_token
 from doit_mcp.auth.bearer import read_bearer_token
 from doit_mcp.auth.errors import AuthError
-from doit_mcp.auth.jws import decode_base64url, encode_base64url, find_json_objects, parse_jws
+from doit_mcp.auth.jws import find_json_objects, parse_jws
 from doit_mcp.auth.www_authenticate import resource_metadata, www_authenticate_value
+from doit_mcp.protocol.base64url import decode_base64url, encode_base64url
 
 from .minting import BASE, HEADER, ISSUER, NOW, Signer, claims, encode_members
 
@@ -103,7 +104,7 @@ def test_base64url_has_one_valid_encoding(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_challenge_is_one_header_for_any_content(text: str) -> None:
-    value = www_authenticate_value(BASE, "/mcp/" + text, error=text, description=text, scope=text)
+    value = www_authenticate_value(BASE, "/mcp/" + text, error=text, description=text, scope=text, offline_access=True)
     assert value.isascii() and value.isprintable()
     assert value.count('"') == 8 and "\\" not in value
     document = resource_metadata(BASE, "/mcp/" + text, ISSUER, offline_access=True)

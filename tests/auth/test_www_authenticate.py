@@ -17,7 +17,7 @@ PATHS = ["", "/mcp", "/sse", "/mcp/readonly", "/mcp/x/core,budgets/readonly"]
 @pytest.mark.parametrize("path", PATHS)
 def test_h6_challenge_names_the_metadata_of_its_path(path: str) -> None:
     value = www_authenticate_value(
-        BASE, path, error="invalid_token", description="The token has expired.", scope="mcp:tools"
+        BASE, path, error="invalid_token", description="The token has expired.", scope="mcp:tools", offline_access=False
     )
     parameters = dict(re.findall(r'(\w+)="([^"]*)"', value))
     assert value.startswith("Bearer ")
@@ -47,18 +47,25 @@ def test_h7_metadata_describes_the_requested_path(path: str, slash: str) -> None
 def test_h7_offline_access_is_configurable() -> None:
     document = resource_metadata(BASE, "/mcp", ISSUER, offline_access=False)
     assert document["scopes_supported"] == ["mcp:tools", "mcp:resources"]
+    for offline_access, scope in ((False, "mcp:tools"), (True, "mcp:tools offline_access")):
+        value = www_authenticate_value(
+            BASE, "/mcp", error="e", description="d", scope="mcp:tools", offline_access=offline_access
+        )
+        assert value.endswith(f', scope="{scope}"')
 
 
 @pytest.mark.requirement("H8")
 def test_h8_base_url_path_is_a_prefix() -> None:
     assert resource_metadata(BASE + "/doit", "/mcp", ISSUER, offline_access=True)["resource"] == BASE + "/doit/mcp"
-    value = www_authenticate_value(BASE + "/doit", "/mcp", error="e", description="d", scope="s")
+    value = www_authenticate_value(BASE + "/doit", "/mcp", error="e", description="d", scope="s", offline_access=True)
     assert f'"{BASE}/doit/.well-known/oauth-protected-resource/mcp"' in value
 
 
 @pytest.mark.requirement("H8")
 def test_h8_path_and_description_cannot_escape_their_quotes() -> None:
     nasty = 'a"b\\c\r\nSet-Cookie: x=1 \x00 é \udcff'
-    value = www_authenticate_value(BASE, "/mcp/" + nasty, error=nasty, description=nasty, scope=nasty)
+    value = www_authenticate_value(
+        BASE, "/mcp/" + nasty, error=nasty, description=nasty, scope=nasty, offline_access=True
+    )
     assert value.count('"') == 8 and "\r" not in value and "\n" not in value and "\\" not in value
     assert value.isascii() and value.isprintable()

@@ -14,6 +14,7 @@ from doit_mcp.catalog.stores.customer_facts import CustomerFacts, Facts
 from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from doit_mcp.catalog.tools import tool_result
+from doit_mcp.catalog.tools.series import structured_of
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder
@@ -82,7 +83,7 @@ async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObjec
     assert tool.argument_problems(coerced) == []
     result = await tool.run(Caller(api), coerced)
     assert not isinstance(result, ContentResult)
-    return result
+    return structured_of(result)
 
 
 async def call(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:

@@ -56,6 +56,6 @@ def with_change(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     changes = tool.changes
     if changes is None or changes.has_changes(arguments):
         return arguments
-    fields = tool.input_schema["properties"]
+    fields = tool.accepted_schema["properties"]
     choices = ({**arguments, name: value} for name in changes.names for value in examples(fields[name], name))
     return next(choice for choice in choices if changes.has_changes(choice))

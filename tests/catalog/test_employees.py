@@ -28,7 +28,7 @@ class Employee(Caller):
 
     def api_for_customer(self, customer: str) -> Doit | None:
         self.asked = customer
-        return Doit.for_sender(self.other)
+        return Doit.for_sender(self.other, lambda: self.console_api)
 
     def remember_customer(self, customer: str) -> bool:
         self.stays = customer if self.session else ""

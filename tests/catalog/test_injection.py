@@ -47,7 +47,7 @@ PLACED = [
     for area in AREAS.values()
     for row in area.operations
     for name in row.placeholders
-    if (schema := NAMED[row.name].input_schema["properties"].get(name, {})).get("type") == "string"
+    if (schema := NAMED[row.name].accepted_schema["properties"].get(name, {})).get("type") == "string"
     and not {"enum", "pattern"} & schema.keys()
 ]
 """Tools and their arguments that are path segments and accept any text."""
@@ -129,7 +129,7 @@ def check_path(operation: Operation, request: Request) -> None:
 @EACH
 async def test_no_argument_text_escapes_the_path(tool: Tool) -> None:
     start = minimal_arguments(tool)
-    for place in texts_in(tool.input_schema):
+    for place in texts_in(tool.accepted_schema):
         for text in HOSTILE:
             check(await requests_of(tool, with_text(start, place, text)))
 
@@ -139,7 +139,7 @@ async def test_no_argument_text_escapes_the_path(tool: Tool) -> None:
 @given(text=st.text(max_size=12))
 async def test_no_combination_of_argument_texts_escapes_the_path(tool: Tool, text: str) -> None:
     arguments = minimal_arguments(tool)
-    for name, schema in tool.input_schema["properties"].items():
+    for name, schema in tool.accepted_schema["properties"].items():
         if schema.get("type") == "string" and "enum" not in schema:
             arguments = {**arguments, name: text}
     check(await requests_of(tool, arguments))

@@ -196,7 +196,7 @@ async def test_only_the_first_unknown_value_is_explained(monkeypatch: pytest.Mon
 async def test_dimensions_of_a_config_are_absent_only_in_a_whole_list() -> None:
     config = {"group": [SERVICE]}
     await check_dimensions(Caller(api(dimensions=many_pages("dimensions", SERVICE))), config)
-    with pytest.raises(ApiError, match=r"config.group\[0\]: there is no dimension"):
+    with pytest.raises(ApiError, match=r"query.group\[0\]: there is no dimension"):
         await check_dimensions(Caller(api(dimensions={"dimensions": [{"id": "x", "type": "fixed"}]})), config)
 
 

@@ -126,7 +126,7 @@ def test_schemas_are_portable(tool: Tool) -> None:
             assert all(re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) for name in schema.get("properties", {}))
             assert set(schema.get("required", ())) <= set(schema.get("properties", {}))
             assert "description" not in schema or schema["description"].strip()
-    assert tool.input_schema["additionalProperties"] is False
+    assert "additionalProperties" not in tool.input_schema and tool.accepted_schema["additionalProperties"] is False
     assert "additionalProperties" not in tool.output_schema
 
 
@@ -173,7 +173,7 @@ def test_core_operations_are_present() -> None:
 
 # Minimal arguments that the schema alone does not determine.
 LEAST: dict[str, dict[str, Any]] = {
-    "call_operation": {"name": "create_label", "arguments": {"name": "n", "color": "blue"}},
+    "call_operation": {"name": "create_label", "input": {"name": "n", "color": "blue"}},
     "read_operation": {"name": "list_labels"},
     "find_operation": {"query": "labels"},
     "cost_breakdown": {"groupBy": "service"},
@@ -191,14 +191,14 @@ LEAST: dict[str, dict[str, Any]] = {
         "ticket": {"subject": "s", "body": "b", "platform": "doit", "product": "p", "severity": "low"},
     },
     "refine_cloudflow": {"flowId": "f", "question": "q"},
-    "run_query": {"config": {}},
+    "run_query": {"query": {}},
 }
 
 
 def minimal_arguments(tool: Tool) -> dict[str, Any]:
     """Return minimal arguments for a call."""
     by_id = {"id": "x"} if tool.input_schema["properties"].get("id", {}).get("type") == "string" else {}
-    return LEAST.get(tool.name, with_change(tool, by_id | next(objects(tool.input_schema))))
+    return LEAST.get(tool.name, with_change(tool, by_id | next(objects(tool.accepted_schema))))
 
 
 ODD = st.recursive(

@@ -14,7 +14,9 @@ from .conftest import Ask
 
 async def test_who_am_i(ask: Ask) -> None:
     user = {"domain": "acme.example", "email": "admin@acme.example"}
-    assert await ask("validate_user") == {**user, "id": "acme.example/admin@acme.example"}
+    answer = await ask("validate_user")
+    assert {"BillingProfilesAdmin", "UsersManager"} <= set(answer.pop("permissions"))
+    assert answer == {**user, "id": "acme.example/admin@acme.example"}
 
 
 async def test_budget_lifecycle(ask: Ask) -> None:

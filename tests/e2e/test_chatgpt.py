@@ -79,7 +79,8 @@ async def test_challenge_links_to_the_metadata_of_its_path(
     assert refused.status == 401
     check_json(refused, 401)
     assert refused.challenge["resource_metadata"] == chatgpt.well_known(url)[0]
-    assert refused.challenge["error"] == "invalid_token" and refused.challenge["scope"] == "mcp:tools"
+    assert refused.challenge["error"] == "invalid_token"
+    assert refused.challenge["scope"] == "mcp:tools offline_access"
 
 
 @pytest.mark.parametrize("path", ["mcp", "sse"])

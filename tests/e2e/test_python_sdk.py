@@ -99,6 +99,14 @@ async def test_streamable_http(sandbox: Sandbox, expected: ExpectedResults, mode
     assert drawer.client is not None and str(drawer.client.issuer or sandbox.world).rstrip("/") == sandbox.world
 
 
+@pytest.mark.parametrize("target", ["/MCP", "/mcp/", "//mcp", "/Mcp/?toolsets=budgets"])
+async def test_signs_in_at_another_spelling_of_the_url(sandbox: Sandbox, target: str) -> None:
+    drawer = Drawer()
+    async with streamable(sandbox.mcp.removesuffix("/mcp") + target, "auto", drawer) as client:
+        assert len((await client.list_tools()).tools) > 1
+    assert drawer.tokens is not None and drawer.tokens.refresh_token
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_sse(sandbox: Sandbox, expected: ExpectedResults, mode: str) -> None:
     drawer = Drawer()

@@ -58,12 +58,23 @@ async def test_signs_in_and_calls(
     assert report["revision"] == revision or (report["revision"] is None and sdk == "v1")
     assert report["asked"]["resource"] == url
     assert report["asked"]["code_challenge_method"] == "S256"
+
+
+@pytest.mark.parametrize("sdk", ["v1", "v2"])
+@pytest.mark.parametrize("target", ["/MCP", "/mcp/", "//mcp"])
+async def test_signs_in_at_another_spelling_of_the_url(
+    sandbox: Sandbox, node: Path, tmp_path: Path, sdk: str, target: str
+) -> None:
+    """The SDK compares the resource in the metadata with its URL, in the same case."""
+    url = sandbox.mcp.removesuffix("/mcp") + target
+    order = {"sdk": sdk, "transport": "http", "era": "legacy", "url": url, "calls": {}}
+    report = await drive(node, tmp_path, order)
+    check_listed([tool["name"] for tool in report["tools"]])
+    assert report["asked"]["resource"] == url
     assert report["returned"]["iss"] == sandbox.world
     assert report["tokens"]["expires_in"] >= 3600
-    # Version 1 requests only the scope of the challenge, so it gets no refresh token.
-    assert (
-        ("refresh_token" in report["tokens"]) == ("offline_access" in report["asked"]["scope"].split()) == (sdk == "v2")
-    )
+    # Version 1 requests exactly the scope of the challenge.
+    assert "refresh_token" in report["tokens"] and "offline_access" in report["asked"]["scope"].split()
 
 
 @pytest.mark.parametrize(("sdk", "era"), [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto")])

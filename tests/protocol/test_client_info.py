@@ -64,6 +64,16 @@ def test_n4_both_request_styles_keep_little_client_data() -> None:
         assert is_declared(caller._replace(revision=REVISIONS_BY_NAME["2026-07-28"]), TASKS)
 
 
+def test_null_capabilities_are_absent() -> None:
+    declared = {
+        "roots": None,
+        "sampling": {"tools": None},
+        "elicitation": {"form": None, "url": None},
+        "extensions": None,
+    }
+    assert reduce_capabilities(declared) == {"sampling": {}, "elicitation": {}}
+
+
 @pytest.mark.requirement("N4")
 @pytest.mark.parametrize("revision", REVISIONS_BY_NAME.values(), ids=list(REVISIONS_BY_NAME))
 @pytest.mark.parametrize(
@@ -73,7 +83,6 @@ def test_n4_both_request_styles_keep_little_client_data() -> None:
         {},
         {"elicitation": {}},
         {"elicitation": {"url": {}}},
-        {"elicitation": {"url": None}},
         {"elicitation": {"form": {}}},
         {"elicitation": {"form": 1}},
         {"elicitation": []},

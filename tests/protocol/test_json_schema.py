@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.protocol.json_schema import (
+    UNLISTED,
+    UNLISTED_OPTIONS,
     Length,
     Pattern,
+    PublishedMembers,
     Range,
     schema_of_function,
     schema_of_type,
@@ -37,7 +40,7 @@ class Changes(TypedDict, total=False):
     name: Required[Name]
     amount: Annotated[float, Range(exclusive_minimum=0), "A limit."]
     scopes: Annotated[list[Scope], Length(1, 3)]
-    note: Annotated[str | None, Length(maximum=8)]
+    note: Annotated[str, Length(maximum=8)]
     extra: dict[str, Any]
     anything: Any
 
@@ -85,7 +88,7 @@ def test_a_typed_dict() -> None:
                 "minItems": 1,
                 "maxItems": 3,
             },
-            "note": {"anyOf": [{"type": "string", "maxLength": 8}, {"type": "null"}]},
+            "note": {"type": "string", "maxLength": 8},
             "extra": {"type": "object"},
             "anything": {},
         },
@@ -95,7 +98,69 @@ def test_a_typed_dict() -> None:
 
 
 def test_results_allow_additional_properties_at_every_depth() -> None:
-    assert "additionalProperties" not in orjson.dumps(schema_of_typed_dict(Changes, closed=False)).decode()
+    assert "additionalProperties" not in orjson.dumps(schema_of_typed_dict(Changes, "result")).decode()
+
+
+class Example(TypedDict, total=False):
+    """Members of an open object."""
+
+    size: int
+
+
+class Published(TypedDict, total=False):
+    """A TypedDict whose published schema differs from the accepted one."""
+
+    amount: Annotated[float, Range(exclusive_minimum=0, maximum=9)]
+    name: Annotated[str, Length(1, 5)]
+    names: Annotated[list[str], Length(1, 3)]
+    id: Annotated[str, Pattern("^[a-z]+$")]
+    layout: Annotated[Literal["table", "chart"], "Such as table.", UNLISTED_OPTIONS]
+    former: Required[Annotated[str, UNLISTED]]
+    fixed: Annotated[dict[str, Any], PublishedMembers(Example)]
+    open: Annotated[dict[str, Any], PublishedMembers(Example, and_others=True)]
+
+
+def test_the_published_schema_has_only_what_all_clients_understand() -> None:
+    assert schema_of_typed_dict(Published, "published") == {
+        "type": "object",
+        "properties": {
+            "amount": {"type": "number", "minimum": 0, "maximum": 9},
+            "name": {"type": "string"},
+            "names": {"type": "array", "items": {"type": "string"}},
+            "id": {"type": "string", "pattern": "^[a-z]+$"},
+            "layout": {"type": "string", "description": "Such as table."},
+            "fixed": {"type": "object", "properties": {"size": {"type": "integer"}}},
+            "open": {
+                "type": "object",
+                "properties": {"size": {"type": "integer"}},
+                "oneOf": [{"type": "object"}],
+            },
+        },
+    }
+
+
+def test_the_accepted_schema_is_stricter_and_has_former_members() -> None:
+    accepted = schema_of_typed_dict(Published)
+    properties = accepted["properties"]
+    assert accepted["additionalProperties"] is False and accepted["required"] == ["former"]
+    assert properties["amount"] == {"type": "number", "maximum": 9, "exclusiveMinimum": 0}
+    assert properties["names"] == {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3}
+    assert properties["layout"]["enum"] == ["table", "chart"] and properties["former"] == {"type": "string"}
+    # Both accept other members, and only those of a fixed object are checked.
+    members = {"size": {"type": "integer"}}
+    assert properties["fixed"] == {"type": "object", "properties": members, "additionalProperties": True}
+    assert properties["open"] == {"type": "object"}
+
+
+def test_null_is_no_argument_but_can_be_a_result() -> None:
+    with pytest.raises(TypeError, match="null means that an argument is omitted"):
+        schema_of_type(str | None)
+    assert schema_of_type(str | None, "result") == {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
+
+def test_members_are_published_for_open_objects_only() -> None:
+    with pytest.raises(TypeError, match="needs an object without members"):
+        schema_of_type(Annotated[Example, PublishedMembers(Example)])
 
 
 def test_required_fields_are_found_with_postponed_annotations() -> None:
@@ -166,7 +231,7 @@ def assert_portable(schema: Any, root: bool = True) -> None:
 SCHEMAS = {
     "function": schema_of_function(update),
     "body": schema_of_typed_dict(Changes),
-    "result": schema_of_typed_dict(Changes, closed=False),
+    "result": schema_of_typed_dict(Changes, "result"),
     "kept": schema_of_typed_dict(Kept),
 }
 CHECKERS = {name: SchemaValidator(schema) for name, schema in SCHEMAS.items()}
@@ -247,7 +312,7 @@ GOOD = {"id": "x", "name": "n"}
         ({"scopes": [{"id": "a", "mode": "x"}]}, 'scopes[0].mode: must be one of is, starts_with (got "x")'),
         ({"scopes": [{"id": "a", "mod": "is"}]}, "scopes[0].mod: is unknown; did you mean mode?"),
         ({"kinds": ["a", "c"]}, 'kinds[1]: must be one of a, b (got "c")'),
-        ({"note": 1}, "note: must be text or must be null (got 1)"),
+        ({"note": 1}, "note: must be text (got 1)"),
         ({"extra": []}, "extra: must be an object (got [])"),
         ({"nmae": "x"}, "nmae: is unknown; did you mean name?"),
         ({"zzz": 1}, "zzz: is unknown. Available: id, page, days, active, kinds, name"),
@@ -334,7 +399,7 @@ def test_optional_fields_are_not_required() -> None:
 
 
 def test_open_records_in_lists_stay_open() -> None:
-    assert schema_of_type(list[Scope], closed=False)["items"].keys() == {"type", "properties", "required"}
+    assert schema_of_type(list[Scope], "result")["items"].keys() == {"type", "properties", "required"}
     assert schema_of_type(list[Any]) == {"type": "array"}
 
 

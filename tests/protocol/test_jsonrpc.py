@@ -155,9 +155,16 @@ def test_unusual_ids_are_returned_exactly(text: str) -> None:
     assert json.loads(result_bytes(item.id, {}))["id"] == json.loads(text)
 
 
+@pytest.mark.parametrize(("text", "identifier"), [("1.0", 1), ("1e3", 1000), ("-0.0", 0)])
+def test_integers_written_as_floats_are_ids(text: str, identifier: int) -> None:
+    """Serializers with one kind of number, such as those of Lua, write them in this form."""
+    item = parse_message(parse_json(f'{{"jsonrpc":"2.0","id":{text},"method":"ping"}}'.encode()))
+    assert isinstance(item, Request) and item.id == identifier and type(item.id) is int
+
+
 @pytest.mark.parametrize(
     "text",
-    ["null", "true", "false", "1.5", "1.0", "1e3", "18446744073709551616", "-9223372036854775809", "[]", "{}"]
+    ["null", "true", "false", "1.5", "1e300", "18446744073709551616", "-9223372036854775809", "[]", "{}"]
     + ['"' + "i" * (MAX_ID_LENGTH + 1) + '"'],
 )
 def test_invalid_ids_are_rejected_without_an_id(text: str) -> None:
@@ -177,7 +184,6 @@ def test_invalid_ids_are_rejected_without_an_id(text: str) -> None:
         {"method": None},
         {"method": 1},
         {"method": "m" * (MAX_METHOD_LENGTH + 1)},
-        {"params": None},
         {"params": []},
         {"params": "x"},
     ],
@@ -187,6 +193,22 @@ def test_malformed_requests_are_rejected_with_their_id(wrong: dict[str, Any]) ->
     """The error of a malformed request has its id (MCP 2026-07-28, Messages)."""
     error = refusal({"jsonrpc": "2.0", "id": "a", "method": "ping", **wrong})
     assert (error.code, error.id) == (INVALID_REQUEST, "a")
+
+
+def test_null_is_absent_in_params() -> None:
+    """Null in arguments is kept: their schema decides what it means."""
+    base = {"jsonrpc": "2.0", "id": 1, "method": "m"}
+    assert parse_message({**base, "params": None}) == Request(1, "m", {})
+    sent = {"arguments": {"a": None}, "cursor": None, "_meta": {"progressToken": None, "k": {"v": None}}}
+    expected = {"arguments": {"a": None}, "_meta": {"k": {"v": None}}}
+    assert parse_message({**base, "params": sent}) == Request(1, "m", expected)
+    del base["method"]
+    assert parse_message({**base, "result": {}, "error": None}) == Response(1, {})
+    error = {"code": 1, "message": "m"}
+    assert parse_message({**base, "result": None, "error": error}) == Response(1, error=error)
+    assert parse_message({**base, "result": None}) == Response(1, None)
+    with pytest.raises(RpcError):
+        parse_message({**base, "result": None, "error": None})
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "x", [], {}, [{}]])

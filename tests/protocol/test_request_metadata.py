@@ -78,7 +78,8 @@ def refusal(item: Request, sent_headers: CIMultiDict[str] | None) -> RpcError:
         (5, request(version=OLD), OLD, True),
         (6, bare(), NEW, True),
         (9, request("initialize"), NEW, True),
-        (10, bare("initialize", protocolVersion=OLD), NEW, True),
+        (10, bare("initialize", protocolVersion=OLD), NEW, False),
+        (10, bare("initialize", protocolVersion=OLD), "nonsense", False),
         (11, bare("initialize", protocolVersion=OLD), OLD, False),
         (12, bare("initialize", protocolVersion=NEW), None, False),
         (13, bare(), None, False),
@@ -99,10 +100,13 @@ def test_request_style_detection(case: int, item: Any, version: str | None, expe
 def test_only_body_and_version_header_decide() -> None:
     legacy = headers(None, "initialize", Mcp_Name="x", Mcp_Session_Id="s", User_Agent="y")
     assert not is_stateless_request(legacy, bare("initialize"))
-    assert is_stateless_request(headers("", None), bare())
+    assert not is_stateless_request(headers("", None), bare())
     twice = headers(OLD)
     twice.add("mcp-protocol-version", NEW)
     assert is_stateless_request(twice, bare())
+    # A session knows its version, and reports a wrong header.
+    assert not is_stateless_request(headers(NEW, Mcp_Session_Id="s"), bare())
+    assert is_stateless_request(headers(NEW, Mcp_Session_Id="s"), request())
     assert not has_request_metadata(Response(1, result={"_meta": {VERSION_KEY: NEW}}))
     assert not has_request_metadata(bare(_meta=[VERSION_KEY]))
     assert has_request_metadata(bare(_meta={VERSION_KEY: None}))
@@ -315,7 +319,9 @@ def test_request_without_a_session_uses_its_version_header(version: str) -> None
         ("2025-06-18", OLD, False),
         (OLD, "2025-03-26", False),
         (OLD, NEW, False),
-        (OLD, "", False),
+        (OLD, "", True),
+        ("2024-11-05", NEW, False),
+        ("2025-03-26", "nonsense", False),
     ],
 )
 def test_session_version_header(session: str, version: str | None, fits: bool) -> None:

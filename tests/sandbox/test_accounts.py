@@ -28,7 +28,11 @@ def test_named_accounts_always_exist() -> None:
         assert directory.customers(0, len(CUSTOMERS)) == list(CUSTOMERS)
         for user in USERS:
             assert directory.user_by_email(f" {user.email.upper()}") == directory.user_by_token(user.api_token) == user
-        assert [user.email for user in directory.users_of(ACME)] == ["admin@acme.example", "viewer@acme.example"]
+        assert [user.email for user in directory.users_of(ACME)] == [
+            "admin@acme.example",
+            "viewer@acme.example",
+            "analyst@acme.example",
+        ]
         assert directory.customer_by_domain(GLOBEX.domain) == directory.customer_by_id(GLOBEX.id) == GLOBEX
 
 
@@ -52,8 +56,8 @@ def test_accounts_are_unique() -> None:
     assert len(customers) == len(directory) == 300 + len(CUSTOMERS)
     users = [user for customer in customers for user in directory.users_of(customer)]
     for name in ("email", "password", "api_token"):
-        assert len({getattr(user, name) for user in users}) == len(users) == 304
-    assert len({item.id for item in customers}) == len({item.domain for item in customers}) == 303
+        assert len({getattr(user, name) for user in users}) == len(users) == 300 + len(USERS) - 1
+    assert len({item.id for item in customers}) == len({item.domain for item in customers}) == 300 + len(CUSTOMERS)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_employees_can_access_all_customers() -> None:
     pages = [search_customers({"pageSize": 3, "pageToken": token}, directory) for token in ("0", "3", "6")]
     assert [row["id"] for page in pages for row in page["customers"]] == [item.id for item in directory.customers(0, 9)]
     assert [page.get("pageToken") for page in pages] == ["3", "6", None]
-    assert {page["rowCount"] for page in pages} == {8}
+    assert {page["rowCount"] for page in pages} == {len(CUSTOMERS) + 5}
     named = search_customers(
         {"filters": {"domains": ["load-000004.example", "load-000006.example", ACME.domain, 1]}}, directory
     )

@@ -41,7 +41,7 @@ def test_faults_latency_and_customers_apply_from_startup(tmp_path: Path) -> None
     )
     with running_sandbox(tmp_path, *flags) as sandbox:
         listed = ask(f"{sandbox.world}/sandbox/customers")[2]
-        assert listed["count"] == 6 and [len(item["users"]) for item in listed["customers"]] == [2, 1, 1, 1, 1, 1]
+        assert listed["count"] == 7 and [len(item["users"]) for item in listed["customers"]] == [3, 1, 1, 1, 1, 1, 1]
         token = listed["customers"][-1]["users"][0]["api_token"]
         assert ask(sandbox.world + VALIDATE, token)[2]["domain"] == listed["customers"][-1]["domain"]
         status, _, body = ask(f"{sandbox.world}/analytics/v1/budgets", token)

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from doit_mcp.sandbox.accounts import ACME, GLOBEX, UMBRA, USERS, Grant
+from doit_mcp.sandbox.accounts import ACME, CUSTOMERS, GLOBEX, USERS, Grant
 from doit_mcp.sandbox.console_api import SEARCH_PATH, register, search_customers
 
 GRANTS = {"admin": Grant(USERS[0], ACME.id), "employee": Grant(USERS[3], ACME.id)}
@@ -29,10 +29,12 @@ async def test_only_employees_search(token: str, status: int) -> None:
 
 
 def test_pagination_and_filters() -> None:
-    first = search_customers({"filters": {}, "pageSize": 2})
-    second = search_customers({"pageSize": 2, "pageToken": first["pageToken"]})
-    assert [row["id"] for page in (first, second) for row in page["customers"]] == [ACME.id, GLOBEX.id, UMBRA.id]
-    assert "pageToken" not in second and second["rowCount"] == 3
+    first = search_customers({"filters": {}, "pageSize": 3})
+    second = search_customers({"pageSize": 3, "pageToken": first["pageToken"]})
+    assert [row["id"] for page in (first, second) for row in page["customers"]] == [
+        customer.id for customer in CUSTOMERS
+    ]
+    assert "pageToken" not in second and second["rowCount"] == len(CUSTOMERS)
     assert [row["name"] for row in search_customers({"filters": {"domains": [GLOBEX.domain]}})["customers"]] == [
         GLOBEX.name
     ]

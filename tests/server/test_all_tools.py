@@ -418,7 +418,7 @@ WRITING_OPERATIONS = {
 
 def derived_step(tool: Tool) -> Step | None:
     """The step for a read whose required arguments have a fixed set of values; other tools are in STEPS."""
-    schema = tool.input_schema
+    schema = tool.accepted_schema
     values = {name: schema["properties"][name].get("enum") for name in schema.get("required", ())}
     if tool.writes or not all(values.values()):
         return None

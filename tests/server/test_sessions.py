@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from doit_mcp.protocol.jsonrpc import Request, Response, RpcError
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import DEFAULT_REVISION
+from doit_mcp.redis_state.encryption import Encryptor
 from doit_mcp.resilience.concurrency import ConcurrencyLimiter
 from doit_mcp.resilience.limits import LimitExceeded
+from doit_mcp.server.memory_sessions import MAX_ENDED_PER_OWNER, MemorySessions
 from doit_mcp.server.message_queue import MessageQueue
-from doit_mcp.server.sessions import MemorySessions
+from doit_mcp.server.session_ids import SessionIds
 
 CALLER = Caller(DEFAULT_REVISION)
 
@@ -154,3 +156,63 @@ def test_n3_batch_takes_no_more_than_the_free_slots() -> None:
     for owner, places in (("a", 2), ("b", 2), ("a", 3)):
         slots.release(owner, places)
     assert slots.in_use == slots.held_by("a") == slots.held_by("b") == 0
+
+
+def revivable(clock: Clock | None = None, *, per_owner: int = 3, total: int = 5) -> MemorySessions:
+    """The sessions of another process with the same secret."""
+    ids = SessionIds(Encryptor("a secret", "session ids"))
+    return MemorySessions(idle_seconds=10, max_per_owner=per_owner, max_total=total, ids=ids, clock=clock or Clock())
+
+
+@pytest.mark.requirement("S1", "S4")
+async def test_another_process_revives_a_session_for_its_owner() -> None:
+    original = await revivable().open("a", CALLER)
+    process = revivable()
+    assert await process.find(original.id, "b") is None and len(process) == 0
+    revived = await process.find(original.id, "a")
+    assert revived is not None and revived.caller == CALLER and revived.is_revived
+    assert await process.find(original.id, "a") is revived
+
+
+@pytest.mark.requirement("M3")
+async def test_revived_session_does_not_repeat_ids_of_questions() -> None:
+    original = await revivable().open("a", CALLER)
+    revived = [await revivable().find(original.id, "a") for _ in range(20)]
+    assert len({session.question_count for session in revived if session is not None} | {0}) == 21
+
+
+@pytest.mark.requirement("S4", "M40")
+async def test_ended_session_is_not_revived() -> None:
+    """Neither is one that another process opened, nor one whose end was forgotten."""
+    clock = Clock()
+    process = revivable(clock)
+    ended = [await process.open("a", CALLER), await revivable().open("a", CALLER)]
+    for session in ended:
+        found = await process.find(session.id, "a")
+        assert found is not None
+        await process.close(found)
+        assert await process.find(session.id, "a") is None
+    for _ in range(MAX_ENDED_PER_OWNER):
+        await process.close(await process.open("a", CALLER))
+    clock.now += 1_000
+    assert [await process.find(session.id, "a") for session in ended] == [None, None]
+
+
+@pytest.mark.requirement("S8")
+async def test_limits_hold_for_revived_sessions() -> None:
+    opened = [await revivable(per_owner=9, total=9).open(owner, CALLER) for owner in "aaaabbb"]
+    process = revivable()
+    revived = []
+    for session in opened:
+        revived.append(await process.find(session.id, session.owner))
+        assert len(process) <= 5
+    # The first of the owner made room for its fourth, and the next one for the last of all.
+    for session in revived[2:]:
+        assert session is not None and await process.find(session.id, session.owner) is session
+
+
+async def test_sessions_without_ids_are_not_revived() -> None:
+    sessions = new_sessions()
+    session = await sessions.open("a", CALLER)
+    await sessions.close(session)
+    assert await sessions.find(session.id, "a") is None

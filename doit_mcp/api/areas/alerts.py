@@ -1,11 +1,11 @@
 """Alerts: notifications when cost or usage crosses a threshold."""
 
-from typing import Annotated, Any, Literal, Required, TypedDict, Unpack
+from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency, Filter, ListPage, ScopeLastMonth
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
-from ..markers import EXTERNAL_TARGET, IDENTIFIER
+from ..markers import EXTERNAL_TARGET, IDENTIFIER, FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id, parse_page
 from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
@@ -79,7 +79,7 @@ class NewAlert(TypedDict, total=False):
     """An alert to create."""
 
     name: Required[Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]]
-    config: Required[AlertConfig]
+    alert: Required[Annotated[AlertConfig, FormerName("config")]]
     recipients: Annotated[Recipients, "Email addresses in the customer's domains. Default: the creator's."]
 
 
@@ -87,8 +87,28 @@ class AlertChanges(TypedDict, total=False):
     """Changes to an alert."""
 
     name: Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]
-    config: Required[Annotated[AlertConfig, "metric, timeInterval and value are always required, even if unchanged."]]
+    alert: Required[
+        Annotated[
+            AlertConfig, "metric, timeInterval and value are always required, even if unchanged.", FormerName("config")
+        ]
+    ]
     recipients: Annotated[Recipients, "Email addresses; replaces the whole list."]
+
+
+class NewAlertBody(TypedDict, total=False):
+    """The body of the API's request for a new alert."""
+
+    name: Required[str]
+    config: Required[AlertConfig]
+    recipients: Recipients
+
+
+class AlertBody(TypedDict, total=False):
+    """The body of the API's request for changes."""
+
+    name: str
+    config: Required[AlertConfig]
+    recipients: Recipients
 
 
 def format_alert(alert: JsonObject) -> JsonObject:
@@ -103,7 +123,13 @@ def normalize_alert_config(config: Any) -> Any:
     return {**config, "scopes": normalize_filters(config["scopes"])}
 
 
-CANONICAL = {"config": normalize_alert_config}
+CANONICAL = {"alert": normalize_alert_config}
+
+
+def alert_body(arguments: NewAlert | AlertChanges) -> Any:
+    """Return the arguments of a write with the API's names."""
+    fields = cast(dict[str, Any], dict(arguments))
+    return {"config" if name == "alert" else name: value for name, value in fields.items()}
 
 
 class Alerts(Area):
@@ -164,13 +190,13 @@ class Alerts(Area):
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
     )
-    async def _create_alert(self, **alert: Unpack[NewAlert]) -> JsonObject: ...
+    async def _create_alert(self, **body: Unpack[NewAlertBody]) -> JsonObject: ...
 
     @offers(_create_alert)
-    async def create_alert(self, **alert: Unpack[NewAlert]) -> Annotated[JsonObject, WrittenAlert]:
+    async def create_alert(self, **arguments: Unpack[NewAlert]) -> Annotated[JsonObject, WrittenAlert]:
         """Create an alert that emails its recipients whenever the metric passes the threshold. Each scope must match
         costs; the result says what it cost last month. For a spending limit, use create_budget."""
-        return format_alert(await self._create_alert(**alert))
+        return format_alert(await self._create_alert(**alert_body(arguments)))
 
     @patch(
         "/analytics/v1/alerts/{id}",
@@ -179,13 +205,13 @@ class Alerts(Area):
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
     )
-    async def _update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> JsonObject: ...
+    async def _update_alert(self, *, id: Id, **body: Unpack[AlertBody]) -> JsonObject: ...
 
     @offers(_update_alert)
     async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, WrittenAlert]:
         """Change an alert; omitted fields stay unchanged. Scopes and recipients are replaced as a whole: read get_alert
         first. Each scope must match costs."""
-        return format_alert(await self._update_alert(id=id, **changes))
+        return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 
     @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, open_world=False)
     async def delete_alert(self, *, id: Id) -> JsonObject:

@@ -101,7 +101,7 @@ class Allocation(TypedDict, total=False):
 
     rule: Annotated[Rule, "Makes a single allocation. Give either this or rules."]
     rules: Annotated[list[Member], "Makes a group: two or more, in order of precedence.", Length(1, 500)]
-    unallocatedCosts: Annotated[str | None, "Required for groups: name for costs that match no rule."]
+    unallocatedCosts: Annotated[str, "Required for groups: name for costs that match no rule."]
     anomalyDetection: Annotated[bool, "Detect anomalies in its costs. Single only."]
     folderId: ParentFolderId
 

@@ -48,10 +48,10 @@ class NewAnnotation(TypedDict, total=False):
 class AnnotationChanges(TypedDict, total=False):
     """Changes to an annotation."""
 
-    content: Content | None
-    timestamp: Timestamp | None
-    reports: ReportIds | None
-    labels: LabelIds | None
+    content: Content
+    timestamp: Timestamp
+    reports: ReportIds
+    labels: LabelIds
 
 
 class Annotations(Area):

@@ -5,6 +5,7 @@ from typing import Annotated, Required, TypedDict
 from ...protocol.json_schema import JsonObject
 from ..errors import ApiError
 from ..operation import Area, get, offers
+from ..permissions import BILLING_PROFILES_ADMIN
 
 
 class User(TypedDict, total=False):
@@ -13,12 +14,20 @@ class User(TypedDict, total=False):
     id: Required[Annotated[str, "Stable for this user of this customer."]]
     domain: Annotated[str, "The customer's domain."]
     email: str
+    permissions: Annotated[list[str], "Names of the user's permissions; empty for DoiT employees."]
 
 
 class Auth(Area):
     """Signed-in user and account: who am I, which customer, check the connection."""
 
-    @get("/auth/v1/validate", default_list=True, discovery_list=True, identifies_account=True)
+    # Any user may call it, so a 403 is about what connecting requires.
+    @get(
+        "/auth/v1/validate",
+        default_list=True,
+        discovery_list=True,
+        identifies_account=True,
+        permission=BILLING_PROFILES_ADMIN,
+    )
     async def _validate(self) -> JsonObject: ...
 
     @offers(_validate)

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length, Pattern, Range
 from ..common_types import ListPage
-from ..markers import IDENTIFIER
-from ..operation import Area, get
+from ..markers import IDENTIFIER, FormerName
+from ..operation import Area, get, offers
 from ..parameters import MaxResults, PageToken
 
 BY_TYPE = "by commitment type (compute, database)"
@@ -225,17 +225,32 @@ class AwsCommitments(Area):
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/planned-purchases", items="items")
+    async def _planned_purchases(
+        self,
+        *,
+        managementAccountId: ManagementAccount,
+        service: Service | None = None,
+        pageToken: PageToken = None,
+        maxResults: RowLimit = None,
+    ) -> JsonObject: ...
+
+    @offers(_planned_purchases)
     async def list_aws_planned_purchases(
         self,
         *,
         managementAccountId: ManagementAccount,
-        service: Annotated[Service | None, "Only this type of commitment."] = None,
+        commitmentType: Annotated[Service | None, "Only this type of commitment.", FormerName("service")] = None,
         pageToken: PageToken = None,
         maxResults: RowLimit = None,
     ) -> Annotated[JsonObject, PlannedPurchasePage]:
         """List the planned purchases for an AWS organization, step by step, and what needs approval. Approve them in
         the DoiT console."""
-        ...
+        return await self._planned_purchases(
+            managementAccountId=managementAccountId,
+            service=commitmentType,
+            pageToken=pageToken,
+            maxResults=maxResults,
+        )
 
     @get("/ps4commitments/v1/aws/settings", items="items")
     async def list_aws_organizations_settings(

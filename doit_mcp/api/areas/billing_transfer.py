@@ -7,6 +7,7 @@ from ..common_types import ListPage
 from ..markers import IDENTIFIER
 from ..operation import Area, get, post
 from ..parameters import DryRun, MaxResults, PageToken
+from ..permissions import BILLING_TRANSFER_ADMIN
 
 PMA = "program management account"
 
@@ -174,7 +175,7 @@ class BillingTransfer(Area):
         mapped again. For resellers only."""
         ...
 
-    @get("/billingtransfer/v1/end-customers", items="items", permission="BillingTransferAdmin")
+    @get("/billingtransfer/v1/end-customers", items="items", permission=BILLING_TRANSFER_ADMIN)
     async def list_billing_transfer_end_customers(
         self,
         *,
@@ -190,7 +191,7 @@ class BillingTransfer(Area):
         "/billingtransfer/v1/resellers/{resellerPmaAccountId}/end-customers",
         items="items",
         alias="list_billing_transfer_end_customers_by_reseller",
-        permission="BillingTransferAdmin",
+        permission=BILLING_TRANSFER_ADMIN,
     )
     async def list_reseller_end_customers(
         self, *, resellerPmaAccountId: ResellerAccount, includeRevoked: IncludeRevoked = None
@@ -199,7 +200,7 @@ class BillingTransfer(Area):
         list_billing_transfer_end_customers."""
         ...
 
-    @get("/billingtransfer/v1/reseller-accounts", items="items", permission="BillingTransferAdmin")
+    @get("/billingtransfer/v1/reseller-accounts", items="items", permission=BILLING_TRANSFER_ADMIN)
     async def list_billing_transfer_reseller_accounts(self) -> Annotated[JsonObject, ResellerAccounts]:
         """List the reseller's own program management accounts with handshake and status. For resellers only."""
         ...
@@ -208,7 +209,7 @@ class BillingTransfer(Area):
         "/billingtransfer/v1/reseller-accounts/end-customers",
         items="items",
         alias="list_billing_transfer_reseller_accounts_with_tenants",
-        permission="BillingTransferAdmin",
+        permission=BILLING_TRANSFER_ADMIN,
     )
     async def list_billing_transfer_reseller_tenants(
         self, *, includeRevoked: IncludeRevoked = None

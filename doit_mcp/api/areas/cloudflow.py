@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import ListPage
+from ..common_types import AnyMembers, ListPage
 from ..errors import ApiError
 from ..markers import IDENTIFIER, TEXT_WITH_LINKS
 from ..operation import Area, get, offers, post
@@ -120,7 +120,7 @@ class Cloudflow(Area):
         *,
         flowID: Annotated[str, "Flow id, from list_cloudflows.", Length(1, 2 * MAX_FLOW_ID_CHARACTERS), IDENTIFIER],
         requestBodyJson: Annotated[
-            JsonObject | None, "Payload for the flow's webhook, in the form that the flow expects. Default: {}."
+            AnyMembers | None, "Payload for the flow's webhook, in the form that the flow expects. Default: {}."
         ] = None,
     ) -> Annotated[JsonObject, StartedRun]:
         """Run a published CloudFlow automation that has a webhook trigger. It acts on cloud accounts: use it only on

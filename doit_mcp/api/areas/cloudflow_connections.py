@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
-from ..common_types import ListPage
+from ..common_types import AnyMembers, ListPage
 from ..errors import ApiError
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
@@ -70,7 +70,7 @@ class AwsConfig(TypedDict, total=False):
 
     context: Annotated[list[AwsAccount], Length(maximum=1000)]
     roleName: Annotated[str, EXTERNAL_TARGET]
-    permissions: Annotated[JsonObject, EXTERNAL_TARGET]
+    permissions: Annotated[AnyMembers, EXTERNAL_TARGET]
     managementAccount: str
     organizationRootId: str
     scopeTargetedOrganizationalUnitIds: TextList

@@ -3,15 +3,15 @@
 from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
+from ..common_types import AnyMembers
 from ..operation import Area, delete, get, post, put
 from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339
+from ..permissions import CONTRACT_TEMPLATES_ADMIN
 
 TemplateId = Annotated[Id, "Template id, from list_contract_templates."]
 Timestamp = Annotated[str, "RFC 3339.", Length(10, 64)]
-Filters = Annotated[list[JsonObject], Length(maximum=100)]
+Filters = Annotated[list[AnyMembers], Length(maximum=100)]
 FilterFormula = Annotated[str, "How to combine the filters: A AND B."]
-
-PERMISSION = "ContractTemplatesAdmin, and the entitlement to contract templates"
 
 
 class TemplateList(TypedDict, total=False):
@@ -82,20 +82,20 @@ class Template(TypedDict, total=False):
     eligibleTo: Annotated[Timestamp, "Usable until this time."]
     billingRules: Annotated[list[BillingRule], Length(maximum=100)]
     priceBooks: Annotated[list[PriceBook], Length(maximum=100)]
-    customLineItems: Annotated[list[JsonObject], "Charges besides those of the rules.", Length(maximum=100)]
+    customLineItems: Annotated[list[AnyMembers], "Charges besides those of the rules.", Length(maximum=100)]
 
 
 class ContractTemplates(Area):
     """Contract templates of partners (resellers): billing rules and price books that contracts start from."""
 
-    @get("/billing/v1/contract-templates", items="templates", permission=PERMISSION)
+    @get("/billing/v1/contract-templates", items="templates", permission=CONTRACT_TEMPLATES_ADMIN)
     async def list_contract_templates(self) -> Annotated[list[JsonObject], TemplateList]:
         """List the partner's contract templates with their terms. For contracts, use list_contracts."""
         ...
 
     @post(
         "/billing/v1/contract-templates",
-        permission=PERMISSION,
+        permission=CONTRACT_TEMPLATES_ADMIN,
         confirm=True,
         verify_with="get_contract_template",
         open_world=False,
@@ -104,14 +104,14 @@ class ContractTemplates(Area):
         """Create a contract template. Use it only on request, after the user approves the terms."""
         ...
 
-    @get("/billing/v1/contract-templates/{templateID}", permission=PERMISSION)
+    @get("/billing/v1/contract-templates/{templateID}", permission=CONTRACT_TEMPLATES_ADMIN)
     async def get_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
         """Show one contract template: billing rules, price books, line items and when it can be used."""
         ...
 
     @put(
         "/billing/v1/contract-templates/{templateID}",
-        permission=PERMISSION,
+        permission=CONTRACT_TEMPLATES_ADMIN,
         confirm=True,
         preview_with=get_contract_template,
         open_world=False,
@@ -125,7 +125,7 @@ class ContractTemplates(Area):
 
     @delete(
         "/billing/v1/contract-templates/{templateID}",
-        permission=PERMISSION,
+        permission=CONTRACT_TEMPLATES_ADMIN,
         confirm=True,
         preview_with=get_contract_template,
         sets_status=True,

@@ -2,20 +2,20 @@
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
-from ...protocol.json_schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length, PublishedMembers
+from ..common_types import AnyMembers
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, post
 from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339, require_customer_id
+from ..permissions import CONTRACTS
 
 OptionalCustomerId = Annotated[
     str | None, "Id of the contract's customer. Default: the signed-in one.", Length(1, 500), IDENTIFIER
 ]
 CustomerId = Annotated[Id, "Id of the contract's customer: a direct child of the signed-in one."]
 ContractId = Annotated[Id, "Contract id, from list_contracts."]
-ObjectList = Annotated[list[JsonObject], Length(maximum=100)]
+LineItems = Annotated[list[AnyMembers], Length(maximum=100)]
 FIELDS = "id, customerId, type, status (draft, scheduled, active, cancelled, expired, superseded), name, startDate"
-
-PERMISSION = "to contracts (contractsViewer or contractsReadOnly to read), as a partner's user"
 
 
 class ContractList(TypedDict, total=False):
@@ -43,22 +43,56 @@ class ContractDetails(TypedDict, total=False):
     versions: Annotated[list[JsonObject], "All versions with their terms, newest last."]
 
 
+class BillingProfile(TypedDict, total=False):
+    """Whom to bill."""
+
+    name: str
+    country: str
+    state: str
+    city: str
+    address: str
+    zip: str
+
+
+class BillingRule(TypedDict, total=False):
+    """The costs to bill."""
+
+    name: str
+    managementAccounts: list[str]
+    filters: list[AnyMembers]
+    formula: str
+
+
+class PriceBook(TypedDict, total=False):
+    """Prices for some accounts."""
+
+    name: str
+    managementAccounts: list[str]
+    rules: list[AnyMembers]
+
+
 class Terms(TypedDict, total=False):
     """The terms of a contract."""
 
     name: Required[ObjectName]
     startDate: Required[Annotated[str, "RFC 3339.", Length(10, 64)]]
-    endDate: Annotated[str | None, "RFC 3339; null: none."]
+    endDate: Annotated[str, "RFC 3339. Default: none."]
     renewalPolicy: Required[Literal["auto", "manual", "fixed"]]
     invoicesEmail: Required[Annotated[str, "Email address for invoices.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
     contractUpdatesEmail: Required[
         Annotated[str, "Email address for contract updates.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]
     ]
-    billingProfile: Required[Annotated[JsonObject, "name, country, state, city, address, zip."]]
+    billingProfile: Required[Annotated[JsonObject, "Who is billed.", PublishedMembers(BillingProfile)]]
     managementAccounts: CloudAccountIds
-    billingRules: Annotated[ObjectList, "Each with name, managementAccounts, filters, formula."]
-    priceBooks: Annotated[ObjectList, "Each with name, managementAccounts, rules."]
-    customLineItems: Annotated[ObjectList, "Charges besides those of the rules."]
+    billingRules: Annotated[
+        list[Annotated[JsonObject, PublishedMembers(BillingRule)]], "How costs are billed.", Length(maximum=100)
+    ]
+    priceBooks: Annotated[
+        list[Annotated[JsonObject, PublishedMembers(PriceBook)]],
+        "Prices that replace list prices.",
+        Length(maximum=100),
+    ]
+    customLineItems: Annotated[LineItems, "Charges besides those of the rules."]
 
 
 class ContractVersion(TypedDict, total=False):
@@ -87,7 +121,7 @@ class ContractStatus(TypedDict, total=False):
 class Contracts(Area):
     """Contracts of partners (resellers) with the customers below them: terms, price books, start, renewal."""
 
-    @get("/customers/{customerID}/contracts", items="contracts", permission=PERMISSION)
+    @get("/customers/{customerID}/contracts", items="contracts", permission=CONTRACTS)
     async def _contracts(self, *, customerID: Id) -> list[JsonObject]: ...
 
     @offers(_contracts)
@@ -98,7 +132,7 @@ class Contracts(Area):
         cloud commitments, use list_commitments."""
         return await self._contracts(customerID=require_customer_id("customerID", customerID, self.sender.tenant))
 
-    @get("/customers/{customerID}/contracts/{contractID}", permission=PERMISSION)
+    @get("/customers/{customerID}/contracts/{contractID}", permission=CONTRACTS)
     async def _contract(self, *, customerID: Id, contractID: ContractId) -> JsonObject: ...
 
     @offers(_contract)
@@ -113,7 +147,7 @@ class Contracts(Area):
     @post(
         "/customers/{customerID}/contracts",
         destructive=False,
-        permission=PERMISSION,
+        permission=CONTRACTS,
         confirm=True,
         preview_with=None,
         verify_with=get_contract,
@@ -129,7 +163,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}",
         open_world=True,
         destructive=True,
-        permission=PERMISSION,
+        permission=CONTRACTS,
         confirm=True,
         preview_with=get_contract,
     )
@@ -144,7 +178,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}/activate",
         open_world=True,
         destructive=True,
-        permission=PERMISSION,
+        permission=CONTRACTS,
         confirm=True,
         preview_with=get_contract,
         sets_status=True,
@@ -160,7 +194,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}/cancel",
         open_world=True,
         destructive=True,
-        permission=PERMISSION,
+        permission=CONTRACTS,
         confirm=True,
         preview_with=get_contract,
         sets_status=True,

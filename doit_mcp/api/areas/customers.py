@@ -7,6 +7,7 @@ from ..common_types import Currency
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, patch
 from ..parameters import Id, require_customer_id
+from ..permissions import SETTINGS, SETTINGS_OF_INVITES
 
 CustomerId = Annotated[
     str | None,
@@ -63,7 +64,7 @@ class CustomerChanges(TypedDict, total=False):
 class Customers(Area):
     """Customer settings: name, domains, currency, invite domains, second factor, contact addresses."""
 
-    @get("/customers/v1/customers/{customerId}", permission="Settings")
+    @get("/customers/v1/customers/{customerId}", permission=SETTINGS)
     async def _customer(self, *, customerId: Id) -> JsonObject: ...
 
     @offers(_customer)
@@ -74,7 +75,7 @@ class Customers(Area):
     @patch(
         "/customers/v1/customers/{customerId}",
         content_type="application/merge-patch+json",
-        permission="Settings (for allowedInviteDomains also Users Manager)",
+        permission=SETTINGS_OF_INVITES,
         confirm=True,
         preview_with=get_customer,
     )

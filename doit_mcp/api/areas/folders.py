@@ -45,7 +45,7 @@ class FolderChanges(TypedDict, total=False):
     """Changes to a folder."""
 
     name: FolderName
-    description: FolderDescription | None
+    description: FolderDescription
     parentFolderId: ParentId
 
 

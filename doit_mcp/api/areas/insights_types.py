@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length
+from ..common_types import AnyMembers
 from ..markers import EXTERNAL_TARGET, IDENTIFIER, TEXT_WITH_LINKS
 from ..parameters import Rfc3339
 
@@ -49,7 +50,7 @@ class NewResource(TypedDict, total=False):
     location: Annotated[str, "Region or zone."]
     externalId: Annotated[str, "Id in the system the finding comes from."]
     externalUrl: Annotated[str, "Link to the finding there.", EXTERNAL_TARGET]
-    metadata: Annotated[JsonObject, "Any other data."]
+    metadata: Annotated[AnyMembers, "Any other data."]
     resultType: Required[
         Annotated[
             Literal[

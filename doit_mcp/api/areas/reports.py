@@ -1,11 +1,12 @@
 """Reports and queries of cloud cost and usage."""
 
-from typing import Annotated, Any, Required, TypedDict, TypeVar, Unpack, cast
+from typing import Annotated, Any, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..errors import ApiError
 from ..facts import REVERSIBLE
+from ..markers import FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id, parse_page
 from ..parameters import (
@@ -63,7 +64,7 @@ class ReportConfig(TypedDict, total=False):
     name: str
     description: str
     type: Annotated[str, "custom, preset or managed."]
-    config: Annotated[JsonObject, "The query, as the config of run_query."]
+    config: Annotated[JsonObject, "The query, as in run_query."]
     labels: Annotated[list[str], "Label ids."]
     folderId: Annotated[str, "root if in no folder."]
 
@@ -80,13 +81,20 @@ class NewReport(Report, total=False):
     """A report to create."""
 
     name: Required[ObjectName]
-    config: Required[QueryConfig]
+    report: Required[Annotated[QueryConfig, FormerName("config")]]
 
 
 class ReportChanges(Report, total=False):
     """Changes to a report."""
 
     name: ObjectName
+    report: Annotated[QueryConfig, FormerName("config")]
+
+
+class ReportBody(Report, total=False):
+    """The body of the API's requests."""
+
+    name: str
     config: QueryConfig
 
 
@@ -170,7 +178,7 @@ class Reports(Area):
     async def _query(self, **body: Unpack[Query]) -> JsonObject: ...
 
     @offers(_query)
-    async def run_query(self, *, config: Annotated[QueryConfig, "The query."]) -> Annotated[JsonObject, QueryResult]:
+    async def run_query(self, *, config: QueryConfig) -> Annotated[JsonObject, QueryResult]:
         """Query cloud cost and usage: metrics, groups, filters, periods, comparisons, forecasts. For the top
         services, projects or clouds, cost_breakdown is simpler. Example, this month's cost by service:
         {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
@@ -180,13 +188,13 @@ class Reports(Area):
         return result_table(await self._query(config=cast(QueryConfig, body)), body.get("currency"))
 
     @post("/analytics/v1/reports", confirm=False, verify_with="get_report_config", open_world=False)
-    async def _create(self, **report: Unpack[NewReport]) -> JsonObject: ...
+    async def _create(self, **body: Unpack[ReportBody]) -> JsonObject: ...
 
     @offers(_create)
-    async def create_report(self, **report: Unpack[NewReport]) -> Annotated[JsonObject, ReportConfig]:
-        """Save a Cloud Analytics report, without running it. Test its config with run_query first. For an existing
+    async def create_report(self, **arguments: Unpack[NewReport]) -> Annotated[JsonObject, ReportConfig]:
+        """Save a Cloud Analytics report, without running it. Test its query with run_query first. For an existing
         report, use update_report."""
-        return await self._create(**_normalize_body(report))
+        return await self._create(**_report_body(arguments))
 
     @get("/analytics/v1/reports/{id}/config")
     async def _config(self, *, id: Id) -> JsonObject: ...
@@ -200,13 +208,13 @@ class Reports(Area):
         return await self._config(id=id or await self.find_report_id(name))
 
     @patch("/analytics/v1/reports/{id}", confirm=REVERSIBLE, preview_with=get_report_config, open_world=False)
-    async def _update(self, *, id: Id, **changes: Unpack[ReportChanges]) -> JsonObject: ...
+    async def _update(self, *, id: Id, **body: Unpack[ReportBody]) -> JsonObject: ...
 
     @offers(_update)
     async def update_report(self, *, id: Id, **changes: Unpack[ReportChanges]) -> Annotated[JsonObject, ReportConfig]:
         """Change a saved report; omitted fields stay unchanged. Lists are replaced as a whole ([] clears) and
-        forecastSettings null turns forecasts off: read get_report_config first."""
-        return await self._update(id=id, **_normalize_body(changes))
+        forecastSettings mode none turns forecasts off: read get_report_config first."""
+        return await self._update(id=id, **_report_body(changes))
 
     @delete("/analytics/v1/reports/{id}", confirm=True, preview_with=get_report_config, open_world=False)
     async def delete_report(self, *, id: Id) -> JsonObject:
@@ -221,14 +229,12 @@ class Reports(Area):
         return await find_id(name or "", self._reports, "reportName", nameContains=name)
 
 
-ReportBody = TypeVar("ReportBody", NewReport, ReportChanges)
-
-
-def _normalize_body(body: ReportBody) -> ReportBody:
-    """Return a report to create or change with its config as the API expects it."""
-    if "config" in body:
-        body["config"] = cast(QueryConfig, normalize_config(cast(JsonObject, body["config"])))
-    return body
+def _report_body(arguments: NewReport | ReportChanges) -> ReportBody:
+    """Return a report to create or change as the API expects it."""
+    fields = cast(JsonObject, dict(arguments))
+    if (query := fields.pop("report", None)) is not None:
+        fields["config"] = normalize_config(query)
+    return cast(ReportBody, fields)
 
 
 def result_table(response: JsonObject, currency: str | None = None) -> JsonObject:

@@ -8,6 +8,7 @@ from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..pagination import find_id
 from ..parameters import Id, Name, OptionalId, Rfc3339
+from ..permissions import CLOUD_ANALYTICS_ADMIN
 
 COLOR_PATTERN = Pattern("^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$")
 Color = Annotated[str, "Hex: #rgb, #rrggbb or #rrggbbaa.", COLOR_PATTERN]
@@ -95,7 +96,7 @@ class Settings(Area):
 
     @post(
         "/analytics/v1/settings/themes",
-        permission="Cloud Analytics Admin",
+        permission=CLOUD_ANALYTICS_ADMIN,
         confirm=False,
         verify_with=get_theme,
         open_world=False,
@@ -106,7 +107,7 @@ class Settings(Area):
 
     @patch(
         "/analytics/v1/settings/themes/{id}",
-        permission="Cloud Analytics Admin",
+        permission=CLOUD_ANALYTICS_ADMIN,
         confirm=REVERSIBLE,
         preview_with=get_theme,
         open_world=False,
@@ -130,7 +131,7 @@ class Settings(Area):
 
     @delete(
         "/analytics/v1/settings/themes/{id}",
-        permission="Cloud Analytics Admin",
+        permission=CLOUD_ANALYTICS_ADMIN,
         confirm=True,
         preview_with=get_theme,
         open_world=False,

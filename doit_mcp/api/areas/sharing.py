@@ -11,6 +11,8 @@ from ..parameters import Id
 ResourceType = Annotated[Literal["alerts", "budgets", "reports", "allocations"], "Kind of the resource."]
 ResourceId = Annotated[Id, "Resource id, from its list."]
 
+NO_ACCESS = "no_access"
+
 
 class Permissions(TypedDict, total=False):
     """The users with access to a resource."""
@@ -39,10 +41,15 @@ class PermissionChanges(TypedDict, total=False):
         EXTERNAL_TARGET,
     ]
     public: Annotated[
-        Literal["editor", "viewer"] | None,
-        "Role of all users of the customer; null: no access. Omit it to leave it unchanged.",
+        Literal["editor", "viewer", "no_access"],
+        "Role of all users of the customer. Omit it to leave it unchanged.",
         EXTERNAL_TARGET,
     ]
+
+
+def parse_public(role: Any) -> Any:
+    """Return the role of all users as the API has it: null for no access."""
+    return None if role == NO_ACCESS else role
 
 
 class Sharing(Area):
@@ -56,7 +63,12 @@ class Sharing(Area):
         have."""
         ...
 
-    @put("/sharing/v1/{resourceType}/{resourceId}", confirm=True, preview_with=get_resource_permissions)
+    @put(
+        "/sharing/v1/{resourceType}/{resourceId}",
+        confirm=True,
+        preview_with=get_resource_permissions,
+        canonical_arguments={"public": parse_public},
+    )
     async def _update(
         self, *, resourceType: ResourceType, resourceId: ResourceId, **permissions: Unpack[PermissionChanges]
     ) -> JsonObject: ...
@@ -68,10 +80,11 @@ class Sharing(Area):
         """Set who can view or edit a report, budget, alert or allocation. The list replaces the current one: read
         get_resource_permissions first. This grants or removes access to data: ask the user first."""
         body: dict[str, Any] = dict(permissions)
+        if "public" not in body:
+            # The API replaces the whole object: without this member, it removes the access of all users.
+            current = await self.get_resource_permissions(resourceType=resourceType, resourceId=resourceId)
+            body["public"] = current.get("public")
         if resourceType == "allocations":
-            # For allocations, the API fails if this member is missing or null; "" means no access.
-            if "public" not in body:
-                current = await self.get_resource_permissions(resourceType=resourceType, resourceId=resourceId)
-                body["public"] = current.get("public")
+            # For allocations, the API fails if this member is null; "" means no access.
             body["public"] = body["public"] or ""
         return await self._update(resourceType=resourceType, resourceId=resourceId, **body)

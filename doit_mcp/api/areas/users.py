@@ -6,6 +6,7 @@ from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post
 from ..parameters import DryRun, Id
+from ..permissions import USERS_MANAGER
 
 JobTitle = Literal[
     "Data Engineer / Data Analysts",
@@ -114,7 +115,7 @@ class Users(Area):
         needs_idempotency_key=True,
         open_world=True,
         destructive=True,
-        permission="Users Manager",
+        permission=USERS_MANAGER,
         confirm=True,
         preview_with=list_users,
         undone_by="removal",
@@ -129,7 +130,7 @@ class Users(Area):
         "/iam/v1/users/{id}/actions/cancel",
         needs_idempotency_key=True,
         destructive=True,
-        permission="Users Manager",
+        permission=USERS_MANAGER,
         confirm=True,
         preview_with=list_users,
         verify_with=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from ...api.errors import ApiError
@@ -38,8 +38,8 @@ class Ownership:
 
     names: Mapping[str, str] = field(default_factory=dict)
     """Names of projects by id."""
-    label: str = ""
-    """Key of the label that names owners."""
+    label: JsonObject = field(default_factory=dict)
+    """Type and id of the label that names owners; empty without one."""
     labelled_costs: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     """Costs by value of the label, "" without one, by project id."""
     allocations: Mapping[str, JsonObject] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Ownership:
         value, share = largest
         return {
             "name": value,
-            "basis": f"label {self.label} of the costs of {project['name'] or project['id']}",
+            "basis": f"label {self.label['id']} of the costs of {project['name'] or project['id']}",
             "sharePercent": share,
         }
 
@@ -122,6 +122,11 @@ async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Owners
     """Return what is known about the owners of *anomalies*. Parts that fail are named in it."""
     if not anomalies:
         return Ownership()
+    return await add_labelled_costs(call, anomalies, await fetch_names(call, anomalies))
+
+
+async def fetch_names(call: Call, anomalies: Sequence[JsonObject]) -> Ownership:
+    """Return the names of projects, the label that names owners, and the allocations of *anomalies*."""
     parts = await gather_partial(
         {
             "names": fetch_project_names(call),
@@ -134,18 +139,20 @@ async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Owners
     scopes = {str(row.get("scope") or "") for row in anomalies}
     # Of several projects with one name, the first counts.
     ids = {name: key for key, name in reversed(names.items()) if name in scopes}
-    known = Ownership(names, allocations=parts.results.get("allocations", {}), ids=ids)
     label: JsonObject = parts.results.get("owner label") or {}
+    return Ownership(names, label, allocations=parts.results.get("allocations", {}), failures=parts.failures, ids=ids)
+
+
+async def add_labelled_costs(call: Call, anomalies: Sequence[JsonObject], known: Ownership) -> Ownership:
+    """Return what is *known* with the costs of the projects of *anomalies* by the label that names owners."""
+    label = known.label
     projects = sorted({str(project["id"]) for row in anomalies if (project := known.project_of(row))["id"]})
     work = {"owners of projects": fetch_labelled_costs(call, label, projects)} if label and projects else {}
     costs = await gather_partial(work, OWNER_SECONDS)
-    return Ownership(
-        known.names,
-        str(label.get("id", "")),
-        costs.results.get("owners of projects", {}),
-        known.allocations,
-        [*parts.failures, *costs.failures],
-        ids,
+    return replace(
+        known,
+        labelled_costs=costs.results.get("owners of projects", {}),
+        failures=[*known.failures, *costs.failures],
     )
 
 

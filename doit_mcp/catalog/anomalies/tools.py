@@ -26,10 +26,12 @@ from ...api.value_kinds import CurrencyCode, Label, Members, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import amount_as_json, sum_amounts
-from ..partial_results import FailedPart, describe_error, failed_members
+from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries
+from .anomaly_series import fetch_anomaly_series
 from .filter_terms import explain_no_match, with_full_names
-from .owners import Ownership, fetch_ownership
+from .owners import Ownership, add_labelled_costs, fetch_names, fetch_ownership
 
 TOTALS = ("totalCount", "totalCountExact", "anomalySummary")
 """Members of a page that count all pages."""
@@ -139,12 +141,21 @@ async def get_anomalies(
 @composed_tool(
     area="anomalies", search_hint="One cost anomaly: causes, SKUs, resources, owner", default_list=False, slow=False
 )
-async def get_anomaly(call: Call, *, id: Id) -> Annotated[JsonObject, OwnedAnomalyDetails]:
+async def get_anomaly(call: Call, *, id: Id) -> Annotated[ResultWithSeries, OwnedAnomalyDetails]:
     """Show one cost anomaly: when and where it happened, how far cost exceeded the expected range, which SKUs and
     resources caused it, whether it is open, and who owns it."""
     anomaly = await call.doit.anomalies.get_anomaly(id=id)
-    ownership = await fetch_ownership(call, [anomaly])
-    return {**describe_anomaly(anomaly, ownership), "currency": CURRENCY, **failed_members(ownership.failures)}
+    known = await fetch_names(call, [anomaly])
+    parts = await gather_partial(
+        {
+            "owners": add_labelled_costs(call, [anomaly], known),
+            "series": fetch_anomaly_series(call, anomaly, known.project_of(anomaly)["id"], CURRENCY),
+        }
+    )
+    parts.require()
+    ownership: Ownership = parts.results["owners"]
+    result = {**describe_anomaly(anomaly, ownership), "currency": CURRENCY, **failed_members(ownership.failures)}
+    return ResultWithSeries(result, parts.results["series"])
 
 
 async def explain_empty_list(call: Call, wanted: str) -> str:

@@ -32,6 +32,8 @@ from ..currencies import DEFAULT_CURRENCY
 from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
 from ..periods.period import Period, PeriodDays, utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
+from .budget_series import budget_series
 from .status import BudgetStatus, find_status, needs_list_row, with_rounded_amounts
 from .written_scope import budget_scope
 
@@ -113,7 +115,7 @@ async def list_budgets(
     name: NameAlias = None,
     minCreationTime: CreatedSinceTime = None,
     maxCreationTime: CreatedUntilTime = None,
-) -> Annotated[JsonObject, BudgetList]:
+) -> Annotated[ResultWithSeries, BudgetList]:
     """List budgets: amount, spent so far, forecast, and whether each is exceeded, at risk or on track, and when. For
     budgets at risk, use filter riskStatus:atRisk. For the thresholds and recipients of one budget, use get_budget."""
     page = await call.doit.budgets.list_budgets(
@@ -129,7 +131,8 @@ async def list_budgets(
     budgets = [
         {**with_rounded_amounts(row), **state_of(row, status)} for row, status in zip(rows, statuses, strict=True)
     ]
-    return {**page, "budgets": budgets} | failed_members(failed)
+    series = budget_series(zip(rows, statuses, strict=True))
+    return ResultWithSeries({**page, "budgets": budgets} | failed_members(failed), stated_set({}, [series]))
 
 
 @composed_tool(
@@ -139,7 +142,7 @@ async def list_budgets(
     default_list=True,
     slow=False,
 )
-async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[JsonObject, Budget]:
+async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[ResultWithSeries, Budget]:
     """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and when, scopes, alert
     thresholds and recipients. Give its id or its name."""
     details = await call.doit.budgets.get_budget(id=id, name=name)
@@ -156,7 +159,9 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
     budget = {**row, **details}
     (status,), unread = await add_exceeded_days(call, [(budget, find_status(row, details, today))])
     failed += unread
-    return {**with_rounded_amounts(details), **state_of(details, status)} | failed_members(failed)
+    result = {**with_rounded_amounts(details), **state_of(details, status)} | failed_members(failed)
+    named = {"id": details.get("id"), "budgetName": budget_name(details), "currency": details.get("currency")}
+    return ResultWithSeries(result, stated_set({}, [budget_series([(named, status)])]))
 
 
 def state_of(budget: JsonObject, status: BudgetStatus) -> JsonObject:

@@ -28,7 +28,8 @@ from ..known_names import Allocation, read_allocations
 from ..partial_results import describe_error, gather_partial
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, utc_date
 from ..tables import column_names, complete_rows, row_months
-from ..tools.tool import ContentResult, Tool
+from ..tools.series import structured_of, with_structured
+from ..tools.tool import ContentResult, Tool, ToolResult
 
 MATCH_MONTHS = 13
 """Months, with the current one, in which a scope must match costs."""
@@ -38,7 +39,7 @@ MAX_HINT_CHARACTERS = 600
 CHECK_SECONDS = 20.0
 """Time for the check, which leaves enough for the write."""
 LIMIT_FIELDS = frozenset(
-    ("amount", "currency", "metric", "usePrevSpend", "growthPerPeriod", "seasonalAmounts", "timeInterval", "config")
+    ("amount", "currency", "metric", "usePrevSpend", "growthPerPeriod", "seasonalAmounts", "timeInterval", "alert")
 )
 """Fields of budgets and alerts whose change makes the cost of an unchanged scope worth knowing."""
 BILLING = "billing"
@@ -91,14 +92,15 @@ def alert_scope(alert: Mapping[str, Any]) -> WrittenScope:
 
     Raise ApiError if the API returned one that cannot be read.
     """
-    config = alert.get("config") or {}
+    # Arguments call it alert, and the API config.
+    config = alert.get("alert") or alert.get("config") or {}
     metric = config.get("metric") or {}
     is_amount = metric.get("type") == "extended" and str(metric.get("value")).endswith("cost")
     return WrittenScope(
-        "config.scopes",
-        read_filters(config.get("scopes"), "config.scopes"),
-        _read_ids(config.get("attributions"), "config.attributions"),
-        "config.attributions",
+        "alert.scopes",
+        read_filters(config.get("scopes"), "alert.scopes"),
+        _read_ids(config.get("attributions"), "alert.attributions"),
+        "alert.attributions",
         cast(Metric, metric) if is_amount else COST_METRIC,
         config.get("currency"),
         config.get("dataSource") or BILLING,
@@ -119,7 +121,7 @@ def with_scope_check(tool: Tool) -> Tool:
         return tool
     read_scope = budget_scope if kind == "budget" else alert_scope
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         written = read_scope(arguments)
         keeps_scope = written.is_everything and "id" in arguments
         if keeps_scope and not arguments.keys() & LIMIT_FIELDS:
@@ -135,7 +137,9 @@ def with_scope_check(tool: Tool) -> Tool:
             # Only the statement is missing; the write itself reports what is wrong with the object.
             statement = {"cost": None, "note": f"unknown: {describe_error(error)}"}
         result = await tool.run(call, arguments)
-        return result if isinstance(result, ContentResult) else {**result, "scopeLastMonth": statement}
+        if isinstance(result, ContentResult):
+            return result
+        return with_structured(result, {**structured_of(result), "scopeLastMonth": statement})
 
     return replace(tool, run=run)
 

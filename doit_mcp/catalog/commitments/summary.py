@@ -21,12 +21,15 @@ from ..partial_results import PartialResults, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tables import sum_by_columns
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, Row, Series, make_columns, stated_set
 from .aws import AWS, ROWS_PER_REQUEST
 from .aws_figures import USD, Figures, aws_figures, coverage_period, failed_figures, read_aws, unknown_figures
 from .contract_periods import ContractPeriod, running_periods
 from .summary_types import CommitmentSummary
 
 SUMMARY_DAYS = 30
+PERCENTS = ("coveragePercent", "utilizationPercent", "effectiveSavingsRatePercent")
+AMOUNTS = ("savings30d", "onDemandUncovered30d")
 METRIC = "eligible AWS spend at on-demand rates; commitments at amortized cost"
 NOT_AWS = "known for AWS only: the DoiT API has no coverage, utilization or purchases for this cloud"
 NO_CONTRACT = "no commitment contract with this cloud is running"
@@ -39,7 +42,9 @@ NO_FORECAST = "too little data for a forecast of the contract period"
     slow=True,
     default_list=True,
 )
-async def commitment_summary(call: Call, *, cloud: CloudArgument = None) -> Annotated[JsonObject, CommitmentSummary]:
+async def commitment_summary(
+    call: Call, *, cloud: CloudArgument = None
+) -> Annotated[ResultWithSeries, CommitmentSummary]:
     """Show by cloud how well commitments work: coverage, utilization, effective savings rate, cost still on demand,
     what expires, what to buy next, and contract shortfalls."""
     doit, today = call.doit, utc_date(call.now)
@@ -60,7 +65,21 @@ async def commitment_summary(call: Call, *, cloud: CloudArgument = None) -> Anno
         "basis": cost_basis(Scope(), [AWS], METRIC),
         "clouds": [_summarize_cloud(name, parts, today) for name in _selected_clouds(cloud, parts)],
     }
-    return answer | failed_members(parts.failures)
+    series = stated_set(answer, [_commitment_series(answer["clouds"])])
+    return ResultWithSeries(answer | failed_members(parts.failures), series)
+
+
+def _commitment_series(clouds: Iterable[JsonObject]) -> Series:
+    """Return the figures of each cloud that are known for it."""
+    columns = [
+        *make_columns("id", "name"),
+        *make_columns(*PERCENTS, unit="percent"),
+        *make_columns(*AMOUNTS, unit="money"),
+    ]
+    rows: list[Row] = [
+        [cloud["cloud"], cloud["cloud"], *(cloud.get(name) for name in (*PERCENTS, *AMOUNTS))] for cloud in clouds
+    ]
+    return {"name": "commitments by cloud", "kind": "bars", "columns": columns, "rows": rows}
 
 
 def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:

@@ -21,12 +21,14 @@ from ..periods.grammar import PeriodArgument, ShortPeriodArgument, parse_period
 from ..periods.period import PeriodStatement, ReportedPeriod, month_of, utc_date
 from ..tools.composed import composed_tool
 from ..tools.result_handles import pack_table
+from ..tools.series import ResultWithSeries
 from .causes import ChangeCauses
 from .change_queries import SIDES, ChangeRequest, FetchedChange, fetch_change
 from .comparison import ComparedDimension
 from .drivers import DriverRow, OtherDrivers
 from .explanation import drivers_table, explain_causes, explain_change
 from .final_days import FinalDifference, note_arriving
+from .waterfalls import change_series
 
 PERIOD_EXAMPLES = "Such as 2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, this_month, ytd."
 DEFAULT_DIMENSIONS = ("service", "project", "region", "sku")
@@ -131,7 +133,7 @@ async def explain_cost_change(
     top: Annotated[int, "Drivers of each dimension.", Range(1, 25)] = 5,
     topN: Annotated[int | None, "Same as top.", Range(1, 25)] = None,
     currency: CurrencyArgument = None,
-) -> Annotated[JsonObject, CostChange]:
+) -> Annotated[ResultWithSeries, CostChange]:
     """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove the
     change, what is new or gone, and how much is price and how much usage. By default, explain the last whole month. An
     unfinished period is compared with the same number of days."""
@@ -143,7 +145,8 @@ async def explain_cost_change(
         old[0],
     )
     change = await fetch_change(call, request, currency)
-    return await show_change(call, change, topN or top, credits=includeCredits)
+    result = await show_change(call, change, topN or top, credits=includeCredits)
+    return ResultWithSeries(result, change_series(result))
 
 
 NamedPeriod = tuple[str, str | None]

@@ -24,6 +24,7 @@ from ..periods.grammar import PeriodArgument, ShortPeriodArgument, last_months, 
 from ..periods.parts import PartialPart
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries
 from .compared_groups import COSTS, TOTALS, make_comparison
 from .comparison import (
     CLOUDS,
@@ -35,6 +36,7 @@ from .comparison import (
     run_compared,
 )
 from .final_days import FinalDifference, compare_final_days, final_queries, note_arriving
+from .waterfalls import comparison_series
 
 SIDES = ("period2", "period1")
 """The earlier and the later period."""
@@ -136,7 +138,7 @@ async def compare_spend(
     includeCredits: IncludeCreditsArgument = False,
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 10,
     currency: CurrencyArgument = None,
-) -> Annotated[JsonObject, Comparison]:
+) -> Annotated[ResultWithSeries, Comparison]:
     """Compare the cost of a period with an earlier one, by group. An unfinished period is compared with the same number
     of days. For what drove the change, use explain_cost_change."""
     first, second = parse_compared_periods(period, compareTo, period1Months, period2, utc_date(call.now))
@@ -155,7 +157,9 @@ async def compare_spend(
     clouds = clouds_of([parts.results[name] for name in TOTALS if name in parts.results], scope)
     result |= {"alignment": cut.alignment, **final, "currency": stated, "basis": cost_basis(scope, clouds)}
     note = " ".join(filter(None, (checked.note, note_arriving(cut, has_final=bool(final)))))
-    return result | failed_members([*parts.failures, *checked.failures]) | ({"note": note} if note else {})
+    series = comparison_series(result, dimensions)
+    result |= failed_members([*parts.failures, *checked.failures]) | ({"note": note} if note else {})
+    return ResultWithSeries(result, series)
 
 
 def parse_compared_periods(

@@ -12,7 +12,7 @@ from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import MAX_QUANTITY, ZERO, change_percent, per_day, round_amount, to_decimal
-from ..costs.answers import NOT_CHECKED, explain_empty_answer, run_checked
+from ..costs.answers import explain_empty_answer, run_checked
 from ..costs.data_start import DATA_START_FACT, read_data_start
 from ..costs.groups import GroupDimension, fixed_group
 from ..costs.query_config import COST_METRIC, cost_config
@@ -208,7 +208,7 @@ async def check_answer(
         return CheckedAnswer(
             periods, (await explain_empty_answer(call, scope, periods.after, parts.results[CHECKED])).note
         )
-    unchecked = NOT_CHECKED if parts.results[CHECKED] is False else ""
+    unchecked = " ".join(parts.results[CHECKED].notes)
     first_day: date | None = parts.results.get(HISTORY)
     if HISTORY in parts.errors or (first_day is not None and first_day <= periods.before.elapsed.first):
         return CheckedAnswer(periods, unchecked)

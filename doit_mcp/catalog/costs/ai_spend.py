@@ -20,6 +20,7 @@ from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, Series, stated_set
 from .ai_models import AI_PROVIDERS, AI_SERVICES, RELATED_SERVICES, count_tokens, find_model, model_key, token_kind
 from .amounts import MAX_QUANTITY, ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
 from .answers import (
@@ -32,6 +33,7 @@ from .answers import (
     run_checked,
     with_check_note,
 )
+from .cost_series import bar_series
 from .group_costs import CostRow, rank_groups
 from .groups import GroupDimension, fixed_group
 from .query_config import COST_METRIC, USAGE_METRIC, cost_config
@@ -128,7 +130,7 @@ async def ai_spend(
     includeCredits: IncludeCreditsArgument = False,
     currency: CurrencyArgument = None,
     topN: Annotated[int, "How many models or providers.", Range(1, 50)] = 10,
-) -> Annotated[JsonObject, AiSpend]:
+) -> Annotated[ResultWithSeries, AiSpend]:
     """Show what AI models cost, by model or provider: Amazon Bedrock, Vertex AI, Azure OpenAI, OpenAI, Anthropic, with
     tokens where the bill has them. Default: this month so far."""
     reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
@@ -148,9 +150,19 @@ async def ai_spend(
         start = await find_later_start(call, reported, min((row.period for row in rows.related), default="unknown"))
         reported = period_with_data(reported, start.day)
         members |= note_members(start.day, reported) | failed_members(start.failures)
-    return with_check_note(members, checked) | cost_statement(
-        reported, stated, scope, {line.provider for line in lines}
-    )
+    statement = cost_statement(reported, stated, scope, {line.provider for line in lines})
+    series = ai_series(groupBy, members)
+    return ResultWithSeries(with_check_note(members, checked) | statement, stated_set(statement, [series]))
+
+
+def ai_series(group_by: str, members: JsonObject) -> Series:
+    """Return the models or providers of a result, and other, as bars. A model has the name of its provider, too."""
+    rows = members["models" if group_by == "model" else "providers"]
+    bars = [
+        [row["provider"], row["model"] if group_by == "model" else row["provider"], row["cost"], row["sharePercent"]]
+        for row in rows
+    ]
+    return bar_series(f"AI costs by {group_by}", bars, members["other"])
 
 
 def _explain_nothing(scope: Scope) -> str:

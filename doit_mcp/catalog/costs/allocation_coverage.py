@@ -22,6 +22,7 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
 from .amounts import ZERO, amount_as_json, percent_as_json, round_amount, share_percents
 from .answers import (
     CLOUD_GROUP,
@@ -34,6 +35,8 @@ from .answers import (
     run_checked,
     with_check_note,
 )
+from .checked_values import CheckedValues
+from .coverage_series import coverage_series
 from .group_costs import CostRow, total_cost
 from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -130,7 +133,7 @@ async def allocation_coverage(
     includeCredits: IncludeCreditsArgument = False,
     currency: CurrencyArgument = None,
     topN: Annotated[int, "How many owners.", Range(1, 25)] = 10,
-) -> Annotated[JsonObject, AllocationCoverage]:
+) -> Annotated[ResultWithSeries, AllocationCoverage]:
     """Show how much cost has a label, tag or allocation, what the gap costs, and who owns the largest part of it.
     Default: last month."""
     reported = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
@@ -142,12 +145,11 @@ async def allocation_coverage(
     )
     missing = await _find_missing(call, request, rows, checked)
     clouds = {str(row.ids[2]) for row in rows.by_project}
-    return {
-        "by": dimension.argument,
-        **await run_by_rows(rows.count, make_coverage, rows, topN, stated),
-        **cost_statement(period_with_data(reported, missing.data_start), stated, scope, clouds),
-        **missing.members,
-    }
+    amounts = await run_by_rows(rows.count, make_coverage, rows, topN, stated) | missing.members
+    statement = cost_statement(period_with_data(reported, missing.data_start), stated, scope, clouds)
+    return ResultWithSeries(
+        {"by": dimension.argument, **amounts, **statement}, stated_set(statement, coverage_series(amounts))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ class MissingDays:
     data_start: date | None = None
 
 
-async def _find_missing(call: Call, request: CostRequest, rows: CoverageRows, checked: bool | None) -> MissingDays:
+async def _find_missing(call: Call, request: CostRequest, rows: CoverageRows, checked: CheckedValues) -> MissingDays:
     """Return what is missing; without any data, all amounts are unknown."""
     if not rows.by_project:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)

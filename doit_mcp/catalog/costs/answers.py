@@ -14,6 +14,7 @@ from ..call import Call
 from ..currencies import run_in_currency
 from ..partial_results import FailedPart, gather_partial
 from ..periods.period import Period, ReportedPeriod
+from .checked_values import NOT_CHECKED, CheckedValues, filtered_cost_types, find_variants
 from .data_start import DataStart, fetch_data_start, read_data_start
 from .group_costs import CostRow, read_cost_rows
 from .groups import GroupDimension, fixed_group
@@ -26,7 +27,7 @@ T = TypeVar("T")
 MAX_RANKED_GROUPS = 25
 """Groups that are queried: the most that can be shown, so that their shares do not depend on how many are."""
 CLOUD_GROUP = fixed_group("cloud")
-NOT_CHECKED = "Whether all values exist was not checked."
+UNCHECKED = CheckedValues()
 CREDITS_NOTE = "Promotional credits are excluded; pass includeCredits: true to see them."
 
 
@@ -103,10 +104,8 @@ async def query_rows(
 
 async def run_checked(
     call: Call, scope: Scope, requested_currency: str | None, work: Callable[[str], Awaitable[T]]
-) -> tuple[T, str, bool | None]:
+) -> tuple[T, str, CheckedValues]:
     """Return the result of *work* and its currency, while the values of filters with several ones are checked.
-
-    The third is whether all of these values exist: false if that is unknown, and None if they need no check.
 
     An empty answer does not show that one of several values is unknown. Raise ApiError.
     """
@@ -114,6 +113,8 @@ async def run_checked(
     parts: dict[str, Awaitable[Any]] = {"answer": run_in_currency(call, requested_currency, work)}
     if scope.has_partly_checked_values:
         parts["values"] = check_values(call, scope)
+    if cost_types := filtered_cost_types(scope):
+        parts["variants"] = find_variants(call, cost_types)
     done = await gather_partial(parts)
     done.require("values")
     if (refusal := done.errors.get("answer")) is not None:
@@ -122,15 +123,15 @@ async def run_checked(
             await check_values(call, scope)
         raise refusal
     result: tuple[T, str] = done.results["answer"]
-    return *result, done.results.get("values")
+    # Without the variants, the answer is as right.
+    return *result, CheckedValues(done.results.get("values"), done.results.get("variants", ()))
 
 
-def with_check_note(result: JsonObject, checked: bool | None) -> JsonObject:
-    """Return the *result* of a tool with a note if it is unknown whether all values of its filters exist."""
+def with_check_note(result: JsonObject, checked: CheckedValues) -> JsonObject:
+    """Return the *result* of a tool with the notes about the values of its filters, if there are any."""
     note = str(result.get("note") or "")
-    if checked is not False or NOT_CHECKED in note:
-        return result
-    return {**result, "note": f"{note} {NOT_CHECKED}".lstrip()}
+    added = [text for text in checked.notes if text not in note]
+    return {**result, "note": " ".join([note, *added]).lstrip()} if added else result
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +143,14 @@ class EmptyAnswer:
 
 
 async def explain_empty_answer(
-    call: Call, scope: Scope, period: ReportedPeriod, checked: bool | None = None
+    call: Call, scope: Scope, period: ReportedPeriod, checked: CheckedValues = UNCHECKED
 ) -> EmptyAnswer:
     """Return why an answer has no costs. Raise ApiError for values of *scope* that are not in the data.
 
     *checked* is the third result of run_checked.
     """
     work: dict[str, Awaitable[Any]] = {"start": fetch_data_start(call)}
-    if checked is None:
+    if checked.exist is None:
         work["checked"] = check_values(call, scope)
     parts = await gather_partial(work)
     parts.require("checked")
@@ -160,7 +161,7 @@ async def explain_empty_answer(
         return EmptyAnswer("The customer has no cost data yet.", is_known=False)
     if period.elapsed.last < start:
         return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
-    reason = _reason_for_nothing(scope, is_checked=bool(parts.results.get("checked", checked)))
+    reason = _reason_for_nothing(scope, is_checked=bool(parts.results.get("checked", checked.exist)))
     if reason == CREDITS_NOTE:
         return EmptyAnswer(reason, is_known=False)
     return EmptyAnswer(" ".join(filter(None, (reason, settling_note(period)))))
@@ -195,7 +196,7 @@ async def find_later_start(call: Call, period: ReportedPeriod, first_period: str
 
 
 async def with_note(
-    call: Call, request: CostRequest, answer: CostAnswer, checked: bool | None = None
+    call: Call, request: CostRequest, answer: CostAnswer, checked: CheckedValues = UNCHECKED
 ) -> tuple[CostAnswer, JsonObject]:
     """Return *answer* and the member *note* about costs that are missing or not final, empty if there is nothing to say.
 
@@ -203,7 +204,8 @@ async def with_note(
     """
     if not answer.groups and not answer.total:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)
-        return answer if empty.is_known else replace(answer, total=None), {"note": empty.note}
+        known = answer if empty.is_known else replace(answer, total=None)
+        return known, with_check_note({"note": empty.note}, checked)
     start = await find_later_start(call, request.period, answer.first_period)
     answer = replace(answer, data_start=start.day, failures=[*answer.failures, *start.failures])
     return answer, with_check_note(note_members(start.day, request.period, case_note(answer.groups)), checked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, TypedDict
 
 from ...api.value_kinds import Label, Members, Money, Percent, Verbatim
@@ -12,8 +13,10 @@ from ..call import Call
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, failed_members
 from ..periods.grammar import PeriodArgument, period_or_months
+from ..periods.parts import split_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
 from .answers import (
     MAX_RANKED_GROUPS,
     CostAnswer,
@@ -23,7 +26,8 @@ from .answers import (
     run_checked,
     with_note,
 )
-from .group_costs import RankedCosts, as_table, rank_groups, split_by_groups, total_cost
+from .cost_series import dimension_of, group_series, time_series
+from .group_costs import RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
@@ -86,7 +90,7 @@ async def cost_breakdown(
     includeCredits: IncludeCreditsArgument = False,
     topN: Annotated[int, "How many groups; the rest is one sum.", Range(1, MAX_RANKED_GROUPS)] = 10,
     currency: CurrencyArgument = None,
-) -> Annotated[JsonObject, CostBreakdown]:
+) -> Annotated[ResultWithSeries, CostBreakdown]:
     """Break down cloud cost by service, project (account, subscription), cloud, region, SKU, label or allocation: the
     top groups with their shares, and the rest as one sum. Default: this month. For usage, use run_query."""
     request = CostRequest(
@@ -99,20 +103,32 @@ async def cost_breakdown(
         call, request.scope, currency, lambda code: query_costs(call, request, code)
     )
     answer, note = await with_note(call, request, answer, checked)
-    return await run_by_rows(len(answer.groups), make_breakdown, request, answer, stated) | note
+    result = await run_by_rows(len(answer.groups), make_breakdown, request, answer, stated)
+    return replace(result, structured=result.structured | note)
 
 
-def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> JsonObject:
-    """Return the breakdown as the tool result shows it."""
+def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> ResultWithSeries:
+    """Return the breakdown as the tool result shows it, with its groups as bars, and by month if there are several."""
     costs = answer.total or [] if request.is_by_cloud else answer.groups
     top = request.top or len(costs)
     total = None if answer.total is None else total_cost(answer.total)
     ranked = RankedCosts(rank_groups(costs), currency, total, top)
     groups, rows = split_by_groups(ranked, len(request.groups), top)
-    return {
+    period = period_with_data(request.period, answer.data_start)
+    statement = cost_statement(period, currency, request.scope, answer.clouds)
+    result = {
         "groups": groups,
         "total": ranked.totals(),
-        **cost_statement(period_with_data(request.period, answer.data_start), currency, request.scope, answer.clouds),
+        **statement,
         **as_table(rows, request.groups, currency),
         **failed_members(answer.failures),
     }
+    series = [group_series("costs by group", groups, result["total"])]
+    months = list(split_period(period.elapsed, "month"))
+    if len(months) > 1:
+        total_by_month = None if answer.total is None else cost_by_period(answer.total)
+        series.append(
+            time_series("costs by month", "month", months, total_by_month, period.final_through, currency, ranked)
+        )
+    dimension = dimension_of(request.groups[0])
+    return ResultWithSeries(result, stated_set(statement, [{**one, "dimension": dimension} for one in series]))

@@ -21,6 +21,7 @@ from ..partial_results import FailedPart, PartialResults, failed_members, gather
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
 from .answers import (
     MAX_RANKED_GROUPS,
@@ -33,6 +34,7 @@ from .answers import (
 )
 from .group_costs import CostRow, read_cost_rows, total_cost
 from .groups import fixed_group
+from .overview_series import DAILY, daily_work, overview_series, split_daily
 from .query_config import COST_METRIC, cost_config
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
@@ -105,7 +107,7 @@ async def get_cloud_overview(
     includeCredits: IncludeCreditsArgument = False,
     topN: Annotated[int, "Services and projects of each cloud.", Range(1, 25)] = ROWS_PER_SECTION,
     currency: CurrencyArgument = None,
-) -> Annotated[JsonObject, Overview]:
+) -> Annotated[ResultWithSeries, Overview]:
     """Summarize cloud spending: cost of the last 30 days (or another period) by cloud, the top services and projects,
     the newest cost anomalies and cloud incidents. For a single question, use the specific tool."""
     today = utc_date(call.now)
@@ -115,7 +117,8 @@ async def get_cloud_overview(
 
     async def query_sections(code: str) -> PartialResults:
         configs = {name: section_query(name, scope, reported.elapsed, code) for name in SECTION_DIMENSIONS}
-        return await gather_partial({name: query_section(call, name, config) for name, config in configs.items()})
+        queries = {name: query_section(call, name, config) for name, config in configs.items()}
+        return await gather_partial({**queries, **daily_work(call, scope, reported, code)})
 
     work: dict[str, Awaitable[Any]] = {
         "costs": run_checked(call, scope, currency, query_sections),
@@ -123,7 +126,8 @@ async def get_cloud_overview(
     }
     parts = await gather_partial(work)
     parts.require("costs")
-    sections, stated, checked = parts.results["costs"]
+    queried, stated, checked = parts.results["costs"]
+    sections, daily = split_daily(queried)
     found = PartialResults(
         {**sections.results, **{name: rows for name, rows in parts.results.items() if name != "costs"}},
         {**sections.errors, **parts.errors},
@@ -141,7 +145,10 @@ async def get_cloud_overview(
         overview |= note_members(start.day, reported)
         if start.failures:
             overview["failed"] = [*overview.get("failed", ()), *start.failures]
-    return with_check_note(overview, checked) | cost_statement(reported, stated, scope, clouds)
+    statement = cost_statement(reported, stated, scope, clouds)
+    days = len(daily.results.get(DAILY, ()))
+    series = await run_by_rows(days, overview_series, overview, daily, scope, reported, stated)
+    return ResultWithSeries(with_check_note(overview, checked) | statement, stated_set(statement, *series))
 
 
 def newest_events(call: Call, scope: Scope, period: Period | None) -> dict[str, Awaitable[JsonObject]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypedDict, cast
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
 from ...api.nearest import find_nearest, list_names, make_unknown_value
 from ...api.report_config import QueryConfig, normalize_provider
-from ...protocol.json_schema import JsonObject, Length, schema_of_type, short_json
+from ...protocol.json_schema import JsonObject, Length, PublishedMembers, schema_of_type, short_json
 from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
 from ..known_names import (
@@ -38,12 +38,25 @@ CloudArgument = Annotated[
     "aws, gcp, azure, or another cloud in the data.",
     Length(1, 100),
 ]
+
+
+class FilterMembers(TypedDict, total=False):
+    """The members of Filter without their options, which would be most of the tokens of each cost tool."""
+
+    id: str
+    type: str
+    mode: str
+    inverse: bool
+    values: list[str]
+    caseInsensitive: bool
+    includeNull: bool
+
+
 FiltersArgument = Annotated[
-    list[JsonObject] | None,
-    "As in run_query: id, type, values, mode, inverse. All must match.",
+    list[Annotated[JsonObject, PublishedMembers(FilterMembers)]] | None,
+    "As in run_query. All must match.",
     Length(maximum=MAX_FILTERS),
 ]
-"""Open objects, because the schema of filters in each cost tool would be most of its tokens."""
 IncludeCreditsArgument = Annotated[bool, "Subtract promotional credits."]
 FILTERS_SCHEMA = SchemaValidator(schema_of_type(list[Filter]))
 FILTER_MEMBERS = frozenset(Filter.__annotations__)

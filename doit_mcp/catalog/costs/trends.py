@@ -18,6 +18,7 @@ from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.parts import Interval, PartialPart
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries
 from .answers import MAX_RANKED_GROUPS, CostRequest, run_checked, with_note
 from .breakdown import CostTotals, GroupCost
 from .groups import GroupByArgument, resolve_groups
@@ -25,6 +26,7 @@ from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement
 from .trend_answers import make_trend, query_trend
 from .trend_months import MonthCost
+from .trend_rows import with_latest_rows
 
 SHORTER_PERIOD_HINT = "Ask for a shorter period."
 DEFAULT_MONTHS: Mapping[Interval, int] = MappingProxyType({"month": 6, "week": 3, "day": 2})
@@ -55,7 +57,9 @@ class Trend(CostStatement, total=False):
     totals: Annotated[list[JsonObject], "By week or day, with groupBy.", Members(IntervalCost)]
     rowCount: int
     columns: Annotated[list[JsonObject], Verbatim]
-    rows: Annotated[list[list[Any]], "By group and day, week or month; none: no cost.", Verbatim]
+    rows: Annotated[
+        list[list[Any]], "By group and day, week or month; none: no cost. Of many days or weeks, the latest.", Verbatim
+    ]
     partial: Annotated[list[JsonObject], "Weeks and months with only these days.", Members(PartialPart)]
     note: str
     failed: Annotated[list[JsonObject], Members(FailedPart)]
@@ -83,7 +87,7 @@ async def cost_trend(
     groupBy: Annotated[GroupByArgument | None, "Also split by this, as in cost_breakdown."] = None,
     topN: Annotated[int, "How many groups.", Range(1, MAX_RANKED_GROUPS)] = 5,
     currency: CurrencyArgument = None,
-) -> Annotated[JsonObject, Trend]:
+) -> Annotated[ResultWithSeries, Trend]:
     """Show cost by month, week or day with the change from month to month, optionally by service, project, cloud or
     label. To learn why cost changed, use explain_cost_change; for the future, use forecast_spend."""
     request = CostRequest(
@@ -99,7 +103,8 @@ async def cost_trend(
     )
     answer, note = await with_note(call, request, trend.answer, checked)
     trend = replace(trend, answer=answer)
-    result = await run_by_rows(len(trend.answer.groups), make_trend, request, interval, trend, stated)
+    made = await run_by_rows(len(trend.answer.groups), make_trend, request, interval, trend, stated)
+    result = made.structured
     if notes := [str(part["note"]) for part in (result, note) if "note" in part]:
         result["note"] = " ".join(notes)
-    return result
+    return replace(made, structured=result if interval == "month" else await with_latest_rows(call, result))

@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import Annotated, Literal, TypedDict
 
 from ...api.facts import Unconfirmed
-from ...api.markers import IDENTIFIER
+from ...api.markers import IDENTIFIER, FormerName
 from ...api.value_kinds import Verbatim
-from ...protocol.json_schema import Length, Range, short_json
+from ...protocol.json_schema import Length, PublishedMembers, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.composed import composed_tool
-from ..tools.tool import ContentResult, Tool, ToolError
+from ..tools.tool import Tool, ToolError, ToolResult
 from ..tools.tool_factory import tool_from_function
 from .ranking import WORD_PATTERN, ToolFinder
 from .topics import topic_hints
@@ -24,7 +24,24 @@ READ_TOOL, WRITE_TOOL = "read_operation", "call_operation"
 SEARCH_HINT = "Everything else that DoiT can do: any operation of the DoiT API that has no listed tool"
 
 OperationName = Annotated[str, "Name from find_operation.", Length(1, 80), IDENTIFIER]
-OperationArguments = Annotated[JsonObject | None, "Arguments as in its inputSchema."]
+
+
+class CommonArguments(TypedDict, total=False):
+    """Arguments that many operations have."""
+
+    id: str
+    name: str
+    filter: str
+    maxResults: int
+    pageToken: str
+
+
+OperationInput = Annotated[
+    JsonObject | None,
+    "Its arguments, as in its inputSchema.",
+    PublishedMembers(CommonArguments, and_others=True),
+    FormerName("arguments"),
+]
 
 
 class OperationDescription(TypedDict, total=False):
@@ -126,17 +143,15 @@ def make_read_tool(finder: ToolFinder) -> Tool:
     @composed_tool(
         area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True, slow=False
     )
-    async def read_operation(
-        call: Call, *, name: OperationName, arguments: OperationArguments = None
-    ) -> JsonObject | ContentResult:
+    async def read_operation(call: Call, *, name: OperationName, input: OperationInput = None) -> ToolResult:
         """Run a read-only operation that find_operation returned. Returns the result of the operation."""
-        return await run_tool(read_only_tool(finder, name), call, arguments)
+        return await run_tool(read_only_tool(finder, name), call, input)
 
     return replace(
         tool_from_function(read_operation),
         resolve_target=lambda arguments: (
             read_only_tool(finder, arguments["name"]),
-            arguments.get("arguments") or {},
+            operation_input(arguments),
         ),
     )
 
@@ -156,20 +171,30 @@ def make_call_tool(finder: ToolFinder) -> Tool:
         confirm=Unconfirmed("The operation that it runs asks for confirmation."),
         preview_with=None,
     )
-    async def call_operation(
-        call: Call, *, name: OperationName, arguments: OperationArguments = None
-    ) -> JsonObject | ContentResult:
+    async def call_operation(call: Call, *, name: OperationName, input: OperationInput = None) -> ToolResult:
         """Run any operation that find_operation returned, including those that change or delete data or notify others:
         ask the user first. For read-only operations, use read_operation. Returns the result of the operation."""
-        return await run_tool(tool_by_name(finder, name), call, arguments)
+        return await run_tool(tool_by_name(finder, name), call, input)
 
     return replace(
         tool_from_function(call_operation),
         resolve_target=lambda arguments: (
             tool_by_name(finder, arguments["name"]),
-            arguments.get("arguments") or {},
+            operation_input(arguments),
         ),
     )
+
+
+def operation_input(arguments: JsonObject) -> JsonObject:
+    """Return the arguments of the operation that a call names.
+
+    Semantic Kernel replaces an argument named "arguments", which *input* was once, by all arguments of the call.
+    """
+    given: JsonObject = arguments.get("input") or {}
+    if given.get("name") != arguments["name"] or not given.keys() <= {"name", "arguments"}:
+        return given
+    inner = given.get("arguments", {})
+    return inner if isinstance(inner, dict) else given
 
 
 def tool_by_name(finder: ToolFinder, name: str) -> Tool:
@@ -190,7 +215,7 @@ def read_only_tool(finder: ToolFinder, name: str) -> Tool:
     return tool
 
 
-async def run_tool(tool: Tool, call: Call, arguments: JsonObject | None) -> JsonObject | ContentResult:
+async def run_tool(tool: Tool, call: Call, arguments: JsonObject | None) -> ToolResult:
     """Return the result of *tool* for *arguments* as the client sent them. Raises ToolError if they are invalid."""
     parsed, problems = tool.parse_arguments(arguments or {})
     if problems:

@@ -12,9 +12,12 @@ from ...api.errors import ApiError
 from ...api.report_config import QueryConfig
 from ...api.value_kinds import Members
 from ...protocol.jsonrpc import JsonObject
+from ...resilience.compute_thread import run_in_thread
 from ..budgets.breaches import BudgetBreach, CheckedBudgets, OwnForecast, find_breaches, order_breaches
+from ..budgets.budget_series import budget_series
 from ..call import Call
-from ..costs.answers import CLOUD_GROUP, explain_empty_answer, run_checked, with_check_note
+from ..costs.answers import CLOUD_GROUP, UNCHECKED, explain_empty_answer, run_checked, with_check_note
+from ..costs.checked_values import CheckedValues
 from ..costs.daily_costs import cost_by_day
 from ..costs.data_start import DataStart, read_data_start
 from ..costs.query_config import cost_config
@@ -24,7 +27,9 @@ from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, month_of, quarter_of, utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
 from .clouds import read_clouds
+from .forecast_series import forecast_series
 from .run_rate import CloudCosts, ProjectedPeriod, period_cost, project_cost
 from .weekday_pace import LEVEL_DAYS, MIN_HISTORY_DAYS, PACE_DAYS, count_settled_days
 
@@ -84,7 +89,7 @@ class CostHistory:
 )
 async def forecast_spend(
     call: Call, *, cloud: CloudArgument = None, filters: FiltersArgument = None, currency: CurrencyArgument = None
-) -> Annotated[JsonObject, SpendForecast]:
+) -> Annotated[ResultWithSeries, SpendForecast]:
     """Forecast cost to the end of this month and quarter, and name the budgets that are exceeded or will be, and when.
     Budgets are checked as defined, whatever cloud and filters are selected."""
     today = utc_date(call.now)
@@ -101,14 +106,18 @@ async def forecast_spend(
     projected = await project_answer(call, scope, answer, code, checked_values)
     failed = [*parts.failures, *(checked.failures if checked else ()), *projected.pop("failed", ())]
     own = OwnForecast(scope, code, _expected_costs(projected, today))
-    return {
+    statement = cost_statement(
+        ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
+    )
+    result = {
         **with_check_note(projected, checked_values),
-        **cost_statement(
-            ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
-        ),
+        **statement,
         **({"budgets": order_breaches(checked.budgets, own), "budgetsChecked": checked.count} if checked else {}),
         **failed_members(failed),
     }
+    series = await run_in_thread(forecast_series, answer, code, today)
+    budgets = [budget_series(checked.budgets)] if checked else []
+    return ResultWithSeries(result, stated_set(statement, [*series, *budgets]))
 
 
 def _expected_costs(projected: JsonObject, today: date) -> dict[Period, tuple[str, float]]:
@@ -121,7 +130,7 @@ def _expected_costs(projected: JsonObject, today: date) -> dict[Period, tuple[st
 
 
 async def project_answer(
-    call: Call, scope: Scope, answer: JsonObject, currency: str, checked: bool | None = None
+    call: Call, scope: Scope, answer: JsonObject, currency: str, checked: CheckedValues = UNCHECKED
 ) -> JsonObject:
     """Return the projection of an *answer* of fetch_costs(), with a note if it is empty. Raise ApiError if it is empty
     because the scope has an unknown value."""

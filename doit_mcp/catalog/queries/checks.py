@@ -12,7 +12,8 @@ from ...api.nearest import find_nearest
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.answers import NOT_CHECKED, EmptyAnswer, explain_empty_answer
+from ..costs.answers import EmptyAnswer, explain_empty_answer
+from ..costs.checked_values import NOT_CHECKED, CheckedValues
 from ..costs.scope import Scope, check_values
 from ..known_names import Existence, check_allocations, read_dimensions, unknown_dimension
 from ..partial_results import gather_partial
@@ -52,8 +53,8 @@ def check_usage_units(config: JsonObject) -> None:
     if any(_selects_one(condition) for condition in config.get("filters") or () if condition["id"] in UNIT_COLUMNS):
         return
     raise ApiError(
-        "config.metrics: usage of different SKUs has different units, so it does not add up. Add"
-        ' {"id": "pricing_unit", "type": "fixed"} or {"id": "sku_description", "type": "fixed"} to config.group, or'
+        "query.metrics: usage of different SKUs has different units, so it does not add up. Add"
+        ' {"id": "pricing_unit", "type": "fixed"} or {"id": "sku_description", "type": "fixed"} to query.group, or'
         " filter on one unit or SKU",
         kind="argument",
     )
@@ -74,7 +75,7 @@ def check_case_insensitive(config: JsonObject) -> None:
         mode = condition.get("mode", "is")
         if condition.get("caseInsensitive") and mode not in FOLDING_MODES:
             raise ApiError(
-                f"config.filters[{at}].caseInsensitive: the API ignores it with mode {mode}. Leave it out and write the"
+                f"query.filters[{at}].caseInsensitive: the API ignores it with mode {mode}. Leave it out and write the"
                 ' values exactly as in the data, or set "mode": "contains"',
                 kind="argument",
             )
@@ -106,7 +107,7 @@ async def explain_empty_query(
 
     *checked* is the result of check_filter_values, if that was called.
     """
-    work: dict[str, Any] = {"answer": explain_empty_answer(call, checked_scope(scope), period, checked)}
+    work: dict[str, Any] = {"answer": explain_empty_answer(call, checked_scope(scope), period, CheckedValues(checked))}
     if checked is None:
         work["allocations"] = _check_allocations(call, scope)
     parts = await gather_partial(work)
@@ -178,7 +179,7 @@ async def check_dimensions(call: Call, config: JsonObject) -> None:
 def _config_dimensions(config: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     for part in ("group", "filters", "dimensions"):
         for at, item in enumerate(config.get(part) or ()):
-            yield f"config.{part}[{at}]", item
+            yield f"query.{part}[{at}]", item
     count: Any = config.get("count")
     if isinstance(count, dict):
-        yield "config.count", cast(JsonObject, count)
+        yield "query.count", cast(JsonObject, count)

@@ -17,8 +17,8 @@ from ..periods.period import EARLIEST_DAY, ONE_DAY, Period, ReportedPeriod, mont
 
 DEFAULT_TIME_RANGE: JsonObject = {"mode": "last", "amount": 7, "unit": "day", "includeCurrent": True}
 """The period of a query without timeRange; sent, so that the stated period is the one that was queried."""
-TIME_RANGE = "config.timeRange"
-CUSTOM_RANGE = "config.customTimeRange"
+TIME_RANGE = "query.timeRange"
+CUSTOM_RANGE = "query.customTimeRange"
 MODES = (None, "last", "current")
 UNITS = get_args(Unit)
 UNIT_MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -82,7 +82,7 @@ def with_exact_period(config: JsonObject, period: ReportedPeriod, today: date) -
     """
     secondary = config.get("secondaryTimeRange")
     if isinstance(secondary, dict) and secondary.get("customTimeRange"):
-        argument = "config.secondaryTimeRange.customTimeRange"
+        argument = "query.secondaryTimeRange.customTimeRange"
         span = parse_span(secondary["customTimeRange"], argument, today).span
         config = {**config, "secondaryTimeRange": {**secondary, "customTimeRange": span}}
     time_range = config.get("timeRange") or DEFAULT_TIME_RANGE

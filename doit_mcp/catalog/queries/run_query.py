@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, cast
 
 from ...api.errors import ApiError
-from ...api.report_config import QueryConfig, QueryFields, TimeRange
+from ...api.markers import FormerName
+from ...api.report_config import DisplaySettings, DisplayValues, Layout, QueryConfig, QueryFields, TimeRange
 from ...api.value_kinds import Members, Verbatim
+from ...protocol.json_schema import UNLISTED
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..costs.answers import with_check_note
+from ..costs.checked_values import CheckedValues
 from ..costs.projects import fetch_project_names
 from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
@@ -41,6 +44,10 @@ class QueryRequest(QueryFields, total=False):
     """A query whose period can also be written in words."""
 
     timeRange: Annotated[TimeRange | str, "Or text: last_month, last_7_days, 2026-Q3."]
+    # Accepted without effect, so that the config of a report can be used.
+    displayValues: Annotated[DisplayValues, UNLISTED]
+    layout: Annotated[Layout, UNLISTED]
+    displaySettings: Annotated[DisplaySettings, UNLISTED]
 
 
 class QueryAnswer(CostStatement, RowFacts, total=False):
@@ -63,19 +70,21 @@ class QueryAnswer(CostStatement, RowFacts, total=False):
     result_table="query",
     narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
 )
-async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject, QueryAnswer]:
+async def run_query(
+    call: Call, *, query: Annotated[QueryRequest, FormerName("config")]
+) -> Annotated[JsonObject, QueryAnswer]:
     """Query cloud cost and usage: metrics, groups, filters, periods, comparisons, forecasts. For the top
     services, projects or clouds, cost_breakdown is simpler. Example, last month's cost by service:
     {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
     "timeRange": "last_month", "group": [{"id": "service_description", "type": "fixed"}]}
     """
     today = utc_date(call.now)
-    query = with_custom_mode(cast(JsonObject, config), today)
-    check_usage_units(query)
-    check_case_insensitive(query)
-    period = config_period(query, today)
-    secondary, scope = secondary_period(query, period.elapsed, today), query_scope(query)
-    exact = with_exact_secondary(with_exact_period(query, period, today), secondary)
+    config = with_custom_mode(cast(JsonObject, query), today)
+    check_usage_units(config)
+    check_case_insensitive(config)
+    period = config_period(config, today)
+    secondary, scope = secondary_period(config, period.elapsed, today), query_scope(config)
+    exact = with_exact_secondary(with_exact_period(config, period, today), secondary)
     answers, currency, checked = await fetch_answers(call, exact, scope)
     stated, rows = {**exact, "currency": currency}, answers.results["rows"]["rows"]
     shown = await run_by_rows(len(rows), named_rows, stated, answers)
@@ -85,7 +94,7 @@ async def run_query(call: Call, *, config: QueryRequest) -> Annotated[JsonObject
         return make_query_result(stated, periods, scope, answers, shown, is_known=empty.is_known)
     periods = await cut_to_data(call, QueryPeriods(period, secondary), shown)
     result = await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers, shown)
-    return with_check_note(result, checked)
+    return with_check_note(result, CheckedValues(checked))
 
 
 async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str, bool | None]:

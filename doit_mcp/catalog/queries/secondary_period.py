@@ -11,7 +11,7 @@ from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_b
 from .checks import query_metrics
 from .config_period import UNIT_MONTHS, calendar_period, parse_span, partial_periods, row_interval
 
-SECONDARY_RANGE = "config.secondaryTimeRange"
+SECONDARY_RANGE = "query.secondaryTimeRange"
 UNITS = ("day", *UNIT_MONTHS)
 
 

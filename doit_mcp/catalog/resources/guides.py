@@ -5,7 +5,7 @@ from __future__ import annotations
 QUERY_GUIDE = """\
 # How to write queries (run_query, create_report, update_report)
 
-A query is one object, `config`. A minimal query:
+A query is one object: `query` of run_query, `report` of create_report and update_report. A minimal query:
 
     {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}],
      "timeRange": {"mode": "current", "unit": "month"}, "timeInterval": "month",

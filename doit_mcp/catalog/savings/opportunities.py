@@ -32,6 +32,7 @@ from ..commitments.contract_periods import ContractPeriod, running_periods
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_in_turns, gather_partial
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, Series, make_columns
 from .overlaps import find_overlaps
 from .recommendations import next_page_token
 from .result_types import SavingsSummary
@@ -75,7 +76,7 @@ class AwsFindings:
 )
 async def get_savings_summary(
     call: Call, *, top: Annotated[int, "How many rows of each list.", Range(1, 50)] = 7
-) -> Annotated[JsonObject, SavingsSummary]:
+) -> Annotated[ResultWithSeries, SavingsSummary]:
     """Show where money can be saved, in lists that do not add up: save (recommendations, commitments to buy), waste
     (unused commitments) and at_stake (contracts that fall short, open anomalies). For coverage and utilization, use
     commitment_summary."""
@@ -91,12 +92,13 @@ async def get_savings_summary(
     aws: AwsFindings = parts.results.get(AWS_PART) or AwsFindings({}, (), (), ())
     unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures, *cut]
     count = len(parts.results.get("recommendation", ())) + len(aws.owned)
-    answer = {"asOf": today.isoformat(), **await run_by_rows(count, _lists, parts, aws, top)}
-    return answer | ({"unknown": unknown} if unknown else {}) | failed_members(failures)
+    lists, series = await run_by_rows(count, _lists, parts, aws, top)
+    answer = {"asOf": today.isoformat(), **lists, **({"unknown": unknown} if unknown else {})}
+    return ResultWithSeries(answer | failed_members(failures), {"series": series})
 
 
-def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> JsonObject:
-    """Return the ranked lists of the answer, with what their amounts are, their counts and overlaps."""
+def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> tuple[JsonObject, list[Series]]:
+    """Return the ranked lists of the answer, with what their amounts are, their counts and overlaps; and all rows."""
     recommendations: list[JsonObject] = parts.results.get("recommendation", [])
     purchases = [purchase_row(item, aws.organization_name(item.organization)) for item in aws.purchases]
     lists = {
@@ -109,11 +111,27 @@ def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> JsonObject:
             ]
         ),
     }
-    return {
-        **{name: [row.as_json for row in found[:top]] for name, found in lists.items()},
+    rows = {name: [row.as_json for row in found] for name, found in lists.items()}
+    shown = {
+        **{name: found[:top] for name, found in rows.items()},
         "basis": dict(BASES),
-        "counts": {name: len(found) for name, found in lists.items()},
+        "counts": {name: len(found) for name, found in rows.items()},
         "overlaps": find_overlaps(recommendations, aws.purchases, {row.id for row in lists["save"][:top]}),
+    }
+    return shown, [_savings_series(name, found) for name, found in rows.items() if found]
+
+
+def _savings_series(name: str, rows: Sequence[JsonObject]) -> Series:
+    """Return all rows of one list as bars. Each has its own currency."""
+    return {
+        "name": name,
+        "kind": "bars",
+        "columns": [
+            *make_columns("id", "name", "part"),
+            *make_columns("cost", unit="money"),
+            *make_columns("currency"),
+        ],
+        "rows": [[row["id"], row["title"], row["kind"], row["amount"], row["currency"]] for row in rows],
     }
 
 

@@ -1,24 +1,36 @@
 """Coerces the arguments that clients send to the types of a tool's input schema, before validation.
 
-Models and forms send numbers as text, text as numbers, integers as 5.0, lists and objects as JSON text, enum values in
-another case, ids and names with surrounding whitespace, and null or "" for omitted values. Only unambiguous values are
-changed; validation rejects the rest.
+Models and forms send numbers as text, text as numbers, integers as 5.0, lists and objects as JSON text, one value for a
+list, enum values in another case, ids and names with surrounding whitespace, and null, "" or "None" for omitted values.
+Frameworks add arguments of their own. Only unambiguous values are changed; validation rejects the rest.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from ...protocol.jsonrpc import JsonObject, RpcError, parse_json
+from ...protocol.jsonrpc import MAX_EXACT_INTEGER, JsonObject, RpcError, parse_json
 
-IGNORED_ARGUMENTS = frozenset({"customerContext", "X-Tenant-Id", "Idempotency-Key"})
-"""Dropped unless the schema declares them. Clients of the previous server send them, but a client cannot choose the
-tenant, and the API client generates the idempotency keys."""
+IGNORED_ARGUMENTS = frozenset(
+    (
+        # Clients of the previous server: but a client cannot choose the tenant, and the API client generates the keys.
+        *("customerContext", "X-Tenant-Id", "Idempotency-Key"),
+        # n8n's tool node.
+        *("toolCallId", "sessionId", "action", "chatInput"),
+        # Cline: the model's list of tasks. Cursor: a required argument for tools that have none.
+        *("task_progress", "random_string", "dummy"),
+    )
+)
+"""Arguments that clients add to those of the model. Dropped unless the schema declares them."""
+NULL_WORDS = frozenset({"null", "None", "undefined"})
+"""How models and clients in JavaScript and Python write an omitted value as text."""
+NO_FORMER_NAMES: Mapping[str, str] = MappingProxyType({})
 
-INTEGER_PATTERN = re.compile(r"-?\d{1,18}")
+INTEGER_PATTERN = re.compile(r"(-?\d{1,18})(?:\.0{1,18})?")
 NUMBER_PATTERN = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
-MAX_EXACT_INTEGER = 2**53
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 FILTER_ARGUMENT = "filter"
 """The filter of list operations: key:value terms joined by |."""
@@ -30,14 +42,18 @@ TRUE_BY_DEFAULT = frozenset({"enabled"})
 
 
 def coerce_arguments(
-    arguments: JsonObject, schema: JsonObject, identifiers: frozenset[str] = frozenset()
+    arguments: JsonObject,
+    schema: JsonObject,
+    identifiers: frozenset[str] = frozenset(),
+    former_names: Mapping[str, str] = NO_FORMER_NAMES,
 ) -> JsonObject:
     """Return *arguments* with every unambiguous value converted to the type that *schema* declares.
 
-    Removes whitespace around the values of *identifiers*, the arguments that are marked IDENTIFIER.
+    Removes whitespace around the values of *identifiers*, the arguments that are marked IDENTIFIER. *former_names* are
+    the current names of arguments by their former ones.
     """
     properties = schema.get("properties", {})
-    accepted = {name: value for name, value in arguments.items() if name in properties or name not in IGNORED_ARGUMENTS}
+    accepted = _with_current_names(arguments, properties, former_names)
     if isinstance(filter_text := accepted.get(FILTER_ARGUMENT), str) and FILTER_ARGUMENT in properties:
         accepted[FILTER_ARGUMENT] = _remove_brackets(filter_text)
     # Trim before coercion, so that whitespace alone counts as omitted, and after it, when JSON texts are lists.
@@ -54,9 +70,25 @@ def needs_no_coercion(arguments: JsonObject, properties: JsonObject) -> bool:
         return False
     for name, value in arguments.items():
         kind = type(value)
-        if name not in properties or not (kind is bool or kind is int or (kind is str and value == value.strip())):
+        if name not in properties or not (kind is bool or kind is int or (kind is str and _is_plain(value))):
             return False
     return True
+
+
+def _is_plain(text: str) -> bool:
+    return text == text.strip() and text not in NULL_WORDS
+
+
+def _with_current_names(arguments: JsonObject, properties: JsonObject, former_names: Mapping[str, str]) -> JsonObject:
+    """Return *arguments* by their current names, without those that clients add and those that are null."""
+    accepted: JsonObject = {}
+    for name, value in arguments.items():
+        current = former_names.get(name, name)
+        if value is None or (name not in properties and name in IGNORED_ARGUMENTS):
+            continue
+        # An argument under both names stays under both, and validation rejects the former one.
+        accepted[name if current != name and arguments.get(current) is not None else current] = value
+    return accepted
 
 
 def _remove_brackets(text: str) -> str:
@@ -81,25 +113,45 @@ def _strip_whitespace(value: Any) -> Any:
 
 
 def _coerce_value(value: Any, schema: JsonObject) -> Any:
-    options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
-    if (container := _written_container(value)) and len(options) > 1:
+    if (options := schema.get("anyOf")) and (container := _written_container(value)):
         options = [option for option in options if option.get("type") == container]
-    if len(options) == 1 and value is not None:
-        return _coerce_value(value, options[0])
+        return _coerce_value(value, options[0]) if len(options) == 1 else value
     kind = schema.get("type")
+    if kind == "array":
+        return _coerce_list(value, schema)
     if isinstance(value, str) and "enum" in schema:
         return _match_enum(value, schema["enum"])
     if isinstance(value, str):
         return _parse_text(value, kind, schema)
-    if isinstance(value, float) and kind == "integer" and value.is_integer() and abs(value) <= MAX_EXACT_INTEGER:
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and kind == "string":
-        return str(value)
+    if kind == "integer" and (number := _exact_integer(value)) is not None:
+        return number
+    if kind == "string" and (number := _exact_integer(value)) is not None:
+        return str(number)
     if isinstance(value, dict) and kind == "object":
         return _coerce_object(value, schema)
-    if isinstance(value, list) and kind == "array" and "items" in schema:
-        return [_coerce_value(item, schema["items"]) for item in value]
     return value
+
+
+def _coerce_list(value: Any, schema: JsonObject) -> Any:
+    """Return a list: also from JSON text, and from one value in place of a list with one item."""
+    items = schema.get("items", {})
+    if isinstance(value, list):
+        return [_coerce_value(item, items) for item in value]
+    if isinstance(value, str):
+        stripped = value.strip()
+        if stripped.startswith("["):
+            return _parse_container(value, schema)
+        if not stripped or stripped in NULL_WORDS:
+            return value
+    return [_coerce_value(value, items)]
+
+
+def _exact_integer(value: Any) -> int | None:
+    """Return an integer, or a float without a fraction, as an integer; None for any other value."""
+    if type(value) is int:
+        return value
+    is_exact = isinstance(value, float) and value.is_integer() and abs(value) <= MAX_EXACT_INTEGER
+    return int(value) if is_exact else None
 
 
 def _written_container(value: Any) -> str:
@@ -110,37 +162,47 @@ def _written_container(value: Any) -> str:
 
 
 def _coerce_object(value: JsonObject, schema: JsonObject) -> JsonObject:
-    properties, required = schema.get("properties", {}), schema.get("required", ())
+    properties, required = schema.get("properties"), schema.get("required", ())
+    if properties is None:
+        return value
     return {
         name: _coerce_value(member, properties[name]) if name in properties else member
         for name, member in value.items()
-        if name not in properties or name in required or not _is_omitted(member, properties[name])
+        if not _is_omitted(member, properties.get(name, {}), name in required)
     }
 
 
-def _is_omitted(value: Any, schema: JsonObject) -> bool:
-    """Return whether *value* means an omitted argument: null or "", if the schema does not allow it."""
+def _is_omitted(value: Any, schema: JsonObject, required: bool) -> bool:
+    """Return whether *value* means that the member is omitted: null, or text that the schema of no value allows."""
     if value is None:
-        return bool(schema) and not any(option.get("type") == "null" for option in schema.get("anyOf", [schema]))
-    if value != "" or not schema or "anyOf" in schema:
+        return True
+    if required or not isinstance(value, str) or not schema:
+        return False
+    if value in NULL_WORDS:
+        return _match_enum(value, schema["enum"]) not in schema["enum"] if "enum" in schema else True
+    if value != "" or "anyOf" in schema:
         return False
     return schema.get("type") != "string" or "enum" in schema or "pattern" in schema or schema.get("minLength", 0) > 0
 
 
 def _parse_text(text: str, kind: Any, schema: JsonObject) -> Any:
     stripped = text.strip()
-    if kind == "integer" and INTEGER_PATTERN.fullmatch(stripped):
-        return int(stripped)
+    if kind == "integer" and (match := INTEGER_PATTERN.fullmatch(stripped)):
+        return int(match[1])
     if kind == "number" and NUMBER_PATTERN.fullmatch(stripped):
         return float(stripped)
     if kind == "boolean" and stripped.lower() in ("true", "false"):
         return stripped.lower() == "true"
-    if kind in ("array", "object") and stripped[:1] == ("[" if kind == "array" else "{"):
-        try:
-            return _coerce_value(parse_json(stripped.encode()), schema)
-        except (RpcError, UnicodeEncodeError):
-            return text
-    return text
+    return _parse_container(text, schema) if kind == "object" and stripped.startswith("{") else text
+
+
+def _parse_container(text: str, schema: JsonObject) -> Any:
+    """Return the value of a JSON text, coerced to *schema*; *text* itself if it is not valid JSON."""
+    try:
+        value = parse_json(text.strip().encode())
+    except (RpcError, UnicodeEncodeError):
+        return text
+    return _coerce_value(value, schema)
 
 
 def _match_enum(text: str, options: list[Any]) -> str:

@@ -16,7 +16,8 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from .locale_format import LocaleFormat, to_finite_number
 from .locales import find_locale, is_loaded
-from .tool import ContentResult, Tool
+from .series import structured_of, with_structured
+from .tool import ContentResult, Tool, ToolResult
 
 LOCALE_META_KEY = "openai/locale"
 DISPLAY_KEY = "display"
@@ -34,12 +35,14 @@ def with_localized_display(tool: Tool) -> Tool:
     if not members:
         return tool
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         result = await tool.run(call, arguments)
         if isinstance(result, ContentResult):
             return result
         locale = await client_locale(call)
-        return result if locale is None else localize_result(result, members, locale)
+        if locale is None:
+            return result
+        return with_structured(result, localize_result(structured_of(result), members, locale))
 
     return replace(tool, run=run)
 

@@ -12,9 +12,10 @@ import orjson
 
 from ...api.facts import TableShape
 from ...protocol.jsonrpc import JsonObject
-from ...resilience.compute_thread import run_in_thread
+from ...resilience.compute_thread import run_by_rows, run_in_thread
 from ..call import Call
-from .tool import ContentResult, Tool, ToolError
+from .series import structured_of, with_structured
+from .tool import ContentResult, Tool, ToolError, ToolResult
 
 MIN_STORED_ROWS = 50
 MIN_STORED_CHARACTERS = 20_000
@@ -82,9 +83,11 @@ def check_customer(table: ResultTable, customer: str) -> None:
 def with_result_handle(tool: Tool, extract_table: ExtractTable) -> Tool:
     """Give large results of *tool* a handle to their table."""
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         result = await tool.run(call, arguments)
-        return result if isinstance(result, ContentResult) else await _add_handle(call, tool, result, extract_table)
+        if isinstance(result, ContentResult):
+            return result
+        return with_structured(result, await _add_handle(call, tool, structured_of(result), extract_table))
 
     schema = tool.output_schema or {"type": "object", "properties": {}}
     return replace(
@@ -97,7 +100,7 @@ def with_result_handle(tool: Tool, extract_table: ExtractTable) -> Tool:
 
 async def _add_handle(call: Call, tool: Tool, result: JsonObject, extract_table: ExtractTable) -> JsonObject:
     size = len(orjson.dumps(result))
-    if size < MIN_STORED_CHARACTERS:
+    if size < MIN_STORED_CHARACTERS or "handle" in result:
         return result
     if size <= MAX_INLINE_BYTES:
         packed = _pack_result(tool, call.customer_context, result, extract_table)
@@ -112,8 +115,21 @@ def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_t
     table = extract_table(result)
     if table is None or len(table.rows) < MIN_STORED_ROWS:
         return None
-    about: JsonObject = {name: result[name] for name in STATED_MEMBERS if name in result}
-    return pack_table(replace(table, about={"tool": tool.name, **about}), customer)
+    return pack_table(replace(table, about={"tool": tool.name, **_stated_members(result)}), customer)
+
+
+async def store_rows(call: Call, tool_name: str, result: JsonObject) -> str | None:
+    """Store the columns and rows of the *result* of a tool. Return the handle; None if they cannot be stored."""
+    table = query_table(result)
+    if table is None:
+        return None
+    about: JsonObject = {"tool": tool_name, **_stated_members(result)}
+    packed = await run_by_rows(len(table.rows), pack_table, replace(table, about=about), call.customer_context)
+    return await call.results.put(call.owner, packed)
+
+
+def _stated_members(result: JsonObject) -> JsonObject:
+    return {name: result[name] for name in STATED_MEMBERS if name in result}
 
 
 def query_table(result: JsonObject) -> ResultTable | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from ...api.facts import ToolFacts
@@ -13,6 +13,7 @@ from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
 from .argument_coercion import coerce_arguments, needs_no_coercion
 from .empty_updates import UpdateFields
+from .series import ResultWithSeries
 
 DEADLINE_SECONDS = 45.0
 TASK_AFTER_SECONDS = 8.0
@@ -21,7 +22,7 @@ SECURITY_SCHEMES: tuple[JsonObject, ...] = ({"type": "oauth2", "scopes": ["mcp:t
 NARROW_HINT = "Ask for less: use arguments that narrow the result."
 NARROW_LIST_HINT = "Ask for fewer rows (maxResults) or use a filter."
 
-RunTool = Callable[[Call, JsonObject], Awaitable["JsonObject | ContentResult"]]
+RunTool = Callable[[Call, JsonObject], Awaitable["ToolResult"]]
 ResolveTarget = Callable[[JsonObject], tuple["Tool", JsonObject]]
 
 
@@ -43,6 +44,10 @@ class ContentResult:
     meta: JsonObject | None = None
 
 
+ToolResult = JsonObject | ResultWithSeries | ContentResult
+"""What a tool returns: structured content, alone or with series, or its own content blocks."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tool:
     """One tool, made from an API operation or a composed function."""
@@ -51,7 +56,10 @@ class Tool:
     title: str
     description: str
     input_schema: JsonObject
+    """The schema of the arguments that clients see."""
     run: RunTool = field(repr=False)
+    accepted_schema: JsonObject = field(default_factory=dict, repr=False)
+    """The schema that arguments are checked against. Default: *input_schema*."""
     output_schema: JsonObject | None = None
     annotations: JsonObject = field(default_factory=dict)
     """Hints for clients (ToolAnnotations)."""
@@ -87,6 +95,8 @@ class Tool:
     """Path of the file with the declaration."""
     identifiers: frozenset[str] = frozenset()
     """Arguments that are marked IDENTIFIER."""
+    former_names: Mapping[str, str] = field(default_factory=dict)
+    """The current names of arguments by their former ones, which are the API's names for them."""
     result_type: type | None = None
     """The TypedDict that declares the result."""
     _properties: JsonObject = field(init=False, repr=False)
@@ -94,10 +104,14 @@ class Tool:
     _result: SchemaValidator | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_properties", self.input_schema.get("properties", {}))
+        if not self.accepted_schema:
+            object.__setattr__(self, "accepted_schema", self.input_schema)
+        object.__setattr__(self, "_properties", self.accepted_schema.get("properties", {}))
         # The schema of the target tool limits its arguments.
         max_open_values = MAX_OPEN_OBJECT_VALUES if self.resolve_target is None else None
-        object.__setattr__(self, "_arguments", SchemaValidator(with_default_limits(self.input_schema), max_open_values))
+        object.__setattr__(
+            self, "_arguments", SchemaValidator(with_default_limits(self.accepted_schema), max_open_values)
+        )
         object.__setattr__(self, "_result", SchemaValidator(self.output_schema) if self.output_schema else None)
 
     @property
@@ -115,6 +129,10 @@ class Tool:
         """Whether results continue with a pageToken."""
         return bool(self.rows_key) and "pageToken" in self.input_schema["properties"]
 
+    def with_argument_names(self, state: JsonObject) -> JsonObject:
+        """Return an object of the API with the names that its members have as arguments."""
+        return {self.former_names.get(name, name): value for name, value in state.items()}
+
     def accepts(self, arguments: JsonObject) -> bool:
         """Return whether *arguments* are valid without coercion, as most are."""
         return needs_no_coercion(arguments, self._properties) and self._arguments.is_valid(arguments)
@@ -124,7 +142,9 @@ class Tool:
         if self.accepts(arguments):
             return arguments, NO_PROBLEMS
         if len(arguments) > MAX_LIST_ITEMS:
-            return arguments, [f"arguments: {len(arguments):,} are too many. Available: {', '.join(self._properties)}"]
+            return arguments, [
+                f"arguments: {len(arguments):,} are too many. Available: {', '.join(self.input_schema.get('properties', {}))}"
+            ]
         coerced = self.coerce_arguments(arguments)
         return coerced, self.argument_problems(coerced)
 
@@ -133,7 +153,7 @@ class Tool:
 
         Call this before argument_problems() and run().
         """
-        return coerce_arguments(arguments, self.input_schema, self.identifiers)
+        return coerce_arguments(arguments, self.accepted_schema, self.identifiers, self.former_names)
 
     def argument_problems(self, arguments: JsonObject) -> list[str]:
         """Return the problems of *arguments*, one sentence for each. Call run() only without problems."""

@@ -11,7 +11,7 @@ from ...api import AREAS, Doit
 from ...api.common_types import ListPage, WriteResult
 from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
-from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, marked_arguments, marked_paths
+from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
 from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
@@ -29,6 +29,7 @@ from .declarations import (
     check_write_facts,
 )
 from .empty_updates import find_update_fields
+from .series import structured_of, with_structured
 from .titles import make_title, status_texts
 from .tool import (
     DEADLINE_SECONDS,
@@ -39,6 +40,7 @@ from .tool import (
     ContentResult,
     RunTool,
     Tool,
+    ToolResult,
 )
 from .truncation import parse_row_offset, skip_rows
 
@@ -111,12 +113,12 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     check_rows_key(function, "rows_key", rows_key, record)
     output = _output_schema(record, rows_key)
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         shown, given = parse_row_offset(arguments) if rows_key else (0, arguments)
-        result: JsonObject | ContentResult = await function(call.doit if takes_doit else call, **given)
+        result: ToolResult = await function(call.doit if takes_doit else call, **given)
         if isinstance(result, ContentResult):
             return result
-        return skip_rows(without_nulls(result, output), rows_key, shown)
+        return with_structured(result, skip_rows(without_nulls(structured_of(result), output), rows_key, shown))
 
     hints = _make_annotations(
         read_only=not writes,
@@ -165,7 +167,7 @@ def _make_tool(
 ) -> Tool:
     name = function.__name__
     title = title or make_title(name)
-    schema = schema_of_function(function)
+    schema = schema_of_function(function, "published")
     check_descriptions(function, schema)
     check_numbers(function, result_type)
     check_currencies(function, result_type)
@@ -186,6 +188,7 @@ def _make_tool(
         title=title,
         description=description_of(function),
         input_schema=schema,
+        accepted_schema=schema_of_function(function),
         run=run,
         output_schema=output_schema,
         annotations=hints,
@@ -203,6 +206,7 @@ def _make_tool(
         facts=facts,
         declared_in=source_file(function),
         identifiers=marked_arguments(function, IDENTIFIER),
+        former_names=former_names(function),
         result_type=result_type,
     )
 
@@ -243,10 +247,10 @@ def _make_meta(name: str, title: str, search_hint: str, facts: ToolFacts) -> Jso
 def _output_schema(record: type | None, rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
     """The schema of a result: an open object with the members that its *record* declares."""
     if record is not None:
-        return schema_of_typed_dict(record, closed=False)
+        return schema_of_typed_dict(record, "result")
     if not rows_key:
-        return schema_of_typed_dict(WriteResult, closed=False) if may_be_empty else {"type": "object", "properties": {}}
-    page = schema_of_typed_dict(ListPage, closed=False)["properties"]
+        return schema_of_typed_dict(WriteResult, "result") if may_be_empty else {"type": "object", "properties": {}}
+    page = schema_of_typed_dict(ListPage, "result")["properties"]
     return {"type": "object", "properties": {rows_key: {"type": "array", "items": {"type": "object"}}, **page}}
 
 

@@ -10,6 +10,7 @@ from ...api.errors import ApiError, explain
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from .sanitize import sanitize_json, sanitize_text
+from .series import SERIES_META_KEY, ResultWithSeries, SeriesSet, pack_series, structured_of
 from .tool import DEADLINE_SECONDS, Tool
 from .truncation import row_offset_token, truncate_lists
 
@@ -23,11 +24,13 @@ RESERVED_NOTE_CHARACTERS = 700
 """Characters reserved for the note about the rows that were removed."""
 IDENTIFIER_FIELDS = ("id", "operationId", "reportId", "ticketId", "budgetId", "flowId", "customerId")
 MAX_IDENTIFIER_CHARACTERS = 256
+FAILURE_PREFIXES = ("Could not ", "Invalid arguments: ", "Nothing was changed: ")
+"""How a text begins that says what failed."""
 
 
-async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject) -> JsonObject:
+async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject | ResultWithSeries) -> JsonObject:
     """Return the CallToolResult; builds large ones in a thread."""
-    text = to_json(result)
+    text = to_json(structured_of(result))
     if len(text) > MAX_INLINE_CHARACTERS:
         return await run_in_thread(make_tool_result_inline, tool, arguments, result, text)
     return make_tool_result_inline(tool, arguments, result, text)
@@ -39,23 +42,35 @@ def to_json(result: JsonObject) -> str:
 
 
 def make_tool_result_inline(
-    tool: Tool, arguments: JsonObject, result: JsonObject, text: str | None = None
+    tool: Tool, arguments: JsonObject, result: JsonObject | ResultWithSeries, text: str | None = None
 ) -> JsonObject:
-    """Return the CallToolResult for a *result* of *tool*, called with *arguments*.
+    """Return the CallToolResult for a *result* of *tool*, called with *arguments*. Series are in its ``_meta`` only.
 
-    *text* is the serialized result, if it is already available.
+    *text* is the serialized structured content, if it is already available.
     """
-    fitted, text = truncate_and_sanitize(tool, arguments, result, to_json(result) if text is None else text)
+    structured = structured_of(result)
+    fitted, text = truncate_and_sanitize(tool, arguments, structured, to_json(structured) if text is None else text)
     if problems := tool.result_problems(fitted):
         error = ApiError(
             f"the response has an unexpected form ({problems[0]})", kind="answer", maybe_applied=tool.writes
         )
-        return error_result(explain(error, tool.name))
+        return error_result(tool, explain(error, tool.name))
     tool_result = _text_result(text)
     # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
-        return oversized_result(tool, result)
-    return tool_result
+        return oversized_result(tool, structured)
+    return (
+        _with_series(tool_result, len(text) * 3, result.series) if isinstance(result, ResultWithSeries) else tool_result
+    )
+
+
+def _with_series(tool_result: JsonObject, max_code_units: int, series: SeriesSet) -> JsonObject:
+    """Return the CallToolResult with *series*, or without them if it would be too large. It has *max_code_units*."""
+    packed = pack_series(series)
+    with_series = {**tool_result, "_meta": {SERIES_META_KEY: orjson.Fragment(packed)}}
+    if max_code_units + len(packed) >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(with_series)):
+        return tool_result
+    return with_series
 
 
 def truncate_and_sanitize(tool: Tool, arguments: JsonObject, result: JsonObject, text: str) -> tuple[JsonObject, str]:
@@ -89,8 +104,8 @@ def is_within_size_limit(serialized: bytes) -> bool:
 def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
     """Return the result in place of one that is too large: an error for a read, a notice of success for a write."""
     if not tool.writes:
-        text = f"RESPONSE_TOO_LARGE: the result of {tool.name} is too large to show."
-        return error_result(f"{text} {tool.narrow_hint}")
+        text = f"Could not show the result of {tool.name}: it is too large (RESPONSE_TOO_LARGE)."
+        return error_result(tool, f"{text} {tool.narrow_hint}")
     notice = {
         "status": "completed",
         "responseOmitted": True,
@@ -107,11 +122,16 @@ def timeout_message(tool: Tool) -> str:
         text = "It may still take effect: check the current state before repeating it."
     else:
         text = f"{tool.narrow_hint} Or try again later."
-    return f"{tool.name} did not finish within {tool.deadline or DEADLINE_SECONDS:g} seconds. {text}"
+    return f"Could not finish {tool.name} within {tool.deadline or DEADLINE_SECONDS:g} seconds. {text}"
 
 
-def error_result(text: str) -> JsonObject:
-    """Return an error result with this text for the model."""
+def error_result(tool: Tool, text: str) -> JsonObject:
+    """Return an error result of *tool* with this *text* for the model.
+
+    Many frameworks drop isError, so the text begins with what failed.
+    """
+    if not text.startswith(FAILURE_PREFIXES):
+        text = f"Could not run {tool.name}{'.' if text[:1].isupper() else ':'} {text}"
     return {"content": [{"type": "text", "text": sanitize_text(text)}], "isError": True}
 
 

@@ -24,6 +24,7 @@ from ..costs.answers import (
     run_checked,
     with_check_note,
 )
+from ..costs.checked_values import CheckedValues
 from ..costs.group_costs import CostRow, cost_by_period, rank_groups, total_cost
 from ..costs.groups import GroupByArgument, resolve_groups
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -33,7 +34,9 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
+from ..tools.series import ResultWithSeries, stated_set
 from .metric_queries import check_metric, query_daily_units, query_units, refuse_bill_metric
+from .unit_series import unit_series
 
 DEFAULT_PERIOD = "last_month"
 MAX_LAG = timedelta(days=3)
@@ -114,7 +117,7 @@ async def unit_cost(
     includeCredits: IncludeCreditsArgument = False,
     currency: CurrencyArgument = None,
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 10,
-) -> Annotated[JsonObject, UnitCost]:
+) -> Annotated[ResultWithSeries, UnitCost]:
     """Show cost per unit of a business metric that is sent to DataHub: cost, units and their quotient, by month where
     the period has several, and by group. cloud and filters apply to the cost. Default: last month."""
     refuse_bill_metric(metric)
@@ -138,7 +141,9 @@ async def unit_cost(
     statement["period"] |= {"complete": whole.complete and reported == whole}
     members = await run_by_rows(rows.count, make_unit_cost, rows, topN, stated)
     notes = with_check_note({"note": " ".join(texts)}, checked)
-    return {"metric": metric, **members, **statement, **missing.members, **notes}
+    result = {"metric": metric, **members, **statement, **missing.members, **notes}
+    series = await run_by_rows(rows.count, unit_series, result, rows.daily_units, reported)
+    return ResultWithSeries(result, stated_set(statement, series))
 
 
 def settled_part(period: ReportedPeriod) -> ReportedPeriod:
@@ -189,7 +194,7 @@ class MissingCosts:
     covered: Period
 
 
-async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, checked: bool | None) -> MissingCosts:
+async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, checked: CheckedValues) -> MissingCosts:
     """Return what is missing in the cost. Raise ApiError for values of the scope that are not in the data."""
     elapsed = request.period.elapsed
     if not rows.costs:

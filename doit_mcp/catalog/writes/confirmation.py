@@ -14,9 +14,10 @@ from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
-from ..call import Call, Question
+from ..call import Call, NoAnswer, Question
 from ..tools.declarations import always_asks, reader_name
-from ..tools.tool import ContentResult, Declined, Tool, ToolError
+from ..tools.series import structured_of
+from ..tools.tool import ContentResult, Declined, Tool, ToolError, ToolResult
 from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message
 
@@ -72,7 +73,7 @@ class StateReader:
             if error.kind == "credential" or (error.kind == "missing" and not self.may_be_missing):
                 raise
             return None, STATE_UNREADABLE if error.kind != "missing" else ""
-        return (None, "") if isinstance(result, ContentResult) else (_with_newest_version(result), "")
+        return (None, "") if isinstance(result, ContentResult) else (_with_newest_version(structured_of(result)), "")
 
     async def _find_row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
         """Return the row with this id; without such a row, a note that states how much of the list was read."""
@@ -84,7 +85,7 @@ class StateReader:
             result = await self.tool.run(call, {**list_arguments, "pageToken": token} if token else list_arguments)
             if isinstance(result, ContentResult):
                 return None, ""
-            page = parse_page(result, self.tool.rows_key)
+            page = parse_page(structured_of(result), self.tool.rows_key)
             if (row := next((row for row in page.rows if row.get("id") == id), None)) is not None:
                 return row, ""
             if not page.next_token or page.next_token == token or not self.tool.is_paginated:
@@ -129,7 +130,7 @@ def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
     """Make *tool* ask the user first if the client supports it. Nothing is changed unless the user accepts."""
     always = always_confirms(tool)
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         # A trial run changes nothing.
         must_ask = arguments.get("dryRun") is not True and (
             always
@@ -163,11 +164,7 @@ async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments
 
     question = await build_question()
     for _ in range(MAX_QUESTIONS):
-        answer = (await call.ask_all({CONFIRMATION_KEY: question}))[CONFIRMATION_KEY]
-        if answer["action"] != "accept":
-            raise Declined(
-                f"Nothing was changed: the user declined {tool.name}. Do not call it again unless the user asks for it."
-            )
+        await _ask(call, tool, question)
         accepted, question = question, await build_question() if call.waits_for_answers else question
         if question == accepted:
             return
@@ -175,6 +172,26 @@ async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments
         f"Nothing was changed: the object of {tool.name} changed each of the {MAX_QUESTIONS} times that the user was asked."
         " Read its current state, inform the user, and call again."
     )
+
+
+async def _ask(call: Call, tool: Tool, question: Question) -> None:
+    """Return if the user accepts. Raises ToolError if they do not, or if the client gives no usable answer.
+
+    Some clients declare that they can ask, and decline by themselves or never show the question.
+    """
+    other_ways = f"make the change in the DoiT console ({call.console_url}), or use a client that shows questions"
+    try:
+        answer = (await call.ask_all({CONFIRMATION_KEY: question}))[CONFIRMATION_KEY]
+    except NoAnswer as reason:
+        raise ToolError(
+            f"Nothing was changed: {tool.name} requires the user's confirmation, but {reason}. If the user saw no"
+            f" question, do not call it again: {other_ways}."
+        ) from None
+    if answer["action"] != "accept":
+        raise Declined(
+            f"Nothing was changed: the user declined {tool.name}, or the client declined without showing the question."
+            f" Do not call it again unless the user asks for it. If the user saw no question, {other_ways}."
+        )
 
 
 def _make_question(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str, note: str) -> Question:

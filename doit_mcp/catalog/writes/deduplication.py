@@ -17,7 +17,8 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call, CallSuspended, MissingClientCapability, NoAnswer
 from ..stores.write_receipts import TTL_SECONDS, Receipt
 from ..tools.argument_coercion import canonicalize
-from ..tools.tool import ContentResult, Tool, ToolError
+from ..tools.series import ResultWithSeries, structured_of
+from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .affected_objects import affected_identifiers
 from .receipt_verification import Verifier
 
@@ -39,7 +40,7 @@ def with_commit(tool: Tool) -> Tool:
     receipt, and only a write that runs uses up the user's consent.
     """
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         await call.commit()
         return await tool.run(call, arguments)
 
@@ -57,7 +58,7 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
     is_idempotent = bool(tool.annotations.get("idempotentHint"))
     always_repeats = is_idempotent and verifier is None and tool.verb == "update"
 
-    async def run(call: Call, arguments: JsonObject) -> JsonObject | ContentResult:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
         if arguments.get("dryRun") is True:
             return await tool.run(call, arguments)
         digest = (
@@ -95,7 +96,7 @@ def _structured_content(packed: bytes) -> JsonObject:
 
 def _write_digest(tool: Tool, arguments: JsonObject) -> str:
     """Return a digest that is equal for all arguments with the same meaning."""
-    arguments = canonicalize(arguments, tool.input_schema, creates=not tool.annotations.get("idempotentHint"))
+    arguments = canonicalize(arguments, tool.accepted_schema, creates=not tool.annotations.get("idempotentHint"))
     # Invalid Unicode is rejected when the request is built; here it only needs a digest.
     try:
         text = orjson.dumps([tool.name, arguments], option=orjson.OPT_SORT_KEYS)
@@ -104,7 +105,7 @@ def _write_digest(tool: Tool, arguments: JsonObject) -> str:
     return sha256(text).hexdigest()
 
 
-async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObject) -> JsonObject | ContentResult:
+async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObject) -> ToolResult:
     """Return the result of the tool and store it under *key*, which is settled however the call ends."""
     packed: bytes | None = b""
     is_done = False
@@ -146,16 +147,19 @@ async def _settle_receipt(
     await call.receipts.settle(call.owner, key, packed, known=is_done, groups=groups)
 
 
-def _pack_result(result: JsonObject | ContentResult) -> bytes:
-    return orjson.dumps({"content": asdict(result)} if isinstance(result, ContentResult) else {"result": result})
+def _pack_result(result: ToolResult) -> bytes:
+    if isinstance(result, ContentResult):
+        return orjson.dumps({"content": asdict(result)})
+    series = {"series": result.series} if isinstance(result, ResultWithSeries) else {}
+    return orjson.dumps({"result": structured_of(result), **series})
 
 
-def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
+def _repeat_result(tool: Tool, receipt: Receipt) -> ToolResult:
     """Return the result of the first write for a repeat. Raises ToolError if the outcome of the first is unknown."""
     age, wait = format_seconds(receipt.age_seconds), format_seconds(TTL_SECONDS - receipt.age_seconds)
     if not receipt.done:
         raise ToolError(
-            f"{tool.name} was called with the same arguments {age} ago, and it is unknown whether that call took"
+            f"it was called with the same arguments {age} ago, and it is unknown whether that call took"
             " effect, so it was not repeated. Check the current state first; if nothing has changed, call it again in"
             f" {wait}."
         )
@@ -167,6 +171,7 @@ def _repeat_result(tool: Tool, receipt: Receipt) -> JsonObject | ContentResult:
         return {"status": "completed", ALREADY_DONE_KEY: note}
     stored = orjson.loads(receipt.answer)
     if "result" in stored:
-        return {**stored["result"], ALREADY_DONE_KEY: note}
+        structured = {**stored["result"], ALREADY_DONE_KEY: note}
+        return ResultWithSeries(structured, stored["series"]) if "series" in stored else structured
     content = ContentResult(**stored["content"])
     return replace(content, blocks=[*content.blocks, {"type": "text", "text": note}])

@@ -35,7 +35,7 @@ def preview_message(
     """
     # All arguments of a deletion identify its object.
     deletes = tool.deletes
-    before = current or {}
+    before = tool.with_argument_names(current or {})
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
     if deletes:
         lines.append("This cannot be undone.")
@@ -99,7 +99,7 @@ def preview_digest(
     It covers only the fields of the current state that the message compares or shows, because others change on their
     own. It does not cover the new values, because the arguments stay the same while the user is asked.
     """
-    before = current or {}
+    before = tool.with_argument_names(current or {})
     previous = _previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
     inputs = [tool.name, customer, note, _identifying_values(arguments, before), previous, access]

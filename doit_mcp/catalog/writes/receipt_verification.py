@@ -10,6 +10,7 @@ from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.argument_coercion import EMPTY_VALUES
+from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Tool, ToolError
 from .confirmation import StateReader, declared_reader
 
@@ -69,6 +70,7 @@ class ObjectVerifier:
         Values in the result replace those of the arguments, because the API may store them in another form. If in
         doubt, an idempotent write is repeated, for example if the reader does not show a field.
         """
+        current, result = map(self.tool.with_argument_names, (current, result))
         targets, sets_status = set(self.tool.targets), self.tool.facts.get("sets_status", False)
         if not self.tool.annotations.get("idempotentHint"):
             set_fields = {*arguments, STATUS_FIELD} if sets_status else set(arguments)
@@ -134,7 +136,7 @@ class MembershipVerifier:
         if isinstance(content, ContentResult):
             return True
         rows_key = self.reader.rows_key or self.added_argument or self.removed_argument
-        members = set(map(_member_key, content.get(rows_key, ())))
+        members = set(map(_member_key, structured_of(content).get(rows_key, ())))
         added, removed = (
             set(map(_member_key, arguments.get(name) or ())) for name in (self.added_argument, self.removed_argument)
         )

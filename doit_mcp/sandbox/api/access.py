@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, Grant, User
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, Grant, User, permission_names
 from ..http_requests import bearer_token, requested_tenant
 from .responses import ApiError, JsonObject, bad_request
 
@@ -26,7 +26,9 @@ def identify(request: web.Request, lookup: GrantLookup) -> Grant:
 
 
 def find_customer(request: web.Request, grant: Grant, directory: AccountDirectory = DEFAULT_DIRECTORY) -> Customer:
-    """The customer of the request; 400 with code ``tenant_id_required`` or ``tenant_id_mismatch``."""
+    """The customer of the request; 400 with code ``tenant_id_required`` or ``tenant_id_mismatch``, 403 if the customer's
+    plan does not include the API.
+    """
     tenant = requested_tenant(request)
     if not tenant and not grant.customer:
         raise bad_request("tenant_id_required: this credential needs the X-Tenant-Id header", code="tenant_id_required")
@@ -35,6 +37,8 @@ def find_customer(request: web.Request, grant: Grant, directory: AccountDirector
         raise bad_request(
             "tenant_id_mismatch: X-Tenant-Id is not a tenant of this credential", code="tenant_id_mismatch"
         )
+    if not customer.has_api_access and not grant.user.employee:
+        raise ApiError(403, "the plan of this customer does not include API access")
     return customer
 
 
@@ -45,10 +49,11 @@ def require_permission(user: User, permission: str) -> None:
 
 
 def validate(request: web.Request, grant: Grant, directory: AccountDirectory = DEFAULT_DIRECTORY) -> JsonObject:
-    """The response of GET /auth/v1/validate: ``{domain, email}``; 403 for an employee without a tenant."""
+    """The response of GET /auth/v1/validate: ``{domain, email, permissions}``; 403 for an employee without a tenant."""
+    user = {"email": grant.user.email, "permissions": permission_names(grant.user)}
     tenant = requested_tenant(request)
     if grant.user.employee and not tenant:
         raise ApiError(403, "employees must name a customer context")
     if grant.user.employee and tenant == DOIT_CONTEXT:
-        return {"domain": DOIT_CONTEXT, "email": grant.user.email}
-    return {"domain": find_customer(request, grant, directory).domain, "email": grant.user.email}
+        return {"domain": DOIT_CONTEXT, **user}
+    return {"domain": find_customer(request, grant, directory).domain, **user}

@@ -99,6 +99,8 @@ class ConsentFlow:
         authorization = await self._authorize.read(request.rel_url.raw_query_string)
         if (email := self._auto()) is not None and (user := self._directory.user_by_email(email)) is not None:
             request[SIGNED_IN_USER] = user.email
+            if not user.can_connect:
+                return _redirect(self._refusal(authorization))
             return _redirect(self._approve(authorization, user, user.customer))
         user = self._session_user(request)
         if "none" in authorization.prompt:
@@ -111,7 +113,11 @@ class ConsentFlow:
             return self._sign_in_page(request, authorization)
         browser = self._browser_id(request)
         transaction = self._form_signer.sign("consent", browser, {"query": authorization.query, "email": user.email})
-        return self._bind_to_browser(pages.consent_page(authorization, user, transaction), browser)
+        if not user.can_connect:
+            page = pages.refused_page(authorization, user, transaction, self._refusal(authorization))
+        else:
+            page = pages.consent_page(authorization, user, transaction)
+        return self._bind_to_browser(page, browser)
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
         """Sign in with a password or by selecting a user, then redirect to the same authorization request."""
@@ -140,7 +146,7 @@ class ConsentFlow:
         authorization = await self._restore_request(request, form, "consent")
         content = self._form_signer.verify("consent", self._browser_id(request), form["transaction"]) or {}
         user = self._session_user(request)
-        if user is None or user.email != content.get("email"):
+        if user is None or user.email != content.get("email") or not user.can_connect:
             # The user signed out or switched since the page was shown, so the page no longer describes this user.
             return _redirect(f"{AUTHORIZE_PATH}?{authorization.query}", 303)
         if form.get("decision") != "allow":
@@ -149,6 +155,14 @@ class ConsentFlow:
             )
             return _redirect(location, 303)
         return _redirect(self._approve(authorization, user, self._chosen_customer(user, form)), 303)
+
+    def _refusal(self, authorization: AuthorizationRequest) -> str:
+        return self._authorize.error_redirect(
+            authorization.redirect_uri,
+            authorization.state,
+            "access_denied",
+            "The user needs the permission Billing Profiles Admin. An administrator can grant it in the DoiT console.",
+        )
 
     def _approve(self, authorization: AuthorizationRequest, user: User, customer: str) -> str:
         self._clients.mark_used(authorization.client.id)

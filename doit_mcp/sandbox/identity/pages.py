@@ -128,6 +128,23 @@ def consent_page(authorization: AuthorizationRequest, user: User, transaction: s
     )
 
 
+def refused_page(authorization: AuthorizationRequest, user: User, transaction: str, location: str) -> web.Response:
+    """The page for a user who may not connect applications: who can help, and the ways on.
+
+    *location* is the error redirect to the client.
+    """
+    body = _render_template(
+        "refused.html",
+        client=escape(authorization.client.name),
+        email=escape(user.email),
+        customer=escape(_customer_name(user.customer)),
+        sign_out=SIGN_OUT_PATH,
+        transaction=escape(transaction),
+        location=escape(location),
+    )
+    return _page("You cannot allow access", body, status=403, form_action="'self'")
+
+
 def _customer_name(identifier: str) -> str:
     # Whether the customer exists was checked at sign-in.
     customer = AccountDirectory(MAX_EXTRA_CUSTOMERS).customer_by_id(identifier)

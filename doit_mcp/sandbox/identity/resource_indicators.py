@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from ...protocol.endpoint_urls import canonical_path, is_endpoint
 from .responses import OAuthError
 
 
@@ -12,20 +11,29 @@ class ResourceIndicators:
 
     def __init__(self, base: str) -> None:
         self.base = base.rstrip("/")
-        base_pattern = re.escape(self.base)
-        # Toolset selections are paths below /mcp; their segments are names and lists of names, never dots alone.
-        mcp_paths = r"/mcp(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~,%:+-]+)*/?"
-        self._pattern = re.compile(f"{base_pattern}(?:/|/sse|{mcp_paths})?")
 
     def check(self, resource: str | None) -> str | None:
         """*resource* if it is valid, None if it is missing; raises OAuthError (invalid_target)."""
-        if resource is not None and not self._pattern.fullmatch(resource):
+        if resource is not None and self._canonical_target(resource) is None:
             raise OAuthError("invalid_target", "This server does not issue tokens for this resource.")
         return resource
 
     def resolve_audience(self, granted: str | None, requested: str | None) -> str:
         """The audience of a token: the granted resource, else the requested one, else the base. Raises OAuthError."""
         self.check(requested)
-        if granted is not None and requested is not None and granted.rstrip("/") != requested.rstrip("/"):
-            raise OAuthError("invalid_target", "Access was granted for another resource.")
+        if granted is not None and requested is not None:
+            if self._canonical_target(granted) != self._canonical_target(requested):
+                raise OAuthError("invalid_target", "Access was granted for another resource.")
         return granted or requested or self.base
+
+    def _canonical_target(self, resource: str) -> str | None:
+        """The path and query of *resource* in their canonical spelling; None if it is not a resource of the server."""
+        if not resource.startswith(self.base):
+            return None
+        target = resource[len(self.base) :]
+        if target in ("", "/"):
+            return ""
+        if not (target.startswith("/") and is_endpoint(target)):
+            return None
+        path, separator, query = target.partition("?")
+        return canonical_path(path) + separator + query

@@ -10,7 +10,6 @@ import orjson
 
 from ...api.errors import ApiError, explain
 from ...catalog.call import CallSuspended, MissingClientCapability, NoAnswer
-from ...catalog.employees import CUSTOMER_ARGUMENT, MAX_CUSTOMER_CHARACTERS
 from ...catalog.tools import tool_result
 from ...catalog.tools.locales import MAX_TAG_CHARACTERS
 from ...catalog.tools.localized_display import LOCALE_META_KEY
@@ -18,13 +17,11 @@ from ...catalog.tools.tool import DEADLINE_SECONDS, ContentResult, Tool, ToolErr
 from ...protocol import cursors, extensions
 from ...protocol.content_blocks import downgrade_blocks
 from ...protocol.downgrade import downgrade
-from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
-from ...protocol.message_limits import is_large
+from ...protocol.jsonrpc import JsonObject, Request
 from ...protocol.parameter_headers import check_parameter_headers
 from ...protocol.revisions import Revision
-from ...resilience.compute_thread import run_in_thread_unless_full
 from ...resilience.limits import LimitExceeded
-from ..audit import record_attempt, record_customer_change, run_with_audit
+from ..audit import record_attempt, run_with_audit
 from ..auth_challenge import challenge_for
 from ..byte_cache import ByteCache
 from ..client_requests import NullAsker
@@ -34,6 +31,7 @@ from ..running_request import ContinueAsTask, RunningRequest
 from ..task import Task
 from ..tasks import TOO_MANY_TASKS, TaskInputCollector
 from ..tool_call_record import record_tool_call
+from .tool_arguments import find_tool, parse_json_text, read_arguments
 
 MAX_PAGE_CACHE_BYTES = 8 << 20
 """Limit for all cached pages of tool lists with their keys, because clients can select many different lists."""
@@ -91,8 +89,11 @@ def _serialize_page(catalog: Catalog, revision: Revision, start: int) -> bytes:
 
 
 async def call_tool(context: RequestContext, request: Request) -> JsonObject:
-    """Run a tool. An unknown tool is a protocol error; a failure inside a tool is a result that the model can read."""
-    tool, arguments = _read_tool_call(context, request)
+    """Run a tool. An unknown tool is a protocol error; a failure inside a tool is a result that the model can read.
+
+    So are invalid arguments in every revision, because many clients give up at a protocol error.
+    """
+    tool, arguments = find_tool(context, request)
     if (
         tool.name in context.catalog.tools_with_header_params
         and context.headers is not None
@@ -100,58 +101,25 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
     ):
         check_parameter_headers(request, context.headers, tool.input_schema)
     try:
+        if isinstance(arguments, str):
+            arguments = await parse_json_text(arguments)
         if context.customer_api_factory is not None or not tool.accepts(arguments):
-            context, arguments = await _read_arguments(context, tool, arguments)
+            context, arguments = await read_arguments(context, tool, arguments)
         if tool.resolve_target is not None:
             # From here on, the call is treated as a call of the target tool.
             tool, arguments = tool.resolve_target(arguments)
-            context, arguments = await _read_arguments(context, tool, arguments)
+            context, arguments = await read_arguments(context, tool, arguments)
     except (ToolError, LimitExceeded) as refusal:
-        record_attempt(context, tool, arguments)
-        return tool_result.error_result(str(refusal))
-    except InvalidArguments as error:
-        record_attempt(context, tool, arguments)
-        if context.caller.revision.supports("argument.errors.are.results"):
-            return tool_result.error_result(str(error))
-        raise RpcError(INVALID_PARAMS, str(error), id=request.id) from None
+        record_attempt(context, tool, arguments if isinstance(arguments, dict) else {})
+        return tool_result.error_result(tool, str(refusal))
     try:
         if tool.task_after is not None and extensions.is_declared(context.caller, extensions.TASKS):
             return await _run_soon_or_as_task(context, request, tool, arguments)
         return await run_round(context, request, tool.name, lambda call: _run_tool(context, call, tool, arguments))
     except MissingClientCapability:
-        return tool_result.error_result(f"{tool.name} needs to ask the user, which this client does not support")
+        return tool_result.error_result(tool, "it needs to ask the user, which this client does not support")
     except ContinueAsTask as continuation:
         return await _run_as_task(context, request, tool, arguments, continuation.answers)
-
-
-class InvalidArguments(Exception):
-    """Arguments that do not match the input schema. The message is written for models."""
-
-
-async def _read_arguments(
-    context: RequestContext, tool: Tool, arguments: JsonObject
-) -> tuple[RequestContext, JsonObject]:
-    """Return the context of the call and the parsed *arguments*. Raise InvalidArguments.
-
-    If an employee names a customer among the arguments, the returned context acts for that customer.
-    """
-    if (
-        context.customer_api_factory is not None
-        and CUSTOMER_ARGUMENT in arguments
-        and CUSTOMER_ARGUMENT not in tool.input_schema["properties"]
-    ):
-        customer = arguments[CUSTOMER_ARGUMENT]
-        if not isinstance(customer, str) or not 0 < len(customer) <= MAX_CUSTOMER_CHARACTERS:
-            raise InvalidArguments(f"Invalid arguments: {CUSTOMER_ARGUMENT}: must be the id of a customer")
-        record_customer_change(context, customer, "call")
-        context = context._replace(api_factory=context.customer_api_factory(customer), tenant=customer)
-    if is_large(arguments):
-        arguments, problems = await run_in_thread_unless_full(tool.parse_arguments, arguments)
-    else:
-        arguments, problems = tool.parse_arguments(arguments)
-    if problems:
-        raise InvalidArguments("Invalid arguments: " + "; ".join(problems))
-    return context, arguments
 
 
 async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, arguments: JsonObject) -> JsonObject:
@@ -168,7 +136,7 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     except (CallSuspended, MissingClientCapability):
         raise
     except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
-        call_result = tool_result.error_result(_failure_message(tool, failure))
+        call_result = tool_result.error_result(tool, _failure_message(tool, failure))
         if challenge := challenge_for(context, failure):
             call_result["_meta"] = challenge
     except BaseException:
@@ -184,7 +152,7 @@ def _failure_message(tool: Tool, failure: Exception) -> str:
         case ApiError():
             return explain(failure, tool.name)
         case NoAnswer():
-            return f"{tool.name} asked the client a question and got no usable answer: {failure}"
+            return f"it asked the client a question and got no usable answer: {failure}"
         case TimeoutError():
             return tool_result.timeout_message(tool)
     return str(failure)
@@ -196,7 +164,7 @@ async def _run_as_task(
     """Run the call again as a task, with the client's answers so far."""
     if _are_too_large(arguments):
         record_attempt(context, tool, arguments)
-        return tool_result.error_result(ARGUMENTS_TOO_LARGE)
+        return tool_result.error_result(tool, ARGUMENTS_TOO_LARGE)
     context, request = _detach(context, request)
 
     async def work(task: Task) -> JsonObject:
@@ -208,7 +176,7 @@ async def _run_as_task(
     if (created := await _create_task(context, work, answers)) is not None:
         return created
     record_attempt(context, tool, arguments)
-    return tool_result.error_result(TOO_MANY_TASKS)
+    return tool_result.error_result(tool, TOO_MANY_TASKS)
 
 
 def _are_too_large(arguments: JsonObject) -> bool:
@@ -244,7 +212,7 @@ async def _run_soon_or_as_task(
             await asyncio.wait({running}, timeout=tool.deadline or DEADLINE_SECONDS)
             if not running.done():
                 running.cancel()
-                return tool_result.error_result(tool_result.timeout_message(tool))
+                return tool_result.error_result(tool, tool_result.timeout_message(tool))
     except asyncio.CancelledError:
         running.cancel()
         raise
@@ -271,19 +239,6 @@ async def _create_task(
         return context.services.tasks.create(context.owner, complete_work, answers, customer_note).created_result
     except LimitExceeded:
         return None
-
-
-def _read_tool_call(context: RequestContext, request: Request) -> tuple[Tool, JsonObject]:
-    name = request.params.get("name")
-    if not isinstance(name, str):
-        raise RpcError(INVALID_PARAMS, "Invalid params: params.name must be a string", id=request.id)
-    arguments = request.params.get("arguments", {})
-    if not isinstance(arguments, dict):
-        raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)
-    tool = context.catalog.find_tool(name)
-    if tool is None:
-        raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:80]}", id=request.id)
-    return tool, arguments
 
 
 def _content_result(context: RequestContext, content: ContentResult) -> JsonObject:

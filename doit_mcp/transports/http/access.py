@@ -7,20 +7,22 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import HttpVersion11, web
-from yarl import URL
 
 from ...auth.errors import REQUIRED_SCOPE, SIGN_IN_MESSAGE, AuthError, invalid_token_error
 from ...auth.principal import Principal
 from ...auth.www_authenticate import www_authenticate_value
 from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
+from ...protocol.endpoint_urls import CHECK_PATH, MCP_PATH, MESSAGES_PATH, SSE_PATH
 from ...protocol.jsonrpc import error_bytes
 from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
+from ...settings import Settings
 from . import app_keys
 from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
 from .public_paths import is_public
 from .request_body import EXPECT_CONTINUE, RequestRejected, limit_rejection, rpc_error_response
+from .request_spelling import client_path
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +33,8 @@ ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, Cache-Control, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID,"
     " X-MCP-Trace-Id, Mcp-Method, Mcp-Name, X-MCP-Toolsets, X-MCP-Readonly, traceparent, tracestate"
 )
-# Probes send the address of a pod or load balancer as Host.
-PROBE_PATHS = frozenset({"/healthz", "/readyz"})
-# Clients request tokens for the URL that users configure, not for the message URL that they receive later.
-RESOURCE_PATHS = {"/sse/message": "/sse"}
+# Probes and scrapers send the address of a pod or load balancer as Host.
+PROBE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 NO_VALUES: list[str] = []
 
 
@@ -172,22 +172,32 @@ def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status in (400, 401, 403):
-        headers["WWW-Authenticate"] = _www_authenticate(
-            request.app[app_keys.SETTINGS].resource_url, request.path, error
-        )
+        path = resource_path(request)
+        headers["WWW-Authenticate"] = _www_authenticate(request.app[app_keys.SETTINGS], path, error)
     return http_error_response(error.status, error.error, error.description, headers)
 
 
-def sign_in_challenge(resource_url: str, target: str) -> str:
-    """Return the challenge for a caller whose sign-in ended during its request for *target*, the raw request target."""
-    return _www_authenticate(resource_url, URL(target, encoded=True).path, invalid_token_error(SIGN_IN_MESSAGE))
+def resource_path(request: web.Request) -> str:
+    """Return the path of the resource that *request* accesses, as the client spelled it.
+
+    Clients request tokens for the URL that users configure, not for the message URL that they receive later or for the
+    page that checks their access.
+    """
+    resource = {MESSAGES_PATH: SSE_PATH, CHECK_PATH: MCP_PATH}.get(request.path)
+    return resource or client_path(request)
 
 
-def _www_authenticate(resource_url: str, path: str, error: AuthError) -> str:
+def sign_in_challenge(settings: Settings, path: str) -> str:
+    """Return the challenge for a caller whose sign-in ended during its request for the resource at *path*."""
+    return _www_authenticate(settings, path, invalid_token_error(SIGN_IN_MESSAGE))
+
+
+def _www_authenticate(settings: Settings, path: str, error: AuthError) -> str:
     return www_authenticate_value(
-        resource_url,
-        RESOURCE_PATHS.get(path, path),
+        settings.resource_url,
+        path,
         error=error.error,
         description=error.description,
         scope=error.scope or REQUIRED_SCOPE,
+        offline_access=settings.advertise_offline_access,
     )

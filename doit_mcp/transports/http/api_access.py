@@ -12,6 +12,8 @@ from ...api.http import Upstream
 from ...auth.authentication import Authentication
 from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
+from ...catalog.employees import CUSTOMER_ARGUMENT
+from ...catalog.tools.tool import ToolError
 from ...observability.trace import CURRENT_TRACE
 from ...protocol.request_metadata import Caller, Headers
 from ...server.api_client import make_api_client
@@ -20,8 +22,14 @@ from ...server.message_endpoint import Sender
 from ...server.request_context import ApiAccess, ApiFactory, ProgressCallback
 from ...server.sessions import Session
 from . import app_keys
-from .access import sign_in_challenge
+from .access import resource_path, sign_in_challenge
 from .app_keys import PrincipalApiFactory
+
+CUSTOMER_LOST = (
+    "The server no longer knows which customer this session acts for, because it restarted or the session was idle."
+    f" Call again with {CUSTOMER_ARGUMENT}, and pass it to every later call. If the id of the customer is unknown,"
+    " search_customers finds it."
+)
 
 
 def make_api_factory(upstream: Upstream, auth: Authentication, console: Upstream | None = None) -> PrincipalApiFactory:
@@ -69,7 +77,7 @@ class SenderFactory:
     """Makes the senders of requests. Lookups in *app* are done once, except for values that are set later."""
 
     def __init__(self, app: web.Application) -> None:
-        self._app, self._resource_url = app, app[app_keys.SETTINGS].resource_url
+        self._app, self._settings = app, app[app_keys.SETTINGS]
 
     def make_sender(self, request: web.Request, principal: Principal, headers: Headers | None) -> Sender:
         """Return the sender of *request*. *headers*, if given, are checked against its revision."""
@@ -79,12 +87,19 @@ class SenderFactory:
             partial(resolve_api_access, self._app[app_keys.API_FACTORY], principal),
             headers,
             principal,
-            partial(sign_in_challenge, self._resource_url, request.raw_path),
+            partial(sign_in_challenge, self._settings, resource_path(request)),
         )
+
+
+def refuse_without_customer(name: str, caller: Caller, report: ProgressCallback, seconds: float) -> Doit:
+    """Raise ToolError, because the employee may have chosen a customer that is no longer known."""
+    raise ToolError(CUSTOMER_LOST)
 
 
 def resolve_api_access(connect_for: PrincipalApiFactory, principal: Principal, session: Session | None) -> ApiAccess:
     """Return the API access of *principal*, for the customer of the token or the one an employee chose in *session*.
+
+    In a revived session, an employee acts only for customers that a call names.
 
     The tuple holds the factory of API clients, for employees the function that switches to another customer, and the
     customer's ID.
@@ -95,6 +110,8 @@ def resolve_api_access(connect_for: PrincipalApiFactory, principal: Principal, s
     def api_for_customer(customer: str) -> ApiFactory:
         return partial(connect_for, principal.for_customer(customer))
 
+    if session is not None and session.is_revived:
+        return refuse_without_customer, api_for_customer, ""
     if session is None or not session.customer:
         return partial(connect_for, principal), api_for_customer, principal.tenant
     if (trace := CURRENT_TRACE.get()) is not None:

@@ -14,6 +14,7 @@ from ...auth.authentication import Authentication, open_authentication
 from ...auth.ended_logins import EndedLogins
 from ...observability.logging_setup import LOG_STREAMS
 from ...observability.metrics import Metrics
+from ...protocol.endpoint_urls import CHECK_PATH, MESSAGES_PATH, SSE_PATH
 from ...redis_state.backend import RedisBackend
 from ...redis_state.ended_logins import share_ended_logins
 from ...redis_state.stream_leases import share_renewals
@@ -31,17 +32,15 @@ from .access import Endpoint, add_common_headers, check_expect, make_endpoint
 from .api_access import make_api_factory
 from .body_memory import BodyMemory
 from .catalog_selection import CatalogSelector, MakeCatalog
+from .check_page import CheckPage
 from .connection_limits import ConnectionLimits
 from .event_loop_lag import monitor_lag
 from .keepalive import Keepalive
-from .legacy_sse import MESSAGES_PATH, LegacySseEndpoint
+from .legacy_sse import LegacySseEndpoint
+from .paths import MCP_PATHS
 from .request_logging import SPANS, request_logging_middleware
 from .state_backends import make_state_backends, with_unavailable_response
 from .streamable_http import StreamableHttpEndpoint
-
-TOOLSETS_PATTERN = r"{toolsets:[A-Za-z0-9_,%-]{1,500}}"
-MCP_PATHS = ("/mcp", "/mcp/readonly", f"/mcp/x/{TOOLSETS_PATTERN}", f"/mcp/x/{TOOLSETS_PATTERN}/readonly")
-
 
 CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 
@@ -83,6 +82,7 @@ def build_app(
         CircuitBreaker("identity", single_operation=True),
         CircuitBreaker("console", single_operation=True),
     )
+    app[app_keys.HAS_STATE] = lambda: state.redis is None or not state.redis.connection.unavailable
     app[app_keys.METRICS] = metrics = _make_metrics(app, state.redis)
     app[app_keys.BODY_MEMORY] = BodyMemory(settings.max_body)
     app[app_keys.CONNECTION_LIMITS] = ConnectionLimits(metrics, settings.keep_alive_timeout_s)
@@ -170,16 +170,17 @@ def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> N
         app.router.add_route("*", path, mcp, expect_handler=check_expect)
     # Some connectors post to the configured URL, whichever transport they use.
     sse = make_endpoint(app, {"GET": wrap(legacy.get), "POST": post, "DELETE": delete})
-    app.router.add_route("*", "/sse", sse, expect_handler=check_expect)
+    app.router.add_route("*", SSE_PATH, sse, expect_handler=check_expect)
     app.router.add_route(
         "*", MESSAGES_PATH, make_endpoint(app, {"POST": wrap(legacy.post)}), expect_handler=check_expect
     )
     app.add_routes(well_known.routes())
     app.add_routes(
         [
-            web.get("/healthz", health.get_liveness, allow_head=False),
-            web.get("/readyz", health.get_readiness, allow_head=False),
-            web.get("/metrics", health.get_metrics, allow_head=False),
+            web.get(CHECK_PATH, CheckPage(app).get, allow_head=False),
+            web.get("/healthz", health.get_liveness),
+            web.get("/readyz", health.get_readiness),
+            web.get("/metrics", health.get_metrics),
         ]
     )
 
@@ -211,7 +212,7 @@ async def connect_external_services(app: web.Application) -> AsyncIterator[None]
 
 
 def _attach_auth(app: web.Application, auth: Authentication, upstream: Upstream, console: Upstream | None) -> None:
-    app[app_keys.AUTHENTICATOR] = auth.authenticator
+    app[app_keys.AUTHENTICATOR], app[app_keys.PROVIDER_METADATA] = auth.authenticator, auth.provider_metadata
     app[app_keys.API_FACTORY] = make_api_factory(upstream, auth, console)
     app[app_keys.IS_READY] = lambda: auth.ready
 

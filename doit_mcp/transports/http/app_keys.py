@@ -12,6 +12,7 @@ from ...api import Doit
 from ...auth.ended_logins import EndedLogins
 from ...auth.failed_attempts import SharedVerifiedTokens
 from ...auth.principal import Principal
+from ...auth.provider_metadata import ProviderMetadata
 from ...observability.metrics import Metrics
 from ...protocol.jsonrpc import Id
 from ...protocol.request_metadata import Caller
@@ -54,6 +55,7 @@ SETTINGS = web.AppKey("settings", Settings)
 ALLOWED_HOSTS: web.AppKey[frozenset[str]] = web.AppKey("allowed_hosts")
 ALLOWED_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("allowed_origins")
 AUTHENTICATOR: web.AppKey[CallerAuthenticator] = web.AppKey("authenticator")
+PROVIDER_METADATA: web.AppKey[ProviderMetadata] = web.AppKey("provider_metadata")
 API_FACTORY: web.AppKey[PrincipalApiFactory] = web.AppKey("api_factory")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 BODY_MEMORY = web.AppKey("body_memory", BodyMemory)
@@ -75,6 +77,8 @@ CATALOG_SELECTOR = web.AppKey("catalog_selector", CatalogSelector)
 DRAINING = web.AppKey("draining", asyncio.Event)
 # Whether tokens can be verified: the identity provider's keys were fetched.
 IS_READY: web.AppKey[Callable[[], bool]] = web.AppKey("is_ready")
+# Whether sessions are available: Redis responds, or none is used.
+HAS_STATE: web.AppKey[Callable[[], bool]] = web.AppKey("has_state")
 
 CATALOG = web.RequestKey("catalog", Catalog)
 # The ID of the JSON-RPC request in the body, once it was parsed.

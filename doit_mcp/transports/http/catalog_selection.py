@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
 from ...auth.principal import Principal
 from ...catalog.toolsets import Selection, UnknownToolset
+from ...protocol.endpoint_urls import MCP_PATH, selection_parameter
 from ...server.request_context import Catalog
 from .request_body import RequestRejected
 
@@ -53,49 +54,57 @@ class CatalogSelector:
 
 
 DEFAULT_SELECTION = Selection()
-SELECTION_PARAMETERS = ("toolsets", "tools", "readonly")
-SELECTION_PARAMETER_SET = frozenset(SELECTION_PARAMETERS)
+ENABLED, DISABLED = frozenset({"1", "true", "yes", "on", ""}), frozenset({"0", "false", "no", "off"})
 
 
 def parse_selection(request: web.Request) -> Selection:
-    """Return what the request selects. Raise RequestRejected 400 for too many names.
+    """Return what the request selects. Raise RequestRejected 400 for too many names, 404 for an unknown read-only value.
 
     Read-only applies wherever it is requested. The X-MCP-Toolsets header counts only if the path and the query do not
     name toolsets.
     """
     headers = request.headers
     has_no_headers = "X-MCP-Toolsets" not in headers and "X-MCP-Readonly" not in headers
-    if has_no_headers and request.raw_path == "/mcp":
+    if has_no_headers and request.raw_path == MCP_PATH:
         return DEFAULT_SELECTION
-    path, query = request.match_info, request.query
+    path, query = request.match_info, _selection_parameters(request.query)
     # Most other requests select nothing either: those to /sse/message, for example, whose query names only the session.
-    if (
-        has_no_headers
-        and not path
-        and SELECTION_PARAMETER_SET.isdisjoint(query)
-        and not request.path.endswith("/readonly")
-    ):
+    if has_no_headers and not path and not query and not request.path.endswith("/readonly"):
         return DEFAULT_SELECTION
-    toolsets = _parse_names(path.get("toolsets"), query.get("toolsets"))
+    toolsets = _parse_names(path.get("toolsets", ""), *query.get("toolsets", ()))
     if not toolsets:
-        toolsets = _parse_names(headers.get("X-MCP-Toolsets"))
-    tools = _parse_names(query.get("tools"))
-    readonly = request.path.endswith("/readonly") or _is_enabled(query.get("readonly"))
-    readonly = readonly or _is_enabled(headers.get("X-MCP-Readonly"))
+        toolsets = _parse_names(*headers.getall("X-MCP-Toolsets", ()))
+    tools = _parse_names(*query.get("tools", ()))
+    flags = [_is_enabled(text) for text in (*query.get("readonly", ()), *headers.getall("X-MCP-Readonly", ()))]
+    readonly = request.path.endswith("/readonly") or any(flags)
     return Selection(toolsets, tools, readonly) if toolsets or tools or readonly else DEFAULT_SELECTION
 
 
 def selection_query(request: web.Request) -> dict[str, str]:
     """Return the query parameters that select tools, for a URL with the same selection."""
-    return {name: request.query[name] for name in SELECTION_PARAMETERS if name in request.query}
+    query = _selection_parameters(request.query)
+    selected = {name: ",".join(texts) for name, texts in query.items() if name != "readonly"}
+    return selected | ({"readonly": "true"} if any(map(_is_enabled, query.get("readonly", ()))) else {})
 
 
-def _parse_names(*texts: str | None) -> frozenset[str]:
-    names = frozenset(part.strip() for text in texts if text for part in text.split(",") if part.strip())
+def _selection_parameters(query: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the values of each selection parameter, whose name a client may spell and repeat in any way."""
+    found: dict[str, list[str]] = {}
+    for name, value in query.items():
+        if (parameter := selection_parameter(name)) is not None:
+            found.setdefault(parameter, []).append(value)
+    return found
+
+
+def _parse_names(*texts: str) -> frozenset[str]:
+    names = frozenset(part.strip().lower() for text in texts for part in text.split(",") if part.strip())
     if len(names) > MAX_SELECTED_NAMES:
         raise RequestRejected(400, f"At most {MAX_SELECTED_NAMES} names can be selected; select the toolset all")
     return names
 
 
-def _is_enabled(text: str | None) -> bool:
-    return text is not None and text.strip().lower() in ("1", "true", "yes", "on", "")
+def _is_enabled(text: str) -> bool:
+    value = text.strip().lower()
+    if value not in ENABLED | DISABLED:
+        raise RequestRejected(404, "Unknown value of readonly. Available: true, false")
+    return value in ENABLED

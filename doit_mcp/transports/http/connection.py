@@ -25,6 +25,7 @@ from .request_head_limits import (
     TooManyPipelinedRequests,
 )
 from .request_logging import log_unreadable_request
+from .request_spelling import with_canonical_path
 
 # Bytes of a body to read ahead of the handler.
 READ_AHEAD_BYTES = 64 << 10
@@ -166,4 +167,5 @@ class LimitedAppRunner(web.AppRunner):
         server.__class__ = ConnectionServer
         assert isinstance(server, ConnectionServer)
         server.limits = self._limits
+        server.request_factory = with_canonical_path(server.request_factory)
         return server

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from ...auth.principal import Principal
+from ...protocol.endpoint_urls import MESSAGES_PATH
 from ...protocol.jsonrpc import Id, Request, RpcError, error_bytes
 from ...protocol.request_metadata import Caller
 from ...protocol.revisions import DEFAULT_REVISION
@@ -21,7 +22,6 @@ from .catalog_selection import selection_query
 from .event_stream import EventStream, format_event
 from .request_body import EVENT_STREAM_TYPE, RequestRejected, parse_accept, read_body
 
-MESSAGES_PATH = "/sse/message"
 TEXT_HEADERS = (("Content-Type", "text/plain; charset=utf-8"),)
 # Until the client sends initialize.
 UNKNOWN_CALLER = Caller(DEFAULT_REVISION)

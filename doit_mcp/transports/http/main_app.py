@@ -32,6 +32,6 @@ def make_main_app(settings: Settings, clock: Callable[[], float] = time.time) ->
         return web.Response(body=page, headers=headers)
 
     app = build_app(settings, make_catalog, clock=clock)
-    app.router.add_get("/", home, allow_head=False)
+    app.router.add_get("/", home)
     app.add_routes(public_documents.routes(settings))
     return app

@@ -18,6 +18,8 @@ from .buffered_response import make_response
 JSON_TYPE, EVENT_STREAM_TYPE = "application/json", "text/event-stream"
 # Characters of an Accept header that are parsed.
 MAX_ACCEPT_CHARACTERS = 1_000
+# The encoding of bodies (RFC 9110, 12.5.3): none, so that their size is known before they are read.
+ACCEPTED_ENCODING = "identity"
 EXPECT_CONTINUE = "100-continue"
 CLOSE_HEADERS = {"Connection": "close"}
 # Smaller bodies that arrive in one piece are not counted, because the limits on concurrent calls bound them.
@@ -88,8 +90,9 @@ async def read_body(request: web.Request, accepted: AcceptedTypes, timeout: floa
     # Fast path: the value that most clients send needs no parsing.
     if request.headers.get("Content-Type") != JSON_TYPE and request.content_type != JSON_TYPE:
         raise RequestRejected(415, f"Content-Type must be {JSON_TYPE}")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise RequestRejected(415, "Content-Encoding is not supported; send the body unencoded")
+    if (request.headers.get("Content-Encoding") or ACCEPTED_ENCODING).lower() != ACCEPTED_ENCODING:
+        text = f"Content-Encoding is not supported; accepted: {ACCEPTED_ENCODING}. Send the body unencoded"
+        raise RequestRejected(415, text, {"Accept-Encoding": ACCEPTED_ENCODING})
     if not (accepted.json or accepted.events):
         raise RequestRejected(406, f"Accept must allow {JSON_TYPE} or {EVENT_STREAM_TYPE}")
     if request.content.is_eof():

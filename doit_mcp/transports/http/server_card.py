@@ -5,6 +5,7 @@ Server cards are an experimental MCP extension (SEP-2127); the catalog is an AI 
 
 from __future__ import annotations
 
+from ...protocol.endpoint_urls import MCP_PATH, SSE_PATH
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.revisions import REVISIONS, STATEFUL_REVISIONS
 from ...server.catalog import SERVER_INFO
@@ -42,10 +43,10 @@ def server_card(settings: Settings) -> JsonObject:
         "remotes": [
             {
                 "type": "streamable-http",
-                "url": f"{base}/mcp",
+                "url": base + MCP_PATH,
                 "supportedProtocolVersions": [revision.name for revision in REVISIONS],
             },
-            {"type": "sse", "url": f"{base}/sse", "supportedProtocolVersions": list(STATEFUL_REVISIONS)},
+            {"type": "sse", "url": base + SSE_PATH, "supportedProtocolVersions": list(STATEFUL_REVISIONS)},
         ],
     }
     return card | ({"_meta": {LINKS_KEY: links}} if links else {})

@@ -30,8 +30,10 @@ from ...resilience.unavailable import StateUnavailable
 from ...server import consents
 from ...server.consents import Consents, MemoryConsents
 from ...server.event_store import MAX_EVENTS_PER_STREAM, EventStore, MemoryEventStore
+from ...server.memory_sessions import MemorySessions
 from ...server.notification_hub import NotificationHub
-from ...server.sessions import MemorySessions, Sessions
+from ...server.session_ids import SessionIds
+from ...server.sessions import Sessions
 from ...server.tasks import MemoryTasks, Tasks
 from ...settings import Settings
 from .access import Endpoint
@@ -90,6 +92,7 @@ def _memory_backends(
         idle_seconds=settings.session_idle_s,
         max_per_owner=settings.sessions_per_principal,
         max_total=settings.sessions_total,
+        ids=SessionIds(Encryptor(settings.effective_state_secrets, "session ids")),
         on_end=lambda session: event_store.forget_session(session.id),
     )
     return StateBackends(

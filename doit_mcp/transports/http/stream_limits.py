@@ -7,7 +7,8 @@ import sys
 
 from ...resilience.concurrency import BUSY_MESSAGE, ConcurrencyLimiter
 from ...resilience.limits import SharedLimiter
-from ...server.sessions import MemorySessions, Sessions
+from ...server.memory_sessions import MemorySessions
+from ...server.sessions import Sessions
 
 RETRY_AFTER_SECONDS = 5.0
 

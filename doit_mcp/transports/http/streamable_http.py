@@ -10,12 +10,13 @@ from aiohttp import web
 from ...auth.principal import Principal
 from ...protocol import request_metadata
 from ...protocol.jsonrpc import INVALID_REQUEST, Notification, Request, Response, RpcError, error_bytes
-from ...protocol.request_metadata import Caller
+from ...protocol.request_metadata import SESSION_ID_HEADER, Caller
 from ...server.batches import BATCHES_UNSUPPORTED
 from ...server.credential_expiry import StreamLease
 from ...server.handlers.subscriptions import MAX_BODY_BYTES
 from ...server.message_endpoint import Payload, Sender, parse_payload
 from ...server.message_queue import MessageQueue
+from ...server.session_revival import announce_revival
 from ...server.sessions import Session
 from . import app_keys
 from .api_access import SenderFactory, start_stream_lease
@@ -25,7 +26,7 @@ from .event_stream import EventStream, format_event
 from .post_response import PostResponse
 from .request_body import EVENT_STREAM_TYPE, RequestRejected, parse_accept, read_body
 
-SESSION_ID_HEADER = "Mcp-Session-Id"
+ONLY_POST = {"Allow": "POST"}
 LISTEN_METHOD = "subscriptions/listen"
 RESPONSES_NOT_ALLOWED = "Invalid Request: clients of this protocol version do not send responses"
 
@@ -119,10 +120,13 @@ class StreamableHttpEndpoint:
         """
         session = await self._find_session(request, principal)
         if isinstance(payload, Request) and payload.method == "initialize":
-            if session is not None:
+            # A session that ended, or was revived after a restart, does not matter: its client starts over.
+            if session is not None and not session.is_revived:
                 raise RpcError(INVALID_REQUEST, "Invalid Request: this session is already initialized", id=payload.id)
             await response.finish(200, await self._initialize(principal, sender, payload, response))
             return await response.wait_for_response()
+        if session is None and SESSION_ID_HEADER in request.headers:
+            raise _session_not_found()
         task = await self._endpoint.handle(sender, session, payload, response)
         if task is not None:
             share.keep_until_done(task)
@@ -138,17 +142,9 @@ class StreamableHttpEndpoint:
         return await self._endpoint.initialize(sender, item, open_session)
 
     async def _find_session(self, request: web.Request, principal: Principal) -> Session | None:
-        """Return the session that the request names, or None if it does not name one.
-
-        Raise RequestRejected 404 unless the session belongs to the principal.
-        """
+        """Return the session that the request names, or None if it names none of the principal."""
         values = request.headers.getall(SESSION_ID_HEADER, [])
-        if not values:
-            return None
-        session = await self._sessions.find(values[0], principal.owner) if len(values) == 1 else None
-        if session is None:
-            raise RequestRejected(404, "Session not found; start over with initialize")
-        return session
+        return await self._sessions.find(values[0], principal.owner) if len(values) == 1 else None
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """Open the stream for messages outside of requests, or resume a stream that was lost."""
@@ -168,6 +164,8 @@ class StreamableHttpEndpoint:
         """Send the server's own messages. A newer stream of the session replaces this one."""
         queue = MessageQueue()
         session.attach_queue(queue)
+        if session.announces_revival:
+            announce_revival(session, request[app_keys.CATALOG], queue)
         lease.on_end(queue.close)
         try:
             # Subscribe before the response begins: from then on, the client may rely on receiving every change.
@@ -196,10 +194,14 @@ class StreamableHttpEndpoint:
 
     async def _require_session(self, request: web.Request, principal: Principal) -> Session:
         if request_metadata.is_stateless_request(request.headers, None):
-            raise RequestRejected(405, "GET and DELETE are not supported by this protocol version", {"Allow": "POST"})
+            raise RequestRejected(405, "GET and DELETE are not supported by this protocol version", ONLY_POST)
+        if SESSION_ID_HEADER not in request.headers:
+            # Clients that probe with GET go on after 405 (Listening for Messages from the Server).
+            status, headers = (405, ONLY_POST) if request.method == "GET" else (400, None)
+            raise RequestRejected(status, f"{SESSION_ID_HEADER} is missing; POST initialize opens a session", headers)
         session = await self._find_session(request, principal)
         if session is None:
-            raise RequestRejected(400, f"{SESSION_ID_HEADER} is missing")
+            raise _session_not_found()
         try:
             request_metadata.check_session_version(session.caller.revision, request.headers)
         except RpcError as error:
@@ -210,6 +212,10 @@ class StreamableHttpEndpoint:
         """End the session."""
         await self._sessions.close(await self._require_session(request, principal))
         return web.Response(status=204)
+
+
+def _session_not_found() -> RequestRejected:
+    return RequestRejected(404, "Session not found; start over with initialize")
 
 
 def _accept_stateless(payload: Payload, request: web.Request) -> web.StreamResponse:

@@ -60,7 +60,7 @@ MAPPINGS = {
         ),
         (
             "list_aws_planned_purchases",
-            {"service": "compute", **PAGE},
+            {"commitmentType": "compute", **PAGE},
             f"{ONE}/planned-purchases",
             {"service": "compute", **SENT},
         ),

@@ -15,8 +15,8 @@ from .calling import capture_request
 
 PATH = "/analytics/v1/reports"
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
-CUSTOM = {"timeRange": {"mode": "custom", "unit": "day"}, "customTimeRange": SPAN, "forecastSettings": None}
-LARGEST = 6_200
+CUSTOM = {"timeRange": {"mode": "custom", "unit": "day"}, "customTimeRange": SPAN, "forecastSettings": {"mode": "none"}}
+LARGEST = 6_400
 """Characters of name, description and arguments: about 1,500 tokens."""
 
 
@@ -25,7 +25,7 @@ LARGEST = 6_200
     [
         (
             "create_report",
-            {"name": "n", "description": "d", "labels": ["l"], "folderId": "root", "config": {}},
+            {"name": "n", "description": "d", "labels": ["l"], "folderId": "root", "report": {}},
             Request(
                 "POST", PATH, {}, {"name": "n", "description": "d", "labels": ["l"], "folderId": "root", "config": {}}
             ),
@@ -42,25 +42,25 @@ async def test_requests(name: str, arguments: dict[str, Any], request_: Request)
 @pytest.mark.parametrize("arguments", [{"name": "n"}, {"id": "r"}])
 async def test_configs_are_normalized_for_the_api(arguments: dict[str, str]) -> None:
     filters = [{"id": "cloud_provider", "type": "fixed", "values": ["aws"]}]
-    config_arguments: dict[str, Any] = {**arguments, "config": {**CUSTOM, "filters": filters}}
+    config_arguments: dict[str, Any] = {**arguments, "report": {**CUSTOM, "filters": filters}}
     body = (
         await capture_request("reports", "create_report" if "name" in arguments else "update_report", config_arguments)
     ).body or {}
     assert body["config"]["timeRange"] == {"mode": "custom"} and body["config"]["customTimeRange"] == SPAN
     assert body["config"]["filters"][0]["values"] == ["amazon-web-services"]
     assert body["config"]["forecastSettings"] is None
-    assert filters[0]["values"] == ["aws"] and config_arguments["config"]["timeRange"]["unit"] == "day"
+    assert filters[0]["values"] == ["aws"] and config_arguments["report"]["timeRange"]["unit"] == "day"
 
 
 async def test_dates_of_a_custom_range_are_whole_days() -> None:
     span = {"from": "2026-08-01", "to": "2026-08-31"}
     config: dict[str, Any] = {"timeRange": {"mode": "custom"}, "customTimeRange": span}
-    body = (await capture_request("reports", "create_report", {"name": "n", "config": config})).body or {}
+    body = (await capture_request("reports", "create_report", {"name": "n", "report": config})).body or {}
     assert body["config"]["customTimeRange"] == {"from": "2026-08-01T00:00:00Z", "to": "2026-08-31T23:59:59Z"}
 
 
 async def test_a_custom_range_alone_has_mode_custom() -> None:
-    body = (await capture_request("reports", "create_report", {"name": "n", "config": {"customTimeRange": SPAN}})).body
+    body = (await capture_request("reports", "create_report", {"name": "n", "report": {"customTimeRange": SPAN}})).body
     assert body is not None and body["config"] == {"timeRange": {"mode": "custom"}, "customTimeRange": SPAN}
 
 

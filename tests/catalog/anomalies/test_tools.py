@@ -11,10 +11,11 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.anomalies.owners import Ownership, allocation_ids
 from doit_mcp.catalog.anomalies.tools import is_open
+from doit_mcp.catalog.tools.series import ResultWithSeries
 from tests.api.recorder import Recorder, pages_of
 
 from ..billing import Line, make_api
-from ..caller import call, run
+from ..caller import TOOLS, Caller, call, run
 from ..conftest import Ask
 
 START = 1_789_776_000_000
@@ -89,6 +90,21 @@ async def test_each_anomaly_has_an_owner_names_and_a_state() -> None:
     # Most of its costs have no label.
     assert second["owner"] == {"name": "ann@acme.example", "basis": "owner of the allocation Shop costs"}
     assert found["openCount"] == 1 and found["currency"] == "USD" and "failed" not in found
+
+
+async def test_a_failed_query_for_the_picture_alone_leaves_the_anomaly_whole() -> None:
+    item = anomaly("a", "Analytics") | {"top3SKUs": [{"name": "Analysis", "cost": 4.0}]}
+
+    def answer(request: Request) -> Any:
+        if (request.body or {}).get("config", {}).get("timeInterval") == "day":
+            return ApiError("", kind="rate", status=429)
+        return recorder(item).answers[0](request)
+
+    result = await TOOLS["get_anomaly"].run(Caller(Recorder(answer)), {"id": "a"})
+    assert isinstance(result, ResultWithSeries)
+    assert result.structured["owner"]["name"] == "data" and "failed" not in result.structured
+    assert result.series["missing"] == [{"part": "daily costs of the top SKUs", "why": "too many requests (HTTP 429)"}]
+    assert [series["name"] for series in result.series["series"]] == ["anomaly", "top SKUs"]
 
 
 async def test_one_anomaly_says_the_same() -> None:
@@ -213,7 +229,7 @@ def test_open(status: str, end: str, expected: bool) -> None:
 def test_half_of_the_costs_name_an_owner() -> None:
     def owner(**costs: float) -> Any:
         exact = {name.replace("none", ""): Decimal(repr(cost)) for name, cost in costs.items()}
-        return Ownership({"p": "P"}, "team", {"p": exact}).owner_of({"scope": "p"})
+        return Ownership({"p": "P"}, {"id": "team"}, {"p": exact}).owner_of({"scope": "p"})
 
     assert owner(a=50.0, b=30.0, c=20.0)["sharePercent"] == 50.0
     assert owner(a=49.0, b=31.0, c=20.0) is None

@@ -120,7 +120,7 @@ async def test_a_scope_without_costs_is_refused_before_the_write(
     with pytest.raises(ApiError, match=message) as caught:
         await run(name, api, **arguments, **({"id": "b1"} if name.startswith("update") else {}))
     assert caught.value.kind == "argument" and list_writes(api) == []
-    assert caught.value.reason.startswith("config.scopes" if name.endswith("alert") else "scopes")
+    assert caught.value.reason.startswith("alert.scopes" if name.endswith("alert") else "scopes")
 
 
 async def test_names_of_clouds_are_brought_into_the_form_of_the_data() -> None:

@@ -10,6 +10,7 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.comparisons.change import choose_argument, parse_periods
+from doit_mcp.catalog.tools.series import structured_of
 from doit_mcp.catalog.tools.tool import ToolError
 from tests.api.recorder import Recorder
 
@@ -221,7 +222,7 @@ async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
     for config in own:
         assert config["timeRange"] == {"mode": "custom"} and config["timeInterval"] == "month"
         assert config["filters"][0] == label and config["filters"][1]["values"] == ["amazon-web-services"]
-        assert TOOLS["run_query"].argument_problems({"config": config}) == []
+        assert TOOLS["run_query"].argument_problems({"query": config}) == []
     assert [metric["value"] for metric in own[0]["metrics"]] == ["cost", "usage"]
     assert [group["id"] for group in own[0]["group"]] == ["sku_id", "sku_description", "cost_type"]
     assert [group["id"] for group in own[1]["group"]] == ["cloud_provider"]
@@ -239,24 +240,29 @@ async def test_credits_are_queried_and_are_a_cause_even_if_there_are_none() -> N
     assert "credits" not in (await explain(LINES[:3]))["causes"]
 
 
+async def structured(caller: Caller, **arguments: Any) -> Any:
+    """Return the structured content of an explanation."""
+    result: Any = await TOOLS["explain_cost_change"].run(caller, arguments)
+    return structured_of(result)
+
+
 async def test_a_handle_leads_to_all_drivers_one_dimension_at_a_time() -> None:
     caller = Caller(Recorder(make_api({}, LINES)))
-    tool = TOOLS["explain_cost_change"]
-    answer: Any = await tool.run(caller, {"top": 1, "by": ["service"]})
+    answer = await structured(caller, top=1, by=["service"])
     table: Any = await TOOLS["query_result"].run(caller, {"handle": answer["handle"], "sortBy": "change", "top": 2})
     assert table["rowCount"] == 5 and table["total"]["change"] == 117.5
     assert [row[1] for row in table["rows"]] == ["BigQuery", "New"]
     source = table["source"]
     assert source["tool"] == "explain_cost_change" and source["after"]["from"] == "2026-08-01"
     assert source["oneAtATime"] == "dimension"
-    assert "handle" not in await tool.run(caller, {"top": 25})  # type: ignore[operator]  # a table, not content
+    assert "handle" not in await structured(caller, top=25)
 
 
 @pytest.mark.requirement("N10")
 async def test_n10_a_handle_is_about_the_customer_that_an_employee_acts_for() -> None:
     caller = Caller(Recorder(make_api({}, LINES)))
     caller.customer_context = "acme"
-    answer: Any = await TOOLS["explain_cost_change"].run(caller, {"top": 1, "by": ["service"]})
+    answer = await structured(caller, top=1, by=["service"])
     again: Any = await TOOLS["query_result"].run(caller, {"handle": answer["handle"]})
     assert again["rowCount"] == 5 and again["source"]["customer"] == "acme"
     caller.customer_context = "globex"

@@ -152,7 +152,7 @@ async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
     ]
     assert [config["group"][0]["id"] for config in configs[:4]] == ["service_description", "cloud_provider"] * 2
     assert [config.get("includePromotionalCredits") for config in configs] == [True] * 4 + [None]
-    assert all(TOOLS["run_query"].argument_problems({"config": config}) == [] for config in configs)
+    assert all(TOOLS["run_query"].argument_problems({"query": config}) == [] for config in configs)
 
 
 @pytest.mark.parametrize(("tool", "count"), [("compare_spend", 5), ("explain_cost_change", 9)])

@@ -251,7 +251,7 @@ def test_parts_always_sum_to_the_total(costs: list[tuple[str, Decimal]], top: in
     request = CostRequest(Scope(), last_months(1, utc_date(Caller(Recorder()).now)), (fixed_group("service"),), top)
     rows = [CostRow((name,), (name,), "2026-09", cost) for name, cost in costs]
     total = [CostRow(("aws",), ("aws",), "2026-09", cost) for _, cost in costs]
-    breakdown = make_breakdown(request, CostAnswer(rows, total), currency)
+    breakdown = make_breakdown(request, CostAnswer(rows, total), currency).structured
     places = 0 if currency == "JPY" else 2
     exact = sum((cost for _, cost in costs), Decimal(0))
     assert breakdown["total"]["all"] == amount_as_json(exact, currency)

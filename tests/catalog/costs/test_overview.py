@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
+from doit_mcp.catalog.tools.series import ResultWithSeries
 from tests.api.recorder import Recorder
 
 from ..billing import Line, make_api
-from ..caller import call
+from ..caller import TOOLS, Caller, call
 from ..conftest import Ask
 
 A = {"cloud_provider": "amazon-web-services", "service_description": "EC2", "project_id": "1", "project_name": "prod"}
@@ -36,6 +38,9 @@ async def test_it_has_every_part_of_the_old_one() -> None:
     assert overview["currency"] == "USD" and overview["basis"]["credits"] == "excluded"
     assert set(overview["basis"]["timeZones"]) == {"amazon-web-services", "google-cloud"}
     configs = [(request.body or {})["config"] for request in api.requests if request.body]
+    # The picture shows the days before, too.
+    daily = configs.pop()
+    assert daily["timeInterval"] == "day" and daily["customTimeRange"]["from"] == "2026-07-24T00:00:00Z"
     assert all(config["customTimeRange"]["from"] == "2026-08-23T00:00:00Z" for config in configs)
     assert [[group["id"] for group in config["group"]] for config in configs] == [
         ["cloud_provider"],
@@ -109,3 +114,18 @@ async def test_sections_have_no_shares_of_an_unknown_total() -> None:
     overview = (await call("get_cloud_overview", Recorder(answer)))["structuredContent"]
     assert overview["totalCost"] is None and overview["topServices"]["rows"][0][2:] == [20.0, None]
     assert overview["basis"]["timeZones"] == {}
+
+
+async def test_a_failed_query_for_the_picture_alone_is_not_a_failed_part() -> None:
+    bill = make_api({"anomalies": ANOMALIES, "cloudincidents": INCIDENTS}, LINES)
+
+    def answer(request: Request) -> Any:
+        if (request.body or {}).get("config", {}).get("timeInterval") == "day":
+            return ApiError("", kind="rate", status=429)
+        return bill(request)
+
+    result = await TOOLS["get_cloud_overview"].run(Caller(Recorder(answer)), {})
+    assert isinstance(result, ResultWithSeries)
+    assert "failed" not in result.structured and result.structured["totalCost"] == 30.5
+    assert result.series["missing"] == [{"part": "daily costs", "why": "too many requests (HTTP 429)"}]
+    assert [series["name"] for series in result.series["series"]] == ["costs by cloud"]

@@ -48,7 +48,7 @@ def test_a_query_is_limited_in_its_first_group() -> None:
         {"id": "project_name", "type": "fixed"},
         {"id": "service_description", "type": "fixed"},
     ]
-    assert TOOLS["run_query"].argument_problems({"config": config}) == []
+    assert TOOLS["run_query"].argument_problems({"query": config}) == []
 
 
 def test_credits_exist_by_month_only() -> None:

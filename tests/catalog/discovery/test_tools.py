@@ -135,7 +135,7 @@ def test_hints_match_behavior() -> None:
 def test_wrapper_tools_resolve_their_target(name: str) -> None:
     stands_for = TOOLS[name].resolve_target
     assert stands_for is not None
-    tool, target_arguments = stands_for({"name": "get_label", "arguments": {"id": 1}})
+    tool, target_arguments = stands_for({"name": "get_label", "input": {"id": 1}})
     assert tool is TOOLS["get_label"] and target_arguments == {"id": 1}
     assert stands_for({"name": "get_label"})[1] == {}
 

@@ -113,16 +113,16 @@ async def test_a_group_limit_states_the_total_of_everything(ask: Ask, witness: A
         ({"filters": only("service_description", "bigquery", inverse=True)}, '"BigQuery"'),
         ({"filters": only("project_id", "acme-production")}, '("acme-production")'),
         ({"filters": only("cloud_provider", "oracle")}, '"amazon-web-services"'),
-        ({"group": [group("Team", "label")]}, 'config.group[0]: .*{"id": "team", "type": "label"}'),
+        ({"group": [group("Team", "label")]}, 'query.group[0]: .*{"id": "team", "type": "label"}'),
         ({"filters": [{"id": "Team", "type": "label", "values": ["x"]}]}, '{"id": "team", "type": "label"}'),
         ({"dimensions": [group("service")]}, '{"id": "service_id", "type": "fixed"}'),
         ({"timeRange": "2027-01"}, "forecast_spend"),
         ({"timeRange": "soon"}, "last_month"),
-        ({"metrics": [USAGE]}, "config.metrics: .*pricing_unit"),
-        ({"metrics": [COST, USAGE], "group": [group("project_id")]}, "config.metrics: .*sku_description"),
+        ({"metrics": [USAGE]}, "query.metrics: .*pricing_unit"),
+        ({"metrics": [COST, USAGE], "group": [group("project_id")]}, "query.metrics: .*sku_description"),
         (
             {"metrics": [USAGE], "filters": only("sku_description", "a", "b")},
-            "config.metrics: .*filter on one unit or SKU",
+            "query.metrics: .*filter on one unit or SKU",
         ),
     ],
     ids=str,
@@ -315,18 +315,18 @@ async def test_the_reason_of_the_api_stands_if_the_dimensions_exist(lookup: Any)
 
     caller = Caller(Recorder(answer))
     with pytest.raises(ApiError, match="metrics: no"):
-        await TOOLS["run_query"].run(caller, {"config": {"group": [group("team", "label")]}})
+        await TOOLS["run_query"].run(caller, {"query": {"group": [group("team", "label")]}})
 
 
 def test_a_text_or_an_object_is_a_time_range() -> None:
     tool = TOOLS["run_query"]
     as_text = '{"mode": "last", "amount": "3", "unit": "MONTH"}'
     coerced = tool.coerce_arguments({"config": {"timeRange": as_text}})
-    assert coerced["config"]["timeRange"] == {"mode": "last", "amount": 3, "unit": "month"}
+    assert coerced["query"]["timeRange"] == {"mode": "last", "amount": 3, "unit": "month"}
     assert tool.argument_problems(coerced) == []
-    assert tool.coerce_arguments({"config": {"timeRange": "2026"}}) == {"config": {"timeRange": "2026"}}
-    (problem,) = tool.argument_problems({"config": {"timeRange": 5}})
-    assert problem == "config.timeRange: must be an object or must be text (got 5)"
+    assert tool.coerce_arguments({"query": {"timeRange": "2026"}}) == {"query": {"timeRange": "2026"}}
+    (problem,) = tool.argument_problems({"query": {"timeRange": 5}})
+    assert problem == "query.timeRange: must be an object or must be text (got 5)"
 
 
 def test_the_total_has_no_groups_and_limits() -> None:
@@ -346,7 +346,7 @@ def test_the_total_has_no_groups_and_limits() -> None:
 async def test_a_large_answer_keeps_its_statement_for_query_result() -> None:
     rows = [[f"a long name of a service, number {number}", 0.01 * number] for number in range(3000)]
     caller = Caller(api_with(rows))
-    found = await TOOLS["run_query"].run(caller, {"config": {"timeRange": "last_month", "currency": "EUR"}})
+    found = await TOOLS["run_query"].run(caller, {"query": {"timeRange": "last_month", "currency": "EUR"}})
     assert isinstance(found, dict) and found["total"] == {"cost": 44985.0}
     part = await TOOLS["query_result"].run(caller, {"handle": found["handle"], "top": 1})
     assert isinstance(part, dict) and part["total"] == {"cost": 44985.0}

@@ -176,7 +176,7 @@ async def test_n3_long_answers_of_the_api_hold_nothing() -> None:
     rows = [[name, float(number)] for number, name in enumerate(NAMES * 2)]
     caller = Caller(Recorder({"result": {"schema": SCHEMA, "rows": rows}}))
     with count_loop_lines() as lines:
-        found = await TOOLS["run_query"].run(caller, {"config": {"currency": "EUR"}})
+        found = await TOOLS["run_query"].run(caller, {"query": {"currency": "EUR"}})
         assert isinstance(found, dict) and found["handle"]
         whole = await tool_result.make_tool_result(TOOLS["run_query"], {}, found)
     assert "isError" not in whole and lines.longest < MAX_LINES_PER_TURN

@@ -114,7 +114,7 @@ async def test_long_documents_are_truncated() -> None:
 async def test_guide_contains_valid_queries() -> None:
     assert (await AT["doit://guide/queries"].read(Caller(Recorder())))["text"] == QUERY_GUIDE
     block = QUERY_GUIDE.split("\n\n")[2]
-    assert TOOLS["run_query"].argument_problems({"config": json.loads(block)}) == []
+    assert TOOLS["run_query"].argument_problems({"query": json.loads(block)}) == []
     assert AT["doit://guide/queries"].size == len(QUERY_GUIDE.encode())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.catalog.tools.series import structured_of
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
 
@@ -43,7 +44,8 @@ def ask(make_caller: Callable[[], Caller], today: date) -> Ask:
     async def call(name: str, /, **arguments: Any) -> Any:
         caller = make_caller()
         caller.now = noon(today)
-        result: Any = await TOOLS[name].run(caller, TOOLS[name].coerce_arguments(arguments))
+        found: Any = await TOOLS[name].run(caller, TOOLS[name].coerce_arguments(arguments))
+        result = structured_of(found)
         assert TOOLS[name].result_problems(result) == []
         return result
 

@@ -20,6 +20,7 @@ from doit_mcp.catalog.tools.localized_display import (
     localize_result,
     with_localized_display,
 )
+from doit_mcp.catalog.tools.series import structured_of, with_structured
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder
@@ -93,7 +94,8 @@ COSTS: dict[str, Any] = {
 async def breakdown(caller: Caller) -> Any:
     tool = NAMED["cost_breakdown"]
     arguments = tool.coerce_arguments({"groupBy": "service", "currency": "EUR"})
-    return await tool.run(caller, arguments)
+    result: Any = await tool.run(caller, arguments)
+    return structured_of(result)
 
 
 async def test_breakdown_has_a_localized_display() -> None:
@@ -167,7 +169,7 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         "allocation_coverage": {"by": "label:team"},
         "cost_breakdown": {"groupBy": "service"},
         "get_report_results": {"id": "r", "timeRange": "2026-08"},
-        "run_query": {"config": {}},
+        "run_query": {"query": {}},
         "compare_spend": {"period2": {"from": "2026-09-01", "to": "2026-09-10"}},
         "explain_cost_change": {"by": ["service"], "after": "2026-09-06", "before": "2026-09-05"},
         "get_anomaly": {"id": "x"},
@@ -177,17 +179,16 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         "get_invoice": {"id": "x"},
         "create_budget": {"name": "n", "currency": "USD", "type": "fixed", "startPeriod": "2026-01-01"},
         "update_budget": {"id": "x", "amount": 1},
-        "create_alert": {"name": "n", "config": ALERT_CONFIG},
-        "update_alert": {"id": "x", "config": ALERT_CONFIG},
+        "create_alert": {"name": "n", "alert": ALERT_CONFIG},
+        "update_alert": {"id": "x", "alert": ALERT_CONFIG},
     }.get(name, {})
-    result = await NAMED[name].run(reader(Recorder(response), {"openai/locale": "fr-FR"}), least)
-    assert (
-        not isinstance(result, ContentResult)
-        and result[DISPLAY_KEY]["locale"] == "fr-FR"
-        and len(result[DISPLAY_KEY]) > 1
-    )
+    localized = await NAMED[name].run(reader(Recorder(response), {"openai/locale": "fr-FR"}), least)
+    assert not isinstance(localized, ContentResult)
+    result = structured_of(localized)
+    assert result[DISPLAY_KEY]["locale"] == "fr-FR" and len(result[DISPLAY_KEY]) > 1
     plainly = await NAMED[name].run(Caller(Recorder(response)), least)
-    assert {key: value for key, value in result.items() if key != DISPLAY_KEY} == plainly
+    without = {key: value for key, value in result.items() if key != DISPLAY_KEY}
+    assert with_structured(localized, without) == plainly
 
 
 def test_budgets_use_their_own_currencies() -> None:

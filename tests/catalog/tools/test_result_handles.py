@@ -62,7 +62,7 @@ OWNER = {"permissions": [{"user": "ann@acme.example", "role": "owner"}]}
 
 
 @pytest.mark.parametrize(
-    ("permissions", "expected"), [(OWNER, "viewer"), ({"public": None}, ""), ({"public": "editor"}, "editor")]
+    ("permissions", "expected"), [(OWNER, "viewer"), ({"public": "no_access"}, ""), ({"public": "editor"}, "editor")]
 )
 async def test_allocations_always_state_public_access(permissions: dict[str, Any], expected: str) -> None:
     """The API fails on allocations without the field, and on null; omitted fields stay unchanged."""

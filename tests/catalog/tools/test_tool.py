@@ -123,8 +123,8 @@ async def test_function_becomes_a_tool() -> None:
             "right": {"type": "integer", "description": "The other.", "default": 1},
         },
         "required": ["left"],
-        "additionalProperties": False,
     }
+    assert tool.accepted_schema == {**tool.input_schema, "additionalProperties": False}
     assert set((tool.output_schema or {})["properties"]) == {"total", "words"}
     user = {"email": "e", "id": "e"}
     assert await run(tool, Recorder({"email": "e"}), left="2") == {"total": 3, "words": [], "user": user}

@@ -394,7 +394,7 @@ RESOURCE = {"resourceType": "budgets", "resourceId": "b1"}
             "create_alert",
             {
                 "name": "n",
-                "config": {"metric": {"type": "basic", "value": "cost"}, "timeInterval": "day", "value": 1},
+                "alert": {"metric": {"type": "basic", "value": "cost"}, "timeInterval": "day", "value": 1},
                 "recipients": ["eve@evil.example"],
             },
             "recipients: eve@evil.example",

@@ -30,7 +30,10 @@ TICKET = {"ticket": {"subject": "A", "body": "B", "severity": "low", "platform":
 @pytest.mark.parametrize("who", [ADMIN, VIEWER, GLOBEX], ids=lambda who: who.email)
 async def test_validate_identifies_the_caller(party: Party, who: User) -> None:
     domain = who.email.partition("@")[2]
-    assert await party.get("/auth/v1/validate", who) == {"domain": domain, "email": who.email}
+    answer = await party.get("/auth/v1/validate", who)
+    names = answer.pop("permissions")
+    assert answer == {"domain": domain, "email": who.email}
+    assert "BillingProfilesAdmin" in names and ("UsersManager" in names) == (who is not VIEWER)
 
 
 async def test_employee_names_a_customer_to_validate(party: Party) -> None:
@@ -38,7 +41,7 @@ async def test_employee_names_a_customer_to_validate(party: Party) -> None:
     for context, domain in ((GLOBEX_CUSTOMER.id, "globex.example"), ("doit.com", "doit.com")):
         headers = {"X-Tenant-Id": context}
         answer = await party.send("GET", "/auth/v1/validate", who=EMPLOYEE, headers=headers)
-        assert answer.json == {"domain": domain, "email": EMPLOYEE.email}
+        assert answer.json == {"domain": domain, "email": EMPLOYEE.email, "permissions": []}
         assert await party.get("/auth/v1/validate", EMPLOYEE, customerContext=context) == answer.json
 
 

@@ -104,7 +104,7 @@ async def test_single_redirect_uri_is_the_default(party: Party) -> None:
         ({"resource": f"{BASE}/mcp/.."}, "invalid_target"),
         ({"resource": f"{BASE}/mcp?x=y"}, "invalid_target"),
         ({"resource": f"{BASE}/mcp#x"}, "invalid_target"),
-        ({"resource": f"{BASE}//mcp"}, "invalid_target"),
+        ({"resource": f"{BASE}//evil.example/mcp"}, "invalid_target"),
     ],
 )
 async def test_other_errors_redirect_to_the_client(party: Party, changes: dict[str, str], error: str) -> None:

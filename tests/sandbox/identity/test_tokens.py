@@ -101,6 +101,8 @@ async def test_code_expires_after_slow_clients_had_time(party: Party, clock: Clo
         (None, f"{BASE}/mcp", f"{BASE}/mcp"),
         (None, "", BASE),
         (f"{BASE}/mcp/readonly", f"{BASE}/mcp/readonly", f"{BASE}/mcp/readonly"),
+        (f"{BASE}/MCP", f"{BASE}//mcp/", f"{BASE}/MCP"),
+        (f"{BASE}/mcp?toolsets=budgets", f"{BASE}/mcp?toolsets=budgets", f"{BASE}/mcp?toolsets=budgets"),
     ],
 )
 async def test_resource_becomes_the_audience(

@@ -28,9 +28,19 @@ async def test_missing_token_is_rejected(site: Site, path: str, method: str) -> 
     resource = "/sse" if path == "/sse/message" else path
     document = f"{site.base}/.well-known/oauth-protected-resource{resource}"
     assert challenge.startswith(f'Bearer resource_metadata="{document}", error="invalid_token"')
-    assert 'scope="mcp:tools"' in challenge
+    assert 'scope="mcp:tools offline_access"' in challenge
     async with site.http.get(document) as response:
         assert (await response.json())["resource"] == site.base + resource
+
+
+async def test_provider_metadata_is_relayed(site: Site) -> None:
+    """Clients of 2025-03-26 look for it here. It names the provider as its issuer, and other documents stay 404."""
+    answer = await site.send("GET", "/.well-known/oauth-authorization-server", {"Origin": "https://anywhere.example"})
+    async with site.http.get(f"{site.world.url}/.well-known/oauth-authorization-server") as original:
+        assert answer.status == 200 and answer.body == await original.json()
+    assert answer.body["issuer"] == site.world.url and answer.headers["Access-Control-Allow-Origin"] == "*"
+    for path in ("/.well-known/oauth-authorization-server/mcp", "/mcp/.well-known/oauth-authorization-server"):
+        assert (await site.send("GET", path, {})).status == 404
 
 
 @pytest.mark.requirement("H7", "M54", "M66")

@@ -78,7 +78,7 @@ def largest(schema: Json) -> list[Any]:
     return [item] * min(schema.get("maxItems", MAX_LIST_ITEMS), BODY_BYTES // item_size, (MAX_VALUES - 100) // values)
 
 
-LISTS = {tool.name: (tool, list(lists(tool.input_schema))) for tool in all_tools()}
+LISTS = {tool.name: (tool, list(lists(tool.accepted_schema))) for tool in all_tools()}
 EACH = pytest.mark.parametrize("name", [name for name, (_, found) in LISTS.items() if found])
 
 
@@ -124,18 +124,18 @@ async def test_n2_tool_lists_do_not_block_the_loop(server: Program, name: str) -
     tool, arguments = LISTS[name]
     headers = legacy(server, server.outside.token(name))
     for path, schema in arguments:
-        legal = place_value(tool.input_schema, path, largest(schema))
+        legal = place_value(tool.accepted_schema, path, largest(schema))
         assert tool.argument_problems(tool.coerce_arguments(legal)) == [], path
         answer = await send_and_watch(server, EVERYTHING, orjson.dumps(call(name, legal)), headers)
         text = answer.text
         assert answer.status == 200 and "Invalid arguments" not in text, text[:300]
         most = schema["maxItems"]
         for wrong in ([0] * (MAX_VALUES - 1000), [{}] * (most + 1)):
-            body = orjson.dumps(call(name, place_value(tool.input_schema, path, wrong)))
+            body = orjson.dumps(call(name, place_value(tool.accepted_schema, path, wrong)))
             text = (await send_and_watch(server, EVERYTHING, body, headers)).text
             place = "".join("[0]" if step == ITEMS else f".{step}" for step in path).removeprefix(".")
             assert "Invalid arguments" in text and place in text and len(text) < 3_000, (path, text[:300])
-    body = orjson.dumps(call(name, place_value(tool.input_schema, arguments[0][0], "LIST")))
+    body = orjson.dumps(call(name, place_value(tool.accepted_schema, arguments[0][0], "LIST")))
     refused = await send_and_watch(
         server, EVERYTHING, body.replace(b'"LIST"', b"[" + b"1," * 1_300_000 + b"1]"), headers
     )
@@ -312,10 +312,10 @@ async def test_rejected_requests_are_cheap(server: Program) -> None:
 @pytest.mark.parametrize("tool", all_tools(), ids=lambda tool: tool.name)
 async def test_n2_every_list_has_a_length_limit(tool: Tool) -> None:
     """The published limits are the enforced ones."""
-    for path, schema in lists(tool.input_schema):
+    for path, schema in lists(tool.accepted_schema):
         assert 0 < schema["maxItems"] <= 50_000, path
         item = example(schema.get("items", {"type": "string"}), "item")
-        long = place_value(tool.input_schema, path, [item] * (schema["maxItems"] + 1))
+        long = place_value(tool.accepted_schema, path, [item] * (schema["maxItems"] + 1))
         assert f"at most {schema['maxItems']} items" in "; ".join(
             tool.argument_problems(tool.coerce_arguments(long))
         ), path
@@ -332,7 +332,7 @@ async def test_n2_lists_in_texts_do_not_block(server: Program, name: str) -> Non
     """Every list of a tool as a string, also inside arguments of a discovery call that are strings themselves."""
     tool = next(tool for tool in all_tools() if tool.name == name)
     text = in_text(MAX_VALUES - 10)
-    wrong = {argument: text for argument, schema in tool.input_schema["properties"].items() if any(lists(schema))}
+    wrong = {argument: text for argument, schema in tool.accepted_schema["properties"].items() if any(lists(schema))}
     headers = legacy(server, server.outside.token("texts"))
     answer = await send_and_watch(server, EVERYTHING, orjson.dumps(call(name, wrong)), headers)
     assert "Invalid arguments" in answer.text and len(answer.text) < 3_000, answer.text[:300]

@@ -99,9 +99,11 @@ async def test_n4_task_holds_no_large_arguments() -> None:
     declared = {"clientCapabilities": {"extensions": {f"{META}tasks": {}}}}
     bench = Bench()
     arguments = schema(text={"type": "string", "maxLength": 1_000_000})
-    large = [replace(tool, input_schema=arguments) for tool in tools(bench) if tool.name == "long"]
+    large = [
+        replace(tool, input_schema=arguments, accepted_schema=arguments) for tool in tools(bench) if tool.name == "long"
+    ]
     soon = [replace(tool, task_after=0.01) for tool in tools(bench) if tool.name == "wait"]
-    soon = [replace(item, input_schema=arguments) for item in soon]
+    soon = [replace(item, input_schema=arguments, accepted_schema=arguments) for item in soon]
     async with serving(bench, {"tools": (*large, *soon)}) as site:
         refused = await site.call("long", {"text": "x" * 140_000}, **declared)
         assert refused.result["isError"] and "larger than 128 KB" in refused.text

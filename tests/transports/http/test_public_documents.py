@@ -82,6 +82,12 @@ async def test_card_is_valid_and_agrees_with_the_running_server(site: Site) -> N
     assert "_meta" not in card
 
 
+@pytest.mark.parametrize("path", ["/mcp/server-card/", "/MCP/Server-Card", "//mcp//server-card"])
+async def test_card_is_found_in_any_spelling_of_its_path(site: Site, path: str) -> None:
+    answer = await site.send("GET", path, ANY_SITE)
+    assert answer.status == 200 and json.loads(answer.text)["remotes"][0]["url"] == f"{site.base}/mcp"
+
+
 async def test_catalog_names_the_card(site: Site) -> None:
     catalog = await fetch(site, CATALOG)
     check("ai-catalog", catalog)

@@ -188,7 +188,9 @@ async def test_invented_session_id_is_never_adopted(site: Site) -> None:
     """Session fixation is impossible; ids are visible ASCII, long and unique."""
     params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     invented = "a" * 48
-    assert (await site.post(site.request("initialize", params), Mcp_Session_Id=invented)).status == 404
+    opened = await site.post(site.request("initialize", params), Mcp_Session_Id=invented)
+    assert opened.headers["Mcp-Session-Id"] != invented
+    assert (await site.post(site.request("ping"), Mcp_Session_Id=invented)).status == 404
     ids = {(await site.initialize()).id for _ in range(20)}
     assert len(ids) == 20 and invented not in ids
     assert all(len(id) >= 32 and id.isascii() and id.isprintable() and " " not in id for id in ids)

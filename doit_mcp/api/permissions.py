@@ -1,0 +1,29 @@
+"""Permissions that operations require, as the DoiT console and the API name them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A permission. *label* ends the sentence "this requires the permission …".
+
+    *name* is its name in the response of GET /auth/v1/validate; "" if the document does not say which name suffices.
+    """
+
+    label: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.label
+
+
+BILLING_PROFILES_ADMIN = Permission("Billing Profiles Admin", "BillingProfilesAdmin")
+BILLING_TRANSFER_ADMIN = Permission("BillingTransferAdmin", "BillingTransferAdmin")
+CLOUD_ANALYTICS_ADMIN = Permission("Cloud Analytics Admin", "CloudAnalyticsAdmin")
+CONTRACTS = Permission("to contracts (contractsViewer or contractsReadOnly to read), as a partner's user")
+CONTRACT_TEMPLATES_ADMIN = Permission(
+    "ContractTemplatesAdmin, and the entitlement to contract templates", "ContractTemplatesAdmin"
+)
+SETTINGS = Permission("Settings", "Settings")
+SETTINGS_OF_INVITES = Permission("Settings (for allowedInviteDomains also Users Manager)", "Settings")
+USERS_MANAGER = Permission("Users Manager", "UsersManager")

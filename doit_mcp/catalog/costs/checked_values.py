@@ -1,0 +1,56 @@
+"""What is known about the values of filters: whether all exist, and which others differ from them only in case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...protocol.json_schema import short_json
+from ..call import Call
+from ..known_names import known_values
+from .scope import COST_TYPE_DIMENSION, Scope
+
+NOT_CHECKED = "Whether all values exist was not checked."
+COST_TYPES_FACT = "cost_types"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedValues:
+    """Whether all values of the filters *exist*: false if that is unknown, and None if they need no check.
+
+    *variants* are existing values that differ from one of them only in case.
+    """
+
+    exist: bool | None = None
+    variants: Sequence[str] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What an answer says about the values; empty if there is nothing to say."""
+        notes = [NOT_CHECKED] if self.exist is False else []
+        if self.variants:
+            listed = ", ".join(map(short_json, self.variants))
+            notes.append(f"The data also have {COST_TYPE_DIMENSION} {listed}, which no filter names.")
+        return notes
+
+
+def filtered_cost_types(scope: Scope) -> list[str]:
+    """Return the cost types that the filters of *scope* name. The clouds write some of them in different case."""
+    return [
+        str(value)
+        for condition in scope.filters
+        if condition["id"] == COST_TYPE_DIMENSION and condition.get("mode", "is") == "is"
+        for value in condition.get("values", ())
+    ]
+
+
+async def find_variants(call: Call, wanted: Sequence[str]) -> list[str]:
+    """Return the cost types in the data that differ from one of the *wanted* only in case. Raise ApiError."""
+    known = call.facts.get(COST_TYPES_FACT)
+    if known is None:
+        details: Any = await call.doit.dimensions.get_dimension(type="fixed", id=COST_TYPE_DIMENSION)
+        known = known_values(details)
+        call.facts.put(COST_TYPES_FACT, known)
+    folded = {value.casefold() for value in wanted}
+    return sorted(value for value in known if value.casefold() in folded and value not in wanted)

@@ -1,0 +1,1 @@
+"""Checks of an installation: what an operator can verify before users connect."""

@@ -1,0 +1,54 @@
+"""URLs of the MCP endpoints: their paths, the parameters that select tools, and one spelling for each.
+
+Users type these URLs, and clients rewrite them. Paths and token audiences are compared only in their canonical spelling.
+"""
+
+from __future__ import annotations
+
+import re
+
+MCP_PATH, SSE_PATH, MESSAGES_PATH, CHECK_PATH = "/mcp", "/sse", "/sse/message", "/check"
+WELL_KNOWN_PATH = "/.well-known/"
+# First segments of the paths that have a canonical spelling. All other paths have only one spelling.
+FIRST_SEGMENTS = frozenset({"mcp", "sse", ".well-known"})
+# Names and lists of names, whose commas a client may have percent-encoded; "." and ".." are not names.
+TOOLSETS_PATH_PATTERN = re.compile(r"/mcp(?:/(?!\.{1,2}(?:/|$))(?:[a-z0-9._~,-]|%2c)+)+")
+# Selection parameters by their names in lower case, without hyphens and underscores.
+SELECTION_PARAMETERS = {
+    "toolsets": "toolsets",
+    "toolset": "toolsets",
+    "tools": "tools",
+    "tool": "tools",
+    "readonly": "readonly",
+}
+SELECTION_VALUE_PATTERN = re.compile(r"[A-Za-z0-9._~,%+-]*")
+
+
+def canonical_path(path: str) -> str:
+    """Return the canonical spelling of the path of an endpoint or of its metadata, and any other path unchanged.
+
+    It is in lower case, with single slashes and without a slash at the end.
+    """
+    if not path.isascii():
+        return path
+    segments = [segment for segment in path.lower().split("/") if segment]
+    return "/" + "/".join(segments) if segments and segments[0] in FIRST_SEGMENTS else path
+
+
+def selection_parameter(name: str) -> str | None:
+    """Return which selection parameter a query parameter is, in any spelling; None if it is not one."""
+    return SELECTION_PARAMETERS.get(name.lower().replace("_", "").replace("-", ""))
+
+
+def is_endpoint(target: str) -> bool:
+    """Return whether *target*, a path with or without a query, is an endpoint that clients request tokens for."""
+    path, has_query, query = target.partition("?")
+    path = canonical_path(path)
+    if path not in (MCP_PATH, SSE_PATH) and TOOLSETS_PATH_PATTERN.fullmatch(path) is None:
+        return False
+    return not has_query or all(_is_selection(item) for item in query.split("&"))
+
+
+def _is_selection(item: str) -> bool:
+    name, _, value = item.partition("=")
+    return selection_parameter(name) is not None and SELECTION_VALUE_PATTERN.fullmatch(value) is not None

@@ -1,0 +1,65 @@
+"""Reads the tool and the arguments of ``tools/call``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...catalog.employees import CUSTOMER_ARGUMENT, MAX_CUSTOMER_CHARACTERS
+from ...catalog.tools.tool import Tool, ToolError
+from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, parse_json
+from ...protocol.message_limits import is_large
+from ...resilience.compute_thread import run_in_thread_unless_full
+from ..audit import record_customer_change
+from ..request_context import RequestContext
+
+
+def find_tool(context: RequestContext, request: Request) -> tuple[Tool, JsonObject | str]:
+    """Return the tool and its arguments, which can be JSON text. Raise RpcError for an unknown tool."""
+    name = request.params.get("name")
+    if not isinstance(name, str):
+        raise RpcError(INVALID_PARAMS, "Invalid params: params.name must be a string", id=request.id)
+    arguments = request.params.get("arguments")
+    if not isinstance(arguments, dict | str | None):
+        raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)
+    tool = context.catalog.find_tool(name)
+    if tool is None:
+        raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:80]}", id=request.id)
+    return tool, arguments or {}
+
+
+async def parse_json_text(text: str) -> JsonObject:
+    """Return the arguments that a client sent as JSON text. Raise ToolError if they are not an object."""
+    try:
+        body = text.encode()
+        value: Any = await run_in_thread_unless_full(parse_json, body) if is_large(text) else parse_json(body)
+    except (RpcError, UnicodeEncodeError):
+        value = None
+    if not isinstance(value, dict):
+        raise ToolError("Invalid arguments: must be an object, not text")
+    return value
+
+
+async def read_arguments(
+    context: RequestContext, tool: Tool, arguments: JsonObject
+) -> tuple[RequestContext, JsonObject]:
+    """Return the context of the call and the parsed *arguments*. Raise ToolError.
+
+    If an employee names a customer among the arguments, the returned context acts for that customer.
+    """
+    if (
+        context.customer_api_factory is not None
+        and CUSTOMER_ARGUMENT in arguments
+        and CUSTOMER_ARGUMENT not in tool.input_schema["properties"]
+    ):
+        customer = arguments[CUSTOMER_ARGUMENT]
+        if not isinstance(customer, str) or not 0 < len(customer) <= MAX_CUSTOMER_CHARACTERS:
+            raise ToolError(f"Invalid arguments: {CUSTOMER_ARGUMENT}: must be the id of a customer")
+        record_customer_change(context, customer, "call")
+        context = context._replace(api_factory=context.customer_api_factory(customer), tenant=customer)
+    if is_large(arguments):
+        arguments, problems = await run_in_thread_unless_full(tool.parse_arguments, arguments)
+    else:
+        arguments, problems = tool.parse_arguments(arguments)
+    if problems:
+        raise ToolError("Invalid arguments: " + "; ".join(problems))
+    return context, arguments

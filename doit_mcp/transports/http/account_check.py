@@ -1,0 +1,100 @@
+"""The account of a signed-in user: who they are, for which customer, and which tools the API will refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from ...api import Doit
+from ...api.errors import ApiError, explain
+from ...api.permissions import BILLING_PROFILES_ADMIN
+from ...auth.principal import Principal
+from ...catalog.tools.tool import Tool
+from ...check.findings import Finding
+from ...protocol.jsonrpc import JsonObject
+from ...protocol.request_metadata import Caller
+from ...protocol.revisions import DEFAULT_REVISION
+from .app_keys import PrincipalApiFactory
+
+DEADLINE_SECONDS = 15.0
+MAX_PERMISSIONS, MAX_NAME_CHARACTERS = 500, 200
+PURPOSE = "check"
+
+
+async def check_account(connect: PrincipalApiFactory, principal: Principal, tools: Iterable[Tool]) -> JsonObject:
+    """Return the members user, refusedTools, uncertainTools and checks.
+
+    *uncertainTools* require a permission that the API's list does not show, or all that require one if it has no list,
+    as for DoiT employees.
+    """
+    doit = connect(principal, PURPOSE, Caller(DEFAULT_REVISION), _ignore_progress, DEADLINE_SECONDS)
+    user: JsonObject = {"email": principal.email or principal.subject, "customer": principal.tenant}
+    try:
+        validated = await doit.auth.validate_user()
+    except ApiError as error:
+        finding = Finding("account", "fail", explain(error, "validate_user"), "See the message.")
+        return {"user": user, "refusedTools": [], "uncertainTools": [], "checks": [finding.as_json()]}
+    permissions = read_permissions(validated)
+    user |= {
+        "email": str(validated.get("email", user["email"])),
+        "domain": str(validated.get("domain", "")),
+        "role": await _find_role(doit, user["email"]),
+        "permissions": sorted(permissions),
+    }
+    refused, uncertain = refused_tools(tools, permissions)
+    return {
+        "user": user,
+        "refusedTools": refused,
+        "uncertainTools": uncertain,
+        "checks": [_check_permissions(permissions).as_json()],
+    }
+
+
+async def _ignore_progress(message: str) -> None:
+    """Ignore progress: no client waits for it."""
+
+
+def read_permissions(validated: JsonObject) -> frozenset[str]:
+    """Return the names of permissions in the response of the API, without malformed ones."""
+    names = validated.get("permissions")
+    valid = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return frozenset(name[:MAX_NAME_CHARACTERS] for name in valid[:MAX_PERMISSIONS])
+
+
+def refused_tools(tools: Iterable[Tool], permissions: Collection[str]) -> tuple[list[JsonObject], list[JsonObject]]:
+    """Return the tools that a user with these *permissions* cannot use, and those for which the names do not say so.
+
+    Each names the tool and the permission.
+    """
+    refused: list[JsonObject] = []
+    uncertain: list[JsonObject] = []
+    for tool in tools:
+        permission = tool.facts.get("permission")
+        # Billing Profiles Admin is about connecting; the API itself lets every user call validate_user.
+        if permission is None or permission is BILLING_PROFILES_ADMIN or permission.name in permissions:
+            continue
+        is_known = bool(permission.name) and bool(permissions)
+        (refused if is_known else uncertain).append({"tool": tool.name, "permission": str(permission)})
+    return refused, uncertain
+
+
+def _check_permissions(permissions: Collection[str]) -> Finding:
+    if permissions and BILLING_PROFILES_ADMIN.name not in permissions:
+        return Finding(
+            "account",
+            "warn",
+            f"the user lacks the permission {BILLING_PROFILES_ADMIN}, which signing in requires",
+            "Ask an administrator of your company to add it to your role in the DoiT console.",
+        )
+    return Finding("account", "ok", "the DoiT API accepts this user")
+
+
+async def _find_role(doit: Doit, email: str) -> str | None:
+    """Return the name of the user's role, or None if the user may not read it."""
+    try:
+        users = (await doit.users.list_users(email=email)).get("users") or []
+        role = next((item.get("roleId") for item in users if isinstance(item, dict)), None)
+        roles = (await doit.roles.list_roles()).get("roles") or []
+    except ApiError:
+        return None
+    names = [item.get("name") for item in roles if isinstance(item, dict) and role and item.get("id") == role]
+    return str(names[0])[:MAX_NAME_CHARACTERS] if names else None

@@ -1,0 +1,115 @@
+"""``/check``: the public state of this server and, for a signed-in user, the account.
+
+Without a token, it reads only the memory of the process, so it sends no request, and the public host is the only one in
+it. The command ``doit-mcp check`` verifies what an operator needs to know.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+
+import orjson
+from aiohttp import web
+
+from ...auth.errors import AuthError
+from ...auth.principal import Principal
+from ...auth.ttl_cache import TtlCache
+from ...catalog.toolsets import Selection
+from ...check.findings import Finding
+from ...check.public_checks import check_public_url
+from ...protocol.jsonrpc import JsonObject
+from ...resilience.limits import LimitExceeded
+from . import app_keys, health
+from .access import NO_VALUES, auth_error_response, authenticate, error_response
+from .account_check import check_account
+from .request_body import limit_rejection
+
+CACHE_SECONDS = 30.0
+MAX_CACHED_ACCOUNTS = 1_000
+LATER = "Try again in a minute. If this continues, contact the operator of this server."
+SIGN_IN_HINT = "Send your token in the Authorization header to also see your account and what it may do."
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Vary": "Accept, Authorization",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class CheckPage:
+    """Handles requests. The findings about an account are kept for CACHE_SECONDS."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._app = app
+        self._accounts: TtlCache[JsonObject] = TtlCache(MAX_CACHED_ACCOUNTS, time.time)
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """Return the findings as JSON, or as a page to browsers."""
+        document: JsonObject = {"hint": SIGN_IN_HINT}
+        checks = [finding.as_json() for finding in self_checks(self._app)]
+        if request.headers.getall("Authorization", NO_VALUES):
+            try:
+                principal = await authenticate(request, self._app[app_keys.AUTHENTICATOR])
+                document = await self._account(principal)
+            except AuthError as error:
+                return auth_error_response(request, error)
+            except LimitExceeded as exceeded:
+                return error_response(request, limit_rejection(exceeded))
+        document = {**document, "checks": [*checks, *document.get("checks", [])]}
+        if "text/html" in request.headers.get("Accept", ""):
+            headers = {**HEADERS, "Content-Type": "text/html; charset=utf-8"}
+            return web.Response(body=render_page(document).encode(), headers=headers)
+        return web.Response(body=orjson.dumps(document), headers={**HEADERS, "Content-Type": "application/json"})
+
+    async def _account(self, principal: Principal) -> JsonObject:
+        """Return the findings about the account of *principal*. Raise LimitExceeded."""
+        cached = self._accounts.get(principal.digest)
+        if cached is not None:
+            return cached
+        limiter = self._app[app_keys.REQUEST_RUNNER].limiter
+        limiter.acquire(principal.owner)
+        try:
+            catalog = self._app[app_keys.CATALOG_SELECTOR].catalog_for(
+                Selection(frozenset({"all"})), principal.employee
+            )
+            document = await check_account(self._app[app_keys.API_FACTORY], principal, catalog.tools)
+        finally:
+            limiter.release(principal.owner)
+        self._accounts.put(principal.digest, document, time.time() + CACHE_SECONDS)
+        return document
+
+
+def self_checks(app: web.Application) -> Sequence[Finding]:
+    """Return what the process knows about itself, without any request."""
+    api = next(circuit for circuit in app[health.CIRCUIT_BREAKERS] if circuit.name == "api")
+    return (
+        check_public_url(app[app_keys.SETTINGS].own_origin, ()),
+        _finding("accepting", not app[app_keys.DRAINING].is_set(), "The server accepts requests", "It is stopping"),
+        _finding("sign-in", app[app_keys.IS_READY](), "Sign-ins can be verified", "Sign-ins cannot be verified yet"),
+        _finding("api", api.state == "closed", "The DoiT API responds", "Requests to the DoiT API fail"),
+        _finding("sessions", app[app_keys.HAS_STATE](), "Sessions are available", "Sessions are unavailable"),
+    )
+
+
+def _finding(name: str, holds: bool, good: str, bad: str) -> Finding:
+    return Finding(name, "ok", good) if holds else Finding(name, "fail", bad, LATER)
+
+
+def render_page(document: JsonObject) -> str:
+    """Return the page for *document*."""
+    rows = "\n".join(
+        f"<tr><td>{escape(item['status'])}</td><th scope=row>{escape(item['check'])}</th><td>{escape(item['seen'])}"
+        f"{' ' + escape(item['advice']) if 'advice' in item else ''}</td></tr>"
+        for item in document["checks"]
+    )
+    details = orjson.dumps(
+        {name: value for name, value in document.items() if name not in ("checks", "hint")}, option=orjson.OPT_INDENT_2
+    ).decode()
+    account = f"<h2>Your account</h2><pre>{escape(details)}</pre>" if "user" in document else ""
+    template = files(__package__).joinpath("templates", "check.html").read_text("utf-8")
+    return Template(template).substitute(rows=rows, account=account, hint=escape(document.get("hint", "")))
