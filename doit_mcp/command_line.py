@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .settings import BadSettings, Settings
-from .settings_parsing import Variable, flag_name
+from .settings import Settings
+from .settings_parsing import BadSettings, Variable, flag_name
 
 DEFAULT_SANDBOX_PORT = 8081
 DEFAULT_COMMAND = "serve"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from .settings_parsing import (
     DERIVED,
+    BadSettings,
     Choice,
     Integer,
     Variable,
@@ -20,6 +21,7 @@ from .settings_parsing import (
     hosts,
     networks,
     origins,
+    read_variable,
     redis_url,
     secrets,
     setting,
@@ -30,14 +32,6 @@ from .settings_parsing import (
 )
 
 WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
-
-
-class BadSettings(Exception):
-    """The configuration is invalid. *problems* holds one sentence for each problem."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +188,12 @@ class Settings:
         Choice("debug", "info", "warning", "error"),
         "Log level: debug, info, warning or error",
     )
+    log_format: str = setting(
+        "auto",
+        "DOIT_MCP_LOG_FORMAT",
+        Choice("auto", "json", "text"),
+        "Format of log lines: json, text, or auto for text on a terminal and JSON elsewhere",
+    )
 
     @classmethod
     def variables(cls) -> dict[str, Variable]:
@@ -275,10 +275,12 @@ class Settings:
         problems: list[str] = []
         for field_name, declared in cls.variables().items():
             try:
-                label = flag_name(field_name) if declared.name in flags else declared.name
-                values[field_name] = declared.read(environment, label)
+                if text := read_variable(environment, declared):
+                    values[field_name] = declared.parse(text)
             except ValueError as error:
-                problems.append(str(error))
+                problems.append(f"{flag_name(field_name) if declared.name in flags else declared.name} {error}.")
+            except BadSettings as invalid:
+                problems += invalid.problems
         if problems:
             raise BadSettings(problems)
         return cls(**values)  # type: ignore[arg-type]  # the loop above follows the fields' own types

@@ -15,9 +15,9 @@ from urllib.parse import SplitResult, urlsplit
 # In DOIT_MCP_STATE_SECRETS: the secret of the token exchange.
 DERIVED = "derived"
 MIN_SECRET_LENGTH = 32
+MAX_SECRETS = 4
 # Far larger than any secret.
 MAX_SECRET_FILE_BYTES = 64 << 10
-MAX_SECRETS = 4
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # A host name, an IPv4 address or a bracketed IPv6 address, with an optional port.
@@ -32,6 +32,14 @@ URL_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}(?:/[!$&-;=@-Z_a-z~%]*)?
 REDIS_URL_PATTERN = re.compile(
     rf"rediss?://(?:[^@/\s?#]*@)?{AUTHORITY_PATTERN}(?:/[0-9]{{0,4}})?|unix://(?:[^@/\s?#]*@)?/[^\s?#]+(?:\?db=[0-9]{{1,4}})?"
 )
+
+
+class BadSettings(Exception):
+    """The configuration is invalid. *problems* holds one sentence for each problem."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +63,6 @@ class Variable:
     def file_variable(self) -> str:
         """The variable that names a file with the value. Only secrets have one."""
         return f"{self.name}_FILE"
-
-    def read(self, environment: Mapping[str, str], label: str) -> object:
-        """Return the value that *environment* has, or the default if the variable is not set.
-
-        A secret can also be read from a file, whose path is in :attr:`file_variable`. Raise ValueError with a sentence
-        that begins with *label*, the name that the user knows, and does not repeat the value.
-        """
-        value = environment.get(self.name, "").strip()
-        path = environment.get(self.file_variable, "").strip() if self.is_secret else ""
-        if value and path:
-            raise ValueError(f"{self.name} and {self.file_variable} are both set; set only one of them.")
-        if path:
-            value = _read_secret(path, self.file_variable)
-        try:
-            return self.parse(value) if value else self.default
-        except ValueError as error:
-            raise ValueError(f"{label} {error}.") from None
 
 
 def flag_name(field_name: str) -> str:
@@ -250,18 +241,29 @@ def _split_url(value: str) -> SplitResult | None:
         return None
 
 
-def _read_secret(path: str, label: str) -> str:
-    """Return the secret in the file at *path*. Raise ValueError with a sentence that begins with *label*."""
+def read_variable(environment: Mapping[str, str], declared: Variable) -> str:
+    """Return the value of a variable, read from the file that its ``_FILE`` variant names if that is set.
+
+    Raise :class:`BadSettings`.
+    """
+    name, file_name = declared.name, declared.file_variable
+    value, path = environment.get(name, "").strip(), environment.get(file_name, "").strip()
+    if not path or not declared.is_secret:
+        return value
+    if value:
+        raise BadSettings([f"{name} and {file_name} are both set; set only one of them."])
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_SECRET_FILE_BYTES + 1)
         secret = data.decode().strip()
     except OSError as failure:
-        raise ValueError(f"{label} names a file that cannot be read: {failure.strerror}.") from None
+        raise BadSettings([f"{file_name} names a file that cannot be read: {failure.strerror}."]) from None
     except ValueError:
-        raise ValueError(f"{label} must name a file of UTF-8 text.") from None
+        raise BadSettings([f"{file_name} must name a file of UTF-8 text."]) from None
     if "\0" in secret:
-        raise ValueError(f"{label} must name a file of text without null characters.")
+        raise BadSettings([f"{file_name} must name a file of text without null characters."])
     if not secret or len(data) > MAX_SECRET_FILE_BYTES:
-        raise ValueError(f"{label} must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes.")
+        raise BadSettings(
+            [f"{file_name} must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes."]
+        )
     return secret

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import doit_mcp
-from doit_mcp.settings import WEB_CLIENT_ORIGINS, BadSettings, Settings
-from doit_mcp.settings_parsing import LOOPBACK_HOSTS, Integer, host_spellings, setting, url
+from doit_mcp.settings import WEB_CLIENT_ORIGINS, Settings
+from doit_mcp.settings_parsing import LOOPBACK_HOSTS, BadSettings, Integer, host_spellings, setting, url
 
 VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
 FIELDS = {declared.name: field for field, declared in Settings.variables().items()}
@@ -74,6 +74,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_REDIS_URL", "redis://:hush@redis:6379/1", "redis://:hush@redis:6379/1"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "http://collector:4318"),
     ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
+    ("DOIT_MCP_LOG_FORMAT", "JSON", "json"),
     ("DOIT_MCP_AUDIT_REQUIRED", "true", True),
 ]
 

@@ -130,17 +130,22 @@ async def find_id(name: str, method: Callable[..., Any], field: str, **arguments
 
 async def _unknown_name(name: str, method: Callable[..., Any], field: str, arguments: JsonObject) -> ApiError:
     """Return the error for a *name* that no object has, with similar names."""
+    argument = "name" if field.casefold().endswith("name") else field
+    items = operation_of(method).items
+    hint = await suggest_names(name, method, field, **arguments)
+    return ApiError(
+        f"{argument}: no {items.removesuffix('s')} has the {argument} {short_json(name)}. {hint}", kind="argument"
+    )
+
+
+async def suggest_names(name: str, method: Callable[..., Any], field: str, **arguments: Any) -> str:
+    """Return a sentence with the names in a list that are similar to *name*, or its first ones. Raise ApiError."""
     # The list of similar names must not be narrowed to names that contain this one.
     others = {key: value for key, value in arguments.items() if key != NAME_FILTER}
     pages = iterate_pages(method, max_pages=MAX_SEARCHED_PAGES, maxResults=LARGE_PAGE_SIZE, **others)
     names = sorted({str(row[field]) for row in [row async for page in pages for row in page.rows] if row.get(field)})
     items = operation_of(method).items
     if similar := ", ".join(map(short_json, nearest_values(name, names))):
-        hint = f"Did you mean {similar}?"
-    else:
-        listed = ", ".join(map(short_json, names[:MAX_LISTED_MATCHES]))
-        hint = f"{items.capitalize()}: {listed}" if listed else f"There are no {items}"
-    argument = "name" if field.casefold().endswith("name") else field
-    return ApiError(
-        f"{argument}: no {items.removesuffix('s')} has the {argument} {short_json(name)}. {hint}", kind="argument"
-    )
+        return f"Did you mean {similar}?"
+    listed = ", ".join(map(short_json, names[:MAX_LISTED_MATCHES]))
+    return f"{items.capitalize()}: {listed}" if listed else f"There are no {items}"

@@ -1,4 +1,4 @@
-"""Logging of the process: JSON lines on standard error, and the audit log. No value can forge or lengthen a line.
+"""Logging of the process: lines on standard error, and the audit log. No value can forge or lengthen a line.
 
 Lines are formatted in the call that logs, so that they show objects as they were. Only bytes are queued for the thread
 that writes them (see :mod:`.log_writer`).
@@ -25,6 +25,7 @@ import orjson
 from ..process.file_descriptors import is_writable
 from . import log_writer
 from .log_writer import MAX_WRITE_BYTES, LogStream, MissingLogStream
+from .text_lines import text_line
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -146,11 +147,11 @@ class _FirstLineFilter(logging.Filter):
 
 
 class LogStreamHandler(logging.Handler):
-    """Formats records and queues the lines for *stream*."""
+    """Formats records and queues the lines for *stream*, as text with *as_text*."""
 
-    def __init__(self, stream: LogStream | MissingLogStream) -> None:
+    def __init__(self, stream: LogStream | MissingLogStream, *, as_text: bool) -> None:
         super().__init__()
-        self._stream, self._formatter = stream, JsonFormatter()
+        self._stream, self._formatter, self._as_text = stream, JsonFormatter(), as_text
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue the line of *record*. Never blocks or raises."""
@@ -158,7 +159,7 @@ class LogStreamHandler(logging.Handler):
             line = self._formatter.format_bytes(record)
         except Exception as failure:
             line = _formatting_error_line(record, failure)
-        self._stream.put(line + b"\n")
+        self._stream.put((text_line(line) if self._as_text else line) + b"\n")
 
 
 def _formatting_error_line(record: logging.LogRecord, failure: Exception) -> bytes:
@@ -174,19 +175,24 @@ def _make_line(level: str, message: str, **extra: object) -> bytes:
 
 
 def configure(
-    level: str, stream: TextIO | None = None, audit: TextIO | None = None, *, separate_audit: bool = False
+    level: str,
+    stream: TextIO | None = None,
+    audit: TextIO | None = None,
+    *,
+    separate_audit: bool = False,
+    log_format: str = "json",
 ) -> None:
     """Send the log of the process from *level* up to *stream*, and the audit log, at all levels, to *audit*.
 
     The defaults are standard error for *stream* and the same stream for *audit*; both need a file descriptor. With
     *separate_audit*, an *audit* of None means a missing stream, because audit lines name users and must not get into
-    another log.
+    another log. *log_format* is "json", "text", or "auto" for text on terminals and JSON elsewhere.
     """
     # Fields that no line has. Collecting them would double the cost of a record (see "Optimization" in logging's docs).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     LOG_STREAMS.clear()
-    handler = LogStreamHandler(_open_stream("log", stream or sys.stderr))
+    handler = _make_handler("log", stream or sys.stderr, log_format)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -194,9 +200,7 @@ def configure(
     asyncio_logger = logging.getLogger("asyncio")
     asyncio_logger.setLevel(logging.ERROR)
     asyncio_logger.addFilter(_FirstLineFilter())
-    _configure_audit(
-        handler if audit is None and not separate_audit else LogStreamHandler(_open_stream("audit", audit))
-    )
+    _configure_audit(handler if audit is None and not separate_audit else _make_handler("audit", audit, log_format))
     for name in REQUEST_QUOTING_LOGGERS:
         logging.getLogger(name).addFilter(_RequestRedactingFilter())
     _capture_python_output()
@@ -204,9 +208,15 @@ def configure(
     atexit.register(flush_at_exit)
 
 
-def _open_stream(name: str, stream: TextIO | None) -> LogStream | MissingLogStream:
+def _make_handler(name: str, stream: TextIO | None, log_format: str) -> LogStreamHandler:
+    as_text = log_format == "text" or (log_format == "auto" and stream is not None and stream.isatty())
+    return LogStreamHandler(_open_stream(name, stream, as_text=as_text), as_text=as_text)
+
+
+def _open_stream(name: str, stream: TextIO | None, *, as_text: bool) -> LogStream | MissingLogStream:
     def report(dropped: int) -> bytes:
-        return _make_line("warning", f"{_line_count_phrase(dropped)} dropped", stream=name, dropped=dropped) + b"\n"
+        line = _make_line("warning", f"{_line_count_phrase(dropped)} dropped", stream=name, dropped=dropped)
+        return (text_line(line) if as_text else line) + b"\n"
 
     if stream is None or not is_writable(stream.fileno()):
         LOG_STREAMS[name] = missing = MissingLogStream()

@@ -10,7 +10,8 @@ from .accounts import USERS, permission_summary
 _TEMPLATE = """DoiT MCP sandbox
 
   MCP server      {base}/mcp   (older clients: {base}/sse)
-  In a browser    {base}/
+  In a browser    {base}/   (how to connect each client)
+  Try the tools   {base}/try
   Services        {world}   (identity provider and DoiT API)
   Dashboard       {world}/   (users, tokens and calls, live)
 {today}

@@ -43,3 +43,12 @@ async def test_open_anomalies_are_counted_without_closed_ones(november: World) -
 async def test_unknown_names_of_accounts_are_left_out(november: World) -> None:
     rows = (await november.ask("get_anomalies"))["anomalies"]
     assert all(row["account"]["id"] and row["account"].get("name", "left out") for row in rows)
+
+
+async def test_notifications_are_shown_where_they_are_asked_for(november: World) -> None:
+    """The API sends an empty list in place of notifications that were not asked for."""
+    for tool, arguments in (("get_anomalies", {}), ("get_cloud_overview", {})):
+        rows = (await november.ask(tool, **arguments))["anomalies"]
+        assert rows and not any("notifications" in row for row in rows)
+    told = (await november.ask("get_anomalies", includeNotifications=True))["anomalies"]
+    assert told and all(row["notifications"] for row in told)

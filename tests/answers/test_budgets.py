@@ -89,3 +89,14 @@ async def create_and_delete(world: World, **scope: Any) -> None:
     created = await world.ask("create_budget", **NEW, **scope)
     assert created["scopeLastMonth"]["cost"] > 0
     await world.ask("delete_budget", id=created["id"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"name": "Gogle Clod"}, {"nameContains": "Gogle Clod"}, {"filter": "budgetName:Gogle Clod"}]
+)
+async def test_a_list_without_a_match_names_similar_budgets(november: World, arguments: dict[str, str]) -> None:
+    found = await november.ask("list_budgets", **arguments)
+    assert found["budgets"] == []
+    assert found["note"] == 'No budget with the name "Gogle Clod" matches. Did you mean "Google Cloud"?'
+    assert "Budgets: " in (await november.ask("list_budgets", nameContains="zzzz"))["note"]
+    assert "note" not in await november.ask("list_budgets", name="google")

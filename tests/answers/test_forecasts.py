@@ -103,3 +103,49 @@ async def show_both(world: World, cloud: str | None = None, **fields: Any) -> No
         assert is_over == all(budget["id"] != created["id"] for budget in other["budgets"])
     finally:
         await world.ask("delete_budget", id=created["id"])
+
+
+async def test_a_budget_that_has_ended_or_not_begun_is_not_listed(november: World) -> None:
+    common = {"currency": "USD", "amount": 100.0}
+    ended = await november.ask(
+        "create_budget", name="Ended", type="fixed", startPeriod="2026-01-01", endPeriod="2026-03-31", **common
+    )
+    running = await november.ask(
+        "create_budget", name="Running", type="fixed", startPeriod="2026-09-01", endPeriod="2026-12-31", **common
+    )
+    try:
+        before = november.cost("2026-09-01", "2026-11-28")
+        listed = {budget["id"]: budget for budget in (await november.ask("forecast_spend"))["budgets"]}
+        assert ended["id"] not in listed
+        assert (listed[running["id"]]["status"], listed[running["id"]]["spent"]) == ("exceeded", before)
+        for budget in listed.values():
+            assert budget["period"]["from"] <= "2026-11-28" <= budget["period"]["to"]
+    finally:
+        for created in (ended, running):
+            await november.ask("delete_budget", id=created["id"])
+
+
+async def test_two_forecasts_of_the_same_costs_say_what_each_is(november: World) -> None:
+    answer = await november.ask("forecast_spend", cloud="gcp")
+    budgets = {budget["name"]: budget for budget in answer["budgets"]}
+    same = budgets["Google Cloud"]
+    assert same["forecastedUtilization"] != answer["month"]["expected"]
+    assert same["basis"].endswith(
+        "; month.expected forecasts the same costs by cloud and day, so it can differ from forecastedUtilization"
+    )
+    assert all("month.expected" not in budget["basis"] for name, budget in budgets.items() if name != "Google Cloud")
+
+
+async def test_forecast_rows_of_a_query_say_what_they_are(november: World) -> None:
+    config: dict[str, Any] = {
+        "metrics": [{"type": "basic", "value": "cost"}],
+        "timeInterval": "month",
+        "timeRange": "last_3_months",
+    }
+    plain = await november.ask("run_query", config=config)
+    assert "forecast" not in plain["basis"]
+    settings = {"mode": "totals", "futureTimeIntervals": 2}
+    answer = await november.ask("run_query", config={**config, "forecastSettings": settings})
+    assert answer["forecastRows"] and answer["basis"]["forecast"].startswith(
+        "DoiT's forecast of the rows of this query"
+    )

@@ -57,6 +57,7 @@ async def test_causes_add_up_and_percentages_are_like_for_like(after: str, befor
             assert answer["alignment"] == "whole" or total["changePercent"] is None
         for dimension in answer["by"]:
             parts = [*dimension["drivers"], dimension["other"]]
+            parts += [answer["provisional"]] if "provisional" in answer else []
             assert round(sum(part["change"] for part in parts), 2) == total["change"]
 
 

@@ -90,3 +90,50 @@ async def test_months_without_cost_are_left_out_before_and_after(november: World
         cells = {row[1]: row[2] for row in answer["rows"] if row[0] == group["id"]}
         assert all(cells.get(month, 0.0) == cost for month, cost in expected.items())
         assert group["cost"] == pytest.approx(sum(cells.values()), abs=0.07)
+
+
+def project(name: str) -> list[dict[str, Any]]:
+    """Return a filter on a project of the sandbox."""
+    return [{"id": "project_name", "type": "fixed", "values": [name]}]
+
+
+async def test_months_before_costs_begin_cost_nothing(november: World) -> None:
+    model = [{"id": "service_description", "type": "fixed", "values": ["Amazon SageMaker"]}]
+    answer = await november.ask("cost_trend", filters=model, months=4)
+    months = ("2026-08", "2026-09", "2026-10", "2026-11")
+    costs = {
+        month: november.cost(f"{month}-01", f"{month}-31", "service_description = 'Amazon SageMaker'")
+        for month in months
+        if month[-2:] in ("08", "10")
+    }
+    assert [month["period"] for month in answer["months"]] == list(months)
+    assert [row[0] for row in answer["rows"]] == list(months)
+    assert costs.items() <= {month["period"]: month["cost"] for month in answer["months"]}.items()
+    assert 0.0 in costs.values()
+
+
+@pytest.mark.parametrize(("months", "credits"), [(6, False), (3, False), (6, True)])
+async def test_a_month_in_which_costs_begin_counts_from_that_day(november: World, months: int, credits: bool) -> None:
+    answer = await november.ask("cost_trend", filters=project("acme-mobile"), months=months, includeCredits=credits)
+    assert "failed" not in answer
+    begin = date.fromordinal(
+        november.sql("SELECT MIN(day) FROM lines JOIN series USING (series) WHERE project_name = 'acme-mobile'")[0][0]
+    )
+    assert begin == date(2026, 9, 12)
+    rows = {month["period"]: month for month in answer["months"]}
+    assert len(rows) == months and all(rows[month]["cost"] == 0.0 for month in rows if month < "2026-09")
+    assert {"period": "2026-09", "from": "2026-09-12", "to": "2026-09-30", "days": 19} in answer["partial"]
+    september = november.cost("2026-09-01", "2026-09-30", "project_name = 'acme-mobile'")
+    october = november.cost("2026-10-01", "2026-10-31", "project_name = 'acme-mobile'")
+    assert rows["2026-10"]["changePercent"] is None
+    if credits:
+        # Credits have months only, but the first day does not depend on them.
+        september, october = rows["2026-09"]["cost"], rows["2026-10"]["cost"]
+    assert rows["2026-10"]["perDayChangePercent"] == percent(september / 19, october / 31)
+    assert "These costs begin on 2026-09-12." in answer["note"]
+
+
+async def test_costs_that_only_pause_do_not_begin(november: World) -> None:
+    """Support is billed on the first of each month; a project with costs long before begins nowhere."""
+    answer = await november.ask("cost_trend", filters=project("acme-production"), months=3)
+    assert [part["period"] for part in answer["partial"]] == ["2026-11"] and "begin" not in answer["note"]

@@ -85,7 +85,7 @@ async def test_in_a_browser(page_report: dict[str, Any], tokens: dict[str, Any])
     lost, refused, listed = page_report["after"][:3]
     assert HOSTILE in lost and "404" in lost
     assert VIEWER.email in refused and "Acme Rockets" in refused and "403" in refused
-    assert "/analytics/v1/budgets?maxResults=7" in listed and ADMIN.email in listed and "200" in listed
+    assert "/analytics/v1/budgets" in listed and "maxResults=7" in listed and ADMIN.email in listed and "200" in listed
 
     assert len(page_report["filtered"]) == 1 and VIEWER.email in page_report["filtered"][0]
     assert page_report["nothing"] == "No calls match the filter."
@@ -99,5 +99,8 @@ async def test_in_a_browser(page_report: dict[str, Any], tokens: dict[str, Any])
     assert len(page_report["looks"]) == 4
 
     assert f"Cost Companion {HOSTILE}" in page_report["text"] and ADMIN.password in page_report["text"]
-    secrets = [user.api_token for user in USERS] + [tokens[name] for name in ("code", "access_token", "refresh_token")]
+    assert page_report["copied"] == ADMIN.api_token
+    assert not page_report["collapsed"] and [row for row in page_report["expanded"] if "/analytics/v1/budgets" in row]
+    assert not [row for row in page_report["expanded"] if "mcpTool" in row]
+    secrets = [tokens[name] for name in ("code", "access_token", "refresh_token")]
     assert not [secret for secret in (*secrets, "a-bearer-of-nobody") if secret in page_report["html"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -93,6 +94,17 @@ def test_invalid_options_are_rejected_before_startup(flags: tuple[str, ...], mes
     done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and message in done.stderr and done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["--port", "--world-port"])
+def test_taken_port_is_reported_with_what_to_do(flag: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"--port": "0", "--world-port": "0"} | {flag: str(taken.getsockname()[1])}
+        command = [sys.executable, "-m", "doit_mcp", "sandbox", *(word for pair in ports.items() for word in pair)]
+        done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stdout == ""
+    assert f"Cannot listen on 127.0.0.1 port {ports[flag]}: the port is in use." in done.stderr
+    assert f"choose another one: {flag} 0 picks a free port" in done.stderr
 
 
 def test_startup_message_mentions_the_chosen_date() -> None:

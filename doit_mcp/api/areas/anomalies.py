@@ -1,5 +1,6 @@
 """Anomalies: unusual spending that DoiT detected."""
 
+from collections.abc import Collection
 from typing import Annotated, Literal, TypedDict
 
 from ...protocol.json_schema import JsonObject
@@ -15,6 +16,7 @@ TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "i
 CURRENCY = "USD"
 """The API states all amounts of anomalies in US dollars."""
 PAGE_SIZE = 20
+NOTIFICATIONS = "notifications"
 AnomalyCount = Annotated[MaxResults, f"Maximum rows. Default: {PAGE_SIZE}."]
 AnomalyFilter = Annotated[
     str | None,
@@ -119,10 +121,12 @@ class Anomalies(Area):
             includeNotifications=includeNotifications,
         )
         page = parse_page(response, "anomalies")
+        # Without the argument, the API sends an empty list, which says nothing about notifications.
+        hidden = () if includeNotifications else (NOTIFICATIONS,)
         rows = (
-            _format_anomalies(page.rows)
+            _format_anomalies(page.rows, hidden)
             if len(page.rows) <= LARGE_PAGE_SIZE
-            else await run_in_thread(_format_anomalies, page.rows)
+            else await run_in_thread(_format_anomalies, page.rows, hidden)
         )
         return {**page.response, "rowCount": len(rows), "anomalies": rows, "pageToken": page.next_token or None}
 
@@ -136,8 +140,8 @@ class Anomalies(Area):
         return {**format_anomaly(await self._anomaly(id=id)), "id": id}
 
 
-def _format_anomalies(rows: list[JsonObject]) -> list[JsonObject]:
-    return [format_anomaly(row) for row in rows]
+def _format_anomalies(rows: list[JsonObject], hidden: Collection[str]) -> list[JsonObject]:
+    return [{name: value for name, value in format_anomaly(row).items() if name not in hidden} for row in rows]
 
 
 def format_anomaly(anomaly: JsonObject) -> JsonObject:

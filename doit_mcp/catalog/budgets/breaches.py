@@ -14,7 +14,7 @@ from ..call import Call
 from ..costs.scope import Scope
 from ..partial_results import FailedPart
 from ..periods.period import Period, PeriodDays, utc_date
-from .status import BudgetStatus, find_status
+from .status import BudgetStatus, Status, current_period, find_status
 from .tools import fetch_statuses
 from .written_scope import budget_scope
 
@@ -61,29 +61,58 @@ class OwnForecast:
     currency: str
     expected: Mapping[Period, tuple[str, float]]
 
-    def difference(self, row: JsonObject, status: BudgetStatus) -> str:
-        """Return how the forecast contradicts the status of a budget of the same costs; "" if it does not."""
-        if status.period is None or status.limit is None or status.status not in ("at_risk", "on_track"):
-            return ""
+    def compare(self, row: JsonObject, status: BudgetStatus) -> ComparedForecast | None:
+        """Return the forecast of the same costs as a budget has; None without one."""
+        if status.period is None or status.limit is None or status.metric != "cost":
+            return None
         name, expected = self.expected.get(status.period, ("", None))
-        if expected is None or row.get("currency") != self.currency or status.metric != "cost":
-            return ""
-        is_over = expected > status.limit
-        if is_over == (status.status == "at_risk") or not is_budget_of(row, self.scope):
-            return ""
-        return f"; {name}.expected, the forecast of the same costs by cloud and day, is {'above' if is_over else 'within'} it"
+        if expected is None or row.get("currency") != self.currency or not is_budget_of(row, self.scope):
+            return None
+        return ComparedForecast(name, expected > status.limit, status.status)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedForecast:
+    """The forecast *name* of the same costs as a budget with the *status*, and whether it is above the budget's limit."""
+
+    name: str
+    is_over: bool
+    status: Status
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the budget's own forecast leads to another status."""
+        return self.status == ("on_track" if self.is_over else "at_risk")
+
+    @property
+    def note(self) -> str:
+        """What the forecast has to do with the amounts of the budget."""
+        if self.contradicts:
+            place = "above" if self.is_over else "within"
+            return f"; {self.name}.expected, the forecast of the same costs by cloud and day, is {place} it"
+        return f"; {self.name}.expected forecasts the same costs by cloud and day, so it can differ from forecastedUtilization"
 
 
 async def find_breaches(call: Call, scope: Scope) -> CheckedBudgets:
-    """Return the budgets that are or may be exceeded: at risk according to the list, or for the costs of *scope*."""
-    rows, unread = await _read_budgets(call)
+    """Return the budgets that are or may be exceeded: at risk according to the list, or for the costs of *scope*.
+
+    Those whose period is over, or has not begun, are left out.
+    """
+    listed, unread = await _read_budgets(call)
     today = utc_date(call.now)
+    rows = [row for row in listed if is_running(row, today)]
     # The list alone tells which budgets are on track, so few of them need a request of their own.
     risky = [
         row for row in rows if find_status(row, {}, today).status in ("exceeded", "at_risk") or is_budget_of(row, scope)
     ]
     statuses, failed = await fetch_statuses(call, risky)
     return CheckedBudgets(list(zip(risky, statuses, strict=True)), len(rows), [*unread, *failed])
+
+
+def is_running(row: JsonObject, today: date) -> bool:
+    """Return whether *today* is in the period of a budget, or that is unknown."""
+    period = current_period(row, today)
+    return period is None or period.first <= today <= period.last
 
 
 def is_budget_of(row: JsonObject, scope: Scope) -> bool:
@@ -122,13 +151,14 @@ def order_breaches(budgets: Sequence[tuple[JsonObject, BudgetStatus]], own: OwnF
 
     Budgets on track that will be exceeded according to our *own* forecast come last.
     """
+    compared = [(row, status, own.compare(row, status)) for row, status in budgets]
     breaches = [
-        (row, status, difference)
-        for row, status in budgets
-        if (difference := own.difference(row, status)) or status.status in ("exceeded", "at_risk")
+        (row, status, other)
+        for row, status, other in compared
+        if status.status in ("exceeded", "at_risk") or (other is not None and other.contradicts)
     ]
     breaches.sort(key=lambda item: _rank(item[1]))
-    return [describe_breach(row, status, difference) for row, status, difference in breaches]
+    return [describe_breach(row, status, other.note if other else "") for row, status, other in breaches]
 
 
 def _rank(status: BudgetStatus) -> tuple[int, date, float]:
@@ -141,7 +171,7 @@ def share_used(status: BudgetStatus) -> float:
     return status.spent / status.limit if status.limit and status.spent is not None else 0.0
 
 
-def describe_breach(row: JsonObject, status: BudgetStatus, difference: str) -> JsonObject:
+def describe_breach(row: JsonObject, status: BudgetStatus, comparison: str) -> JsonObject:
     """Return a budget that is or will be exceeded, as forecast_spend shows it."""
     return {
         **{"id": row.get("id"), "name": row.get("budgetName"), "url": row.get("url")},
@@ -150,5 +180,5 @@ def describe_breach(row: JsonObject, status: BudgetStatus, difference: str) -> J
         "currency": row.get("currency"),
         "expected": status.forecast,
         **status.as_json,
-        "basis": f"{status.basis}{difference}",
+        "basis": f"{status.basis}{comparison}",
     }

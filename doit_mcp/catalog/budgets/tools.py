@@ -11,7 +11,7 @@ from typing import Annotated, TypedDict
 from ...api.areas.budgets import BudgetDetails, BudgetFilter
 from ...api.common_types import ListPage
 from ...api.errors import ApiError
-from ...api.pagination import LARGE_PAGE_SIZE, parse_page
+from ...api.pagination import LARGE_PAGE_SIZE, parse_page, suggest_names
 from ...api.parameters import (
     CreatedSinceTime,
     CreatedUntilTime,
@@ -23,6 +23,7 @@ from ...api.parameters import (
     PageToken,
 )
 from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, Percent, Verbatim
+from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import to_decimal
@@ -89,6 +90,7 @@ class BudgetList(ListPage, total=False):
     riskAggregations: Annotated[
         JsonObject, "Number of budgets on all pages that are atRisk, onTrack and unknown.", Verbatim
     ]
+    note: str
     failed: Annotated[list[JsonObject], "Forecasts not read, and why.", Members(FailedPart)]
 
 
@@ -131,8 +133,29 @@ async def list_budgets(
     budgets = [
         {**with_rounded_amounts(row), **state_of(row, status)} for row, status in zip(rows, statuses, strict=True)
     ]
-    series = budget_series(zip(rows, statuses, strict=True))
-    return ResultWithSeries({**page, "budgets": budgets} | failed_members(failed), stated_set({}, [series]))
+    result: JsonObject = {**page, "budgets": budgets} | failed_members(failed)
+    wanted = nameContains or name or named_by(filter)
+    if wanted and not rows and not pageToken:
+        result["note"] = await explain_no_budget(call, wanted)
+    return ResultWithSeries(result, stated_set({}, [budget_series(zip(rows, statuses, strict=True))]))
+
+
+def named_by(expression: str | None) -> str | None:
+    """Return the name of a budget in a filter (budgetName:Google Cloud); None without one."""
+    terms = (term.partition(":") for term in (expression or "").split("|"))
+    return next((value.strip() for key, _, value in terms if key.strip() == "budgetName"), None)
+
+
+async def explain_no_budget(call: Call, wanted: str) -> str:
+    """Return that no budget matches a name or filter, with the names that are most similar to *wanted*."""
+    problem = f"No budget with the name {short_json(wanted)} matches."
+    try:
+        hint = await suggest_names(wanted, call.doit.budgets.list_budgets, "budgetName")
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
+        return f"{problem} Similar names are unknown: {describe_error(error)}."
+    return f"{problem} {hint}"
 
 
 @composed_tool(

@@ -31,6 +31,7 @@ class ChangeCauses(TypedDict, total=False):
     commitments: Annotated[float, Money]
     fees: Annotated[float, Money]
     untold: Annotated[float, Money]
+    provisional: Annotated[float, Money]
 
 
 Causes = Mapping[str, Decimal]

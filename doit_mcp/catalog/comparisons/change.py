@@ -24,10 +24,12 @@ from ..tools.result_handles import pack_table
 from ..tools.series import ResultWithSeries
 from .causes import ChangeCauses
 from .change_queries import SIDES, ChangeRequest, FetchedChange, fetch_change
+from .compared_periods import ComparedDays, ComparedPeriods
 from .comparison import ComparedDimension
 from .drivers import DriverRow, OtherDrivers
-from .explanation import drivers_table, explain_causes, explain_change
-from .final_days import FinalDifference, note_arriving
+from .drivers_table import drivers_table
+from .explanation import explain_causes, explain_drivers, explain_total, note_new_values
+from .final_days import FinalDifference, final_members, note_month_starts, note_provisional
 from .waterfalls import change_series
 
 PERIOD_EXAMPLES = "Such as 2026-10, 2026-Q3, 2026-10-01/2026-10-15, last_7_days, this_month, ytd."
@@ -68,12 +70,29 @@ class FinalChange(FinalDifference, total=False):
     after: Annotated[float, Money]
 
 
-class DimensionDrivers(TypedDict):
-    """The drivers of the change in one dimension."""
+class ComparedDaysOfBoth(TypedDict):
+    """The days of both periods that drivers and causes are about."""
+
+    before: Annotated[JsonObject, Members(ComparedDays)]
+    after: Annotated[JsonObject, Members(ComparedDays)]
+
+
+class ProvisionalChange(TypedDict):
+    """The change that the days make that are not compared."""
+
+    before: Annotated[float, Money]
+    after: Annotated[float, Money]
+    change: Annotated[float, Money]
+
+
+class DimensionDrivers(TypedDict, total=False):
+    """The drivers of the change in one dimension, and the change by all of its values that are new or gone."""
 
     dimension: Annotated[str, Label]
     drivers: Annotated[list[JsonObject], Members(DriverRow)]
     other: Annotated[JsonObject, Members(OtherDrivers)]
+    new: Annotated[float, Money]
+    gone: Annotated[float, Money]
 
 
 class CostChange(TypedDict, total=False):
@@ -86,27 +105,33 @@ class CostChange(TypedDict, total=False):
     alignment: AlignmentMember
     total: Annotated[
         JsonObject,
-        "before, after, change, changePercent, perDayBefore, perDayAfter; perDayChangePercent if lengths differ.",
+        "before, after, change, changePercent, costs per day; perDayChangePercent if lengths differ.",
         Members(ChangeTotals),
     ]
-    final: Annotated[JsonObject, "The same over final days, if later ones can change.", Members(FinalChange)]
+    compared: Annotated[
+        JsonObject,
+        "Days of drivers and causes: final ones, if others are not. weekdays: Mondays to Fridays.",
+        Members(ComparedDaysOfBoth),
+    ]
+    final: Annotated[JsonObject, "total over final days, if later ones can change.", Members(FinalChange)]
+    provisional: Annotated[JsonObject, "The other days; final and this are total.", Members(ProvisionalChange)]
     causes: Annotated[
         JsonObject,
         "Parts of the change: calendar (difference in days at the earlier cost per day), usage, price (per unit), new "
         "and gone SKUs, credits, commitments (reservations and Savings Plans: charges, usage moved to them), fees "
-        "(one-time, tax, refunds), untold.",
+        "(one-time, tax, refunds, monthly fees that one period has more often), untold, provisional (other days).",
         Members(ChangeCauses),
     ]
     priceDrivers: Annotated[list[JsonObject], "SKUs with the largest effects of price.", Members(PriceDriver)]
     by: Annotated[
         list[JsonObject],
         "Drivers by dimension, the largest first, and other, the rest: before, after, change, share in percent, "
-        "status new or gone; byUsage, byPrice and so on of a SKU.",
+        "status new or gone; byUsage, byPrice and so on of a SKU. new, gone: their change.",
         Members(DimensionDrivers),
     ]
     currency: StatedCurrency
     basis: Annotated[JsonObject, "metric, credits, timeZones.", Members(CostBasis)]
-    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
+    failed: Annotated[list[JsonObject], Members(FailedPart)]
     note: str
     handle: Annotated[str, "For query_result: all drivers, one dimension at a time."]
 
@@ -136,10 +161,10 @@ async def explain_cost_change(
 ) -> Annotated[ResultWithSeries, CostChange]:
     """Explain why cost went up or down between two periods: which services, projects, regions and SKUs drove the
     change, what is new or gone, and how much is price and how much usage. By default, explain the last whole month. An
-    unfinished period is compared with the same number of days."""
+    unfinished period is compared with the same days of the one before."""
     new, old = choose_argument(after=after, period=period), choose_argument(before=before, compareTo=compareTo)
     request = ChangeRequest(
-        parse_periods(new, old, utc_date(call.now)),
+        ComparedPeriods.from_asked(parse_periods(new, old, utc_date(call.now))),
         await resolve_dimensions(call, by, groupBy),
         Scope.from_arguments(cloud, filters, includeCredits),
         old[0],
@@ -190,29 +215,41 @@ async def resolve_dimensions(
 
 async def show_change(call: Call, change: FetchedChange, top: int, *, credits: bool) -> JsonObject:
     """Return the result of the tool, with a handle to all drivers if it does not show them all."""
-    basis = change.basis
-    explained, share_note = await run_in_thread(explain_change, change.changes, *change.totals, basis, top)
+    basis, periods, currency = change.basis, change.periods, change.basis.currency
+    asked = periods.asked
+    drivers, share_note = await run_in_thread(explain_drivers, change.changes, change.totals, currency, top)
+    days = final_members(periods, change.asked_totals, change.totals, currency, SIDES)
+    provisional: JsonObject | None = days.get("provisional")
+    result: JsonObject = {**{side: getattr(asked, side).as_json for side in SIDES}, "alignment": asked.alignment}
+    if change.asked_totals is not None:
+        result["total"] = explain_total(change.asked_totals, asked, currency)
+    result |= days
     if change.skus is not None and change.skus.causes:
-        explained |= await run_in_thread(explain_causes, change.skus, *change.totals, basis, credits=credits)
-    after = basis.periods.after
-    result = {
-        **{side: getattr(basis.periods, side).as_json for side in SIDES},
-        "alignment": basis.periods.alignment,
-        **explained,
-        **change.final,
-        "currency": basis.currency,
-        "basis": cost_basis(change.scope, change.clouds),
-    }
+        result |= await run_in_thread(explain_causes, change.skus, change.totals, basis, credits=credits)
+        if provisional is not None:
+            result["causes"]["provisional"] = provisional["change"]
+    result |= {"by": drivers, "currency": currency, "basis": cost_basis(change.scope, change.clouds)}
     if change.failures:
         result["failed"] = list(change.failures)
-    arriving = note_arriving(basis.periods, has_final=bool(change.final))
-    if note := " ".join(filter(None, (change.note, unfinished_note(after), arriving, share_note))):
+    causes = result.get("causes")
+    has_fees = bool(causes and causes.get("fees"))
+    notes = (
+        change.note,
+        unfinished_note(asked.after),
+        f"{month_starts} They are in causes.fees." if has_fees and (month_starts := note_month_starts(periods)) else "",
+        note_provisional(periods, "Drivers and causes"),
+        note_new_values(drivers, causes) if causes else "",
+        share_note,
+    )
+    if note := " ".join(filter(None, notes)):
         result["note"] = note
     if all(len(dimension.drivers) <= top for dimension in change.changes):
         return result
     about = {"tool": "explain_cost_change", **{name: result[name] for name in ("currency", *SIDES)}}
     data = await run_in_thread(
-        lambda: pack_table(drivers_table(change.changes, *change.totals, basis, about), call.customer_context)
+        lambda: pack_table(
+            drivers_table(change.changes, change.totals, basis, about, provisional), call.customer_context
+        )
     )
     handle = await call.results.put(call.owner, data)
     return result | ({"handle": handle} if handle else {})

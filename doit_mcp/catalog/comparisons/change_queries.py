@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from types import MappingProxyType
 
 from ...api.errors import ApiError
@@ -17,6 +16,7 @@ from ..costs.query_config import COST_METRIC, USAGE_METRIC, cost_config
 from ..costs.scope import Scope
 from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..periods.alignment import AlignedPeriods
+from .compared_periods import ComparedPeriods
 from .comparison import (
     CLOUDS,
     COST_TYPE_COLUMN,
@@ -26,24 +26,23 @@ from .comparison import (
     check_answer,
     clouds_of,
     group_config,
+    read_totals,
     run_compared,
     total_cost,
 )
 from .explanation import ChangeBasis, DimensionChange, dimension_change
-from .final_days import compare_final_days, final_names, final_queries
+from .final_days import Totals
 
 SIDES = ("before", "after")
 SERVICE, TOTAL = "service", "total"
 SKUS = MappingProxyType({SKU: ComparedDimension.from_group(fixed_group(SKU))})
-EXTRA_COLUMNS = MappingProxyType({SERVICE: CLOUDS.key, SKU: COST_TYPE_COLUMN})
-"""A further column of the queries by these dimensions. A service belongs to one cloud, so its cloud adds no rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
     """A change to explain, by *dimensions* and their names; *before_argument* is the argument of the earlier period."""
 
-    periods: AlignedPeriods
+    periods: ComparedPeriods
     dimensions: Mapping[str, ComparedDimension]
     scope: Scope
     before_argument: str
@@ -53,18 +52,20 @@ class ChangeRequest:
 class FetchedChange:
     """The change by each dimension that could be read, and in total; *failures* are the parts that could not.
 
-    *skus* is the change by SKU, which has the causes, even if it is not among the dimensions; None if it failed.
+    *skus* is the change by SKU, which has the causes, even if it is not among the dimensions; None if it failed. These
+    changes and *totals* are about the compared days, *asked_totals* about the whole periods; None if they failed.
     """
 
     changes: Sequence[DimensionChange]
     skus: DimensionChange | None
-    totals: tuple[Decimal, Decimal]
+    totals: Totals
+    asked_totals: Totals | None
+    periods: ComparedPeriods
     basis: ChangeBasis
     scope: Scope
     clouds: Sequence[str]
     failures: Sequence[FailedPart]
     note: str
-    final: JsonObject
 
 
 async def fetch_change(call: Call, request: ChangeRequest, currency: str | None) -> FetchedChange:
@@ -72,19 +73,19 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
     scope, periods, wanted = request.scope, request.periods, request.dimensions
     dimensions = {**wanted, **SKUS}
     parts, stated = await run_compared(
-        call,
-        scope,
-        periods,
-        currency,
-        lambda code: {
-            **change_queries(scope, periods, dimensions, code),
-            **final_queries(scope, periods, code, SIDES),
-        },
+        call, scope, periods.asked, currency, lambda code: change_queries(scope, periods, dimensions, code)
     )
-    failures = dimension_failures(parts, wanted)
+    failures = dimension_failures(parts, wanted, has_final=periods.final is not None)
     readable = {name: one for name, one in dimensions.items() if name not in failures}
-    checked = await check_answer(call, scope, periods, parts, request.before_argument, side_names(readable))
-    basis = ChangeBasis(checked.periods, stated, knows_new=checked.periods is periods and not checked.failures)
+    known = [name for name in side_names([*readable, TOTAL]) if name in parts.results]
+    checked = await check_answer(call, scope, periods, parts, request.before_argument, known)
+    cut = checked.periods
+    basis = ChangeBasis(
+        cut.compared,
+        stated,
+        knows_new=cut is periods and not checked.failures,
+        has_monthly_fees_apart=not cut.has_equal_month_starts,
+    )
     # One computation for each dimension, so that other callers wait for a short one at most.
     by_name: dict[str, DimensionChange] = {}
     for name, dimension in readable.items():
@@ -97,10 +98,10 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
             failures[name] = error
     changes, skus = [by_name[name] for name in wanted if name in by_name], by_name.get(SKU)
     totals = await find_totals(call, scope, periods, list(by_name.values()), parts, stated)
-    final = compare_final_days(parts, periods, checked.periods, stated, SIDES)
+    asked = totals if periods.final is None else read_totals(parts, side_names([TOTAL]))
     clouds = clouds_of(cloud_answers(parts), scope)
     failed = [*PartialResults({}, failures).failures, *checked.failures]
-    return FetchedChange(changes, skus, totals, basis, scope, clouds, failed, checked.note, final)
+    return FetchedChange(changes, skus, totals, asked, cut, basis, scope, clouds, failed, checked.note)
 
 
 def query_name(dimension: str, side: str) -> str:
@@ -120,28 +121,45 @@ def side_results(parts: PartialResults, dimension: str) -> tuple[JsonObject, Jso
 
 
 def change_queries(
-    scope: Scope, periods: AlignedPeriods, dimensions: Mapping[str, ComparedDimension], currency: str
+    scope: Scope, periods: ComparedPeriods, dimensions: Mapping[str, ComparedDimension], currency: str
 ) -> dict[str, QueryConfig]:
-    """Return the queries for both periods by each dimension, and by cloud for the totals if there are no services."""
+    """Return the queries by each dimension over the compared days, and those by cloud over the whole periods.
+
+    The latter are left out if the same days are queried by service, which have clouds too.
+    """
     queries: dict[str, QueryConfig] = {}
-    for side, period in zip(SIDES, (periods.before.elapsed, periods.after.elapsed)):
+    # Only the types of its charges tell a monthly service from one that is new.
+    has_types = not periods.has_equal_month_starts
+    totals = total_queries(scope, periods.asked, currency)
+    for side, period in zip(SIDES, (periods.compared.before, periods.compared.after)):
         for name, dimension in dimensions.items():
             # All usage of a SKU has the same unit.
             metrics = [COST_METRIC, USAGE_METRIC] if name == SKU else [COST_METRIC]
-            extra: list[Group] = [{"id": EXTRA_COLUMNS[name], "type": "fixed"}] if name in EXTRA_COLUMNS else []
-            config = cost_config(scope, period, currency, metrics=metrics)
+            columns = [CLOUDS.key] if name == SERVICE else []
+            columns += [COST_TYPE_COLUMN] if name == SKU or (has_types and dimension.key != COST_TYPE_COLUMN) else []
+            extra: list[Group] = [{"id": column, "type": "fixed"} for column in columns]
+            config = cost_config(scope, period.elapsed, currency, metrics=metrics)
             queries[query_name(name, side)] = group_config(config, [dimension], extra)
-        if SERVICE not in dimensions:
-            queries[query_name(TOTAL, side)] = group_config(cost_config(scope, period, currency), [CLOUDS])
+        if SERVICE not in dimensions or periods.final is not None:
+            queries[query_name(TOTAL, side)] = totals[query_name(TOTAL, side)]
     return queries
 
 
-def dimension_failures(parts: PartialResults, wanted: Iterable[str]) -> dict[str, ApiError]:
-    """Return the errors by dimension, and those of the history and of final days.
+def total_queries(scope: Scope, periods: AlignedPeriods, currency: str) -> dict[str, QueryConfig]:
+    """Return the queries of both periods by cloud."""
+    spans = (periods.before.elapsed, periods.after.elapsed)
+    return {
+        name: group_config(cost_config(scope, span, currency), [CLOUDS])
+        for name, span in zip(side_names([TOTAL]), spans)
+    }
+
+
+def dimension_failures(parts: PartialResults, wanted: Iterable[str], *, has_final: bool) -> dict[str, ApiError]:
+    """Return the errors by dimension, and those of the history; with final days, that of the whole periods too.
 
     Raise one if all *wanted* dimensions failed.
     """
-    dimensions = [*wanted, SKU]
+    dimensions = [*wanted, SKU, *([TOTAL] if has_final else [])]
     failures = {
         name: parts.errors[query]
         for name in dimensions
@@ -149,8 +167,7 @@ def dimension_failures(parts: PartialResults, wanted: Iterable[str]) -> dict[str
         if query in parts.errors
     }
     PartialResults({name: True for name in wanted if name not in failures}, failures).raise_if_all_failed()
-    others = (HISTORY, *final_names(SIDES))
-    return failures | {name: parts.errors[name] for name in others if name in parts.errors}
+    return failures | {name: parts.errors[name] for name in (HISTORY,) if name in parts.errors}
 
 
 def cloud_answers(parts: PartialResults) -> list[JsonObject]:
@@ -161,20 +178,22 @@ def cloud_answers(parts: PartialResults) -> list[JsonObject]:
 async def find_totals(
     call: Call,
     scope: Scope,
-    periods: AlignedPeriods,
+    periods: ComparedPeriods,
     changes: Sequence[DimensionChange],
     parts: PartialResults,
     currency: str,
-) -> tuple[Decimal, Decimal]:
-    """Return the cost of both periods: the sum of a complete list, or of all clouds. Raise ApiError."""
+) -> Totals:
+    """Return the cost of the compared days: the sum of a complete list, or of all clouds. Raise ApiError."""
     for change in changes:
         # Allocations can overlap, so only values of built-in dimensions add up to the total.
         if change.complete and change.dimension.argument in FIXED_DIMENSIONS:
             return change.before.total, change.after.total
-    queries = change_queries(scope, periods, {}, currency)
-    if not set(queries) <= set(parts.results):
-        run = call.doit.reports.run_query
-        parts = await gather_partial({name: run(config=config) for name, config in queries.items()})
-        parts.require()
-    before, after = side_results(parts, TOTAL)
+    totals = read_totals(parts, side_names([TOTAL])) if periods.final is None else None
+    if totals is not None:
+        return totals
+    run = call.doit.reports.run_query
+    queries = total_queries(scope, periods.compared, currency)
+    fetched = await gather_partial({name: run(config=config) for name, config in queries.items()})
+    fetched.require()
+    before, after = side_results(fetched, TOTAL)
     return total_cost(before), total_cost(after)

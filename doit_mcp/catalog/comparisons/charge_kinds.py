@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from enum import Enum, auto
 from functools import lru_cache
 from types import MappingProxyType
@@ -18,19 +19,28 @@ class ChargeKind(Enum):
     """What takes the cost of covered usage back."""
     COMMITMENT_FEE = auto()
     """What reservations and Savings Plans cost, and their unused part."""
+    MONTHLY_COMMITMENT_FEE = auto()
+    """What reservations cost, charged for a whole month on its first day."""
     FEE = auto()
     """One-time fees, purchases, taxes, refunds, adjustments and support. "Fee" has upfront fees of reservations too."""
     CREDIT = auto()
     """Promotional and other credits."""
 
 
-COMMITMENT_KINDS = frozenset({ChargeKind.COVERED_USAGE, ChargeKind.NEGATION, ChargeKind.COMMITMENT_FEE})
+COMMITMENT_KINDS = frozenset(
+    {
+        ChargeKind.COVERED_USAGE,
+        ChargeKind.NEGATION,
+        ChargeKind.COMMITMENT_FEE,
+        ChargeKind.MONTHLY_COMMITMENT_FEE,
+    }
+)
 KINDS_BY_COST_TYPE = MappingProxyType(
     {
         "discountedusage": ChargeKind.COVERED_USAGE,
         "savingsplancoveredusage": ChargeKind.COVERED_USAGE,
         "savingsplannegation": ChargeKind.NEGATION,
-        "rifee": ChargeKind.COMMITMENT_FEE,
+        "rifee": ChargeKind.MONTHLY_COMMITMENT_FEE,
         "savingsplanupfrontfee": ChargeKind.COMMITMENT_FEE,
         "savingsplanrecurringfee": ChargeKind.COMMITMENT_FEE,
         "unusedreservation": ChargeKind.COMMITMENT_FEE,
@@ -55,3 +65,8 @@ def charge_kind(cost_type: str | None) -> ChargeKind:
     if "credit" in folded:
         return ChargeKind.CREDIT
     return KINDS_BY_COST_TYPE.get(folded, ChargeKind.USAGE)
+
+
+def kind_of_cell(cell: Hashable) -> ChargeKind:
+    """Return the kind of a charge by the cell of a row that has its cost type."""
+    return charge_kind(None if cell is None else str(cell))

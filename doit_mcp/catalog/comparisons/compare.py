@@ -19,13 +19,14 @@ from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument
 from ..costs.statement import CostBasis, cost_basis
 from ..currencies import CurrencyArgument, StatedCurrency
 from ..partial_results import FailedPart, failed_members
-from ..periods.alignment import AlignedPeriods, AlignmentMember, align
+from ..periods.alignment import AlignmentMember, align
 from ..periods.grammar import PeriodArgument, ShortPeriodArgument, last_months, parse_period
 from ..periods.parts import PartialPart
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries
 from .compared_groups import COSTS, TOTALS, make_comparison
+from .compared_periods import ComparedDays, ComparedPeriods
 from .comparison import (
     CLOUDS,
     COST_TYPE_COLUMN,
@@ -33,9 +34,10 @@ from .comparison import (
     check_answer,
     clouds_of,
     group_config,
+    read_totals,
     run_compared,
 )
-from .final_days import FinalDifference, compare_final_days, final_queries, note_arriving
+from .final_days import FinalDifference, final_members, final_names, final_queries, note_month_starts, note_provisional
 from .waterfalls import comparison_series
 
 SIDES = ("period2", "period1")
@@ -76,6 +78,21 @@ class ComparedTotal(CostDifference, total=False):
     perDay2: Annotated[float | None, Money]
 
 
+class ComparedDaysOfBoth(TypedDict):
+    """The days of both periods that the groups are about."""
+
+    period1: Annotated[JsonObject, Members(ComparedDays)]
+    period2: Annotated[JsonObject, Members(ComparedDays)]
+
+
+class ProvisionalDifference(TypedDict):
+    """The difference that the days make that are not compared."""
+
+    period1: Annotated[float, Money]
+    period2: Annotated[float, Money]
+    change: Annotated[float, Money]
+
+
 class FinalComparison(FinalDifference, total=False):
     """The difference over final days."""
 
@@ -93,6 +110,12 @@ class Comparison(TypedDict, total=False):
     ]
     period2: Annotated[JsonObject, "The same.", Members(ComparedPeriod)]
     alignment: AlignmentMember
+    compared: Annotated[
+        JsonObject,
+        "The days that groups, other and rows are about, of each period: from, to, days, weekdays (Mondays to Fridays). "
+        "Only final days, if later ones are not.",
+        Members(ComparedDaysOfBoth),
+    ]
     groups: Annotated[
         list[JsonObject],
         "The most expensive groups of both periods, the largest change (period 1 less period 2) first; null where "
@@ -100,6 +123,11 @@ class Comparison(TypedDict, total=False):
         Members(ComparedGroup),
     ]
     other: Annotated[JsonObject, "All other groups.", Members(CostDifference)]
+    provisional: Annotated[
+        JsonObject,
+        "The days left out; groups, other and this add up to total.",
+        Members(ProvisionalDifference),
+    ]
     total: Annotated[
         JsonObject,
         "Cost of everything and per day, change, changePercent (null if lengths differ without being whole months), "
@@ -108,7 +136,7 @@ class Comparison(TypedDict, total=False):
     ]
     final: Annotated[
         JsonObject,
-        "The same over final days, if later ones are not final; compare these: days, to, period1, period2, change, "
+        "Sum of groups and other, if later days are not final; compare these: days, to, period1, period2, change, "
         "changePercent.",
         Members(FinalComparison),
     ]
@@ -129,7 +157,7 @@ async def compare_spend(
     call: Call,
     *,
     period: PeriodArgument = None,
-    compareTo: Annotated[ShortPeriodArgument, "As period. Default: the one before, with as many days."] = None,
+    compareTo: Annotated[ShortPeriodArgument, "As period. Default: the one before, up to the same day."] = None,
     period1Months: Annotated[int, "Instead of period: the last months, the running one included.", Range(1, 24)] = 3,
     period2: Annotated[Span | None, "Instead of compareTo: first and last day."] = None,
     groupBy: GroupByArgument = "service",
@@ -139,24 +167,27 @@ async def compare_spend(
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 10,
     currency: CurrencyArgument = None,
 ) -> Annotated[ResultWithSeries, Comparison]:
-    """Compare the cost of a period with an earlier one, by group. An unfinished period is compared with the same number
-    of days. For what drove the change, use explain_cost_change."""
+    """Compare the cost of a period with an earlier one, by group. An unfinished period is compared with the same days
+    of the one before. For what drove the change, use explain_cost_change."""
     first, second = parse_compared_periods(period, compareTo, period1Months, period2, utc_date(call.now))
-    periods = align(first, second)
+    periods = ComparedPeriods.from_asked(align(first, second))
     dimensions = [ComparedDimension.from_group(group) for group in await resolve_groups(call, groupBy)]
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     parts, stated = await run_compared(
-        call, scope, periods, currency, lambda code: comparison_queries(scope, periods, dimensions, code)
+        call, scope, periods.asked, currency, lambda code: comparison_queries(scope, periods, dimensions, code)
     )
     parts.require(*COSTS)
     argument = "period2" if period2 else "compareTo"
-    checked = await check_answer(call, scope, periods, parts, argument, COSTS)
+    known = [name for name in (*COSTS, *TOTALS) if name in parts.results]
+    checked = await check_answer(call, scope, periods, parts, argument, known)
     cut = checked.periods
     result = await run_in_thread(make_comparison, parts.results, cut, dimensions, topN, stated)
-    final = compare_final_days(parts, periods, cut, stated, SIDES)
+    asked, final = read_totals(parts, reversed(TOTALS)), read_totals(parts, final_names(SIDES))
     clouds = clouds_of([parts.results[name] for name in TOTALS if name in parts.results], scope)
-    result |= {"alignment": cut.alignment, **final, "currency": stated, "basis": cost_basis(scope, clouds)}
-    note = " ".join(filter(None, (checked.note, note_arriving(cut, has_final=bool(final)))))
+    result |= {"alignment": cut.asked.alignment, **final_members(cut, asked, final, stated, SIDES)}
+    result |= {"currency": stated, "basis": cost_basis(scope, clouds)}
+    month_starts = note_month_starts(cut) if result["groups"] else ""
+    note = " ".join(filter(None, (checked.note, month_starts, note_provisional(cut, "Groups"))))
     series = comparison_series(result, dimensions)
     result |= failed_members([*parts.failures, *checked.failures]) | ({"note": note} if note else {})
     return ResultWithSeries(result, series)
@@ -179,17 +210,17 @@ def parse_compared_periods(
 
 
 def comparison_queries(
-    scope: Scope, periods: AlignedPeriods, dimensions: Sequence[ComparedDimension], currency: str
+    scope: Scope, periods: ComparedPeriods, dimensions: Sequence[ComparedDimension], currency: str
 ) -> dict[str, QueryConfig]:
-    """Return the queries for both periods, by group, in total and for final days.
+    """Return the queries by group over the compared days, and in total over these and the whole periods.
 
     The totals are by cloud, to know the time zones.
     """
     queries: dict[str, QueryConfig] = {}
     types: list[Group] = [{"id": COST_TYPE_COLUMN, "type": "fixed"}]
     extra = types if any(dimension.has_cost_types for dimension in dimensions) else []
-    for number, period in ((1, periods.after.elapsed), (2, periods.before.elapsed)):
-        config = cost_config(scope, period, currency)
-        queries[f"period{number}"] = group_config(config, dimensions, extra)
-        queries[f"total{number}"] = group_config(config, [CLOUDS])
+    compared, asked = periods.compared, periods.asked
+    for number, days, whole in ((1, compared.after, asked.after), (2, compared.before, asked.before)):
+        queries[f"period{number}"] = group_config(cost_config(scope, days.elapsed, currency), dimensions, extra)
+        queries[f"total{number}"] = group_config(cost_config(scope, whole.elapsed, currency), [CLOUDS])
     return queries | final_queries(scope, periods, currency, SIDES)

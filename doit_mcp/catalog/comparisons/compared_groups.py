@@ -12,7 +12,8 @@ from ..periods.alignment import AlignedPeriods
 from ..periods.parts import split_period
 from ..periods.period import ReportedPeriod
 from ..tables import row_months
-from .charge_kinds import ChargeKind
+from .charge_kinds import ChargeKind, kind_of_cell
+from .compared_periods import ComparedPeriods
 from .comparison import (
     COST_TYPE_COLUMN,
     MAX_GROUPS,
@@ -22,9 +23,11 @@ from .comparison import (
     read_lines,
     total_cost,
 )
+from .final_days import final_names
 from .value_names import ValueNames, name_value
 
 COSTS, TOTALS = ("period1", "period2"), ("total1", "total2")
+FINAL_TOTALS = tuple(final_names(COSTS))
 Key = tuple[Hashable, ...]
 """The values of a group, one for each dimension."""
 
@@ -46,7 +49,7 @@ def read_group_lines(answer: JsonObject, dimensions: Sequence[ComparedDimension]
     columns = [dimension.key for dimension in dimensions] + [dimension.label for dimension in dimensions]
     for line in read_lines(answer, [*columns, *([COST_TYPE_COLUMN] if typed else [])]):
         key, labels = line.cells[:count], line.cells[count : 2 * count]
-        kind = typed.kind_of(line.cells[-1]) if typed else ChargeKind.USAGE
+        kind = kind_of_cell(line.cells[-1]) if typed else ChargeKind.USAGE
         # Charges such as tax have no id, but a description.
         values = tuple(label if cell is None else cell for cell, label in zip(key, labels))
         yield GroupLine(values, labels, kind, line.charge.cost)
@@ -92,18 +95,21 @@ def group_name(names: Sequence[str | None]) -> str | None:
 
 def make_comparison(
     results: Mapping[str, JsonObject],
-    periods: AlignedPeriods,
+    periods: ComparedPeriods,
     dimensions: Sequence[ComparedDimension],
     top: int,
     currency: str,
 ) -> JsonObject:
-    """Return both periods with the rows of the *top* groups, these groups, all others together, and the total."""
+    """Return both periods with the rows of the *top* groups, these groups, all others together, and the total.
+
+    Groups, others and rows are about the compared days, the total about the whole periods.
+    """
     first, second = (GroupCosts.from_answer(results[name], dimensions) for name in COSTS)
-    totals = [total_cost(results[name]) if name in results else None for name in TOTALS]
-
-    def difference(one: Decimal | None, two: Decimal | None) -> JsonObject:
-        return cost_difference(one, two, periods, currency)
-
+    asked, days = periods.asked, periods.compared
+    totals, compared = (
+        [total_cost(results[name]) if name in results else None for name in names]
+        for names in (TOTALS, TOTALS if periods.final is None else FINAL_TOTALS)
+    )
     shown = most_expensive(first, second, top)
     names = {
         key: [name_value(value, *own_names) for value, *own_names in zip(key, first.names, second.names)]
@@ -113,23 +119,28 @@ def make_comparison(
         {
             "id": group_id(key),
             "name": group_name(names[key]),
-            **difference(first.cost_of(key), second.cost_of(key)),
+            **cost_difference(first.cost_of(key), second.cost_of(key), days, currency),
         }
         for key in shown
     ]
     groups.sort(key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
     rest = [
         subtract_known(total, [side.cost_of(key) for key in shown], currency)
-        for total, side in zip(totals, (first, second))
+        for total, side in zip(compared, (first, second))
     ]
-    answer: JsonObject = {"groups": groups, "other": difference(*rest), "total": difference(*totals)}
-    for number, total, period in ((1, totals[0], periods.after), (2, totals[1], periods.before)):
+    answer: JsonObject = {
+        "groups": groups,
+        "other": cost_difference(rest[0], rest[1], days, currency),
+        "total": cost_difference(totals[0], totals[1], asked, currency),
+    }
+    sides = ((asked.after, days.after), (asked.before, days.before))
+    for number, (total, (whole, part)) in enumerate(zip(totals, sides), 1):
         name = f"period{number}"
-        answer["total"][f"perDay{number}"] = None if total is None else daily_figure(total, period, currency)
+        answer["total"][f"perDay{number}"] = None if total is None else daily_figure(total, whole, currency)
         answer[name] = {
-            "label": period_label(period),
-            **period.as_json,
-            **cut_months(period),
+            "label": period_label(whole),
+            **whole.as_json,
+            **cut_months(part),
             **rows_of(results[name], dimensions, names, currency),
         }
     return answer

@@ -18,11 +18,11 @@ from ..costs.groups import GroupDimension, fixed_group
 from ..costs.query_config import COST_METRIC, cost_config
 from ..costs.scope import Scope
 from ..partial_results import FailedPart, PartialResults, gather_partial
-from ..periods.alignment import AlignedPeriods, align
+from ..periods.alignment import AlignedPeriods
 from ..periods.period import Period, ReportedPeriod
 from ..tables import column_names, complete_rows, row_days, to_key
 from .causes import CostAndUsage
-from .charge_kinds import ChargeKind, charge_kind
+from .compared_periods import ComparedPeriods, has_final_days
 
 MAX_GROUPS = 1000
 """Values that are read of one dimension and period, the most expensive first; the rest count as other."""
@@ -58,12 +58,6 @@ class ComparedDimension:
     def has_cost_types(self) -> bool:
         """Whether queries need the cost type too, which says what a charge of a SKU is for."""
         return self.argument == SKU
-
-    def kind_of(self, cost_type: Hashable) -> ChargeKind:
-        """Return the kind of a charge with this cost type; usage unless queries have cost types."""
-        if not self.has_cost_types or cost_type is None:
-            return ChargeKind.USAGE
-        return charge_kind(str(cost_type))
 
 
 CLOUDS = ComparedDimension.from_group(fixed_group("cloud"))
@@ -122,6 +116,15 @@ def total_cost(answer: JsonObject) -> Decimal:
     return sum((line.charge.cost for line in read_lines(answer, ())), ZERO)
 
 
+def read_totals(parts: PartialResults, names: Iterable[str]) -> tuple[Decimal, Decimal] | None:
+    """Return the costs of the two results *names*; None if one failed."""
+    wanted = list(names)
+    if not set(wanted) <= set(parts.results):
+        return None
+    before, after = (total_cost(parts.results[name]) for name in wanted)
+    return before, after
+
+
 def change_figures(before: Decimal, after: Decimal, periods: AlignedPeriods, currency: str) -> JsonObject:
     """Return the change, and in percent; per day too if the periods differ in length.
 
@@ -138,11 +141,6 @@ def change_figures(before: Decimal, after: Decimal, periods: AlignedPeriods, cur
         scaled = new * periods.before.days / periods.after.days
         figures["perDayChangePercent"] = change_percent(old, scaled, currency) if has_percent else None
     return figures
-
-
-def has_final_days(periods: AlignedPeriods) -> bool:
-    """Whether both periods have days whose costs are final."""
-    return periods.before.final_through is not None and periods.after.final_through is not None
 
 
 def daily_figure(amount: Decimal, period: ReportedPeriod, currency: str) -> float:
@@ -191,53 +189,34 @@ async def fetch_first_day(call: Call, period: Period, currency: str) -> date | N
 class CheckedAnswer:
     """*periods* without days before the data begin, what a reader must know about them, and what was not read."""
 
-    periods: AlignedPeriods
+    periods: ComparedPeriods
     note: str = ""
     failures: Sequence[FailedPart] = ()
 
 
 async def check_answer(
-    call: Call, scope: Scope, periods: AlignedPeriods, parts: PartialResults, argument: str, names: Sequence[str]
+    call: Call, scope: Scope, periods: ComparedPeriods, parts: PartialResults, argument: str, names: Sequence[str]
 ) -> CheckedAnswer:
     """Return the periods that have data.
 
     *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begin, or if there
     are no costs and *scope* has unknown values.
     """
+    asked = periods.asked
     if all(name in parts.results and not parts.results[name]["rows"] for name in names):
         return CheckedAnswer(
-            periods, (await explain_empty_answer(call, scope, periods.after, parts.results[CHECKED])).note
+            periods, (await explain_empty_answer(call, scope, asked.after, parts.results[CHECKED])).note
         )
     unchecked = " ".join(parts.results[CHECKED].notes)
     first_day: date | None = parts.results.get(HISTORY)
-    if HISTORY in parts.errors or (first_day is not None and first_day <= periods.before.elapsed.first):
+    if HISTORY in parts.errors or (first_day is not None and first_day <= asked.before.elapsed.first):
         return CheckedAnswer(periods, unchecked)
     start = await read_data_start(call)
     if start.failures:
         return CheckedAnswer(periods, unchecked, failures=start.failures)
-    cut = cut_to_data(periods, start.day or first_day, argument)
+    cut = periods.cut_to_data(start.day or first_day, argument)
     if cut is periods:
         return CheckedAnswer(periods, unchecked)
-    first = cut.before.whole.first.isoformat()
+    first = cut.asked.before.whole.first.isoformat()
     begin = f"The data begin on {first}, within the earlier period; nothing counts as new."
     return CheckedAnswer(cut, f"{begin} {unchecked}".rstrip())
-
-
-def cut_to_data(periods: AlignedPeriods, begin: date | None, argument: str) -> AlignedPeriods:
-    """Return *periods* without days before the data *begin*; unchanged if all have data.
-
-    Raise ApiError if the earlier period ends before that.
-    """
-    before = periods.before.elapsed
-    if begin is None or begin <= before.first:
-        return periods
-    if begin > before.last:
-        raise ApiError(
-            f"{argument}: data begin {begin.isoformat()}, after the period {before.first.isoformat()}/"
-            f"{before.last.isoformat()}. Compare with a later period",
-            kind="argument",
-        )
-    shorter = replace(periods.before, whole=Period(begin, before.last))
-    aligned = align(periods.after, shorter)
-    # The costs are those of the shorter period, which must not be cut once more.
-    return aligned if aligned.before == shorter else AlignedPeriods(shorter, periods.after, "per_day")

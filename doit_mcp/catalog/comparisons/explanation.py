@@ -9,21 +9,14 @@ from decimal import Decimal
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, minor_unit, round_amount
 from ..periods.alignment import AlignedPeriods
-from ..tools.result_handles import ResultTable
-from .causes import CAUSES, NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
+from ..tables import column_names
+from .causes import NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
+from .charge_kinds import ChargeKind, kind_of_cell
 from .comparison import COST_TYPE_COLUMN, MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_lines
 from .drivers import CostDriver, driver_row, find_drivers, split_change
+from .final_days import Totals
 from .value_names import ValueNames, name_value
 
-ONE_AT_A_TIME = {"oneAtATime": "dimension"}
-"""Member of a stored table's *about*: rows of different dimensions are the same costs, so they do not add up."""
-CAUSE_COLUMNS = tuple((cause, f"by{cause.capitalize()}") for cause in CAUSES)
-"""The causes, and the columns of a stored table that have them; the rows of SKUs add up to the causes of the change."""
-TABLE_COLUMNS = (
-    *((name, "string") for name in ("dimension", "name", "id", "status")),
-    *((name, "float") for name in ("before", "after", "change")),
-    *((column, "float") for _, column in CAUSE_COLUMNS),
-)
 MAX_PRICE_DRIVERS = 3
 MIN_PRICE_EFFECT = Decimal("0.001")
 """The part of a SKU's cost below which a difference in its unit price comes from rounded usage and costs."""
@@ -33,11 +26,15 @@ MIN_PRICE_UNITS = 100
 
 @dataclass(frozen=True, slots=True)
 class ChangeBasis:
-    """What a change is computed for. Unless *knows_new*, the data begin too late to know what is new."""
+    """What a change is computed for. Unless *knows_new*, the data begin too late to know what is new.
+
+    *has_monthly_fees_apart*: monthly fees of commitments count as fees, because the periods have them unequally often.
+    """
 
     periods: AlignedPeriods
     currency: str
     knows_new: bool = True
+    has_monthly_fees_apart: bool = False
 
     @property
     def extra_days(self) -> Decimal:
@@ -54,19 +51,24 @@ class PeriodCosts:
     complete: bool
 
     @classmethod
-    def from_answer(cls, answer: JsonObject, dimension: ComparedDimension) -> PeriodCosts:
+    def from_answer(
+        cls, answer: JsonObject, dimension: ComparedDimension, *, has_monthly_fees_apart: bool = False
+    ) -> PeriodCosts:
         """Return the costs in the response to a query. Raise ApiError if it lacks columns."""
         costs: dict[Hashable, SkuCost] = {}
         names = ValueNames()
         keys: set[Hashable] = set()
-        types = [COST_TYPE_COLUMN] if dimension.has_cost_types else []
+        has_types = dimension.has_cost_types or COST_TYPE_COLUMN in column_names(answer)
+        types = [COST_TYPE_COLUMN] if has_types else []
         for line in read_lines(answer, [dimension.key, dimension.label, *types]):
             key, label, cost_type = (*line.cells, None)[:3]
             keys.add(key)
             # Charges such as tax have no id, but a description.
             value = label if key is None else key
-            kind = dimension.kind_of(cost_type)
-            names.add(value, label, line.charge.cost, kind)
+            kind = kind_of_cell(cost_type)
+            if has_monthly_fees_apart and kind is ChargeKind.MONTHLY_COMMITMENT_FEE:
+                kind = ChargeKind.FEE
+            names.add(value, label, line.charge.cost, kind if dimension.has_cost_types else ChargeKind.USAGE)
             costs[value] = costs.get(value, NO_CHARGES).with_charge(kind, line.charge)
         return cls(costs, names, len(keys) < MAX_GROUPS)
 
@@ -103,7 +105,8 @@ def dimension_change(
 
     In a period without a final day, what is missing may be late: then nothing is new or gone.
     """
-    old, new = PeriodCosts.from_answer(before, dimension), PeriodCosts.from_answer(after, dimension)
+    apart = basis.has_monthly_fees_apart
+    old, new = (PeriodCosts.from_answer(answer, dimension, has_monthly_fees_apart=apart) for answer in (before, after))
     drivers = find_drivers(
         {value: cost.total for value, cost in old.costs.items()},
         {value: cost.total for value, cost in new.costs.items()},
@@ -111,54 +114,69 @@ def dimension_change(
         complete_before=old.complete and basis.knows_new and basis.periods.before.final_through is not None,
         complete_after=new.complete and basis.periods.after.final_through is not None,
     )
-    if not dimension.has_cost_types:
-        return DimensionChange(dimension, old, new, drivers)
     causes = []
     for at, driver in enumerate(drivers):
         costs = old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES)
         # A fee or refund that occurs once is nothing new, and nothing is gone without it.
         status = "" if any(cost.has_only_fees for cost in costs) else driver.status
-        parts = sku_causes(*costs, status, basis.extra_days)
-        causes.append(parts)
-        drivers[at] = replace(driver, status=status, effects=separate_effects(parts, driver.change, basis.currency))
+        drivers[at] = replace(driver, status=status)
+        if dimension.has_cost_types:
+            parts = sku_causes(*costs, status, basis.extra_days)
+            causes.append(parts)
+            effects = separate_effects(parts, driver.change, basis.currency)
+            drivers[at] = replace(drivers[at], effects=effects)
     return DimensionChange(dimension, old, new, drivers, causes)
 
 
-def explain_change(
-    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, top: int
-) -> tuple[JsonObject, str]:
-    """Return the change from the total *before* to the total *after* with its drivers, and a note, "" for none."""
-    periods, currency = basis.periods, basis.currency
-    start, end = round_amount(before, currency), round_amount(after, currency)
-    result: JsonObject = {
-        "total": {
-            "before": float(start),
-            "after": float(end),
-            **change_figures(before, after, periods, currency),
-            "perDayBefore": daily_figure(before, periods.before, currency),
-            "perDayAfter": daily_figure(after, periods.after, currency),
-        },
-        "by": [],
+def explain_total(totals: Totals, periods: AlignedPeriods, currency: str) -> JsonObject:
+    """Return the change of everything."""
+    before, after = totals
+    return {
+        "before": float(round_amount(before, currency)),
+        "after": float(round_amount(after, currency)),
+        **change_figures(before, after, periods, currency),
+        "perDayBefore": daily_figure(before, periods.before, currency),
+        "perDayAfter": daily_figure(after, periods.after, currency),
     }
+
+
+def explain_drivers(
+    changes: Sequence[DimensionChange], totals: Totals, currency: str, top: int
+) -> tuple[list[JsonObject], str]:
+    """Return the drivers of the change between the *totals* by dimension, and a note, "" for none.
+
+    Dimensions other than SKUs, whose causes have it, state how much of the change new and gone values are.
+    """
+    start, end = (round_amount(total, currency) for total in totals)
+    dimensions: list[JsonObject] = []
     offsetting = []
     for change in changes:
         split = split_change(list(change.drivers), start, end, top)
         *shares, rest = split.shares
         rows = [driver_row(driver, change.name_of(driver), share) for driver, share in zip(split.shown, shares)]
         other = {**driver_row(split.other, "other", rest), "count": split.other_count}
-        result["by"].append({"dimension": change.dimension.argument, "drivers": rows, "other": other})
+        appeared = {} if change.dimension.has_cost_types else change_by_status(change.drivers)
+        dimensions.append({"dimension": change.dimension.argument, "drivers": rows, "other": other, **appeared})
         if split.offsets:
             offsetting.append(change.dimension.argument)
-    return result, _note_on_shares(offsetting)
+    return dimensions, _note_on_shares(offsetting)
 
 
-def explain_causes(
-    skus: DimensionChange, before: Decimal, after: Decimal, basis: ChangeBasis, *, credits: bool
-) -> JsonObject:
+def change_by_status(drivers: Sequence[CostDriver]) -> JsonObject:
+    """Return the change by all new values, and that by all gone ones, if there are any."""
+    changes: dict[str, Decimal] = {}
+    for driver in drivers:
+        if driver.status:
+            changes[driver.status] = changes.get(driver.status, ZERO) + driver.change
+    return {status: float(changes[status]) for status in ("new", "gone") if status in changes}
+
+
+def explain_causes(skus: DimensionChange, totals: Totals, basis: ChangeBasis, *, credits: bool) -> JsonObject:
     """Return the causes of the change by those of its SKUs, and the SKUs with the largest effects of price.
 
     With *credits*, the causes have credits even if the data do not.
     """
+    before, after = totals
     kept = known_causes(
         total_causes(skus.causes, before, after, basis.extra_days),
         [*skus.before.costs.values(), *skus.after.costs.values()],
@@ -192,6 +210,21 @@ def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> C
     return {name: amount for name, amount in parts.items() if shown.get(name, True)}
 
 
+def note_new_values(dimensions: Sequence[JsonObject], causes: JsonObject) -> str:
+    """Return a sentence on *dimensions* whose new or gone values have other SKUs than those of *causes*, "" without any."""
+    others = [
+        str(dimension["dimension"])
+        for dimension in dimensions
+        if dimension.get("new", 0.0) > causes["new"] or dimension.get("gone", 0.0) < causes["gone"]
+    ]
+    if not others:
+        return ""
+    return (
+        f"new and gone by {', '.join(others)} are values; in causes they are SKUs, so that a new value which uses SKUs of "
+        "others is in causes.usage."
+    )
+
+
 def _note_on_shares(dimensions: Sequence[str]) -> str:
     if not dimensions:
         return ""
@@ -199,39 +232,3 @@ def _note_on_shares(dimensions: Sequence[str]) -> str:
         f"share is null by {', '.join(dimensions)}: increases and decreases offset each other, so that the net change is "
         "less than half of their sum."
     )
-
-
-def drivers_table(
-    changes: Sequence[DimensionChange], before: Decimal, after: Decimal, basis: ChangeBasis, about: JsonObject
-) -> ResultTable:
-    """Return all drivers as a table. The rows of each dimension add up to the totals, those of SKUs also to the causes.
-
-    The last row of a dimension has what no other row has, such as differences from rounding.
-    """
-    start, end = round_amount(before, basis.currency), round_amount(after, basis.currency)
-    rows = []
-    for change in changes:
-        rest = CostDriver(
-            "other",
-            start - sum((driver.before for driver in change.drivers), ZERO),
-            end - sum((driver.after for driver in change.drivers), ZERO),
-        )
-        causes = driver_causes(change, before, after, basis) or [{}] * (len(change.drivers) + 1)
-        named = [driver_row(driver, change.name_of(driver)) for driver in change.drivers]
-        if rest.before or rest.after or any(causes[-1].values()):
-            named.append(driver_row(rest, "other"))
-        for row, parts in zip(named, causes):
-            row |= {column: float(parts[cause]) for cause, column in CAUSE_COLUMNS if cause in parts}
-            rows.append([change.dimension.argument, *(row.get(name) for name, _ in TABLE_COLUMNS[1:])])
-    return ResultTable([{"name": name, "type": kind} for name, kind in TABLE_COLUMNS], rows, {**about, **ONE_AT_A_TIME})
-
-
-def driver_causes(change: DimensionChange, before: Decimal, after: Decimal, basis: ChangeBasis) -> list[Causes]:
-    """Return the rounded causes of each driver, followed by what they lack of those of the total; empty without causes."""
-    if not change.causes:
-        return []
-    currency = basis.currency
-    rounded = [round_causes(parts, driver.change, currency) for parts, driver in zip(change.causes, change.drivers)]
-    parts = total_causes(change.causes, before, after, basis.extra_days)
-    total = round_causes(parts, round_amount(after, currency) - round_amount(before, currency), currency)
-    return [*rounded, {name: total[name] - sum((parts[name] for parts in rounded), ZERO) for name in CAUSES}]

@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.cost_series import waterfall_series
 from ..tools.series import Series, SeriesSet, stated_set
 from .comparison import ComparedDimension
 
+PROVISIONAL = "provisional"
+"""Id and name of the bar for days whose costs can still change."""
+
 
 def comparison_series(result: JsonObject, dimensions: Sequence[ComparedDimension]) -> SeriesSet:
     """Return the changes of groups from the cost of period 2 to that of period 1; no series if one is unknown."""
-    total, other = result["total"], result["other"]["change"]
-    changes = [group["change"] for group in result["groups"]]
+    bounds = _bounds(result, "period2", "period1")
+    other = result["other"]["change"]
+    bars = [(_id_text(group["id"]), group["name"], group["change"]) for group in result["groups"]]
     series: list[Series] = []
-    if None not in (total["change"], other, *changes):
-        bars = [(_id_text(group["id"]), group["name"], group["change"]) for group in result["groups"]]
-        series.append(
-            waterfall_series(
-                f"change by {' and '.join(one.argument for one in dimensions)}",
-                total["period2"],
-                bars,
-                other,
-                total["period1"],
-            )
-        )
+    if bounds is not None and None not in (other, *(change for _, _, change in bars)):
+        name = f"change by {' and '.join(one.argument for one in dimensions)}"
+        series.append(waterfall_series(name, bounds.start, [*bars, *bounds.provisional], other, bounds.end))
     return _compared_set(result, result["period1"], result["period2"], series)
 
 
 def change_series(result: JsonObject) -> SeriesSet:
     """Return the drivers of each dimension, and the causes, from the cost before to the cost after."""
-    total = result["total"]
-    series = [
-        waterfall_series(
-            f"change by {one['dimension']}",
-            total["before"],
-            [(row.get("id", row["name"]), row["name"], row["change"]) for row in one["drivers"]],
-            one["other"]["change"],
-            total["after"],
-        )
-        for one in result["by"]
-    ]
-    if "causes" in result:
-        causes = [(cause, cause, amount) for cause, amount in result["causes"].items()]
-        series.append(waterfall_series("change by cause", total["before"], causes, None, total["after"]))
+    bounds = _bounds(result, "before", "after")
+    series: list[Series] = []
+    if bounds is not None:
+        series += [
+            waterfall_series(
+                f"change by {one['dimension']}",
+                bounds.start,
+                [
+                    *((row.get("id", row["name"]), row["name"], row["change"]) for row in one["drivers"]),
+                    *bounds.provisional,
+                ],
+                one["other"]["change"],
+                bounds.end,
+            )
+            for one in result["by"]
+        ]
+        if "causes" in result:
+            # The costs of provisional days are one of the causes.
+            causes = [(cause, cause, amount) for cause, amount in result["causes"].items()]
+            series.append(waterfall_series("change by cause", bounds.start, causes, None, bounds.end))
     return _compared_set(result, result["after"], result["before"], series)
+
+
+class Bounds(NamedTuple):
+    """The first and the last bar of a waterfall, and the bar of the days that its other bars leave out, if any."""
+
+    start: float
+    end: float
+    provisional: Sequence[tuple[str, str, float]] = ()
+
+
+def _bounds(result: JsonObject, before: str, after: str) -> Bounds | None:
+    """Return what the bars add up to: the costs of all days or, if those are unknown, of the final days."""
+    total: JsonObject = result.get("total") or {}
+    provisional, final = result.get("provisional"), result.get("final")
+    has_total = total.get(before) is not None and total.get(after) is not None
+    if has_total and provisional is not None:
+        return Bounds(total[before], total[after], [(PROVISIONAL, PROVISIONAL, provisional["change"])])
+    if final is not None:
+        return Bounds(final[before], final[after])
+    return Bounds(total[before], total[after]) if has_total else None
 
 
 def _compared_set(result: JsonObject, after: JsonObject, before: JsonObject, series: Sequence[Series]) -> SeriesSet:

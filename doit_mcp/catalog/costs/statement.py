@@ -29,6 +29,7 @@ class CostBasis(TypedDict, total=False):
     metric: Annotated[str, "The cost metric."]
     credits: Annotated[Literal["excluded", "included"], "Whether promotional credits are subtracted."]
     timeZones: Annotated[JsonObject, "Time zone of the billing days of each cloud.", Verbatim]
+    forecast: Annotated[str, "What forecastRows are."]
 
 
 class CostStatement(TypedDict, total=False):

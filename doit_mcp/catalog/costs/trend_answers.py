@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,11 +13,12 @@ from ..call import Call
 from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.alignment import AlignedPeriods
 from ..periods.parts import Interval, PeriodPart, part_label, split_period
-from ..periods.period import ReportedPeriod
+from ..periods.period import Period, ReportedPeriod, month_of, months_back
 from ..tools.series import ResultWithSeries, Series, stated_set
 from .amounts import ZERO, amount_as_json
 from .answers import CostAnswer, CostRequest, period_with_data, query_costs, query_rows
 from .cost_series import dimension_of, time_series
+from .data_start import DATA_START_PART
 from .group_costs import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
 from .statement import cost_statement
 from .trend_months import (
@@ -29,7 +30,10 @@ from .trend_months import (
     month_rows,
     running_month,
     unsettled_note,
+    with_beginning,
 )
+
+BEGIN_PART = "first day of these costs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,20 @@ class RunningMonthCosts:
 
 @dataclass(frozen=True, slots=True)
 class TrendAnswer:
-    """The costs of a trend, and what its running month is compared with, if it has one."""
+    """The costs of a trend, and what its running month is compared with, if it has one.
+
+    *begin* is the day within a month on which the costs of the scope begin; None if they begin with a month, or earlier.
+    """
 
     answer: CostAnswer
     running: RunningMonthCosts | None = None
     failures: list[FailedPart] = field(default_factory=list)
+    begin: date | None = None
+
+    @property
+    def is_start_known(self) -> bool:
+        """Whether it is known when the data begin, so that earlier months without costs cost nothing."""
+        return all(failure["part"] != DATA_START_PART for failure in self.answer.failures)
 
 
 async def query_trend(call: Call, request: CostRequest, interval: Interval, currency: str) -> TrendAnswer:
@@ -59,7 +72,27 @@ async def query_trend(call: Call, request: CostRequest, interval: Interval, curr
         work["likeForLike"] = _query_running_month(call, request, aligned, currency)
     parts = await gather_partial(work)
     parts.require("costs")
-    return TrendAnswer(parts.results["costs"], parts.results.get("likeForLike"), parts.failures)
+    answer: CostAnswer = parts.results["costs"]
+    begins: dict[str, Any] = {}
+    if interval == "month" and request.scope.is_limited and answer.first_period is not None:
+        month = date.fromisoformat(f"{answer.first_period}-01")
+        begins[BEGIN_PART] = find_begin(call, request, month, currency)
+    later = await gather_partial(begins)
+    failures = [*parts.failures, *later.failures]
+    return TrendAnswer(answer, parts.results.get("likeForLike"), failures, later.results.get(BEGIN_PART))
+
+
+async def find_begin(call: Call, request: CostRequest, month: date, currency: str) -> date | None:
+    """Return the first day with costs if that is within *month*, the first one with costs; None otherwise.
+
+    Costs in the month before mean that they only pause. Raise ApiError.
+    """
+    days = Period(months_back(month, 1), min(month_of(month).last, request.period.today))
+    # Credits have no days.
+    by_day = replace(request, interval="day", scope=replace(request.scope, include_credits=False))
+    rows = await query_rows(call, by_day, (), currency, period=days)
+    first = min((date.fromisoformat(row.period) for row in rows if row.cost), default=month)
+    return first if first > month else None
 
 
 async def _query_running_month(
@@ -86,27 +119,29 @@ class TrendCosts:
     ranked: RankedCosts | None
 
 
-def sum_trend(request: CostRequest, interval: Interval, answer: CostAnswer, currency: str) -> TrendCosts:
+def sum_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, currency: str) -> TrendCosts:
     """Return the costs of a trend by part and by group."""
+    answer = trend.answer
     # The first month with data may be partial, and has nothing to compare with.
     period = period_with_data(request.period, answer.data_start)
-    parts = list(split_period(period.elapsed, interval))
+    parts = with_beginning(list(split_period(period.elapsed, interval)), trend.begin)
     totals = None if answer.total is None else cost_by_period(answer.total, _bucket(interval))
     ranked = None
     if request.groups:
         total = None if answer.total is None else total_cost(answer.total)
         ranked = RankedCosts(rank_groups(answer.groups), currency, total, request.top or len(answer.groups))
-    return TrendCosts(period, parts, list(known_parts(parts, totals or {})), totals, ranked)
+    known = known_parts(parts, totals or {}, is_start_known=trend.is_start_known)
+    return TrendCosts(period, parts, list(known), totals, ranked)
 
 
 def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, currency: str) -> ResultWithSeries:
     """Return the trend as the tool result shows it, with its costs by period as a series."""
     answer = trend.answer
-    costs = sum_trend(request, interval, answer, currency)
+    costs = sum_trend(request, interval, trend, currency)
     statement = cost_statement(costs.period, currency, request.scope, answer.clouds)
     result: JsonObject = {}
     if costs.totals is not None and interval == "month":
-        result["months"] = _months(request, costs.parts, costs.totals, trend.running, currency)
+        result["months"] = _months(request, costs.parts, costs.totals, trend, currency)
     if costs.ranked is not None:
         groups, rows = split_by_groups(costs.ranked, len(request.groups), costs.ranked.top)
         result |= {"groups": groups, "total": costs.ranked.totals()}
@@ -124,8 +159,9 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
     if partial := [part.as_json for part in costs.parts if part.is_partial]:
         result["partial"] = partial
     running = running_month(costs.parts, request.period) if interval == "month" else None
-    if running is not None and (unsettled := unsettled_note(running)) is not None:
-        result["note"] = unsettled
+    begin = f"These costs begin on {trend.begin.isoformat()}." if trend.begin else None
+    if notes := [note for note in (begin, running and unsettled_note(running)) if note]:
+        result["note"] = " ".join(notes)
     result |= failed_members([*answer.failures, *trend.failures])
     return ResultWithSeries(result, stated_set(statement, [_trend_series(request, interval, costs, currency)]))
 
@@ -156,18 +192,23 @@ def _months(
     request: CostRequest,
     parts: list[PeriodPart],
     totals: Mapping[str, Decimal],
-    running: RunningMonthCosts | None,
+    trend: TrendAnswer,
     currency: str,
 ) -> list[MonthCost]:
     """Return the months; the running one beside the same days of the month before."""
-    months = month_rows(parts, totals, currency, request.period.today)
+    running = trend.running
+    months = month_rows(parts, totals, currency, request.period.today, is_start_known=trend.is_start_known)
     aligned = running_month(parts, request.period)
     if months and aligned is not None and running is not None:
         after = totals.get(parts[-1].label, ZERO)
         compared = compare_running_month(aligned, running.before, after, currency)
         last = aligned.after.final_through
-        if last is None or running.final is None:
-            months[-1]["likeForLike"] = {**compared, "final": None}
-        else:
-            months[-1]["likeForLike"] = {**compared, "final": compare_final_days(last, *running.final, currency)}
+        final = None
+        if last is not None and running.final is not None:
+            final = compare_final_days(last, *running.final, currency)
+        if trend.begin is not None and trend.begin > aligned.before.whole.first:
+            # There are fewer days with costs to compare with.
+            compared["changePercent"] = None
+            final = final and {**final, "changePercent": None}
+        months[-1]["likeForLike"] = {**compared, "final": final}
     return months

@@ -46,28 +46,51 @@ class MonthCost(TypedDict, total=False):
     likeForLike: Annotated[JsonObject, Members(LikeForLike)]
 
 
-def known_parts(parts: list[PeriodPart], costs: Mapping[str, Decimal]) -> Iterator[PeriodPart]:
-    """Yield the parts from the first one with costs: nothing is known about earlier ones, later ones cost nothing."""
+def known_parts(
+    parts: list[PeriodPart], costs: Mapping[str, Decimal], *, is_start_known: bool = True
+) -> Iterator[PeriodPart]:
+    """Yield the parts that cost something, and those that cost nothing; none without any costs.
+
+    Unless it is known when the data begin, nothing is known about parts before the first one with costs.
+    """
     first = min(costs, default=None)
-    yield from (part for part in parts if first is not None and part.label >= first)
+    yield from (part for part in parts if first is not None and (is_start_known or part.label >= first))
 
 
-def month_rows(parts: list[PeriodPart], costs: Mapping[str, Decimal], currency: str, today: date) -> list[MonthCost]:
-    """Return the cost of each month and its change from the one before, also per day if that has another length.
+def with_beginning(parts: list[PeriodPart], begin: date | None) -> list[PeriodPart]:
+    """Return the parts, of which the one in which costs *begin* covers the days from then on."""
+    return [
+        replace(part, covered=Period(begin, part.covered.last))
+        if begin is not None and part.covered.first <= begin <= part.covered.last
+        else part
+        for part in parts
+    ]
 
-    The change is null unless both are whole months that are over.
+
+def month_rows(
+    parts: list[PeriodPart],
+    costs: Mapping[str, Decimal],
+    currency: str,
+    today: date,
+    *,
+    is_start_known: bool = True,
+) -> list[MonthCost]:
+    """Return the cost of each month and its change from the one before, also per day if their days differ.
+
+    Without days at its start, a month has a change per day only. The change is null unless both months are over.
     """
     rows: list[MonthCost] = []
     previous: PeriodPart | None = None
-    for part in known_parts(parts, costs):
+    for part in known_parts(parts, costs, is_start_known=is_start_known):
         cost = costs.get(part.label, ZERO)
         row: MonthCost = {"period": part.label, "cost": amount_as_json(cost, currency), "changePercent": None}
-        if previous is not None and not previous.is_partial and not part.is_partial and part.whole.last < today:
+        if previous is not None and not part.is_partial and part.whole.last < today:
             before = costs.get(previous.label, ZERO)
-            row["changePercent"] = change_percent(before, cost, currency)
-            if previous.whole.days != part.whole.days:
+            if not previous.is_partial:
+                row["changePercent"] = change_percent(before, cost, currency)
+            if previous.covered.days != part.covered.days:
                 row["perDayChangePercent"] = change_percent(
-                    per_day(before, previous.whole.days), per_day(cost, part.whole.days), currency
+                    per_day(before, previous.covered.days), per_day(cost, part.covered.days), currency
                 )
         rows.append(row)
         previous = part

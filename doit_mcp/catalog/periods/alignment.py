@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Annotated, Literal
 
-from .period import ONE_DAY, Period, ReportedPeriod
+from .period import ONE_DAY, Period, ReportedPeriod, month_of, months_back
 
 Alignment = Literal["same_days", "whole", "per_day"]
 AlignmentMember = Annotated[
-    Alignment,
-    "same_days: both periods have the same number of days. whole: both are whole calendar periods, such as October and "
-    "September. per_day: their lengths differ, so only costs per day compare.",
+    Alignment, "whole: whole calendar periods. per_day: their lengths differ, so only costs per day compare."
 ]
 DAYS_PER_WEEK = 7
 
@@ -25,6 +24,14 @@ class AlignedPeriods:
     alignment: Alignment
 
     @property
+    def is_by_calendar(self) -> bool:
+        """Whether both begin with a month and end as many months later, on the same day of the month or at its end."""
+        before, after = self.before.elapsed, self.after.elapsed
+        if 0 != before.whole_months == after.whole_months:
+            return True
+        return before.first.day == after.first.day == 1 and part_by_calendar(before, after, after.last) == before
+
+    @property
     def has_equal_days(self) -> bool:
         """Whether both have the same number of days."""
         return self.before.days == self.after.days
@@ -33,13 +40,37 @@ class AlignedPeriods:
 def align(after: ReportedPeriod, before: ReportedPeriod | None = None) -> AlignedPeriods:
     """Return *after* with the period to compare it with: *before*, or the period before it if that is None.
 
-    Against a period that is not over, a longer *before* of the same kind is cut to the days that have elapsed.
+    Against a period that is not over, a *before* of the same kind is cut to the days that have elapsed.
     """
     if before is None:
         before = ReportedPeriod(_default_before(after), after.today)
-    elif not after.complete and before.days > after.days and _are_same_kind(before.whole, after.whole):
-        before = replace(before, whole=before.whole.first_days(after.days))
+    elif not after.complete and are_same_kind(before.whole, after.whole):
+        before = replace(before, whole=matching_part(before.whole, after.whole, after.elapsed.last))
     return AlignedPeriods(before, after, _alignment(before.elapsed, after.elapsed))
+
+
+def matching_part(period: Period, model: Period, last: date) -> Period:
+    """Return the part of *period* that matches the days of *model* up to *last*: by the calendar if both have as many
+    whole months, otherwise as many days.
+    """
+    if period.whole_months and period.whole_months == model.whole_months:
+        return part_by_calendar(period, model, last)
+    return period.first_days((last - model.first).days + 1)
+
+
+def part_by_calendar(period: Period, model: Period, last: date) -> Period:
+    """Return *period* up to the day of the month, or the end of a shorter month, that *last* is in *model*.
+
+    As many days could begin another month, and have its monthly charges.
+    """
+    months = 12 * (last.year - model.first.year) + last.month - model.first.month
+    month = month_of(months_back(period.first, -months))
+    return Period(period.first, min(period.last, month.first_days(last.day).last))
+
+
+def are_same_kind(one: Period, other: Period) -> bool:
+    """Return whether both are the same number of calendar months, or have the same number of days."""
+    return one.days == other.days or 0 != one.whole_months == other.whole_months
 
 
 def _default_before(after: ReportedPeriod) -> Period:
@@ -48,12 +79,7 @@ def _default_before(after: ReportedPeriod) -> Period:
         day = after.whole.first - DAYS_PER_WEEK * ONE_DAY
         return Period(day, day)
     previous = after.whole.previous()
-    return previous if after.complete else previous.first_days(after.days)
-
-
-def _are_same_kind(one: Period, other: Period) -> bool:
-    """Return whether both are the same number of calendar months, or have the same number of days."""
-    return one.days == other.days or 0 != one.whole_months == other.whole_months
+    return previous if after.complete else matching_part(previous, after.whole, after.elapsed.last)
 
 
 def _alignment(before: Period, after: Period) -> Alignment:

@@ -24,6 +24,8 @@ _YEAR = re.compile(r"[12]\d{3}")
 _NUMBER = re.compile(r"[0-9]{1,2}")
 _DAY_NUMBER = re.compile(r"([0-9]{1,2})(?:st|nd|rd|th)?")
 _QUARTER = re.compile(r"q([1-4])|([1-4])q|quarter ?([1-4])")
+_ISO_WEEK = re.compile(r"([12]\d{3})-?w(\d{2})")
+_DATES_IN_WORDS = re.compile(r"(?:from )?(\S+) (?:to|until|through|and|-) (\S+)")
 _COMPACT_DAY = re.compile(r"([12]\d{3})(\d{2})(\d{2})")
 
 
@@ -38,6 +40,8 @@ def suggest_period(text: str, today: date, max_days: int, max_months: int) -> st
     try:
         if normalized.isdigit():
             return _without_early(_suggest_for_digits(normalized))
+        if spelled := _suggest_week(normalized) or _suggest_dates(normalized):
+            return _without_early(spelled)
         words = [word for word in _SEPARATORS.split(normalized) if word not in ("", "of", "the", "in")]
         return _without_early(_suggest_range(words, today, max_days, max_months) or _suggest_date(words, today))
     except (ValueError, OverflowError):
@@ -61,8 +65,24 @@ def _suggest_for_digits(text: str) -> str | None:
     return format_date(number) or None if SECONDS_RANGE.stop <= number < MAX_MILLISECONDS else None
 
 
+def _suggest_week(text: str) -> str | None:
+    """Return the days of an ISO week (2026-W47), from Monday. Raise ValueError."""
+    if match := _ISO_WEEK.fullmatch(text):
+        monday = date.fromisocalendar(int(match[1]), int(match[2]), 1)
+        return f"{monday.isoformat()}/{(monday + 6 * ONE_DAY).isoformat()}"
+    return None
+
+
+def _suggest_dates(text: str) -> str | None:
+    """Return the days that "2026-10-01 to 2026-10-15" means. Raise ValueError."""
+    if match := _DATES_IN_WORDS.fullmatch(text):
+        first, last = map(date.fromisoformat, match.groups())
+        return f"{first.isoformat()}/{last.isoformat()}" if first <= last else None
+    return None
+
+
 def _suggest_range(words: list[str], today: date, max_days: int, max_months: int) -> str | None:
-    """Return the days or months that "last 500 days" or "past 3 months" mean."""
+    """Return the days or months that "last 500 days", "past 3 months" or "last week" mean."""
     match words:
         case ["last" | "past" | "previous", count, "day" | "days"] if count.isdigit() and len(count) <= 9:
             days = int(count)
@@ -74,8 +94,14 @@ def _suggest_range(words: list[str], today: date, max_days: int, max_months: int
             return f"last_{min(int(count), max_months)}_months" if int(count) else None
         case ["previous" | "past" | "prior", "month" | "quarter" | "year" as unit]:
             return f"last_{unit}"
+        case ["last" | "past" | "previous", count, "week" | "weeks"] if count.isdigit() and len(count) <= 9:
+            return f"last_{min(7 * int(count), max_days)}_days" if int(count) else None
+        case ["last" | "past" | "previous" | "prior", "week"]:
+            return "last_7_days"
         case ["current", "month" | "quarter" | "year" as unit]:
             return f"this_{unit}"
+        case ["this" | "current", "week"]:
+            return f"{(today - today.weekday() * ONE_DAY).isoformat()}/{today.isoformat()}"
     return None
 
 

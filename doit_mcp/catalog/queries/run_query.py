@@ -39,6 +39,11 @@ from .secondary_period import secondary_period, with_exact_secondary
 from .shown_rows import RowFacts, row_facts, shown_rows
 from .totals import QueryTotal, aggregation_of, needs_clouds, needs_total_query, query_totals, total_config
 
+FORECAST_BASIS = (
+    "DoiT's forecast of the rows of this query, from its period and by its interval; forecast_spend, by cloud and day, and "
+    "a budget's forecastedUtilization are other forecasts"
+)
+
 
 class QueryRequest(QueryFields, total=False):
     """A query whose period can also be written in words."""
@@ -182,6 +187,8 @@ def query_basis(config: JsonObject, scope: Scope, answer: JsonObject, by_cloud: 
     """
     metrics = ", ".join(str(metric.get("value")) for metric in query_metrics(config))
     basis = cost_basis(scope, _clouds(scope, [answer, *([by_cloud] if by_cloud else [])]), metrics)
+    if answer.get("forecastRows"):
+        basis["forecast"] = FORECAST_BASIS
     aggregation = aggregation_of(config)
     return {**basis, "aggregation": aggregation} if aggregation else basis
 

@@ -17,6 +17,11 @@ MAX_TARGET_LENGTH = 300
 MAX_TEXT_LENGTH = 80
 DISCONNECTED_STATUS = 0  # the status of a call whose client disconnected before the response was complete
 
+# Parameters by which DoiT counts the calls of MCP servers. The dashboard shows the tool and the client separately.
+TOOL_PARAMETER, CLIENT_PARAMETER, VERSION_PARAMETER = "mcpTool", "mcpClient", "mcpClientVersion"
+_TRACKING_PARAMETERS = frozenset(
+    {"mcp", "mcpVersion", "mcpProtocolVersion", TOOL_PARAMETER, CLIENT_PARAMETER, VERSION_PARAMETER}
+)
 _IDENTITY_PATHS = ("/.well-known/", "/sign-in/", "/api/auth/")
 # Parameters of a sign-in that are safe to show; any other value could be a code, a state, a challenge or signed form
 # data.
@@ -58,6 +63,9 @@ class CallSummary:
     status: int
     ms: float
     note: str
+    tool: str = ""
+    client: str = ""
+    trace: str = ""
 
 
 def side_of(path: str) -> CallSide:
@@ -72,15 +80,21 @@ def redact(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 
 def redact_target(raw: str, clients: Mapping[str, str]) -> str:
-    """The path and query of a request with secrets replaced; *clients* maps client ids to the names to show."""
+    """The path and query of a request with secrets replaced and without tracking parameters; *clients* maps client ids
+    to the names to show.
+    """
     path, separator, query = raw.partition("?")
     target = redact(unquote(path), MAX_TARGET_LENGTH)
     if separator:
         redact_parameter = _redact_identity_parameter if side_of(unquote(path)) == "identity" else _redact_api_parameter
         # Cut before splitting: a query can hold a megabyte of separators.
-        pairs = query[: 10 * MAX_TARGET_LENGTH].split("&")
-        target += "?" + "&".join(redact_parameter(pair, clients) for pair in pairs if pair)
+        pairs = [pair for pair in query[: 10 * MAX_TARGET_LENGTH].split("&") if pair and not _is_tracking(pair)]
+        target += "".join(f"{'&' if at else '?'}{redact_parameter(pair, clients)}" for at, pair in enumerate(pairs))
     return target if len(target) <= MAX_TARGET_LENGTH else target[: MAX_TARGET_LENGTH - 1] + REDACTED
+
+
+def _is_tracking(pair: str) -> bool:
+    return pair.partition("=")[0] in _TRACKING_PARAMETERS
 
 
 def _redact_identity_parameter(pair: str, clients: Mapping[str, str]) -> str:

@@ -12,11 +12,21 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from ...observability.trace import TRACEPARENT_PATTERN
 from ..accounts import CUSTOMERS, USERS, AccountDirectory, Grant, permission_summary
 from ..http_requests import abort, bearer_token, is_disconnected, is_loopback, requested_tenant
 from ..identity import SIGNED_IN_USER, IdentityProvider
 from ..identity.metadata import REGISTER_PATH, REVOKE_PATH, TOKEN_PATH
-from .calls import DISCONNECTED_STATUS, CallSummary, redact, redact_target, side_of
+from .calls import (
+    CLIENT_PARAMETER,
+    DISCONNECTED_STATUS,
+    TOOL_PARAMETER,
+    VERSION_PARAMETER,
+    CallSummary,
+    redact,
+    redact_target,
+    side_of,
+)
 from .page import PRIVATE_HEADERS, dashboard_page
 from .stream import MAX_HISTORY, MAX_QUEUED_EVENTS, MAX_WATCHERS, Event, EventStream, Watcher
 from .tokens import TokenSummary, TokenTracker, fingerprint
@@ -93,6 +103,7 @@ class Dashboard:
     ) -> None:
         issued, note = self._track_response(request, response)
         user, customer = _identify_caller(request, issued, grant, self._identity.directory)
+        tool, client, trace = _tool_call(request)
         call = CallSummary(
             at=at,
             side=side_of(request.path),
@@ -104,6 +115,9 @@ class Dashboard:
             status=DISCONNECTED_STATUS if is_disconnected(request) else response.status,
             ms=round((time.perf_counter() - started) * 1000, 1),
             note=note,
+            tool=tool,
+            client=client,
+            trace=trace,
         )
         self._stream.publish_call(json.dumps(asdict(call)))
         if request.path in (TOKEN_PATH, REVOKE_PATH):
@@ -144,7 +158,9 @@ class Dashboard:
                     "password": user.password,
                     "customer": user.customer,
                     "may": permission_summary(user),
-                    "api_token": fingerprint(user.api_token),
+                    # Public, like the passwords: the startup message prints both.
+                    "api_token": user.api_token,
+                    "fingerprint": fingerprint(user.api_token),
                 }
                 for user in USERS
             ],
@@ -217,6 +233,15 @@ def _local_only(handler: Handler, *, allow_cross_site: bool = False) -> Handler:
 
 def _error_response(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response({"error": reason}, status=status, headers={**PRIVATE_HEADERS, **(headers or {})})
+
+
+def _tool_call(request: web.Request) -> tuple[str, str, str]:
+    """The tool, client and trace of a call that the MCP server makes for a tool; "" for other calls."""
+    query, parent = request.query, TRACEPARENT_PATTERN.fullmatch(request.headers.get("traceparent", ""))
+    if TOOL_PARAMETER not in query or parent is None:
+        return "", "", ""
+    client = f"{query.get(CLIENT_PARAMETER, '')} {query.get(VERSION_PARAMETER, '')}".strip()
+    return redact(query[TOOL_PARAMETER]), redact(client), parent[1]
 
 
 def _identify_caller(

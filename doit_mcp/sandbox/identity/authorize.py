@@ -15,16 +15,33 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
+DEVELOPER_ACTION = (
+    "Return to your application and connect again. If this page appears again, the developer of the application must"
+    " correct the request."
+)
+UNKNOWN_CLIENT_ACTION = (
+    "Return to your application, remove this server there, and add it again, which registers the application again. If"
+    " this page appears again, ask the developer of the application."
+)
+REDIRECT_ACTION = (
+    "The developer of the application must register this address. If you changed the port or the address of the"
+    " application yourself, remove this server there and add it again."
+)
+
+
 class AuthorizationError(Exception):
     """An invalid authorization request. *location* is the client's error redirect, or None if the client or its
-    redirect URI is not verified.
+    redirect URI is not verified. *action* tells the user who must do what.
     """
 
-    def __init__(self, title: str, description: str, location: str | None = None) -> None:
+    def __init__(
+        self, title: str, description: str, location: str | None = None, *, action: str = DEVELOPER_ACTION
+    ) -> None:
         super().__init__(description)
         self.title = title
         self.description = description
         self.location = location
+        self.action = action
 
 
 def granted_scopes(scope: str | None) -> tuple[str, ...]:
@@ -86,11 +103,15 @@ class AuthorizationReader:
 
     async def _find_client(self, client_id: str | None) -> Client:
         if client_id is None:
-            raise AuthorizationError("Unknown application", "The request does not identify an application.")
+            raise AuthorizationError(
+                "Unknown application",
+                "The request does not identify an application.",
+                action=UNKNOWN_CLIENT_ACTION,
+            )
         try:
             return await self._clients.find(client_id)
         except OAuthError as error:
-            raise AuthorizationError("Unknown application", error.description) from error
+            raise AuthorizationError("Unknown application", error.description, action=UNKNOWN_CLIENT_ACTION) from error
 
     def error_redirect(self, redirect_uri: str, state: str | None, error: str, description: str) -> str:
         """The error redirect to the client (RFC 6749 4.1.2.1, with the issuer of RFC 9207)."""
@@ -115,7 +136,8 @@ def _check_redirect_uri(client: Client, requested: str | None) -> str:
     if not redirect_uris.is_registered(client.redirect_uris, requested):
         raise AuthorizationError(
             "Unknown redirect address",
-            "This application did not register the address to return to (redirect_uri).",
+            f"{client.name} did not register the address to return to (redirect_uri).",
+            action=REDIRECT_ACTION,
         )
     return requested
 

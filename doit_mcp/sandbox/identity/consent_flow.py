@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import re
 import secrets
 from collections.abc import Callable
 
 from aiohttp import web
 
+from ...observability.trace import TRACE_ID_HEADER, begin_trace
 from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, User
 from . import pages
-from .authorize import AuthorizationError, AuthorizationReader
+from .authorize import DEVELOPER_ACTION, AuthorizationError, AuthorizationReader
 from .clients import ClientRegistry
 from .codes import AuthorizationCodes
 from .metadata import AUTHORIZE_PATH
@@ -20,6 +22,8 @@ from .responses import Handler, OAuthError, read_form
 from .signed_forms import FormSigner
 from .ttl_store import TtlStore, hash_secret
 
+log = logging.getLogger(__name__)
+
 SESSION_SECONDS = 8 * 3600.0
 SESSION_COOKIE = "sandbox_session"
 BROWSER_COOKIE = "sandbox_browser"
@@ -27,7 +31,9 @@ BROWSER_COOKIE = "sandbox_browser"
 SIGNED_IN_USER = web.RequestKey("visitor", str)
 _BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{40,64}")
 EXPIRED_NOTICE = pages.Notice(
-    "This page has expired", "Return to your application and start the sign-in again. Your browser must allow cookies."
+    "This page has expired",
+    "A sign-in must be completed within half an hour, in the browser that started it.",
+    "Return to your application and start the sign-in again. Your browser must allow cookies.",
 )
 
 
@@ -38,7 +44,7 @@ def _redirect(location: str, status: int = 302) -> web.Response:
 
 class ConsentFlow:
     """The sign-in and consent pages. *auto_approve* is the email address of a user who approves every request without a
-    page, for clients without a browser.
+    page, for clients without a browser. *home* is the page of the MCP server that error pages link to.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class ConsentFlow:
         *,
         auto_approve: Callable[[], str | None],
         secure: bool,
+        home: str,
         directory: AccountDirectory = DEFAULT_DIRECTORY,
         token: Callable[[], str] = secrets.token_urlsafe,
     ) -> None:
@@ -59,6 +66,7 @@ class ConsentFlow:
         self._form_signer = FormSigner(clock)
         self._auto = auto_approve
         self._secure = secure
+        self._home = home
         self._directory = directory
         self._token = token
         self._sessions: TtlStore[str] = TtlStore(5_000, clock)
@@ -82,17 +90,23 @@ class ConsentFlow:
             except AuthorizationError as error:
                 if error.location is not None:
                     return _redirect(error.location, 302 if request.method == "GET" else 303)
-                return pages.notice_page(pages.Notice(error.title, error.description), status=400)
+                return self._notice_page(request, pages.Notice(error.title, error.description, error.action))
             except OAuthError as error:
-                return pages.notice_page(
-                    pages.Notice("This request is invalid", error.description), status=error.status
-                )
+                notice = pages.Notice("This request is invalid", error.description, DEVELOPER_ACTION)
+                return self._notice_page(request, notice, error.status)
 
         return handle
 
     async def show_expired(self, request: web.Request) -> web.StreamResponse:
         """Handle the reload of a submitted form."""
-        return pages.notice_page(EXPIRED_NOTICE, status=400)
+        return self._notice_page(request, EXPIRED_NOTICE)
+
+    def _notice_page(self, request: web.Request, notice: pages.Notice, status: int = 400) -> web.Response:
+        trace = begin_trace(request.headers)
+        log.info("sign-in refused: %s", notice.title, extra={"trace": trace.id, "status": status})
+        response = pages.notice_page(notice, status=status, home=self._home, reference=trace.id)
+        response.headers[TRACE_ID_HEADER] = trace.id
+        return response
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
         """Handle the authorization endpoint. Requests have no side effects, because some clients probe it first."""
@@ -172,7 +186,7 @@ class ConsentFlow:
     async def _restore_request(self, request: web.Request, form: dict[str, str], step: str) -> AuthorizationRequest:
         content = self._form_signer.verify(step, self._browser_id(request), form.get("transaction", ""))
         if content is None:
-            raise AuthorizationError(EXPIRED_NOTICE.title, EXPIRED_NOTICE.text)
+            raise AuthorizationError(EXPIRED_NOTICE.title, EXPIRED_NOTICE.text, action=EXPIRED_NOTICE.action)
         return await self._authorize.read(content["query"])
 
     def _sign_in_page(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -13,7 +14,16 @@ from urllib.parse import unquote_plus, urlsplit
 
 from aiohttp import web
 
-from ..accounts import CUSTOMERS, MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory, User, permission_summary
+from ..accounts import (
+    CUSTOMERS,
+    MAX_EXTRA_CUSTOMERS,
+    READ_PERMISSIONS,
+    USERS,
+    WRITE_PERMISSIONS,
+    AccountDirectory,
+    User,
+    permission_summary,
+)
 from . import redirect_uris
 from .known_clients import KNOWN_HOSTS
 from .models import AuthorizationRequest
@@ -23,18 +33,21 @@ CONSENT_PATH = "/sign-in/consent"
 SIGN_OUT_PATH = "/sign-in/out"
 
 _SCOPE_DESCRIPTIONS = {
-    "mcp:tools": "View and change cloud costs, budgets, reports, anomalies and tickets, within your own permissions",
     "mcp:resources": "Read reports and reference data that DoiT offers as documents",
     "offline_access": "Stay connected when you are not using the application, until you revoke access",
 }
 
 
+_OBJECTS = ("costs", "budgets", "reports", "alerts", "anomalies", "invoices", "contracts", "tickets", "users")
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A page with only a title and a message."""
+    """A page that says what went wrong, and in *action* who must do what."""
 
     title: str
     text: str
+    action: str
 
 
 @cache
@@ -73,9 +86,16 @@ def without_prompt(query: str) -> str:
     return "&".join(pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != "prompt")
 
 
-def notice_page(content: Notice, *, status: int) -> web.Response:
-    """A page with a title and a message."""
-    body = _render_template("notice.html", title=escape(content.title), text=escape(content.text))
+def notice_page(content: Notice, *, status: int, home: str, reference: str) -> web.Response:
+    """A page with *content*, a link to *home*, and the *reference* under which the error is in the log."""
+    body = _render_template(
+        "notice.html",
+        title=escape(content.title),
+        text=escape(content.text),
+        action=escape(content.action),
+        home=escape(home),
+        reference=escape(reference),
+    )
     return _page(content.title, body, status=status, form_action="'none'")
 
 
@@ -116,7 +136,8 @@ def consent_page(authorization: AuthorizationRequest, user: User, transaction: s
         email=escape(user.email),
         initial=escape(user.name[:1]),
         customer=_customer_choice(user),
-        scopes="\n".join(f"<li>{escape(_SCOPE_DESCRIPTIONS[scope])}</li>" for scope in authorization.scopes),
+        scopes="\n".join(f"<li>{escape(text)}</li>" for text in _abilities(authorization.scopes, user)),
+        limits=_limits(user),
         destination=escape(_destination(authorization.redirect_uri)),
         warning=_redirect_warning(authorization),
         action=CONSENT_PATH,
@@ -143,6 +164,38 @@ def refused_page(authorization: AuthorizationRequest, user: User, transaction: s
         location=escape(location),
     )
     return _page("You cannot allow access", body, status=403, form_action="'self'")
+
+
+def _abilities(scopes: Sequence[str], user: User) -> list[str]:
+    """What the application will be able to do for *user* with *scopes*."""
+    texts: list[str] = []
+    for scope in scopes:
+        if scope != "mcp:tools":
+            texts.append(_SCOPE_DESCRIPTIONS[scope])
+            continue
+        texts.append(f"View {_listed(_objects(user, 'read'))}")
+        if changed := _objects(user, "write"):
+            texts.append(f"Change {_listed(changed)}")
+    return texts
+
+
+def _limits(user: User) -> str:
+    """A paragraph about what the application will not be able to do, as HTML, or "" if there is nothing."""
+    hidden = [name for name in _OBJECTS if f"{name}.read" in READ_PERMISSIONS - user.permissions]
+    limits = [f"to view {_listed(hidden, 'or')}"] if hidden else []
+    if not user.permissions & WRITE_PERMISSIONS:
+        limits.append("to change anything")
+    return f'<p class="fine">Your role does not allow it {escape(", or ".join(limits))}.</p>' if limits else ""
+
+
+def _objects(user: User, access: str) -> list[str]:
+    # Reports have no permission of their own for reading: they show costs.
+    needed = {name: f"{name}.{access}" for name in _OBJECTS} | ({"reports": "costs.read"} if access == "read" else {})
+    return [name for name, permission in needed.items() if permission in user.permissions]
+
+
+def _listed(words: Sequence[str], conjunction: str = "and") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 
 def _customer_name(identifier: str) -> str:

@@ -105,6 +105,7 @@ class IdentityProvider:
             self._clock,
             auto_approve=lambda: self.auto_approve,
             secure=self.issuer.startswith("https:"),
+            home=f"{self._resources.base}/",
             directory=self.directory,
         ).register(app)
 

@@ -104,7 +104,7 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
     origin = request.headers.get("Origin")
     if origin is None:
         return
-    response.headers["Vary"] = "Origin"
+    response.headers["Vary"] = ", ".join(filter(None, (response.headers.get("Vary"), "Origin")))
     if origin in request.app[app_keys.ALLOWED_ORIGINS]:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Expose-Headers"] = (

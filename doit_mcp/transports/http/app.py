@@ -26,7 +26,8 @@ from ...server.notification_hub import NotificationHub
 from ...server.request_context import Services
 from ...server.request_runner import RequestRunner
 from ...server.signed_state import StateSigner
-from ...settings import BadSettings, Settings
+from ...settings import Settings
+from ...settings_parsing import BadSettings
 from . import app_keys, health, well_known
 from .access import Endpoint, add_common_headers, check_expect, make_endpoint
 from .api_access import make_api_factory

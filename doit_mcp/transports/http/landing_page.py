@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from html import escape
-from importlib.resources import files
-from string import Template
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
@@ -17,6 +13,8 @@ import orjson
 from ...protocol.jsonrpc import JsonObject
 from ...settings import Settings
 from ...settings_parsing import LOOPBACK_HOSTS
+from .html_templates import Html, icon_url, join_html, page_headers, read_template, render_template
+from .sandbox_info import SandboxInfo
 
 # The name of this server in client configurations.
 SERVER_NAME = "doit"
@@ -34,13 +32,10 @@ EXAMPLE_QUESTIONS = (
     "Create a budget of 20,000 dollars a month for the data platform and alert me at 80 percent.",
 )
 
+CURL_NOTE = "Send a DoiT API token as the bearer token. Keep it in an environment variable, not in a shared file:"
+SANDBOX_CURL_NOTE = "Send the API token of a sandbox user as the bearer token:"
+
 _FIRST_SENTENCE = re.compile(r".+?(?<!e\.g)(?<!i\.e)[.!?](?=\s+[A-Z`]|$)")
-
-
-class Html(str):
-    """Text that is already HTML. Any other text is escaped when a template is rendered."""
-
-    __slots__ = ()
 
 
 def render_page(
@@ -48,18 +43,19 @@ def render_page(
     auth_server_url: str,
     tools: Sequence[tuple[str, str]],
     toolsets: Sequence[str] = (),
-    *,
+    sandbox: SandboxInfo | None = None,
     links: Sequence[tuple[str, str]] = (),
 ) -> tuple[bytes, dict[str, str]]:
     """Return the page as UTF-8 and the headers to send it with, including ``Content-Type``.
 
     *resource_url* is the server's public base URL and *auth_server_url* the issuer where users sign in. *tools* are the
     title and description of each listed tool, in list order; only the first sentence of a description is shown.
-    *toolsets* are the names that ``/mcp/x/…`` accepts. *links* are texts and URLs in the footer. The page depends on nothing else, so it can be rendered once.
+    *toolsets* are the names that ``/mcp/x/…`` accepts. *sandbox* describes the sandbox, whose users the page names.
+    *links* are texts and URLs in the footer. The page depends on nothing else, so it can be rendered once.
     """
     base = resource_url.rstrip("/")
-    style, script = _read_template("page.css"), _read_template("page.js")
-    page = _render_template(
+    style, script = read_template("page.css"), read_template("page.js")
+    page = render_template(
         "page.html",
         style=Html(style),
         script=Html(script),
@@ -67,15 +63,17 @@ def render_page(
         auth_url=auth_server_url,
         auth_host=urlsplit(auth_server_url).netloc,
         address=_render_code(f"{base}/mcp", "the server URL"),
-        notice=_render_template("loopback.html") if urlsplit(base).hostname in LOOPBACK_HOSTS else "",
-        clients=_render_clients(base),
-        questions=_join(_render_template("question.html", text=text) for text in EXAMPLE_QUESTIONS),
+        icon=icon_url(),
+        notice=render_template("loopback.html") if _is_loopback(base) else "",
+        clients=_render_clients(base, sandbox),
+        sandbox=_render_sandbox(base, sandbox) if sandbox is not None else "",
+        questions=join_html(render_template("question.html", text=text) for text in EXAMPLE_QUESTIONS),
         tools=_render_tools(tools),
-        paths=_join(_render_path(base, path, text) for path, text in _example_paths(toolsets)),
+        paths=join_html(_render_path(base, path, text) for path, text in _example_paths(toolsets)),
         toolsets=_render_toolsets(toolsets),
-        links=_join(_render_template("link.html", text=text, url=url) for text, url in links),
+        links=join_html(render_template("link.html", text=text, url=url) for text, url in links),
     )
-    return page.encode(), _headers(style, script)
+    return page.encode(), {**page_headers(style, script), "Cache-Control": "public, max-age=300"}
 
 
 def policy_links(settings: Settings) -> list[tuple[str, str]]:
@@ -91,38 +89,38 @@ def first_sentence(text: str) -> str:
     return match[0] if match else line
 
 
-def _headers(style: str, script: str) -> dict[str, str]:
-    policy = (
-        f"default-src 'none'; style-src {_csp_source(style)}; script-src {_csp_source(script)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+def _is_loopback(base: str) -> bool:
+    return urlsplit(base).hostname in LOOPBACK_HOSTS
+
+
+def _render_sandbox(base: str, sandbox: SandboxInfo) -> Html:
+    accounts = (
+        render_template(
+            "account.html",
+            email=account.email,
+            access=account.access,
+            password=account.password,
+            token=_render_code(account.token, f"the API token of {account.email}"),
+        )
+        for account in sandbox.accounts
     )
-    return {
-        "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        # For browsers that do not support frame-ancestors.
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "public, max-age=300",
-    }
+    return render_template("sandbox.html", base=base, dashboard_url=sandbox.dashboard_url, accounts=join_html(accounts))
 
 
-def _csp_source(inline: str) -> str:
-    """Return the source expression that allows exactly this inline element (CSP Level 3, hash-source)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
-
-
-def _render_clients(base: str) -> Html:
+def _render_clients(base: str, sandbox: SandboxInfo | None) -> Html:
     url = f"{base}/mcp"
+    local = _is_loopback(base)
     quoted_url = shlex.quote(url)
     remote_config = {"command": "npx", "args": ["-y", "mcp-remote", url]}
     http_config = {"type": "http", "url": url}
     vscode_config = shlex.quote(orjson.dumps({"name": SERVER_NAME, **http_config}).decode())
-    return _render_template(
+    return render_template(
         "clients.html",
         url=_render_code(url, "the server URL"),
+        chatgpt_open=Html() if local else Html(" open"),
+        claude_code_open=Html(" open") if local else Html(),
+        unreachable=render_template("unreachable.html") if local else Html(),
+        claude_link=claude_link(url),
         claude_code=_render_code(f"claude mcp add --transport http {SERVER_NAME} {quoted_url}", "the command"),
         cursor_link=cursor_link(url),
         cursor_json=_render_json({"mcpServers": {SERVER_NAME: {"url": url}}}),
@@ -132,13 +130,23 @@ def _render_clients(base: str) -> Html:
         gemini=_render_code(f"gemini mcp add --transport http {SERVER_NAME} {quoted_url}", "the command"),
         gemini_json=_render_json({"mcpServers": {SERVER_NAME: {"httpUrl": url}}}),
         codex=_render_code(f"codex mcp add {SERVER_NAME} --url {quoted_url}", "the command"),
+        copilot_json=_render_json({"mcpServers": {SERVER_NAME: {**http_config, "tools": ["*"]}}}),
+        windsurf_json=_render_json({"mcpServers": {SERVER_NAME: {"serverUrl": url}}}),
+        goose_yaml=_render_code(_goose_config(url), "the configuration"),
         inspector=_render_code(
             f"npx @modelcontextprotocol/inspector --transport http --server-url {quoted_url}", "the command"
         ),
         remote_json=_render_json({"mcpServers": {SERVER_NAME: remote_config}}),
         sse=_render_code(f"{base}/sse", "the SSE URL"),
-        curl=_render_code(_curl_command(quoted_url), "the command"),
+        curl_note=SANDBOX_CURL_NOTE if sandbox else CURL_NOTE,
+        curl=_render_code(_curl_command(quoted_url, sandbox), "the command"),
     )
+
+
+def claude_link(url: str) -> str:
+    """Return the link that makes Claude on the web offer to add the server at *url* as a custom connector."""
+    parameters = {"modal": "add-custom-connector", "connectorName": "DoiT", "connectorUrl": url}
+    return f"https://claude.ai/customize/connectors?{urlencode(parameters)}"
 
 
 def cursor_link(url: str) -> str:
@@ -152,11 +160,28 @@ def vscode_link(url: str) -> str:
     return "vscode:mcp/install?" + quote(orjson.dumps({"name": SERVER_NAME, "type": "http", "url": url}), safe="")
 
 
-def _curl_command(quoted_url: str) -> str:
+def _goose_config(url: str) -> str:
+    # A JSON string is a YAML string, too.
+    quoted_url = orjson.dumps(url).decode()
+    return "\n".join(
+        (
+            "extensions:",
+            f"  {SERVER_NAME}:",
+            "    enabled: true",
+            f"    name: {SERVER_NAME}",
+            "    type: streamable_http",
+            f"    uri: {quoted_url}",
+            "    timeout: 300",
+        )
+    )
+
+
+def _curl_command(quoted_url: str, sandbox: SandboxInfo | None) -> str:
+    token = sandbox.accounts[0].token if sandbox is not None else "$DOIT_API_KEY"
     return "\n".join(
         (
             f"curl {quoted_url} \\",
-            '  -H "Authorization: Bearer $DOIT_API_KEY" \\',
+            f'  -H "Authorization: Bearer {token}" \\',
             "  -H 'Content-Type: application/json' \\",
             "  -H 'Accept: application/json, text/event-stream' \\",
             """  -d '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}'""",
@@ -167,8 +192,8 @@ def _curl_command(quoted_url: str) -> str:
 def _render_tools(tools: Sequence[tuple[str, str]]) -> Html:
     if not tools:
         return Html()
-    listed = _join(_render_template("tool.html", title=title, text=first_sentence(text)) for title, text in tools)
-    return _render_template("tools.html", tools=listed)
+    listed = join_html(render_template("tool.html", title=title, text=first_sentence(text)) for title, text in tools)
+    return render_template("tools.html", tools=listed)
 
 
 def _example_paths(toolsets: Sequence[str]) -> list[tuple[str, str]]:
@@ -178,20 +203,20 @@ def _example_paths(toolsets: Sequence[str]) -> list[tuple[str, str]]:
         ("/mcp/readonly", "The default tools, read-only."),
         (f"/mcp/x/{areas[0]}", "One toolset."),
         (f"/mcp/x/{','.join(areas[:2])}/readonly", "Several toolsets, read-only."),
-        ("/mcp/x/all", "All tools, for clients that can handle them."),
+        ("/mcp/x/all", "All tools. Many clients refuse more than 128, or fail."),
         ("/mcp?tools=list_budgets,get_anomalies", "Individual tools, by name."),
     ]
 
 
 def _render_path(base: str, path: str, text: str) -> Html:
-    return _render_template("path.html", url=_render_code(base + path, path), text=text)
+    return render_template("path.html", url=_render_code(base + path, path), text=text)
 
 
 def _render_toolsets(toolsets: Sequence[str]) -> Html:
     if not toolsets:
         return Html()
-    return _render_template(
-        "toolsets.html", names=_join(_render_template("toolset.html", name=name) for name in toolsets)
+    return render_template(
+        "toolsets.html", names=join_html(render_template("toolset.html", name=name) for name in toolsets)
     )
 
 
@@ -201,17 +226,4 @@ def _render_json(value: JsonObject) -> Html:
 
 def _render_code(text: str, label: str) -> Html:
     """Render text with a copy button. *label* describes what the button copies to users of screen readers."""
-    return _render_template("code.html", text=text, what=label)
-
-
-def _join(parts: Iterable[Html]) -> Html:
-    return Html("\n".join(parts))
-
-
-def _render_template(template: str, /, **values: str) -> Html:
-    safe = {name: value if isinstance(value, Html) else escape(value) for name, value in values.items()}
-    return Html(Template(_read_template(template)).substitute(safe).rstrip("\n"))
-
-
-def _read_template(name: str) -> str:
-    return files(__package__).joinpath("templates", name).read_text("utf-8")
+    return render_template("code.html", text=text, what=label)

@@ -1,4 +1,4 @@
-"""The application that users run: the MCP server with its catalogs and its landing page."""
+"""The application that users run: the MCP server with its catalogs and its pages."""
 
 from __future__ import annotations
 
@@ -12,26 +12,39 @@ from ...server.catalog import catalog_factory
 from ...settings import Settings
 from . import public_documents
 from .app import build_app
+from .html_templates import read_template
 from .landing_page import policy_links, render_page
+from .sandbox_info import SandboxInfo
 from .server_card import server_icons
+from .static_page import StaticPage
+from .try_page import render_try_page
+
+ICON_HEADERS = {"Content-Type": "image/svg+xml", "Cache-Control": "public, max-age=86400"}
 
 
-def make_main_app(settings: Settings, clock: Callable[[], float] = time.time) -> web.Application:
-    """Build the application for *settings*, with the landing page at ``/``. *clock* tells tools the current time."""
+def make_main_app(
+    settings: Settings, clock: Callable[[], float] = time.time, sandbox: SandboxInfo | None = None
+) -> web.Application:
+    """Build the application for *settings*, with the landing page at ``/``. *clock* tells tools the current time.
+
+    With *sandbox*, the landing page names the users of the sandbox, and ``/try`` calls tools as one of them.
+    """
     make_catalog = catalog_factory(server_icons(settings.resource_url))
     default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)
-    page, headers = render_page(
+    landing_page = render_page(
         settings.resource_url,
         settings.auth_server_url,
         [(tool.title, tool.description) for tool in default_catalog.tools],
         toolset_names(full_catalog.tools),
-        links=policy_links(settings),
+        sandbox,
+        policy_links(settings),
     )
-
-    async def home(request: web.Request) -> web.Response:
-        return web.Response(body=page, headers=headers)
-
+    pages = {"/": landing_page, "/favicon.ico": (read_template("icon.svg").encode(), ICON_HEADERS)}
+    if sandbox is not None:
+        areas = {tool.name: tool.area for tool in full_catalog.tools}
+        pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in default_catalog.tools])
     app = build_app(settings, make_catalog, clock=clock)
-    app.router.add_get("/", home)
     app.add_routes(public_documents.routes(settings))
+    for path, (body, headers) in pages.items():
+        app.router.add_get(path, StaticPage(body, headers).respond)
     return app

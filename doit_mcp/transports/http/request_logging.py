@@ -13,6 +13,7 @@ from aiohttp.typedefs import Middleware
 from ...observability.trace import begin_trace
 from . import app_keys
 from .access import check_host_and_origin, error_response
+from .error_page import error_page, wants_page
 
 if TYPE_CHECKING:
     from ...observability.opentelemetry import SpanRecorder
@@ -32,6 +33,7 @@ CLIENT_CLOSED_REQUEST = 499
 def request_logging_middleware(app: web.Application) -> Middleware:
     """Return the middleware that logs and counts requests to *app*. Lookups in *app* are done once."""
     metrics, hosts, origins = app[app_keys.METRICS], app[app_keys.ALLOWED_HOSTS], app[app_keys.ALLOWED_ORIGINS]
+    base = app[app_keys.SETTINGS].resource_url
 
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -48,6 +50,8 @@ def request_logging_middleware(app: web.Application) -> Middleware:
                     response = await handler(request)
                 except Exception as failure:
                     response = error_response(request, failure)
+            if response.status >= 400 and not response.prepared and wants_page(request):
+                response = error_page(request, response, base)
             status = response.status
             return response
         finally:

@@ -160,7 +160,15 @@ async def test_requests_for_details_are_bounded() -> None:
 async def test_arguments_reach_the_list(arguments: dict[str, Any], query: dict[str, str]) -> None:
     api = Recorder({"budgets": []})
     await run("list_budgets", api, **arguments)
-    assert api.requests == [Request("GET", "/analytics/v1/budgets", query, None)]
+    assert api.requests[0] == Request("GET", "/analytics/v1/budgets", query, None)
+
+
+async def test_similar_names_that_cannot_be_read_are_unknown() -> None:
+    def answer(request: Request) -> Any:
+        return {"budgets": []} if "nameContains" in (request.query or {}) else ApiError("", kind="timeout")
+
+    found = await run("list_budgets", Recorder(answer), name="ads")
+    assert found["note"] == 'No budget with the name "ads" matches. Similar names are unknown: the request timed out.'
 
 
 async def test_seconds_are_refused() -> None:

@@ -15,8 +15,9 @@ from doit_mcp.catalog.comparisons.charge_kinds import ChargeKind, charge_kind
         (ChargeKind.NEGATION, ["SavingsPlanNegation"]),
         (
             ChargeKind.COMMITMENT_FEE,
-            ["RIFee", "savings-plan-recurring-fee", "SavingsPlanUpfrontFee", "UnusedReservation", "UnusedSavingsPlan"],
+            ["savings-plan-recurring-fee", "SavingsPlanUpfrontFee", "UnusedReservation", "UnusedSavingsPlan"],
         ),
+        (ChargeKind.MONTHLY_COMMITMENT_FEE, ["RIFee", "ri_fee"]),
         (
             ChargeKind.FEE,
             [

@@ -15,13 +15,11 @@ from doit_mcp.catalog.comparisons.comparison import (
     CostLine,
     change_figures,
     clouds_of,
-    cut_to_data,
     fetch_first_day,
     group_config,
     read_lines,
     total_cost,
 )
-from doit_mcp.catalog.costs.data_start import fetch_data_start
 from doit_mcp.catalog.costs.groups import GroupDimension, fixed_group
 from doit_mcp.catalog.costs.scope import Scope
 from doit_mcp.catalog.periods.alignment import AlignedPeriods, align
@@ -146,43 +144,3 @@ async def test_the_history_is_queried_until_it_is_known() -> None:
 
 async def test_a_period_at_the_beginning_of_time_has_no_days_before_it() -> None:
     assert await fetch_first_day(cost_on(), Period(date(1, 1, 1), date(1, 12, 31)), "USD") is None
-
-
-async def test_periods_are_cut_to_the_data() -> None:
-    periods = align(ReportedPeriod(AUGUST, TODAY))
-
-    async def cut(*days: str) -> AlignedPeriods:
-        caller = cost_on(*days)
-        return cut_to_data(periods, await fetch_data_start(caller), "before")
-
-    assert await cut("2026-07-01") is periods and await cut("2026-06-30", "2026-08-01") is periods
-    # Nothing in the months around July, but the data are older.
-    assert await cut("2026-01-01", "2026-08-01") is periods
-    # No data at all: nothing says when they begin.
-    assert await cut() is periods
-    shorter = await cut("2026-07-02", "2026-08-01")
-    assert shorter.before.elapsed == Period(date(2026, 7, 2), date(2026, 7, 31)) and shorter.alignment == "per_day"
-    with pytest.raises(ApiError, match="before: data begin 2026-08-03, after the period 2026-07-01/2026-07-31"):
-        await cut("2026-08-03")
-
-
-async def test_a_cut_period_can_have_as_many_days_as_the_later_one() -> None:
-    today = date(2026, 8, 30)
-    periods = AlignedPeriods(ReportedPeriod(JULY, today), ReportedPeriod(AUGUST, today), "per_day")
-    caller = cost_on("2026-07-02")
-    cut = cut_to_data(periods, await fetch_data_start(caller), "before")
-    assert (cut.before.days, cut.after.days, cut.alignment) == (30, 30, "same_days")
-
-
-async def test_a_cut_period_can_be_a_whole_month_like_the_later_one() -> None:
-    earlier = ReportedPeriod(Period(date(2026, 6, 20), date(2026, 7, 31)), TODAY)
-
-    async def cut(after: Period, today: date) -> AlignedPeriods:
-        later = ReportedPeriod(after, today)
-        caller = cost_on("2026-07-01")
-        return cut_to_data(AlignedPeriods(earlier, later, "per_day"), await fetch_data_start(caller), "before")
-
-    assert (await cut(AUGUST, TODAY)).alignment == "whole"
-    # August is not over, but the costs are those of the whole July.
-    unfinished = await cut(AUGUST, date(2026, 8, 20))
-    assert (unfinished.before.elapsed, unfinished.alignment) == (JULY, "per_day")

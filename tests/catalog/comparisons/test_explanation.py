@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from doit_mcp.catalog.comparisons.causes import CAUSES, SkuCost
 from doit_mcp.catalog.comparisons.comparison import ComparedDimension
+from doit_mcp.catalog.comparisons.drivers_table import drivers_table
 from doit_mcp.catalog.comparisons.explanation import (
     ChangeBasis,
     PeriodCosts,
     dimension_change,
-    drivers_table,
     explain_causes,
-    explain_change,
+    explain_drivers,
+    explain_total,
     known_causes,
 )
 from doit_mcp.catalog.costs.amounts import round_amount
@@ -63,8 +64,9 @@ def test_all_parts_add_up(
     basis = ChangeBasis(align(ReportedPeriod(Period(middle, last), TODAY), before), currency)
     changes = [dimension_change(dimension, response(old), response(new), basis) for dimension in (SKU, REGION)]
     totals = sum((D(repr(row[4])) for row in old), D(0)), sum((D(repr(row[4])) for row in new), D(0))
-    answer, note = explain_change(changes, *totals, basis, top)
-    answer |= explain_causes(changes[0], *totals, basis, credits=credits)
+    answer: dict[str, Any] = {"total": explain_total(totals, basis.periods, currency)}
+    answer["by"], note = explain_drivers(changes, totals, currency, top)
+    answer |= explain_causes(changes[0], totals, basis, credits=credits)
     total = answer["total"]
     assert [cents(total[name]) for name in ("before", "after")] == [round_amount(amount, currency) for amount in totals]
     assert cents(total["after"]) - cents(total["before"]) == cents(total["change"])
@@ -81,7 +83,7 @@ def test_all_parts_add_up(
         assert all(has_shares) or not any(has_shares)
         if all(has_shares):
             assert sum(cents(part["share"]) for part in parts) == 100
-    table = drivers_table(changes, *totals, basis, {})
+    table = drivers_table(changes, totals, basis, {})
     names = [column["name"] for column in table.columns]
     assert all(len(row) == len(names) for row in table.rows)
     for dimension in ("sku", "region"):

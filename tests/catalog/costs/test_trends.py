@@ -176,3 +176,31 @@ def test_a_month_that_is_over_or_begun_late_is_not_running() -> None:
     for text in ("last_2_months", "2026-08-05/2026-08-31", "2026-09-05/2026-09-21"):
         period = parse_period(text, "period", today)
         assert running_month(list(split_period(period.elapsed, "month")), period) is None
+
+
+async def test_costs_that_begin_in_the_month_before_have_no_like_for_like_percentage() -> None:
+    new = {"service_description": "New", "cloud_provider": "google-cloud"}
+    lines: list[Line] = [("2026-06-01", EC2, 1.0, 1.0), *((day, new, 5.0, 1.0) for day in ("2026-08-12", "2026-09-02"))]
+    dimension = {"id": "cloud_provider", "type": "fixed", "values": [{"value": "google-cloud"}]}
+    api = Recorder(make_api({"/dimension": dimension}, lines))
+    trend = (await call("cost_trend", api, cloud="gcp", months=3))["structuredContent"]
+    july, august, september = trend["months"]
+    assert (july["cost"], august["cost"], september["cost"]) == (0.0, 5.0, 5.0)
+    compared = september["likeForLike"]
+    assert compared["before"] == 5.0 and compared["changePercent"] is None
+    assert compared["final"]["changePercent"] is None
+    assert trend["note"].startswith("These costs begin on 2026-08-12.")
+
+
+async def test_a_first_day_that_cannot_be_read_is_named() -> None:
+    dimension = {"id": "cloud_provider", "type": "fixed", "values": [{"value": "google-cloud"}]}
+    gcp = {**EC2, "cloud_provider": "google-cloud"}
+    lines: list[Line] = [("2026-07-05", gcp, 1.0, 1.0), ("2026-08-05", gcp, 1.0, 1.0)]
+
+    def answer(request: Any) -> Any:
+        is_daily = (request.body or {}).get("config", {}).get("timeInterval") == "day"
+        return ApiError("", kind="timeout") if is_daily else make_api({"/dimension": dimension}, lines)(request)
+
+    trend = (await call("cost_trend", Recorder(answer), cloud="gcp", period="2026-07/2026-08"))["structuredContent"]
+    assert [part["part"] for part in trend["failed"]] == ["first day of these costs"]
+    assert [month["cost"] for month in trend["months"]] == [1.0, 1.0]

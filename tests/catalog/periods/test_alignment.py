@@ -42,6 +42,12 @@ def span(period: ReportedPeriod) -> str:
         ("2028-02-29", "this_month", "2028-01-01/2028-01-29", "same_days"),
         ("2026-11-28", "this_quarter", "2026-07-01/2026-08-28", "same_days"),
         ("2026-11-28", "this_year", "2025-01-01/2025-11-28", "same_days"),
+        # The same day of the month, so that both have the same firsts of a month.
+        ("2026-12-01", "this_quarter", "2026-07-01/2026-09-01", "per_day"),
+        ("2028-02-29", "this_year", "2027-01-01/2027-02-28", "whole"),
+        ("2028-03-15", "this_year", "2027-01-01/2027-03-15", "per_day"),
+        ("2026-07-31", "this_quarter", "2026-04-01/2026-04-30", "whole"),
+        ("2026-05-31", "2026-05/2026-06", "2026-03-01/2026-03-31", "whole"),
         ("2026-11-28", "last_month", "2026-09-01/2026-09-30", "whole"),
         ("2026-11-28", "2026-Q3", "2026-04-01/2026-06-30", "whole"),
         ("2026-11-28", "last_7_days", "2026-11-14/2026-11-20", "same_days"),
@@ -76,17 +82,24 @@ def test_a_period_of_choice_is_cut_only_if_it_is_of_the_same_kind(
 
 
 @given(today=DAYS, text=TEXTS)
-def test_the_period_before_ends_first_and_is_never_longer(today: date, text: str) -> None:
+def test_the_period_before_ends_first_and_begins_as_many_months(today: date, text: str) -> None:
     pair = align(parse_period(text, "after", today))
     assert pair.before.elapsed.last < pair.after.elapsed.first
     assert pair.after.elapsed == parse_period(text, "after", today).elapsed
-    if not pair.after.complete:
-        assert pair.before.days <= pair.after.days
     if pair.alignment == "same_days":
         assert pair.has_equal_days
-    if pair.alignment == "per_day":
-        # Only a month that is longer than the one before it has no days to compare with.
-        assert pair.before.elapsed.last + timedelta(days=1) == pair.after.elapsed.first
+    if pair.after.whole.whole_months:
+        assert pair.is_by_calendar
+        before, after = pair.before.elapsed.last, pair.after.elapsed.last
+        ends_month = (before + timedelta(days=1)).day == 1
+        assert before.day == after.day or ends_month
+        months = [
+            12 * period.last.year + period.last.month - 12 * period.first.year - period.first.month
+            for period in (pair.before.elapsed, pair.after.elapsed)
+        ]
+        assert months[0] == months[1]
+    else:
+        assert pair.has_equal_days
 
 
 @given(today=DAYS, text=TEXTS, other=TEXTS)

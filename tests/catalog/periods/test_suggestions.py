@@ -47,6 +47,14 @@ def suggestion(text: str, today: date = TODAY) -> str | None:
         ("last_40_months", "last_36_months"),
         ("past 30 days", "last_30_days"),
         ("previous month", "last_month"),
+        ("last week", "last_7_days"),
+        ("previous_week", "last_7_days"),
+        ("last 2 weeks", "last_14_days"),
+        ("last 99 weeks", "last_400_days"),
+        ("this week", "2026-11-23/2026-11-28"),
+        ("2026-W47", "2026-11-16/2026-11-22"),
+        ("2026-10-01 to 2026-10-15", "2026-10-01/2026-10-15"),
+        ("from 2026-10-01 through 2026-10-15", "2026-10-01/2026-10-15"),
         ("current quarter", "this_quarter"),
     ],
 )
@@ -58,7 +66,20 @@ def test_the_error_suggests_a_period_that_parses(text: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "2026-13", "13/2026", "31 February 2026", "last_0_days", "2026 2025", "²"]
+    "text",
+    [
+        "",
+        "soon",
+        "2026-13",
+        "13/2026",
+        "31 February 2026",
+        "last_0_days",
+        "last 0 weeks",
+        "2026-W60",
+        "2026-10-15 to 2026-10-01",
+        "2026 2025",
+        "²",
+    ],
 )
 def test_nothing_is_suggested_for_a_text_without_a_likely_meaning(text: str) -> None:
     assert suggestion(text) is None

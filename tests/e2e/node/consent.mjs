@@ -1,25 +1,11 @@
 // Plays a person in headless Chromium: opens an address, does what the order says, prints what was seen as one JSON line.
 //
-// argument: {"browser": path, "url": …, "width", "height", "scheme": "light"|"dark", "steps": [
-//   {"fill": label, "with": text} | {"choose": label, "option": value} | {"press": button name} | {"expect": text} |
-//   {"reach": start of an address} | {"shoot": path}]}
+// argument: {"browser": path, "url": …, "width", "height", "scheme": "light"|"dark", "steps": see steps.mjs}
 
-import { chromium } from "playwright-core";
-
-const FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
-
-async function step(page, order) {
-  if (order.fill) return page.getByLabel(order.fill, { exact: true }).fill(order.with);
-  if (order.choose) return page.getByRole("combobox", { name: order.choose }).selectOption(order.option);
-  if (order.press) return page.getByRole("button", { name: order.press, exact: order.exact }).click();
-  if (order.expect) return page.getByText(order.expect).first().waitFor();
-  if (order.reach) return page.waitForURL((address) => address.href.startsWith(order.reach));
-  return page.screenshot({ path: order.shoot, fullPage: true });
-}
+import { launch, step } from "./steps.mjs";
 
 const order = JSON.parse(process.argv[2]);
-const browser = await chromium.launch({ executablePath: order.browser, headless: true, chromiumSandbox: false, args: FLAGS });
+const browser = await launch(order.browser);
 const seen = { console: [], failed: [], statuses: [] };
 try {
   const context = await browser.newContext({ viewport: { width: order.width, height: order.height }, colorScheme: order.scheme ?? "light" });

@@ -14,7 +14,9 @@ async function call(order) {
 }
 
 async function opened(browser, order, seen, size, scheme) {
-  const context = await browser.newContext({ viewport: SIZES[size], colorScheme: scheme });
+  const context = await browser.newContext({
+    viewport: SIZES[size], colorScheme: scheme, permissions: ["clipboard-read", "clipboard-write"],
+  });
   context.setDefaultTimeout(10_000);
   await context.addInitScript(() => {
     globalThis.violations = [];
@@ -36,6 +38,20 @@ async function live(page, order, seen) {
   await call(order);
   await page.getByText(order.expect).first().waitFor();
   seen.after = await texts(page);
+}
+
+async function grouped(page, order, seen) {
+  const members = page.locator("#rows tr.member:visible");
+  seen.collapsed = await members.count();
+  await page.getByRole("button", { name: "list_budgets" }).click();
+  seen.expanded = await members.evaluateAll((rows) => rows.map((row) => row.innerText));
+  await page.getByRole("button", { name: "list_budgets" }).click();
+}
+
+async function copied(page, order, seen) {
+  await page.locator("#users button", { hasText: "Copy" }).first().click();
+  await page.locator("#users").getByText("Copied", { exact: true }).waitFor();
+  seen.copied = await page.evaluate(() => navigator.clipboard.readText());
 }
 
 async function filtered(page, order, seen) {
@@ -74,7 +90,7 @@ const browser = await chromium.launch({ executablePath: order.browser, headless:
 const seen = { console: [], violations: [], requests: [], looks: [] };
 try {
   const page = await opened(browser, order, seen, "desktop", "light");
-  for (const step of [live, filtered, paused]) await step(page, order, seen);
+  for (const step of [live, grouped, copied, filtered, paused]) await step(page, order, seen);
   for (const size of Object.keys(SIZES)) for (const scheme of SCHEMES) {
     const other = await opened(browser, order, seen, size, scheme);
     await other.screenshot({ path: `${order.shots}/world-${size}-${scheme}.png`, fullPage: true });

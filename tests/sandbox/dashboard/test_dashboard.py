@@ -177,15 +177,34 @@ async def test_sign_in_is_shown_without_its_secrets(party: Party, clock: Clock) 
 
     secrets = [code, secret, body["access_token"], body["refresh_token"], again["access_token"], api, SECRET]
     secrets += [again["refresh_token"], "the-state-of-this-request", party.verifier, party.challenge, *wrong.said]
-    secrets += [user.api_token for user in USERS]
     secrets += [part for token in (body["access_token"], again["access_token"]) for part in token.split(".")]
     document = await (await party.get(f"{party.url}/")).text()
-    # The passwords are published, but shown only in the list of users.
+    # The users' passwords and API tokens are published, but shown only in the list of users.
     passwords = [user.password for user in USERS]
+    published = [*passwords, *(user.api_token for user in USERS)]
     for text in (json.dumps({**snapshot, "users": []}), page.text.partition("event: call")[2], document):
-        assert not [item for item in (*secrets, *passwords) if item in text]
+        assert not [item for item in (*secrets, *published) if item in text]
     assert not [item for item in secrets if item in json.dumps(snapshot["users"]) or item in page.text]
     assert [user["password"] for user in snapshot["users"]] == passwords
+    assert [user["api_token"] for user in snapshot["users"]] == [user.api_token for user in USERS]
+
+
+async def test_calls_for_one_tool_call_share_its_trace_and_name(party: Party) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    tracking = (
+        "mcp=true&mcpVersion=0.1.0&mcpTool=list_budgets&mcpClient=cost-app&mcpClientVersion=1.2&mcpProtocolVersion=x"
+    )
+    for span in ("b7ad6b7169203331", "00f067aa0ba902b7"):
+        headers = {"Authorization": f"Bearer {ADMIN.api_token}", "traceparent": f"00-{trace}-{span}-00"}
+        async with party.http.get(f"{party.url}/whoami?maxResults=5&{tracking}", headers=headers) as response:
+            assert response.status == 200
+    await whoami(party, ADMIN.api_token)
+    *for_tool, other = (await state(party))["calls"]
+    assert [call["target"] for call in for_tool] == ["/whoami?maxResults=5"] * 2
+    assert {(call["tool"], call["client"], call["trace"]) for call in for_tool} == {
+        ("list_budgets", "cost-app 1.2", trace)
+    }
+    assert (other["tool"], other["client"], other["trace"]) == ("", "", "")
 
 
 class Careless:

@@ -105,6 +105,47 @@ async def test_consent_shows_user_customer_scope_and_client(party: Party) -> Non
     assert ">Allow access</button>" in text and ">Deny</button>" in text
 
 
+async def test_consent_says_what_this_user_can_do(party: Party) -> None:
+    client = (await party.register())["client_id"]
+    admin = await consent_text(party, client, scope="mcp:tools")
+    assert "<li>View costs, budgets, reports, alerts, anomalies, invoices, contracts, tickets and users</li>" in admin
+    assert "<li>Change budgets, reports, alerts, contracts, tickets and users</li>" in admin
+    assert "does not allow it" not in admin
+
+    party.http.cookie_jar.clear()
+    viewer = await consent_text(party, client, "viewer@acme.example", scope="mcp:tools")
+    assert "<li>View costs, budgets, reports, alerts, anomalies, tickets and users</li>" in viewer
+    assert "<li>Change" not in viewer
+    assert "Your role does not allow it to view invoices or contracts, or to change anything." in viewer
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "who"),
+    [
+        ("client_id=nobody", 400, "ask the developer of the application"),
+        ("", 400, "ask the developer of the application"),
+        ("client_id={client}&redirect_uri=https://elsewhere.example/", 400, "The developer of the application must"),
+    ],
+)
+async def test_error_pages_say_who_must_act_and_lead_back(
+    party: Party, caplog: pytest.LogCaptureFixture, query: str, status: int, who: str
+) -> None:
+    caplog.set_level("INFO")
+    client = (await party.register())["client_id"]
+    answer = await party.get(f"{party.url}/sign-in/oauth?{query.format(client=client)}")
+    text = await answer.text()
+    assert answer.status == status and who in text
+    assert f'href="{BASE}/"' in text
+    reference = answer.headers["X-MCP-Trace-Id"]
+    assert f"<code>{reference}</code>" in text
+    assert [record for record in caplog.records if getattr(record, "trace", "") == reference]
+
+
+async def test_expired_form_says_how_to_start_again(party: Party) -> None:
+    text = await (await party.get(f"{party.url}/sign-in/consent")).text()
+    assert "start the sign-in again" in text and f'href="{BASE}/"' in text
+
+
 async def test_consent_recognizes_hosts_of_supported_clients(party: Party) -> None:
     uri = "https://chatgpt.com/connector_platform_oauth_redirect"
     text = await consent_text(party, "https://chatgpt.com/oauth/client.json", redirect_uri=uri)

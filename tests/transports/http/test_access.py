@@ -57,8 +57,12 @@ async def test_metadata_at_every_location(site: Site, form: str, path: str) -> N
 async def test_no_metadata_elsewhere(site: Site) -> None:
     root = await site.send("GET", "/.well-known/oauth-protected-resource", {})
     assert root.status == 200 and root.body["resource"] == site.base
-    for path in ("/.well-known/oauth-protected-resource/other", "/.well-known/openid-configuration", "/nowhere"):
-        answer = await site.send("GET", path, {"Accept": "text/html"})
+    for path, accept in (
+        ("/.well-known/oauth-protected-resource/other", "text/html"),
+        ("/.well-known/openid-configuration", "text/html"),
+        ("/nowhere", "*/*"),
+    ):
+        answer = await site.send("GET", path, {"Accept": accept})
         assert answer.status == 404 and answer.headers["Content-Type"].startswith("application/json")
 
 

@@ -13,10 +13,13 @@ from html.parser import HTMLParser
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.transports.http.landing_page import cursor_link, first_sentence, render_page, vscode_link
+from doit_mcp.catalog.toolsets import Selection
+from doit_mcp.server.catalog import catalog_factory
+from doit_mcp.transports.http.landing_page import claude_link, cursor_link, first_sentence, render_page, vscode_link
 
 BASE = "https://mcp.example.com"
 ISSUER = "https://console.example.com"
@@ -96,6 +99,8 @@ def test_every_client_gets_the_server_url(page: ParsedPage) -> None:
         {"mcpServers": {"doit": {"url": url}}},
         {"servers": {"doit": {"type": "http", "url": url}}},
         {"mcpServers": {"doit": {"httpUrl": url}}},
+        {"mcpServers": {"doit": {"type": "http", "url": url, "tools": ["*"]}}},
+        {"mcpServers": {"doit": {"serverUrl": url}}},
         {"mcpServers": {"doit": {"command": "npx", "args": ["-y", "mcp-remote", url]}}},
     ]
 
@@ -118,12 +123,50 @@ def test_install_links_contain_the_url(page: ParsedPage) -> None:
     assert json.loads(unquote(configuration)) == {"name": "doit", "type": "http", "url": "https://h/a+b?c=d&e=ü"}
 
 
+def test_claude_link_contains_the_url(page: ParsedPage) -> None:
+    assert claude_link(f"{BASE}/mcp") in page.links
+    link = urlsplit(claude_link("https://h/a+b?c=d&e=ü"))
+    assert f"{link.scheme}://{link.netloc}{link.path}" == "https://claude.ai/customize/connectors"
+    assert parse_qs(link.query) == {
+        "modal": ["add-custom-connector"],
+        "connectorName": ["DoiT"],
+        "connectorUrl": ["https://h/a+b?c=d&e=ü"],
+    }
+
+
+def test_goose_configuration_is_yaml(page: ParsedPage) -> None:
+    (configuration,) = (code for code in page.codes if code.startswith("extensions:"))
+    goose = yaml.safe_load(configuration)["extensions"]["doit"]
+    assert (goose["type"], goose["uri"], goose["enabled"]) == ("streamable_http", f"{BASE}/mcp", True)
+
+
+def test_each_client_has_an_address(page: ParsedPage) -> None:
+    clients = (
+        "chatgpt claude claude-code cursor vscode codex gemini copilot windsurf goose inspector mcp-remote sse scripts"
+    )
+    assert page.tags["details"] == len(clients.split()) + 1, "one for each client, and the list of toolsets"
+    assert set(clients.split()) <= set(page.ids)
+
+
+def test_local_server_opens_a_client_that_reaches_it() -> None:
+    for base, opened in ((BASE, b"chatgpt"), ("http://127.0.0.1:8080", b"claude-code")):
+        html = render_page(base, ISSUER, [])[0]
+        assert re.findall(rb'<details name="client" id="([a-z-]+)" open>', html) == [opened]
+        assert html.count(b"cannot reach this computer") == (2 if base != BASE else 0), "ChatGPT and Claude"
+
+
 def test_paths_select_tools(page: ParsedPage) -> None:
     chosen = {code.removeprefix(BASE) for code in page.codes if code.startswith(BASE)}
     assert {"/mcp/readonly", "/mcp/x/anomalies", "/mcp/x/anomalies,budgets/readonly", "/mcp/x/all"} <= chosen
     assert set(TOOLSETS) <= set(page.codes)
-    for client in ("ChatGPT", "Claude", "Cursor", "VS Code", "Gemini CLI", "Codex CLI", "MCP Inspector"):
+    for client in ("ChatGPT", "Claude", "Cursor", "VS Code", "Gemini CLI", "Codex CLI", "Windsurf", "Goose", "Copilot"):
         assert client in page.text
+
+
+def test_the_path_with_all_tools_has_a_warning_that_is_true(page: ParsedPage) -> None:
+    assert "Many clients refuse more than 128" in page.text
+    catalog = catalog_factory()(Selection(frozenset({"all"})), False)
+    assert len(catalog.tools) > 128
 
 
 def test_tools_are_listed_with_their_first_sentence(page: ParsedPage) -> None:
@@ -149,7 +192,9 @@ def test_landmarks_and_fragments(page: ParsedPage) -> None:
 
 def test_no_external_resources_are_loaded(page: ParsedPage) -> None:
     assert not {"img", "iframe", "object", "form", "input", "audio", "video", "base"} & set(page.tags)
-    assert page.tags["link"] == 1 and ("href", "data:,") in page.attributes
+    assert page.tags["link"] == 1
+    (icon,) = (value for name, value in page.attributes if name == "href" and value.startswith("data:"))
+    assert unquote(icon).startswith("data:image/svg+xml,<svg")
     assert not [name for name, _ in page.attributes if name in ("src", "srcset", "style") or name.startswith("on")]
     assert "url(" not in page.inline["style"][0] and "@import" not in page.inline["style"][0]
 

@@ -21,7 +21,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from doit_mcp.observability import opentelemetry
 from doit_mcp.observability.opentelemetry import SpanRecorder
 from doit_mcp.sandbox.api import Fault
-from doit_mcp.settings import BadSettings, Settings
+from doit_mcp.settings import Settings
+from doit_mcp.settings_parsing import BadSettings
 from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.request_logging import SPANS
 from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, SECRET

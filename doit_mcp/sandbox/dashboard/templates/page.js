@@ -4,6 +4,7 @@ const SIDES = { identity: "Identity", api: "DoiT API" };
 const KINDS = { access: "Access token", refresh: "Refresh token", exchanged: "Exchanged token" };
 const RETRY_MS = 5000;
 const TICK_MS = 5000;
+const COPIED_MS = 2000;
 
 const at = (id) => document.getElementById(id);
 const rows = at("rows");
@@ -20,6 +21,7 @@ let customers = {};
 let items = []; // the listed tokens with their expiry
 let held = []; // calls that arrived while the list was paused
 let paused = false;
+const groups = new Map(); // the tool calls in the list, by trace and tool
 
 function make(tag, name, ...content) {
   const element = document.createElement(tag);
@@ -72,8 +74,14 @@ function status(code) {
   return make("span", `badge ${name}`, code === 0 ? "disconnected" : String(code));
 }
 
+function target(text) {
+  const [path, query] = text.split(/\?(.*)/s);
+  const parameters = (query ?? "").split("&").filter(Boolean);
+  return [make("span", "target", path), ...parameters.map((each) => make("span", "parameter", each))];
+}
+
 function row(call) {
-  const what = cell("call", make("span", "method", call.method), make("span", "target", call.target));
+  const what = cell("call", make("span", "method", call.method), ...target(call.target));
   if (call.note) what.append(make("span", "note", call.note));
   const who = call.user ? cell("who", make("span", "user", call.user)) : cell("who empty", "\u2013");
   const details = make("span", "customer", customerName(call.customer));
@@ -86,8 +94,68 @@ function row(call) {
   );
   element.setAttribute("role", "row");
   const words = [call.method, call.target, call.user, customerName(call.customer), call.customer, call.token, call.note];
-  element.dataset.words = [...words, SIDES[call.side], call.status || "disconnected"].join(" ").toLowerCase();
+  const more = [SIDES[call.side], call.status || "disconnected", call.tool, call.client];
+  element.dataset.words = [...words, ...more].join(" ").toLowerCase();
   return element;
+}
+
+// A tool call: one row that opens the rows of its API calls.
+function groupRow(first) {
+  const toggle = make("button", "toggle", make("span", "strong", first.tool));
+  toggle.type = "button";
+  toggle.setAttribute("aria-expanded", "false");
+  const size = make("span", "fine", "");
+  const what = cell("call", toggle, size);
+  if (first.client) what.append(make("span", "note", first.client));
+  const who = cell("who", make("span", "user", first.user), make("span", "customer", customerName(first.customer)));
+  const state = cell("status");
+  const took = cell("took number");
+  const element = make("tr", "group", cell("time", clock(first.at)), cell("to", make("span", "badge mcp", "Tool call")), what, who, state, took);
+  element.setAttribute("role", "row");
+  const group = { element, toggle, size, state, took, members: [], start: first.at, end: 0, worst: 200 };
+  toggle.addEventListener("click", () => {
+    toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") !== "true"));
+    applyFilter();
+  });
+  return group;
+}
+
+function addToGroup(group, call, element) {
+  element.classList.add("member");
+  group.element.after(element);
+  group.members.push(element);
+  group.start = Math.min(group.start, call.at);
+  group.end = Math.max(group.end, call.at + call.ms / 1000);
+  group.worst = call.status === 0 || group.worst === 0 ? 0 : Math.max(group.worst, call.status);
+  group.size.textContent = ` ${group.members.length} API call${group.members.length === 1 ? "" : "s"}`;
+  group.state.replaceChildren(status(group.worst));
+  group.took.textContent = duration((group.end - group.start) * 1000);
+}
+
+function add(call) {
+  const element = row(call);
+  if (!call.tool) {
+    rows.prepend(element);
+    return element;
+  }
+  const key = `${call.trace} ${call.tool}`;
+  if (!groups.has(key)) {
+    groups.set(key, groupRow(call));
+    rows.prepend(groups.get(key).element);
+  }
+  addToGroup(groups.get(key), call, element);
+  return element;
+}
+
+function removeOldest() {
+  const oldest = rows.lastElementChild;
+  oldest.remove();
+  for (const [key, group] of groups) {
+    group.members = group.members.filter((member) => member !== oldest);
+    if (group.members.length > 0) continue;
+    group.element.remove();
+    groups.delete(key);
+  }
 }
 
 function matches(element, words) {
@@ -99,8 +167,8 @@ function filterWords() {
 }
 
 function count() {
-  const all = rows.children.length;
-  const shown = all - rows.querySelectorAll("tr[hidden]").length;
+  const all = rows.querySelectorAll("tr:not(.group)").length;
+  const shown = rows.querySelectorAll("tr:not(.group):not(.filtered)").length;
   at("count").textContent = !all ? "" : shown < all ? `${shown} of ${all}` : all < maxRows ? `${all}` : `the last ${all}`;
   const none = at("none");
   none.hidden = shown > 0;
@@ -112,21 +180,25 @@ function count() {
 
 function applyFilter() {
   const words = filterWords();
-  for (const element of rows.children) element.hidden = !matches(element, words);
+  for (const element of rows.querySelectorAll("tr:not(.group)")) {
+    element.classList.toggle("filtered", !matches(element, words));
+    element.hidden = element.classList.contains("filtered");
+  }
+  for (const { element, toggle, members } of groups.values()) {
+    const isOpen = words.length > 0 || toggle.getAttribute("aria-expanded") === "true";
+    element.hidden = members.every((member) => member.classList.contains("filtered"));
+    for (const member of members) member.hidden ||= !isOpen;
+  }
   count();
 }
 
 function show(calls, fresh) {
-  const words = filterWords();
   for (const call of calls) {
-    const element = row(call);
-    element.hidden = !matches(element, words);
-    element.classList.toggle("new", fresh);
-    rows.prepend(element);
+    add(call).classList.toggle("new", fresh);
     // Limits the rows of a page that stays open for hours.
-    while (rows.children.length > maxRows) rows.lastElementChild.remove();
+    while (rows.children.length > maxRows) removeOldest();
   }
-  count();
+  applyFilter();
 }
 
 function addCall(event) {
@@ -173,13 +245,36 @@ function tick() {
   at("no-tokens").hidden = items.length > 0;
 }
 
+function copyButton(user) {
+  const word = make("span", "", "Copy");
+  const button = make("button", "small", word, make("span", "hidden", ` the API token of ${user.email}`));
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(user.api_token);
+      word.textContent = "Copied";
+    } catch {
+      word.textContent = "Select and copy";
+    }
+    setTimeout(() => { word.textContent = "Copy"; }, COPIED_MS);
+  });
+  return button;
+}
+
+function showCallsButton(user) {
+  const button = fingerprint(user.fingerprint);
+  button.replaceChildren("Show calls", make("span", "hidden", ` with the API token of ${user.email}`));
+  return button;
+}
+
 function userItem(user) {
   return make(
     "li", "",
     make("div", "strong", user.email),
-    make("div", "line", "password ", make("code", "", user.password)),
-    make("div", "line fine", "API token ", fingerprint(user.api_token)),
     make("div", "fine", user.may),
+    make("div", "line", "Password ", make("code", "", user.password)),
+    make("div", "line", "Token ", make("code", "", user.api_token)),
+    make("div", "line", copyButton(user), showCallsButton(user)),
   );
 }
 
@@ -191,6 +286,7 @@ function reset(event) {
   maxRows = state.history;
   if (state.reset) {
     rows.replaceChildren();
+    groups.clear();
     held = [];
   }
   at("users").replaceChildren(...state.users.map(userItem));

@@ -46,3 +46,20 @@ for (const button of document.querySelectorAll(".copy")) {
     tell(button, done);
   });
 }
+
+// Each client has an address: #chatgpt opens its section, and opening a section puts it in the address bar.
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!(target instanceof HTMLDetailsElement)) return;
+  target.open = true;
+  target.scrollIntoView();
+}
+
+for (const summary of document.querySelectorAll(".clients summary")) {
+  summary.addEventListener("click", () => {
+    const client = summary.parentElement;
+    history.replaceState(null, "", client.open ? location.pathname + location.search : `#${client.id}`);
+  });
+}
+addEventListener("hashchange", openTarget);
+openTarget();

@@ -1,0 +1,143 @@
+"""The command sandbox: the server beside an identity provider and a DoiT API of its own, on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from ..settings import Settings
+from ..settings_parsing import LOOPBACK_HOSTS, BadSettings
+from .startup import bind_socket, check_redis, listen_error, name_as_used
+
+if TYPE_CHECKING:
+    from ..sandbox.api import Fault
+    from ..sandbox.server import SandboxServer
+    from ..transports.http.sandbox_info import SandboxInfo
+
+SANDBOX_PACKAGE = "doit_mcp.sandbox"
+# The web page of MCP Inspector, which is often used with the sandbox.
+INSPECTOR_ORIGINS = ("http://localhost:6274", "http://127.0.0.1:6274")
+
+
+async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
+    """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raise BadSettings."""
+    check_redis(settings)
+    # Its accounts have public passwords, so the production image does not contain it.
+    if find_spec(SANDBOX_PACKAGE) is None:
+        raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
+    from ..sandbox import startup_message
+    from ..sandbox.accounts import MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory
+    from ..sandbox.api import Api
+    from ..sandbox.server import run_sandbox
+    from ..transports.http.main_app import make_main_app
+    from ..transports.http.runner import freeze_heap, serve_app, socket_url, wait_for_stop_signal
+
+    if settings.workers > 1:
+        raise BadSettings(["DOIT_MCP_WORKERS: the sandbox runs in a single process."])
+    if settings.host not in LOOPBACK_HOSTS:
+        raise BadSettings(
+            [
+                f"{name_as_used(options, 'host')}: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its"
+                " passwords are public."
+            ]
+        )
+    if not 0 <= options.customers <= MAX_EXTRA_CUSTOMERS:
+        raise BadSettings([f"--customers must be a whole number from 0 to {MAX_EXTRA_CUSTOMERS}."])
+    accounts = AccountDirectory(options.customers)
+    if options.auto_approve is not None and accounts.user_by_email(options.auto_approve) is None:
+        emails = ", ".join(user.email for user in USERS)
+        raise BadSettings([f"--auto-approve: unknown user {options.auto_approve}. Available: {emails}."])
+    latency, faults = _parse_faults(options)
+    clock = _sandbox_clock(options)
+    with bind_socket(settings) as listener:
+        base, secret = socket_url(listener), _sandbox_secret(options)
+        port = listener.getsockname()[1]
+        sandbox_context = run_sandbox(
+            resource_url=base,
+            secret=secret,
+            host=settings.host,
+            port=options.world_port,
+            access_ttl=options.access_ttl,
+            auto_approve=options.auto_approve,
+            directory=accounts,
+            api=Api(clock=clock, latency=latency, faults=faults, directory=accounts),
+        )
+        async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
+            sandbox_settings = replace(
+                settings,
+                resource_url=base,
+                auth_server_url=sandbox.url,
+                doit_api_base=sandbox.url,
+                doit_console_base=sandbox.url,
+                exchange_secret=secret,
+                allowed_hosts=(*settings.allowed_hosts, f"localhost:{port}"),
+                allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS, f"http://localhost:{port}"),
+            )
+            app = make_main_app(sandbox_settings, clock, _describe_sandbox(sandbox.url, clock()))
+            async with serve_app(app, listener):
+                line = startup_message.format_json(base, sandbox.url)
+                text = startup_message.format_text(base, sandbox.url, options.customers, options.today)
+                freeze_heap()
+                print(line if options.announce == "json" else text, flush=True)
+                await wait_for_stop_signal()
+
+
+def _sandbox_secret(options: argparse.Namespace) -> str:
+    from ..sandbox.state_directory import keep_secret
+
+    if options.state_dir is None:
+        return secrets.token_urlsafe(32)
+    try:
+        return keep_secret(options.state_dir)
+    except OSError as failure:
+        raise BadSettings([f"--state-dir: cannot keep a secret in this directory: {failure.strerror}."]) from failure
+    except ValueError:
+        raise BadSettings(["--state-dir: the file secret is damaged; delete it to create a new one."]) from None
+
+
+def _describe_sandbox(url: str, now: float) -> SandboxInfo:
+    from ..sandbox.accounts import USERS, permission_summary
+    from ..sandbox.tool_examples import tool_examples
+    from ..transports.http.sandbox_info import SampleAccount, SandboxInfo
+
+    accounts = [SampleAccount(user.email, user.password, user.api_token, permission_summary(user)) for user in USERS]
+    return SandboxInfo(accounts, f"{url}/", tool_examples(now))
+
+
+def _sandbox_clock(options: argparse.Namespace) -> Callable[[], float]:
+    from ..sandbox.clock import EARLIEST_DAY, LATEST_DAY, clock_from, parse_today
+
+    if options.today is None:
+        return time.time
+    try:
+        return clock_from(parse_today(options.today))
+    except ValueError:
+        raise BadSettings([f"--today must be a date from {EARLIEST_DAY} to {LATEST_DAY}."]) from None
+
+
+def _parse_faults(options: argparse.Namespace) -> tuple[float, list[Fault]]:
+    from ..sandbox.api import OPERATIONS
+    from ..sandbox.api.fault_parsing import parse_fault, parse_settings
+
+    try:
+        return parse_settings({"latency": options.latency, "faults": list(map(parse_fault, options.fault))}, OPERATIONS)
+    except ValueError as error:
+        raise BadSettings([f"--latency, --fault: {error}."]) from error
+
+
+@asynccontextmanager
+async def _start_sandbox_server(
+    server_context: AbstractAsyncContextManager[SandboxServer], port: int
+) -> AsyncIterator[SandboxServer]:
+    async with AsyncExitStack() as stack:
+        try:
+            sandbox = await stack.enter_async_context(server_context)
+        except OSError as failure:
+            raise listen_error(LOOPBACK_HOSTS[0], port, failure, "--world-port") from failure
+        yield sandbox

@@ -1,0 +1,22 @@
+// What a user does on a page, step by step, and the browser that the tests of pages use.
+
+import { chromium } from "playwright-core";
+
+const FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
+
+export function launch(executablePath) {
+  return chromium.launch({ executablePath, headless: true, chromiumSandbox: false, args: FLAGS });
+}
+
+// order: {"fill": label, "with": text} | {"choose": label, "option": value} | {"press": button name, "exact"} |
+//   {"expect": text} | {"open": text of a summary} | {"reach": start of an address} | {"shoot": path}
+export async function step(page, order) {
+  if (order.fill) return page.getByLabel(order.fill, { exact: true }).fill(order.with);
+  if (order.choose) return page.getByRole("combobox", { name: order.choose }).selectOption(order.option);
+  if (order.press) return page.getByRole("button", { name: order.press, exact: order.exact }).first().click();
+  if (order.expect) return page.getByText(order.expect).first().waitFor();
+  if (order.open) return page.locator("summary", { hasText: order.open }).first().click();
+  if (order.reach) return page.waitForURL((address) => address.href.startsWith(order.reach));
+  return page.screenshot({ path: order.shoot, fullPage: true });
+}

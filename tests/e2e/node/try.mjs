@@ -1,0 +1,76 @@
+// Uses the page /try in headless Chromium, and prints what was seen as one JSON line.
+//
+// argument: {"browser": path, "url": …, "tools": [names to call with their examples], "viewer": email address}
+
+import { launch } from "./steps.mjs";
+
+async function opened(browser, order, seen) {
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+  context.setDefaultTimeout(20_000);
+  await context.addInitScript(() => {
+    globalThis.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) seen.console.push(message.text()); });
+  page.on("pageerror", (error) => seen.console.push(String(error)));
+  page.on("request", (request) => seen.hosts.push(new URL(request.url()).host));
+  await page.goto(order.url, { waitUntil: "load" });
+  await page.locator("#run:enabled").waitFor();
+  return page;
+}
+
+// Chooses a tool, calls it with what the form holds, and returns the state and both views.
+async function called(page, tool) {
+  await page.evaluate((hash) => { location.hash = hash; }, tool);
+  await page.locator("#tool-name", { hasText: new RegExp(`^${tool}$`) }).waitFor();
+  await page.locator("#run:enabled").click();
+  await page.locator("#answer:visible").waitFor();
+  const state = await page.locator("#state").innerText();
+  await page.getByRole("button", { name: "JSON", exact: true }).click();
+  const json = await page.locator("#answer").innerText();
+  await page.getByRole("button", { name: "Text", exact: true }).click();
+  return { tool, state, json, text: await page.locator("#answer").innerText() };
+}
+
+async function searched(page, words) {
+  await page.getByRole("searchbox", { name: "Find a tool" }).fill(words);
+  const titles = await page.locator(".tool:visible").allInnerTexts();
+  const count = await page.locator("#count").innerText();
+  await page.getByRole("searchbox", { name: "Find a tool" }).fill("");
+  return { titles, count };
+}
+
+async function curl(page) {
+  await page.getByRole("button", { name: "Copy as curl" }).click();
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  return page.evaluate(() => navigator.clipboard.readText());
+}
+
+const order = JSON.parse(process.argv[2]);
+const browser = await launch(order.browser);
+const seen = { console: [], hosts: [], answers: [] };
+try {
+  const page = await opened(browser, order, seen);
+  seen.groups = await page.locator("#tools h3").allInnerTexts();
+  seen.search = await searched(page, "budget suggestion");
+  seen.nothing = await searched(page, "no such tool");
+  for (const tool of order.tools) seen.answers.push(await called(page, tool));
+  await called(page, "cost_breakdown");
+  await page.getByLabel("groupBy").fill("it's");
+  seen.curl = await curl(page);
+  await called(page, "run_query");
+  await page.locator("textarea").first().fill("{");
+  await page.locator("#run").click();
+  seen.invalid = await page.locator(".problem:visible").allInnerTexts();
+  await page.getByRole("combobox", { name: "User" }).selectOption({ label: order.viewer });
+  await page.locator("#run:enabled").waitFor();
+  seen.refused = await called(page, "list_invoices");
+  seen.violations = await page.evaluate(() => violations);
+} catch (error) {
+  seen.error = String(error);
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(seen));
+process.exitCode = seen.error ? 1 : 0;

@@ -1,0 +1,69 @@
+"""Example arguments of tools: each names a tool, and for reads a call with them returns data of the sandbox."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from doit_mcp.catalog.toolsets import Selection
+from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.tool_examples import tool_examples
+from doit_mcp.server.catalog import catalog_factory
+from tests.sandbox.steps import picked
+from tests.transports.http.serving import ADMIN, Session, Site, serving
+
+TOOLS = {tool.name: tool for tool in catalog_factory()(Selection(frozenset({"all"})), False).tools}
+EXAMPLES = tool_examples(time.time())
+READS = [name for name, tool in TOOLS.items() if not tool.writes]
+# Their arguments come from outside the sandbox's data, or only exist after a write.
+WITHOUT_DATA = {
+    "get_aws_account": "no account has a role before create_account_role",
+    "get_cloudflow_connection": "there are no connections before create_cloudflow_connection",
+    "get_datahub_dataset": "there are no datasets before create_datahub_dataset",
+    "get_contract_template": "there are no templates before create_contract_template",
+    "get_folder": "there are no folders before create_folder",
+    "get_theme": "there are no themes before create_custom_theme",
+}
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with serving(make=catalog_factory(), api=Api()) as server:
+        yield server
+
+
+async def call(session: Session, tool: str, arguments: Any) -> Any:
+    """Call *tool* with an example, in which values of other tools' results are filled in as the page fills them in."""
+    result = (await session.call(tool, await resolved(session, arguments))).result
+    assert not result.get("isError"), (tool, result["content"])
+    return result["structuredContent"]
+
+
+async def resolved(session: Session, value: Any) -> Any:
+    if isinstance(value, dict) and "$from" in value:
+        tool, path, arguments = value["$from"]
+        return picked(await call(session, tool, arguments), path)
+    if isinstance(value, dict):
+        return {name: await resolved(session, item) for name, item in value.items()}
+    return [await resolved(session, item) for item in value] if isinstance(value, list) else value
+
+
+def test_examples_are_for_tools_that_exist() -> None:
+    assert EXAMPLES.keys() - TOOLS.keys() == set()
+    assert WITHOUT_DATA.keys() - set(READS) == set() and not WITHOUT_DATA.keys() & EXAMPLES.keys()
+
+
+async def test_every_read_succeeds_with_its_example(site: Site) -> None:
+    session = await site.initialize(user=ADMIN)
+    for name in READS:
+        if name not in WITHOUT_DATA:
+            await call(session, name, EXAMPLES.get(name, {}))
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in READS])
+async def test_examples_of_writes_are_valid_arguments(name: str) -> None:
+    _, problems = TOOLS[name].parse_arguments(EXAMPLES[name])
+    assert problems == []
