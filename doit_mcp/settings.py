@@ -28,6 +28,7 @@ from .settings_parsing import (
     setting_error,
     text,
     url,
+    visible_token,
 )
 
 WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
@@ -104,6 +105,21 @@ class Settings:
         "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
         boolean,
         "Advertise the scope offline_access, in metadata and challenges, so that clients request refresh tokens",
+    )
+    privacy_url: str = setting(
+        "", "DOIT_MCP_PRIVACY_URL", url, "Privacy policy that the landing page and server card link"
+    )
+    terms_url: str = setting(
+        "", "DOIT_MCP_TERMS_URL", url, "Terms of service that the landing page and server card link"
+    )
+    support_url: str = setting(
+        "", "DOIT_MCP_SUPPORT_URL", url, "Support page that the landing page and server card link"
+    )
+    openai_challenge: str = setting(
+        "",
+        "DOIT_MCP_OPENAI_CHALLENGE",
+        visible_token,
+        "Domain verification token of OpenAI, served publicly at /.well-known/openai-apps-challenge",
     )
     session_idle_s: int = setting(
         1800,

@@ -25,6 +25,7 @@ AUTHORITY_PATTERN = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 HOST_PATTERN = re.compile(AUTHORITY_PATTERN)
 ORIGIN_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}")
 NAME_PATTERN = re.compile(r"[A-Z][A-Z0-9_]*")
+VISIBLE_TOKEN_PATTERN = re.compile(r"[!-~]{1,500}")
 NETWORK_PATTERN = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?")
 URL_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}(?:/[!$&-;=@-Z_a-z~%]*)?")
 # User, password and database number are optional.
@@ -128,6 +129,13 @@ class Choice:
 
 def text(value: str) -> str:
     """Accept any text."""
+    return value
+
+
+def visible_token(value: str) -> str:
+    """Accept a token of at most 500 printable ASCII characters without blanks."""
+    if not VISIBLE_TOKEN_PATTERN.fullmatch(value):
+        raise ValueError("must be a token of at most 500 printable ASCII characters without blanks")
     return value
 
 

@@ -55,6 +55,10 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_ALLOWED_HOSTS", "A.example b.example:8080,[::1]:80", ("a.example", "b.example:8080", "[::1]:80")),
     ("DOIT_MCP_TRUSTED_PROXIES", "10.0.0.0/8, FD00::/8 192.0.2.1", ("10.0.0.0/8", "fd00::/8", "192.0.2.1/32")),
     ("DOIT_MCP_ADVERTISE_OFFLINE_ACCESS", "No", False),
+    ("DOIT_MCP_PRIVACY_URL", "https://example.com/privacy", "https://example.com/privacy"),
+    ("DOIT_MCP_TERMS_URL", "https://example.com/terms/", "https://example.com/terms"),
+    ("DOIT_MCP_SUPPORT_URL", "https://example.com/support", "https://example.com/support"),
+    ("DOIT_MCP_OPENAI_CHALLENGE", " verify-Me_1.2~ ", "verify-Me_1.2~"),
     ("DOIT_MCP_SESSION_IDLE_S", "60", 60),
     ("DOIT_MCP_SESSIONS_PER_PRINCIPAL", "2", 2),
     ("DOIT_MCP_SESSIONS_TOTAL", "3", 3),
@@ -205,6 +209,13 @@ def test_invalid_urls_are_rejected(variable: str, text: str) -> None:
     (problem,) = problems({variable: text})
     assert problem.startswith(f"{variable} must be a")
     assert len(problem) < 160 and "secret" not in problem
+
+
+@pytest.mark.parametrize("text", ["two words", "line\nbreak", "tökén", "x" * 501])
+def test_invalid_tokens_are_rejected(text: str) -> None:
+    assert problems({"DOIT_MCP_OPENAI_CHALLENGE": text}) == [
+        "DOIT_MCP_OPENAI_CHALLENGE must be a token of at most 500 printable ASCII characters without blanks."
+    ]
 
 
 @pytest.mark.parametrize(

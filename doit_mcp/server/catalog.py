@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from .. import __version__
@@ -43,7 +43,9 @@ EMPLOYEE_INSTRUCTIONS = (
 )
 
 
-def make_catalog(tools: tuple[Tool, ...], selection: Selection, is_employee: bool) -> Catalog:
+def make_catalog(
+    tools: tuple[Tool, ...], icons: Sequence[JsonObject], selection: Selection, is_employee: bool
+) -> Catalog:
     """Return the catalog for one selection. Raise UnknownToolset."""
     all_tools = (*tools, *employee_tools()) if is_employee else tools
     listed_names = {tool.name for tool in listed_tools(with_discovery(all_tools), selection)}
@@ -51,7 +53,7 @@ def make_catalog(tools: tuple[Tool, ...], selection: Selection, is_employee: boo
     available = with_discovery(callable_tools(all_tools, selection))
     return Catalog(
         tools=tuple(tool for tool in available if tool.name in listed_names),
-        server_info=SERVER_INFO,
+        server_info=SERVER_INFO | ({"icons": list(icons)} if icons else {}),
         instructions=INSTRUCTIONS + EMPLOYEE_INSTRUCTIONS if is_employee else INSTRUCTIONS,
         unlisted_tools=tuple(tool for tool in available if tool.name not in listed_names),
         prompts=PROMPTS,
@@ -60,6 +62,10 @@ def make_catalog(tools: tuple[Tool, ...], selection: Selection, is_employee: boo
     )
 
 
-def catalog_factory() -> Callable[[Selection, bool], Catalog]:
-    """Return a function that makes the catalog for a selection and for employees or other users."""
-    return partial(make_catalog, direct_tools())
+def catalog_factory(icons: Sequence[JsonObject] = ()) -> Callable[[Selection, bool], Catalog]:
+    """Return a function that makes the catalog for a selection and for employees or other users.
+
+    *icons* are those of the server (Icon, MCP 2025-11-25). Tools have none of their own, which would make each list
+    several thousand bytes longer: clients show the icon of the server.
+    """
+    return partial(make_catalog, direct_tools(), icons)

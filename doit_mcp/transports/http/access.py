@@ -12,7 +12,7 @@ from ...auth.errors import REQUIRED_SCOPE, SIGN_IN_MESSAGE, AuthError, invalid_t
 from ...auth.principal import Principal
 from ...auth.www_authenticate import www_authenticate_value
 from ...observability.trace import CURRENT_TRACE, TRACE_ID_HEADER
-from ...protocol.endpoint_urls import CHECK_PATH, MCP_PATH, MESSAGES_PATH, SSE_PATH, WELL_KNOWN_PATH
+from ...protocol.endpoint_urls import CHECK_PATH, MCP_PATH, MESSAGES_PATH, SSE_PATH
 from ...protocol.jsonrpc import error_bytes
 from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
@@ -20,6 +20,7 @@ from ...settings import Settings
 from . import app_keys
 from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
+from .public_paths import is_public
 from .request_body import EXPECT_CONTINUE, RequestRejected, limit_rejection, rpc_error_response
 from .request_spelling import client_path
 
@@ -54,8 +55,7 @@ def check_host_and_origin(request: web.Request, hosts: frozenset[str], origins: 
         )
     if "Origin" in headers:
         origin_values = headers.getall("Origin")
-        # Discovery documents hold no user data and are fetched before anything is configured (RFC 9728, 3.1).
-        if (len(origin_values) > 1 or origin_values[0] not in origins) and WELL_KNOWN_PATH not in request.path:
+        if (len(origin_values) > 1 or origin_values[0] not in origins) and not is_public(request.path):
             return http_error_response(403, "forbidden_origin", "Requests from this origin are not allowed")
     return None
 
@@ -98,7 +98,7 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
     response.headers.update(COMMON_HEADERS)
     if (trace := CURRENT_TRACE.get()) is not None:
         response.headers[TRACE_ID_HEADER] = trace.id
-    if WELL_KNOWN_PATH in request.path:
+    if is_public(request.path):
         response.headers["Access-Control-Allow-Origin"] = "*"
         return
     origin = request.headers.get("Origin")

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from ...protocol.jsonrpc import JsonObject
+from ...settings import Settings
 from ...settings_parsing import LOOPBACK_HOSTS
 from .html_templates import Html, icon_url, join_html, page_headers, read_template, render_template
 from .sandbox_info import SandboxInfo
@@ -43,13 +44,14 @@ def render_page(
     tools: Sequence[tuple[str, str]],
     toolsets: Sequence[str] = (),
     sandbox: SandboxInfo | None = None,
+    links: Sequence[tuple[str, str]] = (),
 ) -> tuple[bytes, dict[str, str]]:
     """Return the page as UTF-8 and the headers to send it with, including ``Content-Type``.
 
     *resource_url* is the server's public base URL and *auth_server_url* the issuer where users sign in. *tools* are the
     title and description of each listed tool, in list order; only the first sentence of a description is shown.
-    *toolsets* are the names that ``/mcp/x/…`` accepts. *sandbox* describes the sandbox, whose users the page names. The
-    page depends on nothing else, so it can be rendered once.
+    *toolsets* are the names that ``/mcp/x/…`` accepts. *sandbox* describes the sandbox, whose users the page names.
+    *links* are texts and URLs in the footer. The page depends on nothing else, so it can be rendered once.
     """
     base = resource_url.rstrip("/")
     style, script = read_template("page.css"), read_template("page.js")
@@ -69,8 +71,15 @@ def render_page(
         tools=_render_tools(tools),
         paths=join_html(_render_path(base, path, text) for path, text in _example_paths(toolsets)),
         toolsets=_render_toolsets(toolsets),
+        links=join_html(render_template("link.html", text=text, url=url) for text, url in links),
     )
     return page.encode(), {**page_headers(style, script), "Cache-Control": "public, max-age=300"}
+
+
+def policy_links(settings: Settings) -> list[tuple[str, str]]:
+    """Return the texts and URLs of the policies and the support page that the operator set."""
+    links = [("Privacy policy", settings.privacy_url), ("Terms of service", settings.terms_url)]
+    return [(text, url) for text, url in (*links, ("Support", settings.support_url)) if url]
 
 
 def first_sentence(text: str) -> str:

@@ -10,10 +10,12 @@ from aiohttp import web
 from ...catalog.toolsets import Selection, toolset_names
 from ...server.catalog import catalog_factory
 from ...settings import Settings
+from . import public_documents
 from .app import build_app
 from .html_templates import read_template
-from .landing_page import render_page
+from .landing_page import policy_links, render_page
 from .sandbox_info import SandboxInfo
+from .server_card import server_icons
 from .static_page import StaticPage
 from .try_page import render_try_page
 
@@ -27,7 +29,7 @@ def make_main_app(
 
     With *sandbox*, the landing page names the users of the sandbox, and ``/try`` calls tools as one of them.
     """
-    make_catalog = catalog_factory()
+    make_catalog = catalog_factory(server_icons(settings.resource_url))
     default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)
     landing_page = render_page(
         settings.resource_url,
@@ -35,12 +37,14 @@ def make_main_app(
         [(tool.title, tool.description) for tool in default_catalog.tools],
         toolset_names(full_catalog.tools),
         sandbox,
+        policy_links(settings),
     )
     pages = {"/": landing_page, "/favicon.ico": (read_template("icon.svg").encode(), ICON_HEADERS)}
     if sandbox is not None:
         areas = {tool.name: tool.area for tool in full_catalog.tools}
         pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in default_catalog.tools])
     app = build_app(settings, make_catalog, clock=clock)
+    app.add_routes(public_documents.routes(settings))
     for path, (body, headers) in pages.items():
         app.router.add_get(path, StaticPage(body, headers).respond)
     return app
