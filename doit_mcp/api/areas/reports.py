@@ -212,7 +212,7 @@ class Reports(Area):
 
     @offers(_update)
     async def update_report(self, *, id: Id, **changes: Unpack[ReportChanges]) -> Annotated[JsonObject, ReportConfig]:
-        """Change a saved report; omitted fields stay. Lists are replaced whole ([] clears). forecastSettings mode none ends
+        """Change a report; omitted fields stay. Lists are replaced whole ([] clears). forecastSettings mode none ends
         forecasts. Read get_report_config first."""
         return await self._update(id=id, **_report_body(changes))
 
