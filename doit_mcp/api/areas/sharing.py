@@ -80,10 +80,10 @@ class Sharing(Area):
         """Set who can view or edit a report, budget, alert or allocation. The list replaces the current one: read
         get_resource_permissions first. This grants or removes access to data: ask the user first."""
         body: dict[str, Any] = dict(permissions)
-        if "public" not in body:
-            # The API replaces the whole object: without this member, it removes the access of all users.
+        if not {"permissions", "public"} <= body.keys():
+            # The API replaces the whole object: without a member, it removes what that grants, or refuses the request.
             current = await self.get_resource_permissions(resourceType=resourceType, resourceId=resourceId)
-            body["public"] = current.get("public")
+            body = {"permissions": current.get("permissions"), "public": current.get("public"), **body}
         if resourceType == "allocations":
             # For allocations, the API fails if this member is null; "" means no access.
             body["public"] = body["public"] or ""

@@ -61,6 +61,8 @@ def parse_fault(text: str) -> JsonObject:
     The fault is permanent unless ``times=`` limits it. Raises ValueError.
     """
     kind, *options = (item.strip() for item in text.split(","))
+    if not kind.isdecimal() and kind not in FAULT_KINDS:
+        raise ValueError(f"{kind!r} is neither a status from 400 to 599 nor one of {', '.join(FAULT_KINDS)}")
     fault: JsonObject = {"kind": int(kind) if kind.isdecimal() else kind, "times": None}
     for option in options:
         name, equals, value = (part.strip() for part in option.partition("="))

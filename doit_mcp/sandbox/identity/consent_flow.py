@@ -102,10 +102,9 @@ class ConsentFlow:
         return self._notice_page(request, EXPIRED_NOTICE)
 
     def _notice_page(self, request: web.Request, notice: pages.Notice, status: int = 400) -> web.Response:
-        trace = begin_trace(request.headers)
-        log.info("sign-in refused: %s", notice.title, extra={"trace": trace.id, "status": status})
-        response = pages.notice_page(notice, status=status, home=self._home, reference=trace.id)
-        response.headers[TRACE_ID_HEADER] = trace.id
+        reference = _log_refusal(request, notice.title, status)
+        response = pages.notice_page(notice, status=status, home=self._home, reference=reference)
+        response.headers[TRACE_ID_HEADER] = reference
         return response
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
@@ -128,7 +127,9 @@ class ConsentFlow:
         browser = self._browser_id(request)
         transaction = self._form_signer.sign("consent", browser, {"query": authorization.query, "email": user.email})
         if not user.can_connect:
-            page = pages.refused_page(authorization, user, transaction, self._refusal(authorization))
+            reference = _log_refusal(request, "the user lacks the permission to connect", 403)
+            page = pages.refused_page(authorization, user, transaction, self._refusal(authorization), reference)
+            page.headers[TRACE_ID_HEADER] = reference
         else:
             page = pages.consent_page(authorization, user, transaction)
         return self._bind_to_browser(page, browser)
@@ -230,3 +231,10 @@ class ConsentFlow:
         if customer and self._directory.customer_by_id(customer) is None:
             raise OAuthError("invalid_request", "This customer does not exist.")
         return customer
+
+
+def _log_refusal(request: web.Request, reason: str, status: int) -> str:
+    """Log why a sign-in was refused. Return the reference under which that is in the log."""
+    trace = begin_trace(request.headers)
+    log.info("sign-in refused: %s", reason, extra={"trace": trace.id, "status": status})
+    return trace.id

@@ -149,10 +149,12 @@ def consent_page(authorization: AuthorizationRequest, user: User, transaction: s
     )
 
 
-def refused_page(authorization: AuthorizationRequest, user: User, transaction: str, location: str) -> web.Response:
+def refused_page(
+    authorization: AuthorizationRequest, user: User, transaction: str, location: str, reference: str
+) -> web.Response:
     """The page for a user who may not connect applications: who can help, and the ways on.
 
-    *location* is the error redirect to the client.
+    *location* is the error redirect to the client, *reference* that under which the refusal is in the log.
     """
     body = _render_template(
         "refused.html",
@@ -162,6 +164,7 @@ def refused_page(authorization: AuthorizationRequest, user: User, transaction: s
         sign_out=SIGN_OUT_PATH,
         transaction=escape(transaction),
         location=escape(location),
+        reference=escape(reference),
     )
     return _page("You cannot allow access", body, status=403, form_action="'self'")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...catalog.employees import CUSTOMER_ARGUMENT, MAX_CUSTOMER_CHARACTERS
+from ...catalog.tools.argument_coercion import NULL_WORDS
 from ...catalog.tools.tool import Tool, ToolError
+from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, parse_json
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread_unless_full
@@ -13,30 +15,42 @@ from ..audit import record_customer_change
 from ..request_context import RequestContext
 
 
-def find_tool(context: RequestContext, request: Request) -> tuple[Tool, JsonObject | str]:
-    """Return the tool and its arguments, which can be JSON text. Raise RpcError for an unknown tool."""
+def find_tool(context: RequestContext, request: Request) -> Tool:
+    """Return the tool that *request* calls. Raise RpcError for an unknown one."""
     name = request.params.get("name")
     if not isinstance(name, str):
         raise RpcError(INVALID_PARAMS, "Invalid params: params.name must be a string", id=request.id)
-    arguments = request.params.get("arguments")
-    if not isinstance(arguments, dict | str | None):
-        raise RpcError(INVALID_PARAMS, "Invalid params: params.arguments must be an object", id=request.id)
     tool = context.catalog.find_tool(name)
     if tool is None:
         raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:80]}", id=request.id)
-    return tool, arguments or {}
+    return tool
 
 
-async def parse_json_text(text: str) -> JsonObject:
-    """Return the arguments that a client sent as JSON text. Raise ToolError if they are not an object."""
+async def read_object(arguments: Any) -> JsonObject:
+    """Return the *arguments* of a call as an object. Raise ToolError if they are none.
+
+    They can be JSON text. PHP serializes an empty object as an empty list.
+    """
+    if isinstance(arguments, dict):
+        return arguments
+    if arguments is None or arguments == []:
+        return {}
+    if isinstance(arguments, str):
+        value = await _parse_json_text(arguments)
+        if not isinstance(value, str):
+            return await read_object(value)
+    raise ToolError(f"Invalid arguments: must be an object, not {short_json(arguments)}")
+
+
+async def _parse_json_text(text: str) -> Any:
+    """Return the value of JSON text, None for text that means no value, and other text unchanged."""
+    if not text.strip() or text in NULL_WORDS:
+        return None
     try:
         body = text.encode()
-        value: Any = await run_in_thread_unless_full(parse_json, body) if is_large(text) else parse_json(body)
+        return await run_in_thread_unless_full(parse_json, body) if is_large(text) else parse_json(body)
     except (RpcError, UnicodeEncodeError):
-        value = None
-    if not isinstance(value, dict):
-        raise ToolError("Invalid arguments: must be an object, not text")
-    return value
+        return text
 
 
 async def read_arguments(

@@ -31,7 +31,7 @@ from ..running_request import ContinueAsTask, RunningRequest
 from ..task import Task
 from ..tasks import TOO_MANY_TASKS, TaskInputCollector
 from ..tool_call_record import record_tool_call
-from .tool_arguments import find_tool, parse_json_text, read_arguments
+from .tool_arguments import find_tool, read_arguments, read_object
 
 MAX_PAGE_CACHE_BYTES = 8 << 20
 """Limit for all cached pages of tool lists with their keys, because clients can select many different lists."""
@@ -93,7 +93,7 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
 
     So are invalid arguments in every revision, because many clients give up at a protocol error.
     """
-    tool, arguments = find_tool(context, request)
+    tool, arguments = find_tool(context, request), request.params.get("arguments")
     if (
         tool.name in context.catalog.tools_with_header_params
         and context.headers is not None
@@ -101,8 +101,7 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
     ):
         check_parameter_headers(request, context.headers, tool.input_schema)
     try:
-        if isinstance(arguments, str):
-            arguments = await parse_json_text(arguments)
+        arguments = await read_object(arguments)
         if context.customer_api_factory is not None or not tool.accepts(arguments):
             context, arguments = await read_arguments(context, tool, arguments)
         if tool.resolve_target is not None:

@@ -178,7 +178,7 @@ def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> N
     app.add_routes(well_known.routes())
     app.add_routes(
         [
-            web.get(CHECK_PATH, CheckPage(app).get, allow_head=False),
+            web.get(CHECK_PATH, CheckPage(app).get),
             web.get("/healthz", health.get_liveness),
             web.get("/readyz", health.get_readiness),
             web.get("/metrics", health.get_metrics),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ...observability.trace import CURRENT_TRACE
-from ...protocol.endpoint_urls import WELL_KNOWN_PATH, is_endpoint
+from ...protocol.endpoint_urls import MCP_PATH, WELL_KNOWN_PATH, is_endpoint
 from .access import PROBE_PATHS
 from .html_templates import Html, icon_url, page_headers, read_template, render_template
 
@@ -56,9 +56,9 @@ def _is_for_programs(path: str) -> bool:
 
 def error_page(request: web.Request, response: web.StreamResponse, base: str) -> web.Response:
     """Return the page for *response*, an error, with its status and its headers. *base* is the public base URL."""
-    reason = (
-        ENDPOINT if response.status == 401 or is_endpoint(request.path) else EXPLANATIONS.get(response.status, OTHER)
-    )
+    at_endpoint = is_endpoint(request.path)
+    is_for_clients = response.status == 401 or (at_endpoint and response.status not in EXPLANATIONS)
+    reason = ENDPOINT if is_for_clients else EXPLANATIONS.get(response.status, OTHER)
     style = read_template("error.css")
     trace = CURRENT_TRACE.get()
     page = render_template(
@@ -67,7 +67,7 @@ def error_page(request: web.Request, response: web.StreamResponse, base: str) ->
         text=reason.text,
         icon=icon_url(),
         style=Html(style),
-        url=f"{base}/mcp",
+        url=base + (request.path if at_endpoint and is_for_clients else MCP_PATH),
         home=f"{base}/",
         reference=trace.id if trace is not None else "",
         status=str(response.status),

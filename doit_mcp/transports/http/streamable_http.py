@@ -125,7 +125,7 @@ class StreamableHttpEndpoint:
                 raise RpcError(INVALID_REQUEST, "Invalid Request: this session is already initialized", id=payload.id)
             await response.finish(200, await self._initialize(principal, sender, payload, response))
             return await response.wait_for_response()
-        if session is None and SESSION_ID_HEADER in request.headers:
+        if session is None and _session_ids(request):
             raise _session_not_found()
         task = await self._endpoint.handle(sender, session, payload, response)
         if task is not None:
@@ -143,8 +143,8 @@ class StreamableHttpEndpoint:
 
     async def _find_session(self, request: web.Request, principal: Principal) -> Session | None:
         """Return the session that the request names, or None if it names none of the principal."""
-        values = request.headers.getall(SESSION_ID_HEADER, [])
-        return await self._sessions.find(values[0], principal.owner) if len(values) == 1 else None
+        ids = _session_ids(request)
+        return await self._sessions.find(ids[0], principal.owner) if len(ids) == 1 else None
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """Open the stream for messages outside of requests, or resume a stream that was lost."""
@@ -195,7 +195,7 @@ class StreamableHttpEndpoint:
     async def _require_session(self, request: web.Request, principal: Principal) -> Session:
         if request_metadata.is_stateless_request(request.headers, None):
             raise RequestRejected(405, "GET and DELETE are not supported by this protocol version", ONLY_POST)
-        if SESSION_ID_HEADER not in request.headers:
+        if not _session_ids(request):
             # Clients that probe with GET go on after 405 (Listening for Messages from the Server).
             status, headers = (405, ONLY_POST) if request.method == "GET" else (400, None)
             raise RequestRejected(status, f"{SESSION_ID_HEADER} is missing; POST initialize opens a session", headers)
@@ -212,6 +212,11 @@ class StreamableHttpEndpoint:
         """End the session."""
         await self._sessions.close(await self._require_session(request, principal))
         return web.Response(status=204)
+
+
+def _session_ids(request: web.Request) -> list[str]:
+    """Return the session ids of a request. An empty header is absent."""
+    return [id for id in request.headers.getall(SESSION_ID_HEADER, []) if id]
 
 
 def _session_not_found() -> RequestRejected:

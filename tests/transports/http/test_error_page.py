@@ -27,6 +27,7 @@ async def get(site: Site, path: str, accept: str, method: str = "GET") -> tuple[
         ("/mcp/x/all", "This address is for MCP clients"),
         ("/sse", "This address is for MCP clients"),
         ("/no/such/page", "This page does not exist"),
+        ("/mcp/nonsense", "This page does not exist"),
         ("/sse/message", "This address is for MCP clients"),
     ],
 )
@@ -39,7 +40,8 @@ async def test_browsers_get_a_page_with_the_same_status_and_headers(site: Site, 
     kept = {name.lower() for name in headers} - VARYING - {"content-type"}
     assert {name: page_headers[name] for name in kept} == {name: headers[name] for name in kept}
     assert ("WWW-Authenticate" in page_headers) is (status == 401)
-    assert title in page.text and f"{site.base}/mcp" in page.codes and f"{site.base}/" in page.links
+    url = path if status == 401 and path != "/sse/message" else "/mcp"
+    assert title in page.text and f"{site.base}{url}" in page.codes and f"{site.base}/" in page.links
     assert page_headers["X-MCP-Trace-Id"] in page.codes, "the reference that the log has"
     assert page_headers["Vary"] == "Accept" and page_headers["Cache-Control"] == "no-store"
     assert policy(dict(page_headers))["script-src"] == ["'none'"] and page.tags["script"] == 0
@@ -55,7 +57,7 @@ async def test_other_clients_get_json(site: Site, path: str, accept: str) -> Non
     assert headers["Content-Type"].startswith("application/json") and body.startswith(b"{")
 
 
-@pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/.well-known/nothing"])
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/.well-known/nothing"])
 async def test_discovery_answers_in_json(site: Site, path: str) -> None:
     status, headers, _ = await get(site, path, BROWSER)
     assert status == 404 and headers["Content-Type"].startswith("application/json")
