@@ -116,6 +116,7 @@ async def test_customer_without_api_access(product: tuple[Site, Api]) -> None:
     document = await check(product[0], TYRELL)
     assert statuses(document)["account"] == "fail" and document["user"]["customer"] == TYRELL.customer
     assert "plan does not include DoiT API access" in document["checks"][-1]["seen"]
+    assert document["checks"][-1]["advice"] == "Until this is solved, the API refuses every tool."
 
 
 async def test_permissions_of_employees_are_unknown(product: tuple[Site, Api]) -> None:
