@@ -71,8 +71,8 @@ def parse_time(value: Any, argument: str) -> int:
 
 
 def parse_optional_time(value: Any, argument: str) -> int | None:
-    """Parse like parse_time(); None for None."""
-    return None if value is None else parse_time(value, argument)
+    """Parse like parse_time(); None for None and "", which forms send for an omitted value."""
+    return None if value is None or value == "" else parse_time(value, argument)
 
 
 def canonical_time(argument: str) -> Callable[[Any], str | int]:

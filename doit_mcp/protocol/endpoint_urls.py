@@ -13,7 +13,7 @@ WELL_KNOWN_PATH = "/.well-known/"
 FIRST_SEGMENTS = frozenset({"mcp", "sse", ".well-known"})
 # Names and lists of names, whose commas a client may have percent-encoded; "." and ".." are not names.
 TOOLSETS_PATH_PATTERN = re.compile(r"/mcp(?:/(?!\.{1,2}(?:/|$))(?:[a-z0-9._~,-]|%2c)+)+")
-# Selection parameters by their names in lower case, without hyphens and underscores.
+# Selection parameters by their names in lower case, without hyphens, underscores and blanks.
 SELECTION_PARAMETERS = {
     "toolsets": "toolsets",
     "toolset": "toolsets",
@@ -21,6 +21,7 @@ SELECTION_PARAMETERS = {
     "tool": "tools",
     "readonly": "readonly",
 }
+IGNORED_CHARACTERS = re.compile(r"[\s_-]")
 SELECTION_VALUE_PATTERN = re.compile(r"[A-Za-z0-9._~,%+-]*")
 
 
@@ -36,8 +37,12 @@ def canonical_path(path: str) -> str:
 
 
 def selection_parameter(name: str) -> str | None:
-    """Return which selection parameter a query parameter is, in any spelling; None if it is not one."""
-    return SELECTION_PARAMETERS.get(name.lower().replace("_", "").replace("-", ""))
+    """Return which selection parameter a query parameter is, in any spelling; None if it is not one.
+
+    A URL that was copied from HTML has "amp;" before names, and some libraries write "[]" after repeated ones.
+    """
+    plain = IGNORED_CHARACTERS.sub("", name.lower()).removeprefix("amp;").removesuffix("[]")
+    return SELECTION_PARAMETERS.get(plain)
 
 
 def is_endpoint(target: str) -> bool:

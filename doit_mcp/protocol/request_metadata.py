@@ -105,6 +105,9 @@ def read_request_metadata(request: Request, headers: Headers | None) -> Caller:
     """Return the caller of a stateless request. Raise RpcError for invalid metadata or *headers* that disagree."""
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
+        for stated in version_values(headers) if headers is not None else ():
+            if stated not in STATELESS_REVISIONS and stated not in STATEFUL_REVISIONS:
+                raise unsupported_version_error(stated, request)
         raise invalid_params_error(
             request, f"params._meta is missing; it must contain {VERSION_KEY} and {CAPABILITIES_KEY}"
         )

@@ -12,7 +12,7 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.tool_examples import tool_examples
 from doit_mcp.server.catalog import catalog_factory
-from tests.sandbox.steps import picked
+from tests.sandbox.steps import pick
 from tests.transports.http.serving import ADMIN, Session, Site, serving
 
 TOOLS = {tool.name: tool for tool in catalog_factory()(Selection(frozenset({"all"})), False).tools}
@@ -45,7 +45,7 @@ async def call(session: Session, tool: str, arguments: Any) -> Any:
 async def resolved(session: Session, value: Any) -> Any:
     if isinstance(value, dict) and "$from" in value:
         tool, path, arguments = value["$from"]
-        return picked(await call(session, tool, arguments), path)
+        return pick(await call(session, tool, arguments), path)
     if isinstance(value, dict):
         return {name: await resolved(session, item) for name, item in value.items()}
     return [await resolved(session, item) for item in value] if isinstance(value, list) else value

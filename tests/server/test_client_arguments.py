@@ -208,3 +208,9 @@ async def test_members_that_are_null_inside_are_omitted(site: Site) -> None:
 async def test_errors_begin_with_what_failed(site: Site, name: str, arguments: dict[str, Any], text: str) -> None:
     answer = await site.call(name, arguments)
     assert answer.result["isError"] is True and text_of(answer).startswith(text), text_of(answer)
+
+
+@pytest.mark.parametrize("tool", ["list_budgets", "list_reports", "list_invoices", "get_anomalies", "list_tickets"])
+async def test_an_empty_time_is_omitted(site: Site, tool: str) -> None:
+    answer = await site.call(tool, {"minCreationTime": "", "maxCreationTime": ""})
+    assert not answer.result.get("isError"), text_of(answer)

@@ -27,7 +27,7 @@ def find_tool(context: RequestContext, request: Request) -> Tool:
 
 
 async def read_object(arguments: Any) -> JsonObject:
-    """Return the *arguments* of a call as an object. Raise ToolError if they are none.
+    """Return the *arguments* of a call as an object. Raise ToolError for any other value.
 
     They can be JSON text. PHP serializes an empty object as an empty list.
     """

@@ -25,6 +25,10 @@ from . import app_keys
 from .access import resource_path, sign_in_challenge
 from .app_keys import PrincipalApiFactory
 
+NO_CUSTOMER = (
+    "No customer has been chosen. Call change_customer with the id of a customer, which search_customers finds, or pass"
+    f" {CUSTOMER_ARGUMENT} to the call."
+)
 CUSTOMER_LOST = (
     "The server no longer knows which customer this session acts for, because it restarted or the session was idle."
     f" Call again with {CUSTOMER_ARGUMENT}, and pass it to every later call. If the id of the customer is unknown,"
@@ -91,9 +95,9 @@ class SenderFactory:
         )
 
 
-def refuse_without_customer(name: str, caller: Caller, report: ProgressCallback, seconds: float) -> Doit:
-    """Raise ToolError, because the employee may have chosen a customer that is no longer known."""
-    raise ToolError(CUSTOMER_LOST)
+def refuse_without_customer(reason: str, name: str, caller: Caller, report: ProgressCallback, seconds: float) -> Doit:
+    """Raise ToolError with the *reason* why no customer is known that the employee acts for."""
+    raise ToolError(reason)
 
 
 def resolve_api_access(connect_for: PrincipalApiFactory, principal: Principal, session: Session | None) -> ApiAccess:
@@ -111,7 +115,9 @@ def resolve_api_access(connect_for: PrincipalApiFactory, principal: Principal, s
         return partial(connect_for, principal.for_customer(customer))
 
     if session is not None and session.is_revived:
-        return refuse_without_customer, api_for_customer, ""
+        return partial(refuse_without_customer, CUSTOMER_LOST), api_for_customer, ""
+    if not principal.tenant and (session is None or not session.customer):
+        return partial(refuse_without_customer, NO_CUSTOMER), api_for_customer, ""
     if session is None or not session.customer:
         return partial(connect_for, principal), api_for_customer, principal.tenant
     if (trace := CURRENT_TRACE.get()) is not None:

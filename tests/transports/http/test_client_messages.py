@@ -271,3 +271,10 @@ def assert_other_ways(site: Site, result: Json) -> None:
     text = result["content"][0]["text"]
     assert result["isError"] is True and text.startswith("Nothing was changed: ")
     assert "If the user saw no question" in text and site.world.url in text and "client that shows questions" in text
+
+
+async def test_an_unknown_version_without_a_session_is_named(site: Site) -> None:
+    headers = site.headers() | {"Content-Type": "application/json", "MCP-Protocol-Version": "2099-01-01"}
+    answer = await site.send("POST", "/mcp", headers, json.dumps(site.request("tools/list")).encode())
+    assert answer.status == 400 and answer.error["message"] == "Unsupported protocol version: 2099-01-01"
+    assert answer.error["data"]["supported"]

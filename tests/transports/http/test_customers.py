@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,7 +18,7 @@ from doit_mcp.server.catalog import catalog_factory
 from tests.catalog.caller import TOOLS
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import at_replica, replicas
-from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, Bench, Json, Site, schema, serving
+from tests.transports.http.serving import ACCEPT, ADMIN, EMPLOYEE, OTHER_USER, Bench, Json, Site, schema, serving
 from tests.transports.http.serving import tools as bench_tools
 
 OTHER = OTHER_USER.customer
@@ -135,3 +136,18 @@ async def test_n9_batch_that_changes_the_customer_does_nothing_else(inside: bool
         assert (await session.post(batch[1:])).status == 200
         content = (await site.call("list_labels", user=OTHER_USER)).result["structuredContent"]
         assert "Batch" in [label_row["name"] for label_row in content["labels"]]
+
+
+async def test_an_employee_without_a_customer_is_told_how_to_choose_one() -> None:
+    """The consent page lets employees sign in before they know the customer."""
+    api = Api()
+    async with serving(make=catalog_factory(), api=api) as site:
+        token = site.token(EMPLOYEE, customer_context="")
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": ACCEPT}
+        call = site.request("tools/call", {"name": "list_budgets", "arguments": {}})
+        answer = await site.send("POST", "/mcp", headers, json.dumps(call).encode())
+        assert answer.result["isError"] and not api.calls
+        assert "Call change_customer with the id of a customer" in answer.result["content"][0]["text"]
+        call["params"]["arguments"] = {"customerContext": ADMIN.customer}
+        answer = await site.send("POST", "/mcp", headers, json.dumps(call).encode())
+        assert not answer.result.get("isError") and json.loads(answer.result["content"][0]["text"])["budgets"]

@@ -206,6 +206,10 @@ async def test_paths_without_an_endpoint_have_no_metadata(site: Site, path: str)
         "read-only=1",
         "READONLY",
         "readonly=false&readOnly=true",
+        # Copied from HTML, with a blank, and as libraries write repeated names.
+        "x=1&amp;readonly=true",
+        "%20read%20only=true",
+        "readonly[]=true",
     ],
 )
 async def test_read_only_in_every_spelling(shop: Site, query: str) -> None:
@@ -221,6 +225,8 @@ async def test_read_only_in_every_spelling(shop: Site, query: str) -> None:
         "toolset=Budgets&TOOLSETS=anomalies",
         "toolsets=budgets,%20anomalies",
         "toolsets=budgets,+anomalies,",
+        "toolsets[]=budgets&toolsets%5B%5D=anomalies",
+        "%20toolsets=budgets&amp;toolsets=anomalies",
     ],
 )
 async def test_toolsets_in_every_spelling(shop: Site, query: str) -> None:
