@@ -167,7 +167,7 @@ def used_budgets(books: Books) -> Figures:
     return {name: books.cost(books.month_start, books.today, where) for name, where in scopes.items()}
 
 
-def unlabelled_cost(books: Books) -> Figures:
+def unlabeled_cost(books: Books) -> Figures:
     """The cost of last month, and how much of it has no team."""
     first, last = last_month(books)
     total, gap = books.cost(first, last), books.cost(first, last, "label_team IS NULL")
@@ -285,7 +285,7 @@ QUESTIONS = (
             "gap": cents(answers[0]["gap"]),
             "percent": f"{answers[0]['gapPercent']:.1f}",
         },
-        unlabelled_cost,
+        unlabeled_cost,
     ),
     Question(
         "What do AI models cost?",

@@ -21,7 +21,7 @@ MAX_LISTED_PAGES = 10
 MAX_SUGGESTIONS = 5
 ALLOCATIONS_FACT = "allocations"
 GROUP = "group"
-"""The allocationType of groups, which split costs; the others are single ones."""
+"""The allocationType of groups, which split costs; the others are single allocations."""
 
 Name = TypeVar("Name")
 
@@ -180,7 +180,7 @@ class KnownAllocations:
         return KnownNames(frozenset(text for row in self.rows for text in (row.id, row.name)), self.complete)
 
     def find(self, name: str, *, is_group: bool) -> Allocation | None:
-        """Return the group, or the single one, with an id or a name, ignoring case."""
+        """Return the group, or the single allocation, with an id or a name, ignoring case."""
         folded = name.casefold()
         own = (row for row in self.rows if row.is_group == is_group)
         return next((row for row in own if name == row.id or folded == row.name.casefold()), None)

@@ -13,7 +13,7 @@ from .observations import Observation, Reply, describe
 
 OAUTH_DOCUMENT = "/.well-known/oauth-authorization-server"
 OPENID_DOCUMENT = "/.well-known/openid-configuration"
-PROVIDER = "The identity provider has to"
+PROVIDER = "The identity provider must"
 
 
 def metadata_url(issuer: str, document: str = OAUTH_DOCUMENT) -> str:

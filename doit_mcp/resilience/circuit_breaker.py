@@ -206,7 +206,7 @@ class CircuitBreaker:
         )
 
     def _failing_callers(self) -> frozenset[int] | None:
-        """Return the users or customers whose requests keep failing, or None if those of several do."""
+        """Return the users or customers whose requests keep failing, or None if several have failing requests."""
         users = self._previous_counts.failures_by_user + self._current_counts.failures_by_user
         if len(users) < MIN_CALLERS:
             return frozenset(user for user, count in users.items() if count > MAX_FAILURES_PER_CALLER)

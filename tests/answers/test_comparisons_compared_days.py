@@ -10,7 +10,6 @@ import pytest
 from .world import World, open_world
 
 DAY = timedelta(days=1)
-SHUT_DOWN = "acme-legacy-etl"
 
 
 def percent(before: float, after: float) -> float:

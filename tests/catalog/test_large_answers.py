@@ -60,7 +60,7 @@ STEPS = {
     "cost_trend": ({"groupBy": "project", "period": "2026-08"}, "costs.trends", ("make_trend",)),
     "get_cloud_overview": ({}, "costs.overview", ("sum_by_groups", "make_overview")),
     "unit_cost": ({"metric": "orders", "groupBy": "project"}, "unit_costs.unit_cost", ("make_unit_cost",)),
-    "get_anomalies": ({}, "anomalies.owners", ("sum_labelled_costs",)),
+    "get_anomalies": ({}, "anomalies.owners", ("sum_labeled_costs",)),
     "get_savings_summary": ({}, "savings.opportunities", ("_lists",)),
 }
 

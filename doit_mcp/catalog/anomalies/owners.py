@@ -40,7 +40,7 @@ class Ownership:
     """Names of projects by id."""
     label: JsonObject = field(default_factory=dict)
     """Type and id of the label that names owners; empty without one."""
-    labelled_costs: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    labeled_costs: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     """Costs by value of the label, "" without one, by project id."""
     allocations: Mapping[str, JsonObject] = field(default_factory=dict)
     """Allocations by id."""
@@ -63,7 +63,7 @@ class Ownership:
 
     def _project_owner(self, anomaly: JsonObject) -> JsonObject | None:
         project = self.project_of(anomaly)
-        largest = _largest(self.labelled_costs.get(str(project["id"]), {}))
+        largest = _largest(self.labeled_costs.get(str(project["id"]), {}))
         if largest is None:
             return None
         value, share = largest
@@ -122,7 +122,7 @@ async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Owners
     """Return what is known about the owners of *anomalies*. Parts that fail are named in it."""
     if not anomalies:
         return Ownership()
-    return await add_labelled_costs(call, anomalies, await fetch_names(call, anomalies))
+    return await add_labeled_costs(call, anomalies, await fetch_names(call, anomalies))
 
 
 async def fetch_names(call: Call, anomalies: Sequence[JsonObject]) -> Ownership:
@@ -143,15 +143,15 @@ async def fetch_names(call: Call, anomalies: Sequence[JsonObject]) -> Ownership:
     return Ownership(names, label, allocations=parts.results.get("allocations", {}), failures=parts.failures, ids=ids)
 
 
-async def add_labelled_costs(call: Call, anomalies: Sequence[JsonObject], known: Ownership) -> Ownership:
+async def add_labeled_costs(call: Call, anomalies: Sequence[JsonObject], known: Ownership) -> Ownership:
     """Return what is *known* with the costs of the projects of *anomalies* by the label that names owners."""
     label = known.label
     projects = sorted({str(project["id"]) for row in anomalies if (project := known.project_of(row))["id"]})
-    work = {"owners of projects": fetch_labelled_costs(call, label, projects)} if label and projects else {}
+    work = {"owners of projects": fetch_labeled_costs(call, label, projects)} if label and projects else {}
     costs = await gather_partial(work, OWNER_SECONDS)
     return replace(
         known,
-        labelled_costs=costs.results.get("owners of projects", {}),
+        labeled_costs=costs.results.get("owners of projects", {}),
         failures=[*known.failures, *costs.failures],
     )
 
@@ -172,7 +172,7 @@ async def fetch_owner_label(call: Call) -> JsonObject:
     return label
 
 
-async def fetch_labelled_costs(call: Call, label: JsonObject, projects: Sequence[str]) -> dict[str, dict[str, Decimal]]:
+async def fetch_labeled_costs(call: Call, label: JsonObject, projects: Sequence[str]) -> dict[str, dict[str, Decimal]]:
     """Return the recent cost of each project by value of the *label*, "" for costs without one."""
     config: QueryConfig = {
         "dataSource": "billing",
@@ -184,10 +184,10 @@ async def fetch_labelled_costs(call: Call, label: JsonObject, projects: Sequence
         "group": [{"id": "project_id", "type": "fixed"}, {"id": label["id"], "type": label["type"]}],
     }
     answer = await call.doit.reports.run_query(config=config)
-    return await run_by_rows(len(answer["rows"]), sum_labelled_costs, answer, str(label["id"]))
+    return await run_by_rows(len(answer["rows"]), sum_labeled_costs, answer, str(label["id"]))
 
 
-def sum_labelled_costs(answer: JsonObject, label: str) -> dict[str, dict[str, Decimal]]:
+def sum_labeled_costs(answer: JsonObject, label: str) -> dict[str, dict[str, Decimal]]:
     """Return the costs in a query's answer by project and value of the *label*. Raise ApiError if it lacks columns."""
     rows, names = complete_rows(answer), column_names(answer)
     wanted = ("project_id", label, "cost")

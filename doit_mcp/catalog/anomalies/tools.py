@@ -31,7 +31,7 @@ from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries
 from .anomaly_series import fetch_anomaly_series
 from .filter_terms import explain_no_match, with_full_names
-from .owners import Ownership, add_labelled_costs, fetch_names, fetch_ownership
+from .owners import Ownership, add_labeled_costs, fetch_names, fetch_ownership
 
 TOTALS = ("totalCount", "totalCountExact", "anomalySummary")
 """Members of a page that count all pages."""
@@ -148,7 +148,7 @@ async def get_anomaly(call: Call, *, id: Id) -> Annotated[ResultWithSeries, Owne
     known = await fetch_names(call, [anomaly])
     parts = await gather_partial(
         {
-            "owners": add_labelled_costs(call, [anomaly], known),
+            "owners": add_labeled_costs(call, [anomaly], known),
             "series": fetch_anomaly_series(call, anomaly, known.project_of(anomaly)["id"], CURRENCY),
         }
     )

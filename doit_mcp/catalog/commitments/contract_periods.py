@@ -24,7 +24,6 @@ class ContractPeriod:
     currency: str
     starts: date
     ends: date
-    contract_ends: date | None
     committed: Decimal
     forecast: Decimal | None
     attained: Decimal | None
@@ -60,7 +59,6 @@ def _parse_period(contract: JsonObject, row: JsonObject) -> ContractPeriod | Non
         str(contract.get("currency") or "USD"),
         starts,
         ends,
-        parse_last_day(contract.get("endDate")),
         parse_decimal(row.get("commitmentValue")) or Decimal(0),
         # The API says 0 where it has too little history to forecast.
         forecast if forecast else None,

@@ -78,7 +78,7 @@ class ComparedDaysOfBoth(TypedDict):
 
 
 class ProvisionalChange(TypedDict):
-    """The change that the days make that are not compared."""
+    """The change on the days that are not compared."""
 
     before: Annotated[float, Money]
     after: Annotated[float, Money]

@@ -86,7 +86,7 @@ class ComparedDaysOfBoth(TypedDict):
 
 
 class ProvisionalDifference(TypedDict):
-    """The difference that the days make that are not compared."""
+    """The difference on the days that are not compared."""
 
     period1: Annotated[float, Money]
     period2: Annotated[float, Money]

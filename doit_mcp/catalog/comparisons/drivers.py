@@ -50,7 +50,7 @@ class DriverRow(TypedDict, total=False):
 
 
 class OtherDrivers(DriverRow, total=False):
-    """Everything that is not among the drivers, as one."""
+    """Everything that is not among the drivers, combined."""
 
     count: int
 

@@ -254,7 +254,7 @@ async def _find_allocation(call: Call, allocations: AllocationReader, name: str,
         known = KnownAllocations([*known.rows, *named.rows], known.complete)
     if single := known.find(name, is_group=False):
         raise ApiError(
-            f"{argument}: the allocation {short_json(single.name)} is a single one, which cannot split costs. To see "
+            f"{argument}: the allocation {short_json(single.name)} is not a group of allocations, so it cannot split costs. To see "
             'its cost, use filters [{"type": "attribution", "id": "attribution", "values": '
             f"[{short_json(single.id)}]}}]",
             kind="argument",

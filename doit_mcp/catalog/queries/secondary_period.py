@@ -35,7 +35,7 @@ def secondary_period(config: JsonObject, main: Period, today: date) -> ReportedP
     try:
         moved = Period(_moved_back(main.first, unit, amount), _end_moved_back(main.last, unit, amount))
     except (ValueError, OverflowError):
-        raise ApiError(f"{SECONDARY_RANGE}.amount: reaches back before the calendar begins", kind="argument") from None
+        raise ApiError(f"{SECONDARY_RANGE}.amount: reaches back before the year 1", kind="argument") from None
     if settings.get("includeCurrent"):
         moved = Period(calendar_period(unit, moved.first).first, calendar_period(unit, moved.last).last)
     return ReportedPeriod(moved, today)

@@ -87,8 +87,8 @@ async def query_result(
     data = await call.results.get(call.owner, handle)
     if data is None:
         raise ToolError(
-            "handle: there is no such result, or no longer (results are kept for half an hour). Run the cost tool again"
-            " and use the handle in its answer."
+            "handle: this result does not exist or has expired (results are kept for half an hour). Run the cost tool"
+            " again and use the handle in its answer."
         )
     descending, csv = sortOrder == "desc", format == "csv"
     wanted = TableQuery(

@@ -61,7 +61,7 @@ class SavingsRow(TypedDict, total=False):
 
 
 class Overlap(TypedDict):
-    """Rows whose savings partly are the same money."""
+    """Rows with overlapping savings."""
 
     ids: list[str]
     why: str

@@ -29,7 +29,7 @@ VERB_FORMS = {
     "archive": ("Archiving", "Archived"),
     "ask": ("Asking", "Asked"),
     "assign": ("Assigning", "Assigned"),
-    "cancel": ("Cancelling", "Cancelled"),
+    "cancel": ("Canceling", "Canceled"),
     "create": ("Creating", "Created"),
     "delete": ("Deleting", "Deleted"),
     "dismiss": ("Dismissing", "Dismissed"),

@@ -66,8 +66,6 @@ OWNER = {"permissions": [{"user": "ann@acme.example", "role": "owner"}]}
 )
 async def test_allocations_always_state_public_access(permissions: dict[str, Any], expected: str) -> None:
     """The API fails on allocations without the field, and on null; omitted fields stay unchanged."""
-    api = Recorder({"public": "viewer"})
+    api = Recorder({"public": "viewer", **OWNER})
     await run("update_resource_permissions", api, resourceType="allocations", resourceId="a", **permissions)
-    assert api.requests[-1].body == {**permissions, "public": expected} and len(api.requests) == (
-        1 if "public" in permissions else 2
-    )
+    assert api.requests[-1].body == {**OWNER, "public": expected} and len(api.requests) == 2

@@ -11,7 +11,6 @@ from ..conftest import Clock
 from .conftest import ADMIN, Party
 
 PATH = "/analytics/v1/budgets"
-DAY_MS = 86_400_000
 GOOGLE = {"type": "fixed", "id": "cloud_provider", "values": ["google-cloud"]}
 MONTH = {"timeInterval": "month", "timeRange": {"mode": "current", "unit": "month"}}
 

@@ -111,7 +111,7 @@ LONG_INTERVALS = ("month", "quarter", "year")
 
 def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> QueryPlan:
     """The plan of *config*, which is valid under schemas.CONFIG; 400 if it is inconsistent or not supported here."""
-    _refuse_unmodelled(config)
+    _refuse_unmodeled(config)
     unit = _time_interval(config)
     interval = INTERVALS[unit] if unit else Interval()
     filters = compile_filters(config.get("filters") or (), custom=custom)
@@ -167,7 +167,7 @@ def measure_of(metric: JsonObject, where: str, source: str = "billing") -> int:
     return VALUE_NAMES.index(metric["value"])
 
 
-def _refuse_unmodelled(config: JsonObject) -> None:
+def _refuse_unmodeled(config: JsonObject) -> None:
     # Ignoring a part of the configuration would return a wrong number.
     modeled: dict[str, tuple[object, ...]] = {
         "dataSource": ("billing", DATAHUB),

@@ -139,7 +139,7 @@ def folders(tenant: Tenant) -> Iterator[JsonObject]:
 def themes(tenant: Tenant) -> Iterator[JsonObject]:
     """The customer's color theme."""
     yield {
-        "name": f"{tenant.customer.name} colours",
+        "name": f"{tenant.customer.name} colors",
         "primaryColor": "#3355aa",
         "colors": {"light": ["#3355aa", "#aa5533", "#55aa33"], "dark": ["#88aaff", "#ffaa88", "#aaff88"]},
         **_text_timestamps(tenant, 30),
