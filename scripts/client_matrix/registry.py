@@ -1,0 +1,54 @@
+"""The clients of the matrix: where each comes from, and what drives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One version of a client.
+
+    *requirements* are packages of PyPI or npm with exact versions. Without them, the client is among the packages that
+    the tests install anyway. *example* is its file in ``examples/agents``; *example_calls* says whether it calls a tool.
+    """
+
+    name: str
+    version: str
+    driver: str
+    requirements: tuple[str, ...] = ()
+    oauth: bool = False
+    example: str | None = None
+    example_calls: bool = True
+
+    @property
+    def key(self) -> str:
+        """Return the name on the command line and of the environment."""
+        return f"{self.driver.partition('.')[0].removesuffix('_driver')}-{self.version}"
+
+    @property
+    def ecosystem(self) -> Literal["python", "node"]:
+        """Return what runs the driver."""
+        return "python" if self.driver.endswith(".py") else "node"
+
+
+def python_sdk(version: str, *more: str) -> Client:
+    """Return this version of the Python SDK; *more* are requirements that its own metadata does not state."""
+    return Client("Python SDK", version, "python_sdk_driver.py", (f"mcp=={version}", *more), oauth=True)
+
+
+CLIENTS = (
+    # These import a private function of Pydantic that later versions lack.
+    python_sdk("1.12.4", "pydantic==2.11.10"),
+    python_sdk("1.20.0", "pydantic==2.11.10"),
+    python_sdk("1.30.0"),
+    Client(
+        "LangChain",
+        "0.3.2",
+        "langchain_driver.py",
+        ("langchain-mcp-adapters==0.3.2",),
+        oauth=True,
+        example="langchain_agent.py",
+    ),
+)
