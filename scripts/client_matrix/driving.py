@@ -102,7 +102,7 @@ async def running_driver(installed: Installed, url: str, token: str | None = Non
     command = (*installed.command(DRIVERS / installed.client.driver), url, *([token] if token else ()))
     errors = installed.work / "stderr"
     pipe = asyncio.subprocess.PIPE
-    with open(errors, "wb") as stderr:
+    with open(errors, "wb") as stderr:  # noqa: ASYNC230  # a new local file, and nothing else runs
         process = await asyncio.create_subprocess_exec(
             *command,
             env=client_environment(installed.work),

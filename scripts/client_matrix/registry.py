@@ -51,4 +51,38 @@ CLIENTS = (
         oauth=True,
         example="langchain_agent.py",
     ),
+    Client(
+        "LlamaIndex",
+        "0.6.0",
+        "llamaindex_driver.py",
+        ("llama-index-tools-mcp==0.6.0",),
+        oauth=True,
+        example="llamaindex_agent.py",
+    ),
+    Client(
+        "Pydantic AI",
+        "2.68.0",
+        "pydantic_ai_driver.py",
+        ("pydantic-ai-slim[mcp]==2.68.0",),
+        oauth=True,
+        example="pydantic_ai_agent.py",
+    ),
+    # The extra "test" of setup.cfg contains it.
+    Client("OpenAI Agents SDK", "0.24.0", "openai_agents_driver.py", example="openai_agents_agent.py"),
+    Client(
+        "Semantic Kernel",
+        "1.45.0",
+        "semantic_kernel_driver.py",
+        ("semantic-kernel[mcp]==1.45.0",),
+        example="semantic_kernel_agent.py",
+    ),
+    Client("CrewAI", "1.15.30", "crewai_driver.py", ("crewai-tools[mcp]==1.15.30",), example="crewai_agent.py"),
+    Client(
+        "Agent Development Kit",
+        "2.13.0",
+        "adk_driver.py",
+        ("google-adk[mcp]==2.13.0",),
+        example="adk_agent.py",
+        example_calls=False,
+    ),
 )

@@ -1,7 +1,8 @@
-"""The Python SDK's OAuth provider, version 1, for a user who approves without a browser."""
+"""The Python SDK's OAuth provider, for a user who approves without a browser."""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -32,9 +33,8 @@ class Storage:
 
 async def follow(url: str) -> dict[str, str]:
     """Follow redirects from *url* to the redirect URI, and return its query."""
-    import httpx
-
-    async with httpx.AsyncClient(headers={"Accept": "text/html"}) as http:
+    http_library = importlib.import_module("httpx" if importlib.util.find_spec("httpx") else "httpx2")
+    async with http_library.AsyncClient(headers={"Accept": "text/html"}) as http:
         for _ in range(MAX_HOPS):
             answer = await http.get(url)
             if "Location" not in answer.headers:
@@ -48,7 +48,7 @@ async def follow(url: str) -> dict[str, str]:
 def provider(url: str) -> Any:
     """Return the provider for the server at *url*, and count the sign-ins."""
     from mcp.client.auth import OAuthClientProvider
-    from mcp.shared.auth import OAuthClientMetadata
+    from mcp.shared import auth
 
     returned: dict[str, str] = {}
 
@@ -57,10 +57,13 @@ def provider(url: str) -> Any:
         count += 1
         returned.update(await follow(address))
 
-    async def callback() -> tuple[str, str | None]:
+    async def callback() -> Any:
+        # Version 2 of the SDK also checks the issuer.
+        if hasattr(auth, "AuthorizationCodeResult"):
+            return auth.AuthorizationCodeResult(**returned)
         return returned["code"], returned["state"]
 
-    metadata = OAuthClientMetadata(
+    metadata = auth.OAuthClientMetadata(
         client_name="Client matrix", redirect_uris=[REDIRECT], token_endpoint_auth_method="none"
     )
     return OAuthClientProvider(url, metadata, Storage(), redirect, callback)
