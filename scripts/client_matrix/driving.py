@@ -14,7 +14,7 @@ from typing import Any
 
 from scripts.client_matrix.registry import Client
 from tests.e2e.launch import ROOT
-from tests.e2e.node_packages import environment
+from tests.e2e.node_packages import NODE, environment
 
 DRIVERS = Path(__file__).resolve().parent / "drivers"
 EXAMPLES = ROOT / "examples" / "agents"
@@ -41,13 +41,15 @@ class Installed:
         """Return the command that runs *script* with the client's packages."""
         if self.client.ecosystem == "python":
             return (str(self.home / "bin" / "python"), str(script))
-        own = self.home / "node_modules" / "node" / "bin" / "node"
-        return (str(own) if own.exists() else "node", str(self._beside_packages(script)))
+        own = sorted(self.home.glob("node_modules/node-*/bin/node"))
+        return (str(own[0]) if own else "node", str(self._beside_packages(script)))
 
     def _beside_packages(self, script: Path) -> Path:
-        """Copy *script* and its neighbors: Node finds packages from the folder of a script."""
+        """Copy *script* and what it imports: Node finds packages from the folder of a script."""
         folder = self.home / "node_modules" / f".{script.parent.name}"
-        shutil.copytree(script.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        folder.mkdir(exist_ok=True)
+        for source in (*script.parent.glob("*.mjs"), NODE / "visit.mjs"):
+            shutil.copyfile(source, folder / source.name)
         return folder / script.name
 
 

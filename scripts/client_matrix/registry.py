@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from dataclasses import dataclass
 from typing import Literal
+
+# The names of npm for this machine.
+PLATFORM = f"{sys.platform}-{ {'x86_64': 'x64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,12 @@ class Client:
 def python_sdk(version: str, *more: str) -> Client:
     """Return this version of the Python SDK; *more* are requirements that its own metadata does not state."""
     return Client("Python SDK", version, "python_sdk_driver.py", (f"mcp=={version}", *more), oauth=True)
+
+
+def typescript_sdk(version: str) -> Client:
+    """Return this version of the TypeScript SDK."""
+    requirements = (f"@modelcontextprotocol/sdk@{version}",)
+    return Client("TypeScript SDK", version, "typescript_sdk_driver.mjs", requirements, oauth=True)
 
 
 CLIENTS = (
@@ -84,5 +95,17 @@ CLIENTS = (
         ("google-adk[mcp]==2.13.0",),
         example="adk_agent.py",
         example_calls=False,
+    ),
+    typescript_sdk("1.10.2"),
+    typescript_sdk("1.20.2"),
+    # package.json of the end-to-end tests contains it.
+    Client("Vercel AI SDK", "2.0.99", "vercel_ai_driver.mjs", oauth=True, example="vercel_ai.mjs"),
+    # It needs Node.js 22.
+    Client(
+        "Mastra",
+        "2.0.0",
+        "mastra_driver.mjs",
+        ("@mastra/mcp@2.0.0", "@mastra/core@1.71.0", f"node-{PLATFORM}@22.23.5"),
+        example="mastra.mjs",
     ),
 )

@@ -10,7 +10,7 @@ import sign_in
 from harness import Answer, bearer, serve
 from pydantic_ai import Agent
 from pydantic_ai.mcp import MCPToolset
-from pydantic_ai.messages import ModelMessage, ModelResponse, RetryPromptPart, TextPart, ToolCallPart
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 
@@ -42,9 +42,7 @@ class PydanticAi:
             return ModelResponse([TextPart("done")])
 
         await Agent(FunctionModel(model), toolsets=[self._toolset]).run("Call the tool")
-        if isinstance(received[0], RetryPromptPart):
-            return Answer(received[0].model_response(), flagged=True)
-        return Answer(received[0].model_response_str())
+        return Answer(received[0].model_response_str(), received[0].outcome != "success")
 
 
 @asynccontextmanager
