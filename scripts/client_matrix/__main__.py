@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.client_matrix.checks import COLUMNS, NOT_APPLICABLE, Row, run_client
-from scripts.client_matrix.driving import Installed
+from scripts.client_matrix.checks import CHECKS
 from scripts.client_matrix.packages import install
 from scripts.client_matrix.registry import CLIENTS, Client
+from scripts.client_matrix.running import NOT_APPLICABLE, Row, run_client
 from tests.e2e.node_packages import NotInstalled
 
-HEAD = ("client", "version", "revision", *COLUMNS)
+HEAD = ("client", "version", "revision", *CHECKS)
 NAMES = {client.key: client for client in CLIENTS}
 
 
@@ -26,9 +26,7 @@ def run(client: Client) -> Row | NotInstalled:
     except NotInstalled as error:
         return error
     with tempfile.TemporaryDirectory(prefix="doit-mcp-clients-") as directory:
-        work = Path(directory) / "client"
-        work.mkdir()
-        return asyncio.run(run_client(Installed(client, home, work), Path(directory)))
+        return asyncio.run(run_client(client, home, Path(directory)))
 
 
 def table(results: Sequence[tuple[Client, Row | NotInstalled]]) -> str:
@@ -36,10 +34,10 @@ def table(results: Sequence[tuple[Client, Row | NotInstalled]]) -> str:
     lines, notes = [HEAD], []
     for client, result in results:
         if isinstance(result, NotInstalled):
-            lines.append((client.name, client.version, "not installed", *[""] * len(COLUMNS)))
+            lines.append((client.name, client.version, "not installed", *[""] * len(CHECKS)))
             notes.append(f"{client.key}: not installed: {result}")
             continue
-        cells = [result.cells.get(column, NOT_APPLICABLE) for column in COLUMNS]
+        cells = [result.cells.get(column, NOT_APPLICABLE) for column in CHECKS]
         lines.append((client.name, client.version, result.revision, *cells))
         by_reason: dict[str, list[str]] = {}
         for column, reason in result.failures.items():
@@ -50,21 +48,30 @@ def table(results: Sequence[tuple[Client, Row | NotInstalled]]) -> str:
     return "\n".join([*rows, "", *notes]).rstrip()
 
 
-def main() -> int:
-    """Run the clients named on the command line, or all. The exit status is 1 if one of them fails."""
+def exit_status(results: Sequence[Row | NotInstalled]) -> int:
+    """Return 1 if a client failed, 2 if none failed but some are not installed, otherwise 0."""
+    if any(isinstance(result, Row) and result.failures for result in results):
+        return 1
+    return 2 if any(isinstance(result, NotInstalled) for result in results) else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the clients named in *arguments*, or all, and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="scripts/clients", description="Run real clients and agent frameworks against the sandbox."
+        prog="scripts/clients",
+        description="Run real clients and agent frameworks against the sandbox, and print what works. "
+        "The exit status is 1 if a client fails, and 2 if some cannot be installed here.",
     )
     parser.add_argument("clients", nargs="*", metavar="CLIENT", help=f"default: all of {', '.join(NAMES)}")
-    names = parser.parse_args().clients or list(NAMES)
+    names = parser.parse_args(arguments).clients or list(NAMES)
     if unknown := [name for name in names if name not in NAMES]:
         parser.error(f"unknown client {', '.join(unknown)}; choose from {', '.join(NAMES)}")
     results = []
     for name in names:
-        print(f"{name} ...", file=sys.stderr, flush=True)
+        print(f"Running {name}", file=sys.stderr, flush=True)
         results.append((NAMES[name], run(NAMES[name])))
     print(table(results))
-    return int(any(isinstance(result, Row) and bool(result.failures) for _, result in results))
+    return exit_status([result for _, result in results])
 
 
 if __name__ == "__main__":

@@ -58,10 +58,12 @@ class Driver:
 
     def __init__(self, process: asyncio.subprocess.Process, errors: Path) -> None:
         self._process, self._errors = process, errors
+        self.revision: str | None = None
 
-    async def list_tools(self) -> dict[str, Any]:
-        """Return the answer to a list: ``tools`` has the names of the arguments of each converted tool."""
-        return await self._send({"list": True})
+    async def list_tools(self) -> dict[str, list[str]]:
+        """Return the names of the arguments of each tool, as the framework converted it."""
+        tools: dict[str, list[str]] = (await self._send({"list": True}))["tools"]
+        return tools
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a call: ``text``, and in ``seen`` how the framework showed it to its model."""
@@ -77,6 +79,7 @@ class Driver:
                     # Some frameworks print to standard output themselves.
                     if line.startswith(b"{"):
                         answer: dict[str, Any] = json.loads(line)
+                        self.revision = answer["revision"]
                         return answer
         except (TimeoutError, ConnectionError) as error:
             raise DriverFailed(f"{type(error).__name__}\n{self.errors()}") from error
@@ -121,10 +124,11 @@ async def running_driver(installed: Installed, url: str, token: str | None = Non
         await driver.close()
 
 
-async def run_example(installed: Installed, name: str, url: str, token: str) -> str:
+async def run_example(installed: Installed, url: str, token: str) -> str:
     """Return what the example of the client prints. Raises DriverFailed if it fails."""
+    assert installed.client.example is not None
     process = await asyncio.create_subprocess_exec(
-        *installed.command(EXAMPLES / name),
+        *installed.command(EXAMPLES / installed.client.example),
         env=client_environment(installed.work, DOIT_MCP_URL=url, DOIT_API_KEY=token),
         cwd=installed.work,
         stdin=asyncio.subprocess.DEVNULL,

@@ -21,8 +21,8 @@ NPM = ("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--logle
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
 
-def install(client: Client) -> Path:
-    """Return the environment of *client*: the folder with ``bin/python`` or with ``node_modules``.
+def install(client: Client, root: Path = ROOT) -> Path:
+    """Return the environment of *client* in *root*: the folder with ``bin/python`` or with ``node_modules``.
 
     Processes that start later wait and find it installed. Raises NotInstalled.
     """
@@ -31,7 +31,7 @@ def install(client: Client) -> Path:
             return Path(sys.prefix)
         node_packages.install()
         return NODE
-    home = ROOT / f".venv-clients-{client.key}"
+    home = root / f".venv-clients-{client.key}"
     mark, wanted = home / ".requirements", "\n".join(client.requirements)
     home.mkdir(exist_ok=True)
     with open(home / ".lock", "w") as lock:
