@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from scripts.client_matrix.registry import Client
@@ -105,9 +105,8 @@ class Driver:
 async def running_driver(installed: Installed, url: str, token: str | None = None) -> AsyncIterator[Driver]:
     """Yield the client's driver, connected to *url* with *token*; without one, it signs in."""
     command = (*installed.command(DRIVERS / installed.client.driver), url, *([token] if token else ()))
-    errors = installed.work / "stderr"
     pipe = asyncio.subprocess.PIPE
-    with open(errors, "wb") as stderr:  # noqa: ASYNC230  # a new local file, and nothing else runs
+    with NamedTemporaryFile(dir=installed.work, prefix="stderr-", delete=False) as stderr:
         process = await asyncio.create_subprocess_exec(
             *command,
             env=client_environment(installed.work),
@@ -117,7 +116,7 @@ async def running_driver(installed: Installed, url: str, token: str | None = Non
             stderr=stderr,
             limit=MAX_LINE_BYTES,
         )
-    driver = Driver(process, errors)
+    driver = Driver(process, Path(stderr.name))
     try:
         yield driver
     finally:
@@ -150,4 +149,4 @@ async def run_example(installed: Installed, url: str, token: str) -> str:
 def client_environment(home: Path, **more: str) -> dict[str, str]:
     """Return the environment of a client, without the telemetry of frameworks."""
     quiet = {"CREWAI_DISABLE_TELEMETRY": "true", "OTEL_SDK_DISABLED": "true", "MASTRA_TELEMETRY_DISABLED": "1"}
-    return environment(home, **quiet, **more) | {"PYTHONDONTWRITEBYTECODE": "1", "OPENAI_API_KEY": os.devnull}
+    return environment(home, **quiet, **more)

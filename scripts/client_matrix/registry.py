@@ -7,8 +7,9 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
-# The names of npm for this machine.
-PLATFORM = f"{sys.platform}-{ {'x86_64': 'x64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
+NPM_MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
+# npm's name for this machine, such as linux-x64.
+PLATFORM = f"{sys.platform}-{NPM_MACHINES.get(platform.machine(), platform.machine())}"
 
 
 @dataclass(frozen=True, slots=True)
