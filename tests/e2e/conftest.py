@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.answers import ADMIN, ExpectedResults, expected_results
 from tests.e2e.launch import Sandbox, running_sandbox
-from tests.e2e.node_packages import NODE, install
+from tests.e2e.node_packages import NODE, NotInstalled, install, unavailable
 
 APPROVE = ("--auto-approve", ADMIN)
 
@@ -45,7 +45,10 @@ def expected(sandbox: Sandbox) -> ExpectedResults:
 @pytest.fixture(scope="session")
 def node() -> Path:
     """The directory with the installed Node clients."""
-    install()
+    try:
+        install()
+    except NotInstalled as error:
+        unavailable(str(error))
     return NODE
 
 

@@ -1,7 +1,4 @@
-"""Installs the locked Node clients once for all test processes, and runs them.
-
-Without Node these tests are skipped, unless the environment must run everything.
-"""
+"""Installs the locked Node clients once for all test processes, and runs them."""
 
 from __future__ import annotations
 
@@ -26,6 +23,10 @@ MARK = NODE / "node_modules" / ".lock-hash"
 INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
 
+class NotInstalled(Exception):
+    """Packages cannot be installed on this machine; the message is the reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A finished process."""
@@ -39,17 +40,17 @@ class Finished:
 
 
 def unavailable(reason: str) -> None:
-    """Skip for *reason*, or fail if skipping is not allowed."""
+    """Skip for *reason*, or fail if the environment must run everything."""
     if os.environ.get("CI") or os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
 
 
 def install() -> None:
-    """Install the packages of the lock file. Test processes that start later wait and find them installed."""
+    """Install the packages of the lock file. Processes that start later wait and find them. Raises NotInstalled."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            unavailable(f"{program} is not installed: the Node clients cannot run")
+            raise NotInstalled(f"{program} is not installed: the Node clients cannot run")
     with open(LOCK, "rb") as lock:
         # npm removes node_modules first, so the file to lock cannot be there; the lock file itself stays.
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -58,7 +59,7 @@ def install() -> None:
             return
         done = subprocess.run(INSTALL, cwd=NODE, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            unavailable(f"npm could not install the Node clients:\n{done.stdout}\n{done.stderr}")
+            raise NotInstalled(f"npm could not install the Node clients:\n{done.stdout}\n{done.stderr}")
         MARK.write_text(digest)
 
 

@@ -1,54 +1,55 @@
-"""The examples for agent frameworks that install quickly, run with the frameworks themselves against the sandbox."""
+"""Agent frameworks that install quickly, and their examples, run against the sandbox. scripts/clients runs all."""
 
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.answers import ADMIN
-from tests.e2e.launch import ROOT, Sandbox
-from tests.e2e.node_packages import environment, run
-from tests.e2e.python_packages import install
+from scripts.client_matrix.packages import install
+from scripts.client_matrix.registry import CLIENTS, Client
+from scripts.client_matrix.running import applies, run_client
+from tests.e2e.launch import ROOT
+from tests.e2e.node_packages import NotInstalled, unavailable
 
-EXAMPLES = ROOT / "examples" / "agents"
-# The extra "test" contains the OpenAI Agents SDK.
-REQUIREMENTS = {
-    "langchain": ("langchain-mcp-adapters==0.3.2",),
-    "pydantic_ai": ("pydantic-ai-slim[mcp]==2.68.0",),
-    "openai_agents": (),
-}
-DEFAULT_TOOLS = 26
-
-
-async def check(sandbox: Sandbox, home: Path, *command: str) -> None:
-    """Run an example, which lists the tools and calls cost_trend for three months."""
-    variables = environment(home, DOIT_MCP_URL=sandbox.mcp, DOIT_API_KEY=sandbox.api_tokens[ADMIN])
-    done = await run(command, env=variables, limit=100)
-    assert done.status == 0, str(done)
-    first, _, answer = done.out.partition("\n")
-    assert first == f"{DEFAULT_TOOLS} tools", str(done)
-    assert len(set(re.findall(r"period\W+(20\d\d-\d\d)\b", answer))) == 3, str(done)
+QUICK = ("LangChain", "Pydantic AI", "OpenAI Agents SDK", "Vercel AI SDK")
+# All but those that start the framework once more.
+CHECKS = ("list", "reads", "write", "error", "example", "restart")
 
 
 # Installing the packages can take minutes on a busy machine.
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", REQUIREMENTS)
-async def test_python_example(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
-    python = install(name, *REQUIREMENTS[name]) if REQUIREMENTS[name] else Path(sys.executable)
-    await check(sandbox, tmp_path, str(python), str(EXAMPLES / f"{name}_agent.py"))
+@pytest.mark.parametrize("name", QUICK)
+async def test_framework(tmp_path: Path, name: str) -> None:
+    client = one(name)
+    try:
+        home = install(client)
+    except NotInstalled as error:
+        unavailable(str(error))
+    row = await run_client(client, home, tmp_path, CHECKS)
+    assert row.failures == {}
+    assert set(row.cells) == {check for check in CHECKS if applies(check, client)}
+    assert row.revision in ("2025-11-25", "2026-07-28")
 
 
-async def test_vercel_ai_example(sandbox: Sandbox, node: Path, tmp_path: Path) -> None:
-    # Node finds packages from the folder of a script, so the example runs beside the installed ones.
-    copy = node / "node_modules" / "vercel_ai_example.mjs"
-    copy.write_bytes((EXAMPLES / "vercel_ai.mjs").read_bytes())
-    await check(sandbox, tmp_path, "node", str(copy))
+def one(name: str) -> Client:
+    """Return the client of this name, of which there is one version."""
+    (client,) = (client for client in CLIENTS if client.name == name)
+    return client
 
 
-def test_every_example_is_on_the_page_about_frameworks() -> None:
+def test_every_example_is_on_the_page_and_in_the_matrix() -> None:
+    examples = {path.name for path in (ROOT / "examples" / "agents").iterdir() if path.suffix in (".py", ".mjs")}
     page = (ROOT / "docs" / "clients" / "agent-frameworks.rst").read_text("utf-8")
-    examples = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".mjs")}
     assert examples == set(re.findall(r"literalinclude:: \.\./\.\./examples/agents/(\S+)", page))
+    assert examples == {client.example for client in CLIENTS if client.example}
+
+
+def test_the_page_names_the_versions_in_the_matrix() -> None:
+    page = (ROOT / "docs" / "clients" / "agent-frameworks.rst").read_text("utf-8")
+    named = re.findall(r"^   \* - (.+)\n     - (.+)$", page, re.MULTILINE)[1:]
+    versions: dict[str, list[str]] = {}
+    for client in CLIENTS:
+        versions.setdefault(client.name, []).append(client.version)
+    assert dict(named) == {name: ", ".join(of) for name, of in versions.items()}
