@@ -74,7 +74,7 @@ class MetricFilter(TypedDict, total=False):
 
     metric: NamedMetric
     operator: Literal["gt", "lt", "lte", "gte", "e", "ne", "b", "nb"]
-    values: list[float]
+    values: Annotated[list[float], Length(maximum=100)]
     operand: Annotated[Literal["single_value", "series_total"], UNLISTED_OPTIONS]
 
 
@@ -84,7 +84,7 @@ class ChangeFilter(TypedDict, total=False):
     metric: NamedMetric
     changeType: Literal["percentage", "absolute"]
     operator: str
-    values: list[float]
+    values: Annotated[list[float], Length(maximum=100)]
     includeIncompleteData: bool
 
 
@@ -126,7 +126,7 @@ class Split(CostSource, total=False):
     mode: Literal["even", "custom", "proportional"]
     includeOrigin: bool
     origin: CostSource
-    targets: list[SplitTarget]
+    targets: Annotated[list[SplitTarget], Length(maximum=1000)]
 
 
 DisplayValues = Literal["actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"]

@@ -49,9 +49,9 @@ def _cost_examples() -> dict[str, JsonObject]:
     return {
         "cost_breakdown": {"groupBy": "service"},
         "cost_trend": {"months": 6, "groupBy": "cloud"},
-        "run_query": {"config": config},
+        "run_query": {"query": config},
         "query_result": {
-            "handle": _first("run_query", "handle", {"config": large_config}),
+            "handle": _first("run_query", "handle", {"query": large_config}),
             "groupBy": ["project_id"],
         },
         "allocation_coverage": {"by": "label:team"},
@@ -162,5 +162,5 @@ def _write_examples() -> dict[str, JsonObject]:
         },
         "create_datahub_dataset": {"name": "Deliveries"},
         "invite_user": {"email": "new@acme.example"},
-        "call_operation": {"name": "create_label", "arguments": {"name": "Quarterly plan", "color": "lime"}},
+        "call_operation": {"name": "create_label", "input": {"name": "Quarterly plan", "color": "lime"}},
     }

@@ -39,6 +39,7 @@ from doit_mcp.protocol.revisions import STATEFUL_REVISIONS
 from doit_mcp.resilience.concurrency import ConcurrencyLimiter
 from doit_mcp.server.api_client import make_api_client
 from doit_mcp.server.message_endpoint import Payload, parse_payload
+from doit_mcp.settings import Settings
 from doit_mcp.transports.http import app_keys
 from doit_mcp.transports.http.access import add_common_headers
 from doit_mcp.transports.http.body_memory import BodyMemory
@@ -194,7 +195,7 @@ class LadderServer(LimitServer):
         app = web.Application()
         self.add_routes(app)
         if "trace" in self._rungs:
-            app[app_keys.METRICS] = self._metrics
+            app[app_keys.METRICS], app[app_keys.SETTINGS] = self._metrics, Settings()
             app[app_keys.ALLOWED_HOSTS], app[app_keys.ALLOWED_ORIGINS] = frozenset({self._host}), frozenset()
             app.on_response_prepare.append(add_common_headers)
             app.middlewares.append(request_logging_middleware(app))

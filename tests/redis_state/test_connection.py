@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from doit_mcp import cli
+from doit_mcp.cli import startup
 from doit_mcp.redis_state import connection as module
 from doit_mcp.redis_state.connection import RedisConnection, open_connection
 from doit_mcp.resilience.unavailable import StateUnavailable
@@ -162,7 +163,7 @@ def test_redis_is_imported_only_when_used() -> None:
 def test_missing_extra_is_named(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(startup, "find_spec", lambda name: None)
     # It would stay set for all later tests in this process.
     monkeypatch.setattr("doit_mcp.observability.logging_setup.configure", lambda level, **streams: None)
     monkeypatch.setenv("DOIT_MCP_REDIS_URL", "redis://:hush@host")

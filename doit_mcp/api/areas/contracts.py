@@ -58,8 +58,8 @@ class BillingRule(TypedDict, total=False):
     """The costs to bill."""
 
     name: str
-    managementAccounts: list[str]
-    filters: list[AnyMembers]
+    managementAccounts: Annotated[list[str], Length(maximum=1000)]
+    filters: Annotated[list[AnyMembers], Length(maximum=100)]
     formula: str
 
 
@@ -67,8 +67,8 @@ class PriceBook(TypedDict, total=False):
     """Prices for some accounts."""
 
     name: str
-    managementAccounts: list[str]
-    rules: list[AnyMembers]
+    managementAccounts: Annotated[list[str], Length(maximum=1000)]
+    rules: Annotated[list[AnyMembers], Length(maximum=1000)]
 
 
 class Terms(TypedDict, total=False):

@@ -47,7 +47,7 @@ class FilterMembers(TypedDict, total=False):
     type: str
     mode: str
     inverse: bool
-    values: list[str]
+    values: Annotated[list[str], Length(maximum=5000)]
     caseInsensitive: bool
     includeNull: bool
 

@@ -58,8 +58,6 @@ class Tool:
     input_schema: JsonObject
     """The schema of the arguments that clients see."""
     run: RunTool = field(repr=False)
-    accepted_schema: JsonObject = field(default_factory=dict, repr=False)
-    """The schema that arguments are checked against. Default: *input_schema*."""
     output_schema: JsonObject | None = None
     annotations: JsonObject = field(default_factory=dict)
     """Hints for clients (ToolAnnotations)."""
@@ -93,6 +91,8 @@ class Tool:
     """The facts that the declaration states."""
     declared_in: str = ""
     """Path of the file with the declaration."""
+    accepted_schema: JsonObject = field(default_factory=dict, repr=False)
+    """The schema that arguments are checked against. Default: *input_schema*."""
     identifiers: frozenset[str] = frozenset()
     """Arguments that are marked IDENTIFIER."""
     former_names: Mapping[str, str] = field(default_factory=dict)

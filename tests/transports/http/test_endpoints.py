@@ -317,7 +317,7 @@ async def test_n18_update_without_a_change_is_rejected_before_confirmation() -> 
                 ("call_operation", {"name": name, "arguments": arguments}),
             ):
                 refused = await site.call(called, call_arguments, clientCapabilities=ASKED)
-                assert refused.result["isError"] is True and text(refused).startswith("Nothing to change: pass at")
+                assert refused.result["isError"] is True and "Nothing to change: pass at" in text(refused)
         assert api.seen == []
 
 

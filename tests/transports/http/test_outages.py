@@ -140,7 +140,7 @@ async def test_any_api_response(product: Product, kind: Any) -> None:
     answer = await product.call("list_budgets")
     assert answer.status == 200 and answer.result["isError"] is True
     text = answer.result["content"][0]["text"]
-    assert text.startswith("list_budgets failed") and len(text) < 700
+    assert text.startswith("Could not run list_budgets") and len(text) < 700
     assert "<html" not in text and product.world.url not in text and "Traceback" not in text
     product.api.faults.clear()
     assert (await product.call("list_budgets")).result["structuredContent"]["budgets"]

@@ -256,9 +256,7 @@ def _query_values(request: ApiRequest, name: str, allowed: tuple[str, ...] = ())
 
 def _require_public_api_source(request: ApiRequest, status: int) -> None:
     if request.path_parameter("sourceID") != PUBLIC_API_SOURCE:
-        raise ApiError(
-            status, f"sourceID must be {PUBLIC_API_SOURCE}: other sources are read-only", field="sourceID"
-        )
+        raise ApiError(status, f"sourceID must be {PUBLIC_API_SOURCE}: other sources are read-only", field="sourceID")
 
 
 def _get_insight(request: ApiRequest) -> JsonObject:
