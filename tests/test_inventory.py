@@ -26,7 +26,11 @@ from tests.api_document import DOCUMENT
 Facts = dict[str, dict[str, Any]]
 DIGEST = make_digest(read_document(DOCUMENT))
 ROWS = {(row["method"], row["path"]): row for row in DIGEST}
-OF_THE_CLIENT = {"X-Tenant-Id": "the tenant of the call", "Idempotency-Key": "made by the client"}
+OF_THE_CLIENT = {
+    "X-Tenant-Id": "the tenant of the call",
+    "Idempotency-Key": "made by the client",
+    "If-Match": "the object's etag",
+}
 """Headers that are not arguments, and where their values come from."""
 COMPOSED = {
     ("GET", "/insights/v1/results"): "list_optimization_recommendations",
@@ -133,6 +137,8 @@ def test_parameters_match_the_document(declared: Operation) -> None:
     )
     needs_key = "Idempotency-Key" in row["parameters"]
     assert declared.needs_idempotency_key == needs_key, f"{place(declared)} needs needs_idempotency_key={needs_key}"
+    needs_tag = "If-Match" in row["parameters"]
+    assert bool(declared.etag_argument) == needs_tag, f"{place(declared)} needs etag_argument if it needs If-Match"
     problems = list(mistakes(row["operationId"], *parameters_of(declared)))
     assert not problems, f"{place(declared)}: {join_lines(problems)}"
 
@@ -199,7 +205,7 @@ def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
 
 def fields_in(declared: Operation) -> tuple[Facts, Facts]:
     """Return the body fields in the document and in the declaration."""
-    placed = {*declared.placeholders, *declared.parameters}
+    placed = {*declared.placeholders, *declared.parameters, declared.etag_argument}
     fields: Facts = ROWS[key(declared)].get("body", {}).get("fields", {})
     return fields, {name: facts for name, facts in describe(declared).items() if name not in placed}
 

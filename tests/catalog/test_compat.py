@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.api.operation import Request, query_value
+from doit_mcp.api.operation import Request
+from doit_mcp.api.request_encoding import query_value
 from doit_mcp.catalog.tools.tool import Tool
 from tests.api.recorder import Recorder
 
