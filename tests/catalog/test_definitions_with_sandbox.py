@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.seeds import customer_account
@@ -35,6 +36,20 @@ async def test_alert_lifecycle(ask: Ask) -> None:
     assert [row["id"] for row in (await ask("list_alerts", nameContains="by day"))["alerts"]] == [alert["id"]]
     assert await ask("delete_alert", id=alert["id"]) == {"status": "completed", "deleted": True, "id": alert["id"]}
     await check_deleted(ask, "get_alert", id=alert["id"])
+
+
+async def test_single_fields_of_an_alert_can_be_changed(ask: Ask) -> None:
+    scopes = [{"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}]
+    config = {"metric": METRIC, "timeInterval": "day", "condition": "value", "operator": "gt", "value": 100}
+    alert = await ask("create_alert", name="Daily AWS", config={**config, "scopes": scopes})
+    renamed = await ask("update_alert", id=alert["id"], name="AWS by day")
+    assert (renamed["name"], renamed["config"]) == ("AWS by day", alert["config"])
+    raised = await ask("update_alert", id=alert["id"], alert={"value": 200})
+    assert raised["config"] == {**alert["config"], "value": 200}
+    assert raised["scopeLastMonth"] == alert["scopeLastMonth"]
+    with pytest.raises(ToolError, match="at least one"):
+        await ask("update_alert", id=alert["id"])
+    await ask("delete_alert", id=alert["id"])
 
 
 async def test_allocations_with_legacy_fields_single_and_grouped(ask: Ask) -> None:

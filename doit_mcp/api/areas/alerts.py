@@ -15,6 +15,10 @@ from ..value_kinds import Moment
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "lastAlerted"), format_timestamp)
 Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), EXTERNAL_TARGET]
+TimeInterval = Annotated[
+    Literal["day", "week", "month", "quarter", "year", "hour"], "Period over which the metric is summed."
+]
+Threshold = Annotated[float, "The threshold."]
 
 
 class AlertPage(ListPage, total=False):
@@ -52,20 +56,15 @@ class AlertMetric(TypedDict):
     value: Annotated[str, "basic: cost, usage or savings; custom: its id; extended: e.g. amortized_cost.", Length(1)]
 
 
-class AlertConfig(TypedDict, total=False):
-    """The condition under which an alert fires."""
+class AlertCondition(TypedDict, total=False):
+    """The condition under which an alert fires, without what a new one needs."""
 
-    metric: Required[AlertMetric]
-    timeInterval: Required[
-        Annotated[Literal["day", "week", "month", "quarter", "year", "hour"], "Period over which the metric is summed."]
-    ]
     condition: Annotated[
         Literal["value", "percentage-change", "forecast"],
         "What to compare with value: the metric, its percentage change from the previous period, or its "
         "forecast. Default: percentage-change.",
     ]
     operator: Annotated[Literal["gt", "lt"], "Fire above (gt) or below (lt) value."]
-    value: Required[Annotated[float, "The threshold."]]
     currency: Currency
     scopes: Annotated[list[Filter], "Data to watch. Default: all. Only the first is used.", Length(maximum=100)]
     evaluateForEach: Annotated[
@@ -73,6 +72,22 @@ class AlertConfig(TypedDict, total=False):
     ]
     dataSource: Annotated[Literal["billing", "billing-datahub"], "Default: billing."]
     attributions: Annotated[list[str], "Legacy form of scopes: allocation ids.", Length(maximum=1000)]
+
+
+class AlertConfig(AlertCondition, total=False):
+    """The condition of a new alert."""
+
+    metric: Required[AlertMetric]
+    timeInterval: Required[TimeInterval]
+    value: Required[Threshold]
+
+
+class AlertConfigChanges(AlertCondition, total=False):
+    """Changes to the condition of an alert."""
+
+    metric: AlertMetric
+    timeInterval: TimeInterval
+    value: Threshold
 
 
 class NewAlert(TypedDict, total=False):
@@ -87,11 +102,7 @@ class AlertChanges(TypedDict, total=False):
     """Changes to an alert."""
 
     name: Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]
-    alert: Required[
-        Annotated[
-            AlertConfig, "metric, timeInterval and value are always required, even if unchanged.", FormerName("config")
-        ]
-    ]
+    alert: Annotated[AlertConfigChanges, FormerName("config")]
     recipients: Annotated[Recipients, "Email addresses; replaces the whole list."]
 
 
@@ -107,7 +118,7 @@ class AlertBody(TypedDict, total=False):
     """The body of the API's request for changes."""
 
     name: str
-    config: Required[AlertConfig]
+    config: AlertConfigChanges
     recipients: Recipients
 
 
@@ -209,8 +220,8 @@ class Alerts(Area):
 
     @offers(_update_alert)
     async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, WrittenAlert]:
-        """Change an alert; omitted fields stay unchanged. Scopes and recipients are replaced as a whole: read get_alert
-        first. Each scope must match costs."""
+        """Change an alert; omitted fields, also those of alert, stay unchanged. Scopes and recipients are replaced as a
+        whole: read get_alert first. Each scope must match costs."""
         return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 
     @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, open_world=False)

@@ -29,8 +29,7 @@ from ..schemas import (
 from ..tenants import ApiRequest, add_record, newest_first
 
 SORTS = ("name", "createTime", "updateTime", "lastAlerted")
-CONFIG = object_schema(
-    "metric timeInterval value",
+CONFIG_MEMBERS: dict[str, JsonObject] = dict(
     dataSource=one_of("billing", "billing-datahub"),
     scopes=array_schema(FILTER, maxItems=50),
     metric=METRIC,
@@ -42,10 +41,12 @@ CONFIG = object_schema(
     evaluateForEach=TEXT,
     attributions=array_schema(TEXT, maxItems=50),
 )
+CONFIG = object_schema("metric timeInterval value", **CONFIG_MEMBERS)
+CONFIG_CHANGES = object_schema("", **CONFIG_MEMBERS)
 NAME = text_schema(64, minLength=1)
 RECIPIENTS = array_schema(text_schema(320), maxItems=100)
 NEW_ALERT = compile_object("name config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
-ALERT_CHANGES = compile_object("config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
+ALERT_CHANGES = compile_object("", name=NAME, config=CONFIG_CHANGES, recipients=RECIPIENTS)
 DEFAULTS: JsonObject = {
     "dataSource": "billing",
     "currency": "USD",
@@ -104,7 +105,7 @@ async def update_alert(request: ApiRequest) -> web.Response:
     changed = {
         **alert,
         **body,
-        "config": _merge_config(request, alert["config"], body["config"]),
+        "config": _merge_config(request, alert["config"], body.get("config", {})),
         "updateTime": request.now_milliseconds,
     }
     changed["recipients"] = changed["recipients"] or alert["recipients"]
