@@ -44,6 +44,8 @@ DIFFERENT = {
     "* rule.components[].type": "attribution and attribution_group, old names that the old server took",
     "* rules[].components[].include_null": "the old server's name of includeNull, as which it is sent",
     "* rules[].components[].type": "attribution and attribution_group, old names that the old server took",
+    "* config.attributions": "an old form of scopes, as which it is sent",
+    "createAlert config.operator": "the old server did not require it; gt is sent",
     "createAlert config.timeInterval": "the old server took hour as well",
     "createTicket ticket.platform": "names of the old server are taken too, and sent as what the document has",
     "* config.dimensions[].type": "the values are those of filters: listed there only, the schemas have to stay small",

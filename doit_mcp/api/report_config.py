@@ -263,6 +263,12 @@ def _whole_days(span: JsonObject) -> JsonObject:
     }
 
 
+def allocation_scopes(allocations: list[str]) -> list[JsonObject]:
+    """Return the scopes of single allocations with these ids, which the API took as a list of ids before."""
+    filters = {"id": "allocation_rule", "type": "allocation_rule", "mode": "is"}
+    return [{**filters, "values": list(allocations)}] if allocations else []
+
+
 def normalize_filters(filters: Any) -> Any:
     """Return filters with providers as billing data names them; anything else unchanged."""
     if not isinstance(filters, list):

@@ -52,6 +52,36 @@ async def test_single_fields_of_an_alert_can_be_changed(ask: Ask) -> None:
     await ask("delete_alert", id=alert["id"])
 
 
+async def test_alerts_watch_what_all_scopes_match(ask: Ask) -> None:
+    config = {"metric": METRIC, "timeInterval": "month", "condition": "value", "value": 0.01}
+    clouds = [
+        {"id": "cloud_provider", "type": "fixed", "values": values}
+        for values in (["amazon-web-services", "google-cloud"], ["google-cloud"])
+    ]
+    both = await ask("create_alert", name="Both", config={**config, "scopes": clouds})
+    one = await ask("create_alert", name="One", config={**config, "scopes": clouds[1:]})
+    assert both["config"]["operator"] == "gt" and both["scopeLastMonth"] == one["scopeLastMonth"]
+    slack = [{"id": "C1", "shared": True}]
+    changed = await ask(
+        "update_alert",
+        id=both["id"],
+        recipients=[],
+        recipientsSlackChannels=slack,
+        alert={"condition": "percentage-change", "ignoreValuesRange": {"lowerBound": 0, "upperBound": 5}},
+    )
+    assert changed["recipients"] == [] and changed["recipientsSlackChannels"] == slack
+    assert changed["config"]["ignoreValuesRange"] == {"lowerBound": 0, "upperBound": 5}
+    changed = await ask("update_alert", id=both["id"], alert={"condition": "value"})
+    assert "ignoreValuesRange" not in changed["config"]
+    allocations = (await ask("list_allocations"))["allocations"]
+    single = next(row["id"] for row in allocations if row["allocationType"] == "single")
+    older = await ask("update_alert", id=one["id"], alert={"attributions": [single]})
+    assert [scope["values"] for scope in older["config"]["scopes"]] == [[single]]
+    assert older["scopeLastMonth"] != one["scopeLastMonth"] and "attributions" not in older["config"]
+    for alert in (both, one):
+        await ask("delete_alert", id=alert["id"])
+
+
 async def test_allocations_with_legacy_fields_single_and_grouped(ask: Ask) -> None:
     component = {"key": "cloud_provider", "type": "fixed", "values": ["google-cloud"], "mode": "is"}
     rule = {"components": [{**component, "inverse_selection": True, "include_null": True}], "formula": "A"}

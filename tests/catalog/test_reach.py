@@ -133,8 +133,8 @@ def test_n11_marked_text_arguments(name: str, path: str) -> None:
     [
         ("update_budget", "collaborators recipients recipientsSlackChannels public"),
         ("create_budget", "collaborators recipients recipientsSlackChannels public"),
-        ("create_alert", "recipients"),
-        ("update_alert", "recipients"),
+        ("create_alert", "recipients recipientsSlackChannels"),
+        ("update_alert", "recipients recipientsSlackChannels"),
         ("update_resource_permissions", "permissions public"),
         ("update_customer", "settings.allowedInviteDomains contact.emails"),
         ("invite_user", "email roleId"),

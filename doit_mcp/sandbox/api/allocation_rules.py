@@ -147,7 +147,6 @@ def _find_alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject
             item
             for item in records(request.tenant, "alert").values()
             if _is_filtered_by(item["config"]["scopes"], allocation)
-            or allocation["id"] in (item["config"].get("attributions") or ())
         ),
     )
 

@@ -157,7 +157,7 @@ async def test_allocation_in_use_cannot_be_deleted(party: Party) -> None:
     outer = await create(party, name="Outer", rule=make_nested_rule(allocation["id"]))
     config = {"filters": [by_rule(allocation["id"])]}
     cost = {"type": "basic", "value": "cost"}
-    alert = {"metric": cost, "timeInterval": "day", "value": 1, "scopes": [by_rule(allocation["id"])]}
+    alert = {"metric": cost, "timeInterval": "day", "value": 1, "operator": "gt", "scopes": [by_rule(allocation["id"])]}
     users = {
         "reports": ("/analytics/v1/reports", {"name": "Report", "config": config}),
         "budgets": ("/analytics/v1/budgets", {"name": "Budget", "amount": 1, "scopes": [by_rule(allocation["id"])]}),
