@@ -191,3 +191,14 @@ async def test_contract_template_lifecycle(ask: Ask) -> None:
     assert (await ask("archive_contract_template", **identifiers))["status"] == "archived"
     listed = (await ask("list_contract_templates"))["templates"]
     assert identifiers["templateID"] in {row["templateId"] for row in listed}
+
+
+async def test_contract_without_invoices_from_doit(ask: Ask, witness: Api) -> None:
+    customer = next(iter(customer_account.child_customers(witness.tenant(ACME))))
+    terms = {"customerID": customer, "name": "Resale", "startDate": "2026-11-01T00:00:00Z", "renewalPolicy": "auto"}
+    template = (await ask("list_contract_templates"))["templates"][0]["templateId"]
+    created = await ask("create_contract", **terms, doitInvoicingEnabled=False, templateId=template)
+    contract = await ask("get_contract", customerID=customer, contractID=created["contractId"])
+    assert contract["status"] == "draft" and contract["doitInvoicingEnabled"] is False
+    with pytest.raises(ApiError, match="invoicesEmail"):
+        await ask("create_contract", **terms)

@@ -32,6 +32,8 @@ UNMARKED = {
     ("update_customer", "urlSlug"): "a name in addresses of the console, where nobody is reached; the tool always asks",
     ("find_operation", "query"): "its description has an example about inviting",
     ("search_customers", "domains"): READS,
+    ("create_contract", "doitInvoicingEnabled"): "a flag, which names no one",
+    ("update_contract", "doitInvoicingEnabled"): "a flag, which names no one",
     ("update_user", "phone"): "a detail of a user in the list; nobody is called, and the tool always asks",
     ("update_user", "phoneExtension"): "a detail of a user in the list; nobody is called, and the tool always asks",
     ("create_contract", "billingProfile.address"): "a postal address; the tool always asks",
