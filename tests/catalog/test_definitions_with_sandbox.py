@@ -202,3 +202,9 @@ async def test_contract_without_invoices_from_doit(ask: Ask, witness: Api) -> No
     assert contract["status"] == "draft" and contract["doitInvoicingEnabled"] is False
     with pytest.raises(ApiError, match="invoicesEmail"):
         await ask("create_contract", **terms)
+
+
+@pytest.mark.parametrize("former", ["timeCreated", "timeModified"])
+async def test_former_orders_of_annotations_still_work(ask: Ask, former: str) -> None:
+    by_time = await ask("list_annotations", sortBy="timestamp", sortOrder="desc")
+    assert await ask("list_annotations", sortBy=former, sortOrder="desc") == by_time and by_time["annotations"]
