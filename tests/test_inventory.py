@@ -50,6 +50,7 @@ DIFFERENT = {
     "createTicket ticket.platform": "names of the old server are taken too, and sent as what the document has",
     "* config.dimensions[].type": "the values are those of filters: listed there only, the schemas have to stay small",
     "* config.group[].type": "the values are those of filters: listed there only, the schemas have to stay small",
+    "* config.layout": "the old server took csv_export and sheets_export as well; they are sent as table",
     "* config.timeRange.customTimeRange": "the old server's place for it; it is sent as config.customTimeRange",
     "* config.forecastSettings.mode": "none is a word of arguments, and sent as null",
     "updateResourcePermission public": "no_access is a word of arguments, and sent as null",

@@ -208,3 +208,16 @@ async def test_contract_without_invoices_from_doit(ask: Ask, witness: Api) -> No
 async def test_former_orders_of_annotations_still_work(ask: Ask, former: str) -> None:
     by_time = await ask("list_annotations", sortBy="timestamp", sortOrder="desc")
     assert await ask("list_annotations", sortBy=former, sortOrder="desc") == by_time and by_time["annotations"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "stored"), [("sankey_chart", "sankey_chart"), ("csv_export", "table"), ("sheets_export", "table")]
+)
+async def test_layouts_of_reports(ask: Ask, layout: str, stored: str) -> None:
+    config = {"metrics": [METRIC], "timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
+    report = await ask("create_report", name="Laid out", config={**config, "layout": layout})
+    assert (await ask("get_report_config", id=report["id"]))["config"]["layout"] == stored
+    changed = await ask("update_report", id=report["id"], config={"layout": layout})
+    assert changed["config"]["layout"] == stored
+    assert (await ask("run_query", config={**config, "layout": layout}))["rows"]
+    await ask("delete_report", id=report["id"])

@@ -11,8 +11,8 @@ from .responses import JsonObject
 CURRENCIES = tuple(RATES)
 LAYOUTS = (
     "column_chart stacked_column_chart bar_chart stacked_bar_chart line_chart spline_chart area_chart "
-    "area_spline_chart stacked_area_chart treemap_chart table table_heatmap table_row_heatmap table_col_heatmap "
-    "csv_export sheets_export"
+    "area_spline_chart stacked_area_chart treemap_chart sankey_chart table table_heatmap table_row_heatmap "
+    "table_col_heatmap column_and_line_chart trend_board cumulative_comparison"
 ).split()
 INTERVALS = ("day", "week", "month", "quarter", "year")
 TEXT: JsonObject = {"type": "string"}
