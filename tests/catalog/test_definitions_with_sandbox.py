@@ -221,3 +221,12 @@ async def test_layouts_of_reports(ask: Ask, layout: str, stored: str) -> None:
     assert changed["config"]["layout"] == stored
     assert (await ask("run_query", config={**config, "layout": layout}))["rows"]
     await ask("delete_report", id=report["id"])
+
+
+async def test_comments_of_tickets_state_who_sees_them(ask: Ask) -> None:
+    ticket = next(row["id"] for row in (await ask("list_tickets"))["tickets"] if row["status"] == "open")
+    # The API ignores private for customers, and the answer says what holds.
+    reply = await ask("create_ticket_comment", ticketId=ticket, body="Only for us", private=True)
+    assert reply["public"] is True
+    comments = (await ask("list_ticket_comments", ticketId=ticket))["comments"]
+    assert [row["public"] for row in comments if row["id"] == reply["id"]] == [True]
