@@ -253,6 +253,8 @@ def normalize_config(config: JsonObject) -> JsonObject:
     if (body.get("forecastSettings") or {}).get("mode") == "none":
         # null removes the forecast of a report. Arguments have a word for it, because null means omitted in them.
         body["forecastSettings"] = None
+    if metric := body.pop("metric", None):
+        body.setdefault("metrics", [metric])
     if body.get("layout") in FORMER_LAYOUTS:
         body["layout"] = "table"
     # The API ignores a customTimeRange without mode custom.

@@ -230,3 +230,17 @@ async def test_comments_of_tickets_state_who_sees_them(ask: Ask) -> None:
     assert reply["public"] is True
     comments = (await ask("list_ticket_comments", ticketId=ticket))["comments"]
     assert [row["public"] for row in comments if row["id"] == reply["id"]] == [True]
+
+
+async def test_former_members_are_sent_as_the_current_ones(ask: Ask) -> None:
+    period = {"timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
+    current = await ask("run_query", config={**period, "metrics": [METRIC]})
+    assert (await ask("run_query", config={**period, "metric": METRIC}))["rows"] == current["rows"] != []
+    allocations = (await ask("list_allocations"))["allocations"]
+    single = next(row["id"] for row in allocations if row["allocationType"] == "single")
+    fields = {"name": "Old", "amount": 5, "currency": "USD", "type": "recurring", "timeInterval": "month"}
+    budget = await ask("create_budget", **fields, startPeriod="2026-09-01", scope=[single])
+    assert [scope["values"] for scope in budget["scopes"]] == [[single]]
+    with pytest.raises(ApiError, match="scope"):
+        await ask("update_budget", id=budget["id"], scope=[single], scopes=budget["scopes"])
+    await ask("delete_budget", id=budget["id"])
