@@ -26,7 +26,11 @@ from tests.api_document import DOCUMENT
 Facts = dict[str, dict[str, Any]]
 DIGEST = make_digest(read_document(DOCUMENT))
 ROWS = {(row["method"], row["path"]): row for row in DIGEST}
-OF_THE_CLIENT = {"X-Tenant-Id": "the tenant of the call", "Idempotency-Key": "made by the client"}
+OF_THE_CLIENT = {
+    "X-Tenant-Id": "the tenant of the call",
+    "Idempotency-Key": "made by the client",
+    "If-Match": "the object's etag",
+}
 """Headers that are not arguments, and where their values come from."""
 COMPOSED = {
     ("GET", "/insights/v1/results"): "list_optimization_recommendations",
@@ -40,10 +44,17 @@ DIFFERENT = {
     "* rule.components[].type": "attribution and attribution_group, old names that the old server took",
     "* rules[].components[].include_null": "the old server's name of includeNull, as which it is sent",
     "* rules[].components[].type": "attribution and attribution_group, old names that the old server took",
+    "* rule.components[].inverse_selection": "the old server's name of inverse, as which it is sent",
+    "* rules[].components[].inverse_selection": "the old server's name of inverse, as which it is sent",
+    "* scope": "an old form of scopes, as which it is sent",
+    "* config.metric": "the old form of metrics, as which it is sent; the metric of an alert is another field",
+    "* config.attributions": "an old form of scopes, as which it is sent",
+    "createAlert config.operator": "the old server did not require it; gt is sent",
     "createAlert config.timeInterval": "the old server took hour as well",
     "createTicket ticket.platform": "names of the old server are taken too, and sent as what the document has",
     "* config.dimensions[].type": "the values are those of filters: listed there only, the schemas have to stay small",
     "* config.group[].type": "the values are those of filters: listed there only, the schemas have to stay small",
+    "* config.layout": "the old server took csv_export and sheets_export as well; they are sent as table",
     "* config.timeRange.customTimeRange": "the old server's place for it; it is sent as config.customTimeRange",
     "* config.forecastSettings.mode": "none is a word of arguments, and sent as null",
     "updateResourcePermission public": "no_access is a word of arguments, and sent as null",
@@ -65,6 +76,7 @@ DIFFERENT = {
         ),
         "the document has an object without members, which clients would drop",
     ),
+    "listAnnotations sortBy": "the old server took timeCreated and timeModified as well; they are sent as timestamp",
     "triggerCloudflowWebhook payload": "the body as a whole, whose members are the flow's",
     "updateAlert config.timeInterval": "the old server took hour as well",
     "updateDatahubDataset name": "is in the path; in the body it may only be the same",
@@ -133,6 +145,8 @@ def test_parameters_match_the_document(declared: Operation) -> None:
     )
     needs_key = "Idempotency-Key" in row["parameters"]
     assert declared.needs_idempotency_key == needs_key, f"{place(declared)} needs needs_idempotency_key={needs_key}"
+    needs_tag = "If-Match" in row["parameters"]
+    assert bool(declared.etag_argument) == needs_tag, f"{place(declared)} needs etag_argument if it needs If-Match"
     problems = list(mistakes(row["operationId"], *parameters_of(declared)))
     assert not problems, f"{place(declared)}: {join_lines(problems)}"
 
@@ -199,7 +213,7 @@ def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
 
 def fields_in(declared: Operation) -> tuple[Facts, Facts]:
     """Return the body fields in the document and in the declaration."""
-    placed = {*declared.placeholders, *declared.parameters}
+    placed = {*declared.placeholders, *declared.parameters, declared.etag_argument}
     fields: Facts = ROWS[key(declared)].get("body", {}).get("fields", {})
     return fields, {name: facts for name, facts in describe(declared).items() if name not in placed}
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import count
 from typing import Any, Protocol
@@ -19,13 +18,14 @@ from ..protocol.json_schema import JsonObject
 from ..resilience.circuit_breaker import CircuitOpen
 from ..resilience.compute_thread import run_in_thread
 from ..resilience.requester import SINGLE_REQUESTER, Requester
-from .effects import NOT_CONNECTED, READ_ONLY, RequestEffect
-from .error_reasons import clean_text, extract_reason
-from .errors import ApiError, CredentialError, error_kind, parse_retry_after
+from .effects import READ_ONLY, RequestEffect
+from .errors import ApiError, CredentialError
 from .event_stream import EventStreamParser, StreamError
 from .http import PreparedRequest, Reply, Upstream, encode_query
-from .operation import Operation, percent_encode
+from .operation import Operation, Request
 from .request_bodies import Body, encode_body
+from .request_encoding import percent_encode
+from .request_errors import circuit_open_error, connection_error, credential_error, status_error, timeout_error
 
 JSON = "application/json"
 MAX_TRACKING_CHARACTERS = 100
@@ -93,9 +93,9 @@ class Client:
         url = self._upstream.make_url(request, self._common_query)
         body = encode_body(request, operation.content_type)
         try:
-            reply = await self._send_authenticated(operation, url, body)
+            reply = await self._send_authenticated(operation, url, body, self._own_headers(operation, request))
         except TimeoutError:
-            raise _timeout_error(operation) from None
+            raise timeout_error(operation) from None
         if len(reply.body) <= MAX_PARSED_IN_PLACE_BYTES:
             return _parse_reply(operation, reply)
         return await run_in_thread(_parse_reply, operation, reply)
@@ -105,11 +105,11 @@ class Client:
         request = operation.build_request(arguments)
         url = self._upstream.make_url(request, self._common_query)
         body = encode_body(request, operation.content_type)
-        key = self._make_key() if operation.needs_idempotency_key else ""
+        own = self._own_headers(operation, request)
         try:
             for fresh in (False, True):
                 async with asyncio.timeout_at(self._deadline):
-                    prepared = await self._prepare(operation, url, body, key, fresh=fresh, accept="text/event-stream")
+                    prepared = await self._prepare(operation, url, body, own, fresh=fresh, accept="text/event-stream")
                 async with AsyncExitStack() as stack:
                     effect = stack.enter_context(RequestEffect(operation.read_only))
                     effect.sent = True
@@ -123,11 +123,11 @@ class Client:
                         yield _parse_event(data)
                     return
         except (ClientError, StreamError) as error:
-            raise _connection_error(operation, error) from error
+            raise connection_error(operation, error) from error
         except CircuitOpen as error:
-            raise _circuit_open_error(error) from None
+            raise circuit_open_error(error) from None
         except TimeoutError:
-            raise _timeout_error(operation) from None
+            raise timeout_error(operation) from None
 
     async def _read_events(self, response: ClientResponse) -> AsyncGenerator[str, None]:
         """Yield the data of events. Bounds each read separately, because a timeout must not span a yield."""
@@ -148,18 +148,24 @@ class Client:
         if response.status != 200:
             async with asyncio.timeout_at(self._deadline):
                 content, _ = await self._upstream.read_body(response)
-            raise _status_error(operation, response.status, response.headers, content)
+            raise status_error(operation, response.status, response.headers, content)
         if response.content_type != "text/event-stream":
             raise ApiError(
                 "the response is not an event stream", kind="answer", status=200, maybe_applied=not operation.read_only
             )
 
-    async def _send_authenticated(self, operation: Operation, url: URL, body: Body | None) -> Reply:
+    def _own_headers(self, operation: Operation, request: Request) -> dict[str, str]:
+        """Return the headers that only some operations have. All attempts share them."""
+        headers = {"If-Match": request.if_match} if request.if_match else {}
+        return headers | {"Idempotency-Key": self._make_key()} if operation.needs_idempotency_key else headers
+
+    async def _send_authenticated(
+        self, operation: Operation, url: URL, body: Body | None, own: Mapping[str, str]
+    ) -> Reply:
         """Send a request, and again with a new credential after a 401, which the API sends before it does anything."""
-        key = self._make_key() if operation.needs_idempotency_key else ""
-        reply = await self._send_with_retries(operation, await self._prepare(operation, url, body, key))
+        reply = await self._send_with_retries(operation, await self._prepare(operation, url, body, own))
         if reply.status == 401:
-            prepared = await self._prepare(operation, url, body, key, fresh=True)
+            prepared = await self._prepare(operation, url, body, own, fresh=True)
             reply = await self._send_with_retries(operation, prepared)
         return reply
 
@@ -176,12 +182,12 @@ class Client:
                     if reply.status not in RETRIED_STATUSES:
                         effect.status = reply.status
                         return reply
-                    error = _status_error(operation, reply.status, reply.headers, reply.body)
+                    error = status_error(operation, reply.status, reply.headers, reply.body)
                 except ClientError as client_error:
-                    error = _connection_error(operation, client_error)
+                    error = connection_error(operation, client_error)
                 except CircuitOpen as circuit_open:
                     # The previous error says more, and whether a write may have been applied.
-                    raise error or _circuit_open_error(circuit_open) from None
+                    raise error or circuit_open_error(circuit_open) from None
                 await self._wait_before_retry(operation, error, attempt)
         raise AssertionError("unreachable")
 
@@ -208,20 +214,25 @@ class Client:
         await asyncio.sleep(wait)
 
     async def _prepare(
-        self, operation: Operation, url: URL, body: Body | None, key: str, *, fresh: bool = False, accept: str = JSON
+        self,
+        operation: Operation,
+        url: URL,
+        body: Body | None,
+        own: Mapping[str, str],
+        *,
+        fresh: bool = False,
+        accept: str = JSON,
     ) -> PreparedRequest:
-        """Return the request with its headers. Raises ApiError if there is no credential."""
+        """Return the request with all headers, *own* among them. Raises ApiError if there is no credential."""
         try:
             token = await self._credential(fresh=fresh)
         except CredentialError as error:
-            raise _credential_error(error) from error
-        headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+            raise credential_error(error) from error
+        headers = {"Authorization": f"Bearer {token}", "Accept": accept, **own}
         if (trace := CURRENT_TRACE.get()) is not None:
             headers["traceparent"] = trace.make_traceparent()
         if body is not None:
             headers["Content-Type"] = body.content_type
-        if operation.needs_idempotency_key:
-            headers["Idempotency-Key"] = key
         if self.tenant:
             headers["X-Tenant-Id"] = percent_encode(self.tenant)
         content = None if body is None else body.content
@@ -238,7 +249,7 @@ def _encode_common_query(tenant: str, tracking: tuple[tuple[str, str], ...]) -> 
 
 def _parse_reply(operation: Operation, reply: Reply) -> Any:
     if not 200 <= reply.status < 300:
-        raise _status_error(operation, reply.status, reply.headers, reply.body)
+        raise status_error(operation, reply.status, reply.headers, reply.body)
     if not reply.body.strip() and (reply.status == 204 or not operation.read_only):
         return None
     writes = not operation.read_only
@@ -256,38 +267,3 @@ def _parse_event(data: str) -> JsonObject:
     except orjson.JSONDecodeError:
         return {"answer": data}
     return value if isinstance(value, dict) else {"answer": data}
-
-
-def _status_error(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """Return the error for a status outside 2xx. After a server error a write may have been applied."""
-    return ApiError(
-        extract_reason(status, body),
-        kind=error_kind(status),
-        status=status,
-        retry_after=parse_retry_after(headers.get("Retry-After", ""), datetime.now(UTC)),
-        maybe_applied=not operation.read_only and not 400 <= status < 500,
-    )
-
-
-def _connection_error(operation: Operation, error: Exception) -> ApiError:
-    """Return the error for a connection that failed, before anything was sent, or that broke."""
-    if isinstance(error, NOT_CONNECTED):
-        return ApiError("the connection failed", kind="network")
-    reason = "the connection broke before the response was complete"
-    return ApiError(reason, kind="network", maybe_applied=not operation.read_only)
-
-
-def _circuit_open_error(circuit: CircuitOpen) -> ApiError:
-    """Return the error for a request that was not sent because the circuit is open."""
-    reason = "the service is temporarily unavailable: too many requests failed, so this one was not sent"
-    return ApiError(reason, kind="fault", retry_after=circuit.retry_after)
-
-
-def _timeout_error(operation: Operation) -> ApiError:
-    return ApiError("", kind="timeout", maybe_applied=not operation.read_only)
-
-
-def _credential_error(error: CredentialError) -> ApiError:
-    if error.kind == "refused":
-        return ApiError(clean_text(str(error)), kind="credential", status=401)
-    return ApiError("the sign-in service is not available", kind="network", retry_after=error.retry_after)

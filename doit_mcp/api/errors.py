@@ -12,7 +12,7 @@ ErrorKind = Literal[
     "refused",  # 400, 422 and other 4xx
     "forbidden",  # 403
     "missing",  # 404
-    "conflict",  # 409
+    "conflict",  # 409, 412
     "rate",  # 429
     "fault",  # 5xx or a redirect
     "timeout",  # no complete response in time
@@ -25,6 +25,7 @@ KIND_BY_STATUS: dict[int, ErrorKind] = {
     403: "forbidden",
     404: "missing",
     409: "conflict",
+    412: "conflict",
     429: "rate",
 }
 

@@ -100,5 +100,7 @@ class OperationFacts(ToolFacts, total=False):
     """Content type of the body, if it is not application/json."""
     body_argument: str
     """Name of the argument that is the whole body, an object with any members."""
+    etag_argument: str
+    """Name of the argument that is sent as the header If-Match, an entity tag; "" sends none. Only with a body."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

@@ -29,7 +29,8 @@ from ..process.file_descriptors import is_local_shortage, max_connections_per_si
 from ..resilience.circuit_breaker import CircuitBreaker
 from ..resilience.requester import Requester
 from .errors import ApiError
-from .operation import Query, Request, percent_encode
+from .operation import Query, Request
+from .request_encoding import percent_encode
 
 MAX_URL_CHARACTERS = 8_192
 MAX_BODY_BYTES = 5 << 20

@@ -35,19 +35,18 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast, get_origin, get_type_hints
-from urllib.parse import quote
 
 from ..protocol.json_schema import JsonObject
 from .declaration_checks import check_fact_names, check_signature, declaration_error
 from .errors import ApiError
 from .facts import OperationFacts, ToolFacts
+from .request_encoding import encode_segment, query_value
 
 HttpMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = dict[str, str | list[str]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 PLACEHOLDER = re.compile(r"{(\w+)}")
-UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 class Decorator(Protocol):
@@ -58,12 +57,17 @@ class Decorator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to the API: *path* is percent-encoded, *query* is not; *body* is None if the request has no body."""
+    """One request to the API.
+
+    *path* is percent-encoded, *query* is not. *body* is None if the request has no body. *if_match* is the value of the
+    header If-Match; "" if the request has none.
+    """
 
     method: str
     path: str
     query: Query
     body: JsonObject | None
+    if_match: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Operation:
     needs_idempotency_key: bool = False
     content_type: str = "application/json"
     body_argument: str = ""
+    etag_argument: str = ""
     page_size: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 
@@ -113,40 +118,9 @@ class Operation:
             return Request(self.method, path, query, arguments[self.body_argument])
         if not self.has_body:
             return Request(self.method, path, query, None)
-        placed = {*self.placeholders, *self.parameters}
-        return Request(self.method, path, query, {name: arguments[name] for name in arguments if name not in placed})
-
-
-def encode_segment(name: str, value: Any) -> str:
-    """Return *value* as exactly one path segment, percent-encoding everything outside RFC 3986's unreserved set.
-
-    Raise ApiError (kind "argument") for values that are empty, "." or "..", which name another resource, and for text
-    that cannot be encoded as UTF-8.
-    """
-    text = str(value)
-    if text in ("", ".", ".."):
-        raise ApiError(f'{name}: "{text}" is not an id', kind="argument")
-    try:
-        return percent_encode(text)
-    except UnicodeEncodeError:
-        raise ApiError(f"{name}: is not valid Unicode text", kind="argument") from None
-
-
-def percent_encode(text: str) -> str:
-    """Percent-encode everything in *text* outside RFC 3986's unreserved set. Raise UnicodeEncodeError."""
-    # Most ids and numbers need no encoding, and this check is ten times faster than quote().
-    return text if UNRESERVED.fullmatch(text) else quote(text, safe="")
-
-
-def query_value(value: Any) -> str | list[str]:
-    """Return a query value as the API reads it: lists are repeated, booleans are lower case."""
-    if isinstance(value, list | tuple):
-        return [_query_text(item) for item in value]
-    return _query_text(value)
-
-
-def _query_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        placed = {*self.placeholders, *self.parameters, self.etag_argument}
+        body = {name: arguments[name] for name in arguments if name not in placed}
+        return Request(self.method, path, query, body, arguments.get(self.etag_argument, ""))
 
 
 class Sender(Protocol):
@@ -228,7 +202,8 @@ def _declare(
     def decorate(function: F) -> F:
         check_fact_names(function, facts, (*OperationFacts.__annotations__, *own_keywords))
         row = replace(make_operation(function, method, path, read_only, stream), **_operation_fields(facts))
-        row = replace(row, parameters=tuple(name for name in row.parameters if name != row.body_argument))
+        not_in_query = (row.body_argument, row.etag_argument)
+        row = replace(row, parameters=tuple(name for name in row.parameters if name not in not_in_query))
         if row.page_size and "maxResults" not in row.parameters:
             raise declaration_error(function, "needs a parameter maxResults, because it has the fact page_size")
         expected = answer_type(function)

@@ -141,6 +141,10 @@ Layout = Literal[
     "area_spline_chart",
     "stacked_area_chart",
     "treemap_chart",
+    "sankey_chart",
+    "column_and_line_chart",
+    "trend_board",
+    "cumulative_comparison",
     "table",
     "table_heatmap",
     "table_row_heatmap",
@@ -148,6 +152,8 @@ Layout = Literal[
     "csv_export",
     "sheets_export",
 ]
+FORMER_LAYOUTS = ("csv_export", "sheets_export")
+"""Layouts that the API refuses. Their rows are those of a table."""
 FontSize = Literal["auto", "small", "medium", "large"]
 
 
@@ -238,12 +244,19 @@ def provider_code(name: str) -> str:
 
 
 def normalize_config(config: JsonObject) -> JsonObject:
-    """Return a config as the API expects it: providers as billing data names them, customTimeRange beside timeRange."""
+    """Return a config as the API expects it.
+
+    Providers are named as in billing data, customTimeRange is beside timeRange, and former values are replaced.
+    """
     filters = config.get("filters")
     body = {**config, "filters": normalize_filters(filters)} if filters else dict(config)
     if (body.get("forecastSettings") or {}).get("mode") == "none":
         # null removes the forecast of a report. Arguments have a word for it, because null means omitted in them.
         body["forecastSettings"] = None
+    if metric := body.pop("metric", None):
+        body.setdefault("metrics", [metric])
+    if body.get("layout") in FORMER_LAYOUTS:
+        body["layout"] = "table"
     # The API ignores a customTimeRange without mode custom.
     time_range = body.get("timeRange") or ({"mode": "custom"} if body.get("customTimeRange") else None)
     if not isinstance(time_range, dict) or time_range.get("mode") != "custom":
@@ -261,6 +274,12 @@ def _whole_days(span: JsonObject) -> JsonObject:
         name: f"{value}{times.get(name, '')}" if isinstance(value, str) and DATE.fullmatch(value) else value
         for name, value in span.items()
     }
+
+
+def allocation_scopes(allocations: list[str]) -> list[JsonObject]:
+    """Return the scopes of single allocations with these ids, which the API took as a list of ids before."""
+    filters = {"id": "allocation_rule", "type": "allocation_rule", "mode": "is"}
+    return [{**filters, "values": list(allocations)}] if allocations else []
 
 
 def normalize_filters(filters: Any) -> Any:

@@ -15,15 +15,14 @@ from doit_mcp.api.operation import (
     Area,
     Request,
     delete,
-    encode_segment,
     get,
     offers,
     operation_of,
     patch,
     post,
     put,
-    query_value,
 )
+from doit_mcp.api.request_encoding import encode_segment, query_value
 from doit_mcp.protocol.json_schema import JsonObject
 
 from .recorder import Recorder

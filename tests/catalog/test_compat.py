@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.api.operation import Request, query_value
+from doit_mcp.api.operation import Request
+from doit_mcp.api.request_encoding import query_value
 from doit_mcp.catalog.tools.tool import Tool
 from tests.api.recorder import Recorder
 
@@ -105,6 +106,8 @@ async def test_legacy_arguments_reach_the_same_place(name: str, argument: str, p
         actual, expected = request.body[key], value
         if name == "create_ticket":
             expected = {**value, "platform": "doit"}
+        elif name == "create_alert" and key == "config":
+            expected = {"operator": "gt", **value}
         assert actual == expected
 
 

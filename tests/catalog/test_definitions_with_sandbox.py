@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.seeds import customer_account
@@ -35,6 +36,50 @@ async def test_alert_lifecycle(ask: Ask) -> None:
     assert [row["id"] for row in (await ask("list_alerts", nameContains="by day"))["alerts"]] == [alert["id"]]
     assert await ask("delete_alert", id=alert["id"]) == {"status": "completed", "deleted": True, "id": alert["id"]}
     await check_deleted(ask, "get_alert", id=alert["id"])
+
+
+async def test_single_fields_of_an_alert_can_be_changed(ask: Ask) -> None:
+    scopes = [{"id": "cloud_provider", "type": "fixed", "values": ["amazon-web-services"]}]
+    config = {"metric": METRIC, "timeInterval": "day", "condition": "value", "operator": "gt", "value": 100}
+    alert = await ask("create_alert", name="Daily AWS", config={**config, "scopes": scopes})
+    renamed = await ask("update_alert", id=alert["id"], name="AWS by day")
+    assert (renamed["name"], renamed["config"]) == ("AWS by day", alert["config"])
+    raised = await ask("update_alert", id=alert["id"], alert={"value": 200})
+    assert raised["config"] == {**alert["config"], "value": 200}
+    assert raised["scopeLastMonth"] == alert["scopeLastMonth"]
+    with pytest.raises(ToolError, match="at least one"):
+        await ask("update_alert", id=alert["id"])
+    await ask("delete_alert", id=alert["id"])
+
+
+async def test_alerts_watch_what_all_scopes_match(ask: Ask) -> None:
+    config = {"metric": METRIC, "timeInterval": "month", "condition": "value", "value": 0.01}
+    clouds = [
+        {"id": "cloud_provider", "type": "fixed", "values": values}
+        for values in (["amazon-web-services", "google-cloud"], ["google-cloud"])
+    ]
+    both = await ask("create_alert", name="Both", config={**config, "scopes": clouds})
+    one = await ask("create_alert", name="One", config={**config, "scopes": clouds[1:]})
+    assert both["config"]["operator"] == "gt" and both["scopeLastMonth"] == one["scopeLastMonth"]
+    slack = [{"id": "C1", "shared": True}]
+    changed = await ask(
+        "update_alert",
+        id=both["id"],
+        recipients=[],
+        recipientsSlackChannels=slack,
+        alert={"condition": "percentage-change", "ignoreValuesRange": {"lowerBound": 0, "upperBound": 5}},
+    )
+    assert changed["recipients"] == [] and changed["recipientsSlackChannels"] == slack
+    assert changed["config"]["ignoreValuesRange"] == {"lowerBound": 0, "upperBound": 5}
+    changed = await ask("update_alert", id=both["id"], alert={"condition": "value"})
+    assert "ignoreValuesRange" not in changed["config"]
+    allocations = (await ask("list_allocations"))["allocations"]
+    single = next(row["id"] for row in allocations if row["allocationType"] == "single")
+    older = await ask("update_alert", id=one["id"], alert={"attributions": [single]})
+    assert [scope["values"] for scope in older["config"]["scopes"]] == [[single]]
+    assert older["scopeLastMonth"] != one["scopeLastMonth"] and "attributions" not in older["config"]
+    for alert in (both, one):
+        await ask("delete_alert", id=alert["id"])
 
 
 async def test_allocations_with_legacy_fields_single_and_grouped(ask: Ask) -> None:
@@ -146,3 +191,56 @@ async def test_contract_template_lifecycle(ask: Ask) -> None:
     assert (await ask("archive_contract_template", **identifiers))["status"] == "archived"
     listed = (await ask("list_contract_templates"))["templates"]
     assert identifiers["templateID"] in {row["templateId"] for row in listed}
+
+
+async def test_contract_without_invoices_from_doit(ask: Ask, witness: Api) -> None:
+    customer = next(iter(customer_account.child_customers(witness.tenant(ACME))))
+    terms = {"customerID": customer, "name": "Resale", "startDate": "2026-11-01T00:00:00Z", "renewalPolicy": "auto"}
+    template = (await ask("list_contract_templates"))["templates"][0]["templateId"]
+    created = await ask("create_contract", **terms, doitInvoicingEnabled=False, templateId=template)
+    contract = await ask("get_contract", customerID=customer, contractID=created["contractId"])
+    assert contract["status"] == "draft" and contract["doitInvoicingEnabled"] is False
+    with pytest.raises(ApiError, match="invoicesEmail"):
+        await ask("create_contract", **terms)
+
+
+@pytest.mark.parametrize("former", ["timeCreated", "timeModified"])
+async def test_former_orders_of_annotations_still_work(ask: Ask, former: str) -> None:
+    by_time = await ask("list_annotations", sortBy="timestamp", sortOrder="desc")
+    assert await ask("list_annotations", sortBy=former, sortOrder="desc") == by_time and by_time["annotations"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "stored"), [("sankey_chart", "sankey_chart"), ("csv_export", "table"), ("sheets_export", "table")]
+)
+async def test_layouts_of_reports(ask: Ask, layout: str, stored: str) -> None:
+    config = {"metrics": [METRIC], "timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
+    report = await ask("create_report", name="Laid out", config={**config, "layout": layout})
+    assert (await ask("get_report_config", id=report["id"]))["config"]["layout"] == stored
+    changed = await ask("update_report", id=report["id"], config={"layout": layout})
+    assert changed["config"]["layout"] == stored
+    assert (await ask("run_query", config={**config, "layout": layout}))["rows"]
+    await ask("delete_report", id=report["id"])
+
+
+async def test_comments_of_tickets_state_who_sees_them(ask: Ask) -> None:
+    ticket = next(row["id"] for row in (await ask("list_tickets"))["tickets"] if row["status"] == "open")
+    # The API ignores private for customers, and the answer says what holds.
+    reply = await ask("create_ticket_comment", ticketId=ticket, body="Only for us", private=True)
+    assert reply["public"] is True
+    comments = (await ask("list_ticket_comments", ticketId=ticket))["comments"]
+    assert [row["public"] for row in comments if row["id"] == reply["id"]] == [True]
+
+
+async def test_former_members_are_sent_as_the_current_ones(ask: Ask) -> None:
+    period = {"timeRange": {"mode": "last", "amount": 1, "unit": "month"}}
+    current = await ask("run_query", config={**period, "metrics": [METRIC]})
+    assert (await ask("run_query", config={**period, "metric": METRIC}))["rows"] == current["rows"] != []
+    allocations = (await ask("list_allocations"))["allocations"]
+    single = next(row["id"] for row in allocations if row["allocationType"] == "single")
+    fields = {"name": "Old", "amount": 5, "currency": "USD", "type": "recurring", "timeInterval": "month"}
+    budget = await ask("create_budget", **fields, startPeriod="2026-09-01", scope=[single])
+    assert [scope["values"] for scope in budget["scopes"]] == [[single]]
+    with pytest.raises(ApiError, match="scope"):
+        await ask("update_budget", id=budget["id"], scope=[single], scopes=budget["scopes"])
+    await ask("delete_budget", id=budget["id"])

@@ -4,17 +4,25 @@ from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import Currency, Filter, ListPage, ScopeLastMonth
+from ..errors import ApiError
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
 from ..markers import EXTERNAL_TARGET, IDENTIFIER, FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id, parse_page
 from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
-from ..report_config import normalize_filters
+from ..report_config import allocation_scopes, normalize_filters
 from ..timestamps import format_timestamp, with_iso_times
 from ..value_kinds import Moment
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "lastAlerted"), format_timestamp)
 Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), EXTERNAL_TARGET]
+TimeInterval = Annotated[
+    Literal["day", "week", "month", "quarter", "year", "hour"], "Period over which the metric is summed."
+]
+SlackChannels = Annotated[
+    list["AlertSlackChannel"], "Slack channels; replaces the whole list.", Length(maximum=50), EXTERNAL_TARGET
+]
+Threshold = Annotated[float, "The threshold."]
 
 
 class AlertPage(ListPage, total=False):
@@ -34,6 +42,7 @@ class AlertDetails(TypedDict, total=False):
         JsonObject, "metric, timeInterval, condition, operator, value, currency, scopes, evaluateForEach, dataSource."
     ]
     recipients: list[str]
+    recipientsSlackChannels: list[JsonObject]
     createTime: Annotated[str | None, Moment]
     updateTime: Annotated[str | None, Moment]
     lastAlerted: Annotated[str | None, "null: never.", Moment]
@@ -52,27 +61,64 @@ class AlertMetric(TypedDict):
     value: Annotated[str, "basic: cost, usage or savings; custom: its id; extended: e.g. amortized_cost.", Length(1)]
 
 
-class AlertConfig(TypedDict, total=False):
-    """The condition under which an alert fires."""
+class IgnoredRange(TypedDict):
+    """Values of the metric, with both bounds."""
 
-    metric: Required[AlertMetric]
-    timeInterval: Required[
-        Annotated[Literal["day", "week", "month", "quarter", "year", "hour"], "Period over which the metric is summed."]
-    ]
+    lowerBound: float
+    upperBound: float
+
+
+class AlertSlackChannel(TypedDict, total=False):
+    """A Slack channel."""
+
+    id: Required[str]
+    workspace: Annotated[str, "Required unless it is shared."]
+    shared: bool
+    customerId: str
+
+
+class AlertCondition(TypedDict, total=False):
+    """The condition under which an alert fires, without what a new one needs."""
+
     condition: Annotated[
         Literal["value", "percentage-change", "forecast"],
         "What to compare with value: the metric, its percentage change from the previous period, or its "
         "forecast. Default: percentage-change.",
     ]
-    operator: Annotated[Literal["gt", "lt"], "Fire above (gt) or below (lt) value."]
-    value: Required[Annotated[float, "The threshold."]]
+    operator: Annotated[Literal["gt", "lt"], "Fire above (gt) or below (lt) value. Default: gt."]
     currency: Currency
-    scopes: Annotated[list[Filter], "Data to watch. Default: all. Only the first is used.", Length(maximum=100)]
+    scopes: Annotated[list[Filter], "Data to watch: what matches all of them. Default: all.", Length(maximum=26)]
     evaluateForEach: Annotated[
-        str, "Dimension id (list_dimensions): evaluate each value separately. Not with forecast."
+        str,
+        "Dimension as type:id, e.g. fixed:service_description (list_dimensions): evaluate each value separately. Not "
+        "with forecast.",
     ]
-    dataSource: Annotated[Literal["billing", "billing-datahub"], "Default: billing."]
-    attributions: Annotated[list[str], "Legacy form of scopes: allocation ids.", Length(maximum=1000)]
+    ignoreValuesRange: Annotated[
+        IgnoredRange,
+        "With percentage-change: values of the metric that never fire. A change of condition removes it.",
+    ]
+    dataSource: Annotated[
+        Literal["billing", "billing-datahub", "kubernetes-utilization", "tokenomics"], "Default: billing."
+    ]
+    attributions: Annotated[
+        list[str], "Legacy form of scopes: allocation ids, sent as a scope. Not with scopes.", Length(maximum=1000)
+    ]
+
+
+class AlertConfig(AlertCondition, total=False):
+    """The condition of a new alert."""
+
+    metric: Required[AlertMetric]
+    timeInterval: Required[TimeInterval]
+    value: Required[Threshold]
+
+
+class AlertConfigChanges(AlertCondition, total=False):
+    """Changes to the condition of an alert."""
+
+    metric: AlertMetric
+    timeInterval: TimeInterval
+    value: Threshold
 
 
 class NewAlert(TypedDict, total=False):
@@ -80,19 +126,22 @@ class NewAlert(TypedDict, total=False):
 
     name: Required[Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]]
     alert: Required[Annotated[AlertConfig, FormerName("config")]]
-    recipients: Annotated[Recipients, "Email addresses in the customer's domains. Default: the creator's."]
+    recipients: Annotated[
+        Recipients,
+        "Email addresses in the customer's domains. Default: the creator's, unless Slack channels are given.",
+    ]
+    recipientsSlackChannels: SlackChannels
 
 
 class AlertChanges(TypedDict, total=False):
     """Changes to an alert."""
 
     name: Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]
-    alert: Required[
-        Annotated[
-            AlertConfig, "metric, timeInterval and value are always required, even if unchanged.", FormerName("config")
-        ]
+    alert: Annotated[AlertConfigChanges, FormerName("config")]
+    recipients: Annotated[
+        Recipients, "Email addresses; replaces the whole list. [] removes all, if Slack channels remain."
     ]
-    recipients: Annotated[Recipients, "Email addresses; replaces the whole list."]
+    recipientsSlackChannels: SlackChannels
 
 
 class NewAlertBody(TypedDict, total=False):
@@ -101,14 +150,16 @@ class NewAlertBody(TypedDict, total=False):
     name: Required[str]
     config: Required[AlertConfig]
     recipients: Recipients
+    recipientsSlackChannels: SlackChannels
 
 
 class AlertBody(TypedDict, total=False):
     """The body of the API's request for changes."""
 
     name: str
-    config: Required[AlertConfig]
+    config: AlertConfigChanges
     recipients: Recipients
+    recipientsSlackChannels: SlackChannels
 
 
 def format_alert(alert: JsonObject) -> JsonObject:
@@ -127,9 +178,19 @@ CANONICAL = {"alert": normalize_alert_config}
 
 
 def alert_body(arguments: NewAlert | AlertChanges) -> Any:
-    """Return the arguments of a write with the API's names."""
+    """Return the arguments of a write with the API's names. Raises ApiError ("argument") for scopes in both forms."""
     fields = cast(dict[str, Any], dict(arguments))
-    return {"config" if name == "alert" else name: value for name, value in fields.items()}
+    body = {"config" if name == "alert" else name: value for name, value in fields.items()}
+    config = body.get("config")
+    if config and "attributions" in config:
+        rest = {name: value for name, value in config.items() if name != "attributions"}
+        if rest.get("scopes") and config["attributions"]:
+            raise ApiError(
+                "Only one of scopes and attributions is allowed: attributions are sent as a scope", kind="argument"
+            )
+        rest.setdefault("scopes", allocation_scopes(config["attributions"]))
+        body["config"] = rest
+    return body
 
 
 class Alerts(Area):
@@ -196,7 +257,8 @@ class Alerts(Area):
     async def create_alert(self, **arguments: Unpack[NewAlert]) -> Annotated[JsonObject, WrittenAlert]:
         """Create an alert that emails its recipients whenever the metric passes the threshold. Each scope must match
         costs; the result says what it cost last month. For a spending limit, use create_budget."""
-        return format_alert(await self._create_alert(**alert_body(arguments)))
+        body = alert_body(arguments)
+        return format_alert(await self._create_alert(**{**body, "config": {"operator": "gt", **body["config"]}}))
 
     @patch(
         "/analytics/v1/alerts/{id}",
@@ -209,8 +271,8 @@ class Alerts(Area):
 
     @offers(_update_alert)
     async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, WrittenAlert]:
-        """Change an alert; omitted fields stay unchanged. Scopes and recipients are replaced as a whole: read get_alert
-        first. Each scope must match costs."""
+        """Change an alert; omitted fields, also those of alert, stay unchanged. Scopes and recipients are replaced as a
+        whole: read get_alert first. Each scope must match costs."""
         return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 
     @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, open_world=False)

@@ -10,6 +10,8 @@ from ..pagination import find_id
 from ..parameters import Id, MaxResults, OptionalId, PageToken, Rfc3339, SortOrder
 
 PAGE_SIZE = 500
+FORMER_SORTS = dict.fromkeys(("timeCreated", "timeModified"), "timestamp")
+"""Orders that the API refuses, and the one that is closest to them."""
 
 Content = Annotated[str, "Text of the note.", Length(1, 5000)]
 Timestamp = Annotated[str, "The time it refers to, RFC 3339 with a zone, e.g. ending in T00:00:00Z.", Length(1, 40)]
@@ -58,6 +60,17 @@ class Annotations(Area):
     """Annotations: notes at a date in the cost charts: launches, migrations, incidents that explain a change."""
 
     @get("/analytics/v1/annotations", items="annotations", page_size=PAGE_SIZE)
+    async def _annotations(
+        self,
+        *,
+        maxResults: MaxResults = None,
+        pageToken: PageToken = None,
+        filter: str | None = None,
+        sortBy: str | None = None,
+        sortOrder: SortOrder = None,
+    ) -> JsonObject: ...
+
+    @offers(_annotations)
     async def list_annotations(
         self,
         *,
@@ -67,12 +80,21 @@ class Annotations(Area):
             str | None,
             "key:value terms joined by |. Keys: content, timestamp, labels. Repeated keys mean OR, different keys AND.",
         ] = None,
-        sortBy: Literal["id", "content", "timestamp", "timeCreated", "timeModified"] | None = None,
+        sortBy: Annotated[
+            Literal["id", "content", "timestamp", "timeCreated", "timeModified"] | None,
+            "timeCreated and timeModified are former values: they sort by timestamp.",
+        ] = None,
         sortOrder: SortOrder = None,
     ) -> Annotated[JsonObject, AnnotationPage]:
         """List annotations (notes at dates of the cost charts), newest first. They often explain why cost changed: a
         launch, a migration, an incident."""
-        ...
+        return await self._annotations(
+            maxResults=maxResults,
+            pageToken=pageToken,
+            filter=filter,
+            sortBy=FORMER_SORTS.get(sortBy or "", sortBy),
+            sortOrder=sortOrder,
+        )
 
     @get("/analytics/v1/annotations/{id}")
     async def _annotation(self, *, id: Id) -> JsonObject: ...

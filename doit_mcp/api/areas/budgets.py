@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Collaborator, Currency, Filter, ListPage, Role, ScopeLastMonth, SlackChannel
+from ..errors import ApiError
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
 from ..markers import EXTERNAL_TARGET
 from ..operation import Area, delete, get, offers, patch, post
@@ -20,7 +21,7 @@ from ..parameters import (
     OptionalId,
     PageToken,
 )
-from ..report_config import normalize_filters
+from ..report_config import allocation_scopes, normalize_filters
 from ..timestamps import (
     canonical_time,
     format_date,
@@ -108,7 +109,7 @@ class Budget(TypedDict, total=False):
         Role, "Role of all users of the customer. Default: only collaborators have access.", EXTERNAL_TARGET
     ]
     scopes: Annotated[list[Filter], "What it covers. Give either this or scope.", Length(1, 100)]
-    scope: Annotated[list[str], "Legacy form of scopes: allocation ids.", Length(1, 1000)]
+    scope: Annotated[list[str], "Legacy form of scopes: allocation ids, sent as a scope.", Length(1, 1000)]
     collaborators: Annotated[
         list[Collaborator], "Users with access; exactly one owner.", Length(1, 1000), EXTERNAL_TARGET
     ]
@@ -262,6 +263,11 @@ def format_budget(budget: JsonObject) -> JsonObject:
 
 
 def _budget_body(budget: Mapping[str, Any]) -> Any:
-    """Return the fields of a budget as the API expects them: periods in milliseconds since 1970."""
+    """Return the fields of a budget as the API expects them: periods in milliseconds since 1970, scope as scopes."""
     periods = {name: parse_time(budget[name], name) for name in PERIOD_NAMES if budget.get(name) is not None}
-    return {**budget, **periods}
+    body = {**budget, **periods}
+    if scope := body.pop("scope", None):
+        if body.get("scopes"):
+            raise ApiError("Only one of scope and scopes is allowed: scope is sent as one of scopes", kind="argument")
+        body["scopes"] = allocation_scopes(scope)
+    return body

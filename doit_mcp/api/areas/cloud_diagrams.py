@@ -47,10 +47,11 @@ IncludeKind = Annotated[bool | None, "Include components of this kind."]
 class CloudDiagrams(Area):
     """Cloud diagrams: architecture, infrastructure maps, resources and how they are connected, changes over time."""
 
-    @post("/clouddiagrams/v1/scheme/find", read_only=True, items="diagrams", slow=False)
+    # It stores a filter for these resources and queues the rendering of images, so it is a write.
+    @post("/clouddiagrams/v1/scheme/find", items="diagrams", confirm=False, verify_with=None, open_world=False)
     async def find_cloud_diagrams(self, **body: Unpack[ResourceIds]) -> Annotated[list[JsonObject], DiagramUrls]:
-        """Find the diagrams that contain given cloud resources, with links. To search by keywords, use
-        search_cloud_diagrams."""
+        """Find the diagrams that contain given cloud resources, with links. Stores a filter for the resources and
+        renders images. To search by keywords without that, use search_cloud_diagrams."""
         ...
 
     @get("/clouddiagrams/v1/scheme/stats", items="diagrams", narrow_hint="Ask for a shorter period.")

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import AnyMembers, ListPage
+from ..entity_tags import read_entity_tag
 from ..errors import ApiError
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
@@ -34,6 +35,7 @@ class ConnectionDetails(TypedDict, total=False):
     collaborators: list[JsonObject]
     createdAt: Rfc3339
     updatedAt: Rfc3339
+    etag: Annotated[str, "Its version."]
 
 
 class CustomRole(TypedDict, total=False):
@@ -110,6 +112,14 @@ class ConnectionChanges(Connection, total=False):
     name: Annotated[str, "Its name.", Length(1, 300), IDENTIFIER]
 
 
+def _overtaken(before: JsonObject, after: JsonObject) -> ApiError:
+    """Return the error for an update of a connection that another update changed from *before* to *after*."""
+    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    fields = ", ".join(name for name in names if name not in ("etag", "updatedAt")) or "none of its fields"
+    reason = f"another update changed this connection at the same time ({fields}), so this update was not applied"
+    return ApiError(f"{reason}. Show the user the current state, then call again", kind="conflict", status=412)
+
+
 class CloudflowConnections(Area):
     """CloudFlow connections: access of automations to AWS accounts and Google Cloud, roles, permissions."""
 
@@ -125,7 +135,12 @@ class CloudflowConnections(Area):
         """Show one CloudFlow connection: accounts, roles, permissions, status and who can use it."""
         ...
 
-    @post("/cloudflow/v1/connections", confirm=True, verify_with=get_cloudflow_connection)
+    @post(
+        "/cloudflow/v1/connections",
+        confirm=True,
+        verify_with=get_cloudflow_connection,
+        needs_idempotency_key=True,
+    )
     async def _create(self, **connection: Unpack[NewConnection]) -> JsonObject: ...
 
     @offers(_create)
@@ -138,18 +153,32 @@ class CloudflowConnections(Area):
             raise ApiError("Exactly one of gcpConfig and awsConfig is required", kind="argument")
         return await self._create(**connection)
 
-    @patch("/cloudflow/v1/connections/{connectionId}", confirm=True, preview_with=get_cloudflow_connection)
-    async def _update(self, *, connectionId: Id, **changes: Unpack[ConnectionChanges]) -> JsonObject: ...
+    @patch(
+        "/cloudflow/v1/connections/{connectionId}",
+        confirm=True,
+        preview_with=get_cloudflow_connection,
+        etag_argument="etag",
+    )
+    async def _update(self, *, connectionId: Id, etag: str, **changes: Unpack[ConnectionChanges]) -> JsonObject: ...
 
     @offers(_update)
     async def update_cloudflow_connection(
         self, *, connectionId: ConnectionId, **changes: Unpack[ConnectionChanges]
     ) -> Annotated[JsonObject, ConnectionDetails]:
-        """Change a CloudFlow connection; omitted fields stay unchanged. enabled false stops the flows that use it. Its
-        permissions in the cloud can change: show the user first."""
+        """Change a CloudFlow connection; omitted fields stay unchanged, and gcpConfig, awsConfig and collaborators
+        replace the stored value as a whole. enabled false stops the flows that use it. Its permissions in the cloud can
+        change: show the user first."""
         if "gcpConfig" in changes and "awsConfig" in changes:
             raise ApiError("Only one of gcpConfig and awsConfig is allowed", kind="argument")
-        return await self._update(connectionId=connectionId, **changes)
+        before = await self.get_cloudflow_connection(connectionId=connectionId)
+        try:
+            # Not every version of the API has entity tags: without one, the update carries no If-Match.
+            return await self._update(connectionId=connectionId, etag=read_entity_tag(before), **changes)
+        except ApiError as error:
+            if error.status != 412:
+                raise
+        after = await self.get_cloudflow_connection(connectionId=connectionId)
+        raise _overtaken(before, after)
 
     @delete(
         "/cloudflow/v1/connections/{connectionId}",

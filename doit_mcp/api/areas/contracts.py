@@ -40,6 +40,7 @@ class ContractDetails(TypedDict, total=False):
     renewalPolicy: Annotated[str, "auto, manual or fixed."]
     currentVersionNumber: int | None
     timeCreated: Rfc3339
+    doitInvoicingEnabled: bool
     versions: Annotated[list[JsonObject], "All versions with their terms, newest last."]
 
 
@@ -78,11 +79,16 @@ class Terms(TypedDict, total=False):
     startDate: Required[Annotated[str, "RFC 3339.", Length(10, 64)]]
     endDate: Annotated[str, "RFC 3339. Default: none."]
     renewalPolicy: Required[Literal["auto", "manual", "fixed"]]
-    invoicesEmail: Required[Annotated[str, "Email address for invoices.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]]
-    contractUpdatesEmail: Required[
-        Annotated[str, "Email address for contract updates.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]
+    doitInvoicingEnabled: Annotated[
+        bool,
+        "Whether DoiT issues the invoices. Default: true, which needs invoicesEmail, contractUpdatesEmail and "
+        "billingProfile in a contract with an end customer.",
     ]
-    billingProfile: Required[Annotated[JsonObject, "Who is billed.", PublishedMembers(BillingProfile)]]
+    invoicesEmail: Annotated[str, "Email address for invoices.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER]
+    contractUpdatesEmail: Annotated[
+        str, "Email address for contract updates.", Length(3, 320), EXTERNAL_TARGET, IDENTIFIER
+    ]
+    billingProfile: Annotated[JsonObject, "Who is billed.", PublishedMembers(BillingProfile)]
     managementAccounts: CloudAccountIds
     billingRules: Annotated[
         list[Annotated[JsonObject, PublishedMembers(BillingRule)]], "How costs are billed.", Length(maximum=100)
@@ -93,6 +99,17 @@ class Terms(TypedDict, total=False):
         Length(maximum=100),
     ]
     customLineItems: Annotated[LineItems, "Charges besides those of the rules."]
+
+
+class NewTerms(Terms, total=False):
+    """The terms of a contract to create."""
+
+    templateId: Annotated[
+        str,
+        "From list_contract_templates: copies its billingRules, priceBooks and customLineItems, which must be omitted.",
+        Length(1, 500),
+        IDENTIFIER,
+    ]
 
 
 class ContractVersion(TypedDict, total=False):
@@ -153,7 +170,7 @@ class Contracts(Area):
         verify_with=get_contract,
     )
     async def create_contract(
-        self, *, customerID: CustomerId, **terms: Unpack[Terms]
+        self, *, customerID: CustomerId, **terms: Unpack[NewTerms]
     ) -> Annotated[JsonObject, ContractVersion]:
         """Draft a contract for a customer of the signed-in partner. It takes effect with activate_contract. Use it only
         on request, after the user approves the terms."""

@@ -122,19 +122,20 @@ class Comment(TypedDict, total=False):
     author: str
     created: Rfc3339
     attachments: list[JsonObject]
+    public: Annotated[bool, "Whether the customer sees it."]
 
 
 class CommentList(TypedDict, total=False):
     """The comments of a ticket."""
 
-    comments: Annotated[list[JsonObject], "Each with id, body, author, created and attachments."]
+    comments: Annotated[list[JsonObject], "Each with id, body, author, created, attachments, public."]
 
 
 class NewComment(TypedDict, total=False):
     """A comment to add."""
 
     body: Required[Annotated[str, "The reply.", Length(1, 100_000)]]
-    private: Annotated[bool, "For DoiT employees: true hides it from the customer."]
+    private: Annotated[bool, "For DoiT employees: true hides it from the customer. Others' stay public."]
 
 
 class TagList(TypedDict, total=False):
@@ -237,8 +238,7 @@ class Tickets(Area):
     async def update_ticket(
         self, *, ticketId: TicketId, **changes: Unpack[TicketChanges]
     ) -> Annotated[JsonObject, ChangedTicket]:
-        """Mark a support ticket as solved. DoiT employees can also set another status or an assignee. To reply, use
-        create_ticket_comment."""
+        """Mark a support ticket as solved. DoiT employees can also assign it. To reply, use create_ticket_comment."""
         ...
 
     @get("/support/v1/tickets/{ticketId}/comments", items="comments")

@@ -18,7 +18,6 @@ COMPONENT = object_schema(
     type=one_of(*(item for item in TYPES if item not in EXCLUDED_TYPES)),
     values={"type": "array", "items": TEXT, "maxItems": 100},
     inverse=BOOLEAN,
-    inverse_selection=BOOLEAN,
     includeNull=BOOLEAN,
     caseInsensitive=BOOLEAN,
     mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
@@ -38,14 +37,12 @@ RULES = array_schema(nullable(MEMBER), maxItems=100)
 
 
 def make_rule(rule: JsonObject) -> JsonObject:
-    """The form of a rule in responses: ``inverse`` replaces ``inverse_selection``."""
+    """The form of a rule in responses, with all members."""
     return {"components": [_make_component(item) for item in rule["components"] or []], "formula": rule["formula"]}
 
 
 def _make_component(component: JsonObject) -> JsonObject:
-    members = {name: value for name, value in component.items() if name != "inverse_selection"}
-    inverse = bool(component.get("inverse") or component.get("inverse_selection"))
-    return {"includeNull": False, "caseInsensitive": False, **members, "inverse": inverse}
+    return {"includeNull": False, "caseInsensitive": False, "inverse": False, **component}
 
 
 def resolve_members(request: ApiRequest, members: list[JsonObject | None]) -> list[JsonObject]:
@@ -147,7 +144,6 @@ def _find_alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject
             item
             for item in records(request.tenant, "alert").values()
             if _is_filtered_by(item["config"]["scopes"], allocation)
-            or allocation["id"] in (item["config"].get("attributions") or ())
         ),
     )
 
@@ -155,11 +151,7 @@ def _find_alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject
 def _find_budgets(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         request,
-        (
-            item
-            for item in records(request.tenant, "budget").values()
-            if allocation["id"] in item["scope"] or _is_filtered_by(item["scopes"], allocation)
-        ),
+        (item for item in records(request.tenant, "budget").values() if _is_filtered_by(item["scopes"], allocation)),
     )
 
 

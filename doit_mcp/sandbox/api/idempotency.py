@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from .listing import query_flag
-from .responses import JsonObject, bad_request
+from .responses import ApiError, JsonObject, bad_request
 from .tenants import MAX_RECORDS, ApiRequest, Records
 
 HEADER = "Idempotency-Key"
@@ -14,11 +14,13 @@ RETENTION_SECONDS = 24 * 3600
 MAX_KEY_LENGTH = 255
 
 
-async def run_once(request: ApiRequest, operation: Callable[[bool], JsonObject]) -> JsonObject:
+async def run_once(
+    request: ApiRequest, operation: Callable[[bool], JsonObject], *, reused_status: int = 400
+) -> JsonObject:
     """The result of *operation*, or the stored response to the same request with this key within the last day.
 
-    *operation* is called with True for a dry run (query dryRun); dry runs are not stored. 400 without a key, or
-    if the key belongs to a different request.
+    *operation* is called with True for a dry run (query dryRun); dry runs are not stored. 400 without a key,
+    and *reused_status* if the key belongs to a different request.
     """
     key = request.http_request.headers.get(HEADER, "")
     if not key or len(key) > MAX_KEY_LENGTH:
@@ -32,7 +34,7 @@ async def run_once(request: ApiRequest, operation: Callable[[bool], JsonObject])
     entry_key = f"{request.user.email} {key}"
     if entry_key in responses:
         if responses[entry_key]["digest"] != digest:
-            raise bad_request(f"{HEADER}: this key was used for another request", field=HEADER)
+            raise ApiError(reused_status, f"{HEADER}: this key was used for another request", field=HEADER)
         stored_response: JsonObject = responses[entry_key]["response"]
         return stored_response
     result = operation(False)

@@ -11,8 +11,8 @@ from .responses import JsonObject
 CURRENCIES = tuple(RATES)
 LAYOUTS = (
     "column_chart stacked_column_chart bar_chart stacked_bar_chart line_chart spline_chart area_chart "
-    "area_spline_chart stacked_area_chart treemap_chart table table_heatmap table_row_heatmap table_col_heatmap "
-    "csv_export sheets_export"
+    "area_spline_chart stacked_area_chart treemap_chart sankey_chart table table_heatmap table_row_heatmap "
+    "table_col_heatmap column_and_line_chart trend_board cumulative_comparison"
 ).split()
 INTERVALS = ("day", "week", "month", "quarter", "year")
 TEXT: JsonObject = {"type": "string"}
@@ -116,7 +116,6 @@ FORECAST = object_schema(
 COUNT = object_schema("id type", id=TEXT, type=one_of("fixed", "label", "tag", "project_label", "system_label"))
 # Unknown members are rejected: ignoring a misspelled filter would return a wrong number.
 CONFIG = object_schema(
-    metric=METRIC,
     metrics=METRIC_LIST,
     metricFilter=METRIC_FILTER,
     limitAggregation=one_of("none", "top", "all"),
@@ -166,7 +165,6 @@ BUDGET = object_schema(
     public=one_of("owner", "editor", "viewer"),
     recipients=TEXTS,
     recipientsSlackChannels=array_schema({"type": "object"}),
-    scope=TEXTS,
     scopes=array_schema(FILTER, maxItems=50),
     startPeriod=EPOCH_MILLISECONDS,
     timeInterval=one_of(*INTERVALS),

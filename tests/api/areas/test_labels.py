@@ -31,8 +31,8 @@ THING = {"objectId": "b", "objectType": "budget"}
         (
             "annotations",
             "list_annotations",
-            {"maxResults": 7, "pageToken": "t", "filter": "content:x", "sortBy": "timeCreated", "sortOrder": "desc"},
-            {"maxResults": "7", "pageToken": "t", "filter": "content:x", "sortBy": "timeCreated", "sortOrder": "desc"},
+            {"maxResults": 7, "pageToken": "t", "filter": "content:x", "sortBy": "timestamp", "sortOrder": "desc"},
+            {"maxResults": "7", "pageToken": "t", "filter": "content:x", "sortBy": "timestamp", "sortOrder": "desc"},
         ),
         ("folders", "list_folders", {}, {"maxResults": "500"}),
         ("folders", "list_folders", {"maxResults": 2, "pageToken": "t"}, {"maxResults": "2", "pageToken": "t"}),

@@ -29,7 +29,7 @@ async def create(party: Party, **body: object) -> Any:
 
 async def test_alert_lifecycle(party: Party, clock: Clock) -> None:
     before = (await party.get(PATH))["alerts"]
-    alert = await create(party, config={"metric": COST, "timeInterval": "week", "value": 10})
+    alert = await create(party, config={"metric": COST, "timeInterval": "week", "operator": "gt", "value": 10})
     assert alert["recipients"] == [ADMIN.email] and alert["config"]["condition"] == "percentage-change"
     path = f"{PATH}/{alert['id']}"
     assert (await party.get(PATH))["alerts"] == [{**alert, "owner": ADMIN.email}, *before]
@@ -76,6 +76,9 @@ def test_conditions() -> None:
     change = 100 * (october - september) / september
     assert last_fired(condition="percentage-change", value=change - 0.1) == "2026-10-31"
     assert last_fired(condition="percentage-change", value=change + 0.1) is None
+    for above, fired in ((0.01, None), (-0.01, "2026-10-31")):
+        ignored = {"lowerBound": 0, "upperBound": october + above}
+        assert last_fired(condition="percentage-change", value=change - 0.1, ignoreValuesRange=ignored) == fired
     assert last_fired(condition="percentage-change", operator="lt", value=change + 0.1) == "2026-10-31"
 
 
@@ -85,12 +88,12 @@ def test_evaluated_costs() -> None:
     for row in ledger().sums(("cloud_provider", "service_id", "day_start"), START, TODAY):
         costs[f"{row[0]}/{row[1]}", int(row[2] or 0)] = int(row[3] or 0)
     aws = [{**GOOGLE, "values": ["amazon-web-services"]}]
-    first_only = [GOOGLE, *aws]
+    all_of = [{**GOOGLE, "values": ["google-cloud", "amazon-web-services"]}, *aws]
     for scopes, part in (
         (None, ""),
         ([GOOGLE], "google-cloud/"),
         (aws, "amazon-web-services/"),
-        (first_only, "google-cloud/"),
+        (all_of, "amazon-web-services/"),
     ):
         for value in (20, 40, 70, 200):
             jumped = [
@@ -116,6 +119,9 @@ def test_evaluated_costs() -> None:
         ({"dataSource": "billing-datahub"}, "config.dataSource"),
         ({"scopes": [{"type": "fixed", "id": "nothing", "values": ["x"]}]}, "config.scopes[0]"),
         ({"scopes": [GOOGLE, {"type": "fixed", "id": "nothing", "values": ["x"]}]}, "config.scopes[1]"),
+        ({"scopes": [GOOGLE] * 27}, "config.scopes"),
+        ({"attributions": ["x"]}, "attributions"),
+        ({"operator": "above"}, "config.operator"),
         ({"evaluateForEach": "nothing"}, "config.evaluateForEach"),
         ({"evaluateForEach": "region", "condition": "forecast"}, "config.evaluateForEach"),
         ({"misspelt": 1}, "misspelt"),
@@ -126,6 +132,16 @@ async def test_validation_errors_name_the_field(party: Party, config: Any, field
     alert = (await party.get(PATH))["alerts"][0]["id"]
     assert field in await party.expect_error(400, "PATCH", f"{PATH}/{alert}", {"config": {**CONFIG, **config}})
     assert "name" in await party.expect_error(400, "POST", PATH, {"name": "x" * 65, "config": CONFIG})
+
+
+async def test_an_alert_keeps_a_recipient(party: Party) -> None:
+    slack = [{"id": "C1", "workspace": "T1"}]
+    path = f"{PATH}/{(alert := await create(party))['id']}"
+    assert alert["recipients"] == [ADMIN.email] and alert["recipientsSlackChannels"] == []
+    assert "recipients" in await party.expect_error(400, "PATCH", path, {"recipients": []})
+    changed = (await party.send("PATCH", path, {"recipients": [], "recipientsSlackChannels": slack})).json
+    assert (changed["recipients"], changed["recipientsSlackChannels"]) == ([], slack)
+    assert (await create(party, recipientsSlackChannels=slack))["recipients"] == []
 
 
 async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:

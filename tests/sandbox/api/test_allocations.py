@@ -55,7 +55,7 @@ def by_rule(*identifiers: str, **more: object) -> dict[str, Any]:
 
 async def test_allocation_lifecycle(party: Party) -> None:
     before = await party.get(PATH)
-    allocation = await single(party, {**GOOGLE, "inverse_selection": True}, anomalyDetection=True, name="No Google")
+    allocation = await single(party, {**GOOGLE, "inverse": True}, anomalyDetection=True, name="No Google")
     path = f"{PATH}/{allocation['id']}"
     assert (allocation["type"], allocation["allocationType"], allocation["anomalyDetection"]) == (
         "custom",
@@ -63,7 +63,6 @@ async def test_allocation_lifecycle(party: Party) -> None:
         True,
     )
     assert allocation["rule"]["components"][0]["inverse"] is True
-    assert "inverse_selection" not in allocation["rule"]["components"][0]
     listed = (await party.get(PATH))["allocations"]
     assert (listed[0]["id"], listed[0]["owner"], listed[1:]) == (allocation["id"], ADMIN.email, before["allocations"])
     changed = (await party.send("PATCH", path, {"name": "Else", "description": None, "anomalyDetection": None})).json
@@ -131,7 +130,7 @@ async def test_rules_follow_their_formula(party: Party) -> None:
         )
         outer = await create(party, name=f"outer {formula}", rule=make_nested_rule(allocation["id"]))
         assert await party.cost(filters=[by_rule(outer["id"])], **YEAR) == pytest.approx(expected, abs=0.01)
-        budget = await party.send("POST", "/analytics/v1/budgets", {"amount": 1, "scope": [allocation["id"]]})
+        budget = await party.send("POST", "/analytics/v1/budgets", {"amount": 1, "scopes": [by_rule(allocation["id"])]})
         month = {"timeInterval": "month", "timeRange": {"mode": "current", "unit": "month"}}
         spent = await party.cost(filters=[by_rule(allocation["id"])], **month)
         assert budget.json["currentUtilization"] == pytest.approx(spent, abs=0.01)
@@ -157,7 +156,7 @@ async def test_allocation_in_use_cannot_be_deleted(party: Party) -> None:
     outer = await create(party, name="Outer", rule=make_nested_rule(allocation["id"]))
     config = {"filters": [by_rule(allocation["id"])]}
     cost = {"type": "basic", "value": "cost"}
-    alert = {"metric": cost, "timeInterval": "day", "value": 1, "scopes": [by_rule(allocation["id"])]}
+    alert = {"metric": cost, "timeInterval": "day", "value": 1, "operator": "gt", "scopes": [by_rule(allocation["id"])]}
     users = {
         "reports": ("/analytics/v1/reports", {"name": "Report", "config": config}),
         "budgets": ("/analytics/v1/budgets", {"name": "Budget", "amount": 1, "scopes": [by_rule(allocation["id"])]}),

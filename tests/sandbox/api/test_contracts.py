@@ -133,6 +133,25 @@ async def test_contract_validation_errors_name_the_field(party: Party, body: Any
     assert await party.get(contract) == before
 
 
+async def test_contracts_without_invoices_from_doit(party: Party) -> None:
+    path = of_child(party)
+    terms = {name: CONTRACT[name] for name in ("name", "startDate", "renewalPolicy")}
+    assert "invoicesEmail" in await party.expect_error(400, "POST", path, terms)
+    created = await party.send("POST", path, {**terms, "doitInvoicingEnabled": False})
+    details = await party.get(f"{path}/{created.json['contractId']}")
+    assert details["doitInvoicingEnabled"] is False and "invoicesEmail" not in details["versions"][0]
+
+
+async def test_contracts_copy_the_terms_of_a_template(party: Party) -> None:
+    path = of_child(party)
+    template = (await party.send("POST", TEMPLATES, TEMPLATE)).json
+    contract = await create(party, path, templateId=template["templateId"])
+    assert (await party.get(contract))["versions"][0]["priceBooks"] == TEMPLATE["priceBooks"]
+    for wrong in ({"templateId": "x"}, {"templateId": template["templateId"], "priceBooks": []}):
+        assert "templateId" in await party.expect_error(400, "POST", path, {**CONTRACT, **wrong})
+    assert "templateId" in await party.expect_error(400, "POST", contract, {**CONTRACT, "templateId": "x"})
+
+
 async def test_template_lifecycle(party: Party, clock: Clock) -> None:
     before = await party.get(TEMPLATES)
     answer = await party.send("POST", TEMPLATES, TEMPLATE)

@@ -291,6 +291,7 @@ INSIGHT_STEPS = [
     Step(f"DELETE {RESULTS}", query={"insightKey": "mine"}),
 ]
 FLOW = {"flowId": "$flow"}
+CONNECTIONS = "/cloudflow/v1/connections"
 ASSISTANT_STEPS = [
     Step("POST /ava/v1/ask", body={"question": "What did we spend?"}),
     Step(
@@ -309,10 +310,21 @@ ASSISTANT_STEPS = [
     Step("POST /cloudflow/v1/trigger/{flowId}", FLOW, {}),
     Step("GET /cloudflow/v1/templates", keep={"flowTemplate": "items.0.id"}),
     Step("GET /cloudflow/v1/templates/{templateId}", {"templateId": "$flowTemplate"}),
-    *life(
-        "/cloudflow/v1/connections/{connectionId}", "connection", {"name": "Mine"}, {"enabled": False}, "connectionId"
+    Step(
+        f"POST {CONNECTIONS}",
+        body={"name": "Mine"},
+        keep={"connection": "connectionId", "version": "etag"},
+        headers={"Idempotency-Key": "four"},
     ),
-    Step("DELETE /cloudflow/v1/connections/{connectionId}", {"connectionId": "$connection"}),
+    Step(f"GET {CONNECTIONS}"),
+    Step(f"GET {CONNECTIONS}/{{connectionId}}", {"connectionId": "$connection"}),
+    Step(
+        f"PATCH {CONNECTIONS}/{{connectionId}}",
+        {"connectionId": "$connection"},
+        {"enabled": False},
+        headers={"If-Match": "$version"},
+    ),
+    Step(f"DELETE {CONNECTIONS}/{{connectionId}}", {"connectionId": "$connection"}),
 ]
 STEPS = [
     *ANALYTICS_STEPS,
@@ -343,7 +355,12 @@ async def test_responses_match_the_document(party: Party) -> None:
         for name, value in fill(step.parts, values).items():
             path = path.replace(f"{{{name}}}", str(value))
         answer = await party.send(
-            method, path, fill(step.body, values), who=step.who, headers=step.headers, **fill(step.query, values)
+            method,
+            path,
+            fill(step.body, values),
+            who=step.who,
+            headers=fill(step.headers, values),
+            **fill(step.query, values),
         )
         assert 200 <= answer.status < 300, (step.operation, answer)
         values |= {name: pick(answer.json, place) for name, place in step.keep.items()}

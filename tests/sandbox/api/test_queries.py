@@ -375,12 +375,6 @@ def test_currencies_are_converted() -> None:
         assert other[4] == item[4], "usage is not money"
 
 
-def test_deprecated_metric_applies_only_alone() -> None:
-    usage, savings = METRICS[1], METRICS[2]
-    assert result_of(metric=usage)["schema"][3]["name"] == "usage"
-    assert result_of(metric=usage, metrics=[savings])["schema"][3]["name"] == "savings"
-
-
 def test_legacy_null_labels_are_accepted() -> None:
     group = [{"type": "label", "id": "team"}]
     old, new = (
@@ -424,7 +418,6 @@ def test_legacy_null_labels_are_accepted() -> None:
         ),
         ({"metrics": [{"type": "basic", "value": "margin"}]}, "metrics[0]"),
         ({"metrics": [COST, COST]}, "metrics[1]"),
-        ({"metric": {"type": "custom", "value": "x"}}, "metric"),
         ({"group": [{"type": "fixed", "id": "nothing"}]}, "group[0]"),
         ({"group": name_dimensions(FIXED[0], FIXED[0])}, "group[1]"),
         ({"group": [{**SERVICES[0], "limit": {"metric": {"type": "custom", "value": "x"}}}]}, "group[0].limit.metric"),

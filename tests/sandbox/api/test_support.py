@@ -39,7 +39,7 @@ async def test_ticket_lifecycle(party: Party, clock: Clock) -> None:
     assert listed[1:] == before and (listed[0]["id"], listed[0]["subject"]) == (ticket["id"], TICKET["subject"])
     clock.advance(10)
     comment = (await party.send("POST", f"{path}/comments", {"body": "More of it.", "private": True})).json
-    assert (comment["author"], comment["body"]) == (ADMIN.email, "More of it.")
+    assert (comment["author"], comment["body"], comment["public"]) == (ADMIN.email, "More of it.", True)
     assert await party.get(f"{path}/comments") == {"comments": [comment]}
     solved = (await party.send("PATCH", path, {"status": "solved"})).json
     assert solved == {"id": ticket["id"], "status": "solved"}

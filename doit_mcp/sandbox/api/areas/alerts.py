@@ -11,9 +11,10 @@ from ..analytics_objects import custom_dimensions, get_record, owner_of, records
 from ..costs.alerts import check_alert, last_firing_day
 from ..costs.calendar_days import day_of_milliseconds, milliseconds_of
 from ..costs.dimensions import CustomDimensions, response_form
-from ..responses import JsonObject, json_response
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import (
+    BOOLEAN,
     CURRENCIES,
     FILTER,
     INTERVALS,
@@ -29,28 +30,37 @@ from ..schemas import (
 from ..tenants import ApiRequest, add_record, newest_first
 
 SORTS = ("name", "createTime", "updateTime", "lastAlerted")
-CONFIG = object_schema(
-    "metric timeInterval value",
-    dataSource=one_of("billing", "billing-datahub"),
-    scopes=array_schema(FILTER, maxItems=50),
-    metric=METRIC,
-    currency=one_of(*CURRENCIES),
-    timeInterval=one_of(*INTERVALS),
-    condition=one_of("value", "percentage-change", "forecast"),
-    operator=one_of("gt", "lt"),
-    value=NUMBER,
-    evaluateForEach=TEXT,
-    attributions=array_schema(TEXT, maxItems=50),
-)
+CONFIG_MEMBERS: dict[str, JsonObject] = {
+    "dataSource": one_of("billing", "billing-datahub", "kubernetes-utilization", "tokenomics"),
+    "scopes": array_schema(FILTER, maxItems=26),
+    "metric": METRIC,
+    "currency": one_of(*CURRENCIES),
+    "timeInterval": one_of(*INTERVALS),
+    "condition": one_of("value", "percentage-change", "forecast"),
+    "operator": one_of("gt", "lt"),
+    "value": NUMBER,
+    "evaluateForEach": TEXT,
+    "ignoreValuesRange": {
+        "anyOf": [{"type": "null"}, object_schema("lowerBound upperBound", lowerBound=NUMBER, upperBound=NUMBER)]
+    },
+}
+CONFIG = object_schema("metric timeInterval value operator", **CONFIG_MEMBERS)
+CONFIG_CHANGES = object_schema("", **CONFIG_MEMBERS)
 NAME = text_schema(64, minLength=1)
-RECIPIENTS = array_schema(text_schema(320), maxItems=100)
-NEW_ALERT = compile_object("name config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
-ALERT_CHANGES = compile_object("config", name=NAME, config=CONFIG, recipients=RECIPIENTS)
+RECIPIENTS: dict[str, JsonObject] = {
+    "recipients": {"type": "array", "items": text_schema(320), "maxItems": 100},
+    "recipientsSlackChannels": {
+        "type": "array",
+        "items": object_schema("id", id=TEXT, workspace=TEXT, shared=BOOLEAN, customerId=TEXT),
+        "maxItems": 50,
+    },
+}
+NEW_ALERT = compile_object("name config", name=NAME, config=CONFIG, **RECIPIENTS)
+ALERT_CHANGES = compile_object("", name=NAME, config=CONFIG_CHANGES, **RECIPIENTS)
 DEFAULTS: JsonObject = {
     "dataSource": "billing",
     "currency": "USD",
     "condition": "percentage-change",
-    "operator": "gt",
     "scopes": [],
 }
 
@@ -83,15 +93,18 @@ async def get_alert(request: ApiRequest) -> web.Response:
 async def create_alert(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/alerts."""
     body = await request.read_body(NEW_ALERT)
+    channels = body.get("recipientsSlackChannels", [])
     alert: JsonObject = {
         "id": request.tenant.new_id(),
         "name": body["name"],
         "owner": request.user.email,
-        "recipients": body.get("recipients") or [request.user.email],
+        "recipients": body.get("recipients", [] if channels else [request.user.email]),
+        "recipientsSlackChannels": channels,
         "config": _merge_config(request, DEFAULTS, body["config"]),
         "createTime": request.now_milliseconds,
         "updateTime": request.now_milliseconds,
     }
+    _check_recipients(alert)
     return json_response(
         _serialize(request, add_record(records(request.tenant, "alert"), alert), custom_dimensions(request.tenant)), 201
     )
@@ -104,10 +117,10 @@ async def update_alert(request: ApiRequest) -> web.Response:
     changed = {
         **alert,
         **body,
-        "config": _merge_config(request, alert["config"], body["config"]),
+        "config": _merge_config(request, alert["config"], body.get("config", {})),
         "updateTime": request.now_milliseconds,
     }
-    changed["recipients"] = changed["recipients"] or alert["recipients"]
+    _check_recipients(changed)
     records(request.tenant, "alert")[alert["id"]] = changed
     return json_response(_serialize(request, changed, custom_dimensions(request.tenant)))
 
@@ -122,8 +135,16 @@ def _get_alert(request: ApiRequest, role: str = "viewer") -> JsonObject:
     return get_record(request, "alert", request.path_parameter("id"), role)
 
 
+def _check_recipients(alert: JsonObject) -> None:
+    """Raise 400 if an alert has neither an email address nor a Slack channel."""
+    if not alert["recipients"] and not alert.get("recipientsSlackChannels"):
+        raise bad_request("recipients: at least one email address or Slack channel is required", field="recipients")
+
+
 def _merge_config(request: ApiRequest, before: JsonObject, changes: JsonObject) -> JsonObject:
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
+    if config["condition"] != before["condition"] and not changes.get("ignoreValuesRange"):
+        config.pop("ignoreValuesRange", None)
     config["scopes"] = [response_form(item) for item in config.get("scopes", [])]
     check_alert(config, custom_dimensions(request.tenant))
     return config
@@ -131,6 +152,7 @@ def _merge_config(request: ApiRequest, before: JsonObject, changes: JsonObject) 
 
 def _serialize(request: ApiRequest, alert: JsonObject, allocations: CustomDimensions) -> JsonObject:
     response = {name: alert[name] for name in ("id", "name", "createTime", "updateTime", "recipients", "config")}
+    response["recipientsSlackChannels"] = alert.get("recipientsSlackChannels", [])
     last_fired = _last_fired_at(request, alert, allocations)
     return response if last_fired is None else response | {"lastAlerted": last_fired}
 

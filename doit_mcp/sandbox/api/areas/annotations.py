@@ -14,13 +14,7 @@ from ..routes import Route
 from ..schemas import TEXT, array_schema, compile_object, nullable, text_schema
 from ..tenants import ApiRequest, add_record, get_existing, newest_first
 
-SORTS = {
-    "id": "id",
-    "content": "content",
-    "timestamp": "timestamp",
-    "timeCreated": "createTime",
-    "timeModified": "updateTime",
-}
+SORTS = ("id", "content", "timestamp")
 CONTENT = text_schema(10_000, minLength=1)
 IDS = array_schema(TEXT, maxItems=100)
 NEW_ANNOTATION = compile_object(
@@ -40,7 +34,7 @@ async def list_annotations(request: ApiRequest) -> web.Response:
     rows = [_serialize(request, item) for item in newest_first(records(request.tenant, "annotation"))]
     rows = listing.filter_rows(rows, criteria, lambda row, key: str(row[key]))
     rows = [row for row in rows if not labels or _has_label(row["labels"], labels)]
-    rows = listing.sort_rows(request.query, rows, tuple(SORTS), lambda row, field: row[SORTS[field]])
+    rows = listing.sort_rows(request.query, rows, SORTS, lambda row, field: row[field])
     page = request.paginate(rows)
     return json_response(request.list_body("annotations", page))
 

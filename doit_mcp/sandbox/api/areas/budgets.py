@@ -19,7 +19,7 @@ from ..seeds import analytics_core
 from ..tenants import ApiRequest, Records, add_record, newest_first
 
 DEFAULT_ALERTS = [{"percentage": percentage} for percentage in (50, 85, 100)]
-LIST_FIELDS = ("alerts", "seasonalAmounts", "collaborators", "recipients", "recipientsSlackChannels", "scope", "scopes")
+LIST_FIELDS = ("alerts", "seasonalAmounts", "collaborators", "recipients", "recipientsSlackChannels", "scopes")
 RISKS = ("atRisk", "onTrack", "unknown")
 
 
@@ -104,9 +104,6 @@ def _fill_defaults(request: ApiRequest, budget: JsonObject) -> JsonObject:
     """The budget with defaults filled in; 400 if its parts contradict each other."""
     if budget["metric"] != "cost":
         raise bad_request(f"metric {budget['metric']} is not supported in the sandbox", field="metric")
-    for identifier in budget["scope"]:
-        if object_records(request.tenant, "allocation").get(identifier, {}).get("allocationType") != "single":
-            raise bad_request(f"scope: no single allocation {identifier[:80]!r}", field="scope")
     budget_filters(budget, custom_dimensions(request.tenant))
     if budget["type"] == "fixed":
         if "endPeriod" not in budget:
@@ -159,7 +156,7 @@ def _list_item(request: ApiRequest, budget: JsonObject, state: BudgetStatus) -> 
     }
     if state.is_current and state.breach_day is not None:
         row["forecastedUtilizationDate"] = milliseconds_of(state.breach_day)
-    fields = ("currency", "createTime", "updateTime", "timeInterval", "startPeriod", "endPeriod", "scope", "scopes")
+    fields = ("currency", "createTime", "updateTime", "timeInterval", "startPeriod", "endPeriod", "scopes")
     return row | {name: budget[name] for name in fields if name in budget}
 
 

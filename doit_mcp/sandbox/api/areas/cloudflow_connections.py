@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
+import orjson
 from aiohttp import web
 
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
-from ..responses import JsonObject, json_response
+from ..idempotency import run_once
+from ..responses import ApiError, JsonObject, json_response
 from ..routes import Route
 from ..schemas import BOOLEAN, EMAIL, compile_object, object_schema, one_of, text_schema
 from ..seeds.analytics_core import admin_email
@@ -59,7 +62,7 @@ NEW_CONNECTION, CONNECTION_CHANGES = compile_object("name", **MEMBERS), compile_
 
 def connections(tenant: Tenant) -> Iterator[JsonObject]:
     """One connection used by a flow, and one that is unused."""
-    collaborators = [{"email": admin_email(tenant.customer), "role": "owner"}]
+    collaborators = [_owner(admin_email(tenant.customer))]
     for name, used, age in (("Production accounts", True, 60), ("Old sandbox account", False, 200)):
         created = rfc3339(tenant.started_at - age * DAY_SECONDS)
         yield {
@@ -89,12 +92,17 @@ async def list_connections(request: ApiRequest) -> web.Response:
 
 
 async def create_connection(request: ApiRequest) -> web.Response:
-    """POST /cloudflow/v1/connections: the user becomes the owner unless others are named."""
+    """POST /cloudflow/v1/connections: the user becomes the owner unless others are named. Needs an idempotency key."""
     body = await request.read_body(NEW_CONNECTION)
-    now = rfc3339(request.now)
-    defaults = {"description": "", "enabled": True, "collaborators": [{"email": request.user.email, "role": "owner"}]}
-    connection = {**defaults, **body, "id": request.tenant.new_id(), "createdAt": now, "updatedAt": now, "used": False}
-    return json_response(_serialize(add_record(records(request), connection)), 201)
+
+    def create(dry_run: bool) -> JsonObject:
+        now = rfc3339(request.now)
+        times = {"createdAt": now, "updatedAt": now}
+        defaults = {"description": "", "enabled": True, "collaborators": [_owner(request.user.email)]}
+        connection = {**defaults, **body, "id": request.tenant.new_id(), **times, "used": False}
+        return _serialize(connection if dry_run else add_record(records(request), connection))
+
+    return json_response(await run_once(request, create, reused_status=422), 201)
 
 
 async def get_connection(request: ApiRequest) -> web.Response:
@@ -103,8 +111,16 @@ async def get_connection(request: ApiRequest) -> web.Response:
 
 
 async def update_connection(request: ApiRequest) -> web.Response:
-    """PATCH /cloudflow/v1/connections/{connectionId}: omitted members stay unchanged."""
+    """PATCH /cloudflow/v1/connections/{connectionId}: omitted members stay unchanged.
+
+    If-Match has the entity tag of the connection: 428 without it, 412 for another version's.
+    """
     connection = _get_connection(request)
+    condition = request.http_request.headers.get("If-Match", "")
+    if not condition:
+        raise ApiError(428, "If-Match is required: the etag of the connection")
+    if condition.removeprefix("W/") != _make_etag(connection):
+        raise ApiError(412, "The connection has changed since it was read")
     connection.update({**await request.read_body(CONNECTION_CHANGES), "updatedAt": rfc3339(request.now)})
     return json_response(_serialize(connection))
 
@@ -123,9 +139,18 @@ def _get_connection(request: ApiRequest) -> JsonObject:
     return get_existing(records(request), request.path_parameter("connectionId"), "connection")
 
 
+def _owner(email: str) -> JsonObject:
+    return {"email": email, "role": "owner"}
+
+
+def _make_etag(connection: JsonObject) -> str:
+    return f'"{hashlib.blake2b(orjson.dumps(connection), digest_size=8).hexdigest()}"'
+
+
 def _serialize(connection: JsonObject) -> JsonObject:
     members = {name: value for name, value in connection.items() if name not in ("id", "used")}
-    return {"connectionId": connection["id"], **members, "status": "active" if connection["enabled"] else "disabled"}
+    status = "active" if connection["enabled"] else "disabled"
+    return {"connectionId": connection["id"], **members, "status": status, "etag": _make_etag(connection)}
 
 
 ROUTES = (

@@ -11,26 +11,31 @@ from .. import listing
 from ..costs.calendar_days import rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import EMAIL, array_schema, compile_object, nullable, one_of, text_schema
+from ..schemas import BOOLEAN, EMAIL, TEXT, array_schema, compile_object, nullable, one_of, text_schema
 from ..seeds import customer_account
 from ..tenants import MAX_RECORDS, ApiRequest, Records, add_record, get_existing
 
 ANYTHING: JsonObject = {"type": "object", "maxProperties": 100}
-CONTRACT_BODY = compile_object(
-    "name startDate renewalPolicy invoicesEmail contractUpdatesEmail billingProfile",
-    name=text_schema(200, minLength=1),
-    startDate=text_schema(40),
-    endDate=nullable(text_schema(40)),
-    renewalPolicy=one_of("auto", "manual", "fixed"),
-    invoicesEmail=EMAIL,
-    contractUpdatesEmail=EMAIL,
-    billingProfile=ANYTHING,
-    managementAccounts=array_schema(text_schema(100), maxItems=100),
-    **{name: array_schema(ANYTHING, maxItems=100) for name in ("billingRules", "priceBooks", "customLineItems")},
-)
+TEMPLATE_FIELDS = ("billingRules", "priceBooks", "customLineItems")
+INVOICING_FIELDS = ("invoicesEmail", "contractUpdatesEmail", "billingProfile")
+MEMBERS: dict[str, JsonObject] = {
+    "name": text_schema(200, minLength=1),
+    "startDate": text_schema(40),
+    "endDate": nullable(text_schema(40)),
+    "renewalPolicy": one_of("auto", "manual", "fixed"),
+    "doitInvoicingEnabled": BOOLEAN,
+    "invoicesEmail": EMAIL,
+    "contractUpdatesEmail": EMAIL,
+    "billingProfile": ANYTHING,
+    "managementAccounts": array_schema(text_schema(100), maxItems=100),
+    **{name: array_schema(ANYTHING, maxItems=100) for name in TEMPLATE_FIELDS},
+}
+REQUIRED = "name startDate renewalPolicy"
+CONTRACT_BODY = compile_object(REQUIRED, **MEMBERS)
+NEW_CONTRACT_BODY = compile_object(REQUIRED, templateId=TEXT, **MEMBERS)
 CANCEL_BODY = compile_object("", reason=text_schema(2000))
 CONTRACT_TYPE = "reseller"
-LIST_FIELDS = ("managementAccounts", "billingRules", "priceBooks", "customLineItems")
+LIST_FIELDS = ("managementAccounts", *TEMPLATE_FIELDS)
 OPEN_STATUSES = ("draft", "scheduled", "active")
 CONTRACT_FIELDS = (
     "id",
@@ -43,6 +48,7 @@ CONTRACT_FIELDS = (
     "renewalPolicy",
     "currentVersionNumber",
     "timeCreated",
+    "doitInvoicingEnabled",
 )
 
 
@@ -62,7 +68,8 @@ async def get_contract(request: ApiRequest) -> web.Response:
 async def create_contract(request: ApiRequest) -> web.Response:
     """POST /customers/{customerID}/contracts: a draft."""
     customer = _writable_customer(request)
-    version = _make_version(request, await request.read_body(CONTRACT_BODY), 1)
+    body = _apply_template(request, await request.read_body(NEW_CONTRACT_BODY))
+    version = _make_version(request, body, 1)
     contract: JsonObject = {
         "id": request.tenant.new_id(),
         "customerId": customer,
@@ -160,14 +167,31 @@ def _set_status(contract: JsonObject, status: str) -> JsonObject:
     return {"contractId": contract["id"], "status": status}
 
 
+def _apply_template(request: ApiRequest, body: JsonObject) -> JsonObject:
+    """The terms of a new contract, with those of the template that it names."""
+    if "templateId" not in body:
+        return body
+    if given := [name for name in TEMPLATE_FIELDS if name in body]:
+        raise bad_request(f"templateId cannot be combined with {', '.join(given)}", field="templateId")
+    templates = request.tenant.collection("contract templates", customer_account.templates)
+    template = templates.get(body["templateId"])
+    if template is None:
+        raise bad_request("templateId: no contract template has this id", field="templateId")
+    return {**body, **{name: template[name] for name in TEMPLATE_FIELDS}}
+
+
 def _make_version(request: ApiRequest, body: JsonObject, number: int) -> JsonObject:
+    invoicing = body.get("doitInvoicingEnabled", True)
+    if invoicing and (missing := [name for name in INVOICING_FIELDS if name not in body]):
+        raise bad_request(f"{', '.join(missing)}: required if doitInvoicingEnabled is true", field=missing[0])
     start = listing.parse_time(body["startDate"], "startDate")
     end = listing.parse_time(body["endDate"], "endDate") if body.get("endDate") else None
     if end is not None and end <= start:
         raise bad_request("endDate must be after startDate", field="endDate")
     return {
-        **body,
+        **{name: value for name, value in body.items() if name != "templateId"},
         **{name: body.get(name) or [] for name in LIST_FIELDS},
+        "doitInvoicingEnabled": invoicing,
         "version": number,
         "status": "draft",
         "startDate": start,
@@ -181,7 +205,7 @@ def _make_version(request: ApiRequest, body: JsonObject, number: int) -> JsonObj
 def _append_version(contract: JsonObject, version: JsonObject) -> JsonObject:
     """The contract with a new last version."""
     contract["versions"].append(version)
-    fields = ("name", "startDate", "endDate", "renewalPolicy")
+    fields = ("name", "startDate", "endDate", "renewalPolicy", "doitInvoicingEnabled")
     contract.update({name: version[name] for name in fields}, currentVersionNumber=version["version"])
     return contract
 

@@ -148,7 +148,8 @@ def _visible_tags(request: ApiRequest, ticket: JsonObject) -> list[str]:
 
 
 def _serialize_comment(comment: JsonObject) -> JsonObject:
-    return {name: value for name, value in comment.items() if name != "private"} | {"attachments": []}
+    shown = {name: value for name, value in comment.items() if name != "private"}
+    return shown | {"attachments": [], "public": not comment["private"]}
 
 
 def _ticket_url(request: ApiRequest, ticket: JsonObject) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ..responses import JsonObject, bad_request
 from .activity import SETTLING_DAYS
 from .calendar_days import add_periods, start_of
-from .dimensions import DIMENSIONS, NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions, Dimension
+from .dimensions import DIMENSIONS, NO_CUSTOM_DIMENSIONS, CustomDimensions, Dimension
 from .filters import compile_filters, select_lines
 from .forecast import predict
 from .ledger import MEASURES, Ledger
@@ -23,10 +23,12 @@ def check_alert(config: JsonObject, custom: CustomDimensions = NO_CUSTOM_DIMENSI
     """Raise 400 if the parts of an alert's configuration (AlertConfig) contradict each other."""
     if config.get("dataSource", "billing") != "billing":
         raise bad_request(
-            "config.dataSource billing-datahub is not supported in the sandbox", field="config.dataSource"
+            f"config.dataSource {config['dataSource']} is not supported in the sandbox", field="config.dataSource"
         )
-    compile_filters(_scopes(config), "config.scopes", custom)
+    compile_filters(config.get("scopes") or [], "config.scopes", custom)
     measure_of(config["metric"], "config.metric")
+    if config.get("ignoreValuesRange") and config["condition"] != "percentage-change":
+        raise bad_request("config.ignoreValuesRange needs percentage-change", field="config.ignoreValuesRange")
     if config.get("evaluateForEach"):
         if config["condition"] == "forecast":
             raise bad_request(
@@ -41,9 +43,9 @@ def last_firing_day(
     """The last day from *since* on on which the condition was met, or None.
 
     A value that is exceeded counts on that day; falling short and changes count at the end of the period; a forecast
-    counts today. Only the first scope is applied, as the API document says.
+    counts today. All scopes apply together.
     """
-    scope = select_lines(ledger, compile_filters(_scopes(config)[:1], "config.scopes", custom), credits=False)
+    scope = select_lines(ledger, compile_filters(config.get("scopes") or [], "config.scopes", custom), credits=False)
     columns = [_breakdown_dimension(config).column] if config.get("evaluateForEach") else []
     at = len(columns) + 1 + measure_of(config["metric"], "config.metric")
     series: dict[object, Days] = {}
@@ -53,16 +55,10 @@ def last_firing_day(
     return max((day for day in fired if day >= since), default=None)
 
 
-def _scopes(config: JsonObject) -> list[JsonObject]:
-    rules = config.get("attributions") or []
-    old = [{"type": RULE, "id": RULE, "values": rules}] if rules else []
-    return (config.get("scopes") or []) or old
-
-
 def _breakdown_dimension(config: JsonObject) -> Dimension:
     key = config["evaluateForEach"]
     for found in DIMENSIONS:
-        if found.table == "series" and found.id == key:
+        if found.table == "series" and key in (found.id, f"{found.type}:{found.id}"):
             return found
     raise bad_request(f"config.evaluateForEach: no dimension {key[:80]!r}", field="config.evaluateForEach")
 
@@ -88,7 +84,10 @@ def _firing_day(config: JsonObject, days: Days, period: range, ledger: Ledger) -
         usual = _displayed_value(config, _total(days, before))
         if not over or before[0] < ledger.first or not usual:
             return None
-        change = 100 * (_displayed_value(config, _total(days, period)) - usual) / abs(usual)
+        value = _displayed_value(config, _total(days, period))
+        if (ignored := config.get("ignoreValuesRange")) and ignored["lowerBound"] <= value <= ignored["upperBound"]:
+            return None
+        change = 100 * (value - usual) / abs(usual)
         return last if _is_beyond(change, config) else None
     if not above:
         return last if over and _is_beyond(_displayed_value(config, _total(days, period)), config) else None

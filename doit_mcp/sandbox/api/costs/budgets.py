@@ -10,7 +10,7 @@ from functools import cached_property
 from ..responses import JsonObject
 from .activity import SETTLING_DAYS
 from .calendar_days import add_periods, day_of_milliseconds, periods_between, start_of
-from .dimensions import NO_CUSTOM_DIMENSIONS, RULE, CustomDimensions
+from .dimensions import NO_CUSTOM_DIMENSIONS, CustomDimensions
 from .filters import Filter, compile_filters, select_lines
 from .forecast import predict
 from .forecast_plan import DEFAULT_HISTORY_DAYS
@@ -83,12 +83,8 @@ class BudgetStatus:
 
 
 def budget_filters(budget: JsonObject, custom: CustomDimensions) -> tuple[Filter, ...]:
-    """The filters of a stored budget: its scopes, or the allocations of the older ``scope``; 400 if invalid."""
-    found = compile_filters(budget["scopes"], "scopes", custom)
-    if budget["scopes"] or not budget["scope"]:
-        return found
-    rules = [{"type": RULE, "id": RULE, "values": budget["scope"]}]
-    return compile_filters(rules, "scope", custom)
+    """The filters of a stored budget: its scopes; 400 if invalid."""
+    return compile_filters(budget["scopes"], "scopes", custom)
 
 
 def budget_status(budget: JsonObject, ledger: Ledger, custom: CustomDimensions = NO_CUSTOM_DIMENSIONS) -> BudgetStatus:

@@ -242,10 +242,10 @@ def _names(columns: Sequence[Column]) -> set[str]:
 
 
 def _measures(config: JsonObject) -> Iterator[int]:
-    metrics = config.get("metrics") or ([config["metric"]] if config.get("metric") else [])
+    metrics = config.get("metrics") or []
     seen: set[int] = set()
     for index, metric in enumerate(metrics or [{"type": "basic", "value": "cost"}]):
-        measure = measure_of(metric, f"metrics[{index}]" if config.get("metrics") else "metric", _source(config))
+        measure = measure_of(metric, f"metrics[{index}]", _source(config))
         if measure in seen:
             raise bad_request(f"metrics[{index}]: {VALUE_NAMES[measure]} is duplicated", field=f"metrics[{index}]")
         seen.add(measure)

@@ -62,7 +62,6 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
             "public": "viewer",
             "recipients": [owner],
             "recipientsSlackChannels": [],
-            "scope": [],
             "scopes": scopes,
             "createTime": made,
             "updateTime": made,

@@ -109,7 +109,8 @@ def contracts(tenant: Tenant) -> Iterator[JsonObject]:
 def _make_contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -> JsonObject:
     start, end = rfc3339(seconds_of(first)), rfc3339(seconds_of(add_months(first, 36)))
     accounts = sorted({value for _, value in tenant.ledger.members("series", "billing_account_id") if value})
-    terms = {"name": name, "startDate": start, "endDate": end, "renewalPolicy": "auto"}
+    dates = {"startDate": start, "endDate": end}
+    terms = {"name": name, **dates, "renewalPolicy": "auto", "doitInvoicingEnabled": True}
     return {
         **terms,
         "customerId": holder,

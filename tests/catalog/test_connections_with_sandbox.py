@@ -1,0 +1,68 @@
+"""CloudFlow connections against the sandbox: idempotency keys, and updates of the version that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.entity_tags import read_entity_tag
+from doit_mcp.api.errors import ApiError, explain
+from doit_mcp.sandbox.api import Api
+from tests.api.recorder import Recorder
+
+from .caller import Caller
+from .conftest import Ask
+
+CONFIG = {"gcpConfig": {"projectId": "p", "level": "project"}}
+
+
+async def test_created_connection_can_be_updated(ask: Ask) -> None:
+    created = await ask("create_cloudflow_connection", name="Mine", **CONFIG)
+    changed = await ask("update_cloudflow_connection", connectionId=created["connectionId"], enabled=False)
+    assert changed["enabled"] is False and changed["etag"] != created["etag"]
+    again = await ask("update_cloudflow_connection", connectionId=created["connectionId"], enabled=True)
+    assert again["enabled"] is True
+
+
+async def test_update_does_not_overwrite_another_one(
+    ask: Ask, make_caller: Callable[[], Caller], witness: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = await ask("create_cloudflow_connection", name="Shared", **CONFIG)
+    connection = created["connectionId"]
+    area = make_caller().doit.cloudflow_connections
+    send = area.sender.send
+
+    async def overtake(operation: Any, arguments: Any) -> Any:
+        if operation.method == "PATCH":
+            monkeypatch.undo()
+            await ask("update_cloudflow_connection", connectionId=connection, description="Theirs")
+        return await send(operation, arguments)
+
+    monkeypatch.setattr(area.sender, "send", overtake)
+    with pytest.raises(ApiError) as caught:
+        await area.update_cloudflow_connection(connectionId=connection, enabled=False)
+    message = explain(caught.value, "update_cloudflow_connection")
+    assert "(HTTP 412)" in message and "(description)" in message and "not applied" in message
+    assert not caught.value.maybe_applied
+    current = await ask("get_cloudflow_connection", connectionId=connection)
+    assert current["description"] == "Theirs" and current["enabled"] is True
+
+
+@pytest.mark.parametrize(
+    ("etag", "header"),
+    [(None, ""), ("", ""), ("v1", '"v1"'), ('"v1"', '"v1"'), ('W/"v1"', 'W/"v1"')],
+)
+async def test_both_spellings_of_an_etag_are_sent(etag: str | None, header: str) -> None:
+    caller = Caller(api := Recorder({"connectionId": "c", "etag": etag}))
+    await caller.doit.cloudflow_connections.update_cloudflow_connection(connectionId="c", enabled=True)
+    read, update = api.requests
+    assert (read.method, update.method, update.if_match) == ("GET", "PATCH", header)
+    assert update.body == {"enabled": True} and update.query == {}
+
+
+@pytest.mark.parametrize("etag", ['"a\r\nX: 1"', 'a"b', 5, "é", "x" * 1_001])
+def test_other_etags_are_refused(etag: object) -> None:
+    with pytest.raises(ApiError, match="etag"):
+        read_entity_tag({"etag": etag})
