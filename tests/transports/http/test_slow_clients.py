@@ -108,7 +108,7 @@ async def test_early_disconnect_stops_the_query(site: Site, query: Query) -> Non
 async def test_clients_without_tasks_wait(site: Site, query: Query) -> None:
     for answer in (await site.call("soon_a_task"), await (await site.initialize(LATEST_STATEFUL)).call("soon_a_task")):
         assert "within 0.2 seconds" in answer.result["content"][0]["text"]
-    assert "did not finish" in (await site.call("never_a_task", **FOLLOWS)).result["content"][0]["text"]
+    assert "Could not finish" in (await site.call("never_a_task", **FOLLOWS)).result["content"][0]["text"]
 
 
 async def test_client_waits_when_there_are_too_many_tasks(site: Site, query: Query) -> None:
