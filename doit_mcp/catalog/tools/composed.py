@@ -1,11 +1,10 @@
 """Composed tools: functions of this package that are tools. Each is declared at its function.
 
     @composed_tool(area="reports", search_hint="Spend over time", slow=True, default_list=True)
-    async def cost_trend(doit: Doit, *, months: Annotated[int, "How many."] = 6) -> Annotated[JsonObject, Trend]:
+    async def cost_trend(call: Call, *, months: Annotated[int, "How many."] = 6) -> Annotated[JsonObject, Trend]:
         \"\"\"Show spend over time. (The description of the tool, for a model.)\"\"\"
 
-The first parameter is ``doit: Doit`` or ``call: Call``; the keyword-only parameters are the arguments. The function
-itself is unchanged.
+The first parameter is ``call: Call``; the keyword-only parameters are the arguments. The function itself is unchanged.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from ...api import AREAS, Doit
+from ...api import AREAS
 from ...api.common_types import ListPage, WriteResult
 from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
@@ -103,9 +103,8 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     declared = facts_of(function)
     check_signature(function)
     first = next(iter(inspect.signature(function).parameters))
-    takes_doit = get_type_hints(function).get(first) is Doit
-    if not takes_doit and get_type_hints(function).get(first) is not Call:
-        raise declaration_error(function, "needs call: Call or doit: Doit as its first parameter")
+    if get_type_hints(function).get(first) is not Call:
+        raise declaration_error(function, "needs call: Call as its first parameter")
     check_area(function, declared)
     check_composed_facts(function, declared)
     rows_key, writes = declared.get("rows_key", ""), declared.get("writes", False)
@@ -115,7 +114,7 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         shown, given = parse_row_offset(arguments) if rows_key else (0, arguments)
-        result: ToolResult = await function(call.doit if takes_doit else call, **given)
+        result: ToolResult = await function(call, **given)
         if isinstance(result, ContentResult):
             return result
         return with_structured(result, skip_rows(without_nulls(structured_of(result), output), rows_key, shown))

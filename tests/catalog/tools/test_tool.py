@@ -90,11 +90,11 @@ class Sum(TypedDict, total=False):
 
 @composed_tool(area="auth", slow=False, default_list=False)
 async def add(
-    doit: Doit, *, left: Annotated[int, "One."], right: Annotated[int, "The other."] = 1
+    call: Call, *, left: Annotated[int, "One."], right: Annotated[int, "The other."] = 1
 ) -> Annotated[JsonObject, Sum]:
     """Add two numbers,
     slowly."""
-    return {"total": left + right, "words": None, "user": await doit.auth.validate_user()}
+    return {"total": left + right, "words": None, "user": await call.doit.auth.validate_user()}
 
 
 @composed_tool(
