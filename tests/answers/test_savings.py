@@ -116,3 +116,12 @@ async def test_a_total_of_a_page_says_that_other_pages_have_more(november: World
     last = await november.ask("list_optimization_recommendations", pageSize=1, page=whole["rowCount"] - 1)
     assert not first["isWholeList"] and not last["isWholeList"] and "pageToken" not in last
     assert first["totalDailySavings"] + last["totalDailySavings"] < whole["totalDailySavings"]
+
+
+async def test_marketplace_spend_of_a_commitment_is_that_of_the_bill(november: World) -> None:
+    commitments = (await november.ask("list_commitments"))["commitments"]
+    aws = next(row for row in commitments if row["cloudProvider"] == "amazon-web-services")
+    details = await november.ask("get_commitment", id=aws["id"])
+    first = details["periods"][0]["startDate"][:10]
+    spent = november.cost(first, "2026-11-28", "sku_description LIKE '%Marketplace%'")
+    assert spent > 0 and details["periods"][0]["marketplaceSpend"] == pytest.approx(spent, abs=0.01)

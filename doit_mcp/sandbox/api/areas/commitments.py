@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 
@@ -27,6 +27,17 @@ def daily_cloud_spend(ledger: Ledger) -> dict[str, dict[int, int]]:
     spend: dict[str, dict[int, int]] = {}
     for provider, day, cost, *_ in ledger.sums(("cloud_provider", "day_start"), ledger.first, ledger.last):
         spend.setdefault(str(provider), {})[int(day or 0)] = int(cost or 0)
+    return spend
+
+
+def daily_marketplace_spend(ledger: Ledger) -> dict[str, dict[int, int]]:
+    """Micro-dollars of marketplace purchases in each cloud by day."""
+    spend: dict[str, dict[int, int]] = {}
+    columns = ("cloud_provider", "sku_description", "day_start")
+    for provider, sku, day, cost, *_ in ledger.sums(columns, ledger.first, ledger.last):
+        if "Marketplace" in str(sku):
+            own = spend.setdefault(str(provider), {})
+            own[int(day or 0)] = own.get(int(day or 0), 0) + int(cost or 0)
     return spend
 
 
@@ -58,13 +69,15 @@ def _current_commitments(request: ApiRequest) -> dict[str, JsonObject]:
 def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
     """One commitment per cloud, fixed when the sandbox starts; attainment and forecast follow the lines up to today."""
     first = add_months(start_of("month", today_of(tenant.started_at)), -MONTHS_SINCE_START)
+    marketplace = tenant.compute_cached(daily_marketplace_spend)
     for provider, daily in sorted(tenant.compute_cached(daily_cloud_spend).items()):
+        purchases = marketplace.get(provider, {})
         daily_costs = [cost for day, cost in daily.items() if first <= day < today_of(tenant.started_at)]
         yearly = sum(daily_costs) * 365 // max(len(daily_costs), 1)
         spent = sum(cost for day, cost in daily.items() if day >= first)
         rate = spent // max(today - first + 1, 1)
         commitment = max(ROUNDING_DOLLARS, round(amount(yearly) * 1.05 / ROUNDING_DOLLARS) * ROUNDING_DOLLARS)
-        periods = [_make_period(first, year, commitment, rate) for year in range(TERM_YEARS)]
+        periods = [_make_period(first, year, commitment, rate, purchases) for year in range(TERM_YEARS)]
         created = milliseconds_of(first - 30)
         yield {
             "id": tenant.stable_id("commitment", provider),
@@ -75,7 +88,7 @@ def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
             "cloudProvider": provider,
             "totalCommitmentValue": commitment * TERM_YEARS,
             "totalCurrentAttainment": amount(spent),
-            "totalMarketplaceSpend": 0,
+            "totalMarketplaceSpend": round(sum(item["marketplaceSpend"] for item in periods), 2),
             "totalForecastValue": round(sum(item["forecastValue"] for item in periods), 2),
             "periods": periods,
             "createTime": created,
@@ -83,14 +96,14 @@ def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
         }
 
 
-def _make_period(first: int, year: int, promised: int, rate: int) -> JsonObject:
+def _make_period(first: int, year: int, promised: int, rate: int, purchases: Mapping[int, int]) -> JsonObject:
     start, end = add_months(first, 12 * year), add_months(first, 12 * (year + 1))
     return {
         "startDate": rfc3339(seconds_of(start)),
         "endDate": rfc3339(seconds_of(end)),
         "commitmentValue": promised,
         "marketplaceLimitPercentage": MARKETPLACE_PERCENT,
-        "marketplaceSpend": 0,
+        "marketplaceSpend": amount(sum(cost for day, cost in purchases.items() if start <= day < end)),
         "marketplaceLimitAmount": promised * MARKETPLACE_PERCENT / 100,
         "forecastValue": amount(rate * (end - start)),
     }
