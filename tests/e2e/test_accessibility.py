@@ -48,6 +48,7 @@ async def test_error_pages(sandbox_asking: Sandbox, node: Path, tmp_path: Path) 
     pages = [
         {"name": "endpoint", "url": sandbox_asking.mcp},
         {"name": "missing", "url": f"{sandbox_asking.base}/no/such/page"},
+        {"name": "check", "url": f"{sandbox_asking.base}/check"},
     ]
     assert await problems(tmp_path, pages) == []
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
-from string import Template
 
 import orjson
 from aiohttp import web
@@ -21,11 +19,13 @@ from ...auth.ttl_cache import TtlCache
 from ...catalog.toolsets import Selection
 from ...check.findings import Finding
 from ...check.public_checks import check_public_url
+from ...protocol.endpoint_urls import CHECK_PATH
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.limits import LimitExceeded
 from . import app_keys, health
 from .access import NO_VALUES, auth_error_response, authenticate, error_response
 from .account_check import check_account
+from .html_templates import Html, icon_url, join_html, page_headers, read_template, render_template
 from .request_body import limit_rejection
 
 CACHE_SECONDS = 30.0
@@ -35,9 +35,7 @@ SIGN_IN_HINT = "Send your token in the Authorization header to also see your acc
 HEADERS = {
     "Cache-Control": "no-store",
     "Vary": "Accept, Authorization",
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
 }
 
 
@@ -62,8 +60,8 @@ class CheckPage:
                 return error_response(request, limit_rejection(exceeded))
         document = {**document, "checks": [*checks, *document.get("checks", [])]}
         if "text/html" in request.headers.get("Accept", ""):
-            headers = {**HEADERS, "Content-Type": "text/html; charset=utf-8"}
-            return web.Response(body=render_page(document).encode(), headers=headers)
+            body, headers = render_page(document, self._app[app_keys.SETTINGS].resource_url)
+            return web.Response(body=body, headers=headers)
         return web.Response(body=orjson.dumps(document), headers={**HEADERS, "Content-Type": "application/json"})
 
     async def _account(self, principal: Principal) -> JsonObject:
@@ -100,16 +98,34 @@ def _finding(name: str, holds: bool, good: str, bad: str) -> Finding:
     return Finding(name, "ok", good) if holds else Finding(name, "fail", bad, LATER)
 
 
-def render_page(document: JsonObject) -> str:
-    """Return the page for *document*."""
-    rows = "\n".join(
-        f"<tr><td>{escape(item['status'])}</td><th scope=row>{escape(item['check'])}</th><td>{escape(item['seen'])}"
-        f"{' ' + escape(item['advice']) if 'advice' in item else ''}</td></tr>"
-        for item in document["checks"]
+def render_page(document: JsonObject, base: str) -> tuple[bytes, dict[str, str]]:
+    """Return the page for *document* and its headers. *base* is the public base URL."""
+    style = read_template("message.css")
+    page = render_template(
+        "check.html",
+        icon=icon_url(),
+        style=Html(style),
+        rows=join_html(map(_render_check, document["checks"])),
+        account=_render_account(document) if "user" in document else _render_hint(base),
+        home=f"{base}/",
     )
-    details = orjson.dumps(
-        {name: value for name, value in document.items() if name not in ("checks", "hint")}, option=orjson.OPT_INDENT_2
-    ).decode()
-    account = f"<h2>Your account</h2><pre>{escape(details)}</pre>" if "user" in document else ""
-    template = files(__package__).joinpath("templates", "check.html").read_text("utf-8")
-    return Template(template).substitute(rows=rows, account=account, hint=escape(document.get("hint", "")))
+    return page.encode(), {**HEADERS, **page_headers(style)}
+
+
+def _render_check(check: JsonObject) -> Html:
+    advice = f'<span class="advice">{escape(check["advice"])}</span>' if "advice" in check else ""
+    return Html(
+        f"<li><b>{escape(check['status'])}</b> {escape(check['check'])}: {escape(check['seen'].rstrip('.'))}.{advice}</li>"
+    )
+
+
+def _render_account(document: JsonObject) -> Html:
+    details = {name: value for name, value in document.items() if name not in ("checks", "hint")}
+    text = orjson.dumps(details, option=orjson.OPT_INDENT_2).decode()
+    return Html(f"<h2>Your account</h2><pre>{escape(text)}</pre>")
+
+
+def _render_hint(base: str) -> Html:
+    command = f'curl {base}{CHECK_PATH} -H "Authorization: Bearer $DOIT_API_KEY"'
+    text = "To see your account and what it may do, run this command with your DoiT API token:"
+    return Html(f"<h2>Your account</h2><p>{text}</p><pre>{escape(command)}</pre>")

@@ -59,7 +59,7 @@ def error_page(request: web.Request, response: web.StreamResponse, base: str) ->
     at_endpoint = is_endpoint(request.path)
     is_for_clients = response.status == 401 or (at_endpoint and response.status not in EXPLANATIONS)
     reason = ENDPOINT if is_for_clients else EXPLANATIONS.get(response.status, OTHER)
-    style = read_template("error.css")
+    style = read_template("message.css")
     trace = CURRENT_TRACE.get()
     page = render_template(
         "error.html",

@@ -120,7 +120,7 @@ def _render_clients(base: str, sandbox: SandboxInfo | None) -> Html:
         chatgpt_open=Html() if local else Html(" open"),
         claude_code_open=Html(" open") if local else Html(),
         unreachable=render_template("unreachable.html") if local else Html(),
-        claude_link=claude_link(url),
+        claude_button=Html() if local else render_template("claude_button.html", link=claude_link(url)),
         claude_code=_render_code(f"claude mcp add --transport http {SERVER_NAME} {quoted_url}", "the command"),
         cursor_link=cursor_link(url),
         cursor_json=_render_json({"mcpServers": {SERVER_NAME: {"url": url}}}),

@@ -153,6 +153,7 @@ def test_local_server_opens_a_client_that_reaches_it() -> None:
         html = render_page(base, ISSUER, [])[0]
         assert re.findall(rb'<details name="client" id="([a-z-]+)" open>', html) == [opened]
         assert html.count(b"cannot reach this computer") == (2 if base != BASE else 0), "ChatGPT and Claude"
+        assert (b"Add to Claude" in html) is (base == BASE)
 
 
 def test_paths_select_tools(page: ParsedPage) -> None:
