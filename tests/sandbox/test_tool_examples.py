@@ -65,5 +65,12 @@ async def test_every_read_succeeds_with_its_example(site: Site) -> None:
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in READS])
 async def test_examples_of_writes_are_valid_arguments(name: str) -> None:
-    _, problems = TOOLS[name].parse_arguments(EXAMPLES[name])
+    _, problems = TOOLS[name].parse_arguments(without_references(EXAMPLES[name]))
     assert problems == []
+
+
+def without_references(value: Any) -> Any:
+    """Return *value* with a text in place of each value that the page reads from another result."""
+    if isinstance(value, dict):
+        return "x" if "$from" in value else {name: without_references(item) for name, item in value.items()}
+    return list(map(without_references, value)) if isinstance(value, list) else value

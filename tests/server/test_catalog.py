@@ -104,7 +104,7 @@ async def test_result_handle_works_for_its_owner_only(revision: Revision) -> Non
     again = orjson.loads((await ask(revision)("tools/call", **call))["content"][0]["text"])
     assert again["rowCount"] == 1000 and again["total"] == {"cost": 499500.0}
     foreign = await ask(revision, owner="another")("tools/call", **call)
-    assert foreign["isError"] is True and "no such result" in foreign["content"][0]["text"]
+    assert foreign["isError"] is True and "does not exist or has expired" in foreign["content"][0]["text"]
 
 
 @EACH

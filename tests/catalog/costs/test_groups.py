@@ -89,7 +89,7 @@ async def test_an_allocation_is_found_by_its_name_or_id(make_caller: MakeCaller)
         (found,) = await resolve_groups(call, f"allocation:{name}")
         assert (found.id, found.type) == (group["id"], "attribution_group")
     single = next(row for row in rows if row["allocationType"] == "single")
-    with pytest.raises(ApiError, match="single one") as caught:
+    with pytest.raises(ApiError, match="is not a group of allocations") as caught:
         await resolve_groups(call, f"allocation:{single['name']}")
     assert single["id"] in caught.value.reason
 

@@ -82,7 +82,7 @@ async def test_a_handle_is_its_owners() -> None:
     handle = (await run(caller, "run_query", config={}))["handle"]
     stranger = Caller(Recorder())
     stranger.results, stranger.owner = caller.results, "somebody else"
-    with pytest.raises(ToolError, match="no such result"):
+    with pytest.raises(ToolError, match="does not exist or has expired"):
         await run(stranger, "query_result", handle=handle)
     with pytest.raises(ToolError, match="half an hour"):
         await run(caller, "query_result", handle="made up")
