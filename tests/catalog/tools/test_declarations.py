@@ -263,7 +263,7 @@ def test_a_composed_tool_has_the_call_first_and_named_arguments() -> None:
         """Mend."""
         return {}
 
-    with pytest.raises(TypeError, match=f"^{HERE}: mend_pot needs call: Call or doit: Doit as its first parameter$"):
+    with pytest.raises(TypeError, match=f"^{HERE}: mend_pot needs call: Call as its first parameter$"):
         tool_from_function(mend_pot)
     with pytest.raises(TypeError, match=f"^{HERE}: mend_lid has the parameter size before the "):
         tool_from_function(mend_lid)
