@@ -17,8 +17,8 @@ from ..process.file_descriptors import open_standard_descriptors, raise_descript
 from ..settings import Settings
 from ..settings_parsing import MIN_SECRET_LENGTH, BadSettings
 from ..settings_parsing import url as parse_url
-from .sandbox_command import run_sandbox
-from .startup import bind_socket, check_redis, listen_error, name_as_used, setting_flags
+from .sandbox_command import serve_sandbox
+from .startup import bind_socket, listen_error, name_as_used, require_redis_library, setting_flags
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     open_standard_descriptors()
     raise_descriptor_limit()
     try:
-        command_functions = {"serve": serve, "sandbox": run_sandbox, "stdio": run_stdio, "check": run_check}
+        command_functions = {"serve": serve, "sandbox": serve_sandbox, "stdio": run_stdio, "check": run_check}
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, command_functions)
         settings = _read_settings(options)
         # For other commands, standard output carries the protocol (stdio) or the startup message (sandbox).
@@ -87,7 +87,7 @@ def _check_secrets(settings: Settings) -> None:
 async def serve(settings: Settings, options: argparse.Namespace) -> None:
     """Run the HTTP server until a stop signal. Raise BadSettings."""
     _check_secrets(settings)
-    check_redis(settings)
+    require_redis_library(settings)
     worker = getattr(options, "worker", False)
     if settings.workers > 1 and not worker:
         await _supervise_workers(settings, options)
@@ -148,7 +148,7 @@ async def run_check(settings: Settings, options: argparse.Namespace) -> None:
     from ..check.http_probe import open_probe
     from ..check.installation import Installation, check_installation
 
-    check_redis(settings)
+    require_redis_library(settings)
     try:
         base = parse_url(options.url).removesuffix("/mcp") if options.url else settings.resource_url
     except ValueError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..settings import Settings
 from ..settings_parsing import LOOPBACK_HOSTS, BadSettings
-from .startup import bind_socket, check_redis, listen_error, name_as_used
+from .startup import bind_socket, listen_error, name_as_used, require_redis_library
 
 if TYPE_CHECKING:
     from ..sandbox.api import Fault
@@ -25,9 +25,9 @@ SANDBOX_PACKAGE = "doit_mcp.sandbox"
 INSPECTOR_ORIGINS = ("http://localhost:6274", "http://127.0.0.1:6274")
 
 
-async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
+async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raise BadSettings."""
-    check_redis(settings)
+    require_redis_library(settings)
     # Its accounts have public passwords, so the production image does not contain it.
     if find_spec(SANDBOX_PACKAGE) is None:
         raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])

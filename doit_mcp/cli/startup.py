@@ -43,7 +43,7 @@ def listen_error(host: str, port: int, failure: OSError, flag: str = "--port") -
     return BadSettings([problem])
 
 
-def check_redis(settings: Settings) -> None:
+def require_redis_library(settings: Settings) -> None:
     """Raise BadSettings if Redis is configured but its client library is not installed."""
     if settings.redis_url and find_spec("redis") is None:
         raise BadSettings(["DOIT_MCP_REDIS_URL requires the extra redis: pip install 'doit-mcp[redis]'"])

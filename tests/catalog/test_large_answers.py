@@ -54,7 +54,7 @@ def cell(group: str, number: int) -> str:
 
 
 STEPS = {
-    "ai_spend": ({}, "costs.ai_spend", ("read_lines", "make_ai_spend")),
+    "ai_spend": ({}, "costs.ai_spend", ("read_ai_lines", "make_ai_spend")),
     "allocation_coverage": ({"by": "label:team"}, "costs.allocation_coverage", ("make_coverage",)),
     "cost_breakdown": ({"groupBy": "project"}, "costs.breakdown", ("make_breakdown",)),
     "cost_trend": ({"groupBy": "project", "period": "2026-08"}, "costs.trends", ("make_trend",)),

@@ -214,10 +214,10 @@ async def _query_lines(call: Call, request: CostRequest, currency: str) -> list[
         metrics=(COST_METRIC, USAGE_METRIC),
     )
     answer = await call.doit.reports.run_query(config=config)
-    return await run_by_rows(len(answer["rows"]), read_lines, answer)
+    return await run_by_rows(len(answer["rows"]), read_ai_lines, answer)
 
 
-def read_lines(answer: JsonObject) -> list[AiLine]:
+def read_ai_lines(answer: JsonObject) -> list[AiLine]:
     """Return the lines of a query's answer. Raise ApiError if it lacks columns."""
     rows, names = complete_rows(answer), column_names(answer)
     wanted = [*(group.column for group in GROUPS), "cost", "usage"]

@@ -34,7 +34,7 @@ class QueryPeriods:
     failures: list[FailedPart] = field(default_factory=list)
 
 
-async def cut_to_data(
+async def cut_query_periods(
     call: Call, periods: QueryPeriods, shown: JsonObject, columns_key: str = "columns"
 ) -> QueryPeriods:
     """Return *periods* without the days before the customer's data. *shown* has rows and secondaryRows. Raise ApiError.

@@ -22,7 +22,7 @@ from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .checks import explain_empty_query, query_scope
 from .config_period import config_period, parse_bounds, parse_duration
-from .data_days import QueryPeriods, cut_to_data
+from .data_days import QueryPeriods, cut_query_periods
 from .run_query import query_basis
 from .secondary_period import secondary_period
 from .shown_rows import RowFacts, row_facts, shown_rows
@@ -97,7 +97,7 @@ async def get_report_results(
     report = read_report(parts, period, today)
     shown = await run_by_rows(count, shown_rows, report.config, answer, report.currency, "schema")
     if count and report.periods is not None:
-        report = replace(report, periods=await cut_to_data(call, report.periods, shown, "schema"))
+        report = replace(report, periods=await cut_query_periods(call, report.periods, shown, "schema"))
     result = await run_by_rows(count, make_report_result, parts.results["report"], report, shown)
     if rows:
         return result

@@ -33,7 +33,7 @@ from .checks import (
     query_scope,
 )
 from .config_period import config_period, with_custom_mode, with_exact_period
-from .data_days import QueryPeriods, cut_to_data
+from .data_days import QueryPeriods, cut_query_periods
 from .project_names import names_projects, with_project_names
 from .secondary_period import secondary_period, with_exact_secondary
 from .shown_rows import RowFacts, row_facts, shown_rows
@@ -97,7 +97,7 @@ async def run_query(
         empty = await explain_empty_query(call, scope, period, checked)
         periods = QueryPeriods(period, secondary, [empty.note])
         return make_query_result(stated, periods, scope, answers, shown, is_known=empty.is_known)
-    periods = await cut_to_data(call, QueryPeriods(period, secondary), shown)
+    periods = await cut_query_periods(call, QueryPeriods(period, secondary), shown)
     result = await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers, shown)
     return with_check_note(result, CheckedValues(checked))
 
