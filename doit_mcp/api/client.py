@@ -14,7 +14,7 @@ from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
 from ..observability.trace import CURRENT_TRACE
-from ..protocol.json_schema import JsonObject
+from ..protocol.jsonrpc import JsonObject, parse_json_object
 from ..resilience.circuit_breaker import CircuitOpen
 from ..resilience.compute_thread import run_in_thread
 from ..resilience.requester import SINGLE_REQUESTER, Requester
@@ -262,8 +262,5 @@ def _parse_reply(operation: Operation, reply: Reply) -> Any:
 
 
 def _parse_event(data: str) -> JsonObject:
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {"answer": data}
-    return value if isinstance(value, dict) else {"answer": data}
+    value = parse_json_object(data)
+    return {"answer": data} if value is None else value

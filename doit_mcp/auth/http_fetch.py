@@ -7,13 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import orjson
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from ..observability.trace import CURRENT_TRACE, UpstreamRequest, new_span_id
 from ..process.file_descriptors import is_local_shortage
-from ..protocol.jsonrpc import JsonObject
+from ..protocol.jsonrpc import JsonObject, parse_json_object
 
 MAX_RESPONSE_BYTES = 1 << 20
 # `fetch` limits the whole request. A limit on single reads would let a response trickle in forever.
@@ -38,11 +37,7 @@ class HttpResponse:
 
     def json_object(self) -> JsonObject | None:
         """Return the JSON object in the body, or None if it is anything else."""
-        try:
-            value = orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return None
-        return value if isinstance(value, dict) else None
+        return parse_json_object(self.body)
 
 
 async def fetch(

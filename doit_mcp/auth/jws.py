@@ -9,10 +9,8 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
-import orjson
-
 from ..protocol.base64url import TO_STANDARD_ALPHABET, decode_base64url
-from ..protocol.jsonrpc import JsonObject
+from ..protocol.jsonrpc import JsonObject, parse_json_object
 
 MAX_TOKEN_LENGTH = 8_192
 """Maximum characters of a bearer token. Longer ones are refused before they are parsed."""
@@ -63,10 +61,4 @@ def _decode_part(part: str) -> JsonObject | None:
 
 
 def _parse_object(raw: bytes | None) -> JsonObject | None:
-    if raw is None:
-        return None
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
+    return None if raw is None else parse_json_object(raw)

@@ -29,10 +29,10 @@ class InvalidMetadata(Exception):
     """The provider's document is not the metadata of the configured issuer."""
 
 
-def metadata_url(issuer: str) -> str:
-    """Return the URL of the metadata of *issuer*, whose path follows the well-known one (RFC 8414, section 3.1)."""
+def metadata_url(issuer: str, document: str = METADATA_PATH) -> str:
+    """Return the URL of a metadata *document* of *issuer*, whose path follows the well-known one (RFC 8414, section 3.1)."""
     parts = urlsplit(issuer)
-    return f"{parts.scheme}://{parts.netloc}{METADATA_PATH}{parts.path.rstrip('/')}"
+    return f"{parts.scheme}://{parts.netloc}{document}{parts.path.rstrip('/')}"
 
 
 class ProviderMetadata:

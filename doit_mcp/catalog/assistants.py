@@ -7,8 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
-import orjson
-
 from ..api.areas import ava
 from ..api.areas.cloudflow import ConversationId, Instruction
 from ..api.error_reasons import clean_text
@@ -17,7 +15,7 @@ from ..api.facts import ASKS_BY_ARGUMENTS
 from ..api.markers import TEXT_WITH_LINKS
 from ..api.parameters import Id
 from ..protocol.json_schema import Length
-from ..protocol.jsonrpc import JsonObject
+from ..protocol.jsonrpc import JsonObject, parse_json_object
 from .call import Call
 from .tools.composed import composed_tool
 
@@ -196,11 +194,8 @@ def parse_lifecycle_event(text: str) -> JsonObject | None:
     """Return the lifecycle event in an event's text; None for text of the assistant, even if that text is JSON."""
     if not text.startswith("{"):
         return None
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) and any(name in value for name in LIFECYCLE_EVENTS) else None
+    value = parse_json_object(text)
+    return value if value is not None and any(name in value for name in LIFECYCLE_EVENTS) else None
 
 
 def created_flow_id(event: JsonObject) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from ..auth.access_tokens import KEY_ID
 from ..auth.jwks import InvalidKeySet, read_keys
 from ..auth.token_exchange import REFUSED_ERROR_CODES, TOKEN_PATH
@@ -11,15 +9,8 @@ from ..protocol.jsonrpc import JsonObject
 from .findings import Finding
 from .observations import Observation, Reply, describe
 
-OAUTH_DOCUMENT = "/.well-known/oauth-authorization-server"
 OPENID_DOCUMENT = "/.well-known/openid-configuration"
 PROVIDER = "The identity provider must"
-
-
-def metadata_url(issuer: str, document: str = OAUTH_DOCUMENT) -> str:
-    """Return the URL of the metadata of *issuer*, whose path follows the well-known one (RFC 8414, section 3)."""
-    parts = urlsplit(issuer)
-    return f"{parts.scheme}://{parts.netloc}{document}{parts.path.rstrip('/')}"
 
 
 def check_provider(issuer: str, reply: Observation) -> list[Finding]:

@@ -15,9 +15,10 @@ import orjson
 
 from ..auth.api_tokens import VALIDATE_PATH
 from ..auth.jwks import JWKS_PATH
+from ..auth.provider_metadata import metadata_url
 from ..auth.token_exchange import TOKEN_PATH, make_client_assertion, make_exchange_form
 from ..protocol.request_metadata import CAPABILITIES_KEY, VERSION_HEADER, VERSION_KEY
-from ..protocol.revisions import STATELESS_REVISIONS
+from ..protocol.revisions import LISTEN_METHOD, STATELESS_REVISIONS
 from ..redis_state.connection import RedisConnection, open_connection
 from ..redis_state.encryption import key_prefix
 from ..redis_state.errors import error_code
@@ -31,7 +32,6 @@ from .identity_checks import (
     check_keys,
     check_openid,
     check_provider,
-    metadata_url,
 )
 from .observations import Observation
 from .public_checks import (
@@ -50,7 +50,6 @@ from .public_checks import (
 from .stream_checks import check_idle_stream, check_stream
 from .upstream_checks import check_api, check_clocks, check_redis
 
-LISTEN_METHOD = "subscriptions/listen"
 SUBJECT_TOKEN = "doit-mcp-check"
 """A subject token that is not valid, so that an exchange grants nothing."""
 JSON_TYPE = "application/json"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import orjson
-
-from ..protocol.jsonrpc import JsonObject
+from ..protocol.jsonrpc import JsonObject, parse_json_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +23,7 @@ class Reply:
 
     def json_object(self) -> JsonObject | None:
         """Return the JSON object in the body, or None if it is anything else."""
-        try:
-            value = orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return None
-        return value if isinstance(value, dict) else None
+        return parse_json_object(self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,15 @@ def parse_json(body: bytes) -> Any:
     return value
 
 
+def parse_json_object(text: bytes | str) -> JsonObject | None:
+    """Return the JSON object in *text* from an upstream, whose size is bounded; None if it is anything else."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _parse_error(body: bytes, error: orjson.JSONDecodeError) -> RpcError:
     """Return the error for a *body* that is not strict JSON, with the id if only its text is invalid.
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from .eras import STATEFUL, STATELESS, Era
 
+LISTEN_METHOD = "subscriptions/listen"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Revision:
@@ -80,7 +82,7 @@ R2026_07_28 = R2025_11_25.amend(
     "2026-07-28",
     era=STATELESS,
     # The methods after the first line belong to the extensions io.modelcontextprotocol/tasks and …/skills.
-    add_methods="server/discover subscriptions/listen"
+    add_methods=f"server/discover {LISTEN_METHOD}"
     " tasks/get tasks/update tasks/cancel skills/list skills/get resources/directory/read",
     drop_methods="initialize ping logging/setLevel resources/subscribe resources/unsubscribe"
     " notifications/initialized notifications/progress notifications/roots/list_changed",

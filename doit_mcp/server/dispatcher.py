@@ -17,6 +17,7 @@ from ..protocol.jsonrpc import (
     error_bytes,
     result_bytes,
 )
+from ..protocol.revisions import LISTEN_METHOD
 from .handlers import completion, lifecycle, log_level, prompts, resources, skills, subscriptions, tasks, tools
 from .progress import check_progress_token
 from .request_context import Catalog, RequestContext
@@ -40,7 +41,7 @@ HANDLERS: dict[str, Handler] = {
     "resources/unsubscribe": resources.unsubscribe,
     "completion/complete": completion.complete,
     "logging/setLevel": log_level.set_level,
-    "subscriptions/listen": subscriptions.listen,
+    LISTEN_METHOD: subscriptions.listen,
     "tasks/get": tasks.get_task,
     "tasks/update": tasks.update_task,
     "tasks/cancel": tasks.cancel_task,

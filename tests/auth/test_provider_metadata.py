@@ -69,6 +69,7 @@ async def status_of(metadata: ProviderMetadata) -> int:
 def test_path_of_the_issuer_follows_the_well_known_path() -> None:
     assert metadata_url("https://a.example") == "https://a.example/.well-known/oauth-authorization-server"
     assert metadata_url("https://a.example/t/1") == "https://a.example/.well-known/oauth-authorization-server/t/1"
+    assert metadata_url("https://a.example/t", "/.well-known/x") == "https://a.example/.well-known/x/t"
 
 
 async def test_document_is_fetched_once_for_all_callers(

@@ -9,12 +9,10 @@ import pytest
 
 from doit_mcp.check.findings import Finding, as_json, format_findings, overall_status
 from doit_mcp.check.identity_checks import (
-    OPENID_DOCUMENT,
     check_exchange,
     check_keys,
     check_openid,
     check_provider,
-    metadata_url,
 )
 from doit_mcp.check.observations import Reply, StreamObservation, Unreachable
 from doit_mcp.check.public_checks import check_challenge, check_private_paths, check_public_url, check_server
@@ -74,11 +72,6 @@ def test_provider(changes: Any, problems: dict[str, str]) -> None:
 def test_provider_without_metadata(seen: Any) -> None:
     (finding,) = check_provider(ISSUER, seen)
     assert finding.status == "fail" and BASE in finding.seen and finding.advice
-
-
-def test_metadata_of_an_issuer_with_a_path() -> None:
-    assert metadata_url(f"{ISSUER}/tenant") == f"{ISSUER}/.well-known/oauth-authorization-server/tenant"
-    assert metadata_url(ISSUER, OPENID_DOCUMENT) == f"{ISSUER}/.well-known/openid-configuration"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from ...api import Doit
+from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
-from .aws import parse_day, parse_decimal, parse_last_day
+from .aws import ROWS_PER_REQUEST, parse_day, parse_decimal, parse_last_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,12 @@ class ContractPeriod:
     def shortfall(self) -> Decimal | None:
         """What is forecast to be missing at the end of the period; 0 if the commitment is met, None if unknown."""
         return None if self.forecast is None else max(self.committed - self.forecast, Decimal(0))
+
+
+async def read_running_periods(doit: Doit, today: date) -> list[ContractPeriod]:
+    """Return the running periods of the customer's commitments. Raise ApiError."""
+    rows = iterate_rows(doit.commitments.list_commitments, maxResults=ROWS_PER_REQUEST)
+    return list(running_periods([row async for row in rows], today))
 
 
 def running_periods(contracts: list[JsonObject], today: date) -> Iterator[ContractPeriod]:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from ...api import Doit
 from ...api.nearest import unknown_value
-from ...api.pagination import iterate_rows
 from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -22,9 +21,9 @@ from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tables import sum_by_columns
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, Row, Series, make_columns, stated_set
-from .aws import AWS, ROWS_PER_REQUEST
+from .aws import AWS
 from .aws_figures import USD, Figures, aws_figures, coverage_period, failed_figures, read_aws, unknown_figures
-from .contract_periods import ContractPeriod, running_periods
+from .contract_periods import ContractPeriod, read_running_periods
 from .summary_types import CommitmentSummary
 
 SUMMARY_DAYS = 30
@@ -52,7 +51,7 @@ async def commitment_summary(
     parts = (
         await gather_partial(
             {
-                "contracts": _read_periods(doit, today),
+                "contracts": read_running_periods(doit, today),
                 "aws": read_aws(call, today),
                 "clouds": _read_clouds(doit, usual),
             }
@@ -148,11 +147,6 @@ def _shortfall_as_json(period: ContractPeriod) -> JsonObject:
         "periodStarts": period.starts.isoformat(),
         "periodEnds": period.ends.isoformat(),
     }
-
-
-async def _read_periods(doit: Doit, today: date) -> list[ContractPeriod]:
-    rows = iterate_rows(doit.commitments.list_commitments, maxResults=ROWS_PER_REQUEST)
-    return list(running_periods([row async for row in rows], today))
 
 
 async def _read_clouds(doit: Doit, period: Period) -> dict[str, float]:

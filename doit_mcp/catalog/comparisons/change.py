@@ -70,7 +70,7 @@ class FinalChange(FinalDifference, total=False):
     after: Annotated[float, Money]
 
 
-class ComparedDaysOfBoth(TypedDict):
+class DriverDays(TypedDict):
     """The days of both periods that drivers and causes are about."""
 
     before: Annotated[JsonObject, Members(ComparedDays)]
@@ -111,7 +111,7 @@ class CostChange(TypedDict, total=False):
     compared: Annotated[
         JsonObject,
         "Days of drivers and causes: final ones, if others are not. weekdays: Mondays to Fridays.",
-        Members(ComparedDaysOfBoth),
+        Members(DriverDays),
     ]
     final: Annotated[JsonObject, "total over final days, if later ones can change.", Members(FinalChange)]
     provisional: Annotated[JsonObject, "The other days; final and this are total.", Members(ProvisionalChange)]

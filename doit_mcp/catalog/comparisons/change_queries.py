@@ -11,7 +11,7 @@ from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..costs.groups import FIXED_DIMENSIONS, fixed_group
+from ..costs.groups import COST_TYPE_COLUMN, FIXED_DIMENSIONS, fixed_group
 from ..costs.query_config import COST_METRIC, USAGE_METRIC, cost_config
 from ..costs.scope import Scope
 from ..partial_results import FailedPart, PartialResults, gather_partial
@@ -19,7 +19,6 @@ from ..periods.alignment import AlignedPeriods
 from .compared_periods import ComparedPeriods
 from .comparison import (
     CLOUDS,
-    COST_TYPE_COLUMN,
     HISTORY,
     SKU,
     ComparedDimension,

@@ -13,7 +13,7 @@ from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..costs.groups import GroupByArgument, resolve_groups
+from ..costs.groups import COST_TYPE_COLUMN, GroupByArgument, resolve_groups
 from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostBasis, cost_basis
@@ -29,7 +29,6 @@ from .compared_groups import COSTS, TOTALS, make_comparison
 from .compared_periods import ComparedDays, ComparedPeriods
 from .comparison import (
     CLOUDS,
-    COST_TYPE_COLUMN,
     ComparedDimension,
     check_answer,
     clouds_of,
@@ -78,7 +77,7 @@ class ComparedTotal(CostDifference, total=False):
     perDay2: Annotated[float | None, Money]
 
 
-class ComparedDaysOfBoth(TypedDict):
+class GroupDays(TypedDict):
     """The days of both periods that the groups are about."""
 
     period1: Annotated[JsonObject, Members(ComparedDays)]
@@ -114,7 +113,7 @@ class Comparison(TypedDict, total=False):
         JsonObject,
         "The days that groups, other and rows are about, of each period: from, to, days, weekdays (Mondays to Fridays). "
         "Only final days, if later ones are not.",
-        Members(ComparedDaysOfBoth),
+        Members(GroupDays),
     ]
     groups: Annotated[
         list[JsonObject],

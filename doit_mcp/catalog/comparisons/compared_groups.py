@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, round_amount
+from ..costs.groups import COST_TYPE_COLUMN
 from ..periods.alignment import AlignedPeriods
 from ..periods.parts import split_period
 from ..periods.period import ReportedPeriod
@@ -15,12 +16,11 @@ from ..tables import row_months
 from .charge_kinds import ChargeKind, kind_of_cell
 from .compared_periods import ComparedPeriods
 from .comparison import (
-    COST_TYPE_COLUMN,
     MAX_GROUPS,
     ComparedDimension,
     change_figures,
     daily_figure,
-    read_lines,
+    read_cost_lines,
     total_cost,
 )
 from .final_days import final_names
@@ -47,7 +47,7 @@ def read_group_lines(answer: JsonObject, dimensions: Sequence[ComparedDimension]
     count = len(dimensions)
     typed = next((dimension for dimension in dimensions if dimension.has_cost_types), None)
     columns = [dimension.key for dimension in dimensions] + [dimension.label for dimension in dimensions]
-    for line in read_lines(answer, [*columns, *([COST_TYPE_COLUMN] if typed else [])]):
+    for line in read_cost_lines(answer, [*columns, *([COST_TYPE_COLUMN] if typed else [])]):
         key, labels = line.cells[:count], line.cells[count : 2 * count]
         kind = kind_of_cell(line.cells[-1]) if typed else ChargeKind.USAGE
         # Charges such as tax have no id, but a description.

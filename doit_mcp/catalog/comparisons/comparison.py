@@ -31,7 +31,6 @@ HISTORY_MARGIN = timedelta(days=31)
 KNOWN_HISTORY_FACT = "data_known_from"
 HISTORY = "history"
 CHECKED = "checked"
-COST_TYPE_COLUMN = "cost_type"
 SKU = "sku"
 Queries = Callable[[str], Mapping[str, QueryConfig]]
 """Returns queries by name for a currency."""
@@ -94,7 +93,7 @@ class CostLine:
     charge: CostAndUsage
 
 
-def read_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]:
+def read_cost_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]:
     """Return the rows of a response. Raise ApiError if it has rows, but lacks one of the columns or the cost."""
     names = column_names(answer)
     missing = [column for column in (*columns, "cost") if column not in names]
@@ -113,7 +112,7 @@ def read_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]
 
 def total_cost(answer: JsonObject) -> Decimal:
     """Return the cost of all rows. Raise ApiError if the response has rows without a cost."""
-    return sum((line.charge.cost for line in read_lines(answer, ())), ZERO)
+    return sum((line.charge.cost for line in read_cost_lines(answer, ())), ZERO)
 
 
 def read_totals(parts: PartialResults, names: Iterable[str]) -> tuple[Decimal, Decimal] | None:

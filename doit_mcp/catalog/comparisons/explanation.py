@@ -8,11 +8,12 @@ from decimal import Decimal
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, minor_unit, round_amount
+from ..costs.groups import COST_TYPE_COLUMN
 from ..periods.alignment import AlignedPeriods
 from ..tables import column_names
 from .causes import NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
 from .charge_kinds import ChargeKind, kind_of_cell
-from .comparison import COST_TYPE_COLUMN, MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_lines
+from .comparison import MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_cost_lines
 from .drivers import CostDriver, driver_row, find_drivers, split_change
 from .final_days import Totals
 from .value_names import ValueNames, name_value
@@ -60,7 +61,7 @@ class PeriodCosts:
         keys: set[Hashable] = set()
         has_types = dimension.has_cost_types or COST_TYPE_COLUMN in column_names(answer)
         types = [COST_TYPE_COLUMN] if has_types else []
-        for line in read_lines(answer, [dimension.key, dimension.label, *types]):
+        for line in read_cost_lines(answer, [dimension.key, dimension.label, *types]):
             key, label, cost_type = (*line.cells, None)[:3]
             keys.add(key)
             # Charges such as tax have no id, but a description.

@@ -24,6 +24,7 @@ from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, stated_set
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
 from .answers import (
+    CLOUD_GROUP,
     MAX_RANKED_GROUPS,
     explain_empty_answer,
     find_later_start,
@@ -41,7 +42,6 @@ from .statement import CostStatement, cost_statement
 
 ROWS_PER_SECTION = 5
 PERIOD_DAYS = 30
-CLOUD_GROUP = fixed_group("cloud")
 SECTION_DIMENSIONS = {
     "costByCloud": (CLOUD_GROUP,),
     "topServices": (CLOUD_GROUP, fixed_group("service")),

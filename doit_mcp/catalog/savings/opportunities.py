@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated
 
 from ...api import Doit
-from ...api.pagination import iterate_rows, parse_page
+from ...api.pagination import parse_page
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
@@ -28,7 +27,7 @@ from ..commitments.aws import (
     read_reserved_instances,
     read_savings_plans,
 )
-from ..commitments.contract_periods import ContractPeriod, running_periods
+from ..commitments.contract_periods import ContractPeriod, read_running_periods
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_in_turns, gather_partial
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
@@ -84,7 +83,7 @@ async def get_savings_summary(
     cut: list[FailedPart] = []
     work: dict[str, Awaitable[object]] = {
         "recommendation": _read_recommendations(doit, cut),
-        "commitment": _read_periods(doit, today),
+        "commitment": read_running_periods(doit, today),
         "anomaly": _read_open_anomalies(doit, cut),
         AWS_PART: _read_aws(call),
     }
@@ -161,11 +160,6 @@ async def _read_recommendations(doit: Doit, cut: list[FailedPart]) -> list[JsonO
             return rows
     cut.append({"part": "further recommendations", "why": f"only the first {len(rows)} are read"})
     return rows
-
-
-async def _read_periods(doit: Doit, today: date) -> list[ContractPeriod]:
-    rows = iterate_rows(doit.commitments.list_commitments, maxResults=ROWS_PER_REQUEST)
-    return list(running_periods([row async for row in rows], today))
 
 
 async def _read_open_anomalies(doit: Doit, cut: list[FailedPart]) -> list[JsonObject]:

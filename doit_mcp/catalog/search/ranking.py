@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...protocol.jsonrpc import JsonObject
+from ..discovery.ranking import WORD_PATTERN
 
 T = TypeVar("T")
 
-WORD_PATTERN = re.compile(r"[^\W_]+", re.UNICODE)
 MAX_WORDS = 16
 MAX_TEXT_CHARACTERS = 4_000
 STOP_WORDS = frozenset(

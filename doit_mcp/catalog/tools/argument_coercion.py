@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ...api.markers import EMPTY_VALUES
 from ...protocol.jsonrpc import MAX_EXACT_INTEGER, JsonObject, RpcError, parse_json
 
 IGNORED_ARGUMENTS = frozenset(
@@ -31,7 +32,6 @@ NO_FORMER_NAMES: Mapping[str, str] = MappingProxyType({})
 
 INTEGER_PATTERN = re.compile(r"(-?\d{1,18})(?:\.0{1,18})?")
 NUMBER_PATTERN = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
-EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 FILTER_ARGUMENT = "filter"
 """The filter of list operations: key:value terms joined by |."""
 BRACKETED_TERM = re.compile(r"([^:\[\]|]+:)\s*\[([^\[\]|]+)\]\s*")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...api.errors import ApiError
+from ...api.markers import EMPTY_VALUES
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tools.argument_coercion import EMPTY_VALUES
 from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Tool, ToolError
 from .confirmation import StateReader, declared_reader

@@ -11,6 +11,7 @@ from ...auth.principal import Principal
 from ...protocol import request_metadata
 from ...protocol.jsonrpc import INVALID_REQUEST, Notification, Request, Response, RpcError, error_bytes
 from ...protocol.request_metadata import SESSION_ID_HEADER, Caller
+from ...protocol.revisions import LISTEN_METHOD
 from ...server.batches import BATCHES_UNSUPPORTED
 from ...server.credential_expiry import StreamLease
 from ...server.handlers.subscriptions import MAX_BODY_BYTES
@@ -27,7 +28,6 @@ from .post_response import PostResponse
 from .request_body import EVENT_STREAM_TYPE, RequestRejected, parse_accept, read_body
 
 ONLY_POST = {"Allow": "POST"}
-LISTEN_METHOD = "subscriptions/listen"
 RESPONSES_NOT_ALLOWED = "Invalid Request: clients of this protocol version do not send responses"
 
 

@@ -17,7 +17,7 @@ from doit_mcp.catalog.comparisons.comparison import (
     clouds_of,
     fetch_first_day,
     group_config,
-    read_lines,
+    read_cost_lines,
     total_cost,
 )
 from doit_mcp.catalog.costs.groups import GroupDimension, fixed_group
@@ -51,18 +51,18 @@ def table(names: list[str], *rows: list[Any]) -> dict[str, Any]:
 
 def test_lines_have_the_cells_that_were_asked_for() -> None:
     answer = table(["a", "b", "cost", "usage"], ["x", None, 0.1, 2], ["y", ["odd"], None, None], ["short"])
-    assert list(read_lines(answer, ["b", "a"])) == [
+    assert list(read_cost_lines(answer, ["b", "a"])) == [
         CostLine((None, "x"), CostAndUsage(D("0.1"), D(2))),
         CostLine(("['odd']", "y"), CostAndUsage(D(0), D(0))),
     ]
     assert total_cost(answer) == D("0.1")
-    assert [line.charge for line in read_lines(table(["cost"], [3]), [])] == [CostAndUsage(D(3), D(0))]
+    assert [line.charge for line in read_cost_lines(table(["cost"], [3]), [])] == [CostAndUsage(D(3), D(0))]
 
 
 def test_missing_columns_are_an_error_unless_there_are_no_rows() -> None:
-    assert list(read_lines(table([]), ["a"])) == [] and total_cost(table([])) == 0
+    assert list(read_cost_lines(table([]), ["a"])) == [] and total_cost(table([])) == 0
     with pytest.raises(ApiError, match="no columns a, cost") as caught:
-        list(read_lines(table(["b"], [1]), ["a"]))
+        list(read_cost_lines(table(["b"], [1]), ["a"]))
     assert caught.value.kind == "answer"
 
 
