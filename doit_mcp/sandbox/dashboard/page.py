@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import cache
-from importlib.resources import files
 from string import Template
+
+from ..html_templates import csp_source, read_template, render_head
 
 # The page shows the users' passwords, so other sites must not read it.
 PRIVATE_HEADERS = {
@@ -19,9 +18,9 @@ PRIVATE_HEADERS = {
 @cache
 def dashboard_page() -> tuple[str, dict[str, str]]:
     """The document and its response headers. It holds no data: its script loads that."""
-    style, script = _read_template("page.css"), _read_template("page.js")
+    page, style, script = (read_template(__package__ or "", name) for name in ("page.html", "page.css", "page.js"))
     policy = (
-        f"default-src 'none'; style-src {_csp_hash(style)}; script-src {_csp_hash(script)}; connect-src 'self'; "
+        f"default-src 'none'; style-src {csp_source(style)}; script-src {csp_source(script)}; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers = {
@@ -32,13 +31,4 @@ def dashboard_page() -> tuple[str, dict[str, str]]:
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    return Template(_read_template("page.html")).substitute(style=style, script=script), headers
-
-
-def _csp_hash(inline: str) -> str:
-    """The source expression that allows exactly this inline element (CSP Level 3, hash-source)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
-
-
-def _read_template(name: str) -> str:
-    return files(__package__).joinpath("templates", name).read_text("utf-8")
+    return Template(page).substitute(head=render_head("Dashboard", style), script=script), headers

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from html import escape
-from importlib.resources import files
 from string import Template
 from urllib.parse import unquote_plus, urlsplit
 
@@ -24,6 +20,7 @@ from ..accounts import (
     User,
     permission_summary,
 )
+from ..html_templates import csp_source, read_template, render_head
 from . import redirect_uris
 from .known_clients import KNOWN_HOSTS
 from .models import AuthorizationRequest
@@ -50,22 +47,16 @@ class Notice:
     action: str
 
 
-@cache
-def _read_template(name: str) -> str:
-    return files(__package__).joinpath("templates", name).read_text("utf-8")
-
-
 def _render_template(template: str, /, **values: str) -> str:
     """A filled template; values are inserted as HTML, so callers escape text."""
-    return Template(_read_template(template)).substitute(values)
+    return Template(read_template(__package__ or "", template)).substitute(values)
 
 
 def _page(title: str, body: str, *, status: int, form_action: str) -> web.Response:
-    style = _read_template("style.css")
-    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    html = _render_template("page.html", title=escape(title), style=style, body=body)
+    style = read_template(__package__ or "", "style.css")
+    html = _render_template("page.html", head=render_head(title, style), body=body)
     policy = (
-        f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src data:; base-uri 'none'; "
+        f"default-src 'none'; style-src {csp_source(style)}; img-src data:; base-uri 'none'; "
         f"frame-ancestors 'none'; form-action {form_action}"
     )
     headers = {

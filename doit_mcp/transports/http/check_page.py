@@ -25,7 +25,7 @@ from ...resilience.limits import LimitExceeded
 from . import app_keys, health
 from .access import NO_VALUES, auth_error_response, authenticate, error_response
 from .account_check import check_account
-from .html_templates import Html, icon_url, join_html, page_headers, read_template, render_template
+from .html_templates import Html, join_html, page_headers, read_template, render_head, render_template
 from .request_body import limit_rejection
 
 CACHE_SECONDS = 30.0
@@ -103,8 +103,7 @@ def render_page(document: JsonObject, base: str) -> tuple[bytes, dict[str, str]]
     style = read_template("message.css")
     page = render_template(
         "check.html",
-        icon=icon_url(),
-        style=Html(style),
+        head=render_head("Check of this server · DoiT MCP", style),
         rows=join_html(map(_render_check, document["checks"])),
         account=_render_account(document) if "user" in document else _render_hint(base),
         home=f"{base}/",

@@ -10,7 +10,7 @@ from aiohttp import web
 from ...observability.trace import CURRENT_TRACE
 from ...protocol.endpoint_urls import MCP_PATH, WELL_KNOWN_PATH, is_endpoint
 from .access import PROBE_PATHS
-from .html_templates import Html, icon_url, page_headers, read_template, render_template
+from .html_templates import page_headers, read_template, render_head, render_template
 
 # Headers of an error that describe its body, which the page replaces.
 BODY_HEADERS = frozenset({"content-type", "content-length", "content-encoding"})
@@ -63,10 +63,9 @@ def error_page(request: web.Request, response: web.StreamResponse, base: str) ->
     trace = CURRENT_TRACE.get()
     page = render_template(
         "error.html",
+        head=render_head(f"{reason.title} · DoiT MCP", style),
         title=reason.title,
         text=reason.text,
-        icon=icon_url(),
-        style=Html(style),
         url=base + (request.path if at_endpoint and is_for_clients else MCP_PATH),
         home=f"{base}/",
         reference=trace.id if trace is not None else "",

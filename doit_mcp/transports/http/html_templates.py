@@ -24,6 +24,12 @@ def render_template(template: str, /, **values: str) -> Html:
     return Html(Template(read_template(template)).substitute(safe).rstrip("\n"))
 
 
+def render_head(title: str, style: str, description: str = "") -> Html:
+    """Return the start of a document, up to its body. Search engines index only pages with a *description*."""
+    name, content = ("description", description) if description else ("robots", "noindex")
+    return render_template("head.html", name=name, content=content, title=title, icon=_icon_url(), style=Html(style))
+
+
 @cache
 def read_template(name: str) -> str:
     """Return the content of a template file."""
@@ -35,7 +41,7 @@ def join_html(parts: Iterable[Html]) -> Html:
     return Html("\n".join(parts))
 
 
-def icon_url() -> str:
+def _icon_url() -> str:
     """Return the icon of the pages as a data URL (RFC 2397), so that they load nothing else."""
     return "data:image/svg+xml," + quote(read_template("icon.svg").strip())
 

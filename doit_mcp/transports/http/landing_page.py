@@ -13,9 +13,11 @@ import orjson
 from ...protocol.jsonrpc import JsonObject
 from ...settings import Settings
 from ...settings_parsing import LOOPBACK_HOSTS
-from .html_templates import Html, icon_url, join_html, page_headers, read_template, render_template
+from .html_templates import Html, join_html, page_headers, read_template, render_head, render_template
 from .sandbox_info import SandboxInfo
 
+TITLE = "DoiT MCP: your cloud costs in the assistant you use"
+DESCRIPTION = "Connect ChatGPT, Claude, Cursor and other MCP clients to DoiT Cloud Intelligence."
 # The name of this server in client configurations.
 SERVER_NAME = "doit"
 
@@ -57,13 +59,12 @@ def render_page(
     style, script = read_template("page.css"), read_template("page.js")
     page = render_template(
         "page.html",
-        style=Html(style),
+        head=render_head(TITLE, style, DESCRIPTION),
         script=Html(script),
         base=base,
         auth_url=auth_server_url,
         auth_host=urlsplit(auth_server_url).netloc,
         address=_render_code(f"{base}/mcp", "the server URL"),
-        icon=icon_url(),
         notice=render_template("loopback.html") if _is_loopback(base) else "",
         clients=_render_clients(base, sandbox),
         sandbox=_render_sandbox(base, sandbox) if sandbox is not None else "",

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import orjson
 
 from ...protocol.revisions import NEWEST_STATEFUL_REVISION
-from .html_templates import Html, icon_url, page_headers, read_template, render_template
+from .html_templates import Html, page_headers, read_template, render_head, render_template
 from .sandbox_info import SandboxInfo
 
 
@@ -30,8 +30,7 @@ def render_try_page(
     }
     page = render_template(
         "try.html",
-        icon=icon_url(),
-        style=Html(style),
+        head=render_head("Try the tools · DoiT MCP sandbox", style),
         script=Html(script),
         data=Html(_script_json(data)),
         dashboard_url=sandbox.dashboard_url,
