@@ -196,6 +196,18 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
         metavar="PORT",
         help="Port of the identity provider and the DoiT API; default %(default)s",
     )
+    _add_sign_in_flags(group)
+    group.add_argument(
+        "--announce",
+        type=_message_format,
+        default="text",
+        metavar="FORMAT",
+        help="Format of the startup message, text or json; default %(default)s",
+    )
+    _add_data_flags(group)
+
+
+def _add_sign_in_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--auto-approve",
         default=None,
@@ -216,13 +228,9 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
         metavar="DIRECTORY",
         help="Keep the secret of sessions here, so that clients continue their sessions after a restart",
     )
-    group.add_argument(
-        "--announce",
-        type=_message_format,
-        default="text",
-        metavar="FORMAT",
-        help="Format of the startup message, text or json; default %(default)s",
-    )
+
+
+def _add_data_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--today",
         default=None,

@@ -38,6 +38,7 @@ TREES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_bytes())
     for path in sorted(ROOT.rglob("*.py"))
 }
+MAX_MODULE_LINES, MAX_FUNCTION_LINES = 300, 45
 DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
 
 
@@ -125,9 +126,17 @@ def test_revisions_are_named_in_one_module() -> None:
 @pytest.mark.parametrize("module", TREES)
 def test_modules_are_small_and_have_a_docstring(module: str) -> None:
     path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
-    assert len(path.read_text().splitlines()) <= 300
+    assert len(path.read_text().splitlines()) <= MAX_MODULE_LINES
     assert not set(module.split(".")) & {"utils", "util", "helpers", "common", "misc"}
     assert ast.get_docstring(TREES[module])
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_functions_are_short(module: str) -> None:
+    """Count all lines of a function: its decorators are facts of a declaration, and do not count."""
+    functions = (node for node in ast.walk(TREES[module]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    lines = [(function.name, (function.end_lineno or 0) - function.lineno + 1) for function in functions]
+    assert [(name, count) for name, count in lines if count > MAX_FUNCTION_LINES] == []
 
 
 @pytest.mark.parametrize("module", TREES)

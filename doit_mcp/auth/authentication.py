@@ -112,10 +112,7 @@ async def open_authentication(
 
     Raise ValueError if *secret* is empty or *http* keeps cookies.
     """
-    if not secret.strip():
-        raise ValueError("the secret of the token exchange is empty")
-    if not isinstance(http.cookie_jar, DummyCookieJar):
-        raise ValueError("the HTTP session keeps cookies, which would be shared by all callers")
+    _check_arguments(secret, http)
     keys = JwksCache(auth_server_url, http, clock)
     ended_logins = EndedLogins(clock) if ended_logins is None else ended_logins
     api_tokens = ApiTokenVerifier(
@@ -131,14 +128,29 @@ async def open_authentication(
     authenticator = Authenticator(
         AccessTokenRules.from_urls(auth_server_url, resource_url), keys, api_tokens, clock, ended_logins=ended_logins
     )
+    try:
+        async with _refresh_in_background(keys):
+            yield Authentication(authenticator, keys, exchange, metadata)
+    finally:
+        for component in (keys, api_tokens, exchange, metadata):
+            await component.close()
+
+
+def _check_arguments(secret: str, http: ClientSession) -> None:
+    if not secret.strip():
+        raise ValueError("the secret of the token exchange is empty")
+    if not isinstance(http.cookie_jar, DummyCookieJar):
+        raise ValueError("the HTTP session keeps cookies, which would be shared by all callers")
+
+
+@asynccontextmanager
+async def _refresh_in_background(keys: JwksCache) -> AsyncIterator[None]:
     refresh_task = asyncio.create_task(keys.refresh_periodically())
     refresh_task.add_done_callback(_log_refresh_failure)
     try:
-        yield Authentication(authenticator, keys, exchange, metadata)
+        yield
     finally:
         await cancel_tasks(refresh_task)
-        for component in (keys, api_tokens, exchange, metadata):
-            await component.close()
 
 
 def _log_refresh_failure(refresh_task: asyncio.Task[None]) -> None:

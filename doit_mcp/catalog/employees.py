@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any, Literal, TypedDict
 
+from ..api.console import Console
 from ..api.errors import ApiError
 from ..api.facts import Unconfirmed
 from ..api.parameters import PageToken
@@ -77,12 +78,7 @@ async def search_customers(
 ) -> Annotated[JsonObject, CustomerPage]:
     """Search DoiT's customers by domain, class, segment, platforms, spend, invoices or contracts. For DoiT employees.
     To see a customer's data, use change_customer."""
-    # The console serves all customers, so none has to be known.
-    doit = call.api_for_customer("")
-    console = None if doit is None else doit.console
-    if console is None:
-        raise ToolError("Customer search is not available on this server.")
-    attributes = {
+    filters = {
         "classification": classification,
         "type": type,
         "segment": segment,
@@ -91,6 +87,7 @@ async def search_customers(
         "assetPlatforms": assetPlatforms,
         "hasFlexsave": hasFlexsave,
         "standalone": standalone,
+        "contracts": {"active": True} if contractsActive else {},
     }
     invoiced = {
         "fromMonth": invoicedFromMonth,
@@ -99,12 +96,16 @@ async def search_customers(
         "maxTotal": invoicedMaxTotal,
     }
     spend = {"minMonthlyCloudSpend": minMonthlyCloudSpend, "maxMonthlyCloudSpend": maxMonthlyCloudSpend}
-    contracts = {"active": True} if contractsActive else {}
-    filters = _without_omitted(
-        attributes
-        | {"spend": _without_omitted(spend | {"invoiced": _without_omitted(invoiced)}), "contracts": contracts}
-    )
-    return await console.search_customers(filters, pageSize, pageToken)
+    filters["spend"] = _without_omitted(spend | {"invoiced": _without_omitted(invoiced)})
+    return await _find_console(call).search_customers(_without_omitted(filters), pageSize, pageToken)
+
+
+def _find_console(call: Call) -> Console:
+    # The console serves all customers, so none has to be known.
+    doit = call.api_for_customer("")
+    if doit is None or doit.console is None:
+        raise ToolError("Customer search is not available on this server.")
+    return doit.console
 
 
 def _without_omitted(filters: dict[str, Any]) -> JsonObject:

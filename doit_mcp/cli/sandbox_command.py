@@ -16,6 +16,7 @@ from ..settings_parsing import LOOPBACK_HOSTS, BadSettings
 from .startup import bind_socket, listen_error, name_as_used, require_redis_library
 
 if TYPE_CHECKING:
+    from ..sandbox.accounts import AccountDirectory
     from ..sandbox.api import Fault
     from ..sandbox.server import SandboxServer
     from ..transports.http.sandbox_info import SandboxInfo
@@ -32,32 +33,17 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
     if find_spec(SANDBOX_PACKAGE) is None:
         raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
     from ..sandbox import startup_message
-    from ..sandbox.accounts import MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory
     from ..sandbox.api import Api
     from ..sandbox.server import run_sandbox
     from ..transports.http.main_app import make_main_app
     from ..transports.http.runner import freeze_heap, serve_app, socket_url, wait_for_stop_signal
 
-    if settings.workers > 1:
-        raise BadSettings(["DOIT_MCP_WORKERS: the sandbox runs in a single process."])
-    if settings.host not in LOOPBACK_HOSTS:
-        raise BadSettings(
-            [
-                f"{name_as_used(options, 'host')}: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its"
-                " passwords are public."
-            ]
-        )
-    if not 0 <= options.customers <= MAX_EXTRA_CUSTOMERS:
-        raise BadSettings([f"--customers must be a whole number from 0 to {MAX_EXTRA_CUSTOMERS}."])
-    accounts = AccountDirectory(options.customers)
-    if options.auto_approve is not None and accounts.user_by_email(options.auto_approve) is None:
-        emails = ", ".join(user.email for user in USERS)
-        raise BadSettings([f"--auto-approve: unknown user {options.auto_approve}. Available: {emails}."])
+    _check_server_settings(settings, options)
+    accounts = _make_accounts(options)
     latency, faults = _parse_faults(options)
     clock = _sandbox_clock(options)
     with bind_socket(settings) as listener:
         base, secret = socket_url(listener), _sandbox_secret(options)
-        port = listener.getsockname()[1]
         sandbox_context = run_sandbox(
             resource_url=base,
             secret=secret,
@@ -69,23 +55,51 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
             api=Api(clock=clock, latency=latency, faults=faults, directory=accounts),
         )
         async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
-            sandbox_settings = replace(
-                settings,
-                resource_url=base,
-                auth_server_url=sandbox.url,
-                doit_api_base=sandbox.url,
-                doit_console_base=sandbox.url,
-                exchange_secret=secret,
-                allowed_hosts=(*settings.allowed_hosts, f"localhost:{port}"),
-                allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS, f"http://localhost:{port}"),
+            sandbox_settings = _connect_settings(settings, base, sandbox.url, listener.getsockname()[1])
+            app = make_main_app(
+                replace(sandbox_settings, exchange_secret=secret), clock, _describe_sandbox(sandbox.url, clock())
             )
-            app = make_main_app(sandbox_settings, clock, _describe_sandbox(sandbox.url, clock()))
             async with serve_app(app, listener):
                 line = startup_message.format_json(base, sandbox.url)
                 text = startup_message.format_text(base, sandbox.url, options.customers, options.today)
                 freeze_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await wait_for_stop_signal()
+
+
+def _connect_settings(settings: Settings, base: str, sandbox_url: str, port: int) -> Settings:
+    """Return *settings* with which the server at *base* and this local *port* uses the sandbox."""
+    return replace(
+        settings,
+        resource_url=base,
+        auth_server_url=sandbox_url,
+        doit_api_base=sandbox_url,
+        doit_console_base=sandbox_url,
+        allowed_hosts=(*settings.allowed_hosts, f"localhost:{port}"),
+        allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS, f"http://localhost:{port}"),
+    )
+
+
+def _check_server_settings(settings: Settings, options: argparse.Namespace) -> None:
+    if settings.workers > 1:
+        raise BadSettings(["DOIT_MCP_WORKERS: the sandbox runs in a single process."])
+    if settings.host not in LOOPBACK_HOSTS:
+        host = name_as_used(options, "host")
+        raise BadSettings(
+            [f"{host}: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its passwords are public."]
+        )
+
+
+def _make_accounts(options: argparse.Namespace) -> AccountDirectory:
+    from ..sandbox.accounts import MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory
+
+    if not 0 <= options.customers <= MAX_EXTRA_CUSTOMERS:
+        raise BadSettings([f"--customers must be a whole number from 0 to {MAX_EXTRA_CUSTOMERS}."])
+    accounts = AccountDirectory(options.customers)
+    if options.auto_approve is not None and accounts.user_by_email(options.auto_approve) is None:
+        emails = ", ".join(user.email for user in USERS)
+        raise BadSettings([f"--auto-approve: unknown user {options.auto_approve}. Available: {emails}."])
+    return accounts
 
 
 def _sandbox_secret(options: argparse.Namespace) -> str:

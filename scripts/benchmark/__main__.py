@@ -110,11 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(
             "the limit on open files is low: streams and grow-streams may not open enough connections", file=sys.stderr
         )
-    records: list[Measurement] = []
-    programs, cores = server_kinds(), machine.choose_cores()
     if not instructions.is_available():
         print("valgrind, which counts instructions, is not installed; skipping floor-*", file=sys.stderr)
         suites = [suite for suite in suites if suite.mode != "instructions"]
+    programs = server_kinds()
     if options.against is not None:
         try:
             programs[against.KIND_NAME] = against.make_kind(options.against)
@@ -122,8 +121,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{options.against} is not a checkout of this project: {error}", file=sys.stderr)
             return 2
         suites = [against.with_other_server(suite) for suite in suites]
+    return measure_suites(suites, programs, options)
+
+
+def measure_suites(suites: Sequence[Suite], programs: dict[str, ServerKind], options: argparse.Namespace) -> int:
+    """Measure *suites* and print the report; returns the exit status of `main`."""
     installed = {name: kind.is_installed() for name, kind in programs.items()}
-    started = time.monotonic()
+    records: list[Measurement] = []
+    cores, started = machine.choose_cores(), time.monotonic()
 
     def emit(record: Measurement) -> None:
         records.append(record)

@@ -117,6 +117,18 @@ def text_schema(name: str) -> dict[str, Any]:
     }
 
 
+FILTER_RULE = {
+    "type": "object",
+    "properties": {
+        "field": {"type": "string", "enum": ["name", "date", "cost", "owner"]},
+        "operator": {"type": "string", "enum": ["is", "in", "above", "below"]},
+        "values": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["field", "operator"],
+    "additionalProperties": False,
+}
+
+
 def make_tools(number: int) -> list[dict[str, Any]]:
     """echo and fetch_report, then definitions of typical size for a REST API (1.5 KB) up to *number*; deterministic, so
     that runs can be compared.
@@ -132,16 +144,6 @@ def make_tools(number: int) -> list[dict[str, Any]]:
 
     for index in range(2, number):
         noun = NOUNS[index % len(NOUNS)]
-        rule = {
-            "type": "object",
-            "properties": {
-                "field": {"type": "string", "enum": ["name", "date", "cost", "owner"]},
-                "operator": {"type": "string", "enum": ["is", "in", "above", "below"]},
-                "values": {"type": "array", "items": {"type": "string"}},
-            },
-            "required": ["field", "operator"],
-            "additionalProperties": False,
-        }
         properties = {
             f"{noun}Id": {"type": "string", "description": make_sentence(11), "pattern": "^[A-Za-z0-9]{1,40}$"},
             "from": {"type": "string", "description": make_sentence(9)},
@@ -154,7 +156,7 @@ def make_tools(number: int) -> list[dict[str, Any]]:
             },
             "maxResults": {"type": "integer", "minimum": 1, "maximum": 500, "description": make_sentence(10)},
             "ascending": {"type": "boolean", "description": make_sentence(10)},
-            "filters": {"type": "array", "description": make_sentence(12), "items": rule},
+            "filters": {"type": "array", "description": make_sentence(12), "items": FILTER_RULE},
         }
         schema = {
             "type": "object",

@@ -115,21 +115,12 @@ def make_comparison(
         key: [name_value(value, *own_names) for value, *own_names in zip(key, first.names, second.names)]
         for key in shown
     }
-    groups = [
-        {
-            "id": group_id(key),
-            "name": group_name(names[key]),
-            **cost_difference(first.cost_of(key), second.cost_of(key), days, currency),
-        }
-        for key in shown
-    ]
-    groups.sort(key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
     rest = [
         subtract_known(total, [side.cost_of(key) for key in shown], currency)
         for total, side in zip(compared, (first, second))
     ]
     answer: JsonObject = {
-        "groups": groups,
+        "groups": _group_rows(names, first, second, days, currency),
         "other": cost_difference(rest[0], rest[1], days, currency),
         "total": cost_difference(totals[0], totals[1], asked, currency),
     }
@@ -144,6 +135,25 @@ def make_comparison(
             **rows_of(results[name], dimensions, names, currency),
         }
     return answer
+
+
+def _group_rows(
+    names: Mapping[Key, Sequence[str | None]],
+    first: GroupCosts,
+    second: GroupCosts,
+    days: AlignedPeriods,
+    currency: str,
+) -> list[JsonObject]:
+    """Return the groups with these *names*, those with the largest change first."""
+    rows = [
+        {
+            "id": group_id(key),
+            "name": group_name(own_names),
+            **cost_difference(first.cost_of(key), second.cost_of(key), days, currency),
+        }
+        for key, own_names in names.items()
+    ]
+    return sorted(rows, key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
 
 
 def most_expensive(first: GroupCosts, second: GroupCosts, top: int) -> list[Key]:

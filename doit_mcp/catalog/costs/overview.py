@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypedDict
 
@@ -111,13 +112,11 @@ async def get_cloud_overview(
     """Summarize cloud spending: cost of the last 30 days (or another period) by cloud, the top services and projects,
     the newest cost anomalies and cloud incidents. For a single question, use the specific tool."""
     today = utc_date(call.now)
-    last_days = ReportedPeriod(Period(today - (PERIOD_DAYS - 1) * ONE_DAY, today), today)
-    reported = last_days if period is None else parse_period(period, "period", today)
+    reported = _last_days(today) if period is None else parse_period(period, "period", today)
     scope = Scope.from_arguments(cloud, filters, includeCredits)
 
     async def query_sections(code: str) -> PartialResults:
-        configs = {name: section_query(name, scope, reported.elapsed, code) for name in SECTION_DIMENSIONS}
-        queries = {name: query_section(call, name, config) for name, config in configs.items()}
+        queries = {name: query_section(call, name, scope, reported.elapsed, code) for name in SECTION_DIMENSIONS}
         return await gather_partial({**queries, **daily_work(call, scope, reported, code)})
 
     work: dict[str, Awaitable[Any]] = {
@@ -140,15 +139,25 @@ async def get_cloud_overview(
         empty = await explain_empty_answer(call, scope, reported, checked)
         overview |= {"note": empty.note} if empty.is_known else {"note": empty.note, "totalCost": None}
     elif by_cloud is not None:
-        start = await find_later_start(call, reported, min(row.period for row in by_cloud))
-        reported = period_with_data(reported, start.day)
-        overview |= note_members(start.day, reported)
-        if start.failures:
-            overview["failed"] = [*overview.get("failed", ()), *start.failures]
+        reported = await _state_start(call, overview, reported, min(row.period for row in by_cloud))
     statement = cost_statement(reported, stated, scope, clouds)
     days = len(daily.results.get(DAILY, ()))
     series = await run_by_rows(days, overview_series, overview, daily, scope, reported, stated)
     return ResultWithSeries(with_check_note(overview, checked) | statement, stated_set(statement, *series))
+
+
+def _last_days(today: date) -> ReportedPeriod:
+    return ReportedPeriod(Period(today - (PERIOD_DAYS - 1) * ONE_DAY, today), today)
+
+
+async def _state_start(call: Call, overview: JsonObject, reported: ReportedPeriod, first_row: str) -> ReportedPeriod:
+    """Return the days of *reported* that have data, and add the members about their start to *overview*."""
+    start = await find_later_start(call, reported, first_row)
+    with_data = period_with_data(reported, start.day)
+    overview |= note_members(start.day, with_data)
+    if start.failures:
+        overview["failed"] = [*overview.get("failed", ()), *start.failures]
+    return with_data
 
 
 def newest_events(call: Call, scope: Scope, period: Period | None) -> dict[str, Awaitable[JsonObject]]:
@@ -174,9 +183,9 @@ def section_query(section: str, scope: Scope, period: Period, currency: str) -> 
     return config
 
 
-async def query_section(call: Call, section: str, config: QueryConfig) -> list[CostRow]:
+async def query_section(call: Call, section: str, scope: Scope, period: Period, currency: str) -> list[CostRow]:
     """Return the cost of each combination of a section's dimensions. Raise ApiError."""
-    answer = await call.doit.reports.run_query(config=config)
+    answer = await call.doit.reports.run_query(config=section_query(section, scope, period, currency))
     return await run_by_rows(len(answer["rows"]), sum_by_groups, answer, section)
 
 

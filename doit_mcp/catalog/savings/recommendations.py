@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 
 from ...api.areas.insights import Category, DisplayStatus, Priority
@@ -55,37 +56,38 @@ async def list_optimization_recommendations(
         raise ApiError("Only one of page and pageToken is allowed", kind="argument")
     if (number_of := page or 0) >= MAX_PAGES:
         raise ApiError(f"page: must be below {MAX_PAGES}; use pageToken for more pages", kind="argument")
-    answer: JsonObject = {}
-    token = pageToken
-    for turn in range(number_of + 1):
-        answer = await call.doit.insights.list_optimization_recommendations(
-            category=category[0] if category and len(category) == 1 else None,
-            priority=priority,
-            displayStatus=displayStatus,
-            source=source,
-            tag=tag,
-            easyWin=easyWin,
-            cloudFlows=cloudFlows,
-            cloudProvider=provider_code(provider) if provider else None,
-            searchTerm=searchTerm or None,
-            pageToken=token,
-            maxResults=pageSize,
-        )
-        token = next_page_token(answer)
-        if token is None and turn < number_of:
-            answer = {}
-            break
+    fetch_page = partial(
+        call.doit.insights.list_optimization_recommendations,
+        category=category[0] if category and len(category) == 1 else None,
+        priority=priority,
+        displayStatus=displayStatus,
+        source=source,
+        tag=tag,
+        easyWin=easyWin,
+        cloudFlows=cloudFlows,
+        cloudProvider=provider_code(provider) if provider else None,
+        searchTerm=searchTerm or None,
+        maxResults=pageSize,
+    )
+    answer, token = await _fetch_numbered_page(fetch_page, number_of, pageToken)
     fitting = (row for row in parse_page(answer, "results").rows if has_category(row, category))
     rows = sorted(map(summarize_recommendation, fitting), key=lambda row: -row["potentialDailySavings"])
     total = amount_as_json(sum_amounts(row["potentialDailySavings"] for row in rows), CURRENCY)
-    found: JsonObject = {
-        "rowCount": len(rows),
-        "insights": rows,
-        "totalDailySavings": total,
-        "isWholeList": token is None and not number_of and not pageToken,
-        "currency": CURRENCY,
-    }
+    found: JsonObject = {"rowCount": len(rows), "insights": rows, "totalDailySavings": total}
+    found |= {"isWholeList": token is None and not number_of and not pageToken, "currency": CURRENCY}
     return found | ({"pageToken": token} if token else {})
+
+
+async def _fetch_numbered_page(
+    fetch_page: Callable[..., Awaitable[JsonObject]], number: int, token: str | None
+) -> tuple[JsonObject, str | None]:
+    """Return the page *number* pages after that of *token*, {} if there are not as many, and the token of the next."""
+    for _ in range(number):
+        token = next_page_token(await fetch_page(pageToken=token))
+        if token is None:
+            return {}, None
+    answer = await fetch_page(pageToken=token)
+    return answer, next_page_token(answer)
 
 
 def has_category(row: JsonObject, categories: Sequence[str] | None) -> bool:

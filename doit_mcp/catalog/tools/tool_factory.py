@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, get_type_hints
 
 from ...api import AREAS
-from ...api.common_types import ListPage, WriteResult
 from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
 from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
-from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
+from ...protocol.json_schema import schema_of_function
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from .composed import facts_of
@@ -29,6 +28,7 @@ from .declarations import (
     check_write_facts,
 )
 from .empty_updates import find_update_fields
+from .result_shapes import as_object, drop_forbidden_nulls, empty_write_result, output_schema, result_record
 from .series import structured_of, with_structured
 from .titles import make_title, status_texts
 from .tool import (
@@ -48,6 +48,27 @@ MAX_RESULT_SIZE_KEY = "anthropic/maxResultSizeChars"
 """Member of a tool's metadata: how many characters of a result a client accepts without truncating it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What an operation and a composed function both declare about their tool. *path_arguments* name its object."""
+
+    function: Callable[..., Any]
+    run: RunTool
+    output_schema: JsonObject
+    _: KW_ONLY
+    title: str
+    area: str
+    search_hint: str
+    annotations: JsonObject
+    rows_key: str
+    narrow_hint: str
+    slow: bool
+    facts: ToolFacts
+    states_open_world: bool
+    result_type: type | None
+    path_arguments: tuple[str, ...] = ()
+
+
 def tool_from_operation(operation: Operation, area: str) -> Tool:
     """Return the tool for an *operation* of the *area* (an attribute of Doit).
 
@@ -60,7 +81,7 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
     check_slow(operation)
     record = result_record(operation.function)
     check_rows_key(operation.function, "items", operation.items, record)
-    output = _output_schema(record, operation.items, may_be_empty=not operation.read_only)
+    output = output_schema(record, operation.items, may_be_empty=not operation.read_only)
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject:
         method = getattr(getattr(call.doit, area), operation.name)
@@ -68,10 +89,10 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
         answer = await method(**given)
         if not operation.read_only and answer in (None, {}):
             answer = empty_write_result(operation, given)
-        answer = without_nulls(as_object(answer, operation.items), output)
+        answer = drop_forbidden_nulls(as_object(answer, operation.items), output)
         return skip_rows(answer, operation.items, shown)
 
-    tool = _make_tool(
+    declaration = Declaration(
         operation.function,
         run,
         output,
@@ -88,7 +109,7 @@ def tool_from_operation(operation: Operation, area: str) -> Tool:
         path_arguments=operation.placeholders,
     )
     return replace(
-        tool,
+        _make_tool(declaration),
         deadline=None if operation.read_only else DEADLINE_SECONDS,
         changes=find_update_fields(operation),
         sends_delete=operation.method == "DELETE" and not operation.facts.get("sets_status"),
@@ -101,23 +122,18 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     Raise TypeError for a declaration that lacks a fact.
     """
     declared = facts_of(function)
-    check_signature(function)
-    first = next(iter(inspect.signature(function).parameters))
-    if get_type_hints(function).get(first) is not Call:
-        raise declaration_error(function, "needs call: Call as its first parameter")
-    check_area(function, declared)
-    check_composed_facts(function, declared)
+    _check_function(function, declared)
     rows_key, writes = declared.get("rows_key", ""), declared.get("writes", False)
     record = result_record(function)
     check_rows_key(function, "rows_key", rows_key, record)
-    output = _output_schema(record, rows_key)
+    output = output_schema(record, rows_key)
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         shown, given = parse_row_offset(arguments) if rows_key else (0, arguments)
         result: ToolResult = await function(call, **given)
         if isinstance(result, ContentResult):
             return result
-        return with_structured(result, skip_rows(without_nulls(structured_of(result), output), rows_key, shown))
+        return with_structured(result, skip_rows(drop_forbidden_nulls(structured_of(result), output), rows_key, shown))
 
     hints = _make_annotations(
         read_only=not writes,
@@ -125,7 +141,7 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
         idempotent=not writes,
         open_world=declared.get("open_world", False),
     )
-    return _make_tool(
+    declaration = Declaration(
         function,
         run,
         output,
@@ -140,6 +156,16 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
         states_open_world="open_world" in declared,
         result_type=record,
     )
+    return _make_tool(declaration)
+
+
+def _check_function(function: Callable[..., Any], declared: ToolFacts) -> None:
+    check_signature(function)
+    first = next(iter(inspect.signature(function).parameters))
+    if get_type_hints(function).get(first) is not Call:
+        raise declaration_error(function, "needs call: Call as its first parameter")
+    check_area(function, declared)
+    check_composed_facts(function, declared)
 
 
 def area_hint(area: str) -> str:
@@ -147,66 +173,67 @@ def area_hint(area: str) -> str:
     return (AREAS[area].__doc__ or "").strip().rstrip(".")
 
 
-def _make_tool(
-    function: Callable[..., Any],
-    run: RunTool,
-    output_schema: JsonObject,
-    *,
-    title: str,
-    area: str,
-    search_hint: str,
-    annotations: JsonObject,
-    rows_key: str,
-    narrow_hint: str,
-    slow: bool,
-    facts: ToolFacts,
-    states_open_world: bool,
-    result_type: type | None,
-    path_arguments: tuple[str, ...] = (),
-) -> Tool:
+def _make_tool(declared: Declaration) -> Tool:
+    function, facts = declared.function, declared.facts
     name = function.__name__
-    title = title or make_title(name)
+    title = declared.title or make_title(name)
     schema = schema_of_function(function, "published")
-    check_descriptions(function, schema)
-    check_numbers(function, result_type)
-    check_currencies(function, result_type)
-    writes, outward = not annotations["readOnlyHint"], annotations["openWorldHint"]
+    _check_texts_and_figures(function, schema, declared.result_type)
+    writes, outward = not declared.annotations["readOnlyHint"], declared.annotations["openWorldHint"]
     reaches = marked_paths(function) if writes else ()
     mentions = marked_paths(function, TEXT_WITH_LINKS) if writes else ()
-    hints = {**annotations, "openWorldHint": outward or bool(reaches or mentions)}
-    if writes:
-        check_write_facts(
-            function,
-            facts,
-            changes_existing=hints["destructiveHint"] or bool(path_arguments),
-            risky=hints["destructiveHint"] or hints["openWorldHint"],
-            states_reach=states_open_world or bool(reaches or mentions),
-        )
+    hints = {**declared.annotations, "openWorldHint": outward or bool(reaches or mentions)}
+    states_reach = declared.states_open_world or bool(reaches or mentions)
+    _check_write(function, facts, hints, has_target=bool(declared.path_arguments), states_reach=states_reach)
     return Tool(
         name=name,
         title=title,
         description=description_of(function),
         input_schema=schema,
         accepted_schema=schema_of_function(function),
-        run=run,
-        output_schema=output_schema,
+        run=declared.run,
+        output_schema=declared.output_schema,
         annotations=hints,
         security=SECURITY_SCHEMES,
-        meta=_make_meta(name, title, search_hint, facts),
-        area=area,
+        meta=_make_meta(name, title, declared.search_hint, facts),
+        area=declared.area,
         writes=writes,
-        rows_key=rows_key,
-        narrow_hint=narrow_hint or (NARROW_LIST_HINT if "maxResults" in schema["properties"] else NARROW_HINT),
-        task_after=TASK_AFTER_SECONDS if slow else None,
+        rows_key=declared.rows_key,
+        narrow_hint=declared.narrow_hint or (NARROW_LIST_HINT if "maxResults" in schema["properties"] else NARROW_HINT),
+        task_after=TASK_AFTER_SECONDS if declared.slow else None,
         open_world=outward,
         external_target_paths=reaches,
         linked_text_paths=mentions,
-        targets=tuple(one for one in (*path_arguments, *facts.get("targets", ())) if one in schema["properties"]),
+        targets=tuple(
+            one for one in (*declared.path_arguments, *facts.get("targets", ())) if one in schema["properties"]
+        ),
         facts=facts,
         declared_in=source_file(function),
         identifiers=marked_arguments(function, IDENTIFIER),
         former_names=former_names(function),
-        result_type=result_type,
+        result_type=declared.result_type,
+    )
+
+
+def _check_texts_and_figures(function: Callable[..., Any], schema: JsonObject, result_type: type | None) -> None:
+    check_descriptions(function, schema)
+    check_numbers(function, result_type)
+    check_currencies(function, result_type)
+
+
+def _check_write(
+    function: Callable[..., Any], facts: ToolFacts, hints: JsonObject, *, has_target: bool, states_reach: bool
+) -> None:
+    """Raise TypeError if a tool that writes lacks a fact about it; *has_target* is whether its path names an object."""
+    if hints["readOnlyHint"]:
+        return
+    destructive = hints["destructiveHint"]
+    check_write_facts(
+        function,
+        facts,
+        changes_existing=destructive or has_target,
+        risky=destructive or hints["openWorldHint"],
+        states_reach=states_reach,
     )
 
 
@@ -241,46 +268,3 @@ def _make_meta(name: str, title: str, search_hint: str, facts: ToolFacts) -> Jso
     meta |= {"anthropic/alwaysLoad": True} if facts.get("always_loaded") else {}
     meta |= {MAX_RESULT_SIZE_KEY: size} if (size := facts.get("max_result_characters")) else {}
     return meta | ({"openai/profile": True} if facts.get("identifies_account") else {})
-
-
-def _output_schema(record: type | None, rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
-    """The schema of a result: an open object with the members that its *record* declares."""
-    if record is not None:
-        return schema_of_typed_dict(record, "result")
-    if not rows_key:
-        return schema_of_typed_dict(WriteResult, "result") if may_be_empty else {"type": "object", "properties": {}}
-    page = schema_of_typed_dict(ListPage, "result")["properties"]
-    return {"type": "object", "properties": {rows_key: {"type": "array", "items": {"type": "object"}}, **page}}
-
-
-def result_record(function: Callable[..., Any]) -> type | None:
-    """The TypedDict that a function's return annotation names; None if it names none."""
-    hint = get_type_hints(function, include_extras=True).get("return")
-    records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
-    return next((record for record in records if is_typeddict(record)), None)
-
-
-def empty_write_result(operation: Operation, arguments: JsonObject) -> JsonObject:
-    """Return the result of a write without an API response body: that it is done, and to which object."""
-    deleted = {"deleted": True} if operation.method == "DELETE" else {}
-    about = (*operation.placeholders, *operation.parameters)
-    return {"status": "completed", **deleted, **{name: arguments[name] for name in about if name in arguments}}
-
-
-def as_object(answer: Any, rows_key: str) -> JsonObject:
-    """Return an API response as an object, as structured content requires."""
-    if isinstance(answer, dict):
-        return answer
-    if isinstance(answer, list):
-        return {rows_key or "items": answer, "rowCount": len(answer)}
-    return {"result": answer}
-
-
-def without_nulls(answer: JsonObject, schema: JsonObject) -> JsonObject:
-    """Drop nulls from *answer* where *schema* knows the member but does not allow null; for arrays, use an empty list.
-
-    The API sends null for missing values and for empty lists.
-    """
-    known = {name: member.get("type") for name, member in schema.get("properties", {}).items()}
-    found = {name: [] if value is None and known.get(name) == "array" else value for name, value in answer.items()}
-    return {name: value for name, value in found.items() if value is not None or known.get(name) is None}

@@ -40,7 +40,7 @@ from .keepalive import Keepalive
 from .legacy_sse import LegacySseEndpoint
 from .paths import MCP_PATHS
 from .request_logging import SPANS, request_logging_middleware
-from .state_backends import make_state_backends, with_unavailable_response
+from .state_backends import StateBackends, make_state_backends, with_unavailable_response
 from .streamable_http import StreamableHttpEndpoint
 
 CleanupContext = Callable[[web.Application], AsyncIterator[None]]
@@ -62,43 +62,17 @@ def build_app(
     app = web.Application(client_max_size=settings.max_body)
     app[app_keys.SETTINGS] = settings
     app[app_keys.ALLOWED_HOSTS], app[app_keys.ALLOWED_ORIGINS] = settings.accepted_hosts, settings.accepted_origins
-    limiter = ConcurrencyLimiter(max_per_owner=settings.calls_per_principal, max_total=settings.calls_total)
-    hub = NotificationHub() if hub is None else hub
-    state = make_state_backends(settings, hub, limiter)
-    app[app_keys.REQUEST_RUNNER], app[app_keys.SHARED_ATTEMPTS] = RequestRunner(limiter), state.limits.attempts
-    app[app_keys.SHARED_VERIFIED_TOKENS] = state.limits.verified_tokens
-    app[app_keys.STREAM_LIMITER], app[app_keys.EVENT_STORE], app[app_keys.SESSIONS] = (
-        state.streams,
-        state.event_store,
-        state.sessions,
-    )
-    app[app_keys.STREAM_LEASES] = leases = StreamLeases()
-    app[app_keys.ENDED_LOGINS] = ended_logins = EndedLogins(time.time, leases.end_streams)
-    if state.redis is not None:
-        share_ended_logins(ended_logins, state.redis.bus)
-        share_renewals(leases, state.redis.bus)
+    state = _add_state(app, settings, NotificationHub() if hub is None else hub)
     app[app_keys.KEEPALIVE] = Keepalive(settings.keep_alive_s)
     app[health.CIRCUIT_BREAKERS] = (
         CircuitBreaker("api"),
         CircuitBreaker("identity", single_operation=True),
         CircuitBreaker("console", single_operation=True),
     )
-    app[app_keys.HAS_STATE] = lambda: state.redis is None or not state.redis.connection.unavailable
     app[app_keys.METRICS] = metrics = _make_metrics(app, state.redis)
     app[app_keys.BODY_MEMORY] = BodyMemory(settings.max_body)
     app[app_keys.CONNECTION_LIMITS] = ConnectionLimits(metrics, settings.keep_alive_timeout_s)
-    app[app_keys.SERVICES] = Services(
-        hub,
-        StateSigner.from_secrets(*settings.effective_state_secrets),
-        state.tasks,
-        settings.console_base,
-        state.results,
-        clock=clock,
-        on_tool_called=metrics.count_tool_call,
-        receipts=state.receipts,
-        audit_required=settings.audit_required,
-        consents=state.consents,
-    )
+    app[app_keys.SERVICES] = _make_services(settings, state, metrics, clock)
     app[app_keys.MESSAGE_ENDPOINT] = MessageEndpoint(
         app[app_keys.SERVICES], app[app_keys.REQUEST_RUNNER], state.limits.admission
     )
@@ -115,6 +89,37 @@ def build_app(
     app.middlewares.append(request_logging_middleware(app))
     _add_routes(app, (lambda serve: serve) if state.redis is None else with_unavailable_response)
     return app
+
+
+def _add_state(app: web.Application, settings: Settings, hub: NotificationHub) -> StateBackends:
+    limiter = ConcurrencyLimiter(max_per_owner=settings.calls_per_principal, max_total=settings.calls_total)
+    state = make_state_backends(settings, hub, limiter)
+    app[app_keys.REQUEST_RUNNER], app[app_keys.SHARED_ATTEMPTS] = RequestRunner(limiter), state.limits.attempts
+    app[app_keys.SHARED_VERIFIED_TOKENS] = state.limits.verified_tokens
+    app[app_keys.STREAM_LIMITER], app[app_keys.EVENT_STORE] = state.streams, state.event_store
+    app[app_keys.SESSIONS] = state.sessions
+    app[app_keys.STREAM_LEASES] = leases = StreamLeases()
+    app[app_keys.ENDED_LOGINS] = ended_logins = EndedLogins(time.time, leases.end_streams)
+    if state.redis is not None:
+        share_ended_logins(ended_logins, state.redis.bus)
+        share_renewals(leases, state.redis.bus)
+    app[app_keys.HAS_STATE] = lambda: state.redis is None or not state.redis.connection.unavailable
+    return state
+
+
+def _make_services(settings: Settings, state: StateBackends, metrics: Metrics, clock: Callable[[], float]) -> Services:
+    return Services(
+        state.hub,
+        StateSigner.from_secrets(*settings.effective_state_secrets),
+        state.tasks,
+        settings.console_base,
+        state.results,
+        clock=clock,
+        on_tool_called=metrics.count_tool_call,
+        receipts=state.receipts,
+        audit_required=settings.audit_required,
+        consents=state.consents,
+    )
 
 
 def _make_metrics(app: web.Application, redis: RedisBackend | None) -> Metrics:

@@ -113,15 +113,7 @@ def _redis_backends(settings: Settings, hub: NotificationHub, concurrency_limite
     connection = open_connection(settings.redis_url, key_prefix(secrets))
     bus = MessageBus(connection, Encryptor(secrets, "bus"), heartbeat_seconds=min(HEARTBEAT_SECONDS, idle / 3))
     relay_notifications(hub, bus)
-    logs = EventLogs(
-        connection,
-        Encryptor(secrets, "logs"),
-        bus.write_queue,
-        bus.replica_id,
-        ttl=max(idle, EVENT_LOG_LIFETIME_SECONDS),
-        max_events=MAX_EVENTS_PER_STREAM,
-    )
-    event_store = RedisEventStore(logs, bus)
+    event_store = _make_event_store(connection, secrets, bus, max(idle, EVENT_LOG_LIFETIME_SECONDS))
     session_encryptor = Encryptor(secrets, "sessions")
     records = SessionRecords(
         connection, session_encryptor, "session", bus.replica_id, ttl=idle, per_owner=settings.sessions_per_principal
@@ -158,6 +150,20 @@ def _redis_backends(settings: Settings, hub: NotificationHub, concurrency_limite
             connection, bus, (used_consents.record_start,), (receipts.close, *(quota.close for quota in limits.quotas))
         ),
     )
+
+
+def _make_event_store(
+    connection: RedisConnection, secrets: Secrets, bus: MessageBus, lifetime_seconds: float
+) -> RedisEventStore:
+    logs = EventLogs(
+        connection,
+        Encryptor(secrets, "logs"),
+        bus.write_queue,
+        bus.replica_id,
+        ttl=lifetime_seconds,
+        max_events=MAX_EVENTS_PER_STREAM,
+    )
+    return RedisEventStore(logs, bus)
 
 
 def _make_result_store(connection: RedisConnection, secrets: Secrets) -> RedisResultStore:

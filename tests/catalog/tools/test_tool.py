@@ -11,13 +11,12 @@ from doit_mcp.api.facts import Unconfirmed
 from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post, put
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.composed import composed_tool
+from doit_mcp.catalog.tools.result_shapes import as_object, drop_forbidden_nulls
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.tools.tool_factory import (
-    as_object,
     operation_annotations,
     tool_from_function,
     tool_from_operation,
-    without_nulls,
 )
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder
@@ -194,7 +193,7 @@ async def test_nonempty_result_is_unchanged(
 def test_nulls_outside_the_schema_are_resolved() -> None:
     schema = {"properties": {"a": {"type": "string"}, "rows": {"type": "array"}, "n": {"anyOf": []}, "any": {}}}
     answer = {"a": None, "rows": None, "n": None, "any": None, "other": None}
-    assert without_nulls(answer, schema) == {"rows": [], "n": None, "any": None, "other": None}
+    assert drop_forbidden_nulls(answer, schema) == {"rows": [], "n": None, "any": None, "other": None}
 
 
 async def test_null_list_becomes_empty() -> None:

@@ -151,18 +151,21 @@ def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObjec
     month_start = start_of("month", request.today)
     spend = _reserved_spend(request, record, request.today - UTILIZATION_DAYS, request.today - 1, is_in_use)
     month = _reserved_spend(request, record, month_start, request.today, is_in_use)
-    purchased = record["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if spend.reservation_fees else 0
-    used = round(purchased * _used_share(spend)) if purchased else 0
-    price = INSTANCE_PRICE / MICRO
-    fee = price * (100 - RESERVED_DISCOUNT_PERCENT) / 100
-    if purchased:
-        # Reservations cover whole instances, the lines any share of one; their amounts are right, not the list price.
-        price, fee = spend.reserved_list_cost / MICRO / used, spend.reservation_fees / MICRO / purchased
-    days = TERM_DAYS[record["term"]]
     return {
         "commitmentId": record["id"],
         "accountId": record["account"],
         "state": state,
+        **_reservation_terms(record),
+        **_reservation_figures(record, spend),
+        "mtdSavings": money(month.reservation_savings / MICRO),
+        "mtdUtilization": round(_used_share(month), 4) if month.reservation_fees else None,
+        "updatedAt": rfc3339(request.now - request.now % 3600),
+    }
+
+
+def _reservation_terms(record: JsonObject) -> JsonObject:
+    """What was bought, and for how long."""
+    return {
         "instanceType": record["type"],
         "reservedInstanceArn": f"arn:aws:ec2:{record['region']}:{record['account']}:reserved-instances/{record['id']}",
         "instanceCount": record["count"],
@@ -175,15 +178,29 @@ def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObjec
         "offeringClass": record["offering"],
         "offeringType": "No Upfront",
         "termDuration": record["term"],
-        "durationSeconds": days * DAY_SECONDS,
+        "durationSeconds": TERM_DAYS[record["term"]] * DAY_SECONDS,
         "startTime": rfc3339(record["start"]),
         "endTime": rfc3339(record["end"]),
         "currencyCode": "USD",
         "fixedPrice": money(0),
         "usagePrice": money(0),
         "upfrontFee": money(0),
+    }
+
+
+def _reservation_figures(record: JsonObject, spend: Spend) -> JsonObject:
+    """Fees, savings and utilization of the last UTILIZATION_DAYS days."""
+    purchased = record["count"] * HOURS_PER_DAY * UTILIZATION_DAYS if spend.reservation_fees else 0
+    used = round(purchased * _used_share(spend)) if purchased else 0
+    price = INSTANCE_PRICE / MICRO
+    fee = price * (100 - RESERVED_DISCOUNT_PERCENT) / 100
+    if purchased:
+        # Reservations cover whole instances, the lines any share of one; their amounts are right, not the list price.
+        price, fee = spend.reserved_list_cost / MICRO / used, spend.reservation_fees / MICRO / purchased
+    utilization = round(_used_share(spend), 4) if purchased else None
+    return {
         "hourlyRecurringFee": money(fee),
-        "totalAssetValue": money(fee * HOURS_PER_DAY * days * record["count"]),
+        "totalAssetValue": money(fee * HOURS_PER_DAY * TERM_DAYS[record["term"]] * record["count"]),
         "averageOnDemandHourlyRate": money(price),
         "amortizedRecurringFee": money(spend.reservation_fees / MICRO),
         "amortizedUpfrontFee": money(0),
@@ -200,11 +217,8 @@ def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObjec
         "totalNormalizedUnits": used * NORMALIZED_UNITS,
         "unusedHours": purchased - used,
         "unusedNormalizedUnits": (purchased - used) * NORMALIZED_UNITS,
-        "utilizationPercentage": round(_used_share(spend), 4) if purchased else None,
-        "utilizationPercentageInUnits": round(_used_share(spend), 4) if purchased else None,
-        "mtdSavings": money(month.reservation_savings / MICRO),
-        "mtdUtilization": round(_used_share(month), 4) if month.reservation_fees else None,
-        "updatedAt": rfc3339(request.now - request.now % 3600),
+        "utilizationPercentage": utilization,
+        "utilizationPercentageInUnits": utilization,
         "recurringCharges": [{"amount": round(fee, 4), "frequency": "Hourly"}],
     }
 

@@ -79,7 +79,6 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
     cost = {"type": "basic", "value": "cost"}
     by_service = {"type": "fixed", "id": "service_description"}
     top = {**by_service, "limit": {"metric": cost, "sort": "desc", "value": 10}}
-    last_months = {"mode": "last", "amount": 3, "includeCurrent": True, "unit": "month"}
     last_month_days = {"mode": "last", "amount": 30, "includeCurrent": False, "unit": "day"}
     shapes: tuple[tuple[str, str, JsonObject], ...] = (
         ("preset", "Cost by cloud", {"group": [{"type": "fixed", "id": "cloud_provider"}]}),
@@ -97,17 +96,17 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
         ),
         ("custom", "Forecast", {"forecastSettings": {"mode": "totals", "futureTimeIntervals": 3}}),
     )
+    usual: JsonObject = {
+        "dataSource": "billing",
+        "metrics": [cost],
+        "timeInterval": "month",
+        "timeRange": {"mode": "last", "amount": 3, "includeCurrent": True, "unit": "month"},
+        "aggregation": "total",
+        "currency": tenant.customer.currency,
+        "layout": "stacked_column_chart",
+    }
     for index, (type_, name, config) in enumerate(shapes):
         made = int(tenant.started_at * 1000) - (90 - index) * DAY_MILLISECONDS
-        usual: JsonObject = {
-            "dataSource": "billing",
-            "metrics": [cost],
-            "timeInterval": "month",
-            "timeRange": last_months,
-            "aggregation": "total",
-            "currency": tenant.customer.currency,
-            "layout": "stacked_column_chart",
-        }
         yield {
             "name": name,
             "description": "",

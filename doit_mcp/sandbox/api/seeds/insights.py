@@ -42,45 +42,54 @@ def insights(tenant: Tenant) -> Iterator[JsonObject]:
             "displayStatus": "actionable",
             "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS * (at + 1)),
         }
-        yield {
-            **common,
-            "id": f"{SOURCE}/{cloud}-rightsizing",
-            "key": f"{cloud}-rightsizing",
-            "title": f"Right-size {service}",
-            "shortDescription": f"Some of {service} is larger than its load of the last {SAVING_DAYS} days needs.",
-            "detailedDescriptionMdx": "Choose the next smaller size where the peak stays below half of it.",
-            "categories": ["FinOps"],
-            "tags": ["rightsizing"],
-            "priority": "High" if at == 0 else "Medium",
-            "easyWinDescription": "Takes one restart outside working hours.",
-            "resources": [_make_saving(tenant, cloud, service, *item) for item in sorted(projects.items())],
-        }
-        yield {
-            **common,
-            "id": f"{SOURCE}/{cloud}-open-storage",
-            "key": f"{cloud}-open-storage",
-            "title": "Storage that anybody can read",
-            "shortDescription": "Buckets are open to the public without need.",
-            "categories": ["Security"],
-            "tags": ["storage"],
-            "priority": "High",
-            "resources": [_risk(tenant, cloud, project) for project in sorted(projects)[:2]],
-        }
-
+        savings = [_make_saving(tenant, cloud, service, *item) for item in sorted(projects.items())]
+        yield {**common, **_rightsizing(cloud, service, "High" if at == 0 else "Medium"), "resources": savings}
+        risks = [_risk(tenant, cloud, project) for project in sorted(projects)[:2]]
+        yield {**common, **_open_storage(cloud), "resources": risks}
     provider, _, projects = tenant.compute_cached(top_services)[0]
-    yield {
+    yield _missing_backups(tenant, PROVIDERS[provider], min(projects))
+
+
+def _rightsizing(cloud: str, service: str, priority: str) -> JsonObject:
+    return {
+        "id": f"{SOURCE}/{cloud}-rightsizing",
+        "key": f"{cloud}-rightsizing",
+        "title": f"Right-size {service}",
+        "shortDescription": f"Some of {service} is larger than its load of the last {SAVING_DAYS} days needs.",
+        "detailedDescriptionMdx": "Choose the next smaller size where the peak stays below half of it.",
+        "categories": ["FinOps"],
+        "tags": ["rightsizing"],
+        "priority": priority,
+        "easyWinDescription": "Takes one restart outside working hours.",
+    }
+
+
+def _open_storage(cloud: str) -> JsonObject:
+    return {
+        "id": f"{SOURCE}/{cloud}-open-storage",
+        "key": f"{cloud}-open-storage",
+        "title": "Storage that anybody can read",
+        "shortDescription": "Buckets are open to the public without need.",
+        "categories": ["Security"],
+        "tags": ["storage"],
+        "priority": "High",
+    }
+
+
+def _missing_backups(tenant: Tenant, cloud: str, project: str) -> JsonObject:
+    return {
         "source": SOURCE,
-        "id": f"{SOURCE}/{PROVIDERS[provider]}-backups",
-        "key": f"{PROVIDERS[provider]}-backups",
+        "id": f"{SOURCE}/{cloud}-backups",
+        "key": f"{cloud}-backups",
         "title": "Instances without backups",
         "shortDescription": "Some instances have no backup plan.",
-        "cloudProvider": PROVIDERS[provider],
+        "cloudProvider": cloud,
         "categories": ["Operational excellence", "Reliability"],
         "displayStatus": "actionable",
         "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS * 9),
         "tags": ["backup"],
         "priority": "Low",
-        "resources": [_backup_risk(tenant, PROVIDERS[provider], project) for project in sorted(projects)[:1]],
+        "resources": [_backup_risk(tenant, cloud, project)],
     }
 
 
