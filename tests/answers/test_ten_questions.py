@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from scripts.finops_questions import QUESTIONS, ask_all, print_outcomes
+from scripts.finops.__main__ import ask_all, print_outcomes
+from scripts.finops.questions import QUESTIONS
 from scripts.token_counts import make_tokenizer
 
 
@@ -20,7 +21,7 @@ async def test_ten_questions_are_answered_to_the_cent(today: str, capsys: pytest
 
 async def test_a_wrong_figure_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     (first, *_) = QUESTIONS
-    monkeypatch.setattr("scripts.finops_questions.QUESTIONS", (first,))
-    monkeypatch.setattr("scripts.finops_questions.MICROS", 1_000_001)
+    monkeypatch.setattr("scripts.finops.__main__.QUESTIONS", (first,))
+    monkeypatch.setattr("scripts.finops.books.MICROS", 1_000_001)
     (outcome,) = await ask_all(date(2026, 11, 28), make_tokenizer())
     assert not outcome.passed and {name for name, *_ in outcome.differences} >= {"before", "after"}
