@@ -17,10 +17,10 @@ import pytest
 import doit_mcp
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.observability.trace import Trace
+from doit_mcp.redis_state.backend import RedisBackend
 from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.landing_page import render_page
-from doit_mcp.transports.http.state_backends import RedisBackend
 from scripts import generate_docs
 from tests import test_layers
 from tests.transports.http.serving import serving
@@ -62,12 +62,14 @@ def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_every_setting_is_described() -> None:
     settings_rows = {row[0].split("``")[1]: row for row in rows_between(CONFIGURATION, "settings")}
-    assert list(settings_rows) == [declared.name for declared in Settings.variables().values()]
+    declared_names = [declared.name for declared in Settings.variables().values()]
+    assert list(settings_rows) == declared_names, "docs/configuration.rst is out of date: run scripts/docs"
     assert all(len(text.partition("Default: ")[0]) > 10 for _, text in settings_rows.values())
     assert settings_rows["DOIT_MCP_PORT"][0] == "``DOIT_MCP_PORT``\n\n``--port``"
     assert settings_rows["DOIT_API_KEY"][0] == "``DOIT_API_KEY``", "secrets have no flag"
     files = [row[1].strip("`") for row in rows_between(CONFIGURATION, "secrets")]
-    assert files == [variable.file_variable for variable in Settings.variables().values() if variable.is_secret]
+    secret_files = [variable.file_variable for variable in Settings.variables().values() if variable.is_secret]
+    assert files == secret_files, "docs/configuration.rst is out of date: run scripts/docs"
 
 
 def test_every_tool_is_on_the_page_of_its_toolset() -> None:

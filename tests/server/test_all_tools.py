@@ -46,6 +46,7 @@ from tests.sandbox.bodies import (
     THEME,
     TICKET,
 )
+from tests.sandbox.missing_routes import describe_missing_routes
 from tests.sandbox.steps import fill, pick
 from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, VIEWER, Site, serving
 
@@ -438,6 +439,7 @@ def test_every_tool_is_in_the_table() -> None:
 
 
 async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> None:
+    assert not (missing := describe_missing_routes()), "; ".join(missing)
     listed = (await site.send_stateless("tools/list", user=EMPLOYEE, path=EVERYTHING)).result["tools"]
     schemas = {
         definition["name"]: jsonschema_rs.validator_for(definition.get("outputSchema", True)) for definition in listed
