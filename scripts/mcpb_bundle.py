@@ -19,7 +19,8 @@ from doit_mcp import __version__
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.server.catalog import SERVER_INFO, catalog_factory
-from doit_mcp.settings import BadSettings, Settings
+from doit_mcp.settings import Settings
+from doit_mcp.settings_parsing import BadSettings
 from doit_mcp.transports.http.landing_page import first_sentence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +40,29 @@ TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 FILE_MODE = 0o644 << 16
 
 
+MCP_CONFIG = {
+    "command": "uv",
+    "args": ["run", "--directory", "${__dirname}", ENTRY_POINT],
+    "env": {"DOIT_API_KEY": "${user_config.api_key}", "TENANT_ID": "${user_config.tenant_id}"},
+}
+USER_CONFIG = {
+    "api_key": {
+        "type": "string",
+        "title": "DoiT API token",
+        "description": "An API token of your DoiT user. https://developer.doit.com describes how to get one.",
+        "sensitive": True,
+        "required": True,
+    },
+    "tenant_id": {
+        "type": "string",
+        "title": "Tenant",
+        "description": "The customer to use, if your token can act for several customers.",
+        "required": False,
+        "default": "",
+    },
+}
+
+
 def make_manifest(settings: Settings) -> JsonObject:
     """Return the manifest (MCPB 0.4). *settings* has the links of the publisher."""
     package = _read_package()
@@ -54,31 +78,8 @@ def make_manifest(settings: Settings) -> JsonObject:
         "icons": [{"src": ICON.name, "size": "128x128"}],
         "license": package["license"],
         "keywords": [keyword.strip() for keyword in package["keywords"].split(",")],
-        "server": {
-            "type": "uv",
-            "entry_point": ENTRY_POINT,
-            "mcp_config": {
-                "command": "uv",
-                "args": ["run", "--directory", "${__dirname}", ENTRY_POINT],
-                "env": {"DOIT_API_KEY": "${user_config.api_key}", "TENANT_ID": "${user_config.tenant_id}"},
-            },
-        },
-        "user_config": {
-            "api_key": {
-                "type": "string",
-                "title": "DoiT API token",
-                "description": "An API token of your DoiT user. https://developer.doit.com describes how to get one.",
-                "sensitive": True,
-                "required": True,
-            },
-            "tenant_id": {
-                "type": "string",
-                "title": "Tenant",
-                "description": "The customer to use, if your token can act for several customers.",
-                "required": False,
-                "default": "",
-            },
-        },
+        "server": {"type": "uv", "entry_point": ENTRY_POINT, "mcp_config": MCP_CONFIG},
+        "user_config": USER_CONFIG,
         "tools": [
             {"name": tool.name, "description": first_sentence(tool.description)}
             for tool in catalog_factory()(Selection(), False).tools

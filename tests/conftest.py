@@ -123,7 +123,7 @@ def _listen_at(place: Any, path: str, secret: Callable[..., Any]) -> None:
         GUARD.learn(secret(result, *given, *named.values()))
         return result
 
-    listening.listened = True  # type: ignore[attr-defined]
+    listening.listened = True  # type: ignore[attr-defined]  # state of the hook
     setattr(owner, name, listening)
 
 

@@ -331,5 +331,5 @@ def test_every_image_package_is_pinned_by_hash() -> None:
     requirements = [config["options"]["install_requires"], *extras]
     for line in "\n".join(requirements).splitlines():
         if line.strip() and not line.startswith("#"):
-            requirement = Requirement(line)
-            assert pins[requirement.name.lower()] in requirement.specifier, line
+            installed = Requirement(line)
+            assert pins[installed.name.lower()] in installed.specifier, line

@@ -441,4 +441,4 @@ def test_any_value_is_accepted_or_rejected_without_repeating_it(variable: str, t
 
 def test_settings_are_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
-        Settings().port = 1  # type: ignore[misc]
+        Settings().port = 1  # type: ignore[misc]  # frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_waits_for_required_events_are_long() -> None:
         if isinstance(call.func, ast.Attribute) and call.func.attr == "wait_for" and len(call.args) > 1:
             limit = call.args[1]
             if isinstance(limit, ast.Constant) and limit.value is not None and limit.value < MIN_TIMEOUT_SECONDS:
-                short.append(f"{file}:{call.lineno} waits {limit.value} s")
+                short.append(f"{file}:{call.lineno} waits {limit.value!r} s")
     assert not short
 
 
@@ -61,3 +62,15 @@ def test_no_assertion_measures_time() -> None:
         "transports/http/test_outages.py": "sets the clock of a circuit breaker",
     }
     assert files_that_call(*CLOCKS) == reasons.keys(), "count work with tests/work_counter.py instead of measuring time"
+
+
+# An exception from a check with nothing after it, or with its codes only.
+UNEXPLAINED = re.compile(r"# (?:type: ignore|noqa)\b[^#]*$", re.MULTILINE)
+
+
+def test_exceptions_from_checks_have_a_reason() -> None:
+    """The reason is a comment after the exception: the reader cannot tell a false alarm from a fault."""
+    root = TESTS.parent
+    files = [file for folder in ("doit_mcp", "tests", "scripts") for file in sorted((root / folder).rglob("*.py"))]
+    found = [f"{file.relative_to(root)}: {line}" for file in files for line in UNEXPLAINED.findall(file.read_text())]
+    assert found == []

@@ -184,7 +184,7 @@ async def serve(settings: Settings) -> None:
     on_stop_signal(stop.set)
     # Not sys.stdin and sys.stdout: at exit, Python would wait for a pending read and fail to flush what a broken pipe
     # left in the buffer. Opening a descriptor does not block. Neither file is closed, because the process ends first.
-    source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115
+    source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115  # see above
     channel = StdoutChannel(out)
     async with _connect_api(settings) as api_factory:
         server = StdioServer(catalog_factory()(Selection(), False), api_factory, channel, settings)

@@ -27,7 +27,7 @@ class Recorder:
         self.requests.append(request)
         self.operations.append(operation)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Callable):  # type: ignore[arg-type]
+        if isinstance(answer, Callable):  # type: ignore[arg-type]  # not a class for mypy
             answer = answer(request)
         if isinstance(answer, Exception):
             raise answer

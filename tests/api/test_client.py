@@ -205,7 +205,7 @@ async def test_token_exchange_gets_the_remaining_time_of_the_call(api: Api, conn
             delays.append(within(longest))
             return delays[-1]
 
-        client._exchange_timeout = noted  # type: ignore[method-assign]  # notes the limit of each try
+        client._exchange_timeout = noted  # type: ignore[method-assign, assignment]  # notes the limit of each try
         await call_and_fail(client)
     assert delays[0] == 0.2 and delays[1] <= 0.1
 

@@ -20,7 +20,7 @@ def test_owner_is_equal_for_all_tokens_of_a_user_at_a_customer() -> None:
     "change", [{"subject": "b@acme.example"}, {"customer": ""}, {"customer": "globex"}, {"kind": "api"}]
 )
 def test_owner_differs_between_users(change: dict[str, str]) -> None:
-    assert replace(ONE, **change).owner != ONE.owner  # type: ignore[arg-type]
+    assert replace(ONE, **change).owner != ONE.owner  # type: ignore[arg-type]  # every field is a text
 
 
 @pytest.mark.requirement("N9")
@@ -43,7 +43,7 @@ def test_x6_token_is_not_in_the_repr() -> None:
 
 def test_principal_is_immutable() -> None:
     with pytest.raises(AttributeError):
-        ONE.customer = "globex"  # type: ignore[misc]
+        ONE.customer = "globex"  # type: ignore[misc]  # frozen
 
 
 @pytest.mark.requirement("C2")

@@ -80,8 +80,8 @@ def with_text(value: Any, place: Place, text: str) -> Any:
     if first == 0:
         members = value if isinstance(value, list) and value else [None]
         return [with_text(members[0], rest, text), *members[1:]]
-    members = value if isinstance(value, dict) else {}
-    return {**members, first: with_text(members.get(first), rest, text)}
+    current = value if isinstance(value, dict) else {}
+    return {**current, first: with_text(current.get(first), rest, text)}
 
 
 async def requests_of(tool: Tool, arguments: dict[str, Any]) -> Recorder:

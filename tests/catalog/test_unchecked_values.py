@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.costs.answers import NOT_CHECKED
+from doit_mcp.catalog.costs.checked_values import NOT_CHECKED
 from tests.api.recorder import Recorder
 
 from .billing import Line, make_api

@@ -16,7 +16,7 @@ from tests.e2e.test_consent import waiting
 
 ARTIFACTS = NODE.parent / "artifacts"
 WIDTHS = [320, 375, 1280]
-ADMIN, VIEWER, _, EMPLOYEE, *_ = USERS
+ADMIN, VIEWER, _, EMPLOYEE, *_others = USERS
 # What the browser logs about the status of the page itself.
 STATUS_MESSAGE = "Failed to load resource"
 

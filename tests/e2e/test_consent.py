@@ -24,7 +24,7 @@ from tests.e2e.node_packages import NODE, environment, run, unavailable
 
 ARTIFACTS = NODE.parent / "artifacts"
 VERIFIER = "a-verifier-that-is-long-enough-for-pkce-0123456789"
-ADMIN, _, _, EMPLOYEE, *_ = USERS
+ADMIN, _, _, EMPLOYEE, *_others = USERS
 STATE = "the state of this request"
 # With an icon of its own, the browser requests none.
 CLOSE = '<title>Client</title><link rel="icon" href="data:,"><p>You may close this window.'

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from agents.mcp import MCPServer, MCPServerSse, MCPServerStreamableHttp
+from agents.mcp import MCPServerSse, MCPServerStreamableHttp
 
 from tests.e2e.answers import ADMIN, ExpectedResults, check_listed, check_results
 from tests.e2e.launch import Sandbox
 
 
-def connection(sandbox: Sandbox, transport: str) -> MCPServer:
+def connection(sandbox: Sandbox, transport: str) -> MCPServerSse | MCPServerStreamableHttp:
     """Return the SDK's server object for *transport*."""
     headers = {"Authorization": f"Bearer {sandbox.api_tokens[ADMIN]}"}
     if transport == "sse":

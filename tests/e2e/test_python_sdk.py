@@ -15,6 +15,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from pydantic import AnyUrl
 
 from tests.e2e.answers import ADMIN, ExpectedResults, check_listed, check_progress, check_results
 from tests.e2e.launch import ROOT, Sandbox
@@ -55,7 +56,7 @@ def provider(url: str, drawer: Drawer) -> OAuthClientProvider:
 
     metadata = OAuthClientMetadata(
         client_name="Python end-to-end test",
-        redirect_uris=[REDIRECT],
+        redirect_uris=[AnyUrl(REDIRECT)],
         token_endpoint_auth_method="none",
     )
     return OAuthClientProvider(url, metadata, drawer, redirect, callback)

@@ -391,7 +391,7 @@ def test_optional_fields_are_not_required() -> None:
     class Free(TypedDict, total=False):
         a: int
 
-    def run(*, name: Literal["a"] = None) -> None:  # type: ignore[assignment]
+    def run(*, name: Literal["a"] = None) -> None:  # type: ignore[assignment]  # what the test is about
         """Accept None, although the annotation does not allow it."""
 
     assert "required" not in schema_of_typed_dict(Free)

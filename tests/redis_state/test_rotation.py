@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -10,7 +11,6 @@ import aiohttp
 import pytest
 
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
-from doit_mcp.redis_state import encryption as box_module
 from doit_mcp.redis_state.connection import open_connection
 from doit_mcp.redis_state.encryption import DecryptionError, Encryptor, key_prefix
 from doit_mcp.redis_state.event_logs import EventLogs
@@ -117,7 +117,7 @@ def test_n22_keys_are_unchanged_without_the_setting(monkeypatch: pytest.MonkeyPa
     box = Encryptor((SECRET,), "sessions")
     assert key_prefix((SECRET,)) == "doit-mcp:7dfb45884ecb" and type(key_prefix((SECRET,))) is str
     assert box.hash_name("x") == "70cc8af429c944509d8810308b86c7c2" and type(box.hash_name("x")) is str
-    monkeypatch.setattr(box_module.os, "urandom", bytes)
+    monkeypatch.setattr(os, "urandom", bytes)
     assert box.encrypt("place", b"data").hex() == "00000000000000000000000032963df7870b31c9253296b8706b57262bbfa3b4"
     assert StateSigner.from_secrets(SECRET, clock=lambda: 1e9).sign(b"b", "v", 10) == (
         "lKilbd9ciKM15Jm3AqJUUVA0xTHaFk4_SNVOSTO7sixbMTAwMDAwMDAxMCwidiJd"

@@ -15,7 +15,8 @@ from doit_mcp.api import Doit
 from doit_mcp.protocol.jsonrpc import Id, Message, Request, RpcError
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import DEFAULT_REVISION
-from doit_mcp.resilience.concurrency import ConcurrencyLimiter, LimitExceeded
+from doit_mcp.resilience.concurrency import ConcurrencyLimiter
+from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.server.message_endpoint import MAX_INLINE_PARSE_BYTES, MessageEndpoint, Sender, parse_payload
 from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.server.request_context import Services

@@ -207,8 +207,8 @@ async def test_limits_hold_for_revived_sessions() -> None:
         revived.append(await process.find(session.id, session.owner))
         assert len(process) <= 5
     # The first of the owner made room for its fourth, and the next one for the last of all.
-    for session in revived[2:]:
-        assert session is not None and await process.find(session.id, session.owner) is session
+    for kept in revived[2:]:
+        assert kept is not None and await process.find(kept.id, kept.owner) is kept
 
 
 async def test_sessions_without_ids_are_not_revived() -> None:

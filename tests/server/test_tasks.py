@@ -13,14 +13,13 @@ from doit_mcp.protocol.jsonrpc import RpcError
 from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.server.client_requests import MAX_ANSWER_BYTES
 from doit_mcp.server.notification_hub import TASK_UPDATED, ChangeEvent, NotificationHub
+from doit_mcp.server.task import LIFETIME_SECONDS, Task
 from doit_mcp.server.tasks import (
-    LIFETIME_SECONDS,
     MAX_OWNER_BYTES,
     MAX_RESULT_BYTES,
     MAX_RUNNING_PER_OWNER,
     MAX_TASKS_PER_OWNER,
     MemoryTasks,
-    Task,
     TaskInputCollector,
 )
 

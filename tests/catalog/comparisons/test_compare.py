@@ -218,7 +218,7 @@ def test_arguments_of_the_old_server_and_new_ones() -> None:
         ((None, None, 3, {"from": "x", "to": "y"}), "period2.*2026-10-01/2026-10-15"),
     ):
         with pytest.raises(ApiError, match=problem):
-            parse_compared_periods(*arguments, TODAY)  # type: ignore[arg-type]  # wrong on purpose
+            parse_compared_periods(*arguments, TODAY)  # type: ignore[arg-type, call-arg]  # wrong on purpose
 
 
 def test_old_arguments_are_accepted() -> None:

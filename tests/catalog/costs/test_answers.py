@@ -10,7 +10,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.costs import answers
+from doit_mcp.catalog.costs import answers, group_costs
 from doit_mcp.catalog.costs.answers import explain_empty_answer, find_later_start
 from doit_mcp.catalog.costs.data_start import DATA_START_PART, DataStart
 from doit_mcp.catalog.costs.scope import Scope
@@ -99,7 +99,7 @@ async def test_large_answers_are_read_and_summed_in_the_thread(
         return {"result": {"schema": [{"name": name} for name in columns], "rows": rows[:1] if few else rows}}
 
     threads: list[str] = []
-    read = answers.read_cost_rows
+    read = group_costs.read_cost_rows
 
     def note_thread(*given: Any) -> Any:
         threads.append(current_thread().name)

@@ -165,8 +165,8 @@ def test_the_running_month_of_any_day(today: str, before: str, change: float | N
     parts = list(split_period(period.elapsed, "month"))
     aligned = running_month(parts, period)
     assert aligned is not None
-    amounts = [Decimal(10 * reported.days) for reported in (aligned.before, aligned.after)]
-    compared = compare_running_month(aligned, *amounts, "USD")
+    before_amount, after_amount = (Decimal(10 * reported.days) for reported in (aligned.before, aligned.after))
+    compared = compare_running_month(aligned, before_amount, after_amount, "USD")
     assert (compared["days"], compared["changePercent"]) == (before, change)
     assert compared.get("perDayChangePercent") == per_day
 

@@ -48,11 +48,11 @@ async def test_a_large_answer_has_a_handle_to_all_of_it(name: str) -> None:
     caller = Caller(Recorder({"id": "r", "result": LARGE}))
     arguments: dict[str, Any] = {"config": {"currency": "EUR"}} if name == "run_query" else {"id": "r"}
     found = await run(caller, name, **arguments)
-    asked = len(caller.doit.reports.sender.requests)  # type: ignore[attr-defined]
+    asked = len(caller.doit.reports.sender.requests)  # type: ignore[attr-defined]  # a Recorder
     part = await run(caller, "query_result", handle=found["handle"])
     assert part["rowCount"] == 1000 and part["shown"] == 50 and part["total"] == {"cost": 499500.0}
     assert part["rows"][0] == ["a long name of a SKU, number 999", 999.0] and part["source"]["tool"] == name
-    assert len(caller.doit.reports.sender.requests) == asked  # type: ignore[attr-defined]
+    assert len(caller.doit.reports.sender.requests) == asked  # type: ignore[attr-defined]  # a Recorder
     cut = tool_result.make_tool_result_inline(TOOLS[name], {}, found)
     assert found["handle"] in cut["content"][0]["text"] and "query_result" in cut["content"][0]["text"]
 

@@ -51,7 +51,7 @@ async def test_faults_have_the_error_shape_of_their_area(party: Party) -> None:
 
 async def test_truncated_responses(party: Party) -> None:
     for kind in ("reset", "truncated"):
-        party.api.faults.append(Fault("/", kind))  # type: ignore[arg-type]
+        party.api.faults.append(Fault("/", kind))  # type: ignore[arg-type]  # the loop widens the literals
         # The client retries a GET once.
         with pytest.raises(aiohttp.ClientError):
             await party.send("POST", "/analytics/v1/reports/query", {}, declared=False)

@@ -18,7 +18,7 @@ TODAY = date(2026, 11, 24).toordinal()
 days = st.dates(date(2020, 1, 1), date(2035, 12, 31)).map(date.toordinal)
 
 
-@pytest.fixture(scope="module", params=ESTATES.values(), ids=ESTATES)
+@pytest.fixture(scope="module", params=list(ESTATES.values()), ids=list(ESTATES))
 def estate(request: pytest.FixtureRequest) -> Estate:
     """Each customer's estate."""
     estate: Estate = request.param

@@ -26,7 +26,7 @@ from doit_mcp.sandbox.server import run_sandbox
 from ..conftest import BASE, CALLBACK, SECRET, Clock, NoApi, Party
 from ..identity.test_exchange import exchange_token, whoami
 
-ADMIN, VIEWER, _, EMPLOYEE, *_ = USERS
+ADMIN, VIEWER, _, EMPLOYEE, *_others = USERS
 # Only keeps a broken test from waiting forever.
 LIMIT = 30.0
 

@@ -49,7 +49,7 @@ class TracedProduct:
             "MCP-Protocol-Version": LATEST_STATEFUL,
         }
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
-        message |= {"params": {"name": name, "arguments": arguments or {}}}  # type: ignore[dict-item]
+        message |= {"params": {"name": name, "arguments": arguments or {}}}  # type: ignore[dict-item]  # JSON
         async with self.there.http.post(
             self.there.base + "/mcp", json=message, headers={**request_headers, **parent, **headers}
         ) as response:
@@ -64,7 +64,8 @@ class TracedProduct:
     def kinds(self) -> tuple[list[ReadableSpan], list[ReadableSpan]]:
         """The spans of MCP requests, and those of the upstream requests."""
         spans = [span for span in self.exporter.get_finished_spans() if span.name not in IDENTITY]
-        return tuple([span for span in spans if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
+        served, sent = ([span for span in spans if span.kind is kind] for kind in (SpanKind.SERVER, SpanKind.CLIENT))
+        return served, sent
 
     def named(self, name: str) -> list[ReadableSpan]:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
@@ -121,7 +122,7 @@ async def test_call_has_a_child_span_with_children_for_its_requests(traced: Trac
         "doit_mcp.upstream": "api",
         "http.response.status_code": 200,
     }
-    assert server.start_time <= client.start_time <= client.end_time <= server.end_time  # type: ignore[operator]
+    assert server.start_time <= client.start_time <= client.end_time <= server.end_time  # type: ignore[operator]  # ended spans have times
 
 
 async def test_every_retry_has_its_own_span(traced: TracedProduct) -> None:
@@ -179,7 +180,7 @@ async def test_token_exchange_is_a_span_of_its_request(traced: TracedProduct) ->
         "http.response.status_code": 200,
     }
     # All spans have ended, so all have times, although their types are optional.
-    assert first.start_time <= exchange.start_time <= exchange.end_time <= first.end_time  # type: ignore[operator]
+    assert first.start_time <= exchange.start_time <= exchange.end_time <= first.end_time  # type: ignore[operator]  # ended spans have times
     assert traced.there.world.url not in traced.text and bearer not in traced.text and SECRET not in traced.text
 
 

@@ -102,6 +102,7 @@ async def test_routes_to_any_replica_and_hides_operator_endpoints(redis: Server,
 
 async def check_operator_endpoints_hidden(public: Replica) -> None:
     host, port = public.base.removeprefix("http://").split(":")
+    ways: tuple[str, ...]
     ways = ("/metrics", "/readyz", "/METRICS", "/%6detrics", "/metrics?x=1", "/metrics/", "//metrics", "/./metrics")
     ways += ("/mcp/../metrics", "/mcp/%2e%2e/metrics", "/metrics%2f", "/metrics%00", "/metrics;x")
     ways += (f"{public.base}/metrics",)

@@ -41,7 +41,7 @@ class Fed:
         parser = HttpRequestParser(protocol, loop, 1 << 16, max_line_size=8190, max_field_size=1 << 18)
         self.parser = HeadParser(parser, self._report, self.waiting)
         # The parser is paused while the body is not being read.
-        protocol._parser = self.parser
+        protocol._parser = self.parser  # type: ignore[assignment]  # it has all the methods that aiohttp calls
         loop.close()
 
     def _report(self, size: int) -> None:

@@ -75,8 +75,8 @@ def _billing_rows(plan: QueryPlan, ledger: Ledger, range_: DayRange, selection: 
     if plan.count_source:
         return _count_rows(plan, found, width, at)
     if plan.interval.start:
-        return [Row(row[:width], row[width], row[at:]) for row in found]  # type: ignore[arg-type]
-    return [Row(row[:width], None, row[at:]) for row in found]  # type: ignore[arg-type]
+        return [Row(row[:width], row[width], row[at:]) for row in found]  # type: ignore[arg-type]  # text, integers
+    return [Row(row[:width], None, row[at:]) for row in found]  # type: ignore[arg-type]  # text, integers
 
 
 def narrow_rows(plan: QueryPlan, rows: list[Row]) -> list[Row]:
