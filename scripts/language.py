@@ -1,7 +1,8 @@
-"""Language check: finds phrases of banned_phrases.txt in docstrings, comments, messages and documents.
+"""Language check: finds phrases of banned_phrases.txt in docstrings, comments, messages, names and documents.
 
 Usage: ``python -m scripts.language [--all] [PATH ...]``. It prints file, line, phrase and replacement of each finding;
-the exit status is 1 if there are findings. Strings of tests are not checked, because they are data.
+the exit status is 1 if there are findings. Strings of tests are not checked, because they are data. Names are checked
+where Python code defines them, as the words that they consist of.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ EXCEPTIONS = (
 
 # Indentation, comment signs and trailing spaces, so that a phrase can continue on the next line.
 MARGINS = re.compile(r"^[ \t#/*]+|[ \t]+$", re.MULTILINE)
+
+# A string of one word is a text if it looks like a sentence or a title, and otherwise a name or a value.
+ONE_WORD_TEXT = re.compile(r"[A-Z][a-z]+[.!?:…]?")
+WORD_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+PYTHON_NAMES = {"cancelled"}
+"""Names in the spelling of the standard library."""
 
 Passage = tuple[int, str]  # number of the first line, and text
 
@@ -109,10 +116,29 @@ def _python_passages(source: str, *, strings: bool) -> Iterator[Passage]:
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            # A string without a space is a name or a value.
-            if id(node) in docstrings or (strings and " " in node.value.strip()):
+            text = node.value.strip()
+            if id(node) in docstrings or (strings and (" " in text or ONE_WORD_TEXT.fullmatch(text))):
                 yield node.lineno, node.value
+        elif (name := _defined_name(node)) and name not in PYTHON_NAMES:
+            yield node.lineno, _words_of(name)
+            if name.isupper():
+                yield node.lineno, name
     yield from _comment_blocks(source)
+
+
+def _defined_name(node: ast.AST) -> str:
+    """The name that *node* defines; "" if it defines none."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return node.name
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) else ""
+
+
+def _words_of(name: str) -> str:
+    return " ".join(WORD_OF_NAME.findall(name)).lower()
 
 
 def _comment_blocks(source: str) -> Iterator[Passage]:

@@ -35,6 +35,20 @@ def test_python_files() -> None:
     assert findings("doit_mcp/send.py", MODULE) == ["1 told", "9 nobody", "12 is away", "14 is no"]
 
 
+NAMES = """class ToldCaller:
+    def nobody_asks(self, strangers: int) -> None:
+        PEOPLE_STEPS = self.colours = MOST_ROWS = strangers
+        almost_all, cancelled = "told", "Nobody"
+        print("Told.")
+"""
+
+
+def test_names_and_texts_of_one_word() -> None:
+    names = ["1 told", "2 nobody", "2 strangers", "3 MOST_ROWS", "3 colours", "3 people"]
+    assert findings("doit_mcp/send.py", NAMES) == [*names, "4 Nobody", "5 Told"]
+    assert findings("tests/test_send.py", NAMES) == names
+
+
 def test_test_strings_are_not_checked() -> None:
     assert findings("tests/test_send.py", MODULE) == ["1 told", "9 nobody", "12 is away"]
 

@@ -50,5 +50,5 @@ async def test_notifications_are_shown_where_they_are_asked_for(november: World)
     for tool, arguments in (("get_anomalies", {}), ("get_cloud_overview", {})):
         rows = (await november.ask(tool, **arguments))["anomalies"]
         assert rows and not any("notifications" in row for row in rows)
-    told = (await november.ask("get_anomalies", includeNotifications=True))["anomalies"]
-    assert told and all(row["notifications"] for row in told)
+    notified = (await november.ask("get_anomalies", includeNotifications=True))["anomalies"]
+    assert notified and all(row["notifications"] for row in notified)

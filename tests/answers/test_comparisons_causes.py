@@ -45,7 +45,7 @@ async def test_price_drivers_are_skus_with_another_unit_price(november: World) -
         assert sum(driver["amount"] for driver in drivers) == pytest.approx(answer["causes"]["price"], rel=0.1)
 
 
-async def test_rounded_costs_are_no_change_of_a_price(november: World) -> None:
+async def test_rounded_costs_are_not_a_change_of_a_price(november: World) -> None:
     answer = await november.ask("explain_cost_change", after="2026-11-05")
     assert [driver["id"] for driver in answer["priceDrivers"]] == ["TimedStorage-ByteHrs"]
     assert "priceDrivers" not in await november.ask("explain_cost_change", after="last_7_days")

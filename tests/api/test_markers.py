@@ -30,7 +30,7 @@ class Person(TypedDict, total=False):
 class Body(TypedDict, total=False):
     """Arguments."""
 
-    people: list[Person]
+    members: list[Person]
     settings: Person | None
     public: Annotated[str | None, EXTERNAL_TARGET, Length(1)]
     title: Required[Annotated[str, IDENTIFIER]]
@@ -47,7 +47,7 @@ async def declared(
     """Does something."""
 
 
-PATHS = (("cc",), ("people", "email"), ("settings", "email"), ("public",))
+PATHS = (("cc",), ("members", "email"), ("settings", "email"), ("public",))
 
 
 def test_finds_marked_arguments_at_any_depth() -> None:
@@ -66,9 +66,9 @@ def test_finds_marked_arguments_at_the_top_level() -> None:
         ({"id": "x", "title": "ann@acme.example"}, False),
         ({"cc": []}, False),
         ({"public": None}, False),
-        ({"people": [{"name": "Ann"}], "settings": None}, False),
+        ({"members": [{"name": "Ann"}], "settings": None}, False),
         ({"cc": ["a"]}, True),
-        ({"people": [{"name": "Ann"}, {"email": "a"}]}, True),
+        ({"members": [{"name": "Ann"}, {"email": "a"}]}, True),
         ({"settings": {"email": "a"}}, True),
         ({"public": "viewer"}, True),
     ],
@@ -81,10 +81,10 @@ def test_empty_values_have_no_recipients(arguments: dict[str, Any], reaches: boo
     ("arguments", "removes"),
     [
         ({"id": "x", "title": "t"}, False),
-        ({"people": [{"name": "Ann"}], "settings": None}, False),
+        ({"members": [{"name": "Ann"}], "settings": None}, False),
         ({"cc": []}, True),
         ({"public": None}, True),
-        ({"people": []}, True),
+        ({"members": []}, True),
         ({"settings": {"email": ""}}, True),
     ],
 )
@@ -93,10 +93,10 @@ def test_empty_values_remove_users_where_they_replace_a_list(arguments: dict[str
 
 
 def test_remaining_arguments_exclude_marked_ones() -> None:
-    arguments = {"people": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
-    assert values_at(arguments, ("people", "email")) == ["a"]
-    assert remove_path(arguments, ("people", "email"))["people"] == [{"name": "Ann"}, {"name": "Bob"}]
-    assert remove_path(arguments, ("settings", "email")) == {"people": arguments["people"]}
+    arguments = {"members": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
+    assert values_at(arguments, ("members", "email")) == ["a"]
+    assert remove_path(arguments, ("members", "email"))["members"] == [{"name": "Ann"}, {"name": "Bob"}]
+    assert remove_path(arguments, ("settings", "email")) == {"members": arguments["members"]}
     assert remove_path(arguments, ("other",)) == arguments
 
 

@@ -98,12 +98,12 @@ async def served(stdout: int, stderr: int, before: Sequence[str] = (), **setting
     with reserve_port("127.0.0.1", 0) as held:
         port = str(held.getsockname()[1])
         base = f"http://127.0.0.1:{port}"
-        async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
+        async with run_sandbox(resource_url=base, secret=SECRET) as sandbox:
             variables = {
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
                 "MCP_RESOURCE_URL": base,
-                "AUTH_SERVER_URL": stand_in.url,
-                "DOIT_API_BASE": stand_in.url,
+                "AUTH_SERVER_URL": sandbox.url,
+                "DOIT_API_BASE": sandbox.url,
                 "DOIT_MCP_DRAIN_S": "1",
                 **settings,
             }
@@ -117,7 +117,7 @@ async def served(stdout: int, stderr: int, before: Sequence[str] = (), **setting
             try:
                 async with aiohttp.ClientSession() as http:
                     await _until_ready(http, base, process)
-                    yield Served(process, Site(base, stand_in, http, Bench(), NotificationHub()))
+                    yield Served(process, Site(base, sandbox, http, Bench(), NotificationHub()))
             finally:
                 watching.close()
                 if process.returncode is None:
@@ -214,11 +214,11 @@ async def test_n6_unread_stdio_log_does_not_block() -> None:
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     with pipe() as (_, end):
         fill(end)
-        async with run_sandbox(resource_url="http://127.0.0.1:1", secret=SECRET) as stand_in:
+        async with run_sandbox(resource_url="http://127.0.0.1:1", secret=SECRET) as sandbox:
             variables = {
                 "DOIT_API_KEY": ADMIN.api_token,
-                "DOIT_API_BASE": stand_in.url,
-                "AUTH_SERVER_URL": stand_in.url,
+                "DOIT_API_BASE": sandbox.url,
+                "AUTH_SERVER_URL": sandbox.url,
             }
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "doit_mcp", "stdio", env=environment(**variables), stderr=end, **pipes

@@ -61,12 +61,12 @@ async def two_workers(
     with redis_server() as redis, free_port() as held:
         port = held.getsockname()[1]
         base = f"http://127.0.0.1:{port}"
-        async with run_sandbox(resource_url=base, secret=SECRET) as stand_in:
+        async with run_sandbox(resource_url=base, secret=SECRET) as sandbox:
             variables = {
                 "MCP_TOKEN_EXCHANGE_SECRET": SECRET,
                 "MCP_RESOURCE_URL": base,
-                "AUTH_SERVER_URL": stand_in.url,
-                "DOIT_API_BASE": stand_in.url,
+                "AUTH_SERVER_URL": sandbox.url,
+                "DOIT_API_BASE": sandbox.url,
                 "DOIT_MCP_REDIS_URL": redis.url,
             } | settings
             present = {name: text for name, text in variables.items() if text is not None}
@@ -79,7 +79,7 @@ async def two_workers(
             try:
                 async with aiohttp.ClientSession(connector=connector) as http:
                     await until(lambda: listeners(port), 2)
-                    yield process, Site(base, stand_in, http, Bench(), NotificationHub()), port
+                    yield process, Site(base, sandbox, http, Bench(), NotificationHub()), port
             finally:
                 if process.returncode is None:
                     process.kill()

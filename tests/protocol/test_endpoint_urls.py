@@ -23,7 +23,7 @@ def test_canonical_paths(path: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["/mcp?a=b", "/mcp?", "/mcp?tools=a&", "/mcp?tools=a b", "/sse/message", "/mcp#a"])
-def test_other_targets_are_no_endpoints(target: str) -> None:
+def test_other_targets_are_not_endpoints(target: str) -> None:
     assert not is_endpoint(target)
 
 

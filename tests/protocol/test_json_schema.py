@@ -152,7 +152,7 @@ def test_the_accepted_schema_is_stricter_and_has_former_members() -> None:
     assert properties["open"] == {"type": "object"}
 
 
-def test_null_is_no_argument_but_can_be_a_result() -> None:
+def test_null_is_not_an_argument_but_can_be_a_result() -> None:
     with pytest.raises(TypeError, match="null means that an argument is omitted"):
         schema_of_type(str | None)
     assert schema_of_type(str | None, "result") == {"anyOf": [{"type": "string"}, {"type": "null"}]}

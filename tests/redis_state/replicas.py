@@ -26,12 +26,12 @@ class Replica(Site):
         self,
         base: str,
         resource: str,
-        stand_in: SandboxServer,
+        sandbox: SandboxServer,
         http: aiohttp.ClientSession,
         bench: Bench,
         hub: NotificationHub,
     ) -> None:
-        super().__init__(base, stand_in, http, bench, hub)
+        super().__init__(base, sandbox, http, bench, hub)
         self.resource = resource
 
     def token(self, user: User = ADMIN, **claims: Any) -> str:
@@ -50,12 +50,12 @@ async def wait_for_redis(*sites: Site) -> None:
             await asyncio.sleep(0.01)
 
 
-def settings_for(url: str, stand_in: SandboxServer, base: str, redis_url: str) -> Json:
+def settings_for(url: str, sandbox: SandboxServer, base: str, redis_url: str) -> Json:
     """The settings of one replica."""
     return {
         "resource_url": url,
-        "auth_server_url": stand_in.url,
-        "doit_api_base": stand_in.url,
+        "auth_server_url": sandbox.url,
+        "doit_api_base": sandbox.url,
         "exchange_secret": SECRET,
         "allowed_hosts": (base.removeprefix("http://"),),
         "drain_s": 2,
@@ -76,18 +76,16 @@ async def replicas(
     async with AsyncExitStack() as stack:
         sockets = [stack.enter_context(bind("127.0.0.1", 0)) for _ in benches or range(2)]
         url = socket_url(sockets[0])
-        stand_in = await stack.enter_async_context(run_sandbox(resource_url=url, secret=SECRET, api=api or NoApi()))
+        sandbox = await stack.enter_async_context(run_sandbox(resource_url=url, secret=SECRET, api=api or NoApi()))
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         sites = []
         for number, bound in enumerate(sockets):
             bench, hub = benches[number] if benches else Bench(), NotificationHub()
             offered = offer(bench, **(changes or {}))
-            site_settings = replace(
-                Settings(), **(settings_for(url, stand_in, socket_url(bound), redis_url) | settings)
-            )
+            site_settings = replace(Settings(), **(settings_for(url, sandbox, socket_url(bound), redis_url) | settings))
             app = build_app(site_settings, lambda selection, employee, offered=offered: offered, hub=hub)
             await stack.enter_async_context(serve_app(app, bound))
-            sites.append(Replica(socket_url(bound), url, stand_in, http, bench, hub))
+            sites.append(Replica(socket_url(bound), url, sandbox, http, bench, hub))
         yield tuple(sites)
 
 

@@ -60,8 +60,8 @@ async def test_replica_is_killed_under_load(redis: Server) -> None:
         for client in clients:
             assert client.answers == Counter(f"{client.session.user.email}-{number}" for number in range(CALLS))
             assert (await at_replica(near, client.session).ask("ping")).result == {}
-        strangers = at_replica(near, clients[0].session, users[1])
-        assert (await strangers.ask("ping")).status == 404
+        foreign = at_replica(near, clients[0].session, users[1])
+        assert (await foreign.ask("ping")).status == 404
 
 
 async def killing(client: Client, clients: list[Client], victim: Process) -> None:
@@ -108,5 +108,5 @@ async def test_redis_restarts_under_load(redis: Server) -> None:
         over.set()
         assert all(await asyncio.gather(*stateless))
         assert set(statuses) == {200, 503, 404}
-        anew = await pair[0].initialize()
-        assert (await at_replica(pair[1], anew).ask("ping")).result == {}
+        new_session = await pair[0].initialize()
+        assert (await at_replica(pair[1], new_session).ask("ping")).result == {}

@@ -108,9 +108,9 @@ def test_n1_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LimitExceeded, match="send fewer at a time") as caught:
         turns.submit("a", int, may_reject=True)
     others = [turns.submit("b", int, may_reject=True), turns.submit("c", int, may_reject=True)]
-    with pytest.raises(LimitExceeded, match="The server is busy") as everybody:
+    with pytest.raises(LimitExceeded, match="The server is busy") as refused:
         turns.submit("d", int, may_reject=True)
-    assert (caught.value.scope, everybody.value.scope) == ("owner", "server")
+    assert (caught.value.scope, refused.value.scope) == ("owner", "server")
     later = turns.submit("a", int)
     mine[0].cancel(), later.cancel()
     mine[0] = turns.submit("a", int, may_reject=True)

@@ -103,7 +103,7 @@ def test_counts_are_positive_whole_numbers(value: Any, count: int | None) -> Non
 
 
 @given(ANYTHING)
-def test_anything_else_is_no_count(value: Any) -> None:
+def test_anything_else_is_not_a_count(value: Any) -> None:
     try:
         count = parse_count(value)
     except ApiError as error:

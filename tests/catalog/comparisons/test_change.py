@@ -231,7 +231,7 @@ async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
     assert history["customTimeRange"]["from"][:10] == "2026-06-30"
 
 
-async def test_credits_are_queried_and_are_a_cause_even_if_there_are_none() -> None:
+async def test_credits_are_queried_and_are_a_cause_even_without_amounts() -> None:
     api = Recorder(make_api({}, LINES[:3]))
     answer = (await call("explain_cost_change", api, includeCredits=True))["structuredContent"]
     own = [(request.body or {})["config"] for request in api.requests[:-1]]

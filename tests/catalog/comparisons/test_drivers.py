@@ -105,7 +105,7 @@ def test_amounts_are_rounded_to_the_minor_unit_of_the_currency() -> None:
     assert [(driver.before, driver.after) for driver in find_drivers(before, after, "JPY")] == [(D(11), D(21))]
 
 
-def test_nothing_at_all_is_no_change() -> None:
+def test_nothing_at_all_is_not_a_change() -> None:
     split = split_change(find_drivers({}, {}, "USD"), D(0), D(0), 5)
     assert split.shown == [] and split.other == CostDriver("other", D(0), D(0)) and split.shares == [None]
     assert not split.offsets

@@ -99,7 +99,7 @@ def test_all_parts_add_up(
     assert table.about == {"oneAtATime": "dimension"}
 
 
-def test_names_are_the_latest_and_charges_without_id_are_told_apart() -> None:
+def test_names_are_the_latest_and_charges_without_id_are_distinguished() -> None:
     old = response([("a", "Old name", "Usage", "eu", 1.0, 1.0), (None, "Tax", None, "eu", 2.0, 0.0)])
     new = response([("a", "New name", "Usage", "eu", 1.0, 1.0), (None, "Support", None, "eu", 3.0, 0.0)])
     basis = ChangeBasis(align(ReportedPeriod(Period(date(2026, 2, 1), date(2026, 2, 28)), TODAY)), "USD")

@@ -113,7 +113,7 @@ async def test_unknown_values_are_refused(arguments: dict[str, Any], message: st
     assert caught.value.kind == "argument"
 
 
-async def test_no_costs_are_no_forecast_of_zero() -> None:
+async def test_no_costs_do_not_forecast_zero() -> None:
     old: list[Line] = [("2026-01-05", GCP, 1.0, 1.0)]
     found = await forecast(Recorder(make_api(NO_BUDGETS, old)), cloud="aws")
     assert found["month"]["spent"] == 0.0 and found["month"]["expected"] is None

@@ -57,7 +57,7 @@ def test_fewer_than_seven_settled_days_give_no_pace(days: int) -> None:
     assert (learn_pace(costs, TODAY) is None) == (days - 3 < MIN_HISTORY_DAYS)
 
 
-def test_leading_days_without_cost_are_no_history() -> None:
+def test_leading_days_without_cost_are_not_history() -> None:
     zeros = {TODAY - timedelta(days=back): 0.0 for back in range(9, 60)}
     assert learn_pace(zeros | costs_of(9), TODAY) is None and learn_pace(zeros, TODAY) is None
 

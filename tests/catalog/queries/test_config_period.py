@@ -187,7 +187,7 @@ def test_durations_without_days_are_refused(text: str) -> None:
         parse_duration(text, "timeRange", TODAY)
 
 
-def test_other_texts_are_no_durations() -> None:
+def test_other_texts_are_not_durations() -> None:
     assert [parse_duration(text, "", TODAY) for text in ("last_month", "P1W", "1D", "2026")] == [None] * 4
 
 

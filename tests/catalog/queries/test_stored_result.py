@@ -80,10 +80,10 @@ async def test_the_whole_table_can_be_paged_grouped_and_exported() -> None:
 async def test_a_handle_is_its_owners() -> None:
     caller = Caller(Recorder({"result": LARGE}))
     handle = (await run(caller, "run_query", config={}))["handle"]
-    stranger = Caller(Recorder())
-    stranger.results, stranger.owner = caller.results, "somebody else"
+    other_caller = Caller(Recorder())
+    other_caller.results, other_caller.owner = caller.results, "somebody else"
     with pytest.raises(ToolError, match="does not exist or has expired"):
-        await run(stranger, "query_result", handle=handle)
+        await run(other_caller, "query_result", handle=handle)
     with pytest.raises(ToolError, match="half an hour"):
         await run(caller, "query_result", handle="made up")
 
@@ -98,7 +98,7 @@ async def test_a_handle_is_its_owners() -> None:
         {},
     ],
 )
-def test_what_is_no_table_is_not_kept(answer: Any) -> None:
+def test_what_is_not_a_table_is_not_kept(answer: Any) -> None:
     assert query_table(answer) is None and report_table(answer) is None
 
 
@@ -137,7 +137,7 @@ def conditions(count: int, values: int, op: str = "contains") -> list[dict[str, 
 
 @pytest.mark.requirement("N3")
 @pytest.mark.parametrize("op", ["contains", "starts_with"])
-async def test_n3_too_many_values_for_so_many_rows(op: str) -> None:
+async def test_n3_too_many_values_for_the_number_of_rows(op: str) -> None:
     """It took 7.3 s, in which nothing else was served."""
     answer = await query_stored({"filters": conditions(20, 100, op)})
     assert f"{op} with 100 values is too much for 19,710 rows" in answer and "the limit is" in answer
@@ -162,7 +162,7 @@ async def test_n3_an_unknown_value_of_a_long_table_holds_nothing() -> None:
 
 
 @pytest.mark.requirement("N3")
-async def test_n3_too_many_conditions_for_so_many_rows() -> None:
+async def test_n3_too_many_conditions_for_the_number_of_rows() -> None:
     table = ResultTable([{"name": "n", "type": "integer"}], [[number % 10] for number in range(250_000)])
     answer = await query_stored({"filters": [{"column": "n", "op": "gt", "values": ["5"]}] * 20}, table)
     assert answer == "filters: 20 conditions are too many for 250,000 rows; use at most 16"

@@ -147,12 +147,12 @@ async def test_ambiguous_or_non_object_targets_are_not_shown() -> None:
 @pytest.mark.requirement("N12")
 async def test_n12_every_user_whose_access_changes_is_named() -> None:
     caller = ConfirmingCaller(Recorder(SHARED, {}))
-    people = [{**OWNER, "user": "ANN@acme.example"}, {**EDITOR, "role": "viewer"}]
+    entries = [{**OWNER, "user": "ANN@acme.example"}, {**EDITOR, "role": "viewer"}]
     await run(
         "update_resource_permissions",
         caller,
         **RESOURCE,
-        permissions=[*people, {"user": "eve@evil.example", "role": "editor"}],
+        permissions=[*entries, {"user": "eve@evil.example", "role": "editor"}],
         public="viewer",
     )
     assert caller.text.splitlines()[-5:-1] == [
@@ -176,8 +176,8 @@ async def test_n12_users_losing_access_and_current_users_are_named() -> None:
 @pytest.mark.requirement("N12")
 async def test_n12_duplicate_entries_are_shown_twice_and_equal_lists_are_unchanged() -> None:
     caller = ConfirmingCaller(Recorder(SHARED, {}))
-    people = [OWNER, {**EDITOR, "role": "viewer"}, {"user": "Bob@acme.example", "role": "owner"}]
-    await run("update_resource_permissions", caller, **RESOURCE, permissions=people)
+    entries = [OWNER, {**EDITOR, "role": "viewer"}, {"user": "Bob@acme.example", "role": "owner"}]
+    await run("update_resource_permissions", caller, **RESOURCE, permissions=entries)
     assert "bob@acme.example: editor → viewer\n- permissions: change Bob@acme.example: editor → owner\n" in caller.text
     caller = ConfirmingCaller(Recorder(SHARED, {}))
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[EDITOR, OWNER])

@@ -222,7 +222,7 @@ DATAHUB_STEPS = [
     Step(f"DELETE {DATASETS}", body={"datasets": ["Meters"]}),
 ]
 SELF = {"customerId": ACME.id}
-PEOPLE_STEPS = [
+USER_STEPS = [
     Step("GET /core/v1/service-quotas"),
     Step("GET /core/v1/cloudincidents", keep={"incident": "incidents.0.id"}),
     Step("GET /core/v1/cloudincidents/{id}", {"id": "$incident"}),
@@ -332,7 +332,7 @@ STEPS = [
     *TRANSFER_STEPS,
     *COMMITMENT_STEPS,
     *DATAHUB_STEPS,
-    *PEOPLE_STEPS,
+    *USER_STEPS,
     *SUPPORT_STEPS,
     *DIAGRAM_STEPS,
     *INSIGHT_STEPS,

@@ -277,9 +277,9 @@ class Site:
     """A running server, and ways to send requests to it."""
 
     def __init__(
-        self, base: str, stand_in: SandboxServer, http: aiohttp.ClientSession, bench: Bench, hub: NotificationHub
+        self, base: str, sandbox: SandboxServer, http: aiohttp.ClientSession, bench: Bench, hub: NotificationHub
     ) -> None:
-        self.base, self.world, self.http, self.bench, self.hub = base, stand_in, http, bench, hub
+        self.base, self.world, self.http, self.bench, self.hub = base, sandbox, http, bench, hub
         self.ids = 0
 
     def token(self, user: User = ADMIN, **claims: Any) -> str:
@@ -433,11 +433,11 @@ async def serving(
 
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
-        async with run_sandbox(resource_url=base, secret=SECRET, api=api or NoApi()) as stand_in:
+        async with run_sandbox(resource_url=base, secret=SECRET, api=api or NoApi()) as sandbox:
             usual: Json = {
                 "resource_url": base,
-                "auth_server_url": stand_in.url,
-                "doit_api_base": stand_in.url,
+                "auth_server_url": sandbox.url,
+                "doit_api_base": sandbox.url,
                 "exchange_secret": SECRET,
                 "drain_s": 2,
             }
@@ -445,4 +445,4 @@ async def serving(
             # Clients are still connected when the server stops.
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
                 async with serve_app(build_app(settings_used, make or make_offer, hub=hub), bound):
-                    yield Site(base, stand_in, http, used, hub)
+                    yield Site(base, sandbox, http, used, hub)

@@ -78,8 +78,8 @@ async def test_n14_consent_is_used_up_by_the_write() -> None:
         assert again.result["resultType"] == "input_required" and again.result["requestState"] != state["requestState"]
         assert tools_used.done == ["delete 1", "change 1"]
         # The next question asks for a new consent.
-        anew = {**state, "requestState": again.result["requestState"]}
-        assert not is_repeat(await accept(site, anew))
+        next_state = {**state, "requestState": again.result["requestState"]}
+        assert not is_repeat(await accept(site, next_state))
         assert tools_used.done == ["delete 1", "change 1", "delete 1"]
 
 

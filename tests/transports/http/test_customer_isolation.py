@@ -145,7 +145,7 @@ async def test_n9_tasks_belong_to_a_user_at_one_customer(tenant_site: tuple[Site
 
 @pytest.mark.requirement("N17")
 @pytest.mark.parametrize("failures", [MIN_OUTCOMES + 10, FEW_CALLERS_THRESHOLD + 10])
-async def test_n17_user_with_two_tokens_opens_the_circuit_for_nobody_else(
+async def test_n17_user_with_two_tokens_does_not_open_the_circuit_for_others(
     tenant_site: tuple[Site, Api], failures: int
 ) -> None:
     """Other users are still served, even if no request succeeded before."""

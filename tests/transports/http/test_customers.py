@@ -138,7 +138,7 @@ async def test_n9_batch_that_changes_the_customer_does_nothing_else(inside: bool
         assert "Batch" in [label_row["name"] for label_row in content["labels"]]
 
 
-async def test_an_employee_without_a_customer_is_told_how_to_choose_one() -> None:
+async def test_an_employee_without_a_customer_learns_how_to_choose_one() -> None:
     """The consent page lets employees sign in before they know the customer."""
     api = Api()
     async with serving(make=catalog_factory(), api=api) as site:

@@ -188,13 +188,13 @@ async def test_answer_counts_only_for_what_was_shown() -> None:
         }
         params["inputResponses"] = {"confirm": {"action": "accept"}}
         api.label = {**api.label, "name": "Another by now"}
-        anew = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
-        assert anew.result["resultType"] == "input_required" and "DELETE" not in api.methods
-        assert "Another by now" in anew.result["inputRequests"]["confirm"]["params"]["message"]
+        second_question = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
+        assert second_question.result["resultType"] == "input_required" and "DELETE" not in api.methods
+        assert "Another by now" in second_question.result["inputRequests"]["confirm"]["params"]["message"]
         # The state of the first question is not valid for the second.
         again = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert again.result["resultType"] == "input_required" and "DELETE" not in api.methods
-        params["requestState"] = anew.result["requestState"]
+        params["requestState"] = second_question.result["requestState"]
         done = await site.send_stateless("tools/call", params, clientCapabilities=ASKED)
         assert "resultType" in done.result and done.result["resultType"] == "complete" and "DELETE" in api.methods
 

@@ -157,7 +157,7 @@ async def test_order_is_kept_for_any_sizes(streams: Streams) -> None:
     assert read == [format_event(data) for data in messages]
 
 
-async def test_stalled_reader_delays_nobody_else(streams: Streams) -> None:
+async def test_stalled_reader_does_not_delay_others(streams: Streams) -> None:
     """Other streams get messages and keepalives. A stalled client gets no keepalives, and is disconnected when too
     much is queued."""
     async with open_stream(streams) as (stalled, full), open_stream(streams) as (other, outbox):

@@ -366,7 +366,7 @@ async def test_unknown_paths(site: Site, path: str) -> None:
 
 
 @pytest.mark.requirement("J9")
-async def test_flood_of_partial_bodies_slows_nobody() -> None:
+async def test_flood_of_partial_bodies_does_not_slow_others() -> None:
     """Each of these clients is disconnected eventually."""
     async with serving(body_timeout_s=1) as site:
         async with asyncio.timeout(20):

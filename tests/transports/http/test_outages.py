@@ -79,13 +79,13 @@ class Product:
 @asynccontextmanager
 async def served(
     prepare: Callable[[web.Application], None] = lambda app: None,
-    people: AccountDirectory = DEFAULT_DIRECTORY,
+    accounts: AccountDirectory = DEFAULT_DIRECTORY,
     **settings: Any,
 ) -> AsyncIterator[Product]:
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
         async with run_sandbox(
-            resource_url=base, secret=SECRET, directory=people, api=Api(directory=people)
+            resource_url=base, secret=SECRET, directory=accounts, api=Api(directory=accounts)
         ) as sandbox:
             site_settings = replace(
                 Settings(),
@@ -190,7 +190,7 @@ async def test_api_outage_is_reported_and_recovers() -> None:
 async def customers() -> AsyncIterator[tuple[Product, list[User]]]:
     """Several customers, and a user of each."""
     directory = AccountDirectory(MIN_CALLERS)
-    async with served(people=directory) as product:
+    async with served(accounts=directory) as product:
         users = [
             directory.users_of(customer)[0]
             for customer in directory.customers(len(CUSTOMERS), len(CUSTOMERS) + MIN_CALLERS)

@@ -65,8 +65,8 @@ class Deployed:
 async def deployment_running(redis: Server, folder: Path, grace: str = "5s") -> AsyncIterator[Deployed]:
     site = f"127.0.0.1:{unused_port()}"
     url = f"http://{site}"
-    async with run_sandbox(resource_url=url, secret=SECRET, api=NoApi()) as stand_in, aiohttp.ClientSession() as http:
-        public = Replica(url, url, stand_in, http, Bench(), NotificationHub())
+    async with run_sandbox(resource_url=url, secret=SECRET, api=NoApi()) as sandbox, aiohttp.ClientSession() as http:
+        public = Replica(url, url, sandbox, http, Bench(), NotificationHub())
         async with (
             separate(public, redis.url, trusted_proxies=LOOPBACK) as first,
             separate(public, redis.url, trusted_proxies=LOOPBACK) as second,

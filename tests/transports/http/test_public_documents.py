@@ -40,17 +40,17 @@ async def running(**settings: Any) -> AsyncIterator[Site]:
     """Run the application that users run."""
     with bind("127.0.0.1", 0) as bound:
         base = socket_url(bound)
-        async with run_sandbox(resource_url=base, secret=SECRET, api=NoApi()) as stand_in:
+        async with run_sandbox(resource_url=base, secret=SECRET, api=NoApi()) as sandbox:
             usual: dict[str, Any] = {
                 "resource_url": base,
-                "auth_server_url": stand_in.url,
-                "doit_api_base": stand_in.url,
+                "auth_server_url": sandbox.url,
+                "doit_api_base": sandbox.url,
                 "exchange_secret": SECRET,
                 "drain_s": 2,
             }
             app = make_main_app(replace(Settings(), **usual, **settings))
             async with aiohttp.ClientSession() as http, serve_app(app, bound):
-                yield Site(base, stand_in, http, Bench(), NotificationHub())
+                yield Site(base, sandbox, http, Bench(), NotificationHub())
 
 
 @pytest.fixture

@@ -204,18 +204,18 @@ async def test_employees_customer_applies_everywhere(redis: Server) -> None:
         for site_session in (session, remote):
             assert (await site_session.call("whose")).result["structuredContent"] == {"said": "globex"}
         async with general(session):
-            started, redis_is_away = asyncio.Event(), asyncio.Event()
+            started, redis_is_stopped = asyncio.Event(), asyncio.Event()
 
             async def late(call: Call, arguments: Json) -> Json:
                 started.set()
-                await redis_is_away.wait()
+                await redis_is_stopped.wait()
                 return await switch(call, arguments)
 
             object.__setattr__(tools[0], "run", late)
             calling = asyncio.create_task(session.call("switch", {"to": "initech"}))
             await soon(started)
             redis.pause()
-            redis_is_away.set()
+            redis_is_stopped.set()
             assert (await calling).error["code"] == -32603
             redis.resume()
             await wait_for_redis(a, b)
@@ -341,8 +341,8 @@ async def test_stateless_requests_need_no_redis(pair: Pair, redis: Server) -> No
         if stop == redis.pause:
             assert (await at_replica(b, session).ask("ping")).result == {}
     assert (await session.ask("ping")).status == 404
-    anew = await b.initialize()
-    assert (await at_replica(a, anew).ask("ping")).result == {}
+    new_session = await b.initialize()
+    assert (await at_replica(a, new_session).ask("ping")).result == {}
 
 
 async def test_messages_during_an_outage_are_delivered_later(pair: Pair, redis: Server) -> None:

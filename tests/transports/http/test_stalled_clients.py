@@ -74,7 +74,7 @@ def open_connections(connections: set[Addresses], timeout_seconds: float | None 
 
 
 @pytest.mark.requirement("L3")
-async def test_thirty_stalled_clients_delay_nobody_and_are_dropped() -> None:
+async def test_thirty_stalled_clients_do_not_delay_others_and_are_dropped() -> None:
     """Two hundred calls of another client are answered while all thirty wait; eventually all of them are
     disconnected."""
     asked = 0

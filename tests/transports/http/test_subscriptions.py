@@ -66,8 +66,8 @@ async def test_acknowledges_and_filters(site: Site) -> None:
     async with listening(site, filters, id=7) as listener:
         acknowledged = await listener.next()
         assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
-        honoured = {"promptsListChanged": True, "resourceSubscriptions": ["doc://one"]}
-        assert acknowledged["params"]["notifications"] == honoured
+        accepted = {"promptsListChanged": True, "resourceSubscriptions": ["doc://one"]}
+        assert acknowledged["params"]["notifications"] == accepted
         site.hub.publish(ChangeEvent(TOOLS_CHANGED))
         site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://number/1", params={"uri": "doc://number/1"}))
         site.hub.publish(ChangeEvent(RESOURCE_UPDATED, "doc://one", params={"uri": "doc://one"}))

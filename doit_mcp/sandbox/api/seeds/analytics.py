@@ -150,8 +150,8 @@ def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
     """Suggested budgets for last month's most expensive services, which have no budget yet."""
     month = start_of("month", today_of(tenant.started_at))
     rows = tenant.ledger.sums(("service_description",), add_months(month, -1), month - 1)
-    dearest = sorted(((int(row[1] or 0), str(row[0])) for row in rows), reverse=True)[:3]
-    for (spent, service), confidence in zip(dearest, ("high", "medium", "low")):
+    most_expensive = sorted(((int(row[1] or 0), str(row[0])) for row in rows), reverse=True)[:3]
+    for (spent, service), confidence in zip(most_expensive, ("high", "medium", "low")):
         scope = {"type": "fixed", "id": "service_description", "values": [service], "mode": "is", "inverse": False}
         amount = float(round(spent * 1.1 / 1e6, -1))
         yield {
