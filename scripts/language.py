@@ -119,22 +119,25 @@ def _python_passages(source: str, *, strings: bool) -> Iterator[Passage]:
             text = node.value.strip()
             if id(node) in docstrings or (strings and (" " in text or ONE_WORD_TEXT.fullmatch(text))):
                 yield node.lineno, node.value
-        elif (name := _defined_name(node)) and name not in PYTHON_NAMES:
-            yield node.lineno, _words_of(name)
+        elif (defined := _defined_name(node)) is not None and defined[1] not in PYTHON_NAMES:
+            line, name = defined
+            yield line, _words_of(name)
             if name.isupper():
-                yield node.lineno, name
+                yield line, name
     yield from _comment_blocks(source)
 
 
-def _defined_name(node: ast.AST) -> str:
-    """The name that *node* defines; "" if it defines none."""
+def _defined_name(node: ast.AST) -> Passage | None:
+    """The line and the name that *node* defines; None if it defines none."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return node.name
+        return node.lineno, node.name
     if isinstance(node, ast.arg):
-        return node.arg
+        return node.lineno, node.arg
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) else ""
+        return node.lineno, node.id
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return node.lineno, node.attr
+    return None
 
 
 def _words_of(name: str) -> str:

@@ -53,6 +53,16 @@ class Client:
         }
         return f"{sandbox.world}/sign-in/oauth?{urlencode(query)}"
 
+    def token_form(self, code: str) -> dict[str, str]:
+        """Return the form that exchanges *code* for tokens."""
+        return {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.callback,
+            "client_id": self.id,
+            "code_verifier": VERIFIER,
+        }
+
 
 @asynccontextmanager
 async def waiting(sandbox: Sandbox, name: str = "Cost Companion") -> AsyncIterator[Client]:
@@ -131,14 +141,7 @@ async def test_signs_in_and_allows(
         await act(tmp_path, client.request(sandbox_asking), steps, scheme=scheme, width=width)
         (returned,) = client.returned
     assert returned["state"] == STATE and returned["iss"] == sandbox_asking.world
-    form = {
-        "grant_type": "authorization_code",
-        "code": returned["code"],
-        "redirect_uri": client.callback,
-        "client_id": client.id,
-        "code_verifier": VERIFIER,
-        "resource": sandbox_asking.mcp,
-    }
+    form = {**client.token_form(returned["code"]), "resource": sandbox_asking.mcp}
     async with aiohttp.ClientSession() as http:
         async with http.post(f"{sandbox_asking.world}/api/auth/token", data=form) as answer:
             assert answer.status == 200, await answer.text()
@@ -182,13 +185,7 @@ async def test_employee_chooses_the_customer(sandbox_asking: Sandbox, node: Path
         ]
         await act(tmp_path, client.request(sandbox_asking), steps, width=390)
         (returned,) = client.returned
-        form = {
-            "grant_type": "authorization_code",
-            "code": returned["code"],
-            "redirect_uri": client.callback,
-            "client_id": client.id,
-            "code_verifier": VERIFIER,
-        }
+        form = client.token_form(returned["code"])
     async with aiohttp.ClientSession() as http:
         async with http.post(f"{sandbox_asking.world}/api/auth/token", data=form) as answer:
             claims = jwt.decode((await answer.json())["access_token"], options={"verify_signature": False})

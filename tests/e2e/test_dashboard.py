@@ -14,7 +14,7 @@ import pytest
 from doit_mcp.sandbox.accounts import USERS
 from tests.e2e.launch import Sandbox, running_sandbox
 from tests.e2e.node_packages import NODE, environment, run, unavailable
-from tests.e2e.test_consent import VERIFIER, act, waiting
+from tests.e2e.test_consent import act, waiting
 
 ARTIFACTS = NODE.parent / "artifacts"
 ADMIN, VIEWER, *_ = USERS
@@ -35,13 +35,7 @@ async def tokens(sandbox_alone: Sandbox, node: Path, tmp_path: Path) -> dict[str
         steps = [{"press": ADMIN.name}, {"press": "Allow access"}, {"reach": client.callback}]
         await act(tmp_path, client.request(sandbox_alone), steps)
         (returned,) = client.returned
-        form = {
-            "grant_type": "authorization_code",
-            "code": returned["code"],
-            "redirect_uri": client.callback,
-            "client_id": client.id,
-            "code_verifier": VERIFIER,
-        }
+        form = client.token_form(returned["code"])
         async with aiohttp.ClientSession() as http:
             async with http.post(f"{sandbox_alone.world}/api/auth/token", data=form) as answer:
                 state_body: dict[str, Any] = await answer.json()

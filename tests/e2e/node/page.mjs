@@ -2,10 +2,8 @@
 //
 // argument: {"browser": path, "url": …, "shots": directory}
 
-import { chromium } from "playwright-core";
+import { launch, open } from "./steps.mjs";
 
-const FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
 const SIZES = { desktop: { width: 1280, height: 900 }, mobile: { width: 360, height: 740 } };
 const SCHEMES = ["light", "dark"];
 
@@ -44,21 +42,9 @@ function faint() {
   return found;
 }
 
-async function opened(browser, order, seen, size, scheme) {
-  const context = await browser.newContext({
-    viewport: SIZES[size], colorScheme: scheme, permissions: ["clipboard-read", "clipboard-write"],
-  });
-  context.setDefaultTimeout(10_000);
-  await context.addInitScript(() => {
-    globalThis.violations = [];
-    document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
-  });
-  const page = await context.newPage();
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) seen.console.push(message.text()); });
-  page.on("pageerror", (error) => seen.console.push(String(error)));
-  page.on("request", (request) => seen.requests.push(request.url()));
-  await page.goto(order.url, { waitUntil: "load" });
-  return page;
+function opened(browser, order, seen, size, scheme) {
+  const options = { viewport: SIZES[size], colorScheme: scheme };
+  return open(browser, order.url, seen.console, (url) => seen.requests.push(url.href), options);
 }
 
 async function look(browser, order, seen, size, scheme) {
@@ -121,7 +107,7 @@ async function keyboard(page, seen) {
 }
 
 const order = JSON.parse(process.argv[2]);
-const browser = await chromium.launch({ executablePath: order.browser, headless: true, chromiumSandbox: false, args: FLAGS });
+const browser = await launch(order.browser);
 const seen = { console: [], violations: [], requests: [], looks: [], copies: [], focus: [] };
 try {
   for (const size of Object.keys(SIZES)) for (const scheme of SCHEMES) await look(browser, order, seen, size, scheme);

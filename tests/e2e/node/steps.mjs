@@ -9,6 +9,23 @@ export function launch(executablePath) {
   return chromium.launch({ executablePath, headless: true, chromiumSandbox: false, args: FLAGS });
 }
 
+// Opens a page that can use the clipboard. Its errors and warnings are added to *messages*; violations of the Content
+// Security Policy are in the page's own `violations`. *onRequest* gets the address of each request.
+export async function open(browser, url, messages, onRequest, options = {}) {
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options });
+  context.setDefaultTimeout(20_000);
+  await context.addInitScript(() => {
+    globalThis.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) messages.push(message.text()); });
+  page.on("pageerror", (error) => messages.push(String(error)));
+  page.on("request", (request) => onRequest(new URL(request.url())));
+  await page.goto(url, { waitUntil: "load" });
+  return page;
+}
+
 // order: {"fill": label, "with": text} | {"choose": label, "option": value} | {"press": button name, "exact"} |
 //   {"expect": text} | {"open": text of a summary} | {"reach": start of an address} | {"shoot": path}
 export async function step(page, order) {

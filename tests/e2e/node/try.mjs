@@ -2,20 +2,10 @@
 //
 // argument: {"browser": path, "url": …, "tools": [names to call with their examples], "viewer": email address}
 
-import { launch } from "./steps.mjs";
+import { launch, open } from "./steps.mjs";
 
 async function opened(browser, order, seen) {
-  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
-  context.setDefaultTimeout(20_000);
-  await context.addInitScript(() => {
-    globalThis.violations = [];
-    document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
-  });
-  const page = await context.newPage();
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) seen.console.push(message.text()); });
-  page.on("pageerror", (error) => seen.console.push(String(error)));
-  page.on("request", (request) => seen.hosts.push(new URL(request.url()).host));
-  await page.goto(order.url, { waitUntil: "load" });
+  const page = await open(browser, order.url, seen.console, (url) => seen.hosts.push(url.host));
   await page.locator("#run:enabled").waitFor();
   return page;
 }

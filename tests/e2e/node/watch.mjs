@@ -2,10 +2,8 @@
 //
 // argument: {"browser": path, "url": …, "shots": directory, "calls": [{"url", "bearer"}…], "expect": text}
 
-import { chromium } from "playwright-core";
+import { launch, open } from "./steps.mjs";
 
-const FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
 const SIZES = { desktop: { width: 1280, height: 900 }, mobile: { width: 390, height: 844 } };
 const SCHEMES = ["light", "dark"];
 
@@ -14,19 +12,8 @@ async function call(order) {
 }
 
 async function opened(browser, order, seen, size, scheme) {
-  const context = await browser.newContext({
-    viewport: SIZES[size], colorScheme: scheme, permissions: ["clipboard-read", "clipboard-write"],
-  });
-  context.setDefaultTimeout(10_000);
-  await context.addInitScript(() => {
-    globalThis.violations = [];
-    document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
-  });
-  const page = await context.newPage();
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) seen.console.push(message.text()); });
-  page.on("pageerror", (error) => seen.console.push(String(error)));
-  page.on("request", (request) => seen.requests.push(new URL(request.url()).pathname));
-  await page.goto(order.url, { waitUntil: "load" });
+  const options = { viewport: SIZES[size], colorScheme: scheme };
+  const page = await open(browser, order.url, seen.console, (url) => seen.requests.push(url.pathname), options);
   await page.getByRole("status").getByText("Live", { exact: true }).waitFor();
   return page;
 }
@@ -86,7 +73,7 @@ async function bounded(page, order, seen) {
 }
 
 const order = JSON.parse(process.argv[2]);
-const browser = await chromium.launch({ executablePath: order.browser, headless: true, chromiumSandbox: false, args: FLAGS });
+const browser = await launch(order.browser);
 const seen = { console: [], violations: [], requests: [], looks: [] };
 try {
   const page = await opened(browser, order, seen, "desktop", "light");
