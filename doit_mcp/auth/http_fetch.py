@@ -69,6 +69,28 @@ async def fetch(
         _record_in_trace(name, upstream, method, status, started)
 
 
+async def fetch_document(
+    http: ClientSession, url: str, *, name: str, timeout_seconds: float, max_bytes: int = MAX_RESPONSE_BYTES
+) -> JsonObject | None:
+    """Return the JSON object that the identity provider publishes at *url*; None if it is not one.
+
+    *name* identifies the request in traces. Raise FetchError, also for a status other than 200.
+    """
+    response = await fetch(
+        http,
+        "GET",
+        url,
+        name=name,
+        upstream="identity",
+        timeout_seconds=timeout_seconds,
+        headers={"Accept": "application/json"},
+        max_bytes=max_bytes,
+    )
+    if response.status != 200:
+        raise FetchError(f"status {response.status}")
+    return response.json_object()
+
+
 def _record_in_trace(name: str, upstream: str, method: str, status: int | None, started: float) -> None:
     trace = CURRENT_TRACE.get()
     if trace is None:

@@ -13,7 +13,7 @@ from ..protocol.base64url import decode_base64url
 from ..protocol.jsonrpc import JsonObject
 from .access_tokens import ALGORITHM, KEY_ID
 from .errors import unavailable_error
-from .http_fetch import FetchError, fetch
+from .http_fetch import FetchError, fetch_document
 from .single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
@@ -169,18 +169,8 @@ class JwksCache:
 
     async def _fetch(self) -> None:
         try:
-            response = await fetch(
-                self._http,
-                "GET",
-                self._url,
-                name="keys",
-                upstream="identity",
-                timeout_seconds=self._timeout,
-                headers={"Accept": "application/json"},
-            )
-            if response.status != 200:
-                raise InvalidKeySet(f"status {response.status}")
-            keys = read_keys(response.json_object())
+            document = await fetch_document(self._http, self._url, name="keys", timeout_seconds=self._timeout)
+            keys = read_keys(document)
         except (FetchError, InvalidKeySet) as error:
             self._handle_failure(str(error))
             return

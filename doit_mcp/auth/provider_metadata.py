@@ -10,7 +10,7 @@ import orjson
 from aiohttp import ClientSession
 
 from .errors import unavailable_error
-from .http_fetch import FetchError, fetch
+from .http_fetch import FetchError, fetch_document
 from .single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
@@ -64,19 +64,13 @@ class ProviderMetadata:
 
     async def _fetch(self) -> None:
         try:
-            response = await fetch(
+            document = await fetch_document(
                 self._http,
-                "GET",
                 metadata_url(self._issuer),
                 name="metadata",
-                upstream="identity",
                 timeout_seconds=self._timeout,
-                headers={"Accept": "application/json"},
                 max_bytes=MAX_METADATA_BYTES,
             )
-            if response.status != 200:
-                raise InvalidMetadata(f"status {response.status}")
-            document = response.json_object()
             # Another issuer could lead clients to a server that the operator did not choose (RFC 8414, section 3.3).
             if document is None or document.get("issuer") != self._issuer:
                 raise InvalidMetadata("not the metadata of AUTH_SERVER_URL")
