@@ -94,7 +94,7 @@ def open_object_paths(schema: JsonObject, path: SchemaPath = ()) -> Iterator[Sch
         yield from open_object_paths(inner, (*path, name))
 
 
-def values_at(value: Any, schema_path: SchemaPath, path: ValuePath = ()) -> Iterator[tuple[Any, ValuePath]]:
+def iterate_values(value: Any, schema_path: SchemaPath, path: ValuePath = ()) -> Iterator[tuple[Any, ValuePath]]:
     """Yield the values at *schema_path*, each with its own path."""
     if len(path) == len(schema_path):
         yield value, path
@@ -102,6 +102,6 @@ def values_at(value: Any, schema_path: SchemaPath, path: ValuePath = ()) -> Iter
     step = schema_path[len(path)]
     if step is None and isinstance(value, list):
         for number, item in enumerate(value):
-            yield from values_at(item, schema_path, (*path, number))
+            yield from iterate_values(item, schema_path, (*path, number))
     elif step is not None and isinstance(value, dict) and step in value:
-        yield from values_at(value[step], schema_path, (*path, step))
+        yield from iterate_values(value[step], schema_path, (*path, step))

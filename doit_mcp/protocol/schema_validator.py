@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from .json_schema import JsonObject, printable_text, short_json, truncate
-from .message_limits import CONTAINER_TYPES, MAX_INLINE_VALUES, ValuePath, is_large, open_object_paths, values_at
+from .message_limits import CONTAINER_TYPES, MAX_INLINE_VALUES, ValuePath, is_large, iterate_values, open_object_paths
 
 MAX_PROBLEMS = 20
 MAX_PROBLEM_LENGTH = 300
@@ -72,7 +72,9 @@ class SchemaValidator:
     def _oversized_object_problems(self, value: Any) -> list[str]:
         """Return a problem for the first open object with too many values."""
         max_values = self._max_open_object_values or 0
-        open_objects = chain.from_iterable(values_at(value, schema_path) for schema_path in self._open_object_paths)
+        open_objects = chain.from_iterable(
+            iterate_values(value, schema_path) for schema_path in self._open_object_paths
+        )
         path = next((path for part, path in open_objects if _has_more_values(part, max_values)), None)
         return [] if path is None else [f"{_format_path(path)}: must have at most {max_values:,} values"]
 

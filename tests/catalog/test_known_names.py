@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog import known_names
-from doit_mcp.catalog.budgets.written_scope import check_allocations
+from doit_mcp.catalog.budgets.written_scope import check_allocation_ids
 from doit_mcp.catalog.comparisons.change import resolve_dimensions
 from doit_mcp.catalog.costs import scope as costs_scope
 from doit_mcp.catalog.costs.groups import resolve_group
@@ -204,13 +204,13 @@ async def test_allocations_are_absent_only_in_a_whole_list() -> None:
     cut = many_pages("allocations", {"id": "a1", "name": "Web"})
     scope = Scope(filters=(condition("a1", id="attribution", type="attribution"),))
     await check_filter_values(Caller(api(allocations=cut)), scope)
-    assert await check_allocations(Caller(api(allocations=cut)), ["a1"], "scope") is False
+    assert await check_allocation_ids(Caller(api(allocations=cut)), ["a1"], "scope") is False
     whole = {"allocations": [{"id": "a2", "name": "Web"}]}
     with pytest.raises(ApiError, match='no allocation "a1"'):
         await check_filter_values(Caller(api(allocations=whole)), scope)
     with pytest.raises(ApiError, match='no allocation "a1"'):
-        await check_allocations(Caller(api(allocations=whole)), ["a1"], "scope")
-    assert await check_allocations(Caller(api(allocations=whole)), ["a2"], "scope") is True
+        await check_allocation_ids(Caller(api(allocations=whole)), ["a1"], "scope")
+    assert await check_allocation_ids(Caller(api(allocations=whole)), ["a2"], "scope") is True
 
 
 async def test_a_group_behind_the_last_page_is_found_by_its_name() -> None:

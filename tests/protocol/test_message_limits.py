@@ -18,8 +18,8 @@ from doit_mcp.protocol.message_limits import (
     MAX_VALUES,
     ValuePath,
     is_large,
+    iterate_values,
     open_object_paths,
-    values_at,
     with_default_limits,
 )
 from doit_mcp.protocol.schema_validator import SchemaValidator
@@ -202,9 +202,9 @@ def test_finds_free_form_objects() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "object", "properties": {"b": listed}}, "c": {}}}
     assert list(open_object_paths(schema)) == [("a", "b", None)]
     value = {"a": {"b": [{"x": 1}, None]}, "c": 1}
-    assert list(values_at(value, ("a", "b", None))) == [({"x": 1}, ("a", "b", 0)), (None, ("a", "b", 1))]
+    assert list(iterate_values(value, ("a", "b", None))) == [({"x": 1}, ("a", "b", 0)), (None, ("a", "b", 1))]
     for other in ({"a": 1}, {"a": {"b": {"0": 1}}}, [], {"b": []}):
-        assert list(values_at(other, ("a", "b", None))) == []
+        assert list(iterate_values(other, ("a", "b", None))) == []
     assert SchemaValidator(schema, 3).problems({"a": {"b": [{}, {"x": [1, 2, 3]}]}}) == [
         "a.b[1]: must have at most 3 values"
     ]

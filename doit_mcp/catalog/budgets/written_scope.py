@@ -166,7 +166,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
     if must_match and written.filters:
         work["values"] = check_values(call, written.scope, written.argument)
     elif must_match and written.allocations:
-        work["values"] = check_allocations(call, written.allocations, written.allocations_argument)
+        work["values"] = check_allocation_ids(call, written.allocations, written.allocations_argument)
     parts = await gather_partial(work, CHECK_SECONDS)
     # What is wrong with a value says more than that nothing matches.
     for name in ("values", "cost"):
@@ -221,7 +221,7 @@ def _narrowing_hint(written: WrittenScope) -> str:
     return f"Change or remove a part: get_dimension {arguments} lists the values of the first"
 
 
-async def check_allocations(call: Call, allocations: Sequence[str], argument: str) -> bool:
+async def check_allocation_ids(call: Call, allocations: Sequence[str], argument: str) -> bool:
     """Raise ApiError for an id that no single allocation has; it names ids that can be passed instead.
 
     Return whether all could be checked.

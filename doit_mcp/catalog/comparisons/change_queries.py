@@ -27,7 +27,7 @@ from .comparison import (
     group_config,
     read_totals,
     run_compared,
-    total_cost,
+    sum_line_costs,
 )
 from .explanation import ChangeBasis, DimensionChange, dimension_change
 from .final_days import Totals
@@ -195,4 +195,4 @@ async def find_totals(
     fetched = await gather_partial({name: run(config=config) for name, config in queries.items()})
     fetched.require()
     before, after = side_results(fetched, TOTAL)
-    return total_cost(before), total_cost(after)
+    return sum_line_costs(before), sum_line_costs(after)

@@ -21,7 +21,7 @@ from .comparison import (
     change_figures,
     daily_figure,
     read_cost_lines,
-    total_cost,
+    sum_line_costs,
 )
 from .final_days import final_names
 from .value_names import ValueNames, name_value
@@ -107,7 +107,7 @@ def make_comparison(
     first, second = (GroupCosts.from_answer(results[name], dimensions) for name in COSTS)
     asked, days = periods.asked, periods.compared
     totals, compared = (
-        [total_cost(results[name]) if name in results else None for name in names]
+        [sum_line_costs(results[name]) if name in results else None for name in names]
         for names in (TOTALS, TOTALS if periods.final is None else FINAL_TOTALS)
     )
     shown = most_expensive(first, second, top)

@@ -110,7 +110,7 @@ def read_cost_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[Cost
         )
 
 
-def total_cost(answer: JsonObject) -> Decimal:
+def sum_line_costs(answer: JsonObject) -> Decimal:
     """Return the cost of all rows. Raise ApiError if the response has rows without a cost."""
     return sum((line.charge.cost for line in read_cost_lines(answer, ())), ZERO)
 
@@ -120,7 +120,7 @@ def read_totals(parts: PartialResults, names: Iterable[str]) -> tuple[Decimal, D
     wanted = list(names)
     if not set(wanted) <= set(parts.results):
         return None
-    before, after = (total_cost(parts.results[name]) for name in wanted)
+    before, after = (sum_line_costs(parts.results[name]) for name in wanted)
     return before, after
 
 

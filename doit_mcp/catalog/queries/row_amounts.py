@@ -12,7 +12,7 @@ from ..tables import column_names, complete_rows
 from .period_column import ROW_LISTS
 
 
-def with_rounded_amounts(
+def with_rounded_columns(
     answer: JsonObject, metrics: Collection[str], currency: str, columns_key: str = "columns"
 ) -> JsonObject:
     """Return a query's response with its columns *metrics* rounded to the minor unit of *currency*."""

@@ -10,7 +10,7 @@ from ..periods.period import PeriodStatement
 from .config_period import PartialPeriod, partial_periods, row_interval
 from .data_days import QueryPeriods
 from .period_column import with_period_column
-from .row_amounts import total_differences, with_rounded_amounts
+from .row_amounts import total_differences, with_rounded_columns
 from .secondary_period import secondary_members, secondary_note
 from .totals import QueryTotal, aggregation_of, has_overlaps, money_metrics
 from .weekdays import WEEKDAY_NOTE, has_weekdays, weekday_days, with_weekday_order
@@ -37,7 +37,7 @@ def shown_rows(
     shown = with_weekday_order(with_period_column(answer, columns_key), columns_key)
     if currency is None or aggregation_of(config) not in (None, "cumulative"):
         return shown
-    return with_rounded_amounts(shown, money_metrics(config), currency, columns_key)
+    return with_rounded_columns(shown, money_metrics(config), currency, columns_key)
 
 
 def row_facts(

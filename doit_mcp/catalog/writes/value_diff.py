@@ -45,7 +45,7 @@ def value_lines(name: str, value: Any, before: Any = UNKNOWN) -> Iterator[DiffLi
 
 
 def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> Iterator[DiffLine]:
-    value, before = parse_json(value), parse_json(before)
+    value, before = parse_embedded_json(value), parse_embedded_json(before)
     if isinstance(value, dict) and value and depth < MAX_DEPTH:
         old_members = before if isinstance(before, dict) else {}
         for name, member in value.items():
@@ -98,7 +98,7 @@ def common_part(before: Any, value: Any) -> Any:
     return before
 
 
-def parse_json(value: Any) -> Any:
+def parse_embedded_json(value: Any) -> Any:
     """Parse a text that is a JSON object or array; return anything else unchanged."""
     if isinstance(value, str) and len(value) <= MAX_SCANNED_CHARACTERS and value[:100].lstrip()[:1] in ("{", "["):
         try:
@@ -136,7 +136,7 @@ def hidden_addresses(name: str, value: Any) -> Iterator[tuple[str, list[str]]]:
 
 
 def _find_hidden(path: str, value: Any, depth: int) -> Iterator[tuple[str, list[str]]]:
-    value = parse_json(value)
+    value = parse_embedded_json(value)
     if isinstance(value, (dict, list)) and depth < MAX_DEPTH:
         members = value.items() if isinstance(value, dict) else ((None, item) for item in value)
         for name, member in members:

@@ -18,7 +18,7 @@ from doit_mcp.catalog.comparisons.comparison import (
     fetch_first_day,
     group_config,
     read_cost_lines,
-    total_cost,
+    sum_line_costs,
 )
 from doit_mcp.catalog.costs.groups import GroupDimension, fixed_group
 from doit_mcp.catalog.costs.scope import Scope
@@ -55,12 +55,12 @@ def test_lines_have_the_cells_that_were_asked_for() -> None:
         CostLine((None, "x"), CostAndUsage(D("0.1"), D(2))),
         CostLine(("['odd']", "y"), CostAndUsage(D(0), D(0))),
     ]
-    assert total_cost(answer) == D("0.1")
+    assert sum_line_costs(answer) == D("0.1")
     assert [line.charge for line in read_cost_lines(table(["cost"], [3]), [])] == [CostAndUsage(D(3), D(0))]
 
 
 def test_missing_columns_are_an_error_unless_there_are_no_rows() -> None:
-    assert list(read_cost_lines(table([]), ["a"])) == [] and total_cost(table([])) == 0
+    assert list(read_cost_lines(table([]), ["a"])) == [] and sum_line_costs(table([])) == 0
     with pytest.raises(ApiError, match="no columns a, cost") as caught:
         list(read_cost_lines(table(["b"], [1]), ["a"]))
     assert caught.value.kind == "answer"
