@@ -38,6 +38,7 @@ TREES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_bytes())
     for path in sorted(ROOT.rglob("*.py"))
 }
+SCRIPTS = sorted((ROOT.parent / "scripts").rglob("*.py"))
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 300, 45
 DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
 
@@ -131,12 +132,23 @@ def test_modules_are_small_and_have_a_docstring(module: str) -> None:
     assert ast.get_docstring(TREES[module])
 
 
+def long_functions(tree: ast.AST) -> list[tuple[str, int]]:
+    """Return the functions with too many lines. Decorators, which are facts of a declaration, do not count."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    lines = [(function.name, (function.end_lineno or 0) - function.lineno + 1) for function in functions]
+    return [(name, count) for name, count in lines if count > MAX_FUNCTION_LINES]
+
+
 @pytest.mark.parametrize("module", TREES)
 def test_functions_are_short(module: str) -> None:
-    """Count all lines of a function: its decorators are facts of a declaration, and do not count."""
-    functions = (node for node in ast.walk(TREES[module]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
-    lines = [(function.name, (function.end_lineno or 0) - function.lineno + 1) for function in functions]
-    assert [(name, count) for name, count in lines if count > MAX_FUNCTION_LINES] == []
+    assert long_functions(TREES[module]) == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_scripts_are_small(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= MAX_MODULE_LINES
+    assert long_functions(ast.parse(text)) == []
 
 
 @pytest.mark.parametrize("module", TREES)
