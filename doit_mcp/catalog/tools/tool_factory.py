@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, get_args, get_origin, is_typeddict
 
 from ...api import AREAS
 from ...api.common_types import ListPage, WriteResult
@@ -13,7 +12,7 @@ from ...api.declaration_checks import check_signature, declaration_error, source
 from ...api.facts import ToolFacts
 from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
-from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
+from ...protocol.json_schema import function_hints, function_parameters, schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from .composed import facts_of
@@ -102,8 +101,8 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
     """
     declared = facts_of(function)
     check_signature(function)
-    first = next(iter(inspect.signature(function).parameters))
-    if get_type_hints(function).get(first) is not Call:
+    first = next(iter(function_parameters(function)))
+    if function_hints(function).get(first) is not Call:
         raise declaration_error(function, "needs call: Call as its first parameter")
     check_area(function, declared)
     check_composed_facts(function, declared)
@@ -255,7 +254,7 @@ def _output_schema(record: type | None, rows_key: str, *, may_be_empty: bool = F
 
 def result_record(function: Callable[..., Any]) -> type | None:
     """The TypedDict that a function's return annotation names; None if it names none."""
-    hint = get_type_hints(function, include_extras=True).get("return")
+    hint = function_hints(function).get("return")
     records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
     return next((record for record in records if is_typeddict(record)), None)
 
