@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
-from inspect import Parameter, signature
-from typing import Any, Unpack, get_args, get_origin, get_type_hints, is_typeddict
+from inspect import Parameter
+from typing import Any, Unpack, get_args, get_origin, is_typeddict
 
-from ..protocol.json_schema import record_hints
+from ..protocol.json_schema import function_hints, function_parameters, record_hints
 
 
 def source_file(function: Callable[..., Any]) -> str:
@@ -39,8 +39,8 @@ def check_signature(function: Callable[..., Any], placeholders: Iterable[str] = 
     All parameters after the first are keyword-only or an unpacked TypedDict, and they and the result are annotated.
     *placeholders* are the names in the path of an operation.
     """
-    parameters = list(signature(function).parameters.values())
-    hints = get_type_hints(function, include_extras=True)
+    parameters = list(function_parameters(function).values())
+    hints = function_hints(function)
     if not parameters or parameters[0].kind is not Parameter.POSITIONAL_OR_KEYWORD:
         raise declaration_error(function, "needs a first parameter: self in an area, call: Call in a composed tool")
     names: set[str] = set()

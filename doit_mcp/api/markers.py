@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from inspect import Parameter, signature
-from typing import Annotated, Any, Unpack, get_args, get_origin, get_type_hints, is_typeddict
+from inspect import Parameter
+from typing import Annotated, Any, Unpack, get_args, get_origin, is_typeddict
 
-from ..protocol.json_schema import record_hints
+from ..protocol.json_schema import function_hints, function_parameters, record_hints
 
 ArgumentPath = tuple[str, ...]
 """Member names that lead to one argument. Lists on the way have no name: the path continues in every item."""
@@ -86,13 +86,13 @@ def _former_names(annotation: Any) -> list[FormerName]:
     return own or [former for part in get_args(annotation)[:1] for former in _former_names(part)]
 
 
-# One function at a time: several markers are looked up for the same one, and functions are not kept alive.
+# One function at a time: several markers are looked up for the same one.
 @lru_cache(maxsize=1)
 def argument_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
     """The annotations of the keyword-only arguments of *function*, and of the fields that it unpacks."""
-    hints = get_type_hints(function, include_extras=True)
+    hints = function_hints(function)
     found: dict[str, Any] = {}
-    for name, parameter in signature(function).parameters.items():
+    for name, parameter in function_parameters(function).items():
         if parameter.kind is Parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
             found |= record_hints(get_args(hints[name])[0])
         elif parameter.kind is Parameter.KEYWORD_ONLY:

@@ -33,10 +33,10 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from inspect import Parameter, signature
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast, get_origin, get_type_hints
+from inspect import Parameter
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast, get_args, get_origin
 
-from ..protocol.json_schema import JsonObject
+from ..protocol.json_schema import JsonObject, function_hints, function_parameters
 from .declaration_checks import check_fact_names, check_signature, declaration_error
 from .errors import ApiError
 from .facts import OperationFacts, ToolFacts
@@ -167,7 +167,7 @@ def make_operation(
     """Return the operation of a declaring method; its signature defines the query and whether there is a body."""
     placeholders = tuple(PLACEHOLDER.findall(path))
     check_signature(function, placeholders)
-    parameters = signature(function).parameters.values()
+    parameters = function_parameters(function).values()
     return Operation(
         name=function.__name__,
         method=method,
@@ -184,7 +184,9 @@ def make_operation(
 
 def answer_type(function: Callable[..., Any]) -> type:
     """Return the JSON type of a declaring method's response: dict, list, or object for any type (Any, streams)."""
-    hint = get_type_hints(function).get("return")
+    hint = function_hints(function).get("return")
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
     found = get_origin(hint) or hint
     return found if found in (dict, list) else object
 

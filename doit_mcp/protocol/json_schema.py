@@ -8,7 +8,7 @@ are no longer published.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -223,15 +223,27 @@ def _is_required(record: Any, name: str, hint: Any) -> bool:
     return get_origin(hint) is Required or name in record.__required_keys__ and get_origin(hint) is not NotRequired
 
 
+@lru_cache(maxsize=1024)
+def function_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """Return the annotations of a function. Cached, because each fact of a tool is read from the same signature."""
+    return get_type_hints(function, include_extras=True)
+
+
+@lru_cache(maxsize=1024)
+def function_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a function by name. Cached as :func:`function_hints`."""
+    return inspect.signature(function).parameters
+
+
 def schema_of_function(function: Callable[..., Any], form: SchemaForm = "accepted") -> JsonObject:
     """Return the schema of a function's keyword-only parameters; ``**body: Unpack[Record]`` adds the fields of Record.
 
     A parameter with the default None is optional, and ``X | None`` is published as X.
     """
-    hints = get_type_hints(function, include_extras=True)
+    hints = function_hints(function)
     properties: JsonObject = {}
     required: list[str] = []
-    for name, parameter in inspect.signature(function).parameters.items():
+    for name, parameter in function_parameters(function).items():
         if parameter.kind is parameter.VAR_KEYWORD and get_origin(hints[name]) is Unpack:
             body = schema_of_typed_dict(get_args(hints[name])[0], form)
             properties |= body["properties"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Unpack, get_args, get_origin, get_type_hints
+from typing import Any, Unpack, get_args, get_origin
 
 from ...api.operation import Operation
-from ...protocol.json_schema import schema_of_typed_dict
+from ...protocol.json_schema import function_hints, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
 
 UPDATE_PREFIXES = ("update_", "assign_")
@@ -37,7 +37,7 @@ def find_update_fields(operation: Operation) -> UpdateFields | None:
     replaces_lists = operation.method in ("PATCH", "PUT")
     if operation.read_only or not (replaces_lists or operation.name.startswith(UPDATE_PREFIXES)):
         return None
-    hints = get_type_hints(operation.function, include_extras=True).values()
+    hints = function_hints(operation.function).values()
     records = [get_args(hint)[0] for hint in hints if get_origin(hint) is Unpack]
     schemas = [schema_of_typed_dict(record) for record in records]
     if any("required" in schema for schema in schemas):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, get_args, get_origin, is_typeddict
 
 from ...api.common_types import ListPage, WriteResult
 from ...api.operation import Operation
-from ...protocol.json_schema import schema_of_typed_dict
+from ...protocol.json_schema import function_hints, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
 
 
@@ -23,7 +23,7 @@ def output_schema(record: type | None, rows_key: str, *, may_be_empty: bool = Fa
 
 def result_record(function: Callable[..., Any]) -> type | None:
     """Return the TypedDict that a function's return annotation names; None if it names none."""
-    hint = get_type_hints(function, include_extras=True).get("return")
+    hint = function_hints(function).get("return")
     records = get_args(hint)[1:] if get_origin(hint) is Annotated else (hint,)
     return next((record for record in records if is_typeddict(record)), None)
 

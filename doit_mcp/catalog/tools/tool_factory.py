@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, get_type_hints
+from typing import Any
 
 from ...api import AREAS
 from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
 from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
-from ...protocol.json_schema import schema_of_function
+from ...protocol.json_schema import function_hints, function_parameters, schema_of_function
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from .composed import facts_of
@@ -161,8 +160,8 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
 
 def _check_function(function: Callable[..., Any], declared: ToolFacts) -> None:
     check_signature(function)
-    first = next(iter(inspect.signature(function).parameters))
-    if get_type_hints(function).get(first) is not Call:
+    first = next(iter(function_parameters(function)))
+    if function_hints(function).get(first) is not Call:
         raise declaration_error(function, "needs call: Call as its first parameter")
     check_area(function, declared)
     check_composed_facts(function, declared)
