@@ -23,6 +23,11 @@ def tool_view_meta() -> JsonObject:
     }
 
 
+def result_view_meta(tool_name: str) -> JsonObject:
+    """Return ``_meta`` of a result of the tool *tool_name*, which has a view."""
+    return {RESULT_META_KEY: {"tool": tool_name}}
+
+
 def resource_view_meta(domain: str = "") -> JsonObject:
     """Return ``_meta`` of the view. *domain* is the origin that a host may run it under; "" leaves it to the host.
 
