@@ -19,7 +19,8 @@ MAX_VIEW_BYTES = 64_000
 FIRST_SCRIPTS = ("bridge.js", "format.js", "scales.js")
 LAST_SCRIPTS = ("main.js",)
 """Scripts are joined in alphabetical order, except for the first and the last ones."""
-HASH_CHARACTERS = 16
+HASH_CHARACTERS = 8
+"""Enough to tell versions apart. Each list of tools repeats the URI dozens of times."""
 VIEW_URI_PATTERN = re.compile(rf"ui://doit/costs-[0-9a-f]{{{HASH_CHARACTERS}}}\.html")
 """Matches the URI of this view and of those of other versions of the server."""
 

@@ -46,7 +46,7 @@ def test_every_script_is_joined_once() -> None:
 
 def test_the_uri_changes_with_the_bytes() -> None:
     assert VIEW_URI_PATTERN.fullmatch(view_uri())
-    assert hashlib.sha256(view_html().encode()).hexdigest()[:16] in view_uri()
+    assert hashlib.sha256(view_html().encode()).hexdigest()[:8] in view_uri()
 
 
 def test_the_document_is_small_and_complete() -> None:

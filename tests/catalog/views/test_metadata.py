@@ -25,7 +25,7 @@ WITH_VIEW = {
     "get_report_results",
     "get_savings_summary",
 }
-MAX_TOOL_BYTES = 260
+MAX_TOOL_BYTES = 210
 """What the view adds to the list entry of a tool."""
 
 

@@ -17,7 +17,7 @@ REVISIONS = [*STATEFUL_REVISIONS, STATELESS_REVISION]
 DOMAIN = "https://charts.example"
 UI: Json = {"csp": {}, "prefersBorder": True, "domain": DOMAIN}
 HOST: Json = {"extensions": {f"{META}ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}}
-FORMER_URI = f"ui://doit/costs-{hashlib.sha256(b'former').hexdigest()[:16]}.html"
+FORMER_URI = f"ui://doit/costs-{hashlib.sha256(b'former').hexdigest()[:8]}.html"
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def test_the_uris_of_other_versions_return_this_one(site: Site) -> None:
     assert current["ttlMs"] > former["ttlMs"] == 0
 
 
-@pytest.mark.parametrize("name", ["costs-", "costs-0123456789ABCDEF", "costs-0123456789abcdef0", "other"])
+@pytest.mark.parametrize("name", ["costs-", "costs-0123ABCD", "costs-0123abcd0", "other"])
 async def test_other_uris_are_unknown(site: Site, name: str) -> None:
     answer = await site.send_stateless("resources/read", {"uri": f"ui://doit/{name}.html"})
     assert answer.error["message"] == "Resource not found"
