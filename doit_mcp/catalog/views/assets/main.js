@@ -1,0 +1,124 @@
+// Holds the state of the view, and draws it again when it changes.
+const PICTURES = {
+  explain_cost_change: explainPicture,
+};
+
+// phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is loading, or "".
+const app = { tool: "", args: {}, phase: "waiting", answer: null, trail: [], busy: "", problem: "" };
+const place = document.getElementById("view");
+const status = document.getElementById("status");
+
+function say(text) {
+  status.textContent = text;
+}
+
+function pictureOf(answer) {
+  return (PICTURES[answer.tool] ?? genericPicture)(answer);
+}
+
+function content() {
+  if (app.phase === "canceled") return canceled();
+  if (!app.answer) return skeleton();
+  if (app.answer.failed) return failure(app.answer);
+  if (isEmpty(app.answer)) return empty(app.answer);
+  return framed(app.answer, pictureOf(app.answer));
+}
+
+function render() {
+  if (host.closed) return;
+  const key = document.activeElement?.getAttribute("data-key");
+  const problem = app.problem ? make("p", { class: "message error", dir: "auto" }, app.problem) : null;
+  place.setAttribute("aria-busy", String(Boolean(app.busy) || !app.answer));
+  place.className = host.context.displayMode === "fullscreen" ? "full" : "";
+  place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
+  if (key) [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key)?.focus();
+}
+
+// Theme, fonts and sizes of the host. Those that it does not give stay those of the style sheet.
+function applyContext() {
+  const root = document.documentElement;
+  const { theme, styles, safeAreaInsets } = host.context;
+  root.lang = locale();
+  root.dir = isRightToLeft() ? "rtl" : "ltr";
+  if (theme) root.dataset.theme = theme;
+  for (const [name, value] of Object.entries(styles?.variables ?? {})) {
+    if (name.startsWith("--") && value) root.style.setProperty(name, value);
+  }
+  for (const side of ["top", "right", "bottom", "left"]) root.style.setProperty(`--inset-${side}`, `${safeAreaInsets?.[side] ?? 0}px`);
+  const tool = host.context.toolInfo?.tool?.name;
+  if (tool && !app.tool) app.tool = tool;
+  render();
+}
+
+function showInput({ arguments: args }) {
+  app.args = args ?? {};
+  if (app.phase === "waiting") app.phase = "asking";
+  if (!app.answer) render();
+}
+
+function showResult(result) {
+  app.answer = readAnswer(result, app.tool, app.args);
+  app.tool = app.answer.tool;
+  Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "" });
+  say("");
+  render();
+}
+
+// Ask the same tool with other arguments. Until it answers, and if it fails, the old picture stays.
+async function reslice(args, label, tool = app.answer.tool) {
+  if (app.busy) return;
+  Object.assign(app, { busy: label, problem: "" });
+  say(`Loading ${label} …`);
+  render();
+  try {
+    const before = app.answer;
+    const answer = readAnswer(await perform("call", { name: tool, arguments: args }), tool, args);
+    if (answer.failed) throw new Error(answer.text || "The tool returned an error.");
+    app.trail.push({ answer: before, title: isEmpty(before) ? toolTitle(before.tool) : pictureOf(before).title });
+    app.answer = answer;
+    say(`Showing ${label}.`);
+    await remember(label, answer);
+  } catch (error) {
+    app.problem = `Could not load ${label}: ${error.message}`;
+    say("");
+  } finally {
+    app.busy = "";
+    render();
+  }
+}
+
+function goBack() {
+  app.answer = app.trail.pop().answer;
+  app.problem = "";
+  say("");
+  render();
+}
+
+// Tell the model what the user looks at now, in one sentence.
+async function remember(label, answer) {
+  if (!can("remember")) return;
+  const text = `In the picture, the user now looks at ${label}: ${statement(answer).join(", ")}.`;
+  await perform("remember", { content: [{ type: "text", text }] });
+}
+
+function showFailure(error) {
+  if (window.openai || app.answer) return;
+  app.phase = "canceled";
+  place.replaceChildren(make("p", { class: "message error" }, `The host could not show this picture: ${error.message}`));
+}
+
+new ResizeObserver(() => {
+  notify("ui/notifications/size-changed", { height: Math.ceil(place.getBoundingClientRect().height) });
+}).observe(place);
+
+render();
+connect({
+  "tool-input": showInput,
+  "tool-input-partial": showInput,
+  "tool-result": showResult,
+  "tool-cancelled": () => {
+    app.phase = "canceled";
+    render();
+  },
+  "host-context-changed": applyContext,
+}).catch(showFailure);
