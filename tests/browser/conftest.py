@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.answers.world import open_world
-from tests.browser.driver import NODE, Json
+from tests.browser.driver import NODE, Browser, Json, running_browser
 from tests.e2e.conftest import sandbox, sandbox_asking  # noqa: F401  # fixtures
 from tests.e2e.node_packages import NotInstalled, install, unavailable
 
@@ -42,13 +42,14 @@ CALLS: dict[str, tuple[str, Json]] = {
 
 
 @pytest.fixture(scope="session")
-def hosts() -> Path:
-    """The directory with the installed Node packages."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser with the host page."""
     try:
         install(NODE)
     except NotInstalled as error:
         unavailable(str(error))
-    return NODE
+    with running_browser(tmp_path_factory.mktemp("browser")) as running:
+        yield running
 
 
 async def record() -> dict[str, Json]:

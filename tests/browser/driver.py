@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from doit_mcp.catalog.views.document import view_html
-from tests.e2e.node_packages import environment, run, unavailable
+from tests.e2e.node_packages import environment, unavailable
 
 NODE = Path(__file__).resolve().parent / "node"
 ARTIFACTS = NODE.parent / "artifacts"
-LIMIT_SECONDS = 110.0
+STOP_SECONDS = 20.0
 Json = dict[str, Any]
 ALL_CAPABILITIES: Json = {
     "openLinks": {},
@@ -98,20 +100,47 @@ class Seen:
         return [f"{self.name}: {each}" for each in found]
 
 
-async def show(home: Path, cases: Sequence[Case], view: str = "") -> dict[str, Seen]:
-    """Return what each of *cases* showed, by its name. *view* replaces the HTML of the view."""
-    browser = shutil.which("chromium")
-    if browser is None:
+class Browser:
+    """Chromium with the host page, driven by a Node process that lives as long as the tests of this process."""
+
+    def __init__(self, process: subprocess.Popen[str], home: Path) -> None:
+        self._process, self._home = process, home
+
+    def show(self, *cases: Case, view: str = "") -> dict[str, Seen]:
+        """Return what each of *cases* showed, by its name. *view* replaces the HTML of the view."""
+        order = {"view": view or view_html(), "shots": str(ARTIFACTS), "cases": [case.order() for case in cases]}
+        path = self._home / "order.json"
+        path.write_text(json.dumps(order))
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(f"{path}\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"the driver ended:\n{(self._home / 'stderr').read_text()}"
+        return {seen["name"]: Seen(**seen) for seen in json.loads(line)}
+
+
+@contextmanager
+def running_browser(home: Path) -> Iterator[Browser]:
+    """Run the browser. *home* is an empty directory for its files."""
+    path = shutil.which("chromium")
+    if path is None:
         unavailable("chromium is not installed: the view cannot be shown")
     ARTIFACTS.mkdir(exist_ok=True)
-    order = {
-        "browser": browser,
-        "view": view or view_html(),
-        "shots": str(ARTIFACTS),
-        "cases": [case.order() for case in cases],
-    }
-    path = home / "order.json"
-    path.write_text(json.dumps(order))
-    done = await run(["node", str(NODE / "drive.mjs"), str(path)], env=environment(home), limit=LIMIT_SECONDS)
-    assert done.status == 0, str(done)
-    return {seen["name"]: Seen(**seen) for seen in json.loads(done.out)}
+    with open(home / "stderr", "w") as errors:
+        process = subprocess.Popen(
+            ["node", str(NODE / "drive.mjs"), str(path)],
+            env=environment(home),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    try:
+        yield Browser(process, home)
+    finally:
+        process.communicate(timeout=STOP_SECONDS)
+
+
+def faults_of(seen: Mapping[str, Seen]) -> list[str]:
+    """Return what none of the cases may show."""
+    return [fault for one in seen.values() for fault in one.faults]

@@ -1,9 +1,11 @@
-// Shows the view in a host page in headless Chromium, case by case, and prints what was seen as one JSON line.
+// Shows the view in a host page in headless Chromium, case by case.
 //
-// argument: path of {"browser": path, "view": path of the HTML, "shots": directory, "cases": […]}; a case is
-//   {"name", "width", "scheme", "capabilities", "context", "answers", "refused", "legacy", "live", "steps"}
+// argument: path of the browser. Each line of the input is the path of an order, and each line of the output what was
+// seen: {"view": HTML, "shots": directory, "cases": [{"name", "width", "scheme", "capabilities", "context", "answers",
+//   "refused", "legacy", "live", "steps"}]}
 
 import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { launch } from "./browser.mjs";
@@ -65,7 +67,7 @@ function legacyGlobals({ globals, functions }) {
   }
 }
 
-async function run(browser, order, each, html) {
+async function show(browser, order, each, html) {
   const seen = { name: each.name, console: [], leaks: [], looks: {}, problem: "" };
   const page = await opened(browser, order, each, html, seen);
   const frame = page.frames().find((one) => one.parentFrame());
@@ -82,12 +84,14 @@ async function run(browser, order, each, html) {
   return seen;
 }
 
-const order = JSON.parse(await readFile(process.argv[2], "utf8"));
-const [browser, html] = await Promise.all([launch(order.browser), hostPage()]);
+const [browser, html] = await Promise.all([launch(process.argv[2]), hostPage()]);
 try {
-  const report = [];
-  for (const each of order.cases) report.push(await run(browser, order, each, html));
-  console.log(JSON.stringify(report));
+  for await (const path of createInterface({ input: process.stdin })) {
+    const order = JSON.parse(await readFile(path, "utf8"));
+    const report = [];
+    for (const each of order.cases) report.push(await show(browser, order, each, html));
+    console.log(JSON.stringify(report));
+  }
 } catch (error) {
   console.error(error.stack ?? String(error));
   process.exitCode = 1;

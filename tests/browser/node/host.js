@@ -43,9 +43,10 @@ function handle(bridge, order) {
     },
   };
   for (const [method, property] of Object.entries(HANDLERS)) {
-    // The bridge answers methods without a handler with "Method not found".
-    if ((order.refused ?? []).includes(method) || (order.live && method === "tools/call")) continue;
-    bridge[property] = results[method] ?? (async () => ({}));
+    // The bridge has handlers of its own for some. Methods without one are answered with "Method not found".
+    if (order.live && method === "tools/call") continue;
+    if ((order.refused ?? []).includes(method)) bridge.removeRequestHandler(method);
+    else bridge[property] = results[method] ?? (async () => ({}));
   }
 }
 

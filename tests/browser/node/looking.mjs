@@ -21,7 +21,7 @@ export async function take(page, frame, order, seen, step) {
   if (kind === "evaluate") return frame.evaluate(value);
   if (kind === "shoot") return shoot(page, frame, value);
   if (kind === "look") {
-    await shoot(page, frame, `${order.shots}/${seen.name}-${value}.png`);
+    await settle(frame);
     seen.looks[value] = await look(page, frame);
     return;
   }
