@@ -67,7 +67,7 @@ function filterTexts(args) {
 
 // What the amounts are: period, currency and basis. A picture always shows it.
 function statement(answer) {
-  const [period, compareTo, basis] = [periodOf(answer), answer.set.compareTo, answer.set.basis ?? answer.data.basis];
+  const [period, compareTo, basis] = [periodOf(answer), answer.set.compareTo ?? answer.data.secondaryPeriod, answer.set.basis ?? answer.data.basis];
   const parts = [];
   if (period) {
     const lengths = compareTo && compareTo.days !== period.days ? `${days(period.days)}, before ${days(compareTo.days)}` : days(period.days);

@@ -30,6 +30,11 @@ function named(name, dimension) {
   return make("bdi", {}, nameLabel(name, dimension));
 }
 
+// A phrase of the view. It keeps its direction in a layout from right to left.
+function phrase(text) {
+  return make("bdi", {}, text);
+}
+
 // A change: arrow and sign, so that color is never the only mark.
 function changed(amount, text) {
   const arrow = { up: "▲", down: "▼", flat: "•" }[direction(amount)];
@@ -37,5 +42,5 @@ function changed(amount, text) {
 }
 
 function button(label, onclick, attributes = {}) {
-  return make("button", { type: "button", onclick, ...attributes }, label);
+  return make("button", { type: "button", onclick, ...attributes }, typeof label === "string" ? phrase(label) : label);
 }

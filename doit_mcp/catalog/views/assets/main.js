@@ -1,10 +1,16 @@
 // Holds the state of the view, and draws it again when it changes.
 const PICTURES = {
+  get_cloud_overview: overviewPicture,
+  cost_breakdown: breakdownPicture,
+  compare_spend: comparePicture,
   explain_cost_change: explainPicture,
+  run_query: queryPicture,
+  get_report_results: queryPicture,
+  get_savings_summary: savingsPicture,
 };
 
 // phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is loading, or "".
-const app = { tool: "", args: {}, phase: "waiting", answer: null, trail: [], busy: "", problem: "" };
+const app = { tool: "", args: {}, phase: "waiting", answer: null, trail: [], busy: "", problem: "", unit: "amount" };
 const place = document.getElementById("view");
 const status = document.getElementById("status");
 
@@ -20,6 +26,7 @@ function content() {
   if (app.phase === "canceled") return canceled();
   if (!app.answer) return skeleton();
   if (app.answer.failed) return failure(app.answer);
+  if (isPrepared(app.answer)) return confirmCard(app.answer);
   if (isEmpty(app.answer)) return empty(app.answer);
   return framed(app.answer, pictureOf(app.answer));
 }
@@ -27,7 +34,7 @@ function content() {
 function render() {
   if (host.closed) return;
   const key = document.activeElement?.getAttribute("data-key");
-  const problem = app.problem ? make("p", { class: "message error", dir: "auto" }, app.problem) : null;
+  const problem = app.problem ? make("p", { class: "message error" }, phrase(app.problem)) : null;
   place.setAttribute("aria-busy", String(Boolean(app.busy) || !app.answer));
   place.className = host.context.displayMode === "fullscreen" ? "full" : "";
   place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
@@ -66,21 +73,35 @@ function showResult(result) {
 
 // Ask the same tool with other arguments. Until it answers, and if it fails, the old picture stays.
 async function reslice(args, label, tool = app.answer.tool) {
-  if (app.busy) return;
-  Object.assign(app, { busy: label, problem: "" });
-  say(`Loading ${label} …`);
-  render();
-  try {
+  const isDone = await whileBusy(`Loading ${label}`, async () => {
     const before = app.answer;
-    const answer = readAnswer(await perform("call", { name: tool, arguments: args }), tool, args);
-    if (answer.failed) throw new Error(answer.text || "The tool returned an error.");
+    const answer = await callTool(tool, args);
     app.trail.push({ answer: before, title: isEmpty(before) ? toolTitle(before.tool) : pictureOf(before).title });
     app.answer = answer;
     say(`Showing ${label}.`);
-    await remember(label, answer);
+  });
+  if (isDone) await tell(`In the picture, the user now looks at ${label}: ${statement(app.answer).join(", ")}.`);
+}
+
+async function callTool(tool, args) {
+  const answer = readAnswer(await perform("call", { name: tool, arguments: args }), tool, args);
+  if (answer.failed) throw new Error(answer.text || "The tool returned an error.");
+  return answer;
+}
+
+// Do one thing at a time, and say what. A failure is shown above the picture. Return whether it succeeded.
+async function whileBusy(label, run) {
+  if (app.busy) return false;
+  Object.assign(app, { busy: label, problem: "" });
+  say(`${label} …`);
+  render();
+  try {
+    await run();
+    return true;
   } catch (error) {
-    app.problem = `Could not load ${label}: ${error.message}`;
+    app.problem = `${label} failed: ${error.message}`;
     say("");
+    return false;
   } finally {
     app.busy = "";
     render();
@@ -94,11 +115,9 @@ function goBack() {
   render();
 }
 
-// Tell the model what the user looks at now, in one sentence.
-async function remember(label, answer) {
-  if (!can("remember")) return;
-  const text = `In the picture, the user now looks at ${label}: ${statement(answer).join(", ")}.`;
-  await perform("remember", { content: [{ type: "text", text }] });
+// Tell the model in one sentence what the user did in the picture.
+async function tell(text) {
+  if (can("remember")) await attempt(() => perform("remember", { content: [{ type: "text", text }] }));
 }
 
 function showFailure(error) {

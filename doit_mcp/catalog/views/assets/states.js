@@ -35,7 +35,7 @@ function skeleton() {
   const asked = app.phase === "asking" ? askedText(app.args) : "";
   const rows = Array.from({ length: SKELETON_ROWS }, (_, index) => make("span", { "--size": `${88 - index * 15}%` }));
   return [
-    make("header", {}, make("h1", {}, toolTitle(app.tool)), make("p", { class: "statement", dir: "auto" }, asked || "Waiting for the answer …")),
+    make("header", {}, make("h1", {}, phrase(toolTitle(app.tool))), make("p", { class: "statement" }, phrase(asked || "Waiting for the answer …"))),
     make("div", { class: "skeleton", "aria-hidden": "true" }, rows),
   ];
 }
@@ -44,8 +44,8 @@ function message(kind, title, text, actions = []) {
   const shown = actions.filter(({ needs }) => !needs || can(needs));
   return [
     trail(),
-    make("header", {}, make("h1", {}, title)),
-    make("p", { class: `message ${kind}`, dir: "auto" }, text),
+    make("header", {}, make("h1", {}, phrase(title))),
+    make("p", { class: `message ${kind}` }, phrase(text)),
     shown.length ? make("footer", {}, shown.map(actionButton)) : null,
   ];
 }

@@ -66,8 +66,8 @@ function valueTable(caption, columns, rows, { currency, heat = null } = {}) {
   );
 }
 
-function columnHeading(column) {
-  const attributes = { scope: "col", class: column.kind === "text" ? null : "value" };
+function columnHeading(column, index) {
+  const attributes = { scope: "col", class: index === 0 || column.kind === "text" ? null : "value" };
   if (!column.onsort) return make("th", attributes, column.name);
   const order = column.sorted ? { "aria-sort": column.sorted } : {};
   const mark = { ascending: " ↑", descending: " ↓" }[column.sorted] ?? "";

@@ -50,7 +50,7 @@ function waterfallTable(answer, series) {
       ...drill(answer, step, dimension),
     };
   });
-  const note = axis.cut === null ? null : make("p", { class: "axis" }, `The axis begins at ${money(axis.cut, currency, { maximumFractionDigits: 0 })}.`);
+  const note = axis.cut === null ? null : make("p", { class: "axis" }, phrase(`The axis begins at ${money(axis.cut, currency, { maximumFractionDigits: 0 })}.`));
   return [barTable(`Change by ${dimension}`, [capitalize(dimension), "Amount"], rows), note];
 }
 
@@ -79,13 +79,21 @@ function causeTable(answer, series) {
   return make("section", {}, make("h2", {}, "Causes"), barTable("Change by cause", ["Cause", "Amount"], rows));
 }
 
-// The total of explain_cost_change or compare_spend: cost, change and what each day cost.
-function changeHeadline({ total, currency }) {
+// The total of explain_cost_change or compare_spend: cost and change; then the change of final days, or the cost of a day.
+function changeHeadline({ total, final, currency }) {
   const after = total.after ?? total.period1;
+  if (final) {
+    const detail = `Up to ${day(final.to)}: ${signedMoney(final.change, currency)} (${signedPercent(final.changePercent)})`;
+    return { value: money(after, currency), change: changeText(total, currency), detail };
+  }
   const [perDayBefore, perDayAfter] = [total.perDayBefore ?? total.perDay2, total.perDayAfter ?? total.perDay1];
-  const rate = total.changePercent === null || total.changePercent === undefined ? "" : ` (${signedPercent(total.changePercent)})`;
   const daily = perDayAfter ? `${money(perDayAfter, currency)} per day, before ${money(perDayBefore, currency)}` : null;
-  return { value: money(after, currency), change: changed(total.change, `${signedMoney(total.change, currency)}${rate}`), detail: daily };
+  return { value: money(after, currency), change: changeText(total, currency), detail: daily };
+}
+
+function changeText({ change, changePercent }, currency) {
+  const rate = typeof changePercent === "number" ? ` (${signedPercent(changePercent)})` : "";
+  return changed(change, `${signedMoney(change, currency)}${rate}`);
 }
 
 function explainPicture(answer) {
@@ -102,10 +110,10 @@ function explainPicture(answer) {
     deep: () =>
       falls.slice(1).map((series) => {
         const title = `By ${fallDimension(series)}`;
-        return make("section", {}, make("h2", {}, title), waterfallTable(answer, series));
+        return make("section", {}, make("h2", {}, phrase(title)), waterfallTable(answer, series));
       }),
     actions: driver
-      ? [askAction(`Why did ${nameLabel(driver.name)} change?`, `Why did the cost of ${nameLabel(driver.name)} change by ${signedMoney(driver.amount, currencyOf(answer))} in this comparison?`)]
+      ? [askAction(`Why did ${shortName(driver.name)} change?`, `Why did the cost of ${nameLabel(driver.name)} change by ${signedMoney(driver.amount, currencyOf(answer))} in this comparison?`)]
       : [],
     sheet: sheetOf(first),
   };
