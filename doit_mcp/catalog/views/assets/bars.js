@@ -1,11 +1,14 @@
 // Sorted bars: the cost of each group, what is left, and the months or inner groups in full screen.
 const MAX_INLINE_ROWS = 10;
+const MAX_ROWS_WITHOUT_FULL_SCREEN = 50;
 
-// Rows for inline pictures; full screen, or a host without it, shows all. Returns [rows, note].
+// The rows that fit, and a note on others. Full screen shows all; without it, an inline picture shows more rows.
 function inlineRows(rows, max = MAX_INLINE_ROWS) {
-  const isAll = rows.length <= max || host.context.displayMode === "fullscreen" || !can("resize");
-  if (isAll) return [rows, null];
-  return [rows.slice(0, max), make("p", { class: "axis" }, phrase(`${number(rows.length - max)} more in full screen.`))];
+  const limit = can("resize") ? max : MAX_ROWS_WITHOUT_FULL_SCREEN;
+  if (rows.length <= limit || host.context.displayMode === "fullscreen") return [rows, null];
+  const where = can("resize") ? "in full screen" : "rows; ask for them in the conversation";
+  const note = make("p", { class: "axis" }, phrase(`${number(rows.length - limit)} more ${where}.`));
+  return [rows.slice(0, limit), note];
 }
 
 // Bars of *groups*: {id, name, part, cost, share}. What is left is the last row, and hatched.
@@ -29,7 +32,9 @@ function costBars(answer, groups, dimension, filterDimension) {
 function breakdownPicture(answer) {
   const series = seriesNamed(answer, "bars");
   const dimension = dimensionOf(answer, series);
-  const groups = series ? records(series) : answer.data.groups.map(({ sharePercent, ...group }) => ({ ...group, part: "group", share: sharePercent }));
+  const groups = series
+    ? records(series)
+    : answer.data.groups.map(({ sharePercent, ...group }) => ({ ...group, part: "group", share: sharePercent }));
   const months = seriesNamed(answer, "time");
   const largest = groups.find(({ part }) => part === "group");
   return {
@@ -37,7 +42,14 @@ function breakdownPicture(answer) {
     headline: { value: money(answer.data.total?.all, currencyOf(answer)) },
     parts: costBars(answer, groups, dimension, series?.dimension),
     deep: () => [months && monthTable(answer, months, dimension), ...innerBars(answer)],
-    actions: largest ? [askAction(`Why does ${shortName(largest.name, dimension)} cost this much?`, `What drives the cost of ${nameLabel(largest.name, dimension)} in this period?`)] : [],
+    actions: largest
+      ? [
+          askAction(
+            `Why does ${shortName(largest.name, dimension)} cost this much?`,
+            `What drives the cost of ${nameLabel(largest.name, dimension)} in this period?`,
+          ),
+        ]
+      : [],
     sheet: series && sheetOf(series),
   };
 }
@@ -54,7 +66,12 @@ function monthTable(answer, series, dimension) {
     return [isOther ? "Everything else" : nameLabel(name, dimension), ...series.rows.map((row) => row[index])];
   });
   const title = `By ${series.interval} and ${dimension}`;
-  return make("section", {}, make("h2", {}, phrase(title)), heatTable(title, [{ name: capitalize(dimension), kind: "text" }, ...columns], rows, currencyOf(answer)));
+  return make(
+    "section",
+    {},
+    make("h2", {}, phrase(title)),
+    heatTable(title, [{ name: capitalize(dimension), kind: "text" }, ...columns], rows, currencyOf(answer)),
+  );
 }
 
 function heatTable(caption, columns, rows, currency) {
@@ -74,7 +91,12 @@ function innerBars(answer) {
   return answer.data.groups
     .filter((group) => group.groups?.length)
     .map((group) => {
-      const rows = group.groups.map(({ name, cost, sharePercent }) => ({ name, cost, share: sharePercent, part: "inner" }));
+      const rows = group.groups.map(({ name, cost, sharePercent }) => ({
+        name,
+        cost,
+        share: sharePercent,
+        part: "inner",
+      }));
       if (group.other) rows.push({ part: "other", cost: group.other });
       return make("section", {}, make("h2", {}, named(group.name)), costBars(answer, rows, dimension));
     });

@@ -17,17 +17,26 @@ function comparePicture(answer) {
       render();
     },
   };
-  const largest = groups.find(({ kind }) => !kind);
+  const largest = groups.find(({ kind, change }) => !kind && change);
   return {
     title: `Cost by ${dimension}, compared`,
     headline: changeHeadline({ ...data, currency: currencyOf(answer) }),
-    parts: [isPercent ? null : pairLegend(data.period1, data.period2), barTable(`Change by ${dimension}`, headings, rows), note],
-    deep: () => (series ? [make("section", {}, make("h2", {}, "From one period to the other"), waterfallTable(answer, series))] : []),
-    actions: largest
-      ? [askAction(`Why did ${shortName(largest.name, dimension)} change?`, `Why did the cost of ${nameLabel(largest.name, dimension)} change between these periods?`)]
-      : [],
+    parts: [
+      isPercent ? null : pairLegend(data.period1, data.period2),
+      barTable(`Change by ${dimension}`, headings, rows),
+      note,
+    ],
+    deep: () =>
+      series
+        ? [make("section", {}, make("h2", {}, "From one period to the other"), waterfallTable(answer, series))]
+        : [],
+    actions: largest ? [whyAction(largest.name, largest.change, currencyOf(answer))] : [],
     fullActions: [unit],
-    sheet: { name: `costs compared by ${dimension}`, columns: [dimension, "period1", "period2", "change", "changePercent"], rows: groups.map((one) => [one.name, one.period1, one.period2, one.change, one.changePercent]) },
+    sheet: {
+      name: `costs compared by ${dimension}`,
+      columns: [dimension, "period1", "period2", "change", "changePercent"],
+      rows: groups.map((one) => [one.name, one.period1, one.period2, one.change, one.changePercent]),
+    },
   };
 }
 
@@ -44,7 +53,11 @@ function pairRow(answer, group, groups, dimension) {
   const hatch = group.kind ? " hatched" : "";
   return {
     name: comparedName(group, dimension),
-    bar: [zeroBar(group.period2, axis, `thin base${hatch}`), zeroBar(group.period1, axis, `thin second series-1${hatch}`), zeroLine(axis)],
+    bar: [
+      zeroBar(group.period2, axis, `thin base${hatch}`),
+      zeroBar(group.period1, axis, `thin second series-1${hatch}`),
+      zeroLine(axis),
+    ],
     values: [changed(group.change, signedMoney(group.change, currencyOf(answer))), signedPercent(group.changePercent)],
     ...comparedDrill(answer, group, dimension),
   };
@@ -55,7 +68,8 @@ function percentRow(answer, group, groups, dimension) {
   const { changePercent } = group;
   return {
     name: comparedName(group, dimension),
-    bar: typeof changePercent === "number" ? [zeroBar(changePercent, axis, direction(changePercent)), zeroLine(axis)] : [],
+    bar:
+      typeof changePercent === "number" ? [zeroBar(changePercent, axis, direction(changePercent)), zeroLine(axis)] : [],
     values: [changed(changePercent, signedPercent(changePercent)), money(group.period1, currencyOf(answer))],
     ...comparedDrill(answer, group, dimension),
   };
@@ -70,6 +84,7 @@ function comparedDrill(answer, group, dimension) {
 }
 
 function pairLegend(later, earlier) {
-  const item = (kind, period) => make("span", {}, make("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), range(period));
+  const item = (kind, period) =>
+    make("span", {}, make("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), range(period));
   return make("p", { class: "legend" }, item("base", earlier), item("series-1", later));
 }

@@ -11,11 +11,18 @@ function confirmCard(answer) {
   const rows = (change.fields ?? []).map(({ field, before, after }) => [field, valueText(before), valueText(after)]);
   const columns = ["Field", "Before", "After"].map((name) => ({ name, kind: "text" }));
   return [
-    make("header", {}, make("h1", {}, phrase(change.title ?? "Confirm this change")), change.object ? make("p", { class: "headline" }, named(change.object.name)) : null),
+    make(
+      "header",
+      {},
+      make("h1", {}, phrase(change.title ?? "Confirm this change")),
+      change.object ? make("p", { class: "headline" }, named(change.object.name)) : null,
+    ),
     rows.length ? valueTable("Change", columns, rows) : null,
     change.affected ? make("p", { class: "notes" }, phrase(`Affects: ${valueText(change.affected)}`)) : null,
     change.irreversible ? make("p", { class: "message error" }, phrase("This cannot be undone.")) : null,
-    decision ? make("p", { class: `message ${decision.failed ? "error" : ""}` }, phrase(decision.text)) : waitingText(expiresAt),
+    decision
+      ? make("p", { class: `message ${decision.failed ? "error" : ""}` }, phrase(decision.text))
+      : waitingText(expiresAt),
     confirmButtons(answer),
   ];
 }
@@ -28,7 +35,8 @@ function waitingText(expiresAt) {
 
 function confirmButtons(answer) {
   const { change, approvalToken } = answer.data;
-  const open = change?.object?.url && can("open") ? actionButton(openAction("Open in console", change.object.url)) : null;
+  const open =
+    change?.object?.url && can("open") ? actionButton(openAction("Open in console", change.object.url)) : null;
   if (answer.decision && !answer.decision.failed) return open && make("footer", {}, open);
   const isBusy = Boolean(app.busy);
   const apply = () => decide(answer, approvalToken);
@@ -42,12 +50,17 @@ function confirmButtons(answer) {
 
 async function decide(answer, approvalToken) {
   await whileBusy("Applying the change", async () => {
-    const found = readAnswer(await perform("call", { name: CONFIRM_TOOL, arguments: { approvalToken } }), CONFIRM_TOOL, {});
+    const found = readAnswer(
+      await perform("call", { name: CONFIRM_TOOL, arguments: { approvalToken } }),
+      CONFIRM_TOOL,
+      {},
+    );
     const text = found.failed ? found.text : "Applied.";
     answer.decision = { failed: found.failed, text };
     say(text);
   });
-  if (answer.decision && !answer.decision.failed) await tell(`The user applied this change: ${answer.data.change?.title ?? ""}.`);
+  if (answer.decision && !answer.decision.failed)
+    await tell(`The user applied this change: ${answer.data.change?.title ?? ""}.`);
 }
 
 async function cancelChange(answer) {

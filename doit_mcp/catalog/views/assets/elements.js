@@ -38,7 +38,12 @@ function phrase(text) {
 // A change: arrow and sign, so that color is never the only mark.
 function changed(amount, text) {
   const arrow = { up: "▲", down: "▼", flat: "•" }[direction(amount)];
-  return make("span", { class: `change ${direction(amount)}` }, make("span", { "aria-hidden": "true" }, `${arrow} `), text);
+  return make(
+    "span",
+    { class: `change ${direction(amount)}` },
+    make("span", { "aria-hidden": "true" }, `${arrow} `),
+    text,
+  );
 }
 
 function button(label, onclick, attributes = {}) {

@@ -30,7 +30,13 @@ function headline(found) {
 
 function statementLine(answer) {
   const texts = statement(answer);
-  return texts.length ? make("p", { class: "statement" }, texts.map((text) => make("bdi", {}, text))) : null;
+  return texts.length
+    ? make(
+        "p",
+        { class: "statement" },
+        texts.map((text) => make("bdi", {}, text)),
+      )
+    : null;
 }
 
 // What is provisional or missing. The notes for models are longer, so only full screen shows them.
@@ -39,12 +45,20 @@ function notes(answer, { isHatched }, isFull) {
   const others = missingTexts(answer);
   if (isFull && answer.data.note) others.push(answer.data.note);
   const zones = Object.entries(answer.set.basis?.timeZones ?? {});
-  if (isFull && zones.length) others.push(`Days begin and end in ${zones.map(([cloud, zone]) => `${zone} (${nameLabel(cloud)})`).join(", ")}.`);
+  if (isFull && zones.length)
+    others.push(`Days begin and end in ${zones.map(([cloud, zone]) => `${zone} (${nameLabel(cloud)})`).join(", ")}.`);
   if (!provisional && !others.length) return null;
   return make(
     "div",
     { class: "notes" },
-    provisional ? make("p", {}, isHatched ? make("span", { class: "swatch hatched", "aria-hidden": "true" }) : null, phrase(provisional)) : null,
+    provisional
+      ? make(
+          "p",
+          {},
+          isHatched ? make("span", { class: "swatch hatched", "aria-hidden": "true" }) : null,
+          phrase(provisional),
+        )
+      : null,
     others.map((text) => make("p", {}, phrase(text))),
   );
 }
@@ -53,7 +67,9 @@ function actionBar(picture, isFull) {
   const more = [];
   if (picture.sheet) more.push(saveAction(picture.sheet));
   if (picture.chart) more.push(imageAction(picture.title, picture.chart));
-  const offered = [...(picture.actions ?? []), ...(isFull ? [...(picture.fullActions ?? []), ...more] : [])].filter(({ needs }) => !needs || can(needs));
+  const offered = [...(picture.actions ?? []), ...(isFull ? [...(picture.fullActions ?? []), ...more] : [])].filter(
+    ({ needs }) => !needs || can(needs),
+  );
   const screen = can("resize") ? [screenAction()] : [];
   const shown = isFull ? [...offered, ...screen] : [...offered.slice(0, MAX_INLINE_ACTIONS - screen.length), ...screen];
   return shown.length ? make("footer", {}, shown.map(actionButton)) : null;
@@ -62,5 +78,9 @@ function actionBar(picture, isFull) {
 // The way back from a part of the cost to the whole.
 function trail() {
   if (!app.trail.length) return null;
-  return make("nav", { "aria-label": "Selection" }, button(`Back to ${app.trail.at(-1).title}`, goBack, { class: "back", "data-key": "back" }));
+  return make(
+    "nav",
+    { "aria-label": "Selection" },
+    button(`Back to ${app.trail.at(-1).title}`, goBack, { class: "back", "data-key": "back" }),
+  );
 }

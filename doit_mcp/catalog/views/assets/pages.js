@@ -11,13 +11,24 @@ function pagedTable(answer, { columns, rows }) {
   const headings = columns.map((column) => ({
     ...column,
     name: capitalize(column.dimension),
-    sorted: answer.page?.sortBy === column.name ? { asc: "ascending", desc: "descending" }[answer.page.sortOrder] : null,
+    sorted:
+      answer.page?.sortBy === column.name ? { asc: "ascending", desc: "descending" }[answer.page.sortOrder] : null,
     onsort: isFull ? () => sortBy(answer, column) : null,
   }));
-  const [shown, note] = inlineRows(rows.map((row) => columns.map(({ index }) => row[index])), MAX_INLINE_TABLE_ROWS);
+  const [shown, note] = inlineRows(
+    rows.map((row) => columns.map(({ index }) => row[index])),
+    MAX_INLINE_TABLE_ROWS,
+  );
   const of = answer.page?.rowCount ?? answer.data.rowCount ?? rows.length;
   const first = (answer.page?.skip ?? 0) + 1;
-  const position = rows.length < of ? make("p", { class: "axis" }, phrase(`Rows ${number(first)} to ${number(first + shown.length - 1)} of ${number(of)}.`)) : note;
+  const position =
+    rows.length < of
+      ? make(
+          "p",
+          { class: "axis" },
+          phrase(`Rows ${number(first)} to ${number(first + shown.length - 1)} of ${number(of)}.`),
+        )
+      : note;
   return [valueTable("Rows", headings, shown, { currency: currencyOf(answer) }), position];
 }
 
@@ -40,7 +51,8 @@ function sortBy(answer, { name, index, kind }) {
   const order = { sortBy: name, sortOrder: isDescending ? "desc" : "asc" };
   if (answer.data.handle && answer.data.cut) return attempt(() => loadPage(answer, { ...order, skip: 0 }));
   const { columns, schema, rows } = answer.data.result ?? answer.data;
-  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a ?? "").localeCompare(String(b ?? ""), locale()));
+  const compare = (a, b) =>
+    typeof a === "number" && typeof b === "number" ? a - b : String(a ?? "").localeCompare(String(b ?? ""), locale());
   const sorted = [...rows].sort((a, b) => compare(a[index], b[index]) * (isDescending ? -1 : 1));
   answer.page = { ...order, columns: columns ?? schema, rows: sorted, rowCount: rows.length };
   render();

@@ -21,7 +21,13 @@ function savingsRows({ data, set }, list) {
   const details = new Map((data[list] ?? []).map((row) => [row.id, row]));
   const series = set.series.find(({ name }) => name === list);
   if (!series) return data[list] ?? [];
-  return records(series).map(({ id, name, cost, currency }) => ({ id, title: name, amount: cost, currency, ...details.get(id) }));
+  return records(series).map(({ id, name, cost, currency }) => ({
+    id,
+    title: name,
+    amount: cost,
+    currency,
+    ...details.get(id),
+  }));
 }
 
 function savingsTable(answer, list, title) {
@@ -29,7 +35,12 @@ function savingsTable(answer, list, title) {
   if (!all.length) return null;
   const [shown, note] = inlineRows(all, MAX_INLINE_SAVINGS);
   // Amounts of other currencies have a scale of their own.
-  const axes = Object.fromEntries(Object.entries(Object.groupBy(all, ({ currency }) => currency)).map(([currency, rows]) => [currency, barScale(rows.map(({ amount }) => amount))]));
+  const axes = Object.fromEntries(
+    Object.entries(Object.groupBy(all, ({ currency }) => currency)).map(([currency, rows]) => [
+      currency,
+      barScale(rows.map(({ amount }) => amount)),
+    ]),
+  );
   const rows = shown.map((row) => ({
     name: [phrase(row.title), savingDetail(row)],
     bar: [zeroBar(row.amount, axes[row.currency], list === "save" ? "down" : list === "waste" ? "base" : "up")],
@@ -39,7 +50,11 @@ function savingsTable(answer, list, title) {
     "section",
     {},
     make("h2", {}, title),
-    make("p", { class: "axis" }, phrase(`${basisText(answer, list)} · ${[...new Set(all.map(({ currency }) => currency))].join(", ")}`)),
+    make(
+      "p",
+      { class: "axis" },
+      phrase(`${basisText(answer, list)} · ${[...new Set(all.map(({ currency }) => currency))].join(", ")}`),
+    ),
     barTable(title, ["What", "Amount"], rows),
     note,
   );
@@ -61,7 +76,13 @@ function savingDetail({ periodEnds, since, ends, utilizationPercent }) {
 function overlapNote({ overlaps = [], save = [] }) {
   const titles = new Map(save.map(({ id, title }) => [id, title]));
   const text = ({ ids, why }) => `${ids.map((id) => titles.get(id) ?? id).join(" and ")}: ${why}.`;
-  return overlaps.length ? make("div", { class: "notes" }, overlaps.map((one) => make("p", {}, phrase(`Overlap: ${text(one)}`)))) : null;
+  return overlaps.length
+    ? make(
+        "div",
+        { class: "notes" },
+        overlaps.map((one) => make("p", {}, phrase(`Overlap: ${text(one)}`))),
+      )
+    : null;
 }
 
 function savingsActions({ save = [] }) {
@@ -70,6 +91,8 @@ function savingsActions({ save = [] }) {
 }
 
 function savingsSheet(answer) {
-  const rows = Object.keys(SAVINGS).flatMap((list) => savingsRows(answer, list).map(({ title, amount, currency }) => [list, title, amount, currency]));
+  const rows = Object.keys(SAVINGS).flatMap((list) =>
+    savingsRows(answer, list).map(({ title, amount, currency }) => [list, title, amount, currency]),
+  );
   return { name: "savings", columns: ["list", "title", "amount", "currency"], rows };
 }
