@@ -19,6 +19,7 @@ MAX_VIEW_BYTES = 100_000
 FIRST_SCRIPTS = ("bridge.js", "format.js", "scales.js")
 LAST_SCRIPTS = ("main.js",)
 """Scripts are joined in alphabetical order, except for the first and the last ones."""
+COMMENT_LINE = re.compile(r"//|/\*.*\*/$")
 HASH_CHARACTERS = 8
 """Enough to tell versions apart. Each list of tools repeats the URI dozens of times."""
 VIEW_URI_PATTERN = re.compile(rf"ui://doit/costs-[0-9a-f]{{{HASH_CHARACTERS}}}\.html")
@@ -28,7 +29,7 @@ VIEW_URI_PATTERN = re.compile(rf"ui://doit/costs-[0-9a-f]{{{HASH_CHARACTERS}}}\.
 @cache
 def view_html() -> str:
     """Return the document: the skeleton ``view.html`` with the style and all scripts in one function scope."""
-    return Template(_read_asset("view.html")).substitute(style=_read_asset("view.css"), script=view_script())
+    return Template(_read_asset("view.html")).substitute(style=_compact(_read_asset("view.css")), script=view_script())
 
 
 @cache
@@ -40,7 +41,7 @@ def view_uri() -> str:
 
 def view_script() -> str:
     """Return all scripts, joined."""
-    joined = "\n".join(map(_read_asset, script_names()))
+    joined = "\n".join(_compact(_read_asset(name)) for name in script_names())
     return f'(() => {{\n"use strict";\n{joined}\n}})();'
 
 
@@ -50,6 +51,15 @@ def script_names() -> list[str]:
     fixed = {*FIRST_SCRIPTS, *LAST_SCRIPTS}
     ordered = (*FIRST_SCRIPTS, *sorted(names - fixed), *LAST_SCRIPTS)
     return [name for name in ordered if name in names]
+
+
+def _compact(source: str) -> str:
+    """Return *source* without indentation, empty lines, and lines that are only a comment.
+
+    No script has a template literal of several lines, in which this would change the text.
+    """
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not COMMENT_LINE.match(line))
 
 
 def _read_asset(name: str) -> str:

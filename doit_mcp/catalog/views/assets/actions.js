@@ -11,7 +11,11 @@ const DEFAULT_NEXT_DIMENSION = "service";
 
 // An action: {label, needs, run}. Its button is hidden where the host lacks *needs*.
 function askAction(label, question) {
-  return { label, needs: "ask", run: () => perform("ask", { role: "user", content: [{ type: "text", text: question }] }) };
+  return {
+    label,
+    needs: "ask",
+    run: () => perform("ask", { role: "user", content: [{ type: "text", text: question }] }),
+  };
 }
 
 function openAction(label, url) {
@@ -42,7 +46,11 @@ function drill(answer, { id, name, part }, dimension, filterDimension = DRILL_DI
   const { groupBy, by, ...kept } = answer.args;
   const args = { ...kept, ...grouping, filters: [...(answer.args.filters ?? []), filter] };
   const label = nameLabel(name);
-  return { onclick: () => reslice(args, label), hint: `Show ${label} by ${next === "sku" ? "SKU" : next}`, key: `row ${id}` };
+  return {
+    onclick: () => reslice(args, label),
+    hint: `Show ${label} by ${next === "sku" ? "SKU" : next}`,
+    key: `row ${id}`,
+  };
 }
 
 // Full screen and back. The host decides, and says so by host-context-changed or in its answer.

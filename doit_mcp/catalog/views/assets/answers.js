@@ -67,10 +67,17 @@ function filterTexts(args) {
 
 // What the amounts are: period, currency and basis. A picture always shows it.
 function statement(answer) {
-  const [period, compareTo, basis] = [periodOf(answer), answer.set.compareTo, answer.set.basis ?? answer.data.basis];
+  const [period, compareTo, basis] = [
+    periodOf(answer),
+    answer.set.compareTo ?? answer.data.secondaryPeriod,
+    answer.set.basis ?? answer.data.basis,
+  ];
   const parts = [];
   if (period) {
-    const lengths = compareTo && compareTo.days !== period.days ? `${days(period.days)}, before ${days(compareTo.days)}` : days(period.days);
+    const lengths =
+      compareTo && compareTo.days !== period.days
+        ? `${days(period.days)}, before ${days(compareTo.days)}`
+        : days(period.days);
     const text = compareTo ? `${range(period)} compared with ${range(compareTo)}` : range(period);
     parts.push(period.days ? `${text} (${lengths})` : text);
   }
@@ -98,6 +105,8 @@ function missingTexts(answer) {
 // Whether the answer has nothing to draw: an answer, but no rows.
 function isEmpty({ data, set }) {
   if (set.series.some((series) => series.rows.length > 0)) return false;
-  const lists = [data.groups, data.rows, data.result?.rows, data.budgets, data.anomalies, data.months, data.by].filter(Array.isArray);
+  const lists = [data.groups, data.rows, data.result?.rows, data.budgets, data.anomalies, data.months, data.by].filter(
+    Array.isArray,
+  );
   return lists.length > 0 && lists.every((list) => list.length === 0);
 }

@@ -1,4 +1,4 @@
-// Talks to the host: MCP Apps over postMessage, and the window.openai of ChatGPT where the host does not speak MCP Apps.
+// Talks to the host: MCP Apps over postMessage, or window.openai in versions of ChatGPT without MCP Apps.
 const PROTOCOL_VERSION = "2026-01-26";
 const METHOD_NOT_FOUND = -32601;
 const REQUEST_MS = 120_000;

@@ -30,12 +30,22 @@ function named(name, dimension) {
   return make("bdi", {}, nameLabel(name, dimension));
 }
 
+// A phrase of the view. It keeps its direction in a layout from right to left.
+function phrase(text) {
+  return make("bdi", {}, text);
+}
+
 // A change: arrow and sign, so that color is never the only mark.
 function changed(amount, text) {
   const arrow = { up: "▲", down: "▼", flat: "•" }[direction(amount)];
-  return make("span", { class: `change ${direction(amount)}` }, make("span", { "aria-hidden": "true" }, `${arrow} `), text);
+  return make(
+    "span",
+    { class: `change ${direction(amount)}` },
+    make("span", { "aria-hidden": "true" }, `${arrow} `),
+    text,
+  );
 }
 
 function button(label, onclick, attributes = {}) {
-  return make("button", { type: "button", onclick, ...attributes }, label);
+  return make("button", { type: "button", onclick, ...attributes }, typeof label === "string" ? phrase(label) : label);
 }

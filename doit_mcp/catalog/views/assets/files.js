@@ -27,7 +27,11 @@ function fileName(name, ending) {
 
 function saveAction(sheet) {
   const resource = () => ({ uri: fileName(sheet.name, "csv"), mimeType: "text/csv", text: csv(sheet) });
-  return { label: "Save as CSV", needs: "save", run: () => perform("save", { contents: [{ type: "resource", resource: resource() }] }) };
+  return {
+    label: "Save as CSV",
+    needs: "save",
+    run: () => perform("save", { contents: [{ type: "resource", resource: resource() }] }),
+  };
 }
 
 function imageAction(name, chart) {
@@ -45,7 +49,17 @@ async function pngOf(chart) {
   const originals = [chart, ...chart.querySelectorAll("*")];
   [copy, ...copy.querySelectorAll("*")].forEach((element, index) => {
     const style = getComputedStyle(originals[index]);
-    for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size", "font-weight", "text-anchor", "opacity"]) {
+    for (const name of [
+      "fill",
+      "stroke",
+      "stroke-width",
+      "stroke-dasharray",
+      "font-family",
+      "font-size",
+      "font-weight",
+      "text-anchor",
+      "opacity",
+    ]) {
       element.style.setProperty(name, style.getPropertyValue(name));
     }
   });

@@ -10,8 +10,10 @@ const DIMENSIONS = {
   project_id: "project",
   project_name: "project",
   sku_description: "SKU",
+  sku_id: "SKU",
   sku: "SKU",
 };
+const MAX_LABEL_CHARACTERS = 32;
 const RIGHT_TO_LEFT = new Set(["ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"]);
 
 const formatters = new Map(); // creating one takes longer than formatting a thousand numbers
@@ -100,6 +102,12 @@ function periodLabel(period) {
   if (/^\d{4}-\d\d-\d\d/.test(period)) return day(period, { month: "short", day: "numeric" });
   if (/^\d{4}-\d\d$/.test(period)) return day(`${period}-01`, { year: "numeric", month: "short" });
   return String(period);
+}
+
+// A name that fits into the label of a button.
+function shortName(name, dimension) {
+  const label = nameLabel(name, dimension);
+  return label.length > MAX_LABEL_CHARACTERS ? `${label.slice(0, MAX_LABEL_CHARACTERS - 1).trimEnd()}…` : label;
 }
 
 function capitalize(text) {

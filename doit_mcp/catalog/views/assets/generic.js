@@ -3,16 +3,21 @@
 function genericPicture(answer) {
   const series = answer.set.series.find((one) => one.kind === "waterfall") ?? answer.set.series[0];
   const title = toolTitle(answer.tool);
-  if (!series) return { title, parts: [make("p", { class: "message", dir: "auto" }, answer.text)], actions: [] };
+  if (!series) return { title, parts: [make("p", { class: "message" }, phrase(answer.text))], actions: [] };
   if (series.kind === "waterfall") return explainPicture(answer);
   return { title, parts: [seriesTable(series, currencyOf(answer))], actions: [], sheet: sheetOf(series) };
+}
+
+// What a time series shows: its rows as a table of periods.
+function timeParts(answer, series, dimension) {
+  return { parts: [seriesTable(series, currencyOf(answer))] };
 }
 
 // Any series as a table of values.
 function seriesTable(series, currency) {
   const kinds = { money: "money", moneyPerUnit: "money", percent: "percent", count: "count" };
   const columns = series.columns.map(({ role, unit, name }) => ({
-    name: capitalize(String(name ?? role)),
+    name: name ? nameLabel(name) : capitalize(role),
     kind: role === "period" ? "period" : (kinds[unit] ?? "text"),
   }));
   return valueTable(capitalize(series.name), columns, series.rows, { currency });

@@ -1,10 +1,16 @@
 // Holds the state of the view, and draws it again when it changes.
 const PICTURES = {
+  get_cloud_overview: overviewPicture,
+  cost_breakdown: breakdownPicture,
+  compare_spend: comparePicture,
   explain_cost_change: explainPicture,
+  run_query: queryPicture,
+  get_report_results: queryPicture,
+  get_savings_summary: savingsPicture,
 };
 
 // phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is loading, or "".
-const app = { tool: "", args: {}, phase: "waiting", answer: null, trail: [], busy: "", problem: "" };
+const app = { tool: "", args: {}, phase: "waiting", answer: null, trail: [], busy: "", problem: "", unit: "amount" };
 const place = document.getElementById("view");
 const status = document.getElementById("status");
 
@@ -20,6 +26,7 @@ function content() {
   if (app.phase === "canceled") return canceled();
   if (!app.answer) return skeleton();
   if (app.answer.failed) return failure(app.answer);
+  if (isPrepared(app.answer)) return confirmCard(app.answer);
   if (isEmpty(app.answer)) return empty(app.answer);
   return framed(app.answer, pictureOf(app.answer));
 }
@@ -27,7 +34,7 @@ function content() {
 function render() {
   if (host.closed) return;
   const key = document.activeElement?.getAttribute("data-key");
-  const problem = app.problem ? make("p", { class: "message error", dir: "auto" }, app.problem) : null;
+  const problem = app.problem ? make("p", { class: "message error" }, phrase(app.problem)) : null;
   place.setAttribute("aria-busy", String(Boolean(app.busy) || !app.answer));
   place.className = host.context.displayMode === "fullscreen" ? "full" : "";
   place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
@@ -44,7 +51,8 @@ function applyContext() {
   for (const [name, value] of Object.entries(styles?.variables ?? {})) {
     if (name.startsWith("--") && value) root.style.setProperty(name, value);
   }
-  for (const side of ["top", "right", "bottom", "left"]) root.style.setProperty(`--inset-${side}`, `${safeAreaInsets?.[side] ?? 0}px`);
+  for (const side of ["top", "right", "bottom", "left"])
+    root.style.setProperty(`--inset-${side}`, `${safeAreaInsets?.[side] ?? 0}px`);
   const tool = host.context.toolInfo?.tool?.name;
   if (tool && !app.tool) app.tool = tool;
   render();
@@ -64,52 +72,19 @@ function showResult(result) {
   render();
 }
 
-// Ask the same tool with other arguments. Until it answers, and if it fails, the old picture stays.
-async function reslice(args, label, tool = app.answer.tool) {
-  if (app.busy) return;
-  Object.assign(app, { busy: label, problem: "" });
-  say(`Loading ${label} …`);
-  render();
-  try {
-    const before = app.answer;
-    const answer = readAnswer(await perform("call", { name: tool, arguments: args }), tool, args);
-    if (answer.failed) throw new Error(answer.text || "The tool returned an error.");
-    app.trail.push({ answer: before, title: isEmpty(before) ? toolTitle(before.tool) : pictureOf(before).title });
-    app.answer = answer;
-    say(`Showing ${label}.`);
-    await remember(label, answer);
-  } catch (error) {
-    app.problem = `Could not load ${label}: ${error.message}`;
-    say("");
-  } finally {
-    app.busy = "";
-    render();
-  }
-}
-
-function goBack() {
-  app.answer = app.trail.pop().answer;
-  app.problem = "";
-  say("");
-  render();
-}
-
-// Tell the model what the user looks at now, in one sentence.
-async function remember(label, answer) {
-  if (!can("remember")) return;
-  const text = `In the picture, the user now looks at ${label}: ${statement(answer).join(", ")}.`;
-  await perform("remember", { content: [{ type: "text", text }] });
-}
-
 function showFailure(error) {
   if (window.openai || app.answer) return;
   app.phase = "canceled";
-  place.replaceChildren(make("p", { class: "message error" }, `The host could not show this picture: ${error.message}`));
+  place.replaceChildren(
+    make("p", { class: "message error" }, `The host could not show this picture: ${error.message}`),
+  );
 }
 
-new ResizeObserver(() => {
+function reportHeight() {
   notify("ui/notifications/size-changed", { height: Math.ceil(place.getBoundingClientRect().height) });
-}).observe(place);
+}
+
+new ResizeObserver(reportHeight).observe(place);
 
 render();
 connect({
@@ -120,5 +95,9 @@ connect({
     app.phase = "canceled";
     render();
   },
-  "host-context-changed": applyContext,
+  "host-context-changed": () => {
+    applyContext();
+    // The observer reports changes, and the first height is older than the connection.
+    reportHeight();
+  },
 }).catch(showFailure);

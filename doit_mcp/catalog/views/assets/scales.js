@@ -1,6 +1,7 @@
 // Maps values to positions on an axis: linear scales, nice ticks, and axes that do not begin at zero.
 const NICE_STEPS = [1, 2, 2.5, 5, 10];
 const MIN_CUT_SHARE = 0.5; // of the largest value: below it, bars keep their zero baseline
+const MAX_SERIES = 6; // colors of groups; others are one more series
 const CUT_MARGIN = 0.35; // of the range of values, left below the smallest one
 
 function niceStep(span, count) {

@@ -26,7 +26,11 @@ function askedText(args) {
   const grouping = [args.groupBy ?? args.by ?? []].flat().map(dimensionLabel).join(" and ");
   const periods = [args.period ?? args.after, args.compareTo ?? args.before].filter((one) => typeof one === "string");
   const months = args.months ? [`last ${number(args.months)} months`] : [];
-  const parts = [grouping && `by ${grouping}`, periods.map((one) => one.replaceAll("_", " ")).join(" compared with "), ...months];
+  const parts = [
+    grouping && `by ${grouping}`,
+    periods.map((one) => one.replaceAll("_", " ")).join(" compared with "),
+    ...months,
+  ];
   return [...parts, ...filterTexts(args)].filter(Boolean).join(" · ");
 }
 
@@ -35,7 +39,12 @@ function skeleton() {
   const asked = app.phase === "asking" ? askedText(app.args) : "";
   const rows = Array.from({ length: SKELETON_ROWS }, (_, index) => make("span", { "--size": `${88 - index * 15}%` }));
   return [
-    make("header", {}, make("h1", {}, toolTitle(app.tool)), make("p", { class: "statement", dir: "auto" }, asked || "Waiting for the answer …")),
+    make(
+      "header",
+      {},
+      make("h1", {}, phrase(toolTitle(app.tool))),
+      make("p", { class: "statement" }, phrase(asked || "Waiting for the answer …")),
+    ),
     make("div", { class: "skeleton", "aria-hidden": "true" }, rows),
   ];
 }
@@ -44,8 +53,8 @@ function message(kind, title, text, actions = []) {
   const shown = actions.filter(({ needs }) => !needs || can(needs));
   return [
     trail(),
-    make("header", {}, make("h1", {}, title)),
-    make("p", { class: `message ${kind}`, dir: "auto" }, text),
+    make("header", {}, make("h1", {}, phrase(title))),
+    make("p", { class: `message ${kind}` }, phrase(text)),
     shown.length ? make("footer", {}, shown.map(actionButton)) : null,
   ];
 }
@@ -73,5 +82,11 @@ function widerActions({ tool, args }, filters) {
   }
   if (!("period" in args || "months" in args) || args.period === WIDER_PERIOD) return [];
   const { months, ...others } = args;
-  return [{ label: "Show the last 3 months", needs: "call", run: () => reslice({ ...others, period: WIDER_PERIOD }, "the last 3 months", tool) }];
+  return [
+    {
+      label: "Show the last 3 months",
+      needs: "call",
+      run: () => reslice({ ...others, period: WIDER_PERIOD }, "the last 3 months", tool),
+    },
+  ];
 }

@@ -19,7 +19,9 @@ function barTable(caption, headings, rows) {
 }
 
 function barRow({ name, bar, values, onclick, hint, kind, key }) {
-  const label = onclick ? make("button", { type: "button", class: "name", onclick, title: hint, "data-key": key }, name) : name;
+  const label = onclick
+    ? make("button", { type: "button", class: "name", onclick, title: hint, "data-key": key }, name)
+    : name;
   return make(
     "tr",
     { role: "row", class: kind ?? null },
@@ -61,18 +63,26 @@ function valueTable(caption, columns, rows, { currency, heat = null } = {}) {
       { class: "values" },
       make("caption", { class: "spoken" }, caption),
       make("thead", {}, make("tr", {}, columns.map(columnHeading))),
-      make("tbody", {}, rows.map((row) => make("tr", {}, row.map(cell)))),
+      make(
+        "tbody",
+        {},
+        rows.map((row) => make("tr", {}, row.map(cell))),
+      ),
     ),
   );
 }
 
-function columnHeading(column) {
-  const attributes = { scope: "col", class: column.kind === "text" ? null : "value" };
+function columnHeading(column, index) {
+  const attributes = { scope: "col", class: index === 0 || column.kind === "text" ? null : "value" };
   if (!column.onsort) return make("th", attributes, column.name);
   const order = column.sorted ? { "aria-sort": column.sorted } : {};
   const mark = { ascending: " ↑", descending: " ↓" }[column.sorted] ?? "";
   const label = [column.name, make("span", { "aria-hidden": "true" }, mark)];
-  return make("th", { ...attributes, ...order }, make("button", { type: "button", class: "name", onclick: column.onsort, "data-key": `sort ${column.name}` }, label));
+  return make(
+    "th",
+    { ...attributes, ...order },
+    make("button", { type: "button", class: "name", onclick: column.onsort, "data-key": `sort ${column.name}` }, label),
+  );
 }
 
 function cellFormat({ kind, dimension }, currency) {

@@ -37,10 +37,14 @@ function waterfallTable(answer, series) {
   const dimension = fallDimension(series);
   const rows = steps.map((step, index) => {
     const isProvisional = step.id === "provisional";
-    const kind = step.isBound ? "base" : `${direction(step.amount)}${step.part === "other" || isProvisional ? " hatched" : ""}`;
+    const kind = step.isBound
+      ? "base"
+      : `${direction(step.amount)}${step.part === "other" || isProvisional ? " hatched" : ""}`;
     const place = span(step.from, step.to, axis);
     const next = steps[index + 1];
-    const link = next ? make("span", { class: "link", "--start": `${scale(axis.min, axis.max)(step.to) * 100}%` }) : null;
+    const link = next
+      ? make("span", { class: "link", "--start": `${scale(axis.min, axis.max)(step.to) * 100}%` })
+      : null;
     const breakMark = step.isBound && axis.cut !== null ? make("span", { class: "break" }) : null;
     return {
       name: stepName(step, dimension, { period, compareTo }),
@@ -50,7 +54,14 @@ function waterfallTable(answer, series) {
       ...drill(answer, step, dimension),
     };
   });
-  const note = axis.cut === null ? null : make("p", { class: "axis" }, `The axis begins at ${money(axis.cut, currency, { maximumFractionDigits: 0 })}.`);
+  const note =
+    axis.cut === null
+      ? null
+      : make(
+          "p",
+          { class: "axis" },
+          phrase(`The axis begins at ${money(axis.cut, currency, { maximumFractionDigits: 0 })}.`),
+        );
   return [barTable(`Change by ${dimension}`, [capitalize(dimension), "Amount"], rows), note];
 }
 
@@ -79,13 +90,22 @@ function causeTable(answer, series) {
   return make("section", {}, make("h2", {}, "Causes"), barTable("Change by cause", ["Cause", "Amount"], rows));
 }
 
-// The total of explain_cost_change or compare_spend: cost, change and what each day cost.
-function changeHeadline({ total, currency }) {
+// The total of a comparison: cost and change, and then the change of final days or the cost of a day.
+function changeHeadline({ total, final, currency }) {
   const after = total.after ?? total.period1;
+  if (final) {
+    const change = `${signedMoney(final.change, currency)} (${signedPercent(final.changePercent)})`;
+    const detail = `Up to ${day(final.to)}: ${change}`;
+    return { value: money(after, currency), change: changeText(total, currency), detail };
+  }
   const [perDayBefore, perDayAfter] = [total.perDayBefore ?? total.perDay2, total.perDayAfter ?? total.perDay1];
-  const rate = total.changePercent === null || total.changePercent === undefined ? "" : ` (${signedPercent(total.changePercent)})`;
   const daily = perDayAfter ? `${money(perDayAfter, currency)} per day, before ${money(perDayBefore, currency)}` : null;
-  return { value: money(after, currency), change: changed(total.change, `${signedMoney(total.change, currency)}${rate}`), detail: daily };
+  return { value: money(after, currency), change: changeText(total, currency), detail: daily };
+}
+
+function changeText({ change, changePercent }, currency) {
+  const rate = typeof changePercent === "number" ? ` (${signedPercent(changePercent)})` : "";
+  return changed(change, `${signedMoney(change, currency)}${rate}`);
 }
 
 function explainPicture(answer) {
@@ -93,7 +113,7 @@ function explainPicture(answer) {
   const causes = seriesNamed(answer, CAUSE_SERIES);
   const first = falls[0];
   if (!first) return { title: "What changed", parts: [], actions: [] };
-  const driver = records(first).find((record) => record.part === "change" && record.id !== "provisional");
+  const driver = records(first).find((record) => record.part === "change" && record.id !== "provisional" && record.amount);
   const dimension = fallDimension(first);
   return {
     title: `What changed, by ${dimension}`,
@@ -102,11 +122,15 @@ function explainPicture(answer) {
     deep: () =>
       falls.slice(1).map((series) => {
         const title = `By ${fallDimension(series)}`;
-        return make("section", {}, make("h2", {}, title), waterfallTable(answer, series));
+        return make("section", {}, make("h2", {}, phrase(title)), waterfallTable(answer, series));
       }),
-    actions: driver
-      ? [askAction(`Why did ${nameLabel(driver.name)} change?`, `Why did the cost of ${nameLabel(driver.name)} change by ${signedMoney(driver.amount, currencyOf(answer))} in this comparison?`)]
-      : [],
+    actions: driver ? [whyAction(driver.name, driver.amount, currencyOf(answer))] : [],
     sheet: sheetOf(first),
   };
+}
+
+function whyAction(name, amount, currency) {
+  const change = signedMoney(amount, currency);
+  const question = `Why did the cost of ${nameLabel(name)} change by ${change} in this comparison?`;
+  return askAction(`Why did ${shortName(name)} change?`, question);
 }
