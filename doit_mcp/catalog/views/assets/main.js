@@ -9,8 +9,19 @@ const PICTURES = {
   get_savings_summary: savingsPicture,
 };
 
-// phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is loading, or "".
-const app = { tool: "", args: {}, phase: "waiting", answer: null, trail: [], busy: "", problem: "", unit: "amount" };
+// phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is done now, or "".
+// problem: what failed last. unit and all: how full screen shows an answer.
+const app = {
+  tool: "",
+  args: {},
+  phase: "waiting",
+  answer: null,
+  trail: [],
+  busy: "",
+  problem: "",
+  unit: "amount",
+  all: false,
+};
 const place = document.getElementById("view");
 const status = document.getElementById("status");
 
@@ -67,7 +78,7 @@ function showInput({ arguments: args }) {
 function showResult(result) {
   app.answer = readAnswer(result, app.tool, app.args);
   app.tool = app.answer.tool;
-  Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "" });
+  Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "", all: false });
   say("");
   render();
 }
