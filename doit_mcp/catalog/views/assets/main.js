@@ -91,9 +91,11 @@ function showFailure(error) {
   );
 }
 
-new ResizeObserver(() => {
+function reportHeight() {
   notify("ui/notifications/size-changed", { height: Math.ceil(place.getBoundingClientRect().height) });
-}).observe(place);
+}
+
+new ResizeObserver(reportHeight).observe(place);
 
 render();
 connect({
@@ -104,5 +106,9 @@ connect({
     app.phase = "canceled";
     render();
   },
-  "host-context-changed": applyContext,
+  "host-context-changed": () => {
+    applyContext();
+    // The observer reports changes, and the first height is older than the connection.
+    reportHeight();
+  },
 }).catch(showFailure);
