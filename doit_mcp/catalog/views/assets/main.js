@@ -49,7 +49,9 @@ function render() {
   place.setAttribute("aria-busy", String(Boolean(app.busy) || !app.answer));
   place.className = host.context.displayMode === "fullscreen" ? "full" : "";
   place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
-  if (key) [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key)?.focus();
+  if (!key) return;
+  const found = [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key);
+  (found ?? place.querySelector('[data-key="back"]'))?.focus({ preventScroll: true });
 }
 
 // Theme, fonts and sizes of the host. Those that it does not give stay those of the style sheet.
@@ -92,7 +94,9 @@ function showFailure(error) {
 }
 
 function reportHeight() {
-  notify("ui/notifications/size-changed", { height: Math.ceil(place.getBoundingClientRect().height) });
+  const height = Math.ceil(place.getBoundingClientRect().height);
+  notify("ui/notifications/size-changed", { height });
+  if (!host.connected) window.openai?.notifyIntrinsicHeight?.(height);
 }
 
 new ResizeObserver(reportHeight).observe(place);
