@@ -105,8 +105,8 @@ function missingTexts(answer) {
 // Whether the answer has nothing to draw: an answer, but no rows.
 function isEmpty({ data, set }) {
   if (set.series.some((series) => series.rows.length > 0)) return false;
-  const lists = [data.groups, data.rows, data.result?.rows, data.budgets, data.anomalies, data.months, data.by].filter(
-    Array.isArray,
-  );
-  return lists.length > 0 && lists.every((list) => list.length === 0);
+  const { groups, rows, result, budgets, anomalies, months, by, costByCloud, save, waste, at_stake } = data;
+  const lists = [groups, rows, result?.rows, budgets, anomalies, months, by, costByCloud?.rows, save, waste, at_stake];
+  const known = lists.filter(Array.isArray);
+  return known.length > 0 && known.every((list) => list.length === 0);
 }

@@ -9,8 +9,19 @@ const PICTURES = {
   get_savings_summary: savingsPicture,
 };
 
-// phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is loading, or "".
-const app = { tool: "", args: {}, phase: "waiting", answer: null, trail: [], busy: "", problem: "", unit: "amount" };
+// phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is done now, or "".
+// problem: what failed last. unit and all: how full screen shows an answer.
+const app = {
+  tool: "",
+  args: {},
+  phase: "waiting",
+  answer: null,
+  trail: [],
+  busy: "",
+  problem: "",
+  unit: "amount",
+  all: false,
+};
 const place = document.getElementById("view");
 const status = document.getElementById("status");
 
@@ -38,7 +49,9 @@ function render() {
   place.setAttribute("aria-busy", String(Boolean(app.busy) || !app.answer));
   place.className = host.context.displayMode === "fullscreen" ? "full" : "";
   place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
-  if (key) [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key)?.focus();
+  if (!key) return;
+  const found = [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key);
+  (found ?? place.querySelector('[data-key="back"]'))?.focus({ preventScroll: true });
 }
 
 // Theme, fonts and sizes of the host. Those that it does not give stay those of the style sheet.
@@ -67,7 +80,7 @@ function showInput({ arguments: args }) {
 function showResult(result) {
   app.answer = readAnswer(result, app.tool, app.args);
   app.tool = app.answer.tool;
-  Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "" });
+  Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "", all: false });
   say("");
   render();
 }
@@ -81,7 +94,9 @@ function showFailure(error) {
 }
 
 function reportHeight() {
-  notify("ui/notifications/size-changed", { height: Math.ceil(place.getBoundingClientRect().height) });
+  const height = Math.ceil(place.getBoundingClientRect().height);
+  notify("ui/notifications/size-changed", { height });
+  if (!host.connected) window.openai?.notifyIntrinsicHeight?.(height);
 }
 
 new ResizeObserver(reportHeight).observe(place);
