@@ -71,6 +71,9 @@ function inspect() {
     buttons: shown.filter((each) => each.matches("button")).map((each) => each.innerText.trim()),
     links: document.querySelectorAll("a[href], img, iframe, object, embed, form").length,
     tables: [...document.querySelectorAll("table")].map((table) => [...table.rows].map(cells)),
+    // Where each bar begins and how long it is, in percent of its axis.
+    bars: [...document.querySelectorAll(".bar")].map((bar) =>
+      [bar.className, ...["--start", "--size"].map((name) => parseFloat(bar.style.getPropertyValue(name)))]),
     overflow: outside.map((each) => `${each.tagName}.${each.getAttribute("class") ?? ""}`).slice(0, 8),
     scrolling: shown.filter((each) => each.scrollHeight > each.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(each).overflowY)).length,
   };
