@@ -80,6 +80,8 @@ class Seen:
     problem: str
     drawMilliseconds: float | None = None
     calls: list[Any] = field(default_factory=list)
+    view: Json = field(default_factory=dict)
+    differences: dict[str, float] = field(default_factory=dict)
 
     def requests(self, method: str) -> list[Json]:
         """Return the parameters of the messages with *method* that the host received."""

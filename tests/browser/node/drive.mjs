@@ -68,7 +68,7 @@ function legacyGlobals({ globals, functions }) {
 }
 
 async function show(browser, order, each, html) {
-  const seen = { name: each.name, console: [], leaks: [], looks: {}, problem: "" };
+  const seen = { name: each.name, console: [], leaks: [], looks: {}, differences: {}, problem: "" };
   const page = await opened(browser, order, each, html, seen);
   const frame = page.frames().find((one) => one.parentFrame());
   try {
