@@ -5,12 +5,8 @@ function genericPicture(answer) {
   const title = toolTitle(answer.tool);
   if (!series) return { title, parts: [make("p", { class: "message" }, phrase(answer.text))], actions: [] };
   if (series.kind === "waterfall") return explainPicture(answer);
+  if (series.kind === "time") return trendPicture(answer);
   return { title, parts: [seriesTable(series, currencyOf(answer))], actions: [], sheet: sheetOf(series) };
-}
-
-// What a time series shows: its rows as a table of periods.
-function timeParts(answer, series, dimension) {
-  return { parts: [seriesTable(series, currencyOf(answer))] };
 }
 
 // Any series as a table of values.
