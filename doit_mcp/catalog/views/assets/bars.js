@@ -1,14 +1,22 @@
 // Sorted bars: the cost of each group, what is left, and the months or inner groups in full screen.
 const MAX_INLINE_ROWS = 10;
+const MAX_FULL_ROWS = 200;
 const MAX_ROWS_WITHOUT_FULL_SCREEN = 50;
 
-// The rows that fit, and a note on others. Full screen shows all; without it, an inline picture shows more rows.
-function inlineRows(rows, max = MAX_INLINE_ROWS) {
-  const limit = can("resize") ? max : MAX_ROWS_WITHOUT_FULL_SCREEN;
-  if (rows.length <= limit || host.context.displayMode === "fullscreen") return [rows, null];
-  const where = can("resize") ? "in full screen" : "rows; ask for them in the conversation";
-  const note = make("p", { class: "axis" }, phrase(`${number(rows.length - limit)} more ${where}.`));
-  return [rows.slice(0, limit), note];
+// The rows that fit, drawn by *row*, and a note on others. Full screen shows more rows, and all of them on request.
+function fittingRows(rows, row, max = MAX_INLINE_ROWS) {
+  const isFull = host.context.displayMode === "fullscreen";
+  const limit = isFull ? (app.all ? Infinity : MAX_FULL_ROWS) : can("resize") ? max : MAX_ROWS_WITHOUT_FULL_SCREEN;
+  if (rows.length <= limit) return [rows.map(row), null];
+  const left = number(rows.length - limit);
+  const showAll = () => {
+    app.all = true;
+    render();
+  };
+  const note = isFull
+    ? button(`Show ${left} more rows`, showAll, { class: "more", "data-key": "more" })
+    : phrase(can("resize") ? `${left} more in full screen.` : `${left} more rows; ask for them in the conversation.`);
+  return [rows.slice(0, limit).map(row), make("p", { class: "axis" }, note)];
 }
 
 // Bars of *groups*: {id, name, part, cost, share}. What is left is the last row, and hatched.
@@ -23,7 +31,10 @@ function costBars(answer, groups, dimension, filterDimension) {
     values: [money(group.cost, currency), ...(hasShare ? [percent(group.share)] : [])],
     ...drill(answer, group, dimension, filterDimension),
   });
-  const [shown, note] = inlineRows(groups.filter((group) => !isOther(group)).map(row));
+  const [shown, note] = fittingRows(
+    groups.filter((group) => !isOther(group)),
+    row,
+  );
   const rest = groups.filter((group) => isOther(group) && group.cost !== 0).map(row);
   const headings = [capitalize(dimension), "Cost", ...(hasShare ? ["Share"] : [])];
   return [barTable(`Cost by ${dimension}`, headings, [...shown, ...rest]), note];

@@ -6,7 +6,7 @@ async function reslice(args, label, tool = app.answer.tool) {
     const before = app.answer;
     const answer = await callTool(tool, args);
     app.trail.push({ answer: before, title: isEmpty(before) ? toolTitle(before.tool) : pictureOf(before).title });
-    app.answer = answer;
+    Object.assign(app, { answer, all: false });
     say(`Showing ${label}.`);
   });
   if (isDone) await tell(`In the picture, the user now looks at ${label}: ${statement(app.answer).join(", ")}.`);

@@ -7,7 +7,10 @@ function comparePicture(answer) {
   const groups = comparedGroups(data);
   const series = seriesNamed(answer, "waterfall");
   const row = (group) => (isPercent ? percentRow : pairRow)(answer, group, groups, dimension);
-  const [rows, note] = inlineRows(groups.filter(({ kind }) => !kind).map(row));
+  const [rows, note] = fittingRows(
+    groups.filter(({ kind }) => !kind),
+    row,
+  );
   rows.push(...groups.filter(({ kind }) => kind).map(row));
   const headings = [capitalize(dimension), "Change", isPercent ? "Cost" : "Percent"];
   const unit = {

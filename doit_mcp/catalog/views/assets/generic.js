@@ -3,10 +3,15 @@
 function genericPicture(answer) {
   const series = answer.set.series.find((one) => one.kind === "waterfall") ?? answer.set.series[0];
   const title = toolTitle(answer.tool);
-  if (!series) return { title, parts: [make("p", { class: "message" }, phrase(answer.text))], actions: [] };
+  if (!series) return { title, parts: [make("p", { class: "message" }, phrase(plainText(answer)))], actions: [] };
   if (series.kind === "waterfall") return explainPicture(answer);
   if (series.kind === "time") return trendPicture(answer);
   return { title, parts: [seriesTable(series, currencyOf(answer))], actions: [], sheet: sheetOf(series) };
+}
+
+// An answer in words, but not the JSON that is for models.
+function plainText({ text }) {
+  return text && !parsed(text) ? text : "There is no picture of this answer. The conversation has its figures.";
 }
 
 // Any series as a table of values.

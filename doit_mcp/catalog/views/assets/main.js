@@ -15,8 +15,19 @@ const PICTURES = {
   get_savings_summary: savingsPicture,
 };
 
-// phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is loading, or "".
-const app = { tool: "", args: {}, phase: "waiting", answer: null, trail: [], busy: "", problem: "", unit: "amount" };
+// phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is done now, or "".
+// problem: what failed last. unit and all: how full screen shows an answer.
+const app = {
+  tool: "",
+  args: {},
+  phase: "waiting",
+  answer: null,
+  trail: [],
+  busy: "",
+  problem: "",
+  unit: "amount",
+  all: false,
+};
 const place = document.getElementById("view");
 const status = document.getElementById("status");
 
@@ -73,7 +84,7 @@ function showInput({ arguments: args }) {
 function showResult(result) {
   app.answer = readAnswer(result, app.tool, app.args);
   app.tool = app.answer.tool;
-  Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "" });
+  Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "", all: false });
   say("");
   render();
 }
@@ -86,9 +97,11 @@ function showFailure(error) {
   );
 }
 
-new ResizeObserver(() => {
+function reportHeight() {
   notify("ui/notifications/size-changed", { height: Math.ceil(place.getBoundingClientRect().height) });
-}).observe(place);
+}
+
+new ResizeObserver(reportHeight).observe(place);
 
 render();
 connect({
@@ -99,5 +112,9 @@ connect({
     app.phase = "canceled";
     render();
   },
-  "host-context-changed": applyContext,
+  "host-context-changed": () => {
+    applyContext();
+    // The observer reports changes, and the first height is older than the connection.
+    reportHeight();
+  },
 }).catch(showFailure);

@@ -15,10 +15,7 @@ function pagedTable(answer, { columns, rows }) {
       answer.page?.sortBy === column.name ? { asc: "ascending", desc: "descending" }[answer.page.sortOrder] : null,
     onsort: isFull ? () => sortBy(answer, column) : null,
   }));
-  const [shown, note] = inlineRows(
-    rows.map((row) => columns.map(({ index }) => row[index])),
-    MAX_INLINE_TABLE_ROWS,
-  );
+  const [shown, note] = fittingRows(rows, (row) => columns.map(({ index }) => row[index]), MAX_INLINE_TABLE_ROWS);
   const of = answer.page?.rowCount ?? answer.data.rowCount ?? rows.length;
   const first = (answer.page?.skip ?? 0) + 1;
   const position =

@@ -33,7 +33,6 @@ function savingsRows({ data, set }, list) {
 function savingsTable(answer, list, title) {
   const all = savingsRows(answer, list);
   if (!all.length) return null;
-  const [shown, note] = inlineRows(all, MAX_INLINE_SAVINGS);
   // Amounts of other currencies have a scale of their own.
   const axes = Object.fromEntries(
     Object.entries(Object.groupBy(all, ({ currency }) => currency)).map(([currency, rows]) => [
@@ -41,11 +40,12 @@ function savingsTable(answer, list, title) {
       barScale(rows.map(({ amount }) => amount)),
     ]),
   );
-  const rows = shown.map((row) => ({
+  const rowOf = (row) => ({
     name: [phrase(row.title), savingDetail(row)],
     bar: [zeroBar(row.amount, axes[row.currency], list === "save" ? "down" : list === "waste" ? "base" : "up")],
     values: [money(row.amount, row.currency)],
-  }));
+  });
+  const [shown, note] = fittingRows(all, rowOf, MAX_INLINE_SAVINGS);
   return make(
     "section",
     {},
@@ -55,7 +55,7 @@ function savingsTable(answer, list, title) {
       { class: "axis" },
       phrase(`${basisText(answer, list)} · ${[...new Set(all.map(({ currency }) => currency))].join(", ")}`),
     ),
-    barTable(title, ["What", "Amount"], rows),
+    barTable(title, ["What", "Amount"], shown),
     note,
   );
 }

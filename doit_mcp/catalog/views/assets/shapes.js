@@ -29,7 +29,7 @@ function pairShape(answer, group, value, rows, earlier) {
   const [before, now] = [earlier, rows].map((some) => new Map(some.map((row) => [row[group.index], row[value.index]])));
   const axis = barScale([...before.values(), ...now.values()]);
   const amount = (found) => money(found ?? 0, currencyOf(answer));
-  const pairs = [...new Set([...now.keys(), ...before.keys()])].map((name) => ({
+  const row = (name) => ({
     name: named(name, group.dimension),
     bar: [
       zeroBar(before.get(name), axis, "thin base"),
@@ -37,8 +37,8 @@ function pairShape(answer, group, value, rows, earlier) {
       zeroLine(axis),
     ],
     values: [amount(now.get(name)), amount(before.get(name))],
-  }));
-  const [shown, note] = inlineRows(pairs);
+  });
+  const [shown, note] = fittingRows([...new Set([...now.keys(), ...before.keys()])], row);
   const headings = [capitalize(group.dimension), "Cost", "Cost before"];
   return {
     parts: [

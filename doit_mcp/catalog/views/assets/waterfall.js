@@ -113,7 +113,9 @@ function explainPicture(answer) {
   const causes = seriesNamed(answer, CAUSE_SERIES);
   const first = falls[0];
   if (!first) return { title: "What changed", parts: [], actions: [] };
-  const driver = records(first).find((record) => record.part === "change" && record.id !== "provisional" && record.amount);
+  const driver = records(first).find(
+    (record) => record.part === "change" && record.id !== "provisional" && record.amount,
+  );
   const dimension = fallDimension(first);
   return {
     title: `What changed, by ${dimension}`,
