@@ -50,13 +50,13 @@ function anomalyTimeline(anomalies, currency) {
   const endOf = (one) => (one.endTime ? Date.parse(one.endTime) : Math.max(today, startOf(one))) + DAY_MILLISECONDS;
   const axis = { min: Math.min(...anomalies.map(startOf)), max: Math.max(...anomalies.map(endOf)) };
   const iso = (time) => new Date(time).toISOString().slice(0, 10);
-  const rows = anomalies.map((one) => ({
+  const row = (one) => ({
     name: [named(one.serviceName), make("span", { class: "detail" }, severityOf(one), " · ", named(one.scope))],
     bar: bar(span(startOf(one), endOf(one), axis), one.open ? "up hatched" : "base"),
     values: [[money(one.costOfAnomaly, currency), make("span", { class: "detail" }, phrase(lasted(one)))]],
     ...openAnomaly(one),
-  }));
-  const [shown, note] = inlineRows(rows);
+  });
+  const [shown, note] = fittingRows(anomalies, row);
   const ends = `${day(iso(axis.min))} to ${day(iso(axis.max - DAY_MILLISECONDS))}`;
   return [
     barTable("Anomalies", ["Service", "Excess cost"], shown),

@@ -34,7 +34,7 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
   const percents = budgets.flatMap((budget) => [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)]);
   const axis = { min: 0, max: Math.min(MAX_BUDGET_PERCENT, Math.max(100, ...percents)) };
   const isSame = new Set(budgets.map(({ from, to }) => `${from} ${to}`)).size === 1;
-  const rows = budgets.map((budget) => {
+  const row = (budget) => {
     const [spent, forecast] = [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)];
     return {
       name: [
@@ -45,8 +45,8 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
       values: [spendText(budget), spent === null ? "–" : percent(spent)],
       ...openBudget(answer, budget),
     };
-  });
-  const [shown, note] = inlineRows(rows, max);
+  };
+  const [shown, note] = fittingRows(budgets, row, max);
   return [
     isSame && periodOf(answer)?.to !== budgets[0].to
       ? make("p", { class: "axis" }, phrase(periodOfBudget(budgets[0])))
