@@ -123,7 +123,7 @@ function expectedBars({ actualCost, expectedMaxCost }, currency) {
   const row = (name, cost, kind) => ({ name, bar: zeroBar(cost, axis, kind), values: [money(cost, currency)] });
   return barTable(
     "Cost and expected cost",
-    ["", "Cost"],
+    ["Measure", "Cost"],
     [row("Cost", actualCost, "up"), row("Expected at most", expectedMaxCost, "base")],
   );
 }
