@@ -14,7 +14,7 @@ from string import Template
 
 VIEW_MIME_TYPE = "text/html;profile=mcp-app"
 """The media type by which hosts recognize a view (MCP Apps, UI Resource Format)."""
-MAX_VIEW_BYTES = 100_000
+MAX_VIEW_BYTES = 112_000
 """Bytes of the document. Hosts read it before they show the first picture."""
 FIRST_SCRIPTS = ("bridge.js", "format.js", "scales.js")
 LAST_SCRIPTS = ("main.js",)

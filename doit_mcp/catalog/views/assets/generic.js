@@ -5,17 +5,13 @@ function genericPicture(answer) {
   const title = toolTitle(answer.tool);
   if (!series) return { title, parts: [make("p", { class: "message" }, phrase(plainText(answer)))], actions: [] };
   if (series.kind === "waterfall") return explainPicture(answer);
+  if (series.kind === "time") return trendPicture(answer);
   return { title, parts: [seriesTable(series, currencyOf(answer))], actions: [], sheet: sheetOf(series) };
 }
 
 // An answer in words, but not the JSON that is for models.
 function plainText({ text }) {
   return text && !parsed(text) ? text : "There is no picture of this answer. The conversation has its figures.";
-}
-
-// What a time series shows: its rows as a table of periods.
-function timeParts(answer, series, dimension) {
-  return { parts: [seriesTable(series, currencyOf(answer))] };
 }
 
 // Any series as a table of values.
