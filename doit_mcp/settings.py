@@ -121,6 +121,12 @@ class Settings:
         visible_token,
         "Domain verification token of OpenAI, served publicly at /.well-known/openai-apps-challenge",
     )
+    view_domain: str = setting(
+        "",
+        "DOIT_MCP_VIEW_DOMAIN",
+        visible_token,
+        "Dedicated origin or domain of the charts in MCP Apps hosts, in the form that the host requires",
+    )
     session_idle_s: int = setting(
         1800,
         "DOIT_MCP_SESSION_IDLE_S",

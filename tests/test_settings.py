@@ -41,6 +41,7 @@ def test_defaults_are_for_production() -> None:
 GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_HOST", "0.0.0.0", "0.0.0.0"),
     ("DOIT_MCP_PORT", "0", 0),
+    ("DOIT_MCP_VIEW_DOMAIN", "https://mcp.doit.com", "https://mcp.doit.com"),
     ("DOIT_MCP_WORKERS", "2", 2),
     ("MCP_RESOURCE_URL", "https://mcp.example.org/base/", "https://mcp.example.org/base"),
     ("AUTH_SERVER_URL", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.views.metadata import tool_view_meta
 from scripts.token_counts import (
     largest_tools,
     listed_tools,
@@ -12,6 +15,7 @@ from scripts.token_counts import (
     make_tokenizer,
     measure_costs,
     model_tool_json,
+    tool_json,
 )
 from tests.test_docs import DOCS, rows_between
 
@@ -19,8 +23,16 @@ COUNT = make_tokenizer()
 COSTS = {one.path: one for one in measure_costs(COUNT)}
 
 
+def without_view(tool: Tool) -> Tool:
+    return replace(tool, meta={name: value for name, value in tool.meta.items() if name not in tool_view_meta()})
+
+
 def test_default_list_is_small() -> None:
-    assert COSTS["/mcp"].sent_tokens < 15_000 and COSTS["/mcp"].tools <= 30
+    tools = listed_tools("")
+    # Hosts read which tools have a view, and do not pass it to models.
+    view_tokens = sum(COUNT(tool_json(tool)) - COUNT(tool_json(without_view(tool))) for tool in tools)
+    assert COSTS["/mcp"].sent_tokens - view_tokens < 15_000 and COSTS["/mcp"].tools <= 30
+    assert 0 < view_tokens < 900
 
 
 def test_discovery_list_is_tiny() -> None:

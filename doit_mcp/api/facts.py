@@ -45,6 +45,8 @@ class ToolFacts(TypedDict, total=False):
     """The shape of the table in results. Large tables are stored under a handle, for query_result."""
     max_result_characters: int
     """Characters of a result that clients should accept without truncating it."""
+    view: bool
+    """Hosts of MCP Apps show its result in the view (catalog/views)."""
     identifies_account: bool
     """The result tells clients which account they are connected to."""
 

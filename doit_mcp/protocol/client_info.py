@@ -16,7 +16,8 @@ KNOWN_CAPABILITIES = {"roots": (), "sampling": ("tools",), "elicitation": ("form
 EXTENSIONS = "extensions"
 TASKS = "io.modelcontextprotocol/tasks"
 SKILLS = "io.modelcontextprotocol/skills"
-KNOWN_EXTENSIONS = (TASKS, SKILLS)
+VIEWS = "io.modelcontextprotocol/ui"
+KNOWN_EXTENSIONS = (TASKS, SKILLS, VIEWS)
 # Shared by all clients without information; never modified.
 EMPTY_OBJECT: JsonObject = {}
 

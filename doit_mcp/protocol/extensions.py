@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from .client_info import EXTENSIONS, SKILLS, TASKS
+from .client_info import EXTENSIONS, SKILLS, TASKS, VIEWS
 from .jsonrpc import JsonObject
 from .request_metadata import Caller
 
-__all__ = ("EXTENSIONS", "SKILLS", "TASKS", "is_declared", "required_capabilities")
+__all__ = ("EXTENSIONS", "SKILLS", "TASKS", "VIEWS", "is_declared", "is_named", "required_capabilities")
 
 
 def is_declared(caller: Caller, extension: str) -> bool:
     """Return whether the client declares *extension*, in a revision with extensions (MCP, Extension Negotiation)."""
+    return caller.revision.supports("extensions") and is_named(caller, extension)
+
+
+def is_named(caller: Caller, extension: str) -> bool:
+    """Return whether the client names *extension*, in any revision.
+
+    MCP Apps is older than the revision with extensions: its clients name it in ``initialize``.
+    """
     declared = caller.capabilities.get(EXTENSIONS)
-    return caller.revision.supports("extensions") and isinstance(declared, dict) and extension in declared
+    return isinstance(declared, dict) and extension in declared
 
 
 def required_capabilities(extension: str) -> JsonObject:

@@ -11,6 +11,8 @@ from ..catalog.employees import employee_tools
 from ..catalog.prompts.playbooks import PROMPTS
 from ..catalog.registry import direct_tools
 from ..catalog.resources import library
+from ..catalog.resources.resource import Resource
+from ..catalog.resources.view_resource import view_resource
 from ..catalog.tools.tool import Tool
 from ..catalog.toolsets import Selection, callable_tools, listed_tools
 from ..protocol.jsonrpc import JsonObject
@@ -44,7 +46,7 @@ EMPLOYEE_INSTRUCTIONS = (
 
 
 def make_catalog(
-    tools: tuple[Tool, ...], icons: Sequence[JsonObject], selection: Selection, is_employee: bool
+    tools: tuple[Tool, ...], icons: Sequence[JsonObject], view: Resource, selection: Selection, is_employee: bool
 ) -> Catalog:
     """Return the catalog for one selection. Raise UnknownToolset."""
     all_tools = (*tools, *employee_tools()) if is_employee else tools
@@ -57,15 +59,16 @@ def make_catalog(
         instructions=INSTRUCTIONS + EMPLOYEE_INSTRUCTIONS if is_employee else INSTRUCTIONS,
         unlisted_tools=tuple(tool for tool in available if tool.name not in listed_names),
         prompts=PROMPTS,
-        resources=library.RESOURCES,
+        resources=(*library.RESOURCES, view),
         resource_templates=library.TEMPLATES,
     )
 
 
-def catalog_factory(icons: Sequence[JsonObject] = ()) -> Callable[[Selection, bool], Catalog]:
+def catalog_factory(icons: Sequence[JsonObject] = (), view_domain: str = "") -> Callable[[Selection, bool], Catalog]:
     """Return a function that makes the catalog for a selection and for employees or other users.
 
     *icons* are those of the server (Icon, MCP 2025-11-25). Tools have none of their own, which would make each list
-    several thousand bytes longer: clients show the icon of the server.
+    several thousand bytes longer: clients show the icon of the server. *view_domain* is the origin of the view in hosts
+    that need one.
     """
-    return partial(make_catalog, direct_tools(), icons)
+    return partial(make_catalog, direct_tools(), icons, view_resource(view_domain))

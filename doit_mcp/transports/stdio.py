@@ -187,7 +187,9 @@ async def serve(settings: Settings) -> None:
     source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115  # see above
     channel = StdoutChannel(out)
     async with _connect_api(settings) as api_factory:
-        server = StdioServer(catalog_factory()(Selection(), False), api_factory, channel, settings)
+        server = StdioServer(
+            catalog_factory(view_domain=settings.view_domain)(Selection(), False), api_factory, channel, settings
+        )
         await server.run(read_lines(source, settings.max_body), stop)
     if (failure := channel.failure) is not None and not isinstance(failure, BrokenPipeError):
         log.error("standard output cannot be written", extra={"reason": os.strerror(failure.errno or 0)})

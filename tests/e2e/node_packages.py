@@ -1,4 +1,4 @@
-"""Installs the locked Node clients once for all test processes, and runs them."""
+"""Installs locked Node packages once for all test processes, and runs them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ import pytest
 
 NODE = Path(__file__).resolve().parent / "node"
 SIGN_IN = NODE.parent / "sign_in.py"
-LOCK = NODE / "package-lock.json"
-MARK = NODE / "node_modules" / ".lock-hash"
 INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
 
@@ -46,21 +44,25 @@ def unavailable(reason: str) -> None:
     pytest.skip(reason)
 
 
-def install() -> None:
-    """Install the packages of the lock file. Processes that start later wait and find them. Raises NotInstalled."""
+def install(directory: Path = NODE) -> None:
+    """Install the packages of the lock file in *directory*. Processes that start later wait and find them.
+
+    Raises NotInstalled.
+    """
+    mark = directory / "node_modules" / ".lock-hash"
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            raise NotInstalled(f"{program} is not installed: the Node clients cannot run")
-    with open(LOCK, "rb") as lock:
+            raise NotInstalled(f"{program} is not installed: the Node packages cannot run")
+    with open(directory / "package-lock.json", "rb") as lock:
         # npm removes node_modules first, so the file to lock cannot be there; the lock file itself stays.
         fcntl.flock(lock, fcntl.LOCK_EX)
         digest = hashlib.sha256(lock.read()).hexdigest()
-        if MARK.exists() and MARK.read_text() == digest:
+        if mark.exists() and mark.read_text() == digest:
             return
-        done = subprocess.run(INSTALL, cwd=NODE, capture_output=True, text=True, check=False)
+        done = subprocess.run(INSTALL, cwd=directory, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise NotInstalled(f"npm could not install the Node clients:\n{done.stdout}\n{done.stderr}")
-        MARK.write_text(digest)
+            raise NotInstalled(f"npm could not install the Node packages:\n{done.stdout}\n{done.stderr}")
+        mark.write_text(digest)
 
 
 async def run(command: Sequence[str], *, env: Mapping[str, str], limit: float = 60.0) -> Finished:

@@ -94,6 +94,7 @@ class OwnedAnomalyDetails(AnomalyDetails, OwnedAnomaly, total=False):
     rows_key="anomalies",
     default_list=True,
     slow=False,
+    view=True,
 )
 async def get_anomalies(
     call: Call,
@@ -139,7 +140,11 @@ async def get_anomalies(
 
 
 @composed_tool(
-    area="anomalies", search_hint="One cost anomaly: causes, SKUs, resources, owner", default_list=False, slow=False
+    area="anomalies",
+    search_hint="One cost anomaly: causes, SKUs, resources, owner",
+    default_list=False,
+    slow=False,
+    view=True,
 )
 async def get_anomaly(call: Call, *, id: Id) -> Annotated[ResultWithSeries, OwnedAnomalyDetails]:
     """Show one cost anomaly: when and where it happened, how far cost exceeded the expected range, which SKUs and

@@ -106,6 +106,7 @@ class Budget(BudgetDetails, BudgetState, total=False):
     rows_key="budgets",
     default_list=True,
     slow=False,
+    view=True,
 )
 async def list_budgets(
     call: Call,
@@ -164,6 +165,7 @@ async def explain_no_budget(call: Call, wanted: str) -> str:
     targets=("id",),
     default_list=True,
     slow=False,
+    view=True,
 )
 async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[ResultWithSeries, Budget]:
     """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and when, scopes, alert

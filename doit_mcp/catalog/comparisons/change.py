@@ -142,6 +142,7 @@ class CostChange(TypedDict, total=False):
     narrow_hint="Ask for fewer drivers (top) or dimensions (by).",
     slow=True,
     default_list=True,
+    view=True,
 )
 async def explain_cost_change(
     call: Call,

@@ -151,6 +151,7 @@ class Comparison(TypedDict, total=False):
     narrow_hint="Ask for fewer groups (topN).",
     slow=True,
     default_list=False,
+    view=True,
 )
 async def compare_spend(
     call: Call,

@@ -78,7 +78,7 @@ class CostBreakdown(CostStatement, total=False):
     failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
-@composed_tool(area="reports", slow=True, default_list=True, result_table="top_groups")
+@composed_tool(area="reports", slow=True, default_list=True, result_table="top_groups", view=True)
 async def cost_breakdown(
     call: Call,
     *,

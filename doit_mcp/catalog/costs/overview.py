@@ -98,6 +98,7 @@ class Overview(CostStatement, total=False):
     slow=True,
     default_list=True,
     always_loaded=True,
+    view=True,
 )
 async def get_cloud_overview(
     call: Call,

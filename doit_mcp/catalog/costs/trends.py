@@ -72,6 +72,7 @@ class Trend(CostStatement, total=False):
     slow=True,
     default_list=True,
     result_table="top_groups",
+    view=True,
 )
 async def cost_trend(
     call: Call,

@@ -86,6 +86,7 @@ class CostHistory:
     search_hint="Forecast, projected bill, month-end estimate, budget overrun",
     slow=True,
     default_list=True,
+    view=True,
 )
 async def forecast_spend(
     call: Call, *, cloud: CloudArgument = None, filters: FiltersArgument = None, currency: CurrencyArgument = None

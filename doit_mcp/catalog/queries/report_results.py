@@ -62,6 +62,7 @@ class ReportResults(RowFacts, total=False):
     default_list=True,
     result_table="report",
     narrow_hint="Use a shorter timeRange, or query a part of it with run_query.",
+    view=True,
 )
 async def get_report_results(
     call: Call,

@@ -74,6 +74,7 @@ class QueryAnswer(CostStatement, RowFacts, total=False):
     default_list=True,
     result_table="query",
     narrow_hint="Ask for a shorter period, a longer timeInterval, or fewer groups (group limit).",
+    view=True,
 )
 async def run_query(
     call: Call, *, query: Annotated[QueryRequest, FormerName("config")]

@@ -32,6 +32,14 @@ class Resource:
     mime_type: str
     read: Callable[[Call], Awaitable[JsonObject]] = field(repr=False)
     size: int | None = None
+    meta: JsonObject = field(default_factory=dict, repr=False)
+    """``_meta`` of the list entry."""
+    extension: str = ""
+    """The protocol extension that a client must name to see it in lists. Anyone can read it."""
+    other_uris: re.Pattern[str] | None = None
+    """Matches other URIs at which it is read."""
+    cache_milliseconds: int = 0
+    """How long clients may cache what they read at *uri*. 0 for documents that show current data."""
 
 
 @dataclass(frozen=True, slots=True)

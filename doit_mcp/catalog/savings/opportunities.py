@@ -72,6 +72,7 @@ class AwsFindings:
     search_hint="How can we save money: savings, unused commitments, ranked",
     slow=True,
     default_list=True,
+    view=True,
 )
 async def get_savings_summary(
     call: Call, *, top: Annotated[int, "How many rows of each list.", Range(1, 50)] = 7

@@ -14,6 +14,7 @@ from ...api.operation import Operation, description_of
 from ...protocol.json_schema import function_hints, function_parameters, schema_of_function
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..views.metadata import tool_view_meta
 from .composed import facts_of
 from .declarations import (
     check_area,
@@ -266,4 +267,5 @@ def _make_meta(name: str, title: str, search_hint: str, facts: ToolFacts) -> Jso
     meta |= {"anthropic/searchHint": search_hint} if search_hint else {}
     meta |= {"anthropic/alwaysLoad": True} if facts.get("always_loaded") else {}
     meta |= {MAX_RESULT_SIZE_KEY: size} if (size := facts.get("max_result_characters")) else {}
+    meta |= tool_view_meta() if facts.get("view") else {}
     return meta | ({"openai/profile": True} if facts.get("identifies_account") else {})

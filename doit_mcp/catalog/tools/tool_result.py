@@ -9,6 +9,7 @@ import orjson
 from ...api.errors import ApiError, explain
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
+from ..views.metadata import result_view_meta
 from .sanitize import sanitize_json, sanitize_text
 from .series import SERIES_META_KEY, ResultWithSeries, SeriesSet, pack_series, structured_of
 from .tool import DEADLINE_SECONDS, Tool
@@ -55,7 +56,7 @@ def make_tool_result_inline(
             f"the response has an unexpected form ({problems[0]})", kind="answer", maybe_applied=tool.writes
         )
         return error_result(tool, explain(error, tool.name))
-    tool_result = _text_result(text)
+    tool_result = _text_result(text) | ({"_meta": result_view_meta(tool.name)} if tool.facts.get("view") else {})
     # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
         return oversized_result(tool, structured)
@@ -67,7 +68,8 @@ def make_tool_result_inline(
 def _with_series(tool_result: JsonObject, max_code_units: int, series: SeriesSet) -> JsonObject:
     """Return the CallToolResult with *series*, or without them if it would be too large. It has *max_code_units*."""
     packed = pack_series(series)
-    with_series = {**tool_result, "_meta": {SERIES_META_KEY: orjson.Fragment(packed)}}
+    meta = {**tool_result.get("_meta", {}), SERIES_META_KEY: orjson.Fragment(packed)}
+    with_series = {**tool_result, "_meta": meta}
     if max_code_units + len(packed) >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(with_series)):
         return tool_result
     return with_series

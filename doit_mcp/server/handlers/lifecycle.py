@@ -39,6 +39,7 @@ def server_capabilities(catalog: Catalog, revision: Revision) -> JsonObject:
     if catalog.prompts or catalog.resource_templates:
         declared["completions"] = {}
     declared[extensions.EXTENSIONS] = {extensions.TASKS: {}}
+    declared[extensions.EXTENSIONS] |= {resource.extension: {} for resource in catalog.resources if resource.extension}
     if catalog.skills:
         declared[extensions.EXTENSIONS][extensions.SKILLS] = {"directoryRead": True}
     return downgrade("ServerCapabilities", declared, revision)

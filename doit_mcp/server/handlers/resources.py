@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from typing import NamedTuple
 
 from ...api.errors import ApiError, explain
 from ...catalog.call import MissingClientCapability, NoAnswer
@@ -11,6 +12,7 @@ from ...catalog.resources.resource import Resource, ResourceNotFound, ResourceTe
 from ...catalog.resources.skill import SCHEME, mime_type
 from ...catalog.tools.sanitize import sanitize_text
 from ...catalog.tools.tool import ToolError
+from ...protocol import extensions
 from ...protocol.downgrade import downgrade
 from ...protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, JsonObject, Request, RpcError
 from ...protocol.revisions import Revision
@@ -24,16 +26,25 @@ from .skills import manifest_resources, skill_file
 
 DEADLINE_SECONDS = 45.0
 MAX_URI_LENGTH = 2048
-# Documents show current data, so clients must not cache them.
-CACHE_MILLISECONDS = 0
-
 ResourceReader = Callable[[RunningRequest], Awaitable[JsonObject]]
+
+
+class Located(NamedTuple):
+    """What is at a URI. Documents that show current data must not be cached."""
+
+    mime_type: str
+    read: ResourceReader
+    cache_milliseconds: int = 0
 
 
 async def list_resources(context: RequestContext, request: Request) -> JsonObject:
     """Return one page of the resources with a fixed URI."""
-    revision = context.caller.revision
-    listed = [_resource_entry(resource, revision) for resource in context.catalog.resources]
+    caller, revision = context.caller, context.caller.revision
+    listed = [
+        _resource_entry(resource, revision)
+        for resource in context.catalog.resources
+        if not resource.extension or extensions.is_named(caller, resource.extension)
+    ]
     return paginate(
         context,
         request,
@@ -61,7 +72,9 @@ def _resource_entry(resource: Resource, revision: Revision) -> JsonObject:
         "description": resource.description,
         "mimeType": resource.mime_type,
     }
-    return downgrade("Resource", listed | ({} if resource.size is None else {"size": resource.size}), revision)
+    listed |= {} if resource.size is None else {"size": resource.size}
+    listed |= {"_meta": resource.meta} if resource.meta else {}
+    return downgrade("Resource", listed, revision)
 
 
 def _template_entry(template: ResourceTemplate, revision: Revision) -> JsonObject:
@@ -81,11 +94,14 @@ async def read_resource(context: RequestContext, request: Request) -> JsonObject
     located = locate_resource(context, uri)
     if located is None:
         raise _not_found_error(context, request, uri)
-    kind, reader = located
 
     async def work(call: RunningRequest) -> JsonObject:
-        content = await call.with_deadline(DEADLINE_SECONDS, reader(call))
-        return {"contents": [{"uri": uri, "mimeType": kind, **content}], **cache_hints(context, CACHE_MILLISECONDS)}
+        content = await call.with_deadline(DEADLINE_SECONDS, located.read(call))
+        contents = {"uri": uri, "mimeType": located.mime_type, **content}
+        return {
+            "contents": [downgrade("ResourceContents", contents, context.caller.revision)],
+            **cache_hints(context, located.cache_milliseconds),
+        }
 
     try:
         return await run_round(context, request, "", work)
@@ -106,20 +122,23 @@ async def read_resource(context: RequestContext, request: Request) -> JsonObject
         raise RpcError(INVALID_PARAMS, text, {"uri": uri}, id=request.id) from missing
 
 
-def locate_resource(context: RequestContext, uri: str) -> tuple[str, ResourceReader] | None:
-    """Return the media type and reader for *uri*, or None if nothing matches.
+def locate_resource(context: RequestContext, uri: str) -> Located | None:
+    """Return what is at *uri*, or None if nothing matches.
 
     For a template, only reading shows whether the resource exists.
     """
     resource = context.catalog.resources_by_uri.get(uri)
     if resource is not None:
-        return resource.mime_type, resource.read
+        return Located(resource.mime_type, resource.read, resource.cache_milliseconds)
     if uri.startswith(SCHEME):
         content = skill_file(context, uri)
-        return None if content is None else (mime_type(uri), _fixed_reader(content))
+        return None if content is None else Located(mime_type(uri), _fixed_reader(content))
+    for other in context.catalog.resources:
+        if other.other_uris is not None and other.other_uris.fullmatch(uri):
+            return Located(other.mime_type, other.read)
     for template in context.catalog.resource_templates:
         if (variables := template.match(uri)) is not None:
-            return template.mime_type, partial(_read_template, template, variables)
+            return Located(template.mime_type, partial(_read_template, template, variables))
     return None
 
 

@@ -17,7 +17,7 @@ from .landing_page import policy_links, render_page
 from .sandbox_info import SandboxInfo
 from .server_card import server_icons
 from .static_page import StaticPage
-from .try_page import render_try_page
+from .try_page import render_try_page, view_page
 
 ICON_HEADERS = {"Content-Type": "image/svg+xml", "Cache-Control": "public, max-age=86400"}
 
@@ -29,7 +29,7 @@ def make_main_app(
 
     With *sandbox*, the landing page names the users of the sandbox, and ``/try`` calls tools as one of them.
     """
-    make_catalog = catalog_factory(server_icons(settings.resource_url))
+    make_catalog = catalog_factory(server_icons(settings.resource_url), settings.view_domain)
     default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)
     landing_page = render_page(
         settings.resource_url,
@@ -43,6 +43,7 @@ def make_main_app(
     if sandbox is not None:
         areas = {tool.name: tool.area for tool in full_catalog.tools}
         pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in default_catalog.tools])
+        pages["/try/view"] = view_page()
     app = build_app(settings, make_catalog, clock=clock)
     app.add_routes(public_documents.routes(settings))
     for path, (body, headers) in pages.items():

@@ -1,0 +1,112 @@
+// Reads the result of a tool: its structured content, its series, and what its amounts are about.
+const SERIES_KEY = "doit/series";
+const VIEW_KEY = "doit/view";
+
+// An answer: {tool, args, data, set, failed, text}. *data* is the structured content, *set* the series.
+function readAnswer(result, tool, args) {
+  const text = (result.content ?? []).find((block) => block.type === "text")?.text ?? "";
+  const data = result.structuredContent ?? parsed(text) ?? {};
+  const set = result._meta?.[SERIES_KEY] ?? { series: [] };
+  return { tool: result._meta?.[VIEW_KEY]?.tool ?? tool, args, data, set, failed: Boolean(result.isError), text };
+}
+
+// Clients of old revisions get no structured content; the text is the same JSON.
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function seriesNamed(answer, test) {
+  return answer.set.series.find((one) => (test instanceof RegExp ? test.test(one.name) : one.kind === test));
+}
+
+// The rows of a series as objects by role. Time series have several columns "group", so use groupColumns for them.
+function records(series) {
+  const roles = series.columns.map((column) => column.role);
+  return series.rows.map((row) => Object.fromEntries(roles.map((role, index) => [role, row[index]])));
+}
+
+function columnOf(series, role) {
+  return series.columns.findIndex((column) => column.role === role);
+}
+
+// The columns of a time series that add up to its total: {id, name, index, isOther}.
+function groupColumns(series) {
+  return series.columns.flatMap((column, index) => {
+    if (column.role !== "group" && column.role !== "other") return [];
+    return [{ id: column.id, name: column.name, index, isOther: column.role === "other" }];
+  });
+}
+
+function currencyOf(answer) {
+  return answer.set.currency ?? answer.data.currency;
+}
+
+function periodOf(answer) {
+  return answer.set.period ?? answer.data.period;
+}
+
+// The dimension of a series, or of the arguments, as a word: service, project, team.
+function dimensionOf(answer, series) {
+  const asked = answer.args.groupBy;
+  return dimensionLabel(series?.dimension?.id ?? (Array.isArray(asked) ? asked[0] : asked) ?? "service");
+}
+
+function filterTexts(args) {
+  const texts = (args.filters ?? []).map((filter) => {
+    const values = (filter.values ?? []).map((value) => nameLabel(value)).join(", ");
+    const verb = filter.inverse ? "is not" : (filter.mode ?? "is").replaceAll("_", " ");
+    return `${dimensionLabel(filter.id)} ${verb} ${values}`;
+  });
+  return args.cloud ? [`cloud is ${nameLabel(args.cloud)}`, ...texts] : texts;
+}
+
+// What the amounts are: period, currency and basis. A picture always shows it.
+function statement(answer) {
+  const [period, compareTo, basis] = [
+    periodOf(answer),
+    answer.set.compareTo ?? answer.data.secondaryPeriod,
+    answer.set.basis ?? answer.data.basis,
+  ];
+  const parts = [];
+  if (period) {
+    const lengths =
+      compareTo && compareTo.days !== period.days
+        ? `${days(period.days)}, before ${days(compareTo.days)}`
+        : days(period.days);
+    const text = compareTo ? `${range(period)} compared with ${range(compareTo)}` : range(period);
+    parts.push(period.days ? `${text} (${lengths})` : text);
+  }
+  if (currencyOf(answer)) parts.push(currencyOf(answer));
+  if (basis?.metric) parts.push(`${basis.metric.replaceAll("_", " ")}, credits ${basis.credits ?? "excluded"}`);
+  return [...parts, ...filterTexts(answer.args)];
+}
+
+// The words for days whose costs still arrive, or "".
+function provisionalText(answer) {
+  const period = periodOf(answer);
+  if (!period?.finalThrough || period.finalThrough >= period.to) return "";
+  return `Costs after ${day(period.finalThrough, { month: "long", day: "numeric" })} are still arriving.`;
+}
+
+// What the picture lacks, as sentences.
+function missingTexts(answer) {
+  const texts = (answer.set.missing ?? []).map(({ part, why }) => `Not shown: ${part} (${why}).`);
+  for (const { name, cut } of answer.set.series) {
+    if (cut) texts.push(`${capitalize(name)}: ${number(cut.shown)} of ${number(cut.of)} rows.`);
+  }
+  return texts;
+}
+
+// Whether the answer has nothing to draw: an answer, but no rows.
+function isEmpty({ data, set }) {
+  if (set.series.some((series) => series.rows.length > 0)) return false;
+  const { groups, rows, result, budgets, anomalies, months, by, costByCloud, save, waste, at_stake } = data;
+  const lists = [groups, rows, result?.rows, budgets, anomalies, months, by, costByCloud?.rows, save, waste, at_stake];
+  const known = lists.filter(Array.isArray);
+  return known.length > 0 && known.every((list) => list.length === 0);
+}

@@ -1,0 +1,114 @@
+// Budgets as bullet bars. All have one axis, the percentage of each budget, because their amounts can differ in currency.
+const MAX_BUDGET_PERCENT = 200;
+const BUDGET_STATES = {
+  exceeded: { rank: 0, mark: "✕", word: "Exceeded" },
+  at_risk: { rank: 1, mark: "!", word: "At risk" },
+  unknown: { rank: 2, mark: "?", word: "Unknown" },
+  on_track: { rank: 3, mark: "✓", word: "On track" },
+};
+
+function budgetsPicture(answer) {
+  const series = seriesNamed(answer, "budgets");
+  if (!series) return genericPicture(answer);
+  const budgets = records(series);
+  const first = budgets.length === 1 ? budgets[0] : null;
+  const url = answer.data.url ?? answer.data.budgets?.[0]?.url;
+  const open = first && url ? [openAction("Open in console", url)] : [];
+  const question = first
+    ? askAction("What drives this budget?", `What drives the spend of the budget ${first.name}?`)
+    : askAction("Which will break?", "Which of our budgets will break, when, and what drives them?");
+  return {
+    title: first && answer.tool === "get_budget" ? first.name : "Budgets",
+    headline: first
+      ? { value: money(first.actual, first.currency), detail: `of ${money(first.limit, first.currency)}` }
+      : null,
+    parts: [budgetBars(answer, series)],
+    actions: [question, ...open],
+    sheet: sheetOf(series),
+  };
+}
+
+function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
+  const percentOf = ({ limit }, amount) => (limit > 0 && typeof amount === "number" ? (amount / limit) * 100 : null);
+  const budgets = records(series).sort(byRisk);
+  const percents = budgets.flatMap((budget) => [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)]);
+  const axis = { min: 0, max: Math.min(MAX_BUDGET_PERCENT, Math.max(100, ...percents)) };
+  const isSame = new Set(budgets.map(({ from, to }) => `${from} ${to}`)).size === 1;
+  const row = (budget) => {
+    const [spent, forecast] = [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)];
+    return {
+      name: [
+        named(budget.name),
+        make("span", { class: "detail" }, stateOf(budget), isSame ? "" : periodOfBudget(budget)),
+      ],
+      bar: bulletMarks(budget, { spent, forecast, thresholds: thresholdsOf(answer, budget.id) }, axis),
+      values: [spendText(budget), spent === null ? "–" : percent(spent)],
+      ...openBudget(answer, budget),
+    };
+  };
+  const [shown, note] = fittingRows(budgets, row, max);
+  return [
+    isSame && periodOf(answer)?.to !== budgets[0].to
+      ? make("p", { class: "axis" }, phrase(periodOfBudget(budgets[0])))
+      : null,
+    barTable("Budgets", ["Budget", "Spent", "Of budget"], shown),
+    legendOf([
+      { kind: "base", name: "Spent" },
+      { kind: "tick", name: "Forecast for the whole period" },
+      { kind: "limit", name: "Budget" },
+    ]),
+    percents.some((value) => value > axis.max)
+      ? make("p", { class: "axis" }, `Bars end at ${percent(axis.max)}.`)
+      : null,
+    note,
+  ];
+}
+
+function byRisk(a, b) {
+  const rank = ({ status }) => (BUDGET_STATES[status] ?? BUDGET_STATES.unknown).rank;
+  const use = ({ forecast, actual, limit }) => (limit > 0 ? Math.max(forecast ?? 0, actual ?? 0) / limit : 0);
+  return rank(a) - rank(b) || use(b) - use(a);
+}
+
+// The state by mark and word, and the day on which the budget breaks or broke.
+function stateOf({ status, crossesOn }) {
+  const { mark, word } = BUDGET_STATES[status] ?? BUDGET_STATES.unknown;
+  const on = crossesOn ? ` on ${day(crossesOn, { month: "short", day: "numeric" })}` : "";
+  return [make("span", { class: `state ${status}`, "aria-hidden": "true" }, mark), ` ${word}`, phrase(on)];
+}
+
+function periodOfBudget({ from, to, currency }) {
+  return from && to ? ` ${range({ from, to })} · ${currency}` : ` ${currency}`;
+}
+
+function bulletMarks({ status }, { spent, forecast, thresholds }, axis) {
+  const kind = status === "exceeded" ? "up" : "base";
+  const at = (value) => `${span(0, value, axis).size}%`;
+  return [
+    bar(span(0, 100, axis), "budget"),
+    spent > 0 ? bar(span(0, spent, axis), kind) : null,
+    thresholds
+      .filter((value) => value < 100)
+      .map((value) => make("span", { class: "threshold", "--start": at(value) })),
+    make("span", { class: "limit-mark", "--start": at(100) }),
+    forecast === null ? null : make("span", { class: "forecast-mark", "--start": at(Math.min(forecast, axis.max)) }),
+  ];
+}
+
+function spendText({ actual, forecast, limit, currency }) {
+  const ahead =
+    typeof forecast === "number" ? make("span", { class: "detail" }, `${money(forecast, currency)} forecast`) : null;
+  return [`${money(actual, currency)} of ${money(limit, currency, { minimumFractionDigits: 0 })}`, ahead];
+}
+
+function thresholdsOf({ data }, id) {
+  const budget = data.budgets?.find((one) => one.id === id) ?? data;
+  return (budget.alertThresholds ?? budget.alerts ?? []).map(({ percentage }) => percentage).filter(Number.isFinite);
+}
+
+// The click on a budget opens it in the console, where the host can.
+function openBudget({ data }, { id, name }) {
+  const url = data.budgets?.find((one) => one.id === id)?.url;
+  if (!url || !can("open")) return {};
+  return { onclick: () => attempt(openAction("", url).run), hint: `Open ${name} in the console`, key: `budget ${id}` };
+}

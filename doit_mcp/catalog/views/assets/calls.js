@@ -1,0 +1,50 @@
+// Calls tools for the user: a part of the cost, the way back, and what the model hears of it.
+
+// Ask the same tool with other arguments. Until it answers, and if it fails, the old picture stays.
+async function reslice(args, label, tool = app.answer.tool) {
+  const isDone = await whileBusy(`Loading ${label}`, async () => {
+    const before = app.answer;
+    const answer = await callTool(tool, args);
+    app.trail.push({ answer: before, title: isEmpty(before) ? toolTitle(before.tool) : pictureOf(before).title });
+    Object.assign(app, { answer, all: false });
+    say(`Showing ${label}.`);
+  });
+  if (isDone) await tell(`In the picture, the user now looks at ${label}: ${statement(app.answer).join(", ")}.`);
+}
+
+async function callTool(tool, args) {
+  const answer = readAnswer(await perform("call", { name: tool, arguments: args }), tool, args);
+  if (answer.failed) throw new Error(answer.text || "The tool returned an error.");
+  return answer;
+}
+
+// Do one thing at a time, and say what. A failure is shown above the picture. Return whether it succeeded.
+async function whileBusy(label, run) {
+  if (app.busy) return false;
+  Object.assign(app, { busy: label, problem: "" });
+  say(`${label} …`);
+  render();
+  try {
+    await run();
+    return true;
+  } catch (error) {
+    app.problem = `${label} failed: ${error.message}`;
+    say("");
+    return false;
+  } finally {
+    app.busy = "";
+    render();
+  }
+}
+
+function goBack() {
+  app.answer = app.trail.pop().answer;
+  app.problem = "";
+  say("");
+  render();
+}
+
+// Tell the model in one sentence what the user did in the picture.
+async function tell(text) {
+  if (can("remember")) await attempt(() => perform("remember", { content: [{ type: "text", text }] }));
+}

@@ -1,0 +1,114 @@
+// Costs over time: columns, stacked by group. Periods that are not final are hatched.
+const COLUMN_GAP = 0.24; // of the width of a period
+
+// The layers of the columns: {name, kind, values}, the largest group first, and what is left last.
+function layersOf(series, dimension) {
+  const groups = groupColumns(series);
+  const ofRow = (index) => series.rows.map((row) => row[index] ?? 0);
+  if (!groups.length) {
+    return [{ name: "Cost", kind: "series-1", values: ofRow(columnOf(series, "total")) }];
+  }
+  const shown = groups.filter(({ isOther }) => !isOther).slice(0, MAX_SERIES);
+  const layers = shown.map(({ name, index }, order) => ({
+    name: named(name, dimension),
+    kind: `series-${order + 1}`,
+    values: ofRow(index),
+  }));
+  const merged = groups.filter((group) => !shown.includes(group));
+  const rest = series.rows.map((row) => merged.reduce((sum, { index }) => sum + (row[index] ?? 0), 0));
+  if (rest.some((value) => Math.abs(value) >= 0.005))
+    layers.push({ name: "Everything else", kind: "base", values: rest });
+  return layers;
+}
+
+// Columns of a time series: {figure, chart}.
+function stackedColumns(answer, series, dimension) {
+  const currency = currencyOf(answer);
+  const layers = layersOf(series, dimension);
+  const periods = series.rows.map((row) => row[0]);
+  const provisional = new Set(series.provisional ?? []);
+  const sums = [Math.max, Math.min].flatMap((pick) =>
+    periods.map((_, index) => layers.reduce((sum, { values }) => sum + pick(0, values[index]), 0)),
+  );
+  const label = `${capitalize(series.name)}, ${periodLabel(periods[0] ?? "")} to ${periodLabel(periods.at(-1) ?? "")}`;
+  const chart = timeChart(label, periods, sums, currency);
+  const total = columnOf(series, "total");
+  periods.forEach((period, index) => {
+    const note = provisional.has(period) ? ", not final" : "";
+    const title = draw("title", {}, `${periodLabel(period)}: ${money(series.rows[index][total], currency)}${note}`);
+    chart.svg.append(draw("g", {}, title, columnMarks(chart, layers, index, provisional.has(period))));
+  });
+  const table = seriesTable(series, currency);
+  const legend = layers.length > 1 ? legendOf(layers) : null;
+  return { figure: figure(chart, legend, table), chart: chart.svg };
+}
+
+// The segments of one column: positive ones up from zero, negative ones down.
+function columnMarks(chart, layers, index, isProvisional) {
+  const box = {
+    x: `${chart.x(index) - (chart.width * (1 - COLUMN_GAP)) / 2}%`,
+    width: `${chart.width * (1 - COLUMN_GAP)}%`,
+  };
+  let [up, down] = [0, 0];
+  return layers.flatMap(({ kind, values }) => {
+    const value = values[index];
+    const from = value < 0 ? down : up;
+    if (value < 0) down += value;
+    else up += value;
+    const [top, bottom] = [from, from + value].map(chart.y).sort((a, b) => a - b);
+    if (bottom - top < 0.2) return [];
+    const size = { ...box, y: top, height: bottom - top };
+    return [
+      draw("rect", { class: `mark ${kind}`, ...size }),
+      isProvisional ? draw("rect", { ...size, fill: chart.hatch }) : null,
+    ];
+  });
+}
+
+// What a time series shows: its columns, and in full screen its table.
+function timeParts(answer, series, dimension) {
+  const { figure: shown, chart } = stackedColumns(answer, series, dimension);
+  return { parts: [shown], chart, isHatched: true, deep: () => [valuesSection(answer, series)] };
+}
+
+function valuesSection(answer, series) {
+  return make("section", {}, make("h2", {}, phrase(capitalize(series.name))), seriesTable(series, currencyOf(answer)));
+}
+
+function trendPicture(answer) {
+  const series = seriesNamed(answer, "time");
+  if (!series) return genericPicture(answer);
+  const isGrouped = groupColumns(series).length > 0;
+  const dimension = isGrouped ? dimensionOf(answer, series) : "";
+  const title = `Cost by ${series.interval}${isGrouped ? ` and ${dimension}` : ""}`;
+  return {
+    title,
+    headline: trendHeadline(answer, isGrouped),
+    ...timeParts(answer, series, dimension),
+    actions: [askAction("What changed?", trendQuestion(series))],
+    sheet: sheetOf(series),
+  };
+}
+
+function trendQuestion({ interval, rows }) {
+  const last = periodLabel(rows.at(-1)?.[0] ?? "");
+  return `What changed in our cloud costs in the last ${interval} (${last}) compared with the ${interval} before, and why?`;
+}
+
+// The total, and how the last month compares with the same days of the month before it.
+function trendHeadline(answer, isGrouped) {
+  const { data } = answer;
+  const currency = currencyOf(answer);
+  const value = money(data.total?.all, currency);
+  const last = isGrouped ? null : data.months?.at(-1);
+  if (!last) return { value };
+  const { final } = last.likeForLike ?? {};
+  const rate = last.likeForLike ? (final ?? last.likeForLike).changePercent : last.changePercent;
+  if (typeof rate !== "number") return { value };
+  const same = final
+    ? ` (same days up to ${day(final.to, { month: "short", day: "numeric" })})`
+    : last.likeForLike
+      ? " (same days)"
+      : "";
+  return { value, detail: `${periodLabel(last.period)}: ${signedPercent(rate)} on the month before${same}` };
+}

@@ -1,0 +1,93 @@
+// Two periods side by side: a pair of bars for each group, by absolute change, or its change in percent.
+function comparePicture(answer) {
+  const { data } = answer;
+  if (!Array.isArray(data.groups)) return explainPicture(answer);
+  const dimension = dimensionOf(answer);
+  const isPercent = app.unit === "percent" && host.context.displayMode === "fullscreen";
+  const groups = comparedGroups(data);
+  const series = seriesNamed(answer, "waterfall");
+  const row = (group) => (isPercent ? percentRow : pairRow)(answer, group, groups, dimension);
+  const [rows, note] = fittingRows(
+    groups.filter(({ kind }) => !kind),
+    row,
+  );
+  rows.push(...groups.filter(({ kind }) => kind).map(row));
+  const headings = [capitalize(dimension), "Change", isPercent ? "Cost" : "Percent"];
+  const unit = {
+    label: isPercent ? "Show amounts" : "Show percent",
+    run: () => {
+      app.unit = isPercent ? "amount" : "percent";
+      render();
+    },
+  };
+  const largest = groups.find(({ kind, change }) => !kind && change);
+  return {
+    title: `Cost by ${dimension}, compared`,
+    headline: changeHeadline({ ...data, currency: currencyOf(answer) }),
+    parts: [
+      isPercent ? null : pairLegend(data.period1, data.period2),
+      barTable(`Change by ${dimension}`, headings, rows),
+      note,
+    ],
+    deep: () =>
+      series
+        ? [make("section", {}, make("h2", {}, "From one period to the other"), waterfallTable(answer, series))]
+        : [],
+    actions: largest ? [whyAction(largest.name, largest.change, currencyOf(answer))] : [],
+    fullActions: [unit],
+    sheet: {
+      name: `costs compared by ${dimension}`,
+      columns: [dimension, "period1", "period2", "change", "changePercent"],
+      rows: groups.map((one) => [one.name, one.period1, one.period2, one.change, one.changePercent]),
+    },
+  };
+}
+
+// The groups, what is left, and days that are not final, which groups leave out.
+function comparedGroups({ groups, other, provisional }) {
+  const rest = other && (other.period1 || other.period2) ? [{ ...other, name: "Everything else", kind: "other" }] : [];
+  const late = provisional ? [{ ...provisional, name: "Days that are not final", kind: "provisional" }] : [];
+  const known = groups.filter(({ change }) => typeof change === "number");
+  return [...known.sort((a, b) => Math.abs(b.change) - Math.abs(a.change)), ...rest, ...late];
+}
+
+function pairRow(answer, group, groups, dimension) {
+  const axis = barScale(groups.flatMap(({ period1, period2 }) => [period1, period2]));
+  const hatch = group.kind ? " hatched" : "";
+  return {
+    name: comparedName(group, dimension),
+    bar: [
+      zeroBar(group.period2, axis, `thin base${hatch}`),
+      zeroBar(group.period1, axis, `thin second series-1${hatch}`),
+      zeroLine(axis),
+    ],
+    values: [changed(group.change, signedMoney(group.change, currencyOf(answer))), signedPercent(group.changePercent)],
+    ...comparedDrill(answer, group, dimension),
+  };
+}
+
+function percentRow(answer, group, groups, dimension) {
+  const axis = barScale(groups.map(({ changePercent }) => changePercent));
+  const { changePercent } = group;
+  return {
+    name: comparedName(group, dimension),
+    bar:
+      typeof changePercent === "number" ? [zeroBar(changePercent, axis, direction(changePercent)), zeroLine(axis)] : [],
+    values: [changed(changePercent, signedPercent(changePercent)), money(group.period1, currencyOf(answer))],
+    ...comparedDrill(answer, group, dimension),
+  };
+}
+
+function comparedName({ name, kind }, dimension) {
+  return kind ? name : named(name, dimension);
+}
+
+function comparedDrill(answer, group, dimension) {
+  return group.kind ? {} : drill(answer, { ...group, part: "group" }, dimension);
+}
+
+function pairLegend(later, earlier) {
+  const item = (kind, period) =>
+    make("span", {}, make("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), range(period));
+  return make("p", { class: "legend" }, item("base", earlier), item("series-1", later));
+}

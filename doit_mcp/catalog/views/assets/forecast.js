@@ -1,0 +1,96 @@
+// The forecast of a month: what is spent up to each day, what is expected, and the budgets of the same costs.
+const MAX_INLINE_BUDGETS = 3;
+
+function forecastPicture(answer) {
+  const series = seriesNamed(answer, /^month to date$/);
+  const { month } = answer.data;
+  if (!series || !month) return genericPicture(answer);
+  const currency = currencyOf(answer);
+  const name = day(month.from, { year: "numeric", month: "long" });
+  const budgets = seriesNamed(answer, "budgets");
+  const budget = budgets && budgetOfTotal(records(budgets), month, currency);
+  const { figure: shown, chart } = cumulativeChart(answer, series, budget);
+  return {
+    title: `Forecast for ${name}`,
+    headline: forecastHeadline(month, currency),
+    parts: [shown, budgets?.rows.length ? budgetSection(answer, budgets) : null],
+    deep: () => [quarterText(answer.data.quarter, currency), valuesSection(answer, series), dailyColumns(answer)],
+    actions: [askAction("Which budgets will break?", "Which of our budgets will break, when, and what drives them?")],
+    sheet: sheetOf(series),
+    chart,
+  };
+}
+
+function forecastHeadline({ expected, low, high, changePercent }, currency) {
+  const hasRange = typeof low === "number" && typeof high === "number";
+  const detail = hasRange ? `8 of 10 times between ${money(low, currency)} and ${money(high, currency)}` : null;
+  const change =
+    typeof changePercent === "number"
+      ? changed(changePercent, `${signedPercent(changePercent)} on the month before`)
+      : null;
+  return { value: money(expected, currency), change, detail };
+}
+
+// The budget whose spend is the cost of this month, or null: only its limit has a place on the axis of the total.
+function budgetOfTotal(budgets, month, currency) {
+  const isSame = (one) =>
+    one.from === month.from && one.to === month.to && one.currency === currency && one.actual === month.spent;
+  return budgets.find(isSame) ?? null;
+}
+
+function cumulativeChart(answer, series, budget) {
+  const currency = currencyOf(answer);
+  const rows = records(series);
+  const periods = rows.map(({ period }) => period);
+  const limit = budget?.limit ?? 0;
+  const amounts = rows.flatMap(({ actual, expected, low, high }) => [actual, expected, low, high]);
+  const chart = timeChart(capitalize(series.name), periods, [...amounts, limit], currency);
+  const points = (role) =>
+    rows.flatMap((row, index) => (typeof row[role] === "number" ? [{ index, value: row[role] }] : []));
+  const [actual, expected, low, high] = ["actual", "expected", "low", "high"].map(points);
+  const finalThrough = periodOf(answer)?.finalThrough ?? periods.at(-1);
+  const final = actual.filter(({ index }) => periods[index] <= finalThrough);
+  const late = actual.filter(({ index }) => index >= (final.at(-1)?.index ?? 0));
+  chart.svg.append(
+    lineLayer(
+      low.length ? draw("path", { class: "band", d: `${linePath([...high, ...low.toReversed()], chart)}Z` }) : null,
+      line("actual", final, chart),
+      late.length > 1 ? line("actual late", late, chart) : null,
+      line("expected", [...final.slice(-1), ...expected], chart),
+    ),
+    ...(budget ? limitMarks(chart, budget, periods) : []),
+  );
+  const legend = [
+    { kind: "series-1", name: "Spent", value: money(answer.data.month.spent, currency) },
+    ...(late.length > 1 ? [{ kind: "series-1 dotted", name: "Not final" }] : []),
+    { kind: "series-1 dashed", name: "Expected", value: money(answer.data.month.expected, currency) },
+    ...(budget ? [{ kind: "limit", name: named(budget.name), value: money(budget.limit, currency) }] : []),
+  ];
+  return { figure: figure(chart, legendOf(legend), seriesTable(series, currency)), chart: chart.svg };
+}
+
+// The limit of a budget, and the day on which the cost crosses it.
+function limitMarks({ x, y }, { limit, crossesOn }, periods) {
+  const level = { x1: 0, x2: "100%", y1: y(limit), y2: y(limit) };
+  const index = crossesOn ? periods.indexOf(crossesOn) : -1;
+  const crossing = index < 0 ? null : draw("circle", { class: "crossing", cx: `${x(index)}%`, cy: y(limit), r: 4 });
+  return [draw("line", { class: "limit-line", ...level }), crossing].filter(Boolean);
+}
+
+function budgetSection(answer, series) {
+  return make("section", {}, make("h2", {}, "Budgets"), budgetBars(answer, series, MAX_INLINE_BUDGETS));
+}
+
+function quarterText(quarter, currency) {
+  if (!quarter) return null;
+  const change =
+    typeof quarter.changePercent === "number" ? `, ${signedPercent(quarter.changePercent)} on the quarter before` : "";
+  const text = `Quarter, ${range(quarter)}: ${money(quarter.expected, currency)} expected${change}.`;
+  return make("p", { class: "axis" }, phrase(text));
+}
+
+function dailyColumns(answer) {
+  const series = seriesNamed(answer, /^daily costs$/);
+  if (!series) return null;
+  return make("section", {}, make("h2", {}, phrase("Daily costs")), stackedColumns(answer, series, "").figure);
+}

@@ -1,0 +1,86 @@
+// The frame of every picture: title, headline, what the amounts are, the parts, notes and actions.
+const MAX_INLINE_ACTIONS = 2;
+
+// A picture: {title, headline, parts, deep, actions, fullActions, sheet, chart, isHatched}. *isHatched* says that it
+// hatches what is not final. Only full screen shows the parts that *deep* returns, the *fullActions*, and the buttons
+// that save *sheet* (rows) and *chart* (an SVG).
+function framed(answer, picture) {
+  const isFull = host.context.displayMode === "fullscreen";
+  const parts = [...picture.parts, ...(isFull && picture.deep ? picture.deep() : [])];
+  return [
+    trail(),
+    make("header", {}, make("h1", {}, phrase(picture.title)), headline(picture.headline), statementLine(answer)),
+    parts,
+    notes(answer, picture, isFull),
+    actionBar(picture, isFull),
+  ];
+}
+
+function headline(found) {
+  if (!found) return null;
+  const { value, change, detail } = found;
+  return make(
+    "p",
+    { class: "headline" },
+    make("strong", {}, value),
+    change ? [" ", change] : null,
+    detail ? make("span", { class: "detail" }, phrase(detail)) : null,
+  );
+}
+
+function statementLine(answer) {
+  const texts = statement(answer);
+  return texts.length
+    ? make(
+        "p",
+        { class: "statement" },
+        texts.map((text) => make("bdi", {}, text)),
+      )
+    : null;
+}
+
+// What is provisional or missing. The notes for models are longer, so only full screen shows them.
+function notes(answer, { isHatched }, isFull) {
+  const provisional = provisionalText(answer);
+  const others = missingTexts(answer);
+  if (isFull && answer.data.note) others.push(answer.data.note);
+  const zones = Object.entries(answer.set.basis?.timeZones ?? {});
+  if (isFull && zones.length)
+    others.push(`Days begin and end in ${zones.map(([cloud, zone]) => `${zone} (${nameLabel(cloud)})`).join(", ")}.`);
+  if (!provisional && !others.length) return null;
+  return make(
+    "div",
+    { class: "notes" },
+    provisional
+      ? make(
+          "p",
+          {},
+          isHatched ? make("span", { class: "swatch hatched", "aria-hidden": "true" }) : null,
+          phrase(provisional),
+        )
+      : null,
+    others.map((text) => make("p", {}, phrase(text))),
+  );
+}
+
+function actionBar(picture, isFull) {
+  const more = [];
+  if (picture.sheet) more.push(saveAction(picture.sheet));
+  if (picture.chart) more.push(imageAction(picture.title, picture.chart));
+  const offered = [...(picture.actions ?? []), ...(isFull ? [...(picture.fullActions ?? []), ...more] : [])].filter(
+    ({ needs }) => !needs || can(needs),
+  );
+  const screen = can("resize") ? [screenAction()] : [];
+  const shown = isFull ? [...offered, ...screen] : [...offered.slice(0, MAX_INLINE_ACTIONS - screen.length), ...screen];
+  return shown.length ? make("footer", {}, shown.map(actionButton)) : null;
+}
+
+// The way back from a part of the cost to the whole.
+function trail() {
+  if (!app.trail.length) return null;
+  return make(
+    "nav",
+    { "aria-label": "Selection" },
+    button(`Back to ${app.trail.at(-1).title}`, goBack, { class: "back", "data-key": "back" }),
+  );
+}

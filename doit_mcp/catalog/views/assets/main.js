@@ -1,0 +1,124 @@
+// Holds the state of the view, and draws it again when it changes.
+const PICTURES = {
+  get_cloud_overview: overviewPicture,
+  cost_breakdown: breakdownPicture,
+  cost_trend: trendPicture,
+  compare_spend: comparePicture,
+  explain_cost_change: explainPicture,
+  forecast_spend: forecastPicture,
+  list_budgets: budgetsPicture,
+  get_budget: budgetsPicture,
+  get_anomalies: anomaliesPicture,
+  get_anomaly: anomalyPicture,
+  run_query: queryPicture,
+  get_report_results: queryPicture,
+  get_savings_summary: savingsPicture,
+};
+
+// phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is done now, or "".
+// problem: what failed last. unit and all: how full screen shows an answer.
+const app = {
+  tool: "",
+  args: {},
+  phase: "waiting",
+  answer: null,
+  trail: [],
+  busy: "",
+  problem: "",
+  unit: "amount",
+  all: false,
+};
+const place = document.getElementById("view");
+const status = document.getElementById("status");
+
+function say(text) {
+  status.textContent = text;
+}
+
+function pictureOf(answer) {
+  return (PICTURES[answer.tool] ?? genericPicture)(answer);
+}
+
+function content() {
+  if (app.phase === "canceled") return canceled();
+  if (!app.answer) return skeleton();
+  if (app.answer.failed) return failure(app.answer);
+  if (isPrepared(app.answer)) return confirmCard(app.answer);
+  if (isEmpty(app.answer)) return empty(app.answer);
+  return framed(app.answer, pictureOf(app.answer));
+}
+
+function render() {
+  if (host.closed) return;
+  const key = document.activeElement?.getAttribute("data-key");
+  const problem = app.problem ? make("p", { class: "message error" }, phrase(app.problem)) : null;
+  place.setAttribute("aria-busy", String(Boolean(app.busy) || !app.answer));
+  place.className = host.context.displayMode === "fullscreen" ? "full" : "";
+  place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
+  if (!key) return;
+  const found = [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key);
+  (found ?? place.querySelector('[data-key="back"]'))?.focus({ preventScroll: true });
+}
+
+// Theme, fonts and sizes of the host. Those that it does not give stay those of the style sheet.
+function applyContext() {
+  const root = document.documentElement;
+  const { theme, styles, safeAreaInsets } = host.context;
+  root.lang = locale();
+  root.dir = isRightToLeft() ? "rtl" : "ltr";
+  if (theme) root.dataset.theme = theme;
+  for (const [name, value] of Object.entries(styles?.variables ?? {})) {
+    if (name.startsWith("--") && value) root.style.setProperty(name, value);
+  }
+  for (const side of ["top", "right", "bottom", "left"])
+    root.style.setProperty(`--inset-${side}`, `${safeAreaInsets?.[side] ?? 0}px`);
+  const tool = host.context.toolInfo?.tool?.name;
+  if (tool && !app.tool) app.tool = tool;
+  render();
+}
+
+function showInput({ arguments: args }) {
+  app.args = args ?? {};
+  if (app.phase === "waiting") app.phase = "asking";
+  if (!app.answer) render();
+}
+
+function showResult(result) {
+  app.answer = readAnswer(result, app.tool, app.args);
+  app.tool = app.answer.tool;
+  Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "", all: false });
+  say("");
+  render();
+}
+
+function showFailure(error) {
+  if (window.openai || app.answer) return;
+  app.phase = "canceled";
+  place.replaceChildren(
+    make("p", { class: "message error" }, `The host could not show this picture: ${error.message}`),
+  );
+}
+
+function reportHeight() {
+  const height = Math.ceil(place.getBoundingClientRect().height);
+  notify("ui/notifications/size-changed", { height });
+  if (!host.connected) window.openai?.notifyIntrinsicHeight?.(height);
+}
+
+new ResizeObserver(reportHeight).observe(place);
+
+render();
+connect({
+  "tool-input": showInput,
+  "tool-input-partial": showInput,
+  "tool-result": showResult,
+  "tool-cancelled": () => {
+    app.phase = "canceled";
+    render();
+  },
+  "host-context-changed": () => {
+    applyContext();
+    // The observer reports changes, and the first height is older than the connection.
+    reportHeight();
+  },
+}).catch(showFailure);

@@ -1,0 +1,113 @@
+// The overview: one number, its clouds, the largest services, and what needs attention.
+const MAX_TOP = 5;
+const MIN_LABELED_SHARE = 9; // percent of the bar that a text fits into
+
+function overviewPicture(answer) {
+  const { data } = answer;
+  const clouds = seriesNamed(answer, /by cloud$/);
+  const parts = [
+    clouds && cloudBar(answer, clouds),
+    topBars(answer, data.topServices, "service", MAX_TOP),
+    chips(data, currencyOf(answer)),
+  ];
+  return {
+    title: "Cloud costs",
+    headline: { value: money(data.totalCost, currencyOf(answer)) },
+    parts,
+    deep: () => [topBars(answer, data.topProjects, "project", Infinity)],
+    actions: [askAction("What changed?", "What changed in our cloud costs compared with the period before, and why?")],
+    sheet: seriesNamed(answer, /^daily costs$/)
+      ? sheetOf(seriesNamed(answer, /^daily costs$/))
+      : clouds && sheetOf(clouds),
+  };
+}
+
+// One bar of 100 percent, and its legend. Negative costs have no share of a whole, so they make it sorted bars.
+function cloudBar(answer, series) {
+  const groups = records(series);
+  if (groups.some(({ cost, share }) => !(cost >= 0) || typeof share !== "number"))
+    return costBars(answer, groups, "cloud", series.dimension);
+  const color = (index) => `series-${(index % 7) + 1}`;
+  const segment = ({ cost, share }, index) =>
+    make(
+      "span",
+      { class: color(index), "--part": cost },
+      share >= MIN_LABELED_SHARE ? percent(share, { maximumFractionDigits: 0 }) : "",
+    );
+  const row = (group, index) => ({
+    name: [make("span", { class: `swatch ${color(index)}`, "aria-hidden": "true" }), named(group.name)],
+    values: [money(group.cost, currencyOf(answer)), percent(group.share)],
+    ...drillOverview(answer, group, "cloud"),
+  });
+  return [
+    make("div", { class: "whole", "aria-hidden": "true" }, groups.filter(({ cost }) => cost > 0).map(segment)),
+    barTable("Cost by cloud", ["Cloud", "Cost", "Share"], groups.map(row)),
+  ];
+}
+
+// A table of the answer, {columns, rows}, as records by column name.
+function tableRecords({ columns, rows }) {
+  return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])));
+}
+
+function topBars(answer, table, dimension, max) {
+  if (!table?.rows?.length) return null;
+  const found = tableRecords(table)
+    .sort((a, b) => b.cost - a.cost)
+    .slice(0, max);
+  const axis = barScale(found.map(({ cost }) => cost));
+  const rows = found.map((each) => {
+    const id = each.service_description ?? each.project_id;
+    const name = each.project_name ?? id;
+    return {
+      name: named(name),
+      bar: [zeroBar(each.cost, axis, "series-1"), zeroLine(axis)],
+      values: [money(each.cost, currencyOf(answer)), percent(each.sharePercent)],
+      ...drillOverview(answer, { id, name, part: "group" }, dimension),
+    };
+  });
+  const title = Number.isFinite(max) ? `Top ${dimension}s` : `${capitalize(dimension)}s`;
+  return make("section", {}, make("h2", {}, title), barTable(title, [capitalize(dimension), "Cost", "Share"], rows));
+}
+
+// The overview of a part is a breakdown of it, for the same days.
+function drillOverview(answer, group, dimension) {
+  const { from, to } = periodOf(answer) ?? {};
+  const { topN, ...kept } = answer.args;
+  const args = from ? { ...kept, period: `${from}/${to}` } : kept;
+  return drill({ ...answer, args, tool: "cost_breakdown" }, group, dimension);
+}
+
+// What needs attention: open anomalies and incidents. Each asks about itself where the host takes messages.
+function chips({ anomalies = [], incidents = [] }, currency) {
+  const found = [
+    ...(anomalies ?? [])
+      .filter(({ status }) => status === "active")
+      .map((one) => {
+        const what = `${one.serviceName} in ${one.scope}`;
+        return {
+          text: `Anomaly: ${what}, ${money(one.costOfAnomaly, one.currency ?? currency)}`,
+          question: `Explain the open cost anomaly of ${what}.`,
+        };
+      }),
+    ...(incidents ?? [])
+      .filter(({ status }) => status === "active")
+      .map(({ product, title }) => {
+        return {
+          text: `Incident: ${product}, ${title}`,
+          question: `Which of our costs and resources can the incident of ${product} (${title}) affect?`,
+        };
+      }),
+  ];
+  if (!found.length) return null;
+  const chip = ({ text, question }) => {
+    const label = [make("span", { "aria-hidden": "true" }, "! "), phrase(text)];
+    const { run } = askAction(text, question);
+    return make(
+      "li",
+      {},
+      can("ask") ? button(label, () => attempt(run), { class: "chip" }) : make("span", { class: "chip" }, label),
+    );
+  };
+  return make("ul", { class: "chips", "aria-label": "Needs attention" }, found.map(chip));
+}

@@ -1,0 +1,54 @@
+// Results of run_query and get_report_results: the picture follows from the columns.
+const MONEY_COLUMN = /cost|savings|amount|margin|price|credit/i;
+
+// The table of an answer: {columns, rows, complete}. Columns: {name, kind, dimension, index}. An id beside its name,
+// and a period that is the same in all rows, are left out.
+function queryTable({ data, page }) {
+  const source = page ?? data.result ?? data;
+  const all = (source.columns ?? source.schema ?? data.columns ?? []).map(({ name, type }, index) => ({
+    name,
+    index,
+    dimension: dimensionLabel(name),
+    kind: columnKind(name, type),
+  }));
+  const rows = source.rows ?? [];
+  const names = new Set(all.map(({ name }) => name));
+  const columns = all.filter(({ name, kind, index }) => {
+    if (names.has(name.replace(/_id$/, "_name")) && name.endsWith("_id")) return false;
+    return kind !== "period" || rows.length < 2 || rows.some((row) => row[index] !== rows[0][index]);
+  });
+  return { columns, rows, complete: !data.cut && !page };
+}
+
+function columnKind(name, type) {
+  if (name === "period") return "period";
+  if (type === "string" || type === "timestamp" || type === "boolean") return "text";
+  if (/percent/i.test(name)) return "percent";
+  return MONEY_COLUMN.test(name) ? "money" : "count";
+}
+
+function queryPicture(answer) {
+  const { data } = answer;
+  const table = queryTable(answer);
+  const sheet = {
+    name: data.reportName ?? "query",
+    columns: table.columns.map(({ name }) => name),
+    rows: table.rows.map((row) => table.columns.map(({ index }) => row[index])),
+  };
+  const total = Object.entries(data.total ?? {})[0];
+  return {
+    title: data.reportName ?? queryTitle(table),
+    headline: total
+      ? { value: MONEY_COLUMN.test(total[0]) ? money(total[1], currencyOf(answer)) : number(total[1]) }
+      : null,
+    ...(shaped(answer, table) ?? { parts: [pagedTable(answer, table)] }),
+    actions: [...pageActions(answer), ...(data.urlUI ? [openAction("Open in console", data.urlUI)] : [])],
+    sheet,
+  };
+}
+
+function queryTitle({ columns }) {
+  const words = (kinds) => columns.filter(({ kind }) => kinds.includes(kind)).map(({ dimension }) => dimension);
+  const [values, dimensions] = [words(["money", "count", "percent"]), words(["text", "period"])];
+  return capitalize(`${values.join(", ")}${dimensions.length ? ` by ${dimensions.join(" and ")}` : ""}`);
+}

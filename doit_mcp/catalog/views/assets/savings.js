@@ -1,0 +1,98 @@
+// Savings: three tables, because what is saved, wasted and at stake has three bases that must not share a scale.
+const MAX_INLINE_SAVINGS = 3;
+const SAVINGS = { save: "You can save", waste: "Paid for and not used", at_stake: "At stake" };
+
+function savingsPicture(answer) {
+  const { data } = answer;
+  return {
+    title: "Savings",
+    parts: [
+      data.asOf ? make("p", { class: "statement" }, phrase(`As of ${day(data.asOf)}`)) : null,
+      ...Object.entries(SAVINGS).map(([list, title]) => savingsTable(answer, list, title)),
+      overlapNote(data),
+    ],
+    actions: savingsActions(data),
+    sheet: savingsSheet(answer),
+  };
+}
+
+// All rows of a list: those of the series, with what only the answer says about the first ones.
+function savingsRows({ data, set }, list) {
+  const details = new Map((data[list] ?? []).map((row) => [row.id, row]));
+  const series = set.series.find(({ name }) => name === list);
+  if (!series) return data[list] ?? [];
+  return records(series).map(({ id, name, cost, currency }) => ({
+    id,
+    title: name,
+    amount: cost,
+    currency,
+    ...details.get(id),
+  }));
+}
+
+function savingsTable(answer, list, title) {
+  const all = savingsRows(answer, list);
+  if (!all.length) return null;
+  // Amounts of other currencies have a scale of their own.
+  const axes = Object.fromEntries(
+    Object.entries(Object.groupBy(all, ({ currency }) => currency)).map(([currency, rows]) => [
+      currency,
+      barScale(rows.map(({ amount }) => amount)),
+    ]),
+  );
+  const rowOf = (row) => ({
+    name: [phrase(row.title), savingDetail(row)],
+    bar: [zeroBar(row.amount, axes[row.currency], list === "save" ? "down" : list === "waste" ? "base" : "up")],
+    values: [money(row.amount, row.currency)],
+  });
+  const [shown, note] = fittingRows(all, rowOf, MAX_INLINE_SAVINGS);
+  return make(
+    "section",
+    {},
+    make("h2", {}, title),
+    make(
+      "p",
+      { class: "axis" },
+      phrase(`${basisText(answer, list)} · ${[...new Set(all.map(({ currency }) => currency))].join(", ")}`),
+    ),
+    barTable(title, ["What", "Amount"], shown),
+    note,
+  );
+}
+
+function basisText({ data }, list) {
+  return capitalize(data.basis?.[list] ?? "").replace("periodEnds", "their periods end");
+}
+
+function savingDetail({ periodEnds, since, ends, utilizationPercent }) {
+  const parts = [];
+  if (typeof utilizationPercent === "number") parts.push(`${percent(utilizationPercent)} used`);
+  if (ends) parts.push(`ends ${day(ends)}`);
+  if (periodEnds) parts.push(`period ends ${day(periodEnds)}`);
+  if (since) parts.push(`since ${day(since)}`);
+  return parts.length ? make("span", { class: "detail" }, phrase(parts.join(" · "))) : null;
+}
+
+function overlapNote({ overlaps = [], save = [] }) {
+  const titles = new Map(save.map(({ id, title }) => [id, title]));
+  const text = ({ ids, why }) => `${ids.map((id) => titles.get(id) ?? id).join(" and ")}: ${why}.`;
+  return overlaps.length
+    ? make(
+        "div",
+        { class: "notes" },
+        overlaps.map((one) => make("p", {}, phrase(`Overlap: ${text(one)}`))),
+      )
+    : null;
+}
+
+function savingsActions({ save = [] }) {
+  const [first] = save;
+  return first ? [askAction("How do I do the first one?", `How do I do this, step by step: ${first.title}?`)] : [];
+}
+
+function savingsSheet(answer) {
+  const rows = Object.keys(SAVINGS).flatMap((list) =>
+    savingsRows(answer, list).map(({ title, amount, currency }) => [list, title, amount, currency]),
+  );
+  return { name: "savings", columns: ["list", "title", "amount", "currency"], rows };
+}

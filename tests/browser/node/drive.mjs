@@ -1,0 +1,100 @@
+// Shows the view in a host page in headless Chromium, case by case.
+//
+// argument: path of the browser. Each line of the input is the path of an order, and each line of the output what was
+// seen: {"id", "view": HTML, "shots": directory, "cases": [{"name", "width", "scheme", "capabilities", "context", "answers",
+//   "refused", "legacy", "live", "steps"}]}
+
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { launch } from "./browser.mjs";
+import { take } from "./looking.mjs";
+
+// What hosts allow a view that declares no domains (MCP Apps, Host Behavior).
+const VIEW_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
+  + "connect-src 'none'; base-uri 'none'; form-action 'none'";
+const HOST_PATH = "/test-host";
+const VIEW_PATH = "/test-view";
+const LIMIT_MS = 15_000;
+
+async function hostPage() {
+  const entry = fileURLToPath(new URL("host.js", import.meta.url));
+  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: "iife", platform: "browser" });
+  const script = outputFiles[0].text.replaceAll("</script", "<\\/script");
+  const style = "html { color-scheme: light dark; background: Canvas } body { margin: 0 } iframe { display: block; width: 100%; height: 150px; border: 0 }";
+  return `<!doctype html><html lang="en"><title>Host</title><style>${style}</style><iframe title="View" sandbox="allow-scripts"></iframe><script>${script}</script>`;
+}
+
+async function opened(browser, order, each, html, seen) {
+  const context = await browser.newContext({
+    viewport: { width: each.width, height: 900 }, colorScheme: each.scheme, reducedMotion: "reduce",
+  });
+  context.setDefaultTimeout(LIMIT_MS);
+  await context.addInitScript(() => {
+    globalThis.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+  });
+  if (each.legacy) await context.addInitScript(legacyGlobals, each.legacy);
+  const origin = each.live ? new URL(each.live.url).origin : "https://host.example";
+  await context.route("**/*", (route) => {
+    const url = new URL(route.request().url());
+    if (url.pathname === HOST_PATH) return route.fulfill({ contentType: "text/html", body: html });
+    if (url.pathname === VIEW_PATH) {
+      return route.fulfill({ contentType: "text/html", body: order.view, headers: { "Content-Security-Policy": VIEW_POLICY } });
+    }
+    if (each.live && url.origin === origin && url.pathname === "/mcp") return route.continue();
+    seen.leaks.push(url.href);
+    return route.abort();
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) seen.console.push(message.text()); });
+  page.on("pageerror", (error) => seen.console.push(String(error)));
+  await page.goto(origin + HOST_PATH);
+  await page.evaluate((options) => openView(options), { ...each, steps: undefined, frame: VIEW_PATH });
+  return page;
+}
+
+// window.openai of ChatGPT, in the frame of the view only. Functions record their arguments.
+function legacyGlobals({ globals, functions }) {
+  if (window === window.top) return;
+  window.openai = { ...globals, calls: [] };
+  for (const [name, answer] of Object.entries(functions)) {
+    window.openai[name] = async (...given) => {
+      window.openai.calls.push([name, ...given]);
+      return answer;
+    };
+  }
+}
+
+async function show(browser, order, each, html) {
+  const seen = { name: each.name, console: [], leaks: [], looks: {}, differences: {}, problem: "" };
+  const page = await opened(browser, order, each, html, seen);
+  const frame = page.frames().find((one) => one.parentFrame());
+  try {
+    for (const step of each.steps) await take(page, frame, order, seen, step);
+  } catch (error) {
+    seen.problem = `${String(error)}\n${(await frame.locator("body").innerText()).slice(0, 800)}`;
+    await page.screenshot({ path: `${order.shots}/${each.name}-problem.png`, fullPage: true });
+  }
+  seen.received = await page.evaluate(() => receivedMessages());
+  seen.violations = await frame.evaluate(() => violations);
+  if (each.legacy) seen.calls = await frame.evaluate(() => window.openai.calls);
+  await page.context().close();
+  return seen;
+}
+
+const [browser, html] = await Promise.all([launch(process.argv[2]), hostPage()]);
+try {
+  for await (const path of createInterface({ input: process.stdin })) {
+    const order = JSON.parse(await readFile(path, "utf8"));
+    const report = [];
+    for (const each of order.cases) report.push(await show(browser, order, each, html));
+    console.log(JSON.stringify({ id: order.id, seen: report }));
+  }
+} catch (error) {
+  console.error(error.stack ?? String(error));
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,215 @@
+"""Breakdowns, comparisons, changes, savings and queries: what is drawn, and what users can do with it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.browser.driver import ALL_CAPABILITIES, Browser, Case, Json, faults_of
+from tests.browser.test_pictures import showing
+
+SHOWN: Json = {"look": "shown"}
+FULL = "fullscreen"
+BASIS: Json = {
+    "period": {"from": "2026-10-01", "to": "2026-10-31", "days": 31, "complete": True, "finalThrough": "2026-10-31"},
+    "currency": "USD",
+    "basis": {"metric": "cost", "credits": "excluded"},
+}
+
+
+def money(amount: float) -> str:
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+
+
+def query(columns: list[tuple[str, str]], rows: list[list[str | float | None]], **others: object) -> Json:
+    """Return a result of run_query."""
+    data = {
+        **BASIS,
+        "columns": [{"name": name, "type": kind} for name, kind in columns],
+        "rows": rows,
+        "rowCount": len(rows),
+        **others,
+    }
+    return {"content": [], "structuredContent": data, "_meta": {"doit/view": {"tool": "run_query"}}}
+
+
+def test_a_breakdown_lists_its_groups_in_order(browser: Browser, results: dict[str, Json]) -> None:
+    result = results["breakdown"]
+    seen = browser.show(Case("breakdown", showing("breakdown", result)))
+    assert faults_of(seen) == []
+    look = seen["breakdown"].looks["shown"]
+    data = result["structuredContent"]
+    (header, *rows), *_ = look["tables"]
+    assert header == ["Service", "", "Cost", "Share"]
+    assert [(row[0], row[2]) for row in rows[:-1]] == [(one["name"], money(one["cost"])) for one in data["groups"]]
+    assert rows[-1][0] == "Everything else" and rows[-1][2] == money(data["total"]["other"])
+    assert money(data["total"]["all"]) in look["text"]
+    for stated in ("Nov 1 – 28, 2026", "28 days", "USD", "cost, credits excluded"):
+        assert stated in look["text"]
+
+
+def test_the_steps_of_a_waterfall_meet(browser: Browser, results: dict[str, Json]) -> None:
+    seen = browser.show(Case("explain", showing("explain", results["explain"])))
+    assert faults_of(seen) == []
+    look = seen["explain"].looks["shown"]
+    series = next(one for one in results["explain"]["_meta"]["doit/series"]["series"] if one["kind"] == "waterfall")
+    bars = [(name, start, start + size) for name, start, size in look["bars"]][: len(series["rows"])]
+    level = bars[0][2]
+    for (name, start, end), (part, _, _, amount) in zip(bars[1:-1], series["rows"][1:-1], strict=True):
+        assert part in ("change", "other")
+        assert ("up" in name) == (amount > 0) and ("down" in name) == (amount < 0)
+        before, after = (start, end) if amount >= 0 else (end, start)
+        assert math.isclose(before, level, abs_tol=0.01)
+        level = after
+    assert math.isclose(bars[-1][2], level, abs_tol=0.01)
+    # Small changes between large amounts need an axis that does not begin at zero, and it says so.
+    assert "The axis begins at $" in look["text"]
+
+
+def test_a_comparison_shows_percent_in_full_screen(browser: Browser, results: dict[str, Json]) -> None:
+    steps = [*showing("compare", results["compare"]), {"press": "Full screen"}, {"press": "Show percent"}]
+    seen = browser.show(Case("compare", [*steps, {"look": "percent"}]))
+    assert faults_of(seen) == []
+    groups = results["compare"]["structuredContent"]["groups"]
+    largest = max(groups, key=lambda one: abs(one["change"]))
+    inline, percent = (seen["compare"].looks[name]["tables"][0] for name in ("shown", "percent"))
+    assert inline[1][0] == percent[1][0] == largest["name"]
+    assert money(abs(largest["change"])) in inline[1][2]
+    assert f"{abs(largest['changePercent']):g}%" in percent[1][2]
+    assert "Show percent" not in seen["compare"].looks["shown"]["buttons"]
+
+
+def test_savings_on_three_bases_share_no_scale(browser: Browser, results: dict[str, Json]) -> None:
+    seen = browser.show(Case("savings", showing("savings", results["savings"])))
+    assert faults_of(seen) == []
+    tables = seen["savings"].looks["shown"]["tables"]
+    data = results["savings"]["structuredContent"]
+    lists = [data[name] for name in ("save", "waste", "at_stake") if data[name]]
+    assert [table[1][2] for table in tables] == [money(rows[0]["amount"]) for rows in lists]
+    sizes = [size for _, _, size in seen["savings"].looks["shown"]["bars"]]
+    assert [size for size in sizes if size == 100].count(100) >= len(lists), "each list has its own longest bar"
+    for name in ("save", "waste"):
+        assert "per month" in seen["savings"].looks["shown"]["text"], name
+
+
+SHAPES = {
+    "bars": (
+        query([("region", "string"), ("cost", "float")], [["a", 1.5], ["b", 2.5], [None, 2.0]]),
+        ["b", "No region", "a"],
+    ),
+    "heat": (
+        query(
+            [("cloud_provider", "string"), ("region", "string"), ("cost", "float")],
+            [["google-cloud", "x", 1.0], ["google-cloud", "y", 2.0], ["amazon-web-services", "z", 3.0]],
+        ),
+        ["x", "y", "z"],
+    ),
+    "table": (
+        query([("sku", "string"), ("cost", "float"), ("usage", "float")], [["q", 1.0, 5.0], ["p", 2.0, 6.0]]),
+        ["q", "p"],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_picture_of_a_query_follows_from_its_columns(browser: Browser, shape: str) -> None:
+    result, names = SHAPES[shape]
+    seen = browser.show(Case(shape, [{"input": {"query": {}}}, {"result": result}, SHOWN]))
+    assert faults_of(seen) == []
+    table = seen[shape].looks["shown"]["tables"][0]
+    assert [row[0] for row in table[1:]] == names
+    assert bool(seen[shape].looks["shown"]["bars"]) == (shape == "bars")
+    if shape == "heat":
+        assert table[0] == ["Region", "Google Cloud", "Amazon Web Services"]
+        assert table[3] == ["z", "–", "$3.00"]
+
+
+def test_pages_of_a_result_that_is_cut(browser: Browser) -> None:
+    columns = [("project_id", "string"), ("service", "string"), ("cost", "float")]
+    first = query(columns, [["p", "s", 1.0]], handle="h", rowCount=90, cut={"lists": []})
+    pages = [query(columns, [[f"page-{number}", "s", 1.0]] * 8, rowCount=90) for number in (1, 2, 3)]
+    steps: list[Json] = [{"input": {"query": {}}}, {"result": first}, {"press": "Show the largest"}]
+    steps += [{"expect": "page-1"}, {"press": "Next rows"}, {"expect": "page-2"}, SHOWN, {"press": "Full screen"}]
+    steps += [{"press": "Cost"}, {"expect": "page-3"}, {"look": "sorted"}]
+    seen = browser.show(Case("pages", steps, answers={"query_result": pages}))
+    assert faults_of(seen) == []
+    asked = [call["arguments"] for call in seen["pages"].requests("tools/call")]
+    assert [(one["handle"], one["skip"], one["top"], one.get("sortBy")) for one in asked] == [
+        ("h", 0, 8, None),
+        ("h", 8, 8, None),
+        ("h", 0, 50, "cost"),
+    ]
+    assert "Rows 9 to 16 of 90." in seen["pages"].looks["shown"]["text"]
+
+
+def test_cells_of_a_file_cannot_be_formulas(browser: Browser) -> None:
+    names = ["=1+1", "+1", "-1", "@cmd", 'say "hi", please', "plain"]
+    rows: list[list[str | float | None]] = [[name, -1.5] for name in names]
+    result = query([("team", "string"), ("cost", "float")], rows)
+    steps: list[Json] = [{"input": {"query": {}}}, {"result": result}, {"press": "Save as CSV"}]
+    seen = browser.show(Case("csv", steps, mode=FULL))["csv"]
+    assert seen.faults == []
+    (saved,) = seen.requests("ui/download-file")
+    lines = saved["contents"][0]["resource"]["text"].split("\r\n")
+    assert lines == [
+        "team,cost",
+        "'=1+1,-1.5",
+        "'+1,-1.5",
+        "'-1,-1.5",
+        "'@cmd,-1.5",
+        '"say ""hi"", please",-1.5',
+        "plain,-1.5",
+    ]
+
+
+def prepared(**change: object) -> Json:
+    data = {
+        "status": "approval_required",
+        "approvalToken": "approval-token",
+        "change": {
+            "title": "Change the budget Production",
+            "object": {"name": "Production", "url": "https://console.doit.com/budgets/1"},
+            "fields": [{"field": "amount", "before": 50400, "after": 60000}],
+            "affected": "2 people",
+            "irreversible": False,
+            **change,
+        },
+        "expiresAt": "2026-11-28T12:30:00Z",
+    }
+    return {"content": [], "structuredContent": data, "_meta": {"doit/view": {"tool": "update_budget"}}}
+
+
+def test_a_prepared_change(browser: Browser) -> None:
+    start: list[Json] = [{"input": {}}, {"result": prepared()}, SHOWN]
+    applied: Json = {"content": [{"type": "text", "text": "{}"}]}
+    refused: Json = {"content": [{"type": "text", "text": "This approval has expired."}], "isError": True}
+    without = {name: value for name, value in ALL_CAPABILITIES.items() if name != "serverTools"}
+    seen = browser.show(
+        Case(
+            "apply",
+            [*start, {"press": "Apply"}, {"expect": "Applied."}, {"look": "after"}],
+            answers={"confirm_action": [applied]},
+        ),
+        Case("cancel", [*start, {"press": "Cancel"}, {"expect": "Nothing has changed."}, {"look": "after"}]),
+        Case(
+            "refused",
+            [*start, {"press": "Apply"}, {"expect": "has expired"}, {"look": "after"}],
+            answers={"confirm_action": [refused]},
+        ),
+        Case("final", [{"input": {}}, {"result": prepared(irreversible=True)}, SHOWN], width=320),
+        Case("no-calls", start, capabilities=without),
+    )
+    assert faults_of(seen) == []
+    look = seen["apply"].looks["shown"]
+    assert look["tables"] == [[["Field", "Before", "After"], ["amount", "50,400", "60,000"]]]
+    assert "Production" in look["text"] and "2 people" in look["text"] and "12:30" in look["text"]
+    assert "approval-token" not in look["text"]
+    (call,) = seen["apply"].requests("tools/call")
+    assert call == {"name": "confirm_action", "arguments": {"approvalToken": "approval-token"}}
+    assert "Apply" not in seen["apply"].looks["after"]["buttons"]
+    assert seen["cancel"].requests("tools/call") == []
+    assert "Apply" not in seen["cancel"].looks["after"]["buttons"]
+    assert "Apply" in seen["refused"].looks["after"]["buttons"], "the user can try again, and the server decides"
+    assert "cannot be undone" in seen["final"].looks["shown"]["text"]
+    assert "Apply" not in seen["no-calls"].looks["shown"]["buttons"]
