@@ -68,7 +68,7 @@ def _operation_row(path: str, method: str, operation: Json, shared: list[Json], 
     }
     body = _dereference(operation.get("requestBody", {}), resolve).get("content", {})
     for media, content in body.items():
-        row["body"] = {"media": media, "fields": dict(schema_fields(content["schema"], resolve))}
+        row["body"] = {"media": media, "fields": body_fields(content["schema"], resolve)}
     row["success"] = {
         str(status): list(_dereference(response, resolve).get("content", {}))
         for status, response in operation["responses"].items()
@@ -101,6 +101,25 @@ def _parameter_facts(parameter: Json, resolve: Resolve) -> Json:
 
 def _dereference(value: Json, resolve: Resolve) -> Json:
     return resolve(value["$ref"]) if "$ref" in value else value
+
+
+def body_fields(schema: Json, resolve: Resolve) -> dict[str, Json]:
+    """The fields of a body. If it has several forms, a field is required if each form requires it, and its enum has the
+    values of all forms.
+    """
+    declared = _dereference(schema, resolve)
+    forms = [dict(schema_fields(form, resolve)) for key in UNIONS for form in declared.get(key, ())]
+    if not forms:
+        return dict(schema_fields(schema, resolve))
+    fields: dict[str, Json] = {}
+    for name in dict.fromkeys(name for form in forms for name in form):
+        facts = [form[name] for form in forms if name in form]
+        values = [value for one in facts for value in one.get("enum", ())]
+        merged = {**facts[-1], **({"enum": list(dict.fromkeys(values))} if all("enum" in one for one in facts) else {})}
+        if len(facts) < len(forms) or not all(one.get("required") for one in facts):
+            merged.pop("required", None)
+        fields[name] = merged
+    return fields
 
 
 def schema_fields(schema: Json, resolve: Resolve = lambda reference: {}, seen: tuple[str, ...] = ()) -> Iterator[Any]:

@@ -26,10 +26,12 @@ from .areas.cloudflow_connections import CloudflowConnections
 from .areas.commitments import Commitments
 from .areas.contract_templates import ContractTemplates
 from .areas.contracts import Contracts
+from .areas.customer_groups import CustomerGroups
 from .areas.customers import Customers
 from .areas.datahub import Datahub
 from .areas.dimensions import Dimensions
 from .areas.folders import Folders
+from .areas.geographic_access import GeographicAccess
 from .areas.insights import Insights
 from .areas.invoices import Invoices
 from .areas.labels import Labels
@@ -79,6 +81,8 @@ class Doit:
     customers: Customers
     users: Users
     roles: Roles
+    customer_groups: CustomerGroups
+    geographic_access: GeographicAccess
     organizations: Organizations
     platforms: Platforms
     products: Products

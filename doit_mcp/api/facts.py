@@ -60,9 +60,9 @@ class ToolFacts(TypedDict, total=False):
     verify_with: Reader | None
     """The tool that shows whether the effect of the write still holds. Default: *preview_with*. None if no tool does."""
     adds: str
-    """The argument with the items that the write adds to the list that *verify_with* reads."""
+    """The argument with the items, or the id of the one, that the write adds to the list that *verify_with* reads."""
     removes: str
-    """The argument with the items that the write removes from that list."""
+    """The argument with the items, or the id of the one, that the write removes from that list."""
     sets_status: bool
     """The effect of the write is the status in its result."""
     undone_by: UndoneBy

@@ -59,7 +59,8 @@ class Catalog:
     skills: tuple[Skill, ...] = ()
     # Whether the lists can change while the server runs. If so, listChanged is declared.
     can_change: bool = False
-    page_size: int = 200
+    # More than there are tools: many clients read only the first page of a list.
+    page_size: int = 500
     # How long a client may cache lists, never for other users (2026-07-28, Caching).
     cache_milliseconds: int = 300_000
     tools_by_name: Mapping[str, Tool] = field(init=False)

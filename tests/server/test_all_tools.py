@@ -257,6 +257,40 @@ USER_STEPS = [
     Step("update_aws_feature", CONNECTED | {"enabledFeatures": []}),
     Step("delete_account_role", CONNECTED),
 ]
+REGION, GROUP = {"customRegionId": "$region"}, {"customerGroupId": "$group"}
+SCOPE = {"targetCustomerId": ACME.id}
+USER_SCOPE = SCOPE | {"userId": "$colleague"}
+USER_GROUP = {"customerGroupId": "$partners", "userGroupId": "$userGroup"}
+ACCESS_STEPS = [
+    *life("role", "roles", {"name": "Mine", "permissions": ["costs.read"]}, {"description": "x"}),
+    Step("delete_role", {"id": "$role"}),
+    Step("list_users", {"email": ADMIN.email}, {"colleague": "users.0.id"}),
+    Step("list_customer_groups", {}, {"partners": "customerGroups.0.id"}),
+    Step("create_customer_group", {"name": "Mine", "memberCustomerIds": [ACME.id]}, {"group": "id"}),
+    Step("get_customer_group", GROUP),
+    Step("update_customer_group", GROUP | {"name": "Ours"}),
+    Step("assign_customer_group_user", GROUP | {"userId": "$colleague"}),
+    Step("list_customer_group_users", GROUP),
+    Step("unassign_customer_group_user", GROUP | {"userId": "$colleague"}),
+    Step("delete_customer_group", GROUP),
+    Step(
+        "list_customer_group_user_groups",
+        {"customerGroupId": "$partners"},
+        {"userGroup": "userGroups.0.userGroupId"},
+    ),
+    Step("unassign_customer_group_user_group", USER_GROUP),
+    Step("assign_customer_group_user_group", USER_GROUP),
+    Step("create_custom_region", {"name": "DACH", "countryCodes": ["DE", "CH"]}, {"region": "id"}),
+    Step("get_custom_region", REGION),
+    Step("update_custom_region", REGION | {"countryCodes": ["DE"]}),
+    Step("update_customer_geographic_scope", SCOPE | {"type": "global"}),
+    Step("get_customer_geographic_scope", SCOPE),
+    Step("delete_customer_geographic_scope", SCOPE),
+    Step("update_user_geographic_scope", USER_SCOPE | {"type": "country", "countryCode": "DE"}),
+    Step("get_user_geographic_scope", USER_SCOPE),
+    Step("delete_user_geographic_scope", USER_SCOPE),
+    Step("delete_custom_region", REGION),
+]
 ON_TICKET = {"ticketId": "$ticket"}
 SUPPORT = [
     Step("list_platforms"),
@@ -337,6 +371,7 @@ STEPS = [
     *COMMITMENTS,
     *DATAHUB,
     *USER_STEPS,
+    *ACCESS_STEPS,
     *SUPPORT,
     *DIAGRAMS,
     *INSIGHTS,

@@ -17,7 +17,14 @@ from . import access, control_endpoints
 from .areas import ROUTES
 from .billing_data import BillingDataStore
 from .faults import Fault, RecordedCall, faulty_response, pause, record_call, take_fault
-from .responses import ApiError, error_response, is_problem_path, json_response, problem_headers
+from .responses import (
+    ApiError,
+    error_response,
+    has_problem_details,
+    is_problem_path,
+    json_response,
+    problem_headers,
+)
 from .routes import Route
 from .tenants import ApiRequest, Tenant
 
@@ -99,6 +106,11 @@ class Api:
             self._generated_tenants.move_to_end(customer.id)
         return tenant
 
+    async def _open_tenant(self, customer: Customer) -> Tenant:
+        """The customer's state, without blocking other requests while billing lines are generated."""
+        await self._billing_data.prepare(customer)
+        return self.tenant(customer)
+
     def _recording_middleware(self, closing: asyncio.Event) -> Middleware:
         @web.middleware
         async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -111,7 +123,7 @@ class Api:
                 await pause(delay, closing)
             problem = is_problem_path(request.path)
             if fault is not None and fault.kind != "slow":
-                return await faulty_response(request, fault, problem=problem, rng=self._random, closing=closing)
+                return await faulty_response(request, fault, rng=self._random, closing=closing)
             response = await handler(request)
             if problem and "Request-Id" not in response.headers:
                 response.headers.update(problem_headers(self._random))
@@ -125,8 +137,8 @@ class Api:
                 grant = access.identify(request, lookup)
                 customer = access.find_customer(request, grant, self.directory)
                 access.require_permission(grant.user, route.permission)
-                await self._billing_data.prepare(customer)
-                return await route.handle(ApiRequest(request, grant.user, self.tenant(customer), self._clock()))
+                tenant = await self._open_tenant(customer)
+                return await route.handle(ApiRequest(request, grant.user, tenant, self._clock(), self._open_tenant))
             except ApiError as error:
                 response = route.format_error(error) if route.format_error is not None else None
                 return self._error_response(request, error) if response is None else response
@@ -144,4 +156,5 @@ class Api:
         return handle
 
     def _error_response(self, request: web.Request, error: ApiError) -> web.Response:
-        return error_response(error, problem=is_problem_path(request.path), rng=self._random)
+        problem = has_problem_details(request.path, error.status)
+        return error_response(error, problem=problem, rng=self._random)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import jsonschema_rs
@@ -80,12 +80,16 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """An authorized request: the user, the tenant, and the time in epoch seconds."""
+    """An authorized request: the user, the tenant, and the time in epoch seconds.
+
+    *open_tenant* returns the state of another customer, for operations about customers of the hierarchy.
+    """
 
     http_request: web.Request
     user: User
     tenant: Tenant
     now: float
+    open_tenant: Callable[[Customer], Awaitable[Tenant]]
 
     @property
     def query(self) -> Mapping[str, str]:
