@@ -129,7 +129,8 @@ class Api:
                 return await route.handle(ApiRequest(request, grant.user, self.tenant(customer), self._clock()))
             except ApiError as error:
                 response = route.format_error(error) if route.format_error is not None else None
-                return self._error_response(request, error) if response is None else response
+                problem = is_problem_path(request.path) or error.status in route.problem_statuses
+                return error_response(error, problem=problem, rng=self._random) if response is None else response
 
         return handle
 
@@ -139,9 +140,6 @@ class Api:
             try:
                 return json_response(access.validate(request, access.identify(request, lookup), self.directory))
             except ApiError as error:
-                return self._error_response(request, error)
+                return error_response(error, problem=is_problem_path(request.path), rng=self._random)
 
         return handle
-
-    def _error_response(self, request: web.Request, error: ApiError) -> web.Response:
-        return error_response(error, problem=is_problem_path(request.path), rng=self._random)
