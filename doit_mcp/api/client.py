@@ -179,10 +179,12 @@ class Client:
                     timeout = self._exchange_timeout(max_timeout)
                     effect.sent = True
                     reply = await self._upstream.exchange(prepared, timeout)
-                    if reply.status not in RETRIED_STATUSES:
+                    still_running = reply.status == 409 and _is_repeat(operation, error)
+                    if reply.status not in RETRIED_STATUSES and not still_running:
                         effect.status = reply.status
                         return reply
                     error = status_error(operation, reply.status, reply.headers, reply.body)
+                    error.maybe_applied |= still_running
                 except ClientError as client_error:
                     error = connection_error(operation, client_error)
                 except CircuitOpen as circuit_open:
@@ -245,6 +247,14 @@ def _encode_common_query(tenant: str, tracking: tuple[tuple[str, str], ...]) -> 
     context = [("customerContext", tenant)] if tenant else []
     pairs = [(name, value[:MAX_TRACKING_CHARACTERS].encode("utf-8", "replace").decode()) for name, value in tracking]
     return encode_query([*context, *pairs])
+
+
+def _is_repeat(operation: Operation, previous: ApiError | None) -> bool:
+    """Return whether a request repeats, with its idempotency key, one with an unknown outcome.
+
+    The API answers 409 as long as the first one is still running, and later the response of the first one.
+    """
+    return operation.needs_idempotency_key and previous is not None and previous.maybe_applied
 
 
 def _parse_reply(operation: Operation, reply: Reply) -> Any:

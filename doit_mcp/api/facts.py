@@ -100,7 +100,8 @@ class OperationFacts(ToolFacts, total=False):
     """Content type of the body, if it is not application/json."""
     body_argument: str
     """Name of the argument that is the whole body, an object with any members."""
-    etag_argument: str
-    """Name of the argument that is sent as the header If-Match, an entity tag; "" sends none. Only with a body."""
+    needs_if_match: bool
+    """The API requires If-Match, the etag of the version that the write changes. Each call reads it with *preview_with*,
+    a method of the same area, and does not overwrite the changes of others (entity_tags.py)."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

@@ -141,7 +141,8 @@ class Api:
                 return await route.handle(ApiRequest(request, grant.user, tenant, self._clock(), self._open_tenant))
             except ApiError as error:
                 response = route.format_error(error) if route.format_error is not None else None
-                return self._error_response(request, error) if response is None else response
+                problem = has_problem_details(request.path, error.status) or error.status in route.problem_statuses
+                return error_response(error, problem=problem, rng=self._random) if response is None else response
 
         return handle
 
@@ -151,10 +152,6 @@ class Api:
             try:
                 return json_response(access.validate(request, access.identify(request, lookup), self.directory))
             except ApiError as error:
-                return self._error_response(request, error)
+                return error_response(error, problem=is_problem_path(request.path), rng=self._random)
 
         return handle
-
-    def _error_response(self, request: web.Request, error: ApiError) -> web.Response:
-        problem = has_problem_details(request.path, error.status)
-        return error_response(error, problem=problem, rng=self._random)

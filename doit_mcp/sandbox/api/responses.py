@@ -19,11 +19,12 @@ PROBLEM_TITLES = {
     403: ("Forbidden", "forbidden", False),
     404: ("Resource not found", "not_found", False),
     409: ("Conflict", "conflict", False),
-    412: ("If-Match does not match the current version", "precondition_failed", False),
+    412: ("Precondition failed", "precondition_failed", False),
     413: ("Payload too large", "payload_too_large", False),
-    415: ("Content-Type not accepted", "unsupported_media_type", False),
-    422: ("Well formed but a value is not accepted", "unprocessable_entity", False),
-    428: ("If-Match header is required", "precondition_required", False),
+    415: ("Unsupported media type", "unsupported_media_type", False),
+    422: ("Unprocessable entity", "unprocessable_entity", False),
+    425: ("Too early", "too_early", True),
+    428: ("Precondition required", "precondition_required", False),
     429: ("Rate limit exceeded", "rate_limited", True),
     500: ("Internal server error", "internal_error", True),
     502: ("Bad gateway", "bad_gateway", True),
@@ -42,8 +43,6 @@ PROBLEM_PATHS = (
 )
 SIMPLE_STATUSES = {"/iam/v1/service-accounts": frozenset({401, 403})}
 """Statuses with the simple shape at paths with problem details."""
-PROBLEM_STATUSES = {"/iam/v1/roles": frozenset({422})}
-"""Statuses with problem details at paths with the simple shape."""
 
 
 def is_problem_path(path: str) -> bool:
@@ -53,9 +52,8 @@ def is_problem_path(path: str) -> bool:
 
 def has_problem_details(path: str, status: int) -> bool:
     """Whether an error with this *status* at this path has problem details."""
-    exceptions = SIMPLE_STATUSES if is_problem_path(path) else PROBLEM_STATUSES
-    is_exception = any(path.startswith(prefix) and status in statuses for prefix, statuses in exceptions.items())
-    return is_problem_path(path) != is_exception
+    is_simple = any(path.startswith(prefix) and status in statuses for prefix, statuses in SIMPLE_STATUSES.items())
+    return is_problem_path(path) and not is_simple
 
 
 class ApiError(Exception):

@@ -123,13 +123,17 @@ class ApiRequest:
         *,
         scope: str = "",
         key: str = "id",
+        lifetime: int | None = None,
     ) -> Page:
         """The page of *rows* that the query selects with pageToken and maxResults.
 
-        *scope* is the list that page tokens belong to, by default the list of this path.
+        *scope* is the list that page tokens belong to, by default the list of this path. Tokens expire after *lifetime*
+        seconds, if given.
         """
         size = query_integer(self.query, "maxResults", 1, max_size) or default_size
-        return paginate(rows, self.query.get("pageToken", ""), size, scope=scope or self.scope, key=key)
+        validity = None if lifetime is None else (self.now, self.now + lifetime)
+        token = self.query.get("pageToken", "")
+        return paginate(rows, token, size, scope=scope or self.scope, key=key, validity=validity)
 
     def list_body(self, name: str, page: Page) -> JsonObject:
         """The usual list response: rows, rowCount of this page, and pageToken if there are more."""

@@ -43,7 +43,7 @@ async def create_role(request: ApiRequest) -> web.Response:
         _check_role(request, role)
         return add_record(records(request), role)
 
-    return json_response(await run_once(request, create, reused_status=422), 201)
+    return json_response(await run_once(request, create, reused_status=422, per_path=True), 201)
 
 
 async def get_role(request: ApiRequest) -> web.Response:
@@ -103,7 +103,7 @@ def _check_role(request: ApiRequest, role: JsonObject) -> None:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", PATH, list_roles, READ_PERMISSION),
-    Route("POST", PATH, create_role, WRITE_PERMISSION),
+    Route("POST", PATH, create_role, WRITE_PERMISSION, problem_statuses=(422,)),
     Route("GET", PATH + "/{id}", get_role, READ_PERMISSION),
     Route("PATCH", PATH + "/{id}", update_role, WRITE_PERMISSION),
     Route("DELETE", PATH + "/{id}", delete_role, WRITE_PERMISSION),
