@@ -12,7 +12,7 @@ from typing import Any
 
 from yaml import YAMLError
 
-from .published_facts import PERMISSIONS, Json, format_document, read_document, strip_prose
+from .published_facts import PATH_EVIDENCE, PERMISSIONS, Json, format_document, read_document, strip_prose
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -30,7 +30,8 @@ def make_digest(document: Json) -> list[Json]:
     """A row for each operation of an OpenAPI 3.0 document, in its order.
 
     method, path, operationId, tag; parameters and body fields by name, each with type and, if present, in, required
-    and enum; content types of the body and of each success; the permissions that its texts require, if any. Nested
+    and enum; content types of the body and of each success; the permissions that its texts require, if any; path_evidence,
+    if the path was only guessed. Nested
     fields have names such as "scopes[].id". Raise ValueError if *document* is not an OpenAPI document, or if an
     operation lacks a member.
     """
@@ -74,6 +75,8 @@ def _operation_row(path: str, method: str, operation: Json, shared: list[Json], 
         for status, response in operation["responses"].items()
         if str(status).startswith("2")
     }
+    if evidence := operation.get(PATH_EVIDENCE):
+        row["path_evidence"] = evidence
     permissions = _permissions(operation, resolve)
     return row | ({"permissions": permissions} if permissions else {})
 

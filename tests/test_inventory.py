@@ -180,6 +180,12 @@ def test_documented_permissions_are_declared(declared: Operation) -> None:
     )
 
 
+@EACH
+def test_only_operations_with_a_guessed_path_are_untested(declared: Operation) -> None:
+    is_guess = ROWS[key(declared)].get("path_evidence") == "guess"
+    assert bool(declared.facts.get("untested")) == is_guess, f"{place(declared)} needs untested= if its path is a guess"
+
+
 def place(declared: Operation) -> str:
     """Return the file and the name of a declaration."""
     return f"{source_file(declared.function)}: {declared.name}"

@@ -40,9 +40,11 @@ from .areas.platforms import Platforms
 from .areas.products import Products
 from .areas.reports import Reports
 from .areas.roles import Roles
+from .areas.service_accounts import ServiceAccounts
 from .areas.service_quotas import ServiceQuotas
 from .areas.settings import Settings
 from .areas.sharing import Sharing
+from .areas.signup import Signup
 from .areas.tickets import Tickets
 from .areas.users import Users
 from .console import Console
@@ -83,6 +85,7 @@ class Doit:
     roles: Roles
     customer_groups: CustomerGroups
     geographic_access: GeographicAccess
+    service_accounts: ServiceAccounts
     organizations: Organizations
     platforms: Platforms
     products: Products
@@ -96,6 +99,7 @@ class Doit:
     cloudflow_connections: CloudflowConnections
     aws_commitments: AwsCommitments
     billing_transfer: BillingTransfer
+    signup: Signup
     auth: Auth
 
     def __init__(self, sender: Sender, console: Callable[[], Sender] | None = None) -> None:

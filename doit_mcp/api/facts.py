@@ -47,6 +47,11 @@ class ToolFacts(TypedDict, total=False):
     """Characters of a result that clients should accept without truncating it."""
     identifies_account: bool
     """The result tells clients which account they are connected to."""
+    untested: str
+    """Why it may not work: a sentence for models. Such a tool is in no list, and only the discovery tools run it."""
+    secrets: tuple[str, ...]
+    """Members of the result that are secrets, such as a new token. Such a tool exists only if a setting allows it. Its
+    result is shown once: it is not stored for repeated calls or resumed streams, and the call never becomes a task."""
 
     confirm: bool | Unconfirmed
     """Whether a write asks the user before each call; required for all writes. One that does not always ask still asks
@@ -103,5 +108,7 @@ class OperationFacts(ToolFacts, total=False):
     needs_if_match: bool
     """The API requires If-Match, the etag of the version that the write changes. Each call reads it with *preview_with*,
     a method of the same area, and does not overwrite the changes of others (entity_tags.py)."""
+    unauthenticated: bool
+    """The API requires no credential, so the request has none, and names no customer."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

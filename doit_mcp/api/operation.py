@@ -101,6 +101,7 @@ class Operation:
     content_type: str = "application/json"
     body_argument: str = ""
     needs_if_match: bool = False
+    unauthenticated: bool = False
     page_size: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 

@@ -110,6 +110,9 @@ class Channel(Protocol):
     async def release(self) -> None:
         """Release the connection if the client can fetch the rest later. Otherwise do nothing."""
 
+    def withhold_response(self) -> bool:
+        """Send the response on this connection only, and do not record it. Return False if that is not possible."""
+
 
 class Actor(Protocol):
     """The user behind a request. *token_label* distinguishes the user's API tokens. All but *subject* may be empty."""
@@ -137,6 +140,10 @@ class NullChannel:
 
     async def release(self) -> None:
         """Do nothing, because there is no connection to release."""
+
+    def withhold_response(self) -> bool:
+        """Return False: the result of a task is stored."""
+        return False
 
 
 NULL_CHANNEL = NullChannel()

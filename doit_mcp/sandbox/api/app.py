@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, Grant
 from ..http_requests import bearer_token, requested_tenant
-from . import access, control_endpoints
+from . import access, control_endpoints, signup
 from .areas import ROUTES
 from .billing_data import BillingDataStore
 from .faults import Fault, RecordedCall, faulty_response, pause, record_call, take_fault
@@ -26,13 +26,20 @@ from .responses import (
     problem_headers,
 )
 from .routes import Route
+from .service_tokens import ServiceTokens
 from .tenants import ApiRequest, Tenant
 
 VALIDATE_PATH = "/auth/v1/validate"
 MAX_RECORDED_CALLS = 500
 MAX_GENERATED_TENANTS = 300  # generated customers whose state is kept
-OPERATIONS = frozenset({f"GET {VALIDATE_PATH}", *(f"{route.method} {route.path}" for route in ROUTES)})
-PATH_PREFIXES = tuple({f"/{path.split('/')[1]}/" for path in (VALIDATE_PATH, *(route.path for route in ROUTES))})
+OPERATIONS = frozenset(
+    {
+        f"GET {VALIDATE_PATH}",
+        *(f"{route.method} {route.path}" for route in ROUTES),
+        *(f"{method} {path}" for method, path, _ in signup.ROUTES),
+    }
+)
+PATH_PREFIXES = tuple({f"/{operation.split(' /')[1].split('/')[0]}/" for operation in OPERATIONS})
 
 
 class Api:
@@ -65,14 +72,21 @@ class Api:
         self._tenants: dict[str, Tenant] = {}
         self._generated_tenants: OrderedDict[str, Tenant] = OrderedDict()
         self._slug_owners: dict[str, str] = {}
+        self._service_tokens = ServiceTokens()
+        self._signup_requests = signup.SignupRequests(clock, directory, seed)
 
     def register(self, app: web.Application, lookup: access.GrantLookup) -> None:
-        """Add the operations to *app*; *lookup* resolves bearer tokens."""
+        """Add the operations to *app*; *lookup* resolves bearer tokens other than those of service accounts."""
+
+        def find_grant(token: str) -> Grant | None:
+            return lookup(token) or self._service_tokens.find_grant(token, self._clock())
+
         closing = asyncio.Event()
         app.middlewares.append(self._recording_middleware(closing))
-        app.router.add_get(VALIDATE_PATH, self._validate_handler(lookup))
+        app.router.add_get(VALIDATE_PATH, self._validate_handler(find_grant))
         for route in ROUTES:
-            app.router.add_route(route.method, route.path, self._operation_handler(route, lookup))
+            app.router.add_route(route.method, route.path, self._operation_handler(route, find_grant))
+        self._signup_requests.register(app)
         control_endpoints.register(app, self)
 
         async def close(app: web.Application) -> None:
@@ -98,6 +112,7 @@ class Api:
                 started_at=started_at,
                 seed=self._seed,
                 slug_owners=self._slug_owners,
+                service_tokens=self._service_tokens,
                 directory=self.directory,
             )
             if len(self._generated_tenants) > MAX_GENERATED_TENANTS:

@@ -40,6 +40,7 @@ PROBLEM_PATHS = (
     "/ps4commitments/",
     "/rbac/v1/custom",  # custom-regions, customer-groups and customers, but not countries
     "/iam/v1/service-accounts",
+    "/signup/",
 )
 SIMPLE_STATUSES = {"/iam/v1/service-accounts": frozenset({401, 403})}
 """Statuses with the simple shape at paths with problem details."""

@@ -17,6 +17,7 @@ from .costs.calendar_days import today_of
 from .costs.ledger import Ledger
 from .listing import Page, paginate, query_integer
 from .responses import ApiError, JsonObject, bad_request
+from .service_tokens import ServiceTokens
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 ID_LENGTH = 20
@@ -30,7 +31,7 @@ Seed = Callable[["Tenant"], Iterable[JsonObject]]
 class Tenant:
     """The state of one customer: billing lines and records. *started_at* is its creation in epoch seconds.
 
-    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it and *directory*.
+    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it, *service_tokens* and *directory*.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class Tenant:
         started_at: float,
         seed: int,
         slug_owners: dict[str, str],
+        service_tokens: ServiceTokens,
         directory: AccountDirectory = DEFAULT_DIRECTORY,
     ) -> None:
         self.customer = customer
         self.slug_owners = slug_owners
+        self.service_tokens = service_tokens
         self.directory = directory
         self.started_at = started_at
         self._billing_data = billing_data
