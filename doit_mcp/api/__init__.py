@@ -26,10 +26,12 @@ from .areas.cloudflow_connections import CloudflowConnections
 from .areas.commitments import Commitments
 from .areas.contract_templates import ContractTemplates
 from .areas.contracts import Contracts
+from .areas.customer_groups import CustomerGroups
 from .areas.customers import Customers
 from .areas.datahub import Datahub
 from .areas.dimensions import Dimensions
 from .areas.folders import Folders
+from .areas.geographic_access import GeographicAccess
 from .areas.insights import Insights
 from .areas.invoices import Invoices
 from .areas.labels import Labels
@@ -38,9 +40,11 @@ from .areas.platforms import Platforms
 from .areas.products import Products
 from .areas.reports import Reports
 from .areas.roles import Roles
+from .areas.service_accounts import ServiceAccounts
 from .areas.service_quotas import ServiceQuotas
 from .areas.settings import Settings
 from .areas.sharing import Sharing
+from .areas.signup import Signup
 from .areas.tickets import Tickets
 from .areas.users import Users
 from .console import Console
@@ -79,6 +83,9 @@ class Doit:
     customers: Customers
     users: Users
     roles: Roles
+    customer_groups: CustomerGroups
+    geographic_access: GeographicAccess
+    service_accounts: ServiceAccounts
     organizations: Organizations
     platforms: Platforms
     products: Products
@@ -92,6 +99,7 @@ class Doit:
     cloudflow_connections: CloudflowConnections
     aws_commitments: AwsCommitments
     billing_transfer: BillingTransfer
+    signup: Signup
     auth: Auth
 
     def __init__(self, sender: Sender, console: Callable[[], Sender] | None = None) -> None:

@@ -1,6 +1,10 @@
 """Permissions that operations require, as the DoiT console and the API name them."""
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
+
+NAME = re.compile("[A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,15 @@ class Permission:
     def __str__(self) -> str:
         return self.label
 
+    def is_granted(self, names: Collection[str]) -> bool | None:
+        """Return whether a user with these permissions has it; None if they do not say so.
+
+        *names* come from GET /auth/v1/validate, where they begin with a capital letter; service accounts have the same
+        names with a lowercase one. The ids of permissions in roles are no names, and are ignored.
+        """
+        known = {name[:1].upper() + name[1:] for name in names if NAME.fullmatch(name)}
+        return self.name in known if known and self.name else None
+
 
 BILLING_PROFILES_ADMIN = Permission("Billing Profiles Admin", "BillingProfilesAdmin")
 BILLING_TRANSFER_ADMIN = Permission("BillingTransferAdmin", "BillingTransferAdmin")
@@ -24,6 +37,9 @@ CONTRACTS = Permission("to contracts (contractsViewer or contractsReadOnly to re
 CONTRACT_TEMPLATES_ADMIN = Permission(
     "ContractTemplatesAdmin, and the entitlement to contract templates", "ContractTemplatesAdmin"
 )
+SERVICE_ACCOUNT_CREATOR = Permission("Service Account Creator", "ServiceAccountCreator")
+SERVICE_ACCOUNT_MANAGER = Permission("Service Account Manager", "ServiceAccountManager")
+SERVICE_ACCOUNT_VIEWER = Permission("Service Account Viewer", "ServiceAccountViewer")
 SETTINGS = Permission("Settings", "Settings")
 SETTINGS_OF_INVITES = Permission("Settings (for allowedInviteDomains also Users Manager)", "Settings")
 USERS_MANAGER = Permission("Users Manager", "UsersManager")

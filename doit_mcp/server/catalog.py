@@ -13,8 +13,11 @@ from ..catalog.registry import direct_tools
 from ..catalog.resources import library
 from ..catalog.resources.resource import Resource
 from ..catalog.resources.view_resource import view_resource
+from ..catalog.tools.permissions import with_refused_tools
 from ..catalog.tools.tool import Tool
+from ..catalog.tools.untested import is_untested
 from ..catalog.toolsets import Selection, callable_tools, listed_tools
+from ..catalog.writes.secret_results import has_secrets
 from ..protocol.jsonrpc import JsonObject
 from .request_context import Catalog
 
@@ -57,18 +60,21 @@ def make_catalog(
         tools=tuple(tool for tool in available if tool.name in listed_names),
         server_info=SERVER_INFO | ({"icons": list(icons)} if icons else {}),
         instructions=INSTRUCTIONS + EMPLOYEE_INSTRUCTIONS if is_employee else INSTRUCTIONS,
-        unlisted_tools=tuple(tool for tool in available if tool.name not in listed_names),
+        unlisted_tools=tuple(tool for tool in available if tool.name not in listed_names and not is_untested(tool)),
         prompts=PROMPTS,
         resources=(*library.RESOURCES, view),
         resource_templates=library.TEMPLATES,
     )
 
 
-def catalog_factory(icons: Sequence[JsonObject] = (), view_domain: str = "") -> Callable[[Selection, bool], Catalog]:
+def catalog_factory(
+    icons: Sequence[JsonObject] = (), view_domain: str = "", *, offer_secrets: bool = False
+) -> Callable[[Selection, bool], Catalog]:
     """Return a function that makes the catalog for a selection and for employees or other users.
 
-    *icons* are those of the server (Icon, MCP 2025-11-25). Tools have none of their own, which would make each list
-    several thousand bytes longer: clients show the icon of the server. *view_domain* is the origin of the view in hosts
-    that need one.
+    Tools whose results have secrets exist only with *offer_secrets*. *icons* are those of the server (Icon, MCP
+    2025-11-25). Tools have none of their own, which would make each list several thousand bytes longer: clients show
+    the icon of the server. *view_domain* is the origin of the view in hosts that need one.
     """
-    return partial(make_catalog, direct_tools(), icons, view_resource(view_domain))
+    tools = tuple(tool for tool in direct_tools() if offer_secrets or not has_secrets(tool))
+    return partial(make_catalog, with_refused_tools(tools), icons, view_resource(view_domain))

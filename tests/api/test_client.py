@@ -153,6 +153,23 @@ async def test_write_with_idempotency_key_is_retried_with_the_same_key(api: Api,
     assert [request.headers["Idempotency-Key"] for request in api.seen] == ["a", "a", "a", "b"]
 
 
+async def test_409_to_a_repeated_request_means_that_the_first_one_is_running(api: Api, connect: Connect) -> None:
+    api.script = [respond(503), respond(409, {"error": "in progress"}), respond(200, {"ok": True})]
+    assert await Things(connect()).keyed() == {"ok": True}
+    api.script = [reset_connection, respond(409, {"error": "in progress"}), respond(409, {"error": "in progress"})]
+    with pytest.raises(ApiError) as caught:
+        await Things(connect()).keyed()
+    assert (caught.value.status, caught.value.maybe_applied) == (409, True)
+
+
+@pytest.mark.parametrize("first", [[], [respond(429)]], ids=["first request", "after a refusal"])
+async def test_409_to_a_new_request_is_final(api: Api, connect: Connect, first: list[Handler]) -> None:
+    api.script = [*first, respond(409, {"error": "taken"})]
+    with pytest.raises(ApiError) as caught:
+        await Things(connect()).keyed()
+    assert (caught.value.status, caught.value.maybe_applied, len(api.seen)) == (409, False, len(first) + 1)
+
+
 async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:
     api.script = [respond(503), respond(200, {}), respond(503), respond(200, {}), respond(503), respond(200, {})]
     area = Things(connect())
@@ -406,3 +423,21 @@ async def test_upstream_closes_the_session_it_owns(api: Api) -> None:
 
     async with upstream_at(api.base) as upstream:
         assert await Things(Client(upstream, credential)).read(id="1") == {}
+
+
+async def test_operations_without_a_credential_do_not_identify_the_user(api: Api, connect: Connect) -> None:
+    class Doors(Area):
+        """Doors."""
+
+        @get("/things/{id}", unauthenticated=True)
+        async def knock(self, *, id: str) -> JsonObject:
+            raise AssertionError("the decorator sends")
+
+    api.script = [respond(401, {"error": "x"})]
+    with pytest.raises(ApiError):
+        await Doors(connect("acme", tokens=(CredentialError("refused", "gone"),), tracking={"mcp": "true"})).knock(
+            id="1"
+        )
+    [request] = api.seen
+    assert "Authorization" not in request.headers and "X-Tenant-Id" not in request.headers
+    assert request.target == "/base/things/1?mcp=true"

@@ -9,7 +9,7 @@ from typing import Any
 from ...api import AREAS
 from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
-from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
+from ...api.markers import IDENTIFIER, SECRET, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
 from ...protocol.json_schema import function_hints, function_parameters, schema_of_function
 from ...protocol.jsonrpc import JsonObject
@@ -24,6 +24,7 @@ from .declarations import (
     check_destructive,
     check_numbers,
     check_rows_key,
+    check_secrets,
     check_slow,
     check_write_facts,
 )
@@ -179,6 +180,7 @@ def _make_tool(declared: Declaration) -> Tool:
     title = declared.title or make_title(name)
     schema = schema_of_function(function, "published")
     _check_texts_and_figures(function, schema, declared.result_type)
+    check_secrets(function, facts, declared.result_type)
     writes, outward = not declared.annotations["readOnlyHint"], declared.annotations["openWorldHint"]
     reaches = marked_paths(function) if writes else ()
     mentions = marked_paths(function, TEXT_WITH_LINKS) if writes else ()
@@ -210,6 +212,7 @@ def _make_tool(declared: Declaration) -> Tool:
         facts=facts,
         declared_in=source_file(function),
         identifiers=marked_arguments(function, IDENTIFIER),
+        secret_arguments=marked_arguments(function, SECRET),
         former_names=former_names(function),
         result_type=declared.result_type,
     )
