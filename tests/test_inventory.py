@@ -157,7 +157,8 @@ def test_body_matches_the_document(declared: Operation) -> None:
     problems = list(mistakes(row["operationId"], *fields_in(declared)))
     if row.get("body", {}).get("fields"):
         media = row["body"]["media"]
-        assert declared.has_body, f"{place(declared)} needs **body: Unpack[...] with the fields of the body"
+        has_body = declared.has_body or declared.body_argument
+        assert has_body, f"{place(declared)} needs **body: Unpack[...] with the fields of the body"
         assert declared.content_type == media, f"{place(declared)} needs content_type={media!r} in its decorator"
     else:
         assert not declared.has_body, f"{place(declared)} has a body, but the document has none"
@@ -215,7 +216,12 @@ def fields_in(declared: Operation) -> tuple[Facts, Facts]:
     """Return the body fields in the document and in the declaration."""
     placed = {*declared.placeholders, *declared.parameters, declared.etag_argument}
     fields: Facts = ROWS[key(declared)].get("body", {}).get("fields", {})
-    return fields, {name: facts for name, facts in describe(declared).items() if name not in placed}
+    described = {name: facts for name, facts in describe(declared).items() if name not in placed}
+    whole = f"{declared.body_argument}."
+    if declared.body_argument and any(name.startswith(whole) for name in described):
+        # The members of the argument that is the whole body are the fields.
+        return fields, {name.removeprefix(whole): facts for name, facts in described.items() if name.startswith(whole)}
+    return fields, described
 
 
 @cache

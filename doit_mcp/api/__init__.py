@@ -23,6 +23,7 @@ from .areas.cloud_diagrams import CloudDiagrams
 from .areas.cloud_incidents import CloudIncidents
 from .areas.cloudflow import Cloudflow
 from .areas.cloudflow_connections import CloudflowConnections
+from .areas.commitment_policies import CommitmentPolicies
 from .areas.commitments import Commitments
 from .areas.contract_templates import ContractTemplates
 from .areas.contracts import Contracts
@@ -30,6 +31,7 @@ from .areas.customers import Customers
 from .areas.datahub import Datahub
 from .areas.dimensions import Dimensions
 from .areas.folders import Folders
+from .areas.gcp_commitments import GcpCommitments
 from .areas.insights import Insights
 from .areas.invoices import Invoices
 from .areas.labels import Labels
@@ -40,6 +42,7 @@ from .areas.reports import Reports
 from .areas.roles import Roles
 from .areas.service_quotas import ServiceQuotas
 from .areas.settings import Settings
+from .areas.shared_payers import SharedPayers
 from .areas.sharing import Sharing
 from .areas.tickets import Tickets
 from .areas.users import Users
@@ -77,6 +80,7 @@ class Doit:
     contracts: Contracts
     contract_templates: ContractTemplates
     customers: Customers
+    shared_payers: SharedPayers
     users: Users
     roles: Roles
     organizations: Organizations
@@ -91,6 +95,8 @@ class Doit:
     cloudflow: Cloudflow
     cloudflow_connections: CloudflowConnections
     aws_commitments: AwsCommitments
+    gcp_commitments: GcpCommitments
+    commitment_policies: CommitmentPolicies
     billing_transfer: BillingTransfer
     auth: Auth
 

@@ -26,4 +26,5 @@ CONTRACT_TEMPLATES_ADMIN = Permission(
 )
 SETTINGS = Permission("Settings", "Settings")
 SETTINGS_OF_INVITES = Permission("Settings (for allowedInviteDomains also Users Manager)", "Settings")
+SHARED_PAYERS_ADMIN = Permission("SharedPayersAdmin, as a partner's user", "SharedPayersAdmin")
 USERS_MANAGER = Permission("Users Manager", "UsersManager")

@@ -166,6 +166,15 @@ BILLING = [
     Step("cancel_contract", HOLDER | {"contractID": "$old", "reason": "Over"}, who=EMPLOYEE),
     Step("activate_contract", NEW, who=EMPLOYEE),
     *life("contract_template", "contract_templates", TEMPLATE, TEMPLATE, "templateId", "templateID"),
+    Step("list_shared_payers"),
+    Step("list_shared_payer_management_accounts"),
+    Step(
+        "list_shared_payer_account_mappings",
+        {},
+        {"child": "items.0.customerId", "linked": "items.1.assetId"},
+    ),
+    Step("reassign_shared_payer_account", {"assetId": "$linked", "toCustomerId": "$child"}),
+    Step("assign_contract_template", {"templateID": "$contract_template", "customerIds": ["$child"]}),
     Step("archive_contract_template", {"templateID": "$contract_template"}),
     Step("create_asset", {"accountName": "lab", "rootEmail": "root@acme.example"}),
     Step("list_assets", {"filter": "type:g-suite"}, {"asset": "assets.0.id"}),
@@ -216,6 +225,7 @@ BILLING = [
     ),
 ]
 ORGANIZATION = {"managementAccountId": "$organization"}
+BILLING_ACCOUNT = {"billingAccountId": "$billing_account"}
 COMMITMENTS = [
     Step("list_aws_organizations", {}, {"organization": "items.0.managementAccountId"}),
     Step("get_aws_organization", ORGANIZATION),
@@ -227,6 +237,16 @@ COMMITMENTS = [
     Step("get_aws_recommendation", ORGANIZATION | {"serviceId": "compute"}),
     Step("list_aws_planned_purchases", ORGANIZATION),
     Step("list_aws_organizations_settings"),
+    Step("list_gcp_billing_accounts", {}, {"billing_account": "items.0.billingAccountId"}),
+    Step("get_gcp_billing_account", BILLING_ACCOUNT),
+    Step("list_gcp_resource_cuds", BILLING_ACCOUNT | {"status": "active"}),
+    Step("list_gcp_spend_cuds", BILLING_ACCOUNT),
+    Step("list_gcp_recommendations", BILLING_ACCOUNT),
+    Step("get_gcp_recommendation", BILLING_ACCOUNT | {"gcp_service": "compute"}),
+    Step("list_gcp_planned_purchases", BILLING_ACCOUNT | {"gcp_service": "cloud_sql", "region": "europe_west1"}),
+    Step("list_gcp_billing_accounts_settings"),
+    Step("list_commitment_policies"),
+    Step("get_commitment_policy", {"policyId": "steady_growth"}),
 ]
 DATAHUB = [
     Step("create_datahub_dataset", {"name": "Mine"}),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
-from ...protocol.json_schema import JsonObject, Length
+from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import Currency, Filter, ListPage, ScopeLastMonth
 from ..errors import ApiError
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
@@ -71,10 +71,23 @@ class IgnoredRange(TypedDict):
 class AlertSlackChannel(TypedDict, total=False):
     """A Slack channel."""
 
-    id: Required[str]
+    id: Required[Annotated[str, "From list_alert_slack_channels."]]
     workspace: Annotated[str, "Required unless it is shared."]
     shared: bool
     customerId: str
+
+
+class AlertSlackChannels(ListPage, total=False):
+    """Slack channels that alerts can be posted to."""
+
+    items: Annotated[
+        list[JsonObject], "Each with id, name, type (public, private), shared, and workspace unless it is shared."
+    ]
+    workspaceStatus: Annotated[
+        str, "none, ok, inactive, or missing_private_scope: private channels need the DoiT app to be reinstalled."
+    ]
+    isWorkspaceConnected: bool
+    hasSharedChannel: bool
 
 
 class AlertCondition(TypedDict, total=False):
@@ -233,6 +246,18 @@ class Alerts(Area):
             sortOrder=sortOrder,
         )
         return {**response, "alerts": [format_alert(row) for row in parse_page(response, "alerts").rows]}
+
+    @get("/analytics/v1/alerts/slack-channels", items="items")
+    async def list_alert_slack_channels(
+        self,
+        *,
+        nameContains: NameContains = None,
+        maxResults: Annotated[MaxResults, Range(1, 500)] = None,
+        pageToken: PageToken = None,
+    ) -> Annotated[JsonObject, AlertSlackChannels]:
+        """List the Slack channels that alerts can be posted to, for recipientsSlackChannels of create_alert and
+        update_alert: give their id, and workspace or shared as listed."""
+        ...
 
     @get("/analytics/v1/alerts/{id}")
     async def _alert(self, *, id: Id) -> JsonObject: ...

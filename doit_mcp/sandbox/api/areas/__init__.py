@@ -2,6 +2,7 @@
 
 from ..routes import Route
 from . import (
+    alert_slack_channels,
     alerts,
     allocations,
     annotations,
@@ -17,6 +18,7 @@ from . import (
     cloudflow,
     cloudflow_connections,
     cloudflow_templates,
+    commitment_policies,
     commitments,
     contract_templates,
     contracts,
@@ -25,6 +27,8 @@ from . import (
     diagram_layers,
     dimensions,
     folders,
+    google_commitment_purchases,
+    google_commitments,
     insights,
     invoices,
     labels,
@@ -33,6 +37,7 @@ from . import (
     quotas_and_incidents,
     reports,
     settings,
+    shared_payers,
     sharing,
     support_metadata,
     tickets,
@@ -40,6 +45,7 @@ from . import (
 )
 
 ROUTES: tuple[Route, ...] = (
+    *alert_slack_channels.ROUTES,
     *alerts.ROUTES,
     *allocations.ROUTES,
     *annotations.ROUTES,
@@ -63,6 +69,7 @@ ROUTES: tuple[Route, ...] = (
     *quotas_and_incidents.ROUTES,
     *contract_templates.ROUTES,
     *customers.ROUTES,
+    *shared_payers.ROUTES,
     *cloudflow.ROUTES,
     *cloudflow_connections.ROUTES,
     *cloudflow_templates.ROUTES,
@@ -75,4 +82,7 @@ ROUTES: tuple[Route, ...] = (
     *diagram_layers.ROUTES,
     *perfect_scale.ROUTES,
     *perfect_scale_purchases.ROUTES,
+    *google_commitments.ROUTES,
+    *google_commitment_purchases.ROUTES,
+    *commitment_policies.ROUTES,
 )
