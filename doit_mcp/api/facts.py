@@ -43,6 +43,8 @@ class ToolFacts(TypedDict, total=False):
     """The permission that the API reference requires; the API itself returns a 403 without a reason."""
     result_table: TableShape
     """The shape of the table in results. Large tables are stored under a handle, for query_result."""
+    may_continue: bool
+    """The API may accept the write and finish it later (status 202), so nothing may say that it is done."""
     max_result_characters: int
     """Characters of a result that clients should accept without truncating it."""
     identifies_account: bool
@@ -102,5 +104,9 @@ class OperationFacts(ToolFacts, total=False):
     """Name of the argument that is the whole body, an object with any members."""
     etag_argument: str
     """Name of the argument that is sent as the header If-Match, an entity tag; "" sends none. Only with a body."""
+    text_member: str
+    """Member of the result that has the response, which is text instead of JSON."""
+    header_members: Mapping[str, str]
+    """Members of the result that come from headers of the response, by the header's name."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

@@ -98,6 +98,8 @@ class Operation:
     content_type: str = "application/json"
     body_argument: str = ""
     etag_argument: str = ""
+    text_member: str = ""
+    header_members: Mapping[str, str] = field(default_factory=dict, compare=False)
     page_size: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 

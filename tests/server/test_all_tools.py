@@ -248,6 +248,10 @@ COMMITMENTS = [
     Step("list_commitment_policies"),
     Step("get_commitment_policy", {"policyId": "steady_growth"}),
 ]
+REPORT = {
+    **{"provider": "Mine", "schemaTemplate": "anthropic-spend-report@1"},
+    **{"periodStart": "2026-10-01", "periodEnd": "2026-10-31", "records": [{"Workspace": "Default", "Cost": "12.50"}]},
+}
 DATAHUB = [
     Step("create_datahub_dataset", {"name": "Mine"}),
     Step("list_datahub_datasets"),
@@ -255,6 +259,8 @@ DATAHUB = [
     Step("update_datahub_dataset", {"name": "Mine", "description": "x"}),
     Step("send_datahub_events", {"events": [EVENT]}),
     Step("upload_datahub_csv", {"provider": "Meters", "csv": CSV}),
+    Step("export_datahub_dataset_records", {"name": "Orders", "startTime": "$start", "endTime": "$end"}),
+    Step("import_datahub_provider_records", REPORT),
     Step("delete_datahub_events_by_filter", {"dataset": "Meters", "eventIds": ["one"]}),
     Step("delete_datahub_dataset", {"name": "Mine"}),
     Step("delete_datahub_datasets", {"datasets": ["Meters"]}),
