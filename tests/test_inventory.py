@@ -50,7 +50,6 @@ DIFFERENT = {
     "* config.metric": "the old form of metrics, as which it is sent; the metric of an alert is another field",
     "* config.attributions": "an old form of scopes, as which it is sent",
     "createAlert config.operator": "the old server did not require it; gt is sent",
-    "createAlert config.timeInterval": "the old server took hour as well",
     "createTicket ticket.platform": "names of the old server are taken too, and sent as what the document has",
     "* config.dimensions[].type": "the values are those of filters: listed there only, the schemas have to stay small",
     "* config.group[].type": "the values are those of filters: listed there only, the schemas have to stay small",
@@ -78,7 +77,7 @@ DIFFERENT = {
     ),
     "listAnnotations sortBy": "the old server took timeCreated and timeModified as well; they are sent as timestamp",
     "triggerCloudflowWebhook payload": "the body as a whole, whose members are the flow's",
-    "updateAlert config.timeInterval": "the old server took hour as well",
+    "updateAlert config.ignoreValuesRange": "none is a word of arguments, and sent as null",
     "updateDatahubDataset name": "is in the path; in the body it may only be the same",
     "updateUser language": "the old server took es as well",
 }
