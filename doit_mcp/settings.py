@@ -182,6 +182,12 @@ class Settings:
     audit_required: bool = setting(
         False, "DOIT_MCP_AUDIT_REQUIRED", boolean, "Refuse changes while the audit log cannot be written"
     )
+    offer_secrets: bool = setting(
+        False,
+        "DOIT_MCP_OFFER_SECRETS",
+        boolean,
+        "Offer tools whose results contain secrets, such as new API tokens, which models then read",
+    )
     log_level: str = setting(
         "info",
         "DOIT_MCP_LOG_LEVEL",

@@ -10,8 +10,9 @@ import yaml
 
 Json = dict[str, Any]
 
-# The permissions that the prose of an operation requires. Other extensions are dropped.
-PERMISSIONS = "x-permissions"
+# The permissions that the prose of an operation requires, and whether its path was only guessed. Other extensions are
+# dropped.
+PERMISSIONS, PATH_EVIDENCE = "x-permissions", "x-path-evidence"
 # Keywords whose values are written for readers; x- keywords are tool settings and code samples.
 PROSE = frozenset(
     ("$comment", "contact", "description", "example", "examples", "externalDocs", "license", "scopes", "summary")
@@ -39,7 +40,7 @@ def strip_prose(part: Any) -> Any:
             stripped[key] = value
         elif key in NAME_MAPS and isinstance(value, dict):
             stripped[key] = {str(name): strip_prose(member) for name, member in value.items()}
-        elif key == PERMISSIONS or (key not in PROSE and not str(key).startswith("x-")):
+        elif key in (PERMISSIONS, PATH_EVIDENCE) or (key not in PROSE and not str(key).startswith("x-")):
             stripped[key] = strip_prose(value)
     return stripped
 

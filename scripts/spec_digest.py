@@ -12,7 +12,7 @@ from typing import Any
 
 from yaml import YAMLError
 
-from .published_facts import PERMISSIONS, Json, format_document, read_document, strip_prose
+from .published_facts import PATH_EVIDENCE, PERMISSIONS, Json, format_document, read_document, strip_prose
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -30,7 +30,8 @@ def make_digest(document: Json) -> list[Json]:
     """A row for each operation of an OpenAPI 3.0 document, in its order.
 
     method, path, operationId, tag; parameters and body fields by name, each with type and, if present, in, required
-    and enum; content types of the body and of each success; the permissions that its texts require, if any. Nested
+    and enum; content types of the body and of each success; the permissions that its texts require, if any; path_evidence,
+    if the path was only guessed. Nested
     fields have names such as "scopes[].id". Raise ValueError if *document* is not an OpenAPI document, or if an
     operation lacks a member.
     """
@@ -68,12 +69,14 @@ def _operation_row(path: str, method: str, operation: Json, shared: list[Json], 
     }
     body = _dereference(operation.get("requestBody", {}), resolve).get("content", {})
     for media, content in body.items():
-        row["body"] = {"media": media, "fields": dict(schema_fields(content["schema"], resolve))}
+        row["body"] = {"media": media, "fields": body_fields(content["schema"], resolve)}
     row["success"] = {
         str(status): list(_dereference(response, resolve).get("content", {}))
         for status, response in operation["responses"].items()
         if str(status).startswith("2")
     }
+    if evidence := operation.get(PATH_EVIDENCE):
+        row["path_evidence"] = evidence
     permissions = _permissions(operation, resolve)
     return row | ({"permissions": permissions} if permissions else {})
 
@@ -101,6 +104,25 @@ def _parameter_facts(parameter: Json, resolve: Resolve) -> Json:
 
 def _dereference(value: Json, resolve: Resolve) -> Json:
     return resolve(value["$ref"]) if "$ref" in value else value
+
+
+def body_fields(schema: Json, resolve: Resolve) -> dict[str, Json]:
+    """The fields of a body. If it has several forms, a field is required if each form requires it, and its enum has the
+    values of all forms.
+    """
+    declared = _dereference(schema, resolve)
+    forms = [dict(schema_fields(form, resolve)) for key in UNIONS for form in declared.get(key, ())]
+    if not forms:
+        return dict(schema_fields(schema, resolve))
+    fields: dict[str, Json] = {}
+    for name in dict.fromkeys(name for form in forms for name in form):
+        facts = [form[name] for form in forms if name in form]
+        values = [value for one in facts for value in one.get("enum", ())]
+        merged = {**facts[-1], **({"enum": list(dict.fromkeys(values))} if all("enum" in one for one in facts) else {})}
+        if len(facts) < len(forms) or not all(one.get("required") for one in facts):
+            merged.pop("required", None)
+        fields[name] = merged
+    return fields
 
 
 def schema_fields(schema: Json, resolve: Resolve = lambda reference: {}, seen: tuple[str, ...] = ()) -> Iterator[Any]:

@@ -145,7 +145,7 @@ def test_parameters_match_the_document(declared: Operation) -> None:
     needs_key = "Idempotency-Key" in row["parameters"]
     assert declared.needs_idempotency_key == needs_key, f"{place(declared)} needs needs_idempotency_key={needs_key}"
     needs_tag = "If-Match" in row["parameters"]
-    assert bool(declared.etag_argument) == needs_tag, f"{place(declared)} needs etag_argument if it needs If-Match"
+    assert declared.needs_if_match == needs_tag, f"{place(declared)} needs needs_if_match={needs_tag}"
     problems = list(mistakes(row["operationId"], *parameters_of(declared)))
     assert not problems, f"{place(declared)}: {join_lines(problems)}"
 
@@ -178,6 +178,12 @@ def test_documented_permissions_are_declared(declared: Operation) -> None:
     assert not missing, (
         f"{place(declared)} needs permission= in its decorator: the document asks for {', '.join(missing)}"
     )
+
+
+@EACH
+def test_only_operations_with_a_guessed_path_are_untested(declared: Operation) -> None:
+    is_guess = ROWS[key(declared)].get("path_evidence") == "guess"
+    assert bool(declared.facts.get("untested")) == is_guess, f"{place(declared)} needs untested= if its path is a guess"
 
 
 def place(declared: Operation) -> str:
@@ -213,7 +219,7 @@ def parameters_of(declared: Operation) -> tuple[Facts, Facts]:
 
 def fields_in(declared: Operation) -> tuple[Facts, Facts]:
     """Return the body fields in the document and in the declaration."""
-    placed = {*declared.placeholders, *declared.parameters, declared.etag_argument}
+    placed = {*declared.placeholders, *declared.parameters}
     fields: Facts = ROWS[key(declared)].get("body", {}).get("fields", {})
     described = {name: facts for name, facts in describe(declared).items() if name not in placed}
     whole = f"{declared.body_argument}."

@@ -75,6 +75,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "http://collector:4318"),
     ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
     ("DOIT_MCP_LOG_FORMAT", "JSON", "json"),
+    ("DOIT_MCP_OFFER_SECRETS", "true", True),
     ("DOIT_MCP_AUDIT_REQUIRED", "true", True),
 ]
 

@@ -250,3 +250,20 @@ def test_stored_documents_have_no_prose(path: Path) -> None:
     if path.name != "compat.json":
         assert strip_prose(document) == document
     assert [text for text in texts if len(text.split()) > 5] == []
+
+
+def test_fields_of_a_body_with_several_forms() -> None:
+    forms = [
+        {"properties": {"type": {"type": "string", "enum": ["all"]}}, "required": ["type"]},
+        {
+            "properties": {"type": {"type": "string", "enum": ["one"]}, "code": {"type": "string"}},
+            "required": ["type", "code"],
+        },
+    ]
+    document = copy.deepcopy(DOCUMENT)
+    document["components"]["schemas"]["Thing"] = {"oneOf": forms}
+    fields = make_digest(document)[1]["body"]["fields"]
+    assert fields == {
+        "type": {"required": True, "type": "string", "enum": ["all", "one"]},
+        "code": {"type": "string"},
+    }

@@ -27,11 +27,13 @@ from .areas.commitment_policies import CommitmentPolicies
 from .areas.commitments import Commitments
 from .areas.contract_templates import ContractTemplates
 from .areas.contracts import Contracts
+from .areas.customer_groups import CustomerGroups
 from .areas.customers import Customers
 from .areas.datahub import Datahub
 from .areas.dimensions import Dimensions
 from .areas.folders import Folders
 from .areas.gcp_commitments import GcpCommitments
+from .areas.geographic_access import GeographicAccess
 from .areas.insights import Insights
 from .areas.invoices import Invoices
 from .areas.labels import Labels
@@ -40,10 +42,12 @@ from .areas.platforms import Platforms
 from .areas.products import Products
 from .areas.reports import Reports
 from .areas.roles import Roles
+from .areas.service_accounts import ServiceAccounts
 from .areas.service_quotas import ServiceQuotas
 from .areas.settings import Settings
 from .areas.shared_payers import SharedPayers
 from .areas.sharing import Sharing
+from .areas.signup import Signup
 from .areas.tickets import Tickets
 from .areas.users import Users
 from .console import Console
@@ -83,6 +87,9 @@ class Doit:
     shared_payers: SharedPayers
     users: Users
     roles: Roles
+    customer_groups: CustomerGroups
+    geographic_access: GeographicAccess
+    service_accounts: ServiceAccounts
     organizations: Organizations
     platforms: Platforms
     products: Products
@@ -98,6 +105,7 @@ class Doit:
     gcp_commitments: GcpCommitments
     commitment_policies: CommitmentPolicies
     billing_transfer: BillingTransfer
+    signup: Signup
     auth: Auth
 
     def __init__(self, sender: Sender, console: Callable[[], Sender] | None = None) -> None:

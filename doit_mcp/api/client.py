@@ -72,6 +72,7 @@ class Client:
         self.tenant = tenant
         # Legacy API keys take the tenant from customerContext, not from the header.
         self._common_query = _encode_common_query(tenant, tuple((tracking or {}).items()))
+        self._query_without_tenant = _encode_common_query("", tuple((tracking or {}).items()))
         self._report = report
         self._clock = upstream.clock
         self._deadline = self._clock() + deadline
@@ -91,7 +92,8 @@ class Client:
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
         """Send an operation and return the JSON value of the response, None for an empty one. Raises ApiError."""
         request = operation.build_request(arguments)
-        url = self._upstream.make_url(request, self._common_query)
+        common_query = self._query_without_tenant if operation.unauthenticated else self._common_query
+        url = self._upstream.make_url(request, common_query)
         body = encode_body(request, operation.content_type)
         try:
             reply = await self._send_authenticated(operation, url, body, self._own_headers(operation, request))
@@ -165,7 +167,7 @@ class Client:
     ) -> Reply:
         """Send a request, and again with a new credential after a 401, which the API sends before it does anything."""
         reply = await self._send_with_retries(operation, await self._prepare(operation, url, body, own))
-        if reply.status == 401:
+        if reply.status == 401 and not operation.unauthenticated:
             prepared = await self._prepare(operation, url, body, own, fresh=True)
             reply = await self._send_with_retries(operation, prepared)
         return reply
@@ -180,10 +182,12 @@ class Client:
                     timeout = self._exchange_timeout(max_timeout)
                     effect.sent = True
                     reply = await self._upstream.exchange(prepared, timeout)
-                    if reply.status not in RETRIED_STATUSES:
+                    still_running = reply.status == 409 and _is_repeat(operation, error)
+                    if reply.status not in RETRIED_STATUSES and not still_running:
                         effect.status = reply.status
                         return reply
                     error = status_error(operation, reply.status, reply.headers, reply.body)
+                    error.maybe_applied |= still_running
                 except ClientError as client_error:
                     error = connection_error(operation, client_error)
                 except CircuitOpen as circuit_open:
@@ -225,20 +229,24 @@ class Client:
         accept: str = "",
     ) -> PreparedRequest:
         """Return the request with all headers, *own* among them. Raises ApiError if there is no credential."""
-        try:
-            token = await self._credential(fresh=fresh)
-        except CredentialError as error:
-            raise credential_error(error) from error
+        identity = {} if operation.unauthenticated else await self._identity_headers(fresh)
         accepted = accept or (ANY_TYPE if operation.text_member else JSON)
-        headers = {"Authorization": f"Bearer {token}", "Accept": accepted, **own}
+        headers = {**identity, "Accept": accepted, **own}
         if (trace := CURRENT_TRACE.get()) is not None:
             headers["traceparent"] = trace.make_traceparent()
         if body is not None:
             headers["Content-Type"] = body.content_type
-        if self.tenant:
-            headers["X-Tenant-Id"] = percent_encode(self.tenant)
         content = None if body is None else body.content
         return PreparedRequest(operation.name, operation.method, url, headers, content, self._requester)
+
+    async def _identity_headers(self, fresh: bool) -> dict[str, str]:
+        """Return the headers with the credential and the customer. Raises ApiError if there is no credential."""
+        try:
+            token = await self._credential(fresh=fresh)
+        except CredentialError as error:
+            raise credential_error(error) from error
+        tenant = {"X-Tenant-Id": percent_encode(self.tenant)} if self.tenant else {}
+        return {"Authorization": f"Bearer {token}", **tenant}
 
 
 @lru_cache(maxsize=1024)
@@ -247,6 +255,14 @@ def _encode_common_query(tenant: str, tracking: tuple[tuple[str, str], ...]) -> 
     context = [("customerContext", tenant)] if tenant else []
     pairs = [(name, value[:MAX_TRACKING_CHARACTERS].encode("utf-8", "replace").decode()) for name, value in tracking]
     return encode_query([*context, *pairs])
+
+
+def _is_repeat(operation: Operation, previous: ApiError | None) -> bool:
+    """Return whether a request repeats, with its idempotency key, one with an unknown outcome.
+
+    The API answers 409 as long as the first one is still running, and later the response of the first one.
+    """
+    return operation.needs_idempotency_key and previous is not None and previous.maybe_applied
 
 
 def _parse_event(data: str) -> JsonObject:

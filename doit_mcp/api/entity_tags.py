@@ -1,13 +1,27 @@
-"""Entity tags (RFC 9110, 8.8.3): versions of objects, with which an update names the version that it changes."""
+"""Entity tags (RFC 9110, 8.8.3): versions of objects, with which a write names the version that it changes."""
 
 import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import orjson
 
 from ..protocol.json_schema import JsonObject
+from .error_reasons import clean_text
 from .errors import ApiError
 
 MAX_TAG_CHARACTERS = 1_000
+MAX_SHOWN_FIELDS, MAX_SHOWN_CHARACTERS = 8, 60
+"""Changed fields that an error shows, and the characters of each value."""
+MAX_SHOWN_DEPTH = 4
+"""Levels of nested objects whose members an error shows separately."""
 ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 UNQUOTED_TAG = re.compile(r"[\x21\x23-\x7e]+")
+VERSION_FIELDS = frozenset(("etag", "updatedAt", "updateTime", "updatedBy"))
+"""Fields that every change of an object changes."""
+MISSING = object()
+
+Answer = TypeVar("Answer")
 
 
 def read_entity_tag(record: JsonObject) -> str:
@@ -24,3 +38,63 @@ def read_entity_tag(record: JsonObject) -> str:
         if UNQUOTED_TAG.fullmatch(tag):
             return f'"{tag}"'
     raise ApiError("the etag of the object has an unexpected form", kind="answer")
+
+
+async def send_to_version(read: Callable[[], Awaitable[Any]], send: Callable[[str], Awaitable[Answer]]) -> Answer:
+    """Return the answer of *send*, which gets the entity tag of the object that *read* returns.
+
+    If another write was faster (412), the object is read again. If only its version is another one, the write is sent
+    once more, for that version. Otherwise raises ApiError ("conflict"), which shows what the other write changed.
+
+    Not every version of the API has entity tags: for an object without one, *send* gets "".
+    """
+    before = await _read_object(read)
+    try:
+        return await send(read_entity_tag(before))
+    except ApiError as error:
+        if error.status != 412:
+            raise
+    after = await _read_object(read)
+    if changes := list_changes(before, after):
+        raise _conflict(changes)
+    return await send(read_entity_tag(after))
+
+
+async def _read_object(read: Callable[[], Awaitable[Any]]) -> JsonObject:
+    record = await read()
+    if isinstance(record, dict):
+        return record
+    raise ApiError("the object has an unexpected form", kind="answer")
+
+
+def list_changes(before: JsonObject, after: JsonObject) -> list[str]:
+    """Return the fields that differ, each with both values: "enabled: true → false". Versions are not compared."""
+    names = sorted((before.keys() | after.keys()) - VERSION_FIELDS)
+    return [line for name in names for line in _changes_of(name, before.get(name, MISSING), after.get(name, MISSING))]
+
+
+def _changes_of(path: str, before: Any, after: Any, depth: int = 1) -> list[str]:
+    if before == after:
+        return []
+    if isinstance(before, dict) and isinstance(after, dict) and depth < MAX_SHOWN_DEPTH:
+        names = sorted(before.keys() | after.keys())
+        members = ((f"{path}.{name}", before.get(name, MISSING), after.get(name, MISSING)) for name in names)
+        return [line for member in members for line in _changes_of(*member, depth=depth + 1)]
+    return [f"{clean_text(path, MAX_SHOWN_CHARACTERS)}: {_format_value(before)} → {_format_value(after)}"]
+
+
+def _format_value(value: Any) -> str:
+    if value is MISSING:
+        return "none"
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return clean_text(text, MAX_SHOWN_CHARACTERS) or '""'
+
+
+def _conflict(changes: list[str]) -> ApiError:
+    """Return the error for a write that another one, with these *changes*, overtook."""
+    shown = "; ".join(changes[:MAX_SHOWN_FIELDS])
+    more = f"; and {len(changes) - MAX_SHOWN_FIELDS} more fields" if len(changes) > MAX_SHOWN_FIELDS else ""
+    reason = f"another update changed the object at the same time ({shown}{more}), so this call changed nothing"
+    return ApiError(
+        f"{reason}. Show the user what changed, then call again if they still want it", kind="conflict", status=412
+    )

@@ -26,6 +26,7 @@ KIND_BY_STATUS: dict[int, ErrorKind] = {
     404: "missing",
     409: "conflict",
     412: "conflict",
+    428: "answer",  # the client sends If-Match for every object that has an etag
     429: "rate",
 }
 

@@ -49,6 +49,11 @@ class ToolFacts(TypedDict, total=False):
     """Characters of a result that clients should accept without truncating it."""
     identifies_account: bool
     """The result tells clients which account they are connected to."""
+    untested: str
+    """Why it may not work: a sentence for models. Such a tool is in no list, and only the discovery tools run it."""
+    secrets: tuple[str, ...]
+    """Members of the result that are secrets, such as a new token. Such a tool exists only if a setting allows it. Its
+    result is shown once: it is not stored for repeated calls or resumed streams, and the call never becomes a task."""
 
     confirm: bool | Unconfirmed
     """Whether a write asks the user before each call; required for all writes. One that does not always ask still asks
@@ -62,9 +67,9 @@ class ToolFacts(TypedDict, total=False):
     verify_with: Reader | None
     """The tool that shows whether the effect of the write still holds. Default: *preview_with*. None if no tool does."""
     adds: str
-    """The argument with the items that the write adds to the list that *verify_with* reads."""
+    """The argument with the items, or the id of the one, that the write adds to the list that *verify_with* reads."""
     removes: str
-    """The argument with the items that the write removes from that list."""
+    """The argument with the items, or the id of the one, that the write removes from that list."""
     sets_status: bool
     """The effect of the write is the status in its result."""
     undone_by: UndoneBy
@@ -102,11 +107,14 @@ class OperationFacts(ToolFacts, total=False):
     """Content type of the body, if it is not application/json."""
     body_argument: str
     """Name of the argument that is the whole body, an object with any members."""
-    etag_argument: str
-    """Name of the argument that is sent as the header If-Match, an entity tag; "" sends none. Only with a body."""
     text_member: str
     """Member of the result that has the response, which is text instead of JSON."""
     header_members: Mapping[str, str]
     """Members of the result that come from headers of the response, by the header's name."""
+    needs_if_match: bool
+    """The API requires If-Match, the etag of the version that the write changes. Each call reads it with *preview_with*,
+    a method of the same area, and does not overwrite the changes of others (entity_tags.py)."""
+    unauthenticated: bool
+    """The API requires no credential, so the request has none, and names no customer."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

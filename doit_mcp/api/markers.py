@@ -35,6 +35,8 @@ IDENTIFIER = Marker()
 never part of it, so it is removed. Only top-level arguments: nested values can be data that has to arrive unchanged."""
 VERBATIM = Marker()
 """The argument looks like an identifier but is the customer's own data, in which whitespace may be significant."""
+SECRET = Marker()
+"""The argument is a secret, such as a one-time code. Questions to the user do not show it. Only top-level arguments."""
 
 
 @dataclass(frozen=True, slots=True)

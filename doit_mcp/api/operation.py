@@ -38,6 +38,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast, get_
 
 from ..protocol.json_schema import JsonObject
 from .declaration_checks import check_fact_names, check_signature, declaration_error
+from .entity_tags import send_to_version
 from .errors import ApiError
 from .facts import OperationFacts, ToolFacts
 from .request_encoding import encode_segment, query_value
@@ -47,6 +48,8 @@ Query = dict[str, str | list[str]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 PLACEHOLDER = re.compile(r"{(\w+)}")
+IF_MATCH = "If-Match"
+"""Key of the entity tag among the arguments of an operation with needs_if_match. No parameter has such a name."""
 
 
 class Decorator(Protocol):
@@ -97,9 +100,10 @@ class Operation:
     needs_idempotency_key: bool = False
     content_type: str = "application/json"
     body_argument: str = ""
-    etag_argument: str = ""
     text_member: str = ""
     header_members: Mapping[str, str] = field(default_factory=dict, compare=False)
+    needs_if_match: bool = False
+    unauthenticated: bool = False
     page_size: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 
@@ -116,13 +120,16 @@ class Operation:
         if self.placeholders:
             path = PLACEHOLDER.sub(lambda found: encode_segment(found[1], arguments[found[1]]), path)
         query = {name: query_value(arguments[name]) for name in self.parameters if arguments.get(name) is not None}
+        return Request(self.method, path, query, self._make_body(arguments), arguments.get(IF_MATCH, ""))
+
+    def _make_body(self, arguments: Mapping[str, Any]) -> JsonObject | None:
         if self.body_argument:
-            return Request(self.method, path, query, arguments[self.body_argument])
+            body: JsonObject | None = arguments[self.body_argument]
+            return body
         if not self.has_body:
-            return Request(self.method, path, query, None)
-        placed = {*self.placeholders, *self.parameters, self.etag_argument}
-        body = {name: arguments[name] for name in arguments if name not in placed}
-        return Request(self.method, path, query, body, arguments.get(self.etag_argument, ""))
+            return None
+        placed = {*self.placeholders, *self.parameters, IF_MATCH}
+        return {name: arguments[name] for name in arguments if name not in placed}
 
 
 class Sender(Protocol):
@@ -204,15 +211,19 @@ def _declare(
     def decorate(function: F) -> F:
         check_fact_names(function, facts, (*OperationFacts.__annotations__, *own_keywords))
         row = replace(make_operation(function, method, path, read_only, stream), **_operation_fields(facts))
-        not_in_query = (row.body_argument, row.etag_argument)
-        row = replace(row, parameters=tuple(name for name in row.parameters if name not in not_in_query))
+        row = replace(row, parameters=tuple(name for name in row.parameters if name != row.body_argument))
         if row.page_size and "maxResults" not in row.parameters:
             raise declaration_error(function, "needs a parameter maxResults, because it has the fact page_size")
+        if row.needs_if_match and not facts.get("preview_with"):
+            raise declaration_error(function, "needs preview_with=, the method that reads the etag for If-Match")
         expected = answer_type(function)
 
         @wraps(function)
         async def send(self: Area, /, **arguments: Any) -> Any:
-            answer = await self.sender.send(row, arguments)
+            if row.needs_if_match:
+                answer = await _send_to_read_version(self, row, arguments)
+            else:
+                answer = await self.sender.send(row, arguments)
             if isinstance(answer, expected) or (answer is None and not row.read_only):
                 return answer
             raise ApiError("the response has an unexpected form", kind="answer", maybe_applied=not row.read_only)
@@ -226,6 +237,16 @@ def _declare(
         return cast(F, declared)
 
     return decorate
+
+
+async def _send_to_read_version(area: Area, row: Operation, arguments: Mapping[str, Any]) -> Any:
+    """Send a write with the etag of its object, which the method in *preview_with* reads."""
+    reader: Any = row.facts["preview_with"]
+    read = getattr(area, reader if isinstance(reader, str) else reader.__name__)
+    target = {name: arguments[name] for name in operation_of(read).placeholders}
+    return await send_to_version(
+        lambda: read(**target), lambda tag: area.sender.send(row, {**arguments, IF_MATCH: tag})
+    )
 
 
 def _operation_fields(facts: OperationFacts) -> dict[str, Any]:

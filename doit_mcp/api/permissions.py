@@ -24,6 +24,9 @@ CONTRACTS = Permission("to contracts (contractsViewer or contractsReadOnly to re
 CONTRACT_TEMPLATES_ADMIN = Permission(
     "ContractTemplatesAdmin, and the entitlement to contract templates", "ContractTemplatesAdmin"
 )
+SERVICE_ACCOUNT_CREATOR = Permission("Service Account Creator", "ServiceAccountCreator")
+SERVICE_ACCOUNT_MANAGER = Permission("Service Account Manager", "ServiceAccountManager")
+SERVICE_ACCOUNT_VIEWER = Permission("Service Account Viewer", "ServiceAccountViewer")
 SETTINGS = Permission("Settings", "Settings")
 SETTINGS_OF_INVITES = Permission("Settings (for allowedInviteDomains also Users Manager)", "Settings")
 SHARED_PAYERS_ADMIN = Permission("SharedPayersAdmin, as a partner's user", "SharedPayersAdmin")

@@ -158,6 +158,12 @@ class Call(Protocol):
     def committed(self) -> bool:
         """Whether the call may have changed something."""
 
+    def withhold_result(self) -> bool:
+        """Keep the result of this call out of every store, for results with secrets.
+
+        Returns False if that is not possible: the result would be stored or pass through shared state.
+        """
+
     async def run_in_background(self, *, required: bool = False) -> None:
         """Mark the call as long: it becomes a task if the client can follow one.
 

@@ -37,9 +37,11 @@ from .tools.permissions import with_permission_hint
 from .tools.result_handles import with_declared_handle
 from .tools.tool import Tool, ToolError, ToolResult
 from .tools.tool_factory import tool_from_function, tool_from_operation
+from .tools.untested import with_untested_note
 from .writes.confirmation import always_confirms, find_reader, with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
+from .writes.secret_results import with_withheld_result
 
 FIRST_MODULES = (
     *(overview, breakdown, trends, compare, change, forecast),
@@ -64,14 +66,17 @@ def composed_tools() -> tuple[Tool, ...]:
 
 
 def with_declared_extras(tool: Tool) -> Tool:
-    """Add what the declaration of *tool* asks for: handles to large results, and the permission in error messages."""
-    return with_permission_hint(with_declared_handle(tool))
+    """Add what the declaration of *tool* asks for: handles to large results, the permission in error messages, and the
+    note of an untested tool.
+    """
+    return with_untested_note(with_permission_hint(with_declared_handle(tool)))
 
 
 def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication.
 
-    The scopes of budgets and alerts are checked before the user is asked.
+    The scopes of budgets and alerts, and whether results with secrets can be kept out of stores, are checked before the
+    user is asked.
     """
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
@@ -82,6 +87,7 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     }
     writing = {name: with_scope_check(tool) for name, tool in writing.items()}
     writing = {name: with_deduplication(tool, verifier_for(tool, named)) for name, tool in writing.items()}
+    writing = {name: with_withheld_result(tool) for name, tool in writing.items()}
     return tuple(with_empty_update_check(with_canonical_arguments(writing.get(tool.name, tool))) for tool in tools)
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ..api.nearest import nearest_values
 from .tools.tool import Tool
+from .tools.untested import is_untested
 
 DEFAULT_TOOLSET, ALL_TOOLSET = "core", "all"
 MAX_QUOTED_CHARACTERS = 80
@@ -58,8 +59,11 @@ def quote_names(names: Iterable[str]) -> str:
 
 
 def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
-    """Return the tools to list, in the order of *tools*. Raises UnknownToolset with names that exist."""
-    tools = tuple(tools)
+    """Return the tools to list, in the order of *tools*. Raises UnknownToolset with names that exist.
+
+    Untested tools are not listed, and cannot be selected.
+    """
+    tools = tuple(tool for tool in tools if not is_untested(tool))
     names = toolset_names(tools)
     if unknown := selection.toolsets - set(names):
         raise UnknownToolset(f"Unknown toolset {quote_names(unknown)}. Available: {', '.join(names)}")

@@ -146,8 +146,13 @@ PERMISSION_NAMES = {
     "BillingTransferAdmin": "contracts.read",
     "Settings": "settings.read",
     "UsersManager": "users.write",
+    "ServiceAccountViewer": "users.read",
+    "ServiceAccountCreator": "users.write",
+    "ServiceAccountManager": "users.write",
 }
 CONNECT_PERMISSION = "BillingProfilesAdmin"
+SERVICE_ACCOUNT_ROLE = "Service account"
+"""The role of users that are service accounts."""
 
 
 class AccountDirectory:

@@ -12,7 +12,9 @@ from ..catalog.prompts.playbooks import PROMPTS
 from ..catalog.registry import direct_tools
 from ..catalog.resources import library
 from ..catalog.tools.tool import Tool
+from ..catalog.tools.untested import is_untested
 from ..catalog.toolsets import Selection, callable_tools, listed_tools
+from ..catalog.writes.secret_results import has_secrets
 from ..protocol.jsonrpc import JsonObject
 from .request_context import Catalog
 
@@ -55,17 +57,20 @@ def make_catalog(
         tools=tuple(tool for tool in available if tool.name in listed_names),
         server_info=SERVER_INFO | ({"icons": list(icons)} if icons else {}),
         instructions=INSTRUCTIONS + EMPLOYEE_INSTRUCTIONS if is_employee else INSTRUCTIONS,
-        unlisted_tools=tuple(tool for tool in available if tool.name not in listed_names),
+        unlisted_tools=tuple(tool for tool in available if tool.name not in listed_names and not is_untested(tool)),
         prompts=PROMPTS,
         resources=library.RESOURCES,
         resource_templates=library.TEMPLATES,
     )
 
 
-def catalog_factory(icons: Sequence[JsonObject] = ()) -> Callable[[Selection, bool], Catalog]:
+def catalog_factory(
+    icons: Sequence[JsonObject] = (), *, offer_secrets: bool = False
+) -> Callable[[Selection, bool], Catalog]:
     """Return a function that makes the catalog for a selection and for employees or other users.
 
-    *icons* are those of the server (Icon, MCP 2025-11-25). Tools have none of their own, which would make each list
+    Tools whose results have secrets exist only with *offer_secrets*. *icons* are those of the server (Icon, MCP 2025-11-25). Tools have none of their own, which would make each list
     several thousand bytes longer: clients show the icon of the server.
     """
-    return partial(make_catalog, direct_tools(), icons)
+    tools = tuple(tool for tool in direct_tools() if offer_secrets or not has_secrets(tool))
+    return partial(make_catalog, tools, icons)

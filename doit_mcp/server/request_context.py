@@ -59,7 +59,8 @@ class Catalog:
     skills: tuple[Skill, ...] = ()
     # Whether the lists can change while the server runs. If so, listChanged is declared.
     can_change: bool = False
-    page_size: int = 200
+    # More than there are tools: many clients read only the first page of a list.
+    page_size: int = 500
     # How long a client may cache lists, never for other users (2026-07-28, Caching).
     cache_milliseconds: int = 300_000
     tools_by_name: Mapping[str, Tool] = field(init=False)
@@ -109,6 +110,9 @@ class Channel(Protocol):
     async def release(self) -> None:
         """Release the connection if the client can fetch the rest later. Otherwise do nothing."""
 
+    def withhold_response(self) -> bool:
+        """Send the response on this connection only, and do not record it. Return False if that is not possible."""
+
 
 class Actor(Protocol):
     """The user behind a request. *token_label* distinguishes the user's API tokens. All but *subject* may be empty."""
@@ -136,6 +140,10 @@ class NullChannel:
 
     async def release(self) -> None:
         """Do nothing, because there is no connection to release."""
+
+    def withhold_response(self) -> bool:
+        """Return False: the result of a task is stored."""
+        return False
 
 
 NULL_CHANNEL = NullChannel()

@@ -227,6 +227,10 @@ class RunningRequest:
                 raise ToolError(CONFIRMATION_UNVERIFIED) from None
         self.committed = True
 
+    def withhold_result(self) -> bool:
+        """Keep the response out of the record of its stream. Return False if it would be stored anyway, as in a task."""
+        return not self._is_task and self._context.channel.withhold_response()
+
     async def run_in_background(self, *, required: bool = False) -> None:
         """Continue as a task if the client supports tasks (SEP-2663: the server decides for each call).
 

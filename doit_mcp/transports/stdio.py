@@ -78,6 +78,10 @@ class StdoutChannel:
     async def release(self) -> None:
         """Do nothing: all requests share the one pipe."""
 
+    def withhold_response(self) -> bool:
+        """Return True: no response is recorded."""
+        return True
+
     async def finish(self, status: int, body: bytes) -> None:
         """Write a response."""
         await self.send(body)
@@ -187,7 +191,8 @@ async def serve(settings: Settings) -> None:
     source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115
     channel = StdoutChannel(out)
     async with _connect_api(settings) as api_factory:
-        server = StdioServer(catalog_factory()(Selection(), False), api_factory, channel, settings)
+        catalog = catalog_factory(offer_secrets=settings.offer_secrets)(Selection(), False)
+        server = StdioServer(catalog, api_factory, channel, settings)
         await server.run(read_lines(source, settings.max_body), stop)
     if (failure := channel.failure) is not None and not isinstance(failure, BrokenPipeError):
         log.error("standard output cannot be written", extra={"reason": os.strerror(failure.errno or 0)})

@@ -161,6 +161,23 @@ async def test_write_with_idempotency_key_is_retried_with_the_same_key(api: Api,
     assert [request.headers["Idempotency-Key"] for request in api.seen] == ["a", "a", "a", "b"]
 
 
+async def test_409_to_a_repeated_request_means_that_the_first_one_is_running(api: Api, connect: Connect) -> None:
+    api.script = [respond(503), respond(409, {"error": "in progress"}), respond(200, {"ok": True})]
+    assert await Things(connect()).keyed() == {"ok": True}
+    api.script = [reset_connection, respond(409, {"error": "in progress"}), respond(409, {"error": "in progress"})]
+    with pytest.raises(ApiError) as caught:
+        await Things(connect()).keyed()
+    assert (caught.value.status, caught.value.maybe_applied) == (409, True)
+
+
+@pytest.mark.parametrize("first", [[], [respond(429)]], ids=["first request", "after a refusal"])
+async def test_409_to_a_new_request_is_final(api: Api, connect: Connect, first: list[Handler]) -> None:
+    api.script = [*first, respond(409, {"error": "taken"})]
+    with pytest.raises(ApiError) as caught:
+        await Things(connect()).keyed()
+    assert (caught.value.status, caught.value.maybe_applied, len(api.seen)) == (409, False, len(first) + 1)
+
+
 async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:
     api.script = [respond(503), respond(200, {}), respond(503), respond(200, {}), respond(503), respond(200, {})]
     area = Things(connect())

@@ -12,6 +12,7 @@ SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40
 SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token", "phone": "+44"}
 SPECIAL |= {"condition": "value", "dataSource": "billing", "primaryColor": "#aabbcc", "light": "#fff", "dark": "#000"}
 SHAPES = ("12345678", "2026-01", "some-text", "#aabbcc", "123456789012", "2026-01-31", "2026-01-31T12:00:00Z")
+SHAPES += ("DE", "123456", f"sr_{'0a' * 16}")
 """Strings to try for a pattern."""
 
 

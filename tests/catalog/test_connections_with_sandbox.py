@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.api.entity_tags import read_entity_tag
 from doit_mcp.api.errors import ApiError, explain
 from doit_mcp.sandbox.api import Api
 from tests.api.recorder import Recorder
@@ -44,7 +43,8 @@ async def test_update_does_not_overwrite_another_one(
     with pytest.raises(ApiError) as caught:
         await area.update_cloudflow_connection(connectionId=connection, enabled=False)
     message = explain(caught.value, "update_cloudflow_connection")
-    assert "(HTTP 412)" in message and "(description)" in message and "not applied" in message
+    for part in ("(HTTP 412)", '(description: "" → Theirs)', "this call changed nothing"):
+        assert part in message
     assert not caught.value.maybe_applied
     current = await ask("get_cloudflow_connection", connectionId=connection)
     assert current["description"] == "Theirs" and current["enabled"] is True
@@ -60,9 +60,3 @@ async def test_both_spellings_of_an_etag_are_sent(etag: str | None, header: str)
     read, update = api.requests
     assert (read.method, update.method, update.if_match) == ("GET", "PATCH", header)
     assert update.body == {"enabled": True} and update.query == {}
-
-
-@pytest.mark.parametrize("etag", ['"a\r\nX: 1"', 'a"b', 5, "é", "x" * 1_001])
-def test_other_etags_are_refused(etag: object) -> None:
-    with pytest.raises(ApiError, match="etag"):
-        read_entity_tag({"etag": etag})

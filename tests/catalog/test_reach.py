@@ -39,6 +39,18 @@ UNMARKED = {
     ("create_contract", "billingProfile.address"): "a postal address; the tool always asks",
     ("update_contract", "billingProfile.address"): "a postal address; the tool always asks",
     ("trigger_cloud_flow", "requestBodyJson"): "the payload has no schema; the tool is outward and always asks",
+    ("get_user_geographic_scope", "userId"): READS,
+    **dict.fromkeys(
+        (
+            *(("assign_customer_group_user", "userId"), ("unassign_customer_group_user", "userId")),
+            *(
+                ("assign_customer_group_user_group", "userGroupId"),
+                ("unassign_customer_group_user_group", "userGroupId"),
+            ),
+            *(("update_user_geographic_scope", "userId"), ("delete_user_geographic_scope", "userId")),
+        ),
+        "the object of the write, a user of the account; the tool always asks, and the question names it",
+    ),
 }
 """Arguments that match but are not marked."""
 

@@ -4,13 +4,12 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import AnyMembers, ListPage
-from ..entity_tags import read_entity_tag
 from ..errors import ApiError
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..parameters import Id, MaxResults, PageToken, Rfc3339
 
-FIELDS = "connectionId, name, description, enabled, status, gcpConfig or awsConfig, collaborators"
+FIELDS = "connectionId, name, description, enabled, status, gcpConfig or awsConfig, collaborators, etag"
 
 ConnectionId = Annotated[Id, "Connection id, from list_cloudflow_connections."]
 TextList = Annotated[list[str], Length(maximum=1000)]
@@ -112,14 +111,6 @@ class ConnectionChanges(Connection, total=False):
     name: Annotated[str, "Its name.", Length(1, 300), IDENTIFIER]
 
 
-def _overtaken(before: JsonObject, after: JsonObject) -> ApiError:
-    """Return the error for an update of a connection that another update changed from *before* to *after*."""
-    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    fields = ", ".join(name for name in names if name not in ("etag", "updatedAt")) or "none of its fields"
-    reason = f"another update changed this connection at the same time ({fields}), so this update was not applied"
-    return ApiError(f"{reason}. Show the user the current state, then call again", kind="conflict", status=412)
-
-
 class CloudflowConnections(Area):
     """CloudFlow connections: access of automations to AWS accounts and Google Cloud, roles, permissions."""
 
@@ -127,7 +118,8 @@ class CloudflowConnections(Area):
     async def list_cloudflow_connections(
         self, *, maxResults: Annotated[MaxResults, Range(1, 100)] = None, pageToken: PageToken = None
     ) -> Annotated[JsonObject, ConnectionPage]:
-        """List the connections of CloudFlow automations to cloud accounts, and whether each works."""
+        """List the connections of CloudFlow automations to cloud accounts, and whether each works. A pageToken is valid
+        for five minutes."""
         ...
 
     @get("/cloudflow/v1/connections/{connectionId}")
@@ -157,28 +149,20 @@ class CloudflowConnections(Area):
         "/cloudflow/v1/connections/{connectionId}",
         confirm=True,
         preview_with=get_cloudflow_connection,
-        etag_argument="etag",
+        needs_if_match=True,
     )
-    async def _update(self, *, connectionId: Id, etag: str, **changes: Unpack[ConnectionChanges]) -> JsonObject: ...
+    async def _update(self, *, connectionId: Id, **changes: Unpack[ConnectionChanges]) -> JsonObject: ...
 
     @offers(_update)
     async def update_cloudflow_connection(
         self, *, connectionId: ConnectionId, **changes: Unpack[ConnectionChanges]
     ) -> Annotated[JsonObject, ConnectionDetails]:
         """Change a CloudFlow connection; omitted fields stay unchanged, and gcpConfig, awsConfig and collaborators
-        replace the stored value as a whole. enabled false stops the flows that use it. Its permissions in the cloud can
+        replace the stored value as a whole, [] removing all collaborators. enabled false stops the flows that use it. Its permissions in the cloud can
         change: show the user first."""
         if "gcpConfig" in changes and "awsConfig" in changes:
             raise ApiError("Only one of gcpConfig and awsConfig is allowed", kind="argument")
-        before = await self.get_cloudflow_connection(connectionId=connectionId)
-        try:
-            # Not every version of the API has entity tags: without one, the update carries no If-Match.
-            return await self._update(connectionId=connectionId, etag=read_entity_tag(before), **changes)
-        except ApiError as error:
-            if error.status != 412:
-                raise
-        after = await self.get_cloudflow_connection(connectionId=connectionId)
-        raise _overtaken(before, after)
+        return await self._update(connectionId=connectionId, **changes)
 
     @delete(
         "/cloudflow/v1/connections/{connectionId}",

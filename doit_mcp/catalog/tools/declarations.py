@@ -125,6 +125,19 @@ def check_currencies(function: Callable[..., Any], record: type | None) -> None:
         )
 
 
+def check_secrets(function: Callable[..., Any], facts: ToolFacts, record: type | None) -> None:
+    """Raise TypeError if a member that is declared as a secret does not exist, or if results with secrets are stored."""
+    secrets = facts.get("secrets", ())
+    members = record_hints(record) if record is not None else {}
+    for name in secrets:
+        if name not in members:
+            raise declaration_error(
+                function, f"has secrets={name!r} in its decorator, but its result declares no such member"
+            )
+    if secrets and "result_table" in facts:
+        raise declaration_error(function, "has secrets= and result_table=, but results with secrets are never stored")
+
+
 def check_area(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
     """Raise TypeError if the composed tool *function* does not name a toolset, or one that does not exist."""
     if "area" not in facts:

@@ -95,6 +95,8 @@ class Tool:
     """The schema that arguments are checked against. Default: *input_schema*."""
     identifiers: frozenset[str] = frozenset()
     """Arguments that are marked IDENTIFIER."""
+    secret_arguments: frozenset[str] = frozenset()
+    """Arguments that are marked SECRET."""
     former_names: Mapping[str, str] = field(default_factory=dict)
     """The current names of arguments by their former ones, which are the API's names for them."""
     result_type: type | None = None

@@ -11,7 +11,7 @@ from ...api import AREAS
 from ...api.common_types import ListPage, WriteResult
 from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
-from ...api.markers import IDENTIFIER, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
+from ...api.markers import IDENTIFIER, SECRET, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
 from ...api.operation import Operation, description_of
 from ...protocol.json_schema import schema_of_function, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
@@ -25,6 +25,7 @@ from .declarations import (
     check_destructive,
     check_numbers,
     check_rows_key,
+    check_secrets,
     check_slow,
     check_write_facts,
 )
@@ -170,6 +171,7 @@ def _make_tool(
     check_descriptions(function, schema)
     check_numbers(function, result_type)
     check_currencies(function, result_type)
+    check_secrets(function, facts, result_type)
     writes, outward = not annotations["readOnlyHint"], annotations["openWorldHint"]
     reaches = marked_paths(function) if writes else ()
     mentions = marked_paths(function, TEXT_WITH_LINKS) if writes else ()
@@ -205,6 +207,7 @@ def _make_tool(
         facts=facts,
         declared_in=source_file(function),
         identifiers=marked_arguments(function, IDENTIFIER),
+        secret_arguments=marked_arguments(function, SECRET),
         former_names=former_names(function),
         result_type=result_type,
     )

@@ -170,7 +170,8 @@ async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments
 
     After an answer, the state is read and the question is built again, so that the user accepted the current state.
     With stateless requests, the call runs again with the answer, and that run has just read the state. The state can
-    still change between this last read and the write: the API has no conditional requests that would prevent it.
+    still change between this last read and the write: only few operations of the API have conditional requests, which
+    prevent it (needs_if_match).
     """
     customer = await _customer_label(call)
 

@@ -21,6 +21,7 @@ from ..tools.series import ResultWithSeries, structured_of
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .affected_objects import affected_identifiers
 from .receipt_verification import Verifier
+from .secret_results import NOT_REPEATED, has_secrets, without_secrets
 
 ALREADY_DONE_KEY = "alreadyDone"
 """Member of a repeated result, with a note for the model."""
@@ -111,7 +112,7 @@ async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObjec
     is_done = False
     try:
         result = await tool.run(call, arguments)
-        packed, is_done = _pack_result(result), True
+        packed, is_done = _pack_result(tool, result), True
         return result
     except NO_EFFECT_ERRORS:
         packed = None
@@ -147,11 +148,13 @@ async def _settle_receipt(
     await call.receipts.settle(call.owner, key, packed, known=is_done, groups=groups)
 
 
-def _pack_result(result: ToolResult) -> bytes:
+def _pack_result(tool: Tool, result: ToolResult) -> bytes:
+    """Return what is stored of *result*: all but its secrets."""
     if isinstance(result, ContentResult):
-        return orjson.dumps({"content": asdict(result)})
+        # Nothing tells apart the secrets in blocks.
+        return b"" if has_secrets(tool) else orjson.dumps({"content": asdict(result)})
     series = {"series": result.series} if isinstance(result, ResultWithSeries) else {}
-    return orjson.dumps({"result": structured_of(result), **series})
+    return orjson.dumps({"result": without_secrets(tool, structured_of(result)), **series})
 
 
 def _repeat_result(tool: Tool, receipt: Receipt) -> ToolResult:
@@ -166,7 +169,7 @@ def _repeat_result(tool: Tool, receipt: Receipt) -> ToolResult:
     note = (
         f"This is the result of the same call {age} ago; it was not repeated. If the user wants it done again,"
         f" call again in {wait}."
-    )
+    ) + (NOT_REPEATED if has_secrets(tool) else "")
     if not receipt.answer:
         return {"status": "completed", ALREADY_DONE_KEY: note}
     stored = orjson.loads(receipt.answer)

@@ -22,6 +22,8 @@ IDENTIFYING_FIELDS = (
 
 MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address that are shown. Email addresses are shorter."""
+HIDDEN = "(not shown)"
+"""Text in place of arguments that are secrets."""
 ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
 
 
@@ -33,6 +35,7 @@ def preview_message(
     *customer* is "" for the user's own, *note* explains why *current* is unknown. Every value is on one line after its
     name, so that text from the API cannot imitate a line of this message.
     """
+    arguments = {name: HIDDEN if name in tool.secret_arguments else value for name, value in arguments.items()}
     # All arguments of a deletion identify its object.
     deletes = tool.deletes
     before = tool.with_argument_names(current or {})

@@ -136,18 +136,25 @@ class MembershipVerifier:
         if isinstance(content, ContentResult):
             return True
         rows_key = self.reader.rows_key or self.added_argument or self.removed_argument
-        members = set(map(_member_key, structured_of(content).get(rows_key, ())))
-        added, removed = (
-            set(map(_member_key, arguments.get(name) or ())) for name in (self.added_argument, self.removed_argument)
-        )
+        names = self.added_argument, self.removed_argument
+        members = {_member_key(row, names) for row in structured_of(content).get(rows_key, ())}
+        added, removed = ({_member_key(one, names) for one in _as_list(arguments.get(name))} for name in names)
         return added <= members and not removed & members
 
 
-def _member_key(value: Any) -> str:
-    """Return the key of a member: a tag in lower case, as the API stores it; a labeled object by its type and id."""
-    if isinstance(value, dict):
-        return f"{value.get('objectType')} {value.get('objectId')}"
-    return str(value).strip().lower()
+def _as_list(value: Any) -> list[Any]:
+    """Return the members that an argument names: a list of them, or one."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _member_key(value: Any, names: Collection[str]) -> str:
+    """Return the key of a member: a tag in lower case, as the API stores it; a labeled object by its type and id; a row
+    of a list by the member that has the name of the argument.
+    """
+    if not isinstance(value, dict):
+        return str(value).strip().lower()
+    own = next((value[name] for name in names if isinstance(value.get(name), str)), None)
+    return f"{value.get('objectType')} {value.get('objectId')}" if own is None else own.strip().lower()
 
 
 def verifier_for(tool: Tool, tools_by_name: Mapping[str, Tool]) -> Verifier | None:

@@ -6,8 +6,17 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, Grant, User, permission_names
+from ..accounts import (
+    DEFAULT_DIRECTORY,
+    SERVICE_ACCOUNT_ROLE,
+    AccountDirectory,
+    Customer,
+    Grant,
+    User,
+    permission_names,
+)
 from ..http_requests import bearer_token, requested_tenant
+from .hierarchy import is_descendant
 from .responses import ApiError, JsonObject, bad_request
 
 GrantLookup = Callable[[str], Grant | None]
@@ -28,11 +37,17 @@ def identify(request: web.Request, lookup: GrantLookup) -> Grant:
 def find_customer(request: web.Request, grant: Grant, directory: AccountDirectory = DEFAULT_DIRECTORY) -> Customer:
     """The customer of the request; 400 with code ``tenant_id_required`` or ``tenant_id_mismatch``, 403 if the customer's
     plan does not include the API.
+
+    A service account may name any customer below its own, and gets 403 for others.
     """
     tenant = requested_tenant(request)
     if not tenant and not grant.customer:
         raise bad_request("tenant_id_required: this credential needs the X-Tenant-Id header", code="tenant_id_required")
     customer = directory.customer_by_id(tenant or grant.customer)
+    if grant.user.role == SERVICE_ACCOUNT_ROLE and tenant not in ("", grant.customer):
+        if customer is None or not is_descendant(tenant, grant.customer):
+            raise ApiError(403, "the customer is not below that of the service account")
+        return customer
     if customer is None or (tenant and tenant != grant.customer and not grant.user.employee):
         raise bad_request(
             "tenant_id_mismatch: X-Tenant-Id is not a tenant of this credential", code="tenant_id_mismatch"

@@ -11,21 +11,35 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer
+from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, Grant
 from ..http_requests import bearer_token, requested_tenant
-from . import access, control_endpoints
+from . import access, control_endpoints, signup
 from .areas import ROUTES
 from .billing_data import BillingDataStore
 from .faults import Fault, RecordedCall, faulty_response, pause, record_call, take_fault
-from .responses import ApiError, error_response, is_problem_path, json_response, problem_headers
+from .responses import (
+    ApiError,
+    error_response,
+    has_problem_details,
+    is_problem_path,
+    json_response,
+    problem_headers,
+)
 from .routes import Route
+from .service_tokens import ServiceTokens
 from .tenants import ApiRequest, Tenant
 
 VALIDATE_PATH = "/auth/v1/validate"
 MAX_RECORDED_CALLS = 500
 MAX_GENERATED_TENANTS = 300  # generated customers whose state is kept
-OPERATIONS = frozenset({f"GET {VALIDATE_PATH}", *(f"{route.method} {route.path}" for route in ROUTES)})
-PATH_PREFIXES = tuple({f"/{path.split('/')[1]}/" for path in (VALIDATE_PATH, *(route.path for route in ROUTES))})
+OPERATIONS = frozenset(
+    {
+        f"GET {VALIDATE_PATH}",
+        *(f"{route.method} {route.path}" for route in ROUTES),
+        *(f"{method} {path}" for method, path, _ in signup.ROUTES),
+    }
+)
+PATH_PREFIXES = tuple({f"/{operation.split(' /')[1].split('/')[0]}/" for operation in OPERATIONS})
 
 
 class Api:
@@ -58,14 +72,21 @@ class Api:
         self._tenants: dict[str, Tenant] = {}
         self._generated_tenants: OrderedDict[str, Tenant] = OrderedDict()
         self._slug_owners: dict[str, str] = {}
+        self._service_tokens = ServiceTokens()
+        self._signup_requests = signup.SignupRequests(clock, directory, seed)
 
     def register(self, app: web.Application, lookup: access.GrantLookup) -> None:
-        """Add the operations to *app*; *lookup* resolves bearer tokens."""
+        """Add the operations to *app*; *lookup* resolves bearer tokens other than those of service accounts."""
+
+        def find_grant(token: str) -> Grant | None:
+            return lookup(token) or self._service_tokens.find_grant(token, self._clock())
+
         closing = asyncio.Event()
         app.middlewares.append(self._recording_middleware(closing))
-        app.router.add_get(VALIDATE_PATH, self._validate_handler(lookup))
+        app.router.add_get(VALIDATE_PATH, self._validate_handler(find_grant))
         for route in ROUTES:
-            app.router.add_route(route.method, route.path, self._operation_handler(route, lookup))
+            app.router.add_route(route.method, route.path, self._operation_handler(route, find_grant))
+        self._signup_requests.register(app)
         control_endpoints.register(app, self)
 
         async def close(app: web.Application) -> None:
@@ -91,6 +112,7 @@ class Api:
                 started_at=started_at,
                 seed=self._seed,
                 slug_owners=self._slug_owners,
+                service_tokens=self._service_tokens,
                 directory=self.directory,
             )
             if len(self._generated_tenants) > MAX_GENERATED_TENANTS:
@@ -98,6 +120,11 @@ class Api:
         elif customer.number:
             self._generated_tenants.move_to_end(customer.id)
         return tenant
+
+    async def _open_tenant(self, customer: Customer) -> Tenant:
+        """The customer's state, without blocking other requests while billing lines are generated."""
+        await self._billing_data.prepare(customer)
+        return self.tenant(customer)
 
     def _recording_middleware(self, closing: asyncio.Event) -> Middleware:
         @web.middleware
@@ -111,7 +138,7 @@ class Api:
                 await pause(delay, closing)
             problem = is_problem_path(request.path)
             if fault is not None and fault.kind != "slow":
-                return await faulty_response(request, fault, problem=problem, rng=self._random, closing=closing)
+                return await faulty_response(request, fault, rng=self._random, closing=closing)
             response = await handler(request)
             if problem and "Request-Id" not in response.headers:
                 response.headers.update(problem_headers(self._random))
@@ -125,11 +152,12 @@ class Api:
                 grant = access.identify(request, lookup)
                 customer = access.find_customer(request, grant, self.directory)
                 access.require_permission(grant.user, route.permission)
-                await self._billing_data.prepare(customer)
-                return await route.handle(ApiRequest(request, grant.user, self.tenant(customer), self._clock()))
+                tenant = await self._open_tenant(customer)
+                return await route.handle(ApiRequest(request, grant.user, tenant, self._clock(), self._open_tenant))
             except ApiError as error:
                 response = route.format_error(error) if route.format_error is not None else None
-                return self._error_response(request, error) if response is None else response
+                problem = has_problem_details(request.path, error.status) or error.status in route.problem_statuses
+                return error_response(error, problem=problem, rng=self._random) if response is None else response
 
         return handle
 
@@ -139,9 +167,6 @@ class Api:
             try:
                 return json_response(access.validate(request, access.identify(request, lookup), self.directory))
             except ApiError as error:
-                return self._error_response(request, error)
+                return error_response(error, problem=is_problem_path(request.path), rng=self._random)
 
         return handle
-
-    def _error_response(self, request: web.Request, error: ApiError) -> web.Response:
-        return error_response(error, problem=is_problem_path(request.path), rng=self._random)

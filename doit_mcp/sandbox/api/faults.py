@@ -13,7 +13,7 @@ from typing import Literal
 from aiohttp import web
 
 from ..http_requests import abort, is_disconnected
-from .responses import ApiError, error_response
+from .responses import ApiError, error_response, has_problem_details
 
 FaultKind = int | Literal["slow", "hang", "garbage", "reset", "truncated", "huge"]
 FAULT_KINDS = ("slow", "hang", "garbage", "reset", "truncated", "huge")  # in addition to status codes
@@ -98,10 +98,11 @@ async def pause(seconds: float, closing: asyncio.Event) -> None:
 
 
 async def faulty_response(
-    request: web.Request, fault: Fault, *, problem: bool, rng: random.Random, closing: asyncio.Event
+    request: web.Request, fault: Fault, *, rng: random.Random, closing: asyncio.Event
 ) -> web.StreamResponse:
     """The response to a request that *fault* applies to."""
     if isinstance(fault.kind, int):
+        problem = has_problem_details(request.path, fault.kind)
         return _status_response(fault.kind, fault.retry_after, problem=problem, rng=rng)
     if fault.kind == "hang":
         return await _hang_response(request, closing)

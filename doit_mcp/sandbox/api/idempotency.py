@@ -15,26 +15,29 @@ MAX_KEY_LENGTH = 255
 
 
 async def run_once(
-    request: ApiRequest, operation: Callable[[bool], JsonObject], *, reused_status: int = 400
+    request: ApiRequest, operation: Callable[[bool], JsonObject], *, reused_status: int = 400, per_path: bool = False
 ) -> JsonObject:
     """The result of *operation*, or the stored response to the same request with this key within the last day.
 
-    *operation* is called with True for a dry run (query dryRun); dry runs are not stored. 400 without a key,
-    and *reused_status* if the key belongs to a different request.
+    *operation* is called with True for a dry run (query dryRun); dry runs are not stored. 400 without a key, and
+    *reused_status* if the key belongs to a different request. Keys belong to a user; with *per_path*, also to a method
+    and a path.
     """
     key = request.http_request.headers.get(HEADER, "")
     if not key or len(key) > MAX_KEY_LENGTH:
-        raise bad_request(f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters", field=HEADER)
+        message = f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters"
+        raise bad_request(message, code="idempotency_key_required", field=HEADER)
     if query_flag(request.query, "dryRun"):
         return operation(True)
     body = await request.http_request.read()
-    parts = (request.http_request.method.encode(), request.http_request.path_qs.encode(), body)
-    digest = hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
+    place = f"{request.http_request.method} {request.http_request.path}"
+    digest = hashlib.blake2b(place.encode() + b"\0" + body, digest_size=16).hexdigest()
     responses = _recent_requests(request)
-    entry_key = f"{request.user.email} {key}"
+    entry_key = f"{request.user.email} {place if per_path else ''} {key}"
     if entry_key in responses:
         if responses[entry_key]["digest"] != digest:
-            raise ApiError(reused_status, f"{HEADER}: this key was used for another request", field=HEADER)
+            message = f"{HEADER}: this key was used for another request"
+            raise ApiError(reused_status, message, code="idempotency_key_reused", field=HEADER)
         stored_response: JsonObject = responses[entry_key]["response"]
         return stored_response
     result = operation(False)

@@ -133,35 +133,52 @@ def parse_time(text: str, field: str) -> str:
         raise bad_request(f"{field} must be an RFC 3339 time", field=field) from None
 
 
-def paginate(rows: Sequence[JsonObject], token: str, size: int | None, *, scope: str, key: str = "id") -> Page:
+def paginate(
+    rows: Sequence[JsonObject],
+    token: str,
+    size: int | None,
+    *,
+    scope: str,
+    key: str = "id",
+    validity: tuple[float, float] | None = None,
+) -> Page:
     """The page after *token*; *scope* identifies the list that a token belongs to (400 for a token of another list).
 
     A token holds the keys of the rows before and after the cut: rows added or deleted meanwhile do not shift the next
-    page, unless both of these rows are deleted.
+    page, unless both of these rows are deleted. *validity* is the time now, and when the token of the next page expires;
+    tokens do not expire without it.
     """
-    start = _page_start(rows, token, scope, key) if token else 0
+    now, expires = validity or (0.0, 0.0)
+    start = _page_start(rows, token, scope, key, now) if token else 0
     end = len(rows) if size is None else start + size
     page_rows = list(rows[start:end])
     has_next = bool(page_rows) and end < len(rows)
-    return Page(page_rows, _page_token(end, str(page_rows[-1][key]), str(rows[end][key]), scope) if has_next else None)
+    if not has_next:
+        return Page(page_rows, None)
+    return Page(page_rows, _page_token(end, str(page_rows[-1][key]), str(rows[end][key]), scope, expires))
 
 
-def _page_start(rows: Sequence[JsonObject], token: str, scope: str, key: str) -> int:
+def _page_start(rows: Sequence[JsonObject], token: str, scope: str, key: str, now: float) -> int:
     try:
         decoded = base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
-        offset, last, following, token_scope = orjson.loads(decoded)
+        offset, last, following, token_scope, expires = orjson.loads(decoded)
     except (ValueError, TypeError, binascii.Error):
         raise bad_request("pageToken is not valid", code="pagination_token_invalid", field="pageToken") from None
-    if not (isinstance(offset, int) and offset >= 0 and isinstance(last, str) and isinstance(following, str)):
+    is_valid = isinstance(offset, int) and offset >= 0 and isinstance(last, str) and isinstance(following, str)
+    if not is_valid or not isinstance(expires, int | float):
         raise bad_request("pageToken is not valid", code="pagination_token_invalid", field="pageToken")
     if token_scope != _scope_hash(scope):
         raise bad_request("pageToken belongs to another request", code="pagination_token_invalid", field="pageToken")
+    if expires and now > expires:
+        message = "pageToken has expired: start again from the first page"
+        raise bad_request(message, code="pagination_token_expired", field="pageToken")
     positions = {str(row[key]): index for index, row in enumerate(rows)}
     return positions[last] + 1 if last in positions else positions.get(following, offset)
 
 
-def _page_token(offset: int, last: str, following: str, scope: str) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([offset, last, following, _scope_hash(scope)])).decode().rstrip("=")
+def _page_token(offset: int, last: str, following: str, scope: str, expires: float) -> str:
+    content = orjson.dumps([offset, last, following, _scope_hash(scope), expires])
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def _scope_hash(scope: str) -> str:

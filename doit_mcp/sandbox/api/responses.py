@@ -19,8 +19,13 @@ PROBLEM_TITLES = {
     403: ("Forbidden", "forbidden", False),
     404: ("Resource not found", "not_found", False),
     409: ("Conflict", "conflict", False),
+    412: ("Precondition failed", "precondition_failed", False),
     413: ("Payload too large", "payload_too_large", False),
-    429: ("Too many requests", "too_many_requests", True),
+    415: ("Unsupported media type", "unsupported_media_type", False),
+    422: ("Unprocessable entity", "unprocessable_entity", False),
+    425: ("Too early", "too_early", True),
+    428: ("Precondition required", "precondition_required", False),
+    429: ("Rate limit exceeded", "rate_limited", True),
     500: ("Internal server error", "internal_error", True),
     502: ("Bad gateway", "bad_gateway", True),
     503: ("Service unavailable", "service_unavailable", True),
@@ -28,12 +33,28 @@ PROBLEM_TITLES = {
 }
 
 # Operations with RFC 9457 problem details.
-PROBLEM_PATHS = ("/billing/v1/invoices", "/billing/v1/billing-", "/billing/v1/createAsset", "/ps4commitments/")
+PROBLEM_PATHS = (
+    "/billing/v1/invoices",
+    "/billing/v1/billing-",
+    "/billing/v1/createAsset",
+    "/ps4commitments/",
+    "/rbac/v1/custom",  # custom-regions, customer-groups and customers, but not countries
+    "/iam/v1/service-accounts",
+    "/signup/",
+)
+SIMPLE_STATUSES = {"/iam/v1/service-accounts": frozenset({401, 403})}
+"""Statuses with the simple shape at paths with problem details."""
 
 
 def is_problem_path(path: str) -> bool:
     """Whether operations at this path return errors as problem details."""
     return path.startswith(PROBLEM_PATHS)
+
+
+def has_problem_details(path: str, status: int) -> bool:
+    """Whether an error with this *status* at this path has problem details."""
+    is_simple = any(path.startswith(prefix) and status in statuses for prefix, statuses in SIMPLE_STATUSES.items())
+    return is_problem_path(path) and not is_simple
 
 
 class ApiError(Exception):

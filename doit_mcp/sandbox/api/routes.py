@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -18,7 +18,8 @@ ErrorFormatter = Callable[[ApiError], web.Response | None]
 class Route:
     """An operation of the API; *permission* is the one required of `accounts.User`.
 
-    *format_error* returns the response for errors with a shape specific to the operation, and None for others.
+    *format_error* returns the response for errors with a shape specific to the operation, and None for others. Errors
+    with one of *problem_statuses* are problem details, also at paths with the other shape.
     """
 
     method: str
@@ -26,3 +27,4 @@ class Route:
     handle: OperationHandler
     permission: str
     format_error: ErrorFormatter | None = None
+    problem_statuses: Container[int] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import jsonschema_rs
@@ -17,6 +17,7 @@ from .costs.calendar_days import today_of
 from .costs.ledger import Ledger
 from .listing import Page, paginate, query_integer
 from .responses import ApiError, JsonObject, bad_request
+from .service_tokens import ServiceTokens
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 ID_LENGTH = 20
@@ -30,7 +31,7 @@ Seed = Callable[["Tenant"], Iterable[JsonObject]]
 class Tenant:
     """The state of one customer: billing lines and records. *started_at* is its creation in epoch seconds.
 
-    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it and *directory*.
+    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it, *service_tokens* and *directory*.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class Tenant:
         started_at: float,
         seed: int,
         slug_owners: dict[str, str],
+        service_tokens: ServiceTokens,
         directory: AccountDirectory = DEFAULT_DIRECTORY,
     ) -> None:
         self.customer = customer
         self.slug_owners = slug_owners
+        self.service_tokens = service_tokens
         self.directory = directory
         self.started_at = started_at
         self._billing_data = billing_data
@@ -80,12 +83,16 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """An authorized request: the user, the tenant, and the time in epoch seconds."""
+    """An authorized request: the user, the tenant, and the time in epoch seconds.
+
+    *open_tenant* returns the state of another customer, for operations about customers of the hierarchy.
+    """
 
     http_request: web.Request
     user: User
     tenant: Tenant
     now: float
+    open_tenant: Callable[[Customer], Awaitable[Tenant]]
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -119,13 +126,17 @@ class ApiRequest:
         *,
         scope: str = "",
         key: str = "id",
+        lifetime: int | None = None,
     ) -> Page:
         """The page of *rows* that the query selects with pageToken and maxResults.
 
-        *scope* is the list that page tokens belong to, by default the list of this path.
+        *scope* is the list that page tokens belong to, by default the list of this path. Tokens expire after *lifetime*
+        seconds, if given.
         """
         size = query_integer(self.query, "maxResults", 1, max_size) or default_size
-        return paginate(rows, self.query.get("pageToken", ""), size, scope=scope or self.scope, key=key)
+        validity = None if lifetime is None else (self.now, self.now + lifetime)
+        token = self.query.get("pageToken", "")
+        return paginate(rows, token, size, scope=scope or self.scope, key=key, validity=validity)
 
     def list_body(self, name: str, page: Page) -> JsonObject:
         """The usual list response: rows, rowCount of this page, and pageToken if there are more."""

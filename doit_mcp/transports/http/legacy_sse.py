@@ -30,11 +30,11 @@ UNKNOWN_CALLER = Caller(DEFAULT_REVISION)
 class SseChannel:
     """Sends to the stream of a session, which carries the responses to all of its requests."""
 
-    __slots__ = ("_message_queue",)
+    __slots__ = ("_is_local", "_message_queue")
     may_stream = is_shared = True
 
-    def __init__(self, message_queue: MessageSink) -> None:
-        self._message_queue = message_queue
+    def __init__(self, message_queue: MessageSink, *, is_local: bool) -> None:
+        self._message_queue, self._is_local = message_queue, is_local
 
     def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
         """Do nothing: the stream is already open and has its own keepalive."""
@@ -46,6 +46,10 @@ class SseChannel:
 
     async def release(self) -> None:
         """Do nothing: the session would end with its stream."""
+
+    def withhold_response(self) -> bool:
+        """Return whether this process holds the stream. Messages for another replica pass through shared state."""
+        return self._is_local
 
     async def finish(self, status: int, body: bytes) -> None:
         """Put the response on the stream."""
@@ -106,7 +110,9 @@ class LegacySseEndpoint:
                     request[app_keys.REQUEST_ID] = payload.id
                 # No headers: in this transport, only the session determines the revision.
                 sender = self._make_sender(request, principal, None)
-                task = await self._endpoint.handle(sender, session, payload, SseChannel(sink))
+                task = await self._endpoint.handle(
+                    sender, session, payload, SseChannel(sink, is_local=session.message_queue is sink)
+                )
             except RpcError as error:
                 return make_response(400, error_bytes(error, request.get(app_keys.REQUEST_ID, error.id)))
             if task is not None:

@@ -29,7 +29,7 @@ def make_main_app(
 
     With *sandbox*, the landing page names the users of the sandbox, and ``/try`` calls tools as one of them.
     """
-    make_catalog = catalog_factory(server_icons(settings.resource_url))
+    make_catalog = catalog_factory(server_icons(settings.resource_url), offer_secrets=settings.offer_secrets)
     default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)
     landing_page = render_page(
         settings.resource_url,

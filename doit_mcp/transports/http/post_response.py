@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from ...protocol.jsonrpc import Id
+from ...protocol.jsonrpc import INTERNAL_ERROR, Id, RpcError, error_bytes
 from ...server.event_store import EventLog, EventStore
 from ...server.sessions import Session
 from .buffered_response import make_response
@@ -26,6 +26,10 @@ from .request_body import AcceptedTypes
 
 # The SSE retry field: how long a client waits before it resumes a stream that was closed before the response.
 RETRY_MILLISECONDS = 500
+RESPONSE_WITHHELD = (
+    "The response contained a secret, so it was sent only once and is not stored. Check the current state: if the secret"
+    " did not arrive, delete what was created and create it again"
+)
 
 
 class StreamRecorder:
@@ -64,6 +68,10 @@ class StreamRecorder:
         """Record a message. Return its event ID."""
         return await self._event_store.append_event(self._session.id, await self._open_log(), data, last=last)
 
+    async def end_with(self, body: bytes, withheld: bool) -> str:
+        """Record the response, or errors in its place if it is *withheld*. Return its event ID."""
+        return await self.record(withheld_errors(self._request_ids) if withheld else body, last=True)
+
     async def end(self) -> None:
         """Close the log without a response, so that a client that resumes does not wait for one."""
         if self._log is not None:
@@ -77,6 +85,12 @@ class StreamRecorder:
             )
             await self._event_store.begin_log(self._session.id, self._log)
         return self._log
+
+
+def withheld_errors(ids: Sequence[Id]) -> bytes:
+    """Return what is recorded in place of a response with a secret: an error for each request, as an array for several."""
+    errors = [error_bytes(RpcError(INTERNAL_ERROR, RESPONSE_WITHHELD), id) for id in ids]
+    return errors[0] if len(errors) == 1 else b"[" + b",".join(errors) + b"]"
 
 
 class PostEventStream(web.StreamResponse):
@@ -104,6 +118,7 @@ class PostResponse:
         "_request",
         "_stream",
         "_waiter",
+        "_withheld",
         "_write_timeout",
         "headers",
         "may_stream",
@@ -130,6 +145,7 @@ class PostResponse:
         self._disconnected = False
         self._recorder: StreamRecorder | None = None
         self._stream: web.StreamResponse | None = None
+        self._withheld = False
         # Only streams need a lock.
         self._lock: asyncio.Lock | None = None
         # The context of the request, while keepalives are enabled.
@@ -185,7 +201,7 @@ class PostResponse:
             self._keepalive.remove(self)
             self._context = None
         if self._stream is not None or (self._recorder is not None and self._recorder.is_started):
-            id = await self._recorder.record(body, last=True) if self._recorder is not None else None
+            id = await self._recorder.end_with(body, self._withheld) if self._recorder is not None else None
             await self._write(format_event(body, id), last=True)
         if self.response is not None:
             return
@@ -204,6 +220,11 @@ class PostResponse:
             await self._end_stream(self._stream)
         elif self.response is None:
             self._resolve(web.Response(headers=STREAM_HEADERS))
+
+    def withhold_response(self) -> bool:
+        """Send the response on this connection only. A client that resumes the stream gets an error instead."""
+        self._withheld = True
+        return True
 
     async def release(self) -> None:
         """End the connection before the response, if the client can fetch the rest (2025-11-25, polling)."""

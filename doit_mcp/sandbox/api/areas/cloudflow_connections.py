@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
-import orjson
 from aiohttp import web
 
 from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..entity_tags import make_etag, require_version
 from ..idempotency import run_once
-from ..responses import ApiError, JsonObject, json_response
+from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import BOOLEAN, EMAIL, compile_object, object_schema, one_of, text_schema
 from ..seeds.analytics_core import admin_email
 from ..tenants import ApiRequest, Records, Tenant, add_record, get_existing
 
 PATH = "/cloudflow/v1/connections"
+PAGE_TOKEN_SECONDS = 300  # how long page tokens are valid
 SHORT_TEXT = text_schema(500)
 NAMES: JsonObject = {"type": "array", "items": SHORT_TEXT, "maxItems": 500}
 GOOGLE_CONFIG = object_schema(
@@ -83,17 +83,17 @@ def records(request: ApiRequest) -> Records:
 
 
 async def list_connections(request: ApiRequest) -> web.Response:
-    """GET /cloudflow/v1/connections, latest first."""
+    """GET /cloudflow/v1/connections, latest first; as in the DoiT API, rowCount is always null."""
     rows = sorted(reversed(records(request).values()), key=lambda item: str(item["createdAt"]), reverse=True)
-    page = request.paginate(rows, 50, 100)
-    return json_response(
-        {"items": [_serialize(item) for item in page.rows], "pageToken": page.token, "rowCount": len(page.rows)}
-    )
+    page = request.paginate(rows, 50, 100, lifetime=PAGE_TOKEN_SECONDS)
+    return json_response({"items": [_serialize(item) for item in page.rows], "pageToken": page.token, "rowCount": None})
 
 
 async def create_connection(request: ApiRequest) -> web.Response:
     """POST /cloudflow/v1/connections: the user becomes the owner unless others are named. Needs an idempotency key."""
     body = await request.read_body(NEW_CONNECTION)
+    if ("gcpConfig" in body) == ("awsConfig" in body):
+        raise bad_request("exactly one of gcpConfig and awsConfig is required", code="invalid_connection_config")
 
     def create(dry_run: bool) -> JsonObject:
         now = rfc3339(request.now)
@@ -102,7 +102,7 @@ async def create_connection(request: ApiRequest) -> web.Response:
         connection = {**defaults, **body, "id": request.tenant.new_id(), **times, "used": False}
         return _serialize(connection if dry_run else add_record(records(request), connection))
 
-    return json_response(await run_once(request, create, reused_status=422), 201)
+    return json_response(await run_once(request, create, reused_status=422, per_path=True), 201)
 
 
 async def get_connection(request: ApiRequest) -> web.Response:
@@ -111,17 +111,16 @@ async def get_connection(request: ApiRequest) -> web.Response:
 
 
 async def update_connection(request: ApiRequest) -> web.Response:
-    """PATCH /cloudflow/v1/connections/{connectionId}: omitted members stay unchanged.
+    """PATCH /cloudflow/v1/connections/{connectionId}: omitted members stay unchanged, others replace the stored value.
 
-    If-Match has the entity tag of the connection: 428 without it, 412 for another version's.
+    If-Match has the entity tag of the connection.
     """
     connection = _get_connection(request)
-    condition = request.http_request.headers.get("If-Match", "")
-    if not condition:
-        raise ApiError(428, "If-Match is required: the etag of the connection")
-    if condition.removeprefix("W/") != _make_etag(connection):
-        raise ApiError(412, "The connection has changed since it was read")
-    connection.update({**await request.read_body(CONNECTION_CHANGES), "updatedAt": rfc3339(request.now)})
+    require_version(request, connection)
+    body = await request.read_body(CONNECTION_CHANGES)
+    if "gcpConfig" in body and "awsConfig" in body:
+        raise bad_request("at most one of gcpConfig and awsConfig is allowed", code="invalid_connection_config")
+    connection.update({**body, "updatedAt": rfc3339(request.now)})
     return json_response(_serialize(connection))
 
 
@@ -143,20 +142,16 @@ def _owner(email: str) -> JsonObject:
     return {"email": email, "role": "owner"}
 
 
-def _make_etag(connection: JsonObject) -> str:
-    return f'"{hashlib.blake2b(orjson.dumps(connection), digest_size=8).hexdigest()}"'
-
-
 def _serialize(connection: JsonObject) -> JsonObject:
     members = {name: value for name, value in connection.items() if name not in ("id", "used")}
     status = "active" if connection["enabled"] else "disabled"
-    return {"connectionId": connection["id"], **members, "status": status, "etag": _make_etag(connection)}
+    return {"connectionId": connection["id"], **members, "status": status, "etag": make_etag(connection)}
 
 
 ROUTES = (
     Route("GET", PATH, list_connections, "flows.read"),
-    Route("POST", PATH, create_connection, "flows.write"),
+    Route("POST", PATH, create_connection, "flows.write", problem_statuses=(409, 422)),
     Route("GET", PATH + "/{connectionId}", get_connection, "flows.read"),
-    Route("PATCH", PATH + "/{connectionId}", update_connection, "flows.write"),
+    Route("PATCH", PATH + "/{connectionId}", update_connection, "flows.write", problem_statuses=(412, 428)),
     Route("DELETE", PATH + "/{connectionId}", delete_connection, "flows.write"),
 )

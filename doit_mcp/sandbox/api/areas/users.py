@@ -1,4 +1,4 @@
-"""Users of a customer, with their roles and organizations: /iam/v1."""
+"""Users of a customer and its organizations: /iam/v1."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..routes import Route
 from ..schemas import EMAIL, TEXT, compile_object, one_of, text_schema
 from ..seeds import customer_account
 from ..tenants import ApiRequest, Records, add_record, get_existing
+from . import roles
 
 INVITE_SECONDS = 48 * 3600
 JOB = one_of(
@@ -50,9 +51,9 @@ async def invite_user(request: ApiRequest) -> web.Response:
     body = await request.read_body(INVITE_BODY)
     if any(item["email"].lower() == body["email"].lower() for item in _users(request).values()):
         raise bad_request("email: a user with this address already exists", field="email")
-    roles, organizations = _roles(request), _organizations(request)
+    organizations = _organizations(request)
     user: JsonObject = {
-        "roleId": next(reversed(roles)),
+        "roleId": next(reversed(roles.records(request))),
         "organizationId": next(iter(organizations)),
         **body,
         "id": request.tenant.new_id(),
@@ -117,11 +118,6 @@ async def cancel_invite(request: ApiRequest) -> web.Response:
     return json_response(await run_once(request, cancel))
 
 
-async def list_roles(request: ApiRequest) -> web.Response:
-    """GET /iam/v1/roles."""
-    return json_response({"roles": list(_roles(request).values())})
-
-
 async def list_organizations(request: ApiRequest) -> web.Response:
     """GET /iam/v1/organizations."""
     organizations = list(_organizations(request).values())
@@ -130,10 +126,6 @@ async def list_organizations(request: ApiRequest) -> web.Response:
 
 def _users(request: ApiRequest) -> Records:
     return request.tenant.collection("users", customer_account.users)
-
-
-def _roles(request: ApiRequest) -> Records:
-    return request.tenant.collection("roles", customer_account.roles)
 
 
 def _organizations(request: ApiRequest) -> Records:
@@ -156,7 +148,7 @@ def _get_invite(request: ApiRequest) -> JsonObject:
 
 
 def _check_references(request: ApiRequest, user: JsonObject) -> None:
-    for name, allowed in (("roleId", _roles(request)), ("organizationId", _organizations(request))):
+    for name, allowed in (("roleId", roles.records(request)), ("organizationId", _organizations(request))):
         if user[name] not in allowed:
             raise bad_request(f"{name}: unknown id {user[name][:80]!r}", field=name)
 
@@ -178,6 +170,5 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/iam/v1/users/{id}", delete_user, "users.write"),
     Route("POST", "/iam/v1/users/{id}/actions/resend", resend_invite, "users.write"),
     Route("POST", "/iam/v1/users/{id}/actions/cancel", cancel_invite, "users.write"),
-    Route("GET", "/iam/v1/roles", list_roles, "users.read"),
     Route("GET", "/iam/v1/organizations", list_organizations, "users.read"),
 )

@@ -61,16 +61,27 @@ def role_definitions(tenant: Tenant) -> list[JsonObject]:
     """The roles of the sandbox's users, without ids."""
     viewer = next(user for user in USERS if user.role == "Viewer without billing")
     return [
-        {"name": "Billing admin", "type": "preset", "permissions": sorted(READ_PERMISSIONS | WRITE_PERMISSIONS)},
-        {"name": "Viewer without billing", "type": "preset", "permissions": sorted(viewer.permissions)},
+        _make_role("Billing admin", sorted(READ_PERMISSIONS | WRITE_PERMISSIONS)),
+        _make_role("Viewer without billing", sorted(viewer.permissions)),
     ]
+
+
+def _make_role(name: str, permissions: list[str], customer: str = "") -> JsonObject:
+    """A role without its id: a preset unless it belongs to a *customer*."""
+    return {
+        "name": name,
+        "type": "custom" if customer else "preset",
+        "description": "",
+        "customer": customer,
+        "permissions": permissions,
+        "childTenantEligible": not customer,
+    }
 
 
 def roles(tenant: Tenant) -> Iterator[JsonObject]:
     """The roles that users can have."""
     yield from role_definitions(tenant)
-    custom = ("costs.read", "tickets.read", "tickets.write")
-    yield {"name": "Support contact", "type": "custom", "customer": tenant.customer.id, "permissions": list(custom)}
+    yield _make_role("Support contact", ["costs.read", "tickets.read", "tickets.write"], tenant.customer.id)
 
 
 def organizations(tenant: Tenant) -> Iterator[JsonObject]:
