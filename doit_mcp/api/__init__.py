@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from inspect import get_annotations
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 from .areas.account_team import AccountTeam
 from .areas.alerts import Alerts
@@ -51,7 +51,7 @@ from .areas.signup import Signup
 from .areas.tickets import Tickets
 from .areas.users import Users
 from .console import Console
-from .operation import Area, Sender
+from .operation import Area, Operation, Sender
 
 __all__ = ["AREAS", "Doit"]
 
@@ -126,6 +126,10 @@ class Doit:
     def console(self) -> Console | None:
         """DoiT's console, or None if it is not configured."""
         return None if self._console is None else Console(self._console())
+
+    async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
+        """Send an operation that no area declares, and return the value of the response. Raises ApiError."""
+        return await self._sender.send(operation, arguments)
 
     def __getattr__(self, name: str) -> Area:
         if name not in AREAS:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from .. import __version__
+from ..api.openapi_document import ApiDocument
 from ..catalog.discovery.tools import with_discovery
 from ..catalog.employees import employee_tools
 from ..catalog.prompts.playbooks import PROMPTS
-from ..catalog.registry import direct_tools
+from ..catalog.registry import direct_tools, with_documented_tools
 from ..catalog.resources import library
 from ..catalog.tools.tool import Tool
 from ..catalog.tools.untested import is_untested
@@ -65,7 +66,7 @@ def make_catalog(
 
 
 def catalog_factory(
-    icons: Sequence[JsonObject] = (), *, offer_secrets: bool = False
+    icons: Sequence[JsonObject] = (), *, offer_secrets: bool = False, document: ApiDocument | None = None
 ) -> Callable[[Selection, bool], Catalog]:
     """Return a function that makes the catalog for a selection and for employees or other users.
 
@@ -73,4 +74,4 @@ def catalog_factory(
     several thousand bytes longer: clients show the icon of the server.
     """
     tools = tuple(tool for tool in direct_tools() if offer_secrets or not has_secrets(tool))
-    return partial(make_catalog, tools, icons)
+    return partial(make_catalog, tools if document is None else with_documented_tools(tools, document), icons)

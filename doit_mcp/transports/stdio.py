@@ -33,6 +33,7 @@ from ..server.sessions import Session
 from ..server.signed_state import StateSigner
 from ..server.tasks import MemoryTasks
 from ..settings import Settings
+from .api_document import load_api_document
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,8 @@ async def serve(settings: Settings) -> None:
     source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115
     channel = StdoutChannel(out)
     async with _connect_api(settings) as api_factory:
-        catalog = catalog_factory(offer_secrets=settings.offer_secrets)(Selection(), False)
+        document = load_api_document(settings.openapi)
+        catalog = catalog_factory(offer_secrets=settings.offer_secrets, document=document)(Selection(), False)
         server = StdioServer(catalog, api_factory, channel, settings)
         await server.run(read_lines(source, settings.max_body), stop)
     if (failure := channel.failure) is not None and not isinstance(failure, BrokenPipeError):
