@@ -19,7 +19,7 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Place:
-    """The file and the methods of an operation, and its handler in the sandbox; "" if there is none."""
+    """The file and the methods of an operation, and its handler in the sandbox; "" if it has none."""
 
     file: str = ""
     methods: list[str] = field(default_factory=list)

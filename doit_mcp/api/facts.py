@@ -115,6 +115,6 @@ class OperationFacts(ToolFacts, total=False):
     """The API requires If-Match, the etag of the version that the write changes. Each call reads it with *preview_with*,
     a method of the same area, and does not overwrite the changes of others (entity_tags.py)."""
     unauthenticated: bool
-    """The API requires no credential, so the request has none, and names no customer."""
+    """The API requires no credential, so the request has none, and does not name a customer."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""
