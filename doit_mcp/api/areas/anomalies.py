@@ -1,14 +1,18 @@
 """Anomalies: unusual spending that DoiT detected."""
 
 from collections.abc import Collection
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast, get_args
 
-from ...protocol.json_schema import JsonObject
+from ...protocol.json_schema import JsonObject, Length
 from ...resilience.compute_thread import run_in_thread
-from ..common_types import ListPage
-from ..operation import Area, get, offers
+from ..common_types import ListPage, WriteResult
+from ..errors import ApiError
+from ..facts import REVERSIBLE
+from ..markers import TEXT_WITH_LINKS
+from ..operation import Area, get, offers, patch
 from ..pagination import LARGE_PAGE_SIZE, parse_page
 from ..parameters import TIME_FORMS, Id, MaxResults, PageToken, SortOrder
+from ..permissions import ANOMALIES_MANAGER
 from ..timestamps import format_timestamp, parse_optional_time
 from ..value_kinds import Label, Moment, UsDollars, Verbatim
 
@@ -28,10 +32,24 @@ StartedSince = Annotated[int | str | None, f"Only anomalies that started since: 
 StartedUntil = Annotated[int | str | None, f"Only anomalies that started until: {TIME_FORMS}"]
 WithNotifications = Annotated[bool | None, "Include who was notified of each."]
 FIELDS = (
-    "id, platform, serviceName, scope (project or account), billingAccount, severityLevel, status, "
-    "startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, "
-    "resourceData, acknowledged"
+    "id, platform, serviceName, entityLabel and entityName (project, account or user), billingAccount, severityLevel, "
+    "status, startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, resourceData, "
+    "allocations, linkedAnomalies, acknowledged"
 )
+ReviewStatus = Literal["NEEDS_REVIEW", "UNDER_REVIEW", "RESOLVED"]
+Resolution = Literal["ANOMALY_CONFIRMED", "NOT_ANOMALY"]
+ConfirmedReason = Literal[
+    "SECURITY_BREACH", "MISCONFIGURATION", "UNINTENTIONAL_PROVISIONING", "EXPECTED_COST_SPIKE", "ANOMALOUS_OTHER"
+]
+OtherReason = Literal["FAULTY_ANOMALY_DETECTION_MODEL", "INCORRECT_DATA", "LOW_IMPACT", "NON_ANOMALOUS_OTHER"]
+Reason = Literal[ConfirmedReason, OtherReason]
+REASONS: dict[str, tuple[str, ...]] = {
+    "ANOMALY_CONFIRMED": get_args(ConfirmedReason),
+    "NOT_ANOMALY": get_args(OtherReason),
+}
+"""The reasons that fit each resolution."""
+RESOLVED = "RESOLVED"
+MAX_COMMENT_CHARACTERS = 5_000
 
 
 class AnomalyPage(ListPage, total=False):
@@ -76,6 +94,47 @@ class AnomalyDetails(TypedDict, total=False):
     startTime: Annotated[str, Moment]
     endTime: Annotated[str, "Empty while it is open.", Moment]
     resourceData: Annotated[list[JsonObject], Verbatim]
+    entityLabel: Annotated[str, "What scope names: Project, Account or User."]
+    entityName: Annotated[str, "Readable form of scope.", Label]
+    providerDisplayName: Annotated[str, Label]
+    monitorLevel: Annotated[str, "service or sku."]
+    allocations: Annotated[list[JsonObject], "Each with id and name, the primary one first.", Verbatim]
+    linkedAnomalies: Annotated[
+        list[str], "Ids of anomalies about the same spike. Their costs overlap: do not add them up."
+    ]
+    acknowledged: bool
+    acknowledgedAt: Annotated[str, "When someone first reviewed it.", Moment]
+    acknowledgedBy: str
+    initialNotifications: Annotated[list[JsonObject], "First notice by channel.", Verbatim]
+
+
+class ResolutionNote(TypedDict, total=False):
+    """Why a review ended as it did."""
+
+    reason: Reason
+    comment: str
+
+
+class CustomerFeedback(TypedDict, total=False):
+    """The review of an anomaly."""
+
+    reviewStatus: ReviewStatus
+    resolution: Resolution
+    resolutionNote: ResolutionNote
+
+
+class ReviewUpdate(TypedDict, total=False):
+    """Changes to the review of an anomaly."""
+
+    customerFeedback: Required[CustomerFeedback]
+
+
+class Explanation(TypedDict, total=False):
+    """An explanation of an anomaly by the API."""
+
+    facts: Annotated[JsonObject, Verbatim]
+    evidence: list[JsonObject]
+    explanation: Annotated[JsonObject, "text, written by an AI model."]
 
 
 class Anomalies(Area):
@@ -138,6 +197,56 @@ class Anomalies(Area):
         """Show one cost anomaly: when and where it happened, how far cost exceeded the expected range, and which SKUs
         and resources caused it."""
         return {**format_anomaly(await self._anomaly(id=id)), "id": id}
+
+    @get("/anomalies/v1/{id}/explanation", slow=True)
+    async def explain_anomaly(self, *, id: Id) -> Annotated[JsonObject, Explanation]:
+        """Explain one cost anomaly in a text written by an AI model."""
+        ...
+
+    @patch("/anomalies/v1/{id}", confirm=REVERSIBLE, preview_with=get_anomaly, permission=ANOMALIES_MANAGER)
+    async def _review(self, *, id: Id, **update: Unpack[ReviewUpdate]) -> JsonObject: ...
+
+    @offers(_review)
+    async def update_anomaly_review(
+        self,
+        *,
+        id: Annotated[Id, "Anomaly id."],
+        reviewStatus: Annotated[ReviewStatus | None, "UNDER_REVIEW acknowledges it. RESOLVED needs resolution."] = None,
+        resolution: Annotated[Resolution | None, "Only with RESOLVED: was it an anomaly?"] = None,
+        reason: Annotated[
+            Reason | None,
+            f"Why. For ANOMALY_CONFIRMED: {', '.join(REASONS['ANOMALY_CONFIRMED'])}; the others for NOT_ANOMALY.",
+        ] = None,
+        comment: Annotated[
+            str | None, "Note for other users.", Length(1, MAX_COMMENT_CHARACTERS), TEXT_WITH_LINKS
+        ] = None,
+    ) -> Annotated[JsonObject, WriteResult]:
+        """Acknowledge or resolve a cost anomaly, or reopen its review. Omitted fields keep their values. Ask the user
+        for the resolution and its reason: DoiT learns from them."""
+        check_review(reviewStatus, resolution, reason)
+        note = {"reason": reason, "comment": comment}
+        feedback = {
+            "reviewStatus": reviewStatus,
+            "resolution": resolution,
+            "resolutionNote": _without_none(note) or None,
+        }
+        return await self._review(id=id, customerFeedback=cast(CustomerFeedback, _without_none(feedback)))
+
+
+def check_review(status: str | None, resolution: str | None, reason: str | None) -> None:
+    """Raise ApiError ("argument") if the fields of a review contradict each other."""
+    if status == RESOLVED and resolution is None:
+        raise ApiError("resolution is required with reviewStatus RESOLVED", kind="argument")
+    if resolution is not None and status not in (None, RESOLVED):
+        raise ApiError(f"resolution: only with reviewStatus RESOLVED, not {status}", kind="argument")
+    if reason is not None and status not in (None, RESOLVED):
+        raise ApiError(f"reason: only with reviewStatus RESOLVED, not {status}", kind="argument")
+    if reason is not None and resolution is not None and reason not in REASONS[resolution]:
+        raise ApiError(f"reason: with {resolution}, one of {', '.join(REASONS[resolution])}", kind="argument")
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _format_anomalies(rows: list[JsonObject], hidden: Collection[str]) -> list[JsonObject]:
