@@ -1,7 +1,7 @@
 """Anomalies: unusual spending that DoiT detected."""
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast, get_args
+from typing import Annotated, Literal, Required, TypedDict, Unpack, cast, get_args
 
 from ...protocol.json_schema import JsonObject, Length
 from ...resilience.compute_thread import run_in_thread
@@ -14,7 +14,7 @@ from ..pagination import LARGE_PAGE_SIZE, parse_page
 from ..parameters import TIME_FORMS, Id, MaxResults, PageToken, SortOrder
 from ..permissions import ANOMALIES_MANAGER
 from ..timestamps import format_timestamp, parse_optional_time
-from ..value_kinds import Label, Moment, UsDollars, Verbatim
+from ..value_kinds import Label, Members, Moment, UsDollars, Verbatim
 
 TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
 CURRENCY = "USD"
@@ -67,8 +67,20 @@ class SkuCost(TypedDict):
     cost: Annotated[float, UsDollars]
 
 
+class Notice(TypedDict, total=False):
+    """A notification about an anomaly."""
+
+    timestamp: Annotated[str, Moment]
+    channel: str
+
+
 class AnomalyRow(TypedDict, total=False):
     """The service, costs and times of an anomaly in a list."""
+
+    entityName: Annotated[str, Label]
+    acknowledgedAt: Annotated[str, Moment]
+    notifications: Annotated[list[JsonObject], Members(Notice)]
+    initialNotifications: Annotated[list[JsonObject], Members(Notice)]
 
     serviceName: Annotated[str | None, Label]
     costOfAnomaly: Annotated[float, UsDollars]
@@ -105,7 +117,7 @@ class AnomalyDetails(TypedDict, total=False):
     acknowledged: bool
     acknowledgedAt: Annotated[str, "When someone first reviewed it.", Moment]
     acknowledgedBy: str
-    initialNotifications: Annotated[list[JsonObject], "First notice by channel.", Verbatim]
+    initialNotifications: Annotated[list[JsonObject], "First notice by channel.", Members(Notice)]
 
 
 class ResolutionNote(TypedDict, total=False):
@@ -121,6 +133,17 @@ class CustomerFeedback(TypedDict, total=False):
     reviewStatus: ReviewStatus
     resolution: Resolution
     resolutionNote: ResolutionNote
+
+
+class Review(TypedDict, total=False):
+    """The review of an anomaly, as the tool takes it."""
+
+    reviewStatus: Annotated[ReviewStatus, "UNDER_REVIEW acknowledges it. RESOLVED needs resolution."]
+    resolution: Annotated[Resolution, "Only with RESOLVED: was it an anomaly?"]
+    reason: Annotated[
+        Reason, f"Why. For ANOMALY_CONFIRMED: {', '.join(REASONS['ANOMALY_CONFIRMED'])}; the others for NOT_ANOMALY."
+    ]
+    comment: Annotated[str, "Note for other users.", Length(1, MAX_COMMENT_CHARACTERS), TEXT_WITH_LINKS]
 
 
 class ReviewUpdate(TypedDict, total=False):
@@ -208,29 +231,15 @@ class Anomalies(Area):
 
     @offers(_review)
     async def update_anomaly_review(
-        self,
-        *,
-        id: Annotated[Id, "Anomaly id."],
-        reviewStatus: Annotated[ReviewStatus | None, "UNDER_REVIEW acknowledges it. RESOLVED needs resolution."] = None,
-        resolution: Annotated[Resolution | None, "Only with RESOLVED: was it an anomaly?"] = None,
-        reason: Annotated[
-            Reason | None,
-            f"Why. For ANOMALY_CONFIRMED: {', '.join(REASONS['ANOMALY_CONFIRMED'])}; the others for NOT_ANOMALY.",
-        ] = None,
-        comment: Annotated[
-            str | None, "Note for other users.", Length(1, MAX_COMMENT_CHARACTERS), TEXT_WITH_LINKS
-        ] = None,
+        self, *, id: Annotated[Id, "Anomaly id."], **review: Unpack[Review]
     ) -> Annotated[JsonObject, WriteResult]:
         """Acknowledge or resolve a cost anomaly, or reopen its review. Omitted fields keep their values. Ask the user
         for the resolution and its reason: DoiT learns from them."""
-        check_review(reviewStatus, resolution, reason)
-        note = {"reason": reason, "comment": comment}
-        feedback = {
-            "reviewStatus": reviewStatus,
-            "resolution": resolution,
-            "resolutionNote": _without_none(note) or None,
-        }
-        return await self._review(id=id, customerFeedback=cast(CustomerFeedback, _without_none(feedback)))
+        check_review(review.get("reviewStatus"), review.get("resolution"), review.get("reason"))
+        note = {name: review[name] for name in ("reason", "comment") if name in review}
+        feedback: JsonObject = {name: review[name] for name in ("reviewStatus", "resolution") if name in review}
+        feedback |= {"resolutionNote": note} if note else {}
+        return await self._review(id=id, customerFeedback=cast(CustomerFeedback, feedback))
 
 
 def check_review(status: str | None, resolution: str | None, reason: str | None) -> None:
@@ -243,10 +252,6 @@ def check_review(status: str | None, resolution: str | None, reason: str | None)
         raise ApiError(f"reason: only with reviewStatus RESOLVED, not {status}", kind="argument")
     if reason is not None and resolution is not None and reason not in REASONS[resolution]:
         raise ApiError(f"reason: with {resolution}, one of {', '.join(REASONS[resolution])}", kind="argument")
-
-
-def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _format_anomalies(rows: list[JsonObject], hidden: Collection[str]) -> list[JsonObject]:

@@ -32,7 +32,9 @@ async def test_run_of_a_published_flow(party: Party, clock: Clock) -> None:
     assert done["status"] == "complete" and "endTime" in done
     # Only action nodes record their input.
     assert [node["input"] is None for node in done["nodes"]] == [True, False]
-    assert [item["id"] for item in (await party.get(f"{place}/runs", mode="standard"))["items"]] == [run["id"]]
+    listed = (await party.get(f"{place}/runs", mode="standard"))["items"]
+    assert listed[0]["id"] == run["id"] and await party.walk(f"{place}/runs", "items", 1) == listed
+    assert [item["triggeredBy"] for item in listed[1:]] == ["webhook"], "one run is part of the initial data"
     assert (await party.get(f"{place}/runs", mode="test"))["items"] == []
     refused = await party.send("GET", f"{place}/runs", mode="all")
     assert (refused.status, refused.json["details"][0]["field"]) == (400, "mode")
