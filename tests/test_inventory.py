@@ -76,7 +76,10 @@ DIFFERENT = {
         "the document has an object without members, which clients would drop",
     ),
     "listAnnotations sortBy": "the old server took timeCreated and timeModified as well; they are sent as timestamp",
-    "triggerCloudflowWebhook payload": "the body as a whole, whose members are the flow's",
+    **dict.fromkeys(
+        ("triggerCloudflowWebhook payload", "triggerCloudflowFlow payload", "testRunCloudflowFlow payload"),
+        "the body as a whole, whose members are the flow's",
+    ),
     "updateAlert config.ignoreValuesRange": "none is a word of arguments, and sent as null",
     "updateDatahubDataset name": "is in the path; in the body it may only be the same",
     "updateUser language": "the old server took es as well",

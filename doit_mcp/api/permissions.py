@@ -17,6 +17,7 @@ class Permission:
         return self.label
 
 
+ANOMALIES_MANAGER = Permission("Anomalies Manager", "AnomaliesManager")
 BILLING_PROFILES_ADMIN = Permission("Billing Profiles Admin", "BillingProfilesAdmin")
 BILLING_TRANSFER_ADMIN = Permission("BillingTransferAdmin", "BillingTransferAdmin")
 CLOUD_ANALYTICS_ADMIN = Permission("Cloud Analytics Admin", "CloudAnalyticsAdmin")

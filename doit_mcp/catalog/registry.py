@@ -18,6 +18,7 @@ from . import (
     commitments,
     comparisons,
     costs,
+    flows,
     forecasts,
     queries,
     savings,
@@ -50,7 +51,7 @@ FIRST_MODULES = (
     *(run_query, report_results, stored_result, opportunities),
 )
 """The modules of the most general tools, which clients list first."""
-TOOL_PACKAGES = (costs, comparisons, forecasts, queries, anomalies, budgets, commitments, savings, unit_costs)
+TOOL_PACKAGES = (costs, comparisons, forecasts, queries, anomalies, budgets, commitments, savings, unit_costs, flows)
 """The packages whose modules are searched for composed tools."""
 FOUND_MODULES = tuple(
     import_module(info.name)

@@ -68,7 +68,7 @@ BILLING_PERMISSIONS = frozenset({"invoices.read", "assets.read", "contracts.read
 WRITE_PERMISSIONS = frozenset(
     "budgets.write reports.write tickets.write flows.write alerts.write allocations.write annotations.write "
     "labels.write themes.write folders.write sharing.write assets.write contracts.write templates.write datahub.write "
-    "users.write settings.write insights.write".split()
+    "users.write settings.write insights.write anomalies.write".split()
 )
 
 USERS = (
