@@ -1,6 +1,10 @@
 """Permissions that operations require, as the DoiT console and the API name them."""
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
+
+NAME = re.compile("[A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,15 @@ class Permission:
 
     def __str__(self) -> str:
         return self.label
+
+    def is_granted(self, names: Collection[str]) -> bool | None:
+        """Return whether a user with these permissions has it; None if they do not say so.
+
+        *names* come from GET /auth/v1/validate, where they begin with a capital letter; service accounts have the same
+        names with a lowercase one. The ids of permissions in roles are no names, and are ignored.
+        """
+        known = {name[:1].upper() + name[1:] for name in names if NAME.fullmatch(name)}
+        return self.name in known if known and self.name else None
 
 
 ANOMALIES_MANAGER = Permission("Anomalies Manager", "AnomaliesManager")

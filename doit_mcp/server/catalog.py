@@ -12,6 +12,7 @@ from ..catalog.employees import employee_tools
 from ..catalog.prompts.playbooks import PROMPTS
 from ..catalog.registry import direct_tools, with_documented_tools
 from ..catalog.resources import library
+from ..catalog.tools.permissions import with_refused_tools
 from ..catalog.tools.tool import Tool
 from ..catalog.tools.untested import is_untested
 from ..catalog.toolsets import Selection, callable_tools, listed_tools
@@ -74,4 +75,5 @@ def catalog_factory(
     several thousand bytes longer: clients show the icon of the server.
     """
     tools = tuple(tool for tool in direct_tools() if offer_secrets or not has_secrets(tool))
-    return partial(make_catalog, tools if document is None else with_documented_tools(tools, document), icons)
+    offered = with_refused_tools(tools)
+    return partial(make_catalog, offered if document is None else with_documented_tools(offered, document), icons)

@@ -458,3 +458,21 @@ async def test_upstream_closes_the_session_it_owns(api: Api) -> None:
 
     async with upstream_at(api.base) as upstream:
         assert await Things(Client(upstream, credential)).read(id="1") == {}
+
+
+async def test_operations_without_a_credential_do_not_identify_the_user(api: Api, connect: Connect) -> None:
+    class Doors(Area):
+        """Doors."""
+
+        @get("/things/{id}", unauthenticated=True)
+        async def knock(self, *, id: str) -> JsonObject:
+            raise AssertionError("the decorator sends")
+
+    api.script = [respond(401, {"error": "x"})]
+    with pytest.raises(ApiError):
+        await Doors(connect("acme", tokens=(CredentialError("refused", "gone"),), tracking={"mcp": "true"})).knock(
+            id="1"
+        )
+    [request] = api.seen
+    assert "Authorization" not in request.headers and "X-Tenant-Id" not in request.headers
+    assert request.target == "/base/things/1?mcp=true"

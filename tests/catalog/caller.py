@@ -36,6 +36,7 @@ class Caller:
         self.detached = self.committed = False
         self.customer_context: str | None = None
         self.waits_for_answers = False
+        self.can_withhold = True
 
     async def report_progress(self, done: float, total: float | None = None, message: str = "") -> None:
         self.steps.append((done, message))
@@ -63,6 +64,9 @@ class Caller:
 
     async def commit(self) -> None:
         self.committed = True
+
+    def withhold_result(self) -> bool:
+        return self.can_withhold
 
     async def run_in_background(self, *, required: bool = False) -> None:
         self.detached = True

@@ -15,6 +15,7 @@ class User(TypedDict, total=False):
     domain: Annotated[str, "The customer's domain."]
     email: str
     permissions: Annotated[list[str], "Names of the user's permissions; empty for DoiT employees."]
+    refusedTools: Annotated[list[JsonObject], "Tools that the user cannot use: permission and tools."]
 
 
 class Auth(Area):
@@ -32,8 +33,8 @@ class Auth(Area):
 
     @offers(_validate)
     async def validate_user(self) -> Annotated[JsonObject, User]:
-        """Show the signed-in user's email address and the customer's domain. Use it to check the connection and whose
-        data the other tools show."""
+        """Show the signed-in user's email address, permissions and the customer's domain. Use it to check the connection
+        and whose data the other tools show."""
         user = await self._validate()
         return {**user, "id": account_key(user)}
 

@@ -1,13 +1,22 @@
-"""Permission hints: if the API forbids a call without a reason, the error names the documented permission."""
+"""Permissions of tools: which one an error names if the API forbids a call without a reason, and which tools the API
+will refuse to a user.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ...api.errors import ApiError
+from ...api.permissions import BILLING_PROFILES_ADMIN
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from .tool import Tool, ToolResult
+from .series import structured_of, with_structured
+from .tool import ContentResult, Tool, ToolResult
+
+MAX_PERMISSIONS, MAX_NAME_CHARACTERS = 500, 200
+REFUSED_TOOLS_KEY = "refusedTools"
+"""Member of the result of the tool that identifies the account."""
 
 
 def with_permission_hint(tool: Tool) -> Tool:
@@ -23,5 +32,53 @@ def with_permission_hint(tool: Tool) -> Tool:
             if error.kind == "forbidden" and not error.reason:
                 error.reason = f"this requires the permission {permission}"
             raise
+
+    return replace(tool, run=run)
+
+
+def read_permissions(validated: JsonObject) -> frozenset[str]:
+    """Return the names of permissions in the response of the API, without malformed ones."""
+    names = validated.get("permissions")
+    valid = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return frozenset(name[:MAX_NAME_CHARACTERS] for name in valid[:MAX_PERMISSIONS])
+
+
+def refused_tools(tools: Iterable[Tool], permissions: Collection[str]) -> tuple[list[JsonObject], list[JsonObject]]:
+    """Return the tools that a user with these *permissions* cannot use, and those for which the names do not say so.
+
+    Each names the tool and the permission.
+    """
+    refused: list[JsonObject] = []
+    uncertain: list[JsonObject] = []
+    for tool in tools:
+        permission = tool.facts.get("permission")
+        # Billing Profiles Admin is about connecting; the API itself lets every user call validate_user.
+        if permission is None or permission is BILLING_PROFILES_ADMIN:
+            continue
+        is_granted = permission.is_granted(permissions)
+        if not is_granted:
+            (uncertain if is_granted is None else refused).append({"tool": tool.name, "permission": str(permission)})
+    return refused, uncertain
+
+
+def with_refused_tools(tools: Sequence[Tool]) -> tuple[Tool, ...]:
+    """Return *tools*, of which the one that identifies the account also names those that the API will refuse."""
+    return tuple(_with_refused_tools(tool, tools) if tool.facts.get("identifies_account") else tool for tool in tools)
+
+
+def _with_refused_tools(tool: Tool, tools: Sequence[Tool]) -> Tool:
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
+        result = await tool.run(call, arguments)
+        if isinstance(result, ContentResult):
+            return result
+        account = structured_of(result)
+        refused, _ = refused_tools(tools, read_permissions(account))
+        if not refused:
+            return result
+        by_permission: dict[str, list[str]] = {}
+        for item in refused:
+            by_permission.setdefault(item["permission"], []).append(item["tool"])
+        rows = [{"permission": permission, "tools": names} for permission, names in by_permission.items()]
+        return with_structured(result, {**account, REFUSED_TOOLS_KEY: rows})
 
     return replace(tool, run=run)

@@ -8,6 +8,7 @@ from ...api import Doit
 from ...api.errors import ApiError, explain
 from ...api.permissions import BILLING_PROFILES_ADMIN
 from ...auth.principal import Principal
+from ...catalog.tools.permissions import MAX_NAME_CHARACTERS, read_permissions, refused_tools
 from ...catalog.tools.tool import Tool
 from ...check.findings import Finding
 from ...protocol.jsonrpc import JsonObject
@@ -16,7 +17,6 @@ from ...protocol.revisions import DEFAULT_REVISION
 from .app_keys import PrincipalApiFactory
 
 DEADLINE_SECONDS = 15.0
-MAX_PERMISSIONS, MAX_NAME_CHARACTERS = 500, 200
 PURPOSE = "check"
 INCOMPLETE = (
     "The lists have the tools whose permission the API reference names. The API can refuse other tools for the role of the"
@@ -68,30 +68,6 @@ def _describe_failure(error: ApiError, principal: Principal) -> Finding:
 
 async def _ignore_progress(message: str) -> None:
     """Ignore progress: no client waits for it."""
-
-
-def read_permissions(validated: JsonObject) -> frozenset[str]:
-    """Return the names of permissions in the response of the API, without malformed ones."""
-    names = validated.get("permissions")
-    valid = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return frozenset(name[:MAX_NAME_CHARACTERS] for name in valid[:MAX_PERMISSIONS])
-
-
-def refused_tools(tools: Iterable[Tool], permissions: Collection[str]) -> tuple[list[JsonObject], list[JsonObject]]:
-    """Return the tools that a user with these *permissions* cannot use, and those for which the names do not say so.
-
-    Each names the tool and the permission.
-    """
-    refused: list[JsonObject] = []
-    uncertain: list[JsonObject] = []
-    for tool in tools:
-        permission = tool.facts.get("permission")
-        # Billing Profiles Admin is about connecting; the API itself lets every user call validate_user.
-        if permission is None or permission is BILLING_PROFILES_ADMIN or permission.name in permissions:
-            continue
-        is_known = bool(permission.name) and bool(permissions)
-        (refused if is_known else uncertain).append({"tool": tool.name, "permission": str(permission)})
-    return refused, uncertain
 
 
 def _check_permissions(permissions: Collection[str]) -> Finding:

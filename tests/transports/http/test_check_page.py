@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.tools.permissions import read_permissions, refused_tools
 from doit_mcp.sandbox.accounts import USERS, User
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
-from doit_mcp.transports.http.account_check import read_permissions, refused_tools
 from tests.redis_state.redis_server import redis_server
 from tests.transports.http.serving import ADMIN, EMPLOYEE, VIEWER, Json, Site, serving
 
