@@ -1,9 +1,11 @@
 """Client of the DoiT API for one tool call: credential, tenant, tracking, retries, and parsing of responses."""
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import count
 from typing import Any, Protocol
@@ -19,7 +21,7 @@ from ..resilience.circuit_breaker import CircuitOpen
 from ..resilience.compute_thread import run_in_thread
 from ..resilience.requester import SINGLE_REQUESTER, Requester
 from .effects import READ_ONLY, RequestEffect
-from .errors import ApiError, CredentialError
+from .errors import ApiError, CredentialError, parse_retry_after
 from .event_stream import EventStreamParser, StreamError
 from .http import PreparedRequest, Reply, Upstream, encode_query
 from .operation import Operation, Request
@@ -256,9 +258,13 @@ def _parse_reply(operation: Operation, reply: Reply) -> Any:
     if not reply.complete:
         raise ApiError("the response is too large", kind="answer", status=reply.status, maybe_applied=writes)
     try:
-        return orjson.loads(reply.body)
+        value = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
         raise ApiError("the response is not JSON", kind="answer", status=reply.status, maybe_applied=writes) from None
+    if operation.retry_after_member and isinstance(value, dict):
+        seconds = parse_retry_after(reply.headers.get("Retry-After", ""), datetime.now(UTC))
+        return value if seconds is None else {**value, operation.retry_after_member: math.ceil(seconds)}
+    return value
 
 
 def _parse_event(data: str) -> JsonObject:

@@ -102,5 +102,7 @@ class OperationFacts(ToolFacts, total=False):
     """Name of the argument that is the whole body, an object with any members."""
     etag_argument: str
     """Name of the argument that is sent as the header If-Match, an entity tag; "" sends none. Only with a body."""
+    retry_after_member: str
+    """Member of the result with the header Retry-After of the response, in seconds, if it has one."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

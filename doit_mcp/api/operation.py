@@ -98,6 +98,7 @@ class Operation:
     content_type: str = "application/json"
     body_argument: str = ""
     etag_argument: str = ""
+    retry_after_member: str = ""
     page_size: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 

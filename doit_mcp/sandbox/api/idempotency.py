@@ -22,9 +22,7 @@ async def run_once(
     *operation* is called with True for a dry run (query dryRun); dry runs are not stored. 400 without a key,
     and *reused_status* if the key belongs to a different request.
     """
-    key = request.http_request.headers.get(HEADER, "")
-    if not key or len(key) > MAX_KEY_LENGTH:
-        raise bad_request(f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters", field=HEADER)
+    key = require_key(request)
     if query_flag(request.query, "dryRun"):
         return operation(True)
     body = await request.http_request.read()
@@ -40,6 +38,14 @@ async def run_once(
     result = operation(False)
     responses[entry_key] = {"digest": digest, "response": result, "time": request.now}
     return result
+
+
+def require_key(request: ApiRequest) -> str:
+    """The key of the request; 400 without one."""
+    key = request.http_request.headers.get(HEADER, "")
+    if not key or len(key) > MAX_KEY_LENGTH:
+        raise bad_request(f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters", field=HEADER)
+    return key
 
 
 def _recent_requests(request: ApiRequest) -> Records:

@@ -28,7 +28,13 @@ PROBLEM_TITLES = {
 }
 
 # Operations with RFC 9457 problem details.
-PROBLEM_PATHS = ("/billing/v1/invoices", "/billing/v1/billing-", "/billing/v1/createAsset", "/ps4commitments/")
+PROBLEM_PATHS = (
+    "/billing/v1/invoices",
+    "/billing/v1/billing-",
+    "/billing/v1/createAsset",
+    "/ps4commitments/",
+    "/analytics/v1/widgets",
+)
 
 
 def is_problem_path(path: str) -> bool:

@@ -16,6 +16,7 @@ from .billing_data import BillingData, Computed
 from .costs.calendar_days import today_of
 from .costs.ledger import Ledger
 from .listing import Page, paginate, query_integer
+from .report_timing import ReportTiming
 from .responses import ApiError, JsonObject, bad_request
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -30,7 +31,7 @@ Seed = Callable[["Tenant"], Iterable[JsonObject]]
 class Tenant:
     """The state of one customer: billing lines and records. *started_at* is its creation in epoch seconds.
 
-    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it and *directory*.
+    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it, *directory* and *report_timing*.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class Tenant:
         seed: int,
         slug_owners: dict[str, str],
         directory: AccountDirectory = DEFAULT_DIRECTORY,
+        report_timing: ReportTiming | None = None,
     ) -> None:
         self.customer = customer
+        self.report_timing = report_timing or ReportTiming()
         self.slug_owners = slug_owners
         self.directory = directory
         self.started_at = started_at

@@ -31,12 +31,14 @@ from . import (
     perfect_scale,
     perfect_scale_purchases,
     quotas_and_incidents,
+    report_runs,
     reports,
     settings,
     sharing,
     support_metadata,
     tickets,
     users,
+    widgets,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -50,6 +52,8 @@ ROUTES: tuple[Route, ...] = (
     *dimensions.ROUTES,
     *folders.ROUTES,
     *reports.ROUTES,
+    *report_runs.ROUTES,
+    *widgets.ROUTES,
     *sharing.ROUTES,
     *commitments.ROUTES,
     *contracts.ROUTES,
