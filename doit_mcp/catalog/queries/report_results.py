@@ -19,6 +19,7 @@ from ..currencies import KNOWN_CURRENCIES
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.grammar import MAX_PERIOD_CHARACTERS, parse_period, report_period
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
+from ..report_runs.queries import FileArgument, FileLink, fetch_saved_report, with_missing_file
 from ..tools.composed import composed_tool
 from .checks import explain_empty_query, query_scope
 from .config_period import config_period, parse_bounds, parse_duration
@@ -48,6 +49,7 @@ class ReportResults(RowFacts, total=False):
     total: Annotated[JsonObject | None, "Sums of the rows.", Members(QueryTotal)]
     limited: Annotated[bool, "Rows are left out."]
     urlUI: ConsoleLink
+    fileOutput: FileLink
     result: Annotated[
         JsonObject,
         "schema: columns; rows: cells of each; secondaryRows, forecastRows.",
@@ -75,6 +77,7 @@ async def get_report_results(
     ] = None,
     startDate: Annotated[str | None, "Instead: first day, e.g. 2026-10-01; with endDate.", PeriodText] = None,
     endDate: Annotated[str | None, "Last day, e.g. 2026-10-15; with startDate.", PeriodText] = None,
+    file: FileArgument = None,
 ) -> Annotated[JsonObject, ReportResults]:
     """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
     today = utc_date(call.now)
@@ -84,7 +87,7 @@ async def get_report_results(
     override = {} if period is None else dict(zip(BOUNDS, _iso_days(period)))
     parts = await gather_partial(
         {
-            "report": reports.get_report_results(id=identifier, **override),
+            "report": fetch_saved_report(call, identifier, override, file),
             "config": reports.get_report_config(id=identifier),
         }
     )
@@ -99,6 +102,7 @@ async def get_report_results(
     if count and report.periods is not None:
         report = replace(report, periods=await cut_to_data(call, report.periods, shown, "schema"))
     result = await run_by_rows(count, make_report_result, parts.results["report"], report, shown)
+    result = with_missing_file(call, result, parts.results["report"], file)
     if rows:
         return result
     # Without rows, a total of zero would say more than is known.
