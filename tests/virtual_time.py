@@ -14,7 +14,7 @@ QUIET_TICKS = 3
 
 
 class VirtualTime:
-    """The clock and the sleep function. Time passes only while somebody sleeps."""
+    """The clock and the sleep function. Time passes only during sleeps."""
 
     def __init__(self) -> None:
         self.now = time.time()
@@ -52,7 +52,7 @@ class VirtualTime:
                 quiet = 0
 
     def _wake_next(self) -> bool:
-        """Advance the clock to the end of the next wait; return False if nobody waits."""
+        """Advance the clock to the end of the next wait; return False without one."""
         while self._sleepers:
             when, _, woken = heapq.heappop(self._sleepers)
             if not woken.done():

@@ -94,7 +94,7 @@ def rows_of(result: Json) -> Any:
 
 
 def progress_of(answer: Answer) -> list[float]:
-    """The progress that the client was told."""
+    """The progress that the client received."""
     notes = [one for one in answer.messages if one.get("method") == "notifications/progress"]
     assert all(note["params"]["progressToken"] == "p" for note in notes)
     return [note["params"]["progress"] for note in notes]
