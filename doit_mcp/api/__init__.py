@@ -40,6 +40,7 @@ from .areas.labels import Labels
 from .areas.organizations import Organizations
 from .areas.platforms import Platforms
 from .areas.products import Products
+from .areas.report_runs import ReportRuns
 from .areas.reports import Reports
 from .areas.roles import Roles
 from .areas.service_accounts import ServiceAccounts
@@ -50,6 +51,7 @@ from .areas.sharing import Sharing
 from .areas.signup import Signup
 from .areas.tickets import Tickets
 from .areas.users import Users
+from .areas.widgets import Widgets
 from .console import Console
 from .operation import Area, Operation, Sender
 
@@ -63,6 +65,8 @@ class Doit:
     """
 
     reports: Reports
+    report_runs: ReportRuns
+    widgets: Widgets
     budgets: Budgets
     budget_suggestions: BudgetSuggestions
     alerts: Alerts

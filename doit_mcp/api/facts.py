@@ -116,5 +116,7 @@ class OperationFacts(ToolFacts, total=False):
     a method of the same area, and does not overwrite the changes of others (entity_tags.py)."""
     unauthenticated: bool
     """The API requires no credential, so the request has none, and does not name a customer."""
+    retry_after_member: str
+    """Member of the result with the header Retry-After of the response, in seconds, if it has one."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

@@ -104,6 +104,7 @@ class Operation:
     header_members: Mapping[str, str] = field(default_factory=dict, compare=False)
     needs_if_match: bool = False
     unauthenticated: bool = False
+    retry_after_member: str = ""
     page_size: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 

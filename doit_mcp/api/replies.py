@@ -1,10 +1,12 @@
 """Parses responses of the DoiT API: JSON or text, with members from headers, and deletions that are not done yet."""
 
+import math
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from .errors import ApiError
+from .errors import ApiError, parse_retry_after
 from .http import Reply
 from .operation import Operation
 from .request_errors import status_error
@@ -23,6 +25,9 @@ def parse_reply(operation: Operation, reply: Reply) -> Any:
     if operation.header_members and isinstance(value, dict):
         present = ((member, reply.headers.get(name)) for name, member in operation.header_members.items())
         value = {**value, **{member: text for member, text in present if text is not None}}
+    if operation.retry_after_member and isinstance(value, dict):
+        seconds = parse_retry_after(reply.headers.get("Retry-After", ""), datetime.now(UTC))
+        value = value if seconds is None else {**value, operation.retry_after_member: math.ceil(seconds)}
     return value
 
 

@@ -16,7 +16,7 @@ from ..settings_parsing import LOOPBACK_HOSTS, BadSettings
 from .startup import bind_socket, check_redis, listen_error, name_as_used
 
 if TYPE_CHECKING:
-    from ..sandbox.api import Fault
+    from ..sandbox.api.fault_parsing import Disturbances
     from ..sandbox.server import SandboxServer
     from ..transports.http.sandbox_info import SandboxInfo
 
@@ -34,6 +34,7 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     from ..sandbox import startup_message
     from ..sandbox.accounts import MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory
     from ..sandbox.api import Api
+    from ..sandbox.api.report_timing import ReportTiming
     from ..sandbox.server import run_sandbox
     from ..transports.http.main_app import make_main_app
     from ..transports.http.runner import freeze_heap, serve_app, socket_url, wait_for_stop_signal
@@ -53,7 +54,7 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     if options.auto_approve is not None and accounts.user_by_email(options.auto_approve) is None:
         emails = ", ".join(user.email for user in USERS)
         raise BadSettings([f"--auto-approve: unknown user {options.auto_approve}. Available: {emails}."])
-    latency, faults = _parse_faults(options)
+    given = _parse_disturbances(options)
     clock = _sandbox_clock(options)
     with bind_socket(settings) as listener:
         base, secret = socket_url(listener), _sandbox_secret(options)
@@ -66,7 +67,13 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
             access_ttl=options.access_ttl,
             auto_approve=options.auto_approve,
             directory=accounts,
-            api=Api(clock=clock, latency=latency, faults=faults, directory=accounts),
+            api=Api(
+                clock=clock,
+                latency=given.latency,
+                faults=given.faults,
+                directory=accounts,
+                report_timing=ReportTiming(given.report_seconds),
+            ),
         )
         async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
             sandbox_settings = replace(
@@ -121,14 +128,15 @@ def _sandbox_clock(options: argparse.Namespace) -> Callable[[], float]:
         raise BadSettings([f"--today must be a date from {EARLIEST_DAY} to {LATEST_DAY}."]) from None
 
 
-def _parse_faults(options: argparse.Namespace) -> tuple[float, list[Fault]]:
+def _parse_disturbances(options: argparse.Namespace) -> Disturbances:
     from ..sandbox.api import OPERATIONS
     from ..sandbox.api.fault_parsing import parse_fault, parse_settings
 
+    given = {"latency": options.latency, "report_seconds": options.report_seconds}
     try:
-        return parse_settings({"latency": options.latency, "faults": list(map(parse_fault, options.fault))}, OPERATIONS)
+        return parse_settings({**given, "faults": list(map(parse_fault, options.fault))}, OPERATIONS)
     except ValueError as error:
-        raise BadSettings([f"--latency, --fault: {error}."]) from error
+        raise BadSettings([f"--latency, --report-seconds, --fault: {error}."]) from error
 
 
 @asynccontextmanager

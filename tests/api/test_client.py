@@ -38,6 +38,10 @@ class Things(Area):
     async def write(self, **body: Unpack[Body]) -> JsonObject:
         raise AssertionError("the decorator sends")
 
+    @get("/things", retry_after_member="wait")
+    async def state(self) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
     @put("/things/{id}")
     async def replace(self, *, id: str, **body: Unpack[Body]) -> JsonObject:
         raise AssertionError("the decorator sends")
@@ -195,6 +199,14 @@ async def test_long_retry_after_is_passed_on_immediately(api: Api, connect: Conn
     error = await call_and_fail(connect())
     assert len(api.seen) == 1 and error.retry_after == float(wait)
     assert f"Try again in {wait} seconds" in explain(error, "read")
+
+
+async def test_retry_after_of_a_success_is_a_member_of_the_result_if_declared(api: Api, connect: Connect) -> None:
+    api.script = [respond(200, {"a": 1}, Retry_After="7"), respond(200, {"a": 1}), respond(200, {}, Retry_After="soon")]
+    area = Things(connect())
+    assert [await area.state() for _ in range(3)] == [{"a": 1, "wait": 7}, {"a": 1}, {}]
+    api.script = [respond(200, {"a": 1}, Retry_After="7")]
+    assert await area.read(id="1") == {"a": 1}
 
 
 @pytest.mark.requirement("F2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from ...api import Doit
 from ...api.nearest import unknown_value
@@ -19,6 +19,7 @@ from ..costs.scope import CloudArgument, Scope
 from ..costs.statement import cost_basis
 from ..partial_results import PartialResults, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, utc_date
+from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, Row, Series, make_columns, stated_set
@@ -54,7 +55,7 @@ async def commitment_summary(
             {
                 "contracts": _read_periods(doit, today),
                 "aws": read_aws(call, today),
-                "clouds": _read_clouds(doit, usual),
+                "clouds": _read_clouds(call, usual),
             }
         )
     ).raise_if_all_failed()
@@ -155,9 +156,9 @@ async def _read_periods(doit: Doit, today: date) -> list[ContractPeriod]:
     return list(running_periods([row async for row in rows], today))
 
 
-async def _read_clouds(doit: Doit, period: Period) -> dict[str, float]:
+async def _read_clouds(call: Call, period: Period) -> dict[str, float]:
     """Return the cost of each cloud in the data."""
     clouds = fixed_group("cloud")
     config = cost_config(Scope(), period, USD, interval="year", groups=[clouds])
-    answer: Any = await doit.reports.run_query(config=config)
+    answer = await fetch_query(call, config)
     return {str(key[0]): cost for key, cost in sum_by_columns(answer, [clouds.column]).items() if key[0]}

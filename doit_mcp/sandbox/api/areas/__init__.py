@@ -40,6 +40,7 @@ from . import (
     perfect_scale,
     perfect_scale_purchases,
     quotas_and_incidents,
+    report_runs,
     reports,
     roles,
     service_accounts,
@@ -49,6 +50,7 @@ from . import (
     support_metadata,
     tickets,
     users,
+    widgets,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -63,6 +65,8 @@ ROUTES: tuple[Route, ...] = (
     *dimensions.ROUTES,
     *folders.ROUTES,
     *reports.ROUTES,
+    *report_runs.ROUTES,
+    *widgets.ROUTES,
     *sharing.ROUTES,
     *commitments.ROUTES,
     *contracts.ROUTES,
