@@ -248,6 +248,13 @@ def _add_data_flags(group: argparse._ArgumentGroup) -> None:
         "--latency", type=_seconds, default=0.0, metavar="SECONDS", help="Delay of every API response, in seconds"
     )
     group.add_argument(
+        "--report-seconds",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="Time that each report and query takes, in seconds; synchronous ones fail after 120 seconds",
+    )
+    group.add_argument(
         "--fault",
         action="append",
         default=[],

@@ -194,6 +194,12 @@ class Settings:
         boolean,
         "Offer tools whose results contain secrets, such as new API tokens, which models then read",
     )
+    openapi: str = setting(
+        "",
+        "DOIT_MCP_OPENAPI",
+        text,
+        "Path of a newer API document (OpenAPI as JSON), whose new operations can then be called untested",
+    )
     log_level: str = setting(
         "info",
         "DOIT_MCP_LOG_LEVEL",

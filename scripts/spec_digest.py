@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 from yaml import YAMLError
 
 from .published_facts import PATH_EVIDENCE, PERMISSIONS, Json, format_document, read_document, strip_prose
+from .spec_places import annotate, declared_places
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -31,8 +33,9 @@ def make_digest(document: Json) -> list[Json]:
 
     method, path, operationId, tag; parameters and body fields by name, each with type and, if present, in, required
     and enum; content types of the body and of each success; the permissions that its texts require, if any; path_evidence,
-    if the path was only guessed. Nested
-    fields have names such as "scopes[].id". Raise ValueError if *document* is not an OpenAPI document, or if an
+    if the path was only guessed; the
+    fields and headers of successes (answer, headers) and the statuses of errors, if any. Nested fields have names such as
+    "scopes[].id". Raise ValueError if *document* is not an OpenAPI document, or if an
     operation lacks a member.
     """
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
@@ -75,10 +78,27 @@ def _operation_row(path: str, method: str, operation: Json, shared: list[Json], 
         for status, response in operation["responses"].items()
         if str(status).startswith("2")
     }
+    row |= _response_facts(operation, resolve)
     if evidence := operation.get(PATH_EVIDENCE):
         row["path_evidence"] = evidence
     permissions = _permissions(operation, resolve)
     return row | ({"permissions": permissions} if permissions else {})
+
+
+def _response_facts(operation: Json, resolve: Resolve) -> Json:
+    """The fields and headers of successes, and the statuses of errors, as far as there are any."""
+    fields: Json = {}
+    headers: set[str] = set()
+    for status, response in operation["responses"].items():
+        if not str(status).startswith("2"):
+            continue
+        found = _dereference(response, resolve)
+        headers |= found.get("headers", {}).keys()
+        for content in found.get("content", {}).values():
+            fields |= dict(schema_fields(content.get("schema", {}), resolve))
+    errors = sorted(str(status) for status in operation["responses"] if not str(status).startswith("2"))
+    facts = {"answer": fields, "headers": sorted(headers), "errors": errors}
+    return {name: value for name, value in facts.items() if value}
 
 
 def _permissions(operation: Json, resolve: Resolve) -> list[str]:
@@ -195,6 +215,10 @@ def _operation_changes(old: Json, new: Json) -> Iterator[str]:
     if before["media"] != after["media"]:
         yield f"body is {after['media']}, was {before['media']}"
     yield from _named_changes("body field", before["fields"], after["fields"])
+    yield from _named_changes("answer field", old.get("answer", {}), new.get("answer", {}))
+    for key, kind in (("headers", "header of the answer"), ("errors", "error")):
+        yield from (f"new {kind} {name}" for name in new.get(key, ()) if name not in old.get(key, ()))
+        yield from (f"{kind} {name} is gone" for name in old.get(key, ()) if name not in new.get(key, ()))
     before_names, after_names = (", ".join(row.get("permissions", ["none"])) for row in (old, new))
     if before_names != after_names:
         yield f"permissions are {after_names}, were {before_names}"
@@ -235,12 +259,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("document", type=Path, help="an OpenAPI document of the DoiT API, YAML or JSON")
     parser.add_argument("--revision", help="the document is the JSON Schema of this MCP revision instead")
     parser.add_argument("--diff", action="store_true", help="write nothing; list what changed in the DoiT API")
+    parser.add_argument("--json", type=Path, help="write the whole document as JSON to this file, for DOIT_MCP_OPENAPI")
     parser.add_argument("--data", type=Path, default=DATA, help="directory of the stored documents")
     options = parser.parse_args(arguments)
     if options.diff and options.revision:
         parser.error("--diff compares documents of the DoiT API only")
     try:
         source = read_document(options.document)
+        if options.json:
+            make_digest(source)
+            options.json.write_text(json.dumps(source, default=str), encoding="utf-8")
+            print(f"{options.json} written")
+            return 0
         document = strip_prose(source) if options.revision else store_facts(source)
     except OSError as error:
         return _refuse(options.document, error.strerror or str(error))
@@ -253,7 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{stored.name} written")
         return 0
     differences = list(find_differences(make_digest(read_document(stored)), make_digest(document)))
-    print("\n".join(differences) or "Nothing changed.")
+    print("\n".join(annotate(differences, declared_places())) or "Nothing changed.")
     return 1 if differences else 0
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from scripts.published_facts import format_document, read_document, strip_prose
 from scripts.spec_digest import find_differences, main, make_digest
+from scripts.spec_places import annotate, declared_places
 
 THING = {
     "allOf": [
@@ -65,6 +66,7 @@ def test_operation_is_a_row() -> None:
             "max": {"in": "query", "type": "integer"},
         },
         "success": {"200": ["application/json"]},
+        "errors": ["404"],
     }
     assert put["body"] == {
         "media": "application/json",
@@ -125,10 +127,12 @@ def test_changes_are_described() -> None:
         "GET /things/{id}: operationId is readThing, was getThing",
         "GET /things/{id}: new parameter q (query, string, required)",
         "GET /things/{id}: parameter max is gone",
+        "GET /things/{id}: error 404 is gone",
         "GET /things/{id}: success is 200 text/event-stream, was 200 application/json",
         "PUT /things/{id}: body is application/merge-patch+json, was application/json",
         "PUT /things/{id}: body field free is gone",
         "PUT /things/{id}: body field kind is string, optional, one of a, c, was string, optional, one of a, b",
+        "PUT /things/{id}: error 403 is gone",
         "PUT /things/{id}: permissions are none, were ThingAdmin, Things",
     ]
     assert "POST /things: gone (addThing)" in list(
@@ -151,8 +155,56 @@ def test_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main([str(old), "--diff", "--data", str(data)]) == 0
     assert main([str(new), "--diff", "--data", str(data)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["doit-api.json written", "Nothing changed."] and len(lines) == 11
+    assert lines[:2] == ["doit-api.json written", "Nothing changed."]
+    assert len([line for line in lines[2:] if not line.startswith("    ")]) == 11
     assert stored.read_text("utf-8") == before
+    assert main([str(old), "--json", str(tmp_path / "whole.json")]) == 0
+    assert json.loads((tmp_path / "whole.json").read_text("utf-8")) == json.loads(json.dumps(DOCUMENT))
+
+
+def with_answer(schema: dict[str, Any], **headers: Any) -> list[dict[str, Any]]:
+    """The digest of a document whose one operation answers this."""
+    response = {"headers": headers, "content": {"application/json": {"schema": schema}}}
+    operation = {"operationId": "getThing", "tags": ["T"], "responses": {"200": response}}
+    return make_digest({"paths": {"/things": {"get": operation}}})
+
+
+def test_changes_of_answers_are_described() -> None:
+    policy = {"type": "object", "properties": {"policy": {"type": "string", "enum": ["a", "b"]}, "old": {}}}
+    opened = {"type": "object", "properties": {"policy": {"type": "string"}, "items": {"type": "array"}}}
+    assert list(find_differences(with_answer(policy, Old={}), with_answer(opened, New={}))) == [
+        "GET /things: new answer field items (array, optional)",
+        "GET /things: answer field old is gone",
+        "GET /things: answer field policy is string, optional, was string, optional, one of a, b",
+        "GET /things: new header of the answer New",
+        "GET /things: header of the answer Old is gone",
+    ]
+
+
+def test_differences_say_what_to_edit() -> None:
+    differences = [
+        "POST /datahub/v1/csv/upload: new body field more (string, optional)",
+        "GET /analytics/v1/alerts/{other}: gone (getAlert)",
+        "POST /analytics/v1/alerts/{id}/actions/mute: new (muteAlert, Alerts)",
+        "GET /moon/v1/phases: new (listPhases, Moon)",
+        "GET /moon/v1/tides: gone (listTides)",
+    ]
+    assert list(annotate(differences, declared_places())) == [
+        differences[0],
+        "    edit doit_mcp/api/areas/datahub.py: _upload, upload_datahub_csv",
+        "    edit doit_mcp/sandbox/api/areas/datahub.py: upload_csv",
+        differences[1],
+        "    remove doit_mcp/api/areas/alerts.py: _alert, get_alert",
+        "    remove doit_mcp/sandbox/api/areas/alerts.py: get_alert",
+        differences[2],
+        "    add a method to doit_mcp/api/areas/alerts.py",
+        "    add a handler to doit_mcp/sandbox/api/areas/alerts.py",
+        "    add a step to tests/server/test_all_tools.py: STEPS",
+        differences[3],
+        "    add an area: docs/development/add-operation.rst",
+        "    add a step to tests/server/test_all_tools.py: STEPS",
+        differences[4],
+    ]
 
 
 def remove_member(member: str) -> str:

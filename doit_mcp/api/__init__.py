@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from inspect import get_annotations
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 from .areas.account_team import AccountTeam
 from .areas.alerts import Alerts
@@ -23,6 +23,7 @@ from .areas.cloud_diagrams import CloudDiagrams
 from .areas.cloud_incidents import CloudIncidents
 from .areas.cloudflow import Cloudflow
 from .areas.cloudflow_connections import CloudflowConnections
+from .areas.commitment_policies import CommitmentPolicies
 from .areas.commitments import Commitments
 from .areas.contract_templates import ContractTemplates
 from .areas.contracts import Contracts
@@ -31,6 +32,7 @@ from .areas.customers import Customers
 from .areas.datahub import Datahub
 from .areas.dimensions import Dimensions
 from .areas.folders import Folders
+from .areas.gcp_commitments import GcpCommitments
 from .areas.geographic_access import GeographicAccess
 from .areas.insights import Insights
 from .areas.invoices import Invoices
@@ -38,17 +40,20 @@ from .areas.labels import Labels
 from .areas.organizations import Organizations
 from .areas.platforms import Platforms
 from .areas.products import Products
+from .areas.report_runs import ReportRuns
 from .areas.reports import Reports
 from .areas.roles import Roles
 from .areas.service_accounts import ServiceAccounts
 from .areas.service_quotas import ServiceQuotas
 from .areas.settings import Settings
+from .areas.shared_payers import SharedPayers
 from .areas.sharing import Sharing
 from .areas.signup import Signup
 from .areas.tickets import Tickets
 from .areas.users import Users
+from .areas.widgets import Widgets
 from .console import Console
-from .operation import Area, Sender
+from .operation import Area, Operation, Sender
 
 __all__ = ["AREAS", "Doit"]
 
@@ -60,6 +65,8 @@ class Doit:
     """
 
     reports: Reports
+    report_runs: ReportRuns
+    widgets: Widgets
     budgets: Budgets
     budget_suggestions: BudgetSuggestions
     alerts: Alerts
@@ -81,6 +88,7 @@ class Doit:
     contracts: Contracts
     contract_templates: ContractTemplates
     customers: Customers
+    shared_payers: SharedPayers
     users: Users
     roles: Roles
     customer_groups: CustomerGroups
@@ -98,6 +106,8 @@ class Doit:
     cloudflow: Cloudflow
     cloudflow_connections: CloudflowConnections
     aws_commitments: AwsCommitments
+    gcp_commitments: GcpCommitments
+    commitment_policies: CommitmentPolicies
     billing_transfer: BillingTransfer
     signup: Signup
     auth: Auth
@@ -120,6 +130,10 @@ class Doit:
     def console(self) -> Console | None:
         """DoiT's console, or None if it is not configured."""
         return None if self._console is None else Console(self._console())
+
+    async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
+        """Send an operation that no area declares, and return the value of the response. Raises ApiError."""
+        return await self._sender.send(operation, arguments)
 
     def __getattr__(self, name: str) -> Area:
         if name not in AREAS:

@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any, Protocol
 from uuid import uuid4
 
-import orjson
 from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
@@ -23,11 +22,12 @@ from .errors import ApiError, CredentialError
 from .event_stream import EventStreamParser, StreamError
 from .http import PreparedRequest, Reply, Upstream, encode_query
 from .operation import Operation, Request
+from .replies import parse_reply
 from .request_bodies import Body, encode_body
 from .request_encoding import percent_encode
 from .request_errors import circuit_open_error, connection_error, credential_error, status_error, timeout_error
 
-JSON = "application/json"
+JSON, ANY_TYPE = "application/json", "*/*"
 MAX_TRACKING_CHARACTERS = 100
 MAX_PARSED_IN_PLACE_BYTES = 256 << 10
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -99,8 +99,8 @@ class Client:
         except TimeoutError:
             raise timeout_error(operation) from None
         if len(reply.body) <= MAX_PARSED_IN_PLACE_BYTES:
-            return _parse_reply(operation, reply)
-        return await run_in_thread(_parse_reply, operation, reply)
+            return parse_reply(operation, reply)
+        return await run_in_thread(parse_reply, operation, reply)
 
     async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
         """Send an operation and yield its events; text becomes {answer: text}. Raises ApiError."""
@@ -225,11 +225,12 @@ class Client:
         own: Mapping[str, str],
         *,
         fresh: bool = False,
-        accept: str = JSON,
+        accept: str = "",
     ) -> PreparedRequest:
         """Return the request with all headers, *own* among them. Raises ApiError if there is no credential."""
         identity = {} if operation.unauthenticated else await self._identity_headers(fresh)
-        headers = {**identity, "Accept": accept, **own}
+        accepted = accept or (ANY_TYPE if operation.text_member else JSON)
+        headers = {**identity, "Accept": accepted, **own}
         if (trace := CURRENT_TRACE.get()) is not None:
             headers["traceparent"] = trace.make_traceparent()
         if body is not None:
@@ -261,20 +262,6 @@ def _is_repeat(operation: Operation, previous: ApiError | None) -> bool:
     The API answers 409 as long as the first one is still running, and later the response of the first one.
     """
     return operation.needs_idempotency_key and previous is not None and previous.maybe_applied
-
-
-def _parse_reply(operation: Operation, reply: Reply) -> Any:
-    if not 200 <= reply.status < 300:
-        raise status_error(operation, reply.status, reply.headers, reply.body)
-    if not reply.body.strip() and (reply.status == 204 or not operation.read_only):
-        return None
-    writes = not operation.read_only
-    if not reply.complete:
-        raise ApiError("the response is too large", kind="answer", status=reply.status, maybe_applied=writes)
-    try:
-        return orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        raise ApiError("the response is not JSON", kind="answer", status=reply.status, maybe_applied=writes) from None
 
 
 def _parse_event(data: str) -> JsonObject:

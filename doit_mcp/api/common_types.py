@@ -118,7 +118,7 @@ class SlackChannel(TypedDict, total=False):
     """A Slack channel that receives notifications."""
 
     id: Required[Annotated[str, Length(1)]]
-    name: Required[Annotated[str, Length(1)]]
+    name: Annotated[str, Length(1)]
     customerId: str
     shared: bool
     type: str

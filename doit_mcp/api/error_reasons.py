@@ -17,6 +17,8 @@ MAX_CONFLICT_REASON_CHARACTERS = 1_000
 """Maximum characters for a 409, which may name many blocking objects, and a 422, which names the items of a batch."""
 MAX_BLOCKER_KINDS, MAX_BLOCKERS_PER_KIND, MAX_NAME_CHARACTERS = 6, 3, 60
 """Maximum kinds of blocking objects, objects of each kind, and characters of a name."""
+MAX_FIELD_PROBLEMS = 20
+"""Maximum problems of fields, or of nodes of a flow, that are listed. The rest is counted."""
 MAX_BATCH_ITEMS = 10
 """Maximum batch items that are listed. The rest is counted."""
 MAX_INPUT_CHARACTERS = 20_000
@@ -74,7 +76,7 @@ def _reason_texts(value: Any) -> Iterable[str]:
         return [text for item in value[:5] if isinstance(item, dict) and (text := _blocker_text(item))]
     if not isinstance(value, dict):
         return []
-    texts = [*_sentences(value), *_field_problems(value), *_usage_texts(value.get("resources"))]
+    texts = [*_sentences(value), *_field_problems(value), *_usage_texts(value.get("resources")), *_active_run(value)]
     code = value.get("code")
     return texts or ([code] if isinstance(code, str) else [])
 
@@ -88,11 +90,21 @@ def _sentences(value: dict[str, Any]) -> list[str]:
     return nested + sentences or ([title] if isinstance(title, str) else [])
 
 
+def _active_run(value: dict[str, Any]) -> list[str]:
+    """Return a text with the run of a flow that blocks another one; an empty list without it."""
+    run = value.get("execution")
+    if not isinstance(run, dict) or not isinstance(run.get("id"), str):
+        return []
+    return [f"active run: {run['id'][:MAX_NAME_CHARACTERS]} ({str(run.get('status'))[:MAX_NAME_CHARACTERS]})"]
+
+
 def _field_problems(value: dict[str, Any]) -> list[str]:
-    """Return the problems of fields and items: details[{field, issue}] and invalidItems."""
+    """Return the problems of fields, nodes and items: details[{field, issue}], [{nodeId, message}] and invalidItems."""
     members = (value.get("details"), value.get("invalidItems"))
     details, items = (member if isinstance(member, list) else [] for member in members)
-    problems = [_field_problem(item) if isinstance(item, dict) else str(item) for item in details[:5]]
+    listed = details[:MAX_FIELD_PROBLEMS]
+    problems = [_field_problem(item) if isinstance(item, dict) else str(item) for item in listed]
+    problems += [f"and {len(details) - len(listed)} more problems"] if len(details) > len(listed) else []
     problems += [
         _item_problem(item) if isinstance(item, dict) else str(item)[:MAX_NAME_CHARACTERS]
         for item in items[:MAX_BATCH_ITEMS]
@@ -101,7 +113,7 @@ def _field_problems(value: dict[str, Any]) -> list[str]:
 
 
 def _field_problem(item: dict[str, Any]) -> str:
-    names = ("field", "id", "code", "issue", "reason", "message", "error")
+    names = ("field", "nodeId", "id", "code", "issue", "reason", "message", "error")
     return ": ".join(str(item[name]) for name in names if isinstance(item.get(name), str | int))
 
 

@@ -43,6 +43,8 @@ class ToolFacts(TypedDict, total=False):
     """The permission that the API reference requires; the API itself returns a 403 without a reason."""
     result_table: TableShape
     """The shape of the table in results. Large tables are stored under a handle, for query_result."""
+    may_continue: bool
+    """The API may accept the write and finish it later (status 202), so nothing may say that it is done."""
     max_result_characters: int
     """Characters of a result that clients should accept without truncating it."""
     view: bool
@@ -107,10 +109,16 @@ class OperationFacts(ToolFacts, total=False):
     """Content type of the body, if it is not application/json."""
     body_argument: str
     """Name of the argument that is the whole body, an object with any members."""
+    text_member: str
+    """Member of the result that has the response, which is text instead of JSON."""
+    header_members: Mapping[str, str]
+    """Members of the result that come from headers of the response, by the header's name."""
     needs_if_match: bool
     """The API requires If-Match, the etag of the version that the write changes. Each call reads it with *preview_with*,
     a method of the same area, and does not overwrite the changes of others (entity_tags.py)."""
     unauthenticated: bool
     """The API requires no credential, so the request has none, and does not name a customer."""
+    retry_after_member: str
+    """Member of the result with the header Retry-After of the response, in seconds, if it has one."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

@@ -100,8 +100,11 @@ class Operation:
     needs_idempotency_key: bool = False
     content_type: str = "application/json"
     body_argument: str = ""
+    text_member: str = ""
+    header_members: Mapping[str, str] = field(default_factory=dict, compare=False)
     needs_if_match: bool = False
     unauthenticated: bool = False
+    retry_after_member: str = ""
     page_size: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts, repr=False, compare=False)
 

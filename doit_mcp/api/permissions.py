@@ -30,6 +30,7 @@ class Permission:
         return self.name in known if known and self.name else None
 
 
+ANOMALIES_MANAGER = Permission("Anomalies Manager", "AnomaliesManager")
 BILLING_PROFILES_ADMIN = Permission("Billing Profiles Admin", "BillingProfilesAdmin")
 BILLING_TRANSFER_ADMIN = Permission("BillingTransferAdmin", "BillingTransferAdmin")
 CLOUD_ANALYTICS_ADMIN = Permission("Cloud Analytics Admin", "CloudAnalyticsAdmin")
@@ -42,4 +43,5 @@ SERVICE_ACCOUNT_MANAGER = Permission("Service Account Manager", "ServiceAccountM
 SERVICE_ACCOUNT_VIEWER = Permission("Service Account Viewer", "ServiceAccountViewer")
 SETTINGS = Permission("Settings", "Settings")
 SETTINGS_OF_INVITES = Permission("Settings (for allowedInviteDomains also Users Manager)", "Settings")
+SHARED_PAYERS_ADMIN = Permission("SharedPayersAdmin, as a partner's user", "SharedPayersAdmin")
 USERS_MANAGER = Permission("Users Manager", "UsersManager")

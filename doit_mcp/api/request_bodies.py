@@ -9,6 +9,7 @@ import orjson
 
 from .errors import ApiError
 from .operation import Request
+from .request_encoding import query_value
 
 MULTIPART = "multipart/form-data"
 FILE_SIGNATURES = {b"PK\x03\x04": ("file.zip", "application/zip"), b"\x1f\x8b": ("file.csv.gz", "application/gzip")}
@@ -51,7 +52,7 @@ def encode_form(fields: Mapping[str, Any]) -> Body:
 
 def _encode_part(name: str, value: Any) -> bytes:
     if not isinstance(value, bytes):
-        return f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
+        return f'Content-Disposition: form-data; name="{name}"\r\n\r\n{query_value(value)}'.encode()
     file_name, content_type = next(
         (file_type for signature, file_type in FILE_SIGNATURES.items() if value.startswith(signature)), CSV_FILE
     )

@@ -13,6 +13,7 @@ from ..api import Doit
 from ..protocol.jsonrpc import JsonObject
 from .stores.customer_facts import Facts
 from .stores.result_store import ResultStore
+from .stores.run_followers import RunFollowers
 from .stores.write_receipts import ReceiptStore
 
 
@@ -105,6 +106,20 @@ class Call(Protocol):
     @property
     def receipts(self) -> ReceiptStore:
         """Receipts of recent writes, which prevent duplicates."""
+
+    @property
+    def run_followers(self) -> RunFollowers:
+        """Which calls of this process wait for which report runs."""
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether the client waits for minutes: the call is a task, or the client asked for progress and receives it."""
+
+    def extend_deadline(self) -> None:
+        """Give the call the time of a task, if the client waits that long."""
+
+    def make_api(self, seconds: float) -> Doit:
+        """Return an API client for the same caller that has *seconds* from now, whatever is left of the call."""
 
     @property
     def request_meta(self) -> JsonObject:

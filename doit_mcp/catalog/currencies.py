@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar, cast, get_args
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar, get_args
 
 from ..api.common_types import Currency
 from ..api.errors import ApiError
 from ..api.value_kinds import CurrencyCode
+from ..process.task_cancellation import cancel_tasks
 from ..protocol.json_schema import Length, short_json
 from ..protocol.jsonrpc import JsonObject
 from .call import Call
-from .partial_results import gather_partial
 
 T = TypeVar("T")
 
@@ -32,11 +33,13 @@ def parse_currency(text: str | None, argument: str = "currency") -> str | None:
     return code
 
 
-async def run_in_currency(call: Call, requested: str | None, work: Callable[[str], Awaitable[T]]) -> tuple[T, str]:
+async def run_in_currency(
+    call: Call, requested: str | None, work: Callable[[str], Coroutine[Any, Any, T]]
+) -> tuple[T, str]:
     """Return the result of *work* for a currency, and that currency. Raise what *work* raises.
 
     It is the *requested* one, or else the customer's. While that is unknown, *work* runs for US dollars while the
-    customer is read, and runs again if the customer has another currency. Without access to the customer, it is US
+    customer is read, and starts again if the customer has another currency. Without access to the customer, it is US
     dollars.
     """
     known: str | None = parse_currency(requested) or call.facts.get(CURRENCY_FACT)
@@ -45,12 +48,16 @@ async def run_in_currency(call: Call, requested: str | None, work: Callable[[str
         known = DEFAULT_CURRENCY
     if known is not None:
         return await work(known), known
-    parts = await gather_partial({"work": work(DEFAULT_CURRENCY), "currency": _read_currency(call)})
-    parts.require("work")
-    currency: str = parts.results["currency"]
-    if currency != DEFAULT_CURRENCY:
-        return await work(currency), currency
-    return cast(T, parts.results["work"]), currency
+    in_dollars = asyncio.create_task(work(DEFAULT_CURRENCY))
+    try:
+        currency = await _read_currency(call)
+        has_failed = in_dollars.done() and in_dollars.exception() is not None
+        if has_failed or currency == DEFAULT_CURRENCY:
+            return await in_dollars, currency
+    finally:
+        # Work can take minutes, so it does not go on if its currency is not the customer's.
+        await cancel_tasks(in_dollars)
+    return await work(currency), currency
 
 
 async def _read_currency(call: Call) -> str:

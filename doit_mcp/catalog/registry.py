@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ..api import AREAS
+from ..api.openapi_document import ApiDocument
 from ..protocol.jsonrpc import JsonObject
 from . import (
     anomalies,
@@ -17,6 +18,7 @@ from . import (
     commitments,
     comparisons,
     costs,
+    flows,
     forecasts,
     queries,
     savings,
@@ -26,6 +28,7 @@ from .budgets.written_scope import with_scope_check
 from .call import Call
 from .comparisons import change, compare
 from .costs import breakdown, overview, trends
+from .discovery.documented import documented_tools
 from .discovery.tools import with_discovery
 from .forecasts import forecast
 from .queries import report_results, run_query, stored_result
@@ -48,7 +51,7 @@ FIRST_MODULES = (
     *(run_query, report_results, stored_result, opportunities),
 )
 """The modules of the most general tools, which clients list first."""
-TOOL_PACKAGES = (costs, comparisons, forecasts, queries, anomalies, budgets, commitments, savings, unit_costs)
+TOOL_PACKAGES = (costs, comparisons, forecasts, queries, anomalies, budgets, commitments, savings, unit_costs, flows)
 """The packages whose modules are searched for composed tools."""
 FOUND_MODULES = tuple(
     import_module(info.name)
@@ -131,6 +134,12 @@ def direct_tools() -> tuple[Tool, ...]:
     )
     made = (with_declared_extras(tool) for tool in (*composed, *operations))
     return tuple(with_localized_display(tool) for tool in with_write_safeguards(tuple(made)))
+
+
+def with_documented_tools(tools: tuple[Tool, ...], document: ApiDocument) -> tuple[Tool, ...]:
+    """Return *tools* and a tool for each operation that only an API document has."""
+    made = tuple(map(with_declared_extras, documented_tools(document.operations)))
+    return (*tools, *with_write_safeguards(made))
 
 
 @cache

@@ -12,7 +12,8 @@ from ..protocol.jsonrpc import JsonObject
 
 T = TypeVar("T")
 
-
+NUMERIC_TYPES = frozenset({"float", "number", "integer", "int", "double", "numeric"})
+"""Types of columns with numbers: metrics are float, counts integer."""
 MAX_TEXT_SEARCHES = 8_000_000
 """Text searches (contains, starts_with, ends_with) of one call or filter, at about 50 ns each."""
 CHARACTERS_PER_SEARCH = 100
@@ -27,6 +28,23 @@ def count_searches(texts: Collection[str]) -> int:
 def column_names(answer: JsonObject) -> list[str]:
     """Return the column names of a query response."""
     return [str(column.get("name")) if isinstance(column, dict) else "" for column in answer["columns"]]
+
+
+def is_numeric(column: JsonObject) -> bool:
+    """Return whether a column has numbers."""
+    return column.get("type") in NUMERIC_TYPES
+
+
+def money_columns(columns: Iterable[Any]) -> dict[str, str | None]:
+    """Return the currency of each column that declares to be money; None if it does not name one."""
+    declared = (column for column in columns if isinstance(column, dict) and column.get("unit") == "currency")
+    return {str(column.get("name")): column.get("currency") for column in declared}
+
+
+def declared_currency(columns: Iterable[Any]) -> str | None:
+    """Return the currency that all columns with money declare; None if they declare none, or several."""
+    currencies = set(money_columns(columns).values())
+    return currencies.pop() if len(currencies) == 1 else None
 
 
 def complete_rows(answer: JsonObject, key: str = "rows") -> list[list[Any]]:

@@ -17,7 +17,7 @@ from .startup import bind_socket, listen_error, name_as_used, require_redis_libr
 
 if TYPE_CHECKING:
     from ..sandbox.accounts import AccountDirectory
-    from ..sandbox.api import Fault
+    from ..sandbox.api.fault_parsing import Disturbances
     from ..sandbox.server import SandboxServer
     from ..transports.http.sandbox_info import SandboxInfo
 
@@ -34,13 +34,14 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
         raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
     from ..sandbox import startup_message
     from ..sandbox.api import Api
+    from ..sandbox.api.report_timing import ReportTiming
     from ..sandbox.server import run_sandbox
     from ..transports.http.main_app import make_main_app
     from ..transports.http.runner import freeze_heap, serve_app, socket_url, wait_for_stop_signal
 
     _check_server_settings(settings, options)
     accounts = _make_accounts(options)
-    latency, faults = _parse_faults(options)
+    given = _parse_disturbances(options)
     clock = _sandbox_clock(options)
     with bind_socket(settings) as listener:
         base, secret = socket_url(listener), _sandbox_secret(options)
@@ -52,7 +53,13 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
             access_ttl=options.access_ttl,
             auto_approve=options.auto_approve,
             directory=accounts,
-            api=Api(clock=clock, latency=latency, faults=faults, directory=accounts),
+            api=Api(
+                clock=clock,
+                latency=given.latency,
+                faults=given.faults,
+                directory=accounts,
+                report_timing=ReportTiming(given.report_seconds),
+            ),
         )
         async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
             sandbox_settings = _connect_settings(settings, base, sandbox.url, listener.getsockname()[1])
@@ -135,14 +142,15 @@ def _sandbox_clock(options: argparse.Namespace) -> Callable[[], float]:
         raise BadSettings([f"--today must be a date from {EARLIEST_DAY} to {LATEST_DAY}."]) from None
 
 
-def _parse_faults(options: argparse.Namespace) -> tuple[float, list[Fault]]:
+def _parse_disturbances(options: argparse.Namespace) -> Disturbances:
     from ..sandbox.api import OPERATIONS
     from ..sandbox.api.fault_parsing import parse_fault, parse_settings
 
+    given = {"latency": options.latency, "report_seconds": options.report_seconds}
     try:
-        return parse_settings({"latency": options.latency, "faults": list(map(parse_fault, options.fault))}, OPERATIONS)
+        return parse_settings({**given, "faults": list(map(parse_fault, options.fault))}, OPERATIONS)
     except ValueError as error:
-        raise BadSettings([f"--latency, --fault: {error}."]) from error
+        raise BadSettings([f"--latency, --report-seconds, --fault: {error}."]) from error
 
 
 @asynccontextmanager

@@ -16,7 +16,8 @@ class Customer:
     """A DoiT customer; *id* is the tenant (``X-Tenant-Id``, ``customer_context``).
 
     *number* is the position of a generated customer, from 1, or 0 for a built-in one. *currency* is that of the
-    customer's settings and invoices. *has_api_access* is whether the customer's plan includes the DoiT API.
+    customer's settings and invoices. *has_api_access* is whether the customer's plan includes the DoiT API,
+    *has_report_runs* whether it can run reports in the background.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Customer:
     number: int = 0
     currency: str = "USD"
     has_api_access: bool = True
+    has_report_runs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Grant:
 
 
 ACME = Customer("ACmE4x9Zq1", "Acme Rockets", "acme.example")
-GLOBEX = Customer("GLbX7k2Ww8", "Globex Retail", "globex.example", currency="EUR")
+GLOBEX = Customer("GLbX7k2Ww8", "Globex Retail", "globex.example", currency="EUR", has_report_runs=False)
 UMBRA = Customer("UMbR3p8Yy5", "Umbra Trading", "umbra.example", currency="JPY")
 TYRELL = Customer("TYrL6m1Hh4", "Tyrell Foods", "tyrell.example", has_api_access=False)
 CUSTOMERS = (ACME, GLOBEX, UMBRA, TYRELL)
@@ -68,7 +70,7 @@ BILLING_PERMISSIONS = frozenset({"invoices.read", "assets.read", "contracts.read
 WRITE_PERMISSIONS = frozenset(
     "budgets.write reports.write tickets.write flows.write alerts.write allocations.write annotations.write "
     "labels.write themes.write folders.write sharing.write assets.write contracts.write templates.write datahub.write "
-    "users.write settings.write insights.write".split()
+    "users.write settings.write insights.write anomalies.write".split()
 )
 
 USERS = (

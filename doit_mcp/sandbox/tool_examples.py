@@ -72,6 +72,8 @@ def _object_examples() -> dict[str, JsonObject]:
         "key": _first("list_optimization_recommendations", "insights.0.key"),
     }
     ticket = {"ticketId": _first("list_tickets", "tickets.0.id")}
+    # The newest flow is a draft.
+    published_flow = _first("list_cloudflows", "items.1.id")
     return {
         "get_budget": {"id": _first("list_budgets", "budgets.0.id")},
         "get_report_results": {"id": _first("list_reports", "reports.0.id")},
@@ -90,6 +92,16 @@ def _object_examples() -> dict[str, JsonObject]:
         "list_ticket_comments": ticket,
         "list_ticket_tags": ticket,
         "list_products": {"platform": "google_cloud_platform"},
+        "explain_anomaly": {"id": _first("get_anomalies", "anomalies.0.id")},
+        "list_cloudflow_runs": {"flowId": published_flow},
+        "get_cloudflow_run": {
+            "flowId": published_flow,
+            "runId": _first("list_cloudflow_runs", "items.0.id", {"flowId": published_flow}),
+        },
+        "export_cloudflow": {"flowId": published_flow},
+        "get_cloudflow_connection": {
+            "connectionId": _first("list_cloudflow_connections", "items.0.connectionId"),
+        },
         "get_cloudflow_template": {"templateId": _first("list_cloudflow_templates", "items.0.id")},
         "get_cloud_connect_supported_features": {"accountID": "111122223333"},
     }

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from .. import __version__
+from ..api.openapi_document import ApiDocument
 from ..catalog.discovery.tools import with_discovery
 from ..catalog.employees import employee_tools
 from ..catalog.prompts.playbooks import PROMPTS
-from ..catalog.registry import direct_tools
+from ..catalog.registry import direct_tools, with_documented_tools
 from ..catalog.resources import library
 from ..catalog.resources.resource import Resource
 from ..catalog.resources.view_resource import view_resource
@@ -68,7 +69,11 @@ def make_catalog(
 
 
 def catalog_factory(
-    icons: Sequence[JsonObject] = (), view_domain: str = "", *, offer_secrets: bool = False
+    icons: Sequence[JsonObject] = (),
+    view_domain: str = "",
+    *,
+    offer_secrets: bool = False,
+    document: ApiDocument | None = None,
 ) -> Callable[[Selection, bool], Catalog]:
     """Return a function that makes the catalog for a selection and for employees or other users.
 
@@ -77,4 +82,6 @@ def catalog_factory(
     the icon of the server. *view_domain* is the origin of the view in hosts that need one.
     """
     tools = tuple(tool for tool in direct_tools() if offer_secrets or not has_secrets(tool))
-    return partial(make_catalog, with_refused_tools(tools), icons, view_resource(view_domain))
+    offered = with_refused_tools(tools)
+    offered = offered if document is None else with_documented_tools(offered, document)
+    return partial(make_catalog, offered, icons, view_resource(view_domain))

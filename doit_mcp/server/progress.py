@@ -35,6 +35,11 @@ class ProgressReporter:
         self._channel, self._revision = channel, revision
         self._last_progress = -1.0
 
+    @property
+    def reaches_client(self) -> bool:
+        """Whether the client asked for progress and can receive it."""
+        return self._token is not None and self._channel.may_stream
+
     async def advance(self, message: str) -> None:
         """Report one more step, with *message*."""
         await self.report(max(self._last_progress, 0.0) + 1, message=message)
@@ -56,6 +61,8 @@ class ProgressReporter:
 
 class SilentProgress:
     """Discards the progress of a task, whose request already has its response (tasks extension)."""
+
+    reaches_client = False
 
     async def advance(self, message: str) -> None:
         """Do nothing."""

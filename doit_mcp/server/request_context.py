@@ -15,6 +15,7 @@ from ..catalog.resources.resource import Resource, ResourceTemplate
 from ..catalog.resources.skill import Skill
 from ..catalog.stores.customer_facts import CustomerFacts
 from ..catalog.stores.result_store import MemoryResultStore, ResultStore
+from ..catalog.stores.run_followers import RunFollowers
 from ..catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ..catalog.tools.tool import Tool
 from ..protocol.jsonrpc import JsonObject
@@ -166,6 +167,7 @@ class Services:
     audit_required: bool = False
     consents: Consents = field(default_factory=MemoryConsents)
     facts: CustomerFacts = field(default_factory=CustomerFacts)
+    run_followers: RunFollowers = field(default_factory=RunFollowers)
 
 
 class RequestContext(NamedTuple):

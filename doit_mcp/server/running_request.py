@@ -13,6 +13,7 @@ from ..api.client import DEADLINE_SECONDS as API_DEADLINE
 from ..catalog.call import CallSuspended, MissingClientCapability, Question
 from ..catalog.stores.customer_facts import Facts
 from ..catalog.stores.result_store import ResultStore
+from ..catalog.stores.run_followers import RunFollowers
 from ..catalog.stores.write_receipts import ReceiptStore
 from ..catalog.tools.sanitize import sanitize_json
 from ..catalog.tools.tool import ToolError
@@ -52,6 +53,7 @@ class RunningRequest:
         self._doit: Doit | None = None
         self._progress_or_none: ProgressReporter | SilentProgress | None = None
         self._deadline: asyncio.Timeout | None = None
+        self._is_extended = is_task
         self.committed = False
 
     @property
@@ -73,8 +75,27 @@ class RunningRequest:
         return self._doit
 
     def _make_api(self, api_factory: ApiFactory) -> Doit:
-        seconds = TASK_DEADLINE_SECONDS if self._is_task else API_DEADLINE
+        seconds = TASK_DEADLINE_SECONDS if self._is_extended else API_DEADLINE
         return api_factory(self._name, self._context.caller, self._progress.advance, seconds)
+
+    def make_api(self, seconds: float) -> Doit:
+        """Return an API client that has *seconds* from now, whatever is left of the call."""
+        return self._context.api_factory(self._name, self._context.caller, self._progress.advance, seconds)
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether the client waits for minutes: the call is a task, or the client asked for progress and receives it."""
+        return self._is_task or self._progress.reaches_client
+
+    def extend_deadline(self) -> None:
+        """Give the call the time of a task, if the client waits that long."""
+        if self._is_extended or not self.can_wait:
+            return
+        self._is_extended = True
+        # The deadline of an API client is fixed.
+        self._doit = None
+        if self._deadline is not None and self._deadline.when() is not None:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + TASK_DEADLINE_SECONDS)
 
     def api_for_customer(self, customer: str) -> Doit | None:
         """Return the API client for another customer, or None if the caller is not a DoiT employee."""
@@ -133,6 +154,11 @@ class RunningRequest:
     def facts(self) -> Facts:
         """The facts known about the customer whose data this call accesses."""
         return self._context.services.facts.for_customer(self._context.owner, self._context.tenant)
+
+    @property
+    def run_followers(self) -> RunFollowers:
+        """Which calls of this process wait for which report runs."""
+        return self._context.services.run_followers
 
     @property
     def receipts(self) -> ReceiptStore:

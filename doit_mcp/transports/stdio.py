@@ -33,6 +33,7 @@ from ..server.sessions import Session
 from ..server.signed_state import StateSigner
 from ..server.tasks import MemoryTasks
 from ..settings import Settings
+from .api_document import load_api_document
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,10 @@ async def serve(settings: Settings) -> None:
     source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115  # see above
     channel = StdoutChannel(out)
     async with _connect_api(settings) as api_factory:
-        make_catalog = catalog_factory(view_domain=settings.view_domain, offer_secrets=settings.offer_secrets)
+        document = load_api_document(settings.openapi)
+        make_catalog = catalog_factory(
+            view_domain=settings.view_domain, offer_secrets=settings.offer_secrets, document=document
+        )
         server = StdioServer(make_catalog(Selection(), False), api_factory, channel, settings)
         await server.run(read_lines(source, settings.max_body), stop)
     if (failure := channel.failure) is not None and not isinstance(failure, BrokenPipeError):

@@ -15,7 +15,7 @@ import pytest
 from doit_mcp.api.client import Client
 from doit_mcp.api.errors import ApiError, CredentialError, explain, parse_retry_after
 from doit_mcp.api.http import open_upstream as upstream_at
-from doit_mcp.api.operation import Area, get, post, put
+from doit_mcp.api.operation import Area, delete, get, post, put
 from doit_mcp.protocol.json_schema import JsonObject
 
 from .conftest import Api, Handler, hang, reset_connection, respond, stream_chunks, truncate_body
@@ -38,8 +38,20 @@ class Things(Area):
     async def write(self, **body: Unpack[Body]) -> JsonObject:
         raise AssertionError("the decorator sends")
 
+    @get("/things", retry_after_member="wait")
+    async def state(self) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
     @put("/things/{id}")
     async def replace(self, *, id: str, **body: Unpack[Body]) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @delete("/things/{id}", confirm=True)
+    async def remove(self, *, id: str) -> JsonObject:
+        raise AssertionError("the decorator sends")
+
+    @get("/things/export", text_member="text", header_members={"X-Next": "next", "X-Count": "count"})
+    async def export(self) -> JsonObject:
         raise AssertionError("the decorator sends")
 
     @post("/things", needs_idempotency_key=True)
@@ -189,6 +201,14 @@ async def test_long_retry_after_is_passed_on_immediately(api: Api, connect: Conn
     assert f"Try again in {wait} seconds" in explain(error, "read")
 
 
+async def test_retry_after_of_a_success_is_a_member_of_the_result_if_declared(api: Api, connect: Connect) -> None:
+    api.script = [respond(200, {"a": 1}, Retry_After="7"), respond(200, {"a": 1}), respond(200, {}, Retry_After="soon")]
+    area = Things(connect())
+    assert [await area.state() for _ in range(3)] == [{"a": 1, "wait": 7}, {"a": 1}, {}]
+    api.script = [respond(200, {"a": 1}, Retry_After="7")]
+    assert await area.read(id="1") == {"a": 1}
+
+
 @pytest.mark.requirement("F2")
 @pytest.mark.parametrize("wait", ["0", "garbage", "-5", "Mon, 01 Jan 2001 00:00:00 GMT"])
 async def test_invalid_retry_after_is_ignored(api: Api, connect: Connect, wait: str) -> None:
@@ -306,6 +326,33 @@ async def test_parses_numbers_of_any_length(api: Api, connect: Connect) -> None:
 async def test_write_with_an_empty_response_succeeds(api: Api, connect: Connect, status: int) -> None:
     api.script = [respond(status, b"")]
     assert await Things(connect()).write() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "result"),
+    [
+        (202, b'{"message": "Accepted"}', {"message": "Accepted", "status": "accepted"}),
+        (202, b"", {"status": "accepted"}),
+        (200, b'{"message": "Deleted"}', {"message": "Deleted"}),
+        (204, b"", None),
+    ],
+)
+async def test_accepted_deletion_is_not_called_done(
+    api: Api, connect: Connect, status: int, body: bytes, result: JsonObject | None
+) -> None:
+    api.script = [respond(status, body)]
+    assert await Things(connect()).remove(id="1") == result
+
+
+async def test_text_and_headers_become_members(api: Api, connect: Connect) -> None:
+    first = respond(200, "a,b\r\n1,ü\r\n".encode(), X_Next="t")
+    api.script = [first, respond(200, b""), respond(200, b"\xff")]
+    things = Things(connect())
+    assert await things.export() == {"text": "a,b\r\n1,ü\r\n", "next": "t"}
+    assert await things.export() == {"text": ""}
+    assert api.seen[0].headers["Accept"] == "*/*"
+    with pytest.raises(ApiError, match="not text"):
+        await things.export()
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -12,6 +12,7 @@ from doit_mcp.catalog.call import MissingClientCapability, Question
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.stores.customer_facts import CustomerFacts, Facts
 from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
+from doit_mcp.catalog.stores.run_followers import RunFollowers
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.series import structured_of
@@ -32,6 +33,8 @@ class Caller:
         self.results: ResultStore = MemoryResultStore()
         self.facts: Facts = CustomerFacts().for_customer(self.owner, self.tenant)
         self.receipts: ReceiptStore = MemoryReceiptStore()
+        self.run_followers = RunFollowers()
+        self.can_wait = self.is_extended = False
         self.steps: list[tuple[float, str]] = []
         self.detached = self.committed = False
         self.customer_context: str | None = None
@@ -55,6 +58,12 @@ class Caller:
 
     async def ask_all(self, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         raise MissingClientCapability({})
+
+    def extend_deadline(self) -> None:
+        self.is_extended = self.is_extended or self.can_wait
+
+    def make_api(self, seconds: float) -> Doit:
+        return self.doit
 
     def api_for_customer(self, customer: str) -> Doit | None:
         return None

@@ -23,11 +23,14 @@ OLD: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" 
 NAMED = {**{tool.facts.get("alias"): tool for tool in TOOLS.values()}, **TOOLS}
 COVERED = sorted(name for name in OLD if name in NAMED)
 EACH = pytest.mark.parametrize("name", COVERED)
-# Allowed by that server's schemas but refused by the API: rules without conditions, members without an action.
+# Allowed by that server's schemas but refused by the API: rules without conditions, members without an action, and
+# alerts by the hour.
 for _name in ("create_allocation", "update_allocation"):
     _fields = OLD[_name]["arguments"]["properties"]
     _fields["rule"]["required"] = ["components", "formula"]
     _fields["rules"]["items"]["required"] = ["action"]
+for _name in ("create_alert", "update_alert"):
+    OLD[_name]["arguments"]["properties"]["config"]["properties"]["timeInterval"]["enum"].remove("hour")
 # Arguments that a call also needs, although that server's schema does not require them.
 NEEDED: dict[str, dict[str, Any]] = {"update_theme": {"id": "some id"}, "id_of_asset": {"quantity": 1}}
 # Set by this server; callers cannot choose the values.

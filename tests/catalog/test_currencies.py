@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Operation
 from doit_mcp.catalog.currencies import run_in_currency
 from tests.api.recorder import Recorder
 
@@ -27,8 +30,16 @@ class Work:
         return f"amounts in {currency}"
 
 
+class Api(Recorder):
+    """An API whose responses take a moment, as those of the network do."""
+
+    async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
+        await asyncio.sleep(0)
+        return await super().send(operation, arguments)
+
+
 def caller(*answers: Any, tenant: str = "acme") -> tuple[Caller, Recorder]:
-    api = Recorder(*answers)
+    api = Api(*answers)
     api.tenant = tenant
     return Caller(api), api
 
@@ -55,6 +66,22 @@ async def test_another_currency_of_the_customer_repeats_the_work_once() -> None:
     assert sorted(work.currencies) == ["EUR", "USD"]
     assert await run_in_currency(call, None, work) == ("amounts in EUR", "EUR")
     assert len(work.currencies) == 3 and len(api.requests) == 1
+
+
+async def test_work_in_the_wrong_currency_ends_as_soon_as_the_right_one_is_known() -> None:
+    call, _ = caller({"settings": {"currency": "EUR"}})
+    ended: list[str] = []
+
+    async def work(currency: str) -> str:
+        try:
+            # In dollars, it would take forever.
+            await asyncio.Event().wait() if currency == "USD" else None
+        finally:
+            ended.append(currency)
+        return f"amounts in {currency}"
+
+    assert await run_in_currency(call, None, work) == ("amounts in EUR", "EUR")
+    assert ended == ["USD", "EUR"]
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,10 @@ async def test_alerts_watch_what_all_scopes_match(ask: Ask) -> None:
     )
     assert changed["recipients"] == [] and changed["recipientsSlackChannels"] == slack
     assert changed["config"]["ignoreValuesRange"] == {"lowerBound": 0, "upperBound": 5}
-    changed = await ask("update_alert", id=both["id"], alert={"condition": "value"})
-    assert "ignoreValuesRange" not in changed["config"]
+    changed = await ask("update_alert", id=both["id"], alert={"ignoreValuesRange": "none"})
+    assert "ignoreValuesRange" not in changed["config"] and changed["config"]["condition"] == "percentage-change"
+    changed = await ask("update_alert", id=both["id"], alert={"scopes": []})
+    assert changed["config"]["scopes"] == [] and changed["scopeLastMonth"]["cost"] > both["scopeLastMonth"]["cost"]
     allocations = (await ask("list_allocations"))["allocations"]
     single = next(row["id"] for row in allocations if row["allocationType"] == "single")
     older = await ask("update_alert", id=one["id"], alert={"attributions": [single]})

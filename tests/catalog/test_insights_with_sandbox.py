@@ -46,7 +46,8 @@ async def test_batch_reports_failures_and_is_deleted_by_key(ask: Ask) -> None:
 
 
 async def test_flow_runs_once_at_a_time(ask: Ask) -> None:
-    flow = (await ask("list_cloudflows"))["items"][0]["id"]
+    flows = (await ask("list_cloudflows"))["items"]
+    flow = next(item["id"] for item in flows if item["triggerType"] == "webhook")
     started = await ask("trigger_cloud_flow", flowID=flow, requestBodyJson={"flowId": "kept"})
     assert started["executionLink"].startswith("https://")
     with pytest.raises(ApiError) as caught:

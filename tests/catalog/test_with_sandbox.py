@@ -7,7 +7,7 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
-from doit_mcp.sandbox.api.seeds import analytics_core
+from doit_mcp.sandbox.api.seeds import flows
 
 from .conftest import Ask
 
@@ -85,7 +85,7 @@ async def test_anomalies_invoices_and_tickets(ask: Ask) -> None:
 
 
 async def test_flow_is_refined(ask: Ask, witness: Api) -> None:
-    flow = next(iter(witness.tenant(ACME).collection("flows", analytics_core.flows)))
+    flow = next(iter(witness.tenant(ACME).collection("flows", flows.flows)))
     result = await ask("refine_cloudflow", flowId=flow, question="Post the cost to Slack")
     assert result["complete"] and result["conversationId"] and len(result["answer"]) > 20 and result["steps"]
 

@@ -83,3 +83,24 @@ RESOURCE: Body = {
 }
 ACCOUNT = "444455556666"
 ROLE: Body = {"accountID": ACCOUNT, "roleArn": f"arn:aws:iam::{ACCOUNT}:role/DoiT", "enabledFeatures": ["core"]}
+BUNDLE = {
+    "kind": "cloudflow.doit.com/FlowBundle",
+    "schemaVersion": 1,
+    "rootFlow": "main",
+    "flows": [
+        {
+            "key": "main",
+            "name": "Greet",
+            "firstNode": "start",
+            "nodes": [
+                {"key": "start", "name": "Start", "type": "manualTrigger", "transitions": [{"target": "greet"}]},
+                {
+                    "key": "greet",
+                    "name": "Greet",
+                    "type": "codeNode",
+                    "parameters": {"code": 'return {message: "hello"};', "schema": "{}"},
+                },
+            ],
+        }
+    ],
+}

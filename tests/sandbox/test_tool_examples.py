@@ -21,7 +21,6 @@ READS = [name for name, tool in TOOLS.items() if not tool.writes]
 # Their arguments come from outside the sandbox's data, or only exist after a write.
 WITHOUT_DATA = {
     "get_aws_account": "no account has a role before create_account_role",
-    "get_cloudflow_connection": "there are no connections before create_cloudflow_connection",
     "get_datahub_dataset": "there are no datasets before create_datahub_dataset",
     "get_contract_template": "there are no templates before create_contract_template",
     "get_folder": "there are no folders before create_folder",

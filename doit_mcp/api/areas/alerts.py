@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
-from ...protocol.json_schema import JsonObject, Length
-from ..common_types import Currency, Filter, ListPage, ScopeLastMonth
+from ...protocol.json_schema import JsonObject, Length, Range
+from ..common_types import Currency, Filter
 from ..errors import ApiError
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
 from ..markers import EXTERNAL_TARGET, IDENTIFIER, FormerName
@@ -12,46 +12,16 @@ from ..pagination import find_id, parse_page
 from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
 from ..report_config import allocation_scopes, normalize_filters
 from ..timestamps import format_timestamp, with_iso_times
-from ..value_kinds import Moment
+from .alerts_types import AlertDetails, AlertPage, AlertSlackChannels, WrittenAlert
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "lastAlerted"), format_timestamp)
 Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), EXTERNAL_TARGET]
-TimeInterval = Annotated[
-    Literal["day", "week", "month", "quarter", "year", "hour"], "Period over which the metric is summed."
-]
+TimeInterval = Annotated[Literal["day", "week", "month", "quarter", "year"], "Period over which the metric is summed."]
 SlackChannels = Annotated[
     list["AlertSlackChannel"], "Slack channels; replaces the whole list.", Length(maximum=50), EXTERNAL_TARGET
 ]
 Threshold = Annotated[float, "The threshold."]
-
-
-class AlertPage(ListPage, total=False):
-    """A page of alerts."""
-
-    alerts: Annotated[
-        list[JsonObject], "Each with id, name, owner, config, recipients, createTime, updateTime and lastAlerted."
-    ]
-
-
-class AlertDetails(TypedDict, total=False):
-    """One alert."""
-
-    id: str
-    name: str
-    config: Annotated[
-        JsonObject, "metric, timeInterval, condition, operator, value, currency, scopes, evaluateForEach, dataSource."
-    ]
-    recipients: list[str]
-    recipientsSlackChannels: list[JsonObject]
-    createTime: Annotated[str | None, Moment]
-    updateTime: Annotated[str | None, Moment]
-    lastAlerted: Annotated[str | None, "null: never.", Moment]
-
-
-class WrittenAlert(AlertDetails, total=False):
-    """An alert that was created or changed."""
-
-    scopeLastMonth: ScopeLastMonth
+IGNORED_VALUES = "With percentage-change: values of the metric that never fire."
 
 
 class AlertMetric(TypedDict):
@@ -71,10 +41,13 @@ class IgnoredRange(TypedDict):
 class AlertSlackChannel(TypedDict, total=False):
     """A Slack channel."""
 
-    id: Required[str]
+    id: Required[Annotated[str, "From list_alert_slack_channels."]]
     workspace: Annotated[str, "Required unless it is shared."]
     shared: bool
     customerId: str
+
+
+NO_RANGE = "none"
 
 
 class AlertCondition(TypedDict, total=False):
@@ -93,10 +66,6 @@ class AlertCondition(TypedDict, total=False):
         "Dimension as type:id, e.g. fixed:service_description (list_dimensions): evaluate each value separately. Not "
         "with forecast.",
     ]
-    ignoreValuesRange: Annotated[
-        IgnoredRange,
-        "With percentage-change: values of the metric that never fire. A change of condition removes it.",
-    ]
     dataSource: Annotated[
         Literal["billing", "billing-datahub", "kubernetes-utilization", "tokenomics"], "Default: billing."
     ]
@@ -111,6 +80,7 @@ class AlertConfig(AlertCondition, total=False):
     metric: Required[AlertMetric]
     timeInterval: Required[TimeInterval]
     value: Required[Threshold]
+    ignoreValuesRange: Annotated[IgnoredRange, IGNORED_VALUES]
 
 
 class AlertConfigChanges(AlertCondition, total=False):
@@ -119,6 +89,9 @@ class AlertConfigChanges(AlertCondition, total=False):
     metric: AlertMetric
     timeInterval: TimeInterval
     value: Threshold
+    ignoreValuesRange: Annotated[
+        IgnoredRange | Literal["none"], f"{IGNORED_VALUES} none removes it, and so does a change of condition."
+    ]
 
 
 class NewAlert(TypedDict, total=False):
@@ -182,6 +155,8 @@ def alert_body(arguments: NewAlert | AlertChanges) -> Any:
     fields = cast(dict[str, Any], dict(arguments))
     body = {"config" if name == "alert" else name: value for name, value in fields.items()}
     config = body.get("config")
+    if config and config.get("ignoreValuesRange") == NO_RANGE:
+        config = body["config"] = {**config, "ignoreValuesRange": None}
     if config and "attributions" in config:
         rest = {name: value for name, value in config.items() if name != "attributions"}
         if rest.get("scopes") and config["attributions"]:
@@ -233,6 +208,18 @@ class Alerts(Area):
             sortOrder=sortOrder,
         )
         return {**response, "alerts": [format_alert(row) for row in parse_page(response, "alerts").rows]}
+
+    @get("/analytics/v1/alerts/slack-channels", items="items")
+    async def list_alert_slack_channels(
+        self,
+        *,
+        nameContains: NameContains = None,
+        maxResults: Annotated[MaxResults, Range(1, 500)] = None,
+        pageToken: PageToken = None,
+    ) -> Annotated[JsonObject, AlertSlackChannels]:
+        """List the Slack channels that alerts can be posted to, for recipientsSlackChannels of create_alert and
+        update_alert: give their id, and workspace or shared as listed."""
+        ...
 
     @get("/analytics/v1/alerts/{id}")
     async def _alert(self, *, id: Id) -> JsonObject: ...

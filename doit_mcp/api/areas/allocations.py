@@ -20,6 +20,7 @@ from ..parameters import (
     ParentFolderId,
     SortOrder,
 )
+from ..report_config import normalize_provider
 
 
 class AllocationPage(ListPage, total=False):
@@ -42,7 +43,9 @@ class AllocationDetails(TypedDict, total=False):
     allocationType: Annotated[str, "single or group."]
     rule: Annotated[JsonObject | None, "Single only: components and formula."]
     rules: Annotated[
-        list[JsonObject], "Groups only; each cost goes to the first rule that matches: id, name, components, formula."
+        list[JsonObject],
+        "Groups only; each cost goes to the first rule that matches: id, name, components, formula, validityPeriods, "
+        "valueExtraction.",
     ]
     unallocatedCosts: Annotated[str | None, "Groups only: name for costs that match no rule."]
     anomalyDetection: bool
@@ -73,11 +76,37 @@ class Component(TypedDict, total=False):
     include_null: Annotated[bool, "Former name of includeNull."]
 
 
-class Rule(TypedDict):
+class ValidityPeriod(TypedDict, total=False):
+    """Days on which a rule applies."""
+
+    startDate: Annotated[str, "First day, YYYY-MM-DD; only the first period can omit it."]
+    endDate: Annotated[str, "Last day; only the last period can omit it."]
+
+
+class ExtractionSource(TypedDict, total=False):
+    """Where a value comes from."""
+
+    type: Required[Literal["label", "tag", "project_label", "system_label", "gke_label", "fixed"]]
+    key: Required[str]
+    providers: Annotated[list[str], "Only these clouds.", Length(maximum=100)]
+
+
+class ValueExtraction(TypedDict, total=False):
+    """How a rule splits its costs by a value, instead of its own name."""
+
+    sources: Required[Annotated[list[ExtractionSource], "The first one with a value counts.", Length(1, 5)]]
+    onMissing: Annotated[Literal["useFallback", "nextRule"], "Default: useFallback."]
+    fallback: Annotated[str, "Required with useFallback."]
+
+
+class Rule(TypedDict, total=False):
     """The costs that a single allocation includes."""
 
-    components: Annotated[list[Component], Length(1, 100)]
-    formula: Annotated[str, "How to combine them, A being the first: A AND (B OR NOT C).", Length(1, 5000)]
+    components: Required[Annotated[list[Component], Length(1, 100)]]
+    formula: Required[Annotated[str, "How to combine them, A being the first: A AND (B OR NOT C).", Length(1, 5000)]]
+    validityPeriods: Annotated[
+        list[ValidityPeriod], "In order, without overlap. Empty or omitted: always.", Length(maximum=100)
+    ]
 
 
 class Member(TypedDict, total=False):
@@ -94,6 +123,8 @@ class Member(TypedDict, total=False):
     description: str
     components: Annotated[list[Component], "Same as in rule.", Length(maximum=100)]
     formula: str
+    validityPeriods: Annotated[list[ValidityPeriod], Length(maximum=100)]
+    valueExtraction: Annotated[ValueExtraction, "Show its costs by a label's values, not under its name."]
 
 
 class Allocation(TypedDict, total=False):
@@ -215,9 +246,19 @@ def with_api_names(allocation: JsonObject) -> JsonObject:
 
 
 def _rule_with_api_names(rule: JsonObject) -> JsonObject:
-    if "components" not in rule:
-        return rule
-    return {**rule, "components": [_component_with_api_names(component) for component in rule["components"]]}
+    body = dict(rule)
+    if "components" in rule:
+        body["components"] = [_component_with_api_names(component) for component in rule["components"]]
+    if extraction := rule.get("valueExtraction"):
+        body["valueExtraction"] = {**extraction, "sources": [_with_providers(one) for one in extraction["sources"]]}
+    return body
+
+
+def _with_providers(source: JsonObject) -> JsonObject:
+    """Return a source of values with providers as billing data names them."""
+    if "providers" not in source:
+        return source
+    return {**source, "providers": [normalize_provider(name) for name in source["providers"]]}
 
 
 def _component_with_api_names(component: JsonObject) -> JsonObject:

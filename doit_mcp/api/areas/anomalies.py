@@ -1,16 +1,20 @@
 """Anomalies: unusual spending that DoiT detected."""
 
 from collections.abc import Collection
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, Required, TypedDict, Unpack, cast, get_args
 
-from ...protocol.json_schema import JsonObject
+from ...protocol.json_schema import JsonObject, Length
 from ...resilience.compute_thread import run_in_thread
-from ..common_types import ListPage
-from ..operation import Area, get, offers
+from ..common_types import ListPage, WriteResult
+from ..errors import ApiError
+from ..facts import REVERSIBLE
+from ..markers import TEXT_WITH_LINKS
+from ..operation import Area, get, offers, patch
 from ..pagination import LARGE_PAGE_SIZE, parse_page
 from ..parameters import TIME_FORMS, Id, MaxResults, PageToken, SortOrder
+from ..permissions import ANOMALIES_MANAGER
 from ..timestamps import format_timestamp, parse_optional_time
-from ..value_kinds import Label, Moment, UsDollars, Verbatim
+from ..value_kinds import Label, Members, Moment, UsDollars, Verbatim
 
 TEXT_FIELDS = ("platform", "serviceName", "scope", "severityLevel", "status", "id", "billingAccount", "attribution")
 CURRENCY = "USD"
@@ -28,10 +32,24 @@ StartedSince = Annotated[int | str | None, f"Only anomalies that started since: 
 StartedUntil = Annotated[int | str | None, f"Only anomalies that started until: {TIME_FORMS}"]
 WithNotifications = Annotated[bool | None, "Include who was notified of each."]
 FIELDS = (
-    "id, platform, serviceName, scope (project or account), billingAccount, severityLevel, status, "
-    "startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, "
-    "resourceData, acknowledged"
+    "id, platform, serviceName, entityLabel and entityName (project, account or user), billingAccount, severityLevel, "
+    "status, startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, resourceData, "
+    "allocations, linkedAnomalies, acknowledged"
 )
+ReviewStatus = Literal["NEEDS_REVIEW", "UNDER_REVIEW", "RESOLVED"]
+Resolution = Literal["ANOMALY_CONFIRMED", "NOT_ANOMALY"]
+ConfirmedReason = Literal[
+    "SECURITY_BREACH", "MISCONFIGURATION", "UNINTENTIONAL_PROVISIONING", "EXPECTED_COST_SPIKE", "ANOMALOUS_OTHER"
+]
+OtherReason = Literal["FAULTY_ANOMALY_DETECTION_MODEL", "INCORRECT_DATA", "LOW_IMPACT", "NON_ANOMALOUS_OTHER"]
+Reason = Literal[ConfirmedReason, OtherReason]
+REASONS: dict[str, tuple[str, ...]] = {
+    "ANOMALY_CONFIRMED": get_args(ConfirmedReason),
+    "NOT_ANOMALY": get_args(OtherReason),
+}
+"""The reasons that fit each resolution."""
+RESOLVED = "RESOLVED"
+MAX_COMMENT_CHARACTERS = 5_000
 
 
 class AnomalyPage(ListPage, total=False):
@@ -49,8 +67,20 @@ class SkuCost(TypedDict):
     cost: Annotated[float, UsDollars]
 
 
+class Notice(TypedDict, total=False):
+    """A notification about an anomaly."""
+
+    timestamp: Annotated[str, Moment]
+    channel: str
+
+
 class AnomalyRow(TypedDict, total=False):
     """The service, costs and times of an anomaly in a list."""
+
+    entityName: Annotated[str, Label]
+    acknowledgedAt: Annotated[str, Moment]
+    notifications: Annotated[list[JsonObject], Members(Notice)]
+    initialNotifications: Annotated[list[JsonObject], Members(Notice)]
 
     serviceName: Annotated[str | None, Label]
     costOfAnomaly: Annotated[float, UsDollars]
@@ -76,6 +106,58 @@ class AnomalyDetails(TypedDict, total=False):
     startTime: Annotated[str, Moment]
     endTime: Annotated[str, "Empty while it is open.", Moment]
     resourceData: Annotated[list[JsonObject], Verbatim]
+    entityLabel: Annotated[str, "What scope names: Project, Account or User."]
+    entityName: Annotated[str, "Readable form of scope.", Label]
+    providerDisplayName: Annotated[str, Label]
+    monitorLevel: Annotated[str, "service or sku."]
+    allocations: Annotated[list[JsonObject], "Each with id and name, the primary one first.", Verbatim]
+    linkedAnomalies: Annotated[
+        list[str], "Ids of anomalies about the same spike. Their costs overlap: do not add them up."
+    ]
+    acknowledged: bool
+    acknowledgedAt: Annotated[str, "When someone first reviewed it.", Moment]
+    acknowledgedBy: str
+    initialNotifications: Annotated[list[JsonObject], "First notice by channel.", Members(Notice)]
+
+
+class ResolutionNote(TypedDict, total=False):
+    """Why a review ended as it did."""
+
+    reason: Reason
+    comment: str
+
+
+class CustomerFeedback(TypedDict, total=False):
+    """The review of an anomaly."""
+
+    reviewStatus: ReviewStatus
+    resolution: Resolution
+    resolutionNote: ResolutionNote
+
+
+class Review(TypedDict, total=False):
+    """The review of an anomaly, as the tool takes it."""
+
+    reviewStatus: Annotated[ReviewStatus, "UNDER_REVIEW acknowledges it. RESOLVED needs resolution."]
+    resolution: Annotated[Resolution, "Only with RESOLVED: was it an anomaly?"]
+    reason: Annotated[
+        Reason, f"Why. For ANOMALY_CONFIRMED: {', '.join(REASONS['ANOMALY_CONFIRMED'])}; the others for NOT_ANOMALY."
+    ]
+    comment: Annotated[str, "Note for other users.", Length(1, MAX_COMMENT_CHARACTERS), TEXT_WITH_LINKS]
+
+
+class ReviewUpdate(TypedDict, total=False):
+    """Changes to the review of an anomaly."""
+
+    customerFeedback: Required[CustomerFeedback]
+
+
+class Explanation(TypedDict, total=False):
+    """An explanation of an anomaly by the API."""
+
+    facts: Annotated[JsonObject, Verbatim]
+    evidence: list[JsonObject]
+    explanation: Annotated[JsonObject, "text, written by an AI model."]
 
 
 class Anomalies(Area):
@@ -138,6 +220,38 @@ class Anomalies(Area):
         """Show one cost anomaly: when and where it happened, how far cost exceeded the expected range, and which SKUs
         and resources caused it."""
         return {**format_anomaly(await self._anomaly(id=id)), "id": id}
+
+    @get("/anomalies/v1/{id}/explanation", slow=True)
+    async def explain_anomaly(self, *, id: Id) -> Annotated[JsonObject, Explanation]:
+        """Explain one cost anomaly in a text written by an AI model."""
+        ...
+
+    @patch("/anomalies/v1/{id}", confirm=REVERSIBLE, preview_with=get_anomaly, permission=ANOMALIES_MANAGER)
+    async def _review(self, *, id: Id, **update: Unpack[ReviewUpdate]) -> JsonObject: ...
+
+    @offers(_review)
+    async def update_anomaly_review(
+        self, *, id: Annotated[Id, "Anomaly id."], **review: Unpack[Review]
+    ) -> Annotated[JsonObject, WriteResult]:
+        """Acknowledge or resolve a cost anomaly, or reopen its review. Omitted fields keep their values. Ask the user
+        for the resolution and its reason: DoiT learns from them."""
+        check_review(review.get("reviewStatus"), review.get("resolution"), review.get("reason"))
+        note = {name: review[name] for name in ("reason", "comment") if name in review}
+        feedback: JsonObject = {name: review[name] for name in ("reviewStatus", "resolution") if name in review}
+        feedback |= {"resolutionNote": note} if note else {}
+        return await self._review(id=id, customerFeedback=cast(CustomerFeedback, feedback))
+
+
+def check_review(status: str | None, resolution: str | None, reason: str | None) -> None:
+    """Raise ApiError ("argument") if the fields of a review contradict each other."""
+    if status == RESOLVED and resolution is None:
+        raise ApiError("resolution is required with reviewStatus RESOLVED", kind="argument")
+    if resolution is not None and status not in (None, RESOLVED):
+        raise ApiError(f"resolution: only with reviewStatus RESOLVED, not {status}", kind="argument")
+    if reason is not None and status not in (None, RESOLVED):
+        raise ApiError(f"reason: only with reviewStatus RESOLVED, not {status}", kind="argument")
+    if reason is not None and resolution is not None and reason not in REASONS[resolution]:
+        raise ApiError(f"reason: with {resolution}, one of {', '.join(REASONS[resolution])}", kind="argument")
 
 
 def _format_anomalies(rows: list[JsonObject], hidden: Collection[str]) -> list[JsonObject]:

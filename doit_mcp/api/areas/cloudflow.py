@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import AsyncGenerator
-from typing import Annotated, Required, TypedDict, Unpack
+from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..common_types import AnyMembers, ListPage
 from ..errors import ApiError
 from ..markers import IDENTIFIER, TEXT_WITH_LINKS
 from ..operation import Area, get, offers, post
-from ..parameters import Id, MaxResults, PageToken, Rfc3339
+from ..parameters import DryRun, Id, MaxResults, PageToken, Rfc3339
+from .cloudflow_types import FlowBundle, Import, ImportPlan, Run, RunPage, RunSummary, TestedFlow
 
 Instruction = Annotated[str, "What to change, in plain language.", Length(1, 20_000), TEXT_WITH_LINKS]
 RowLimit = Annotated[MaxResults, Range(1, 500)]
 ConversationId = Annotated[str, "Continues the conversation of an earlier answer. Default: a new one.", IDENTIFIER]
+
+FlowId = Annotated[Id, "Flow id, from list_cloudflows."]
+Payload = Annotated[AnyMembers | None, "Payload for the flow's first node, in the form that it expects. Default: {}."]
 
 MAX_FLOW_ID_CHARACTERS = 1_500
 TRIGGER_URL = re.compile(
@@ -140,4 +144,110 @@ class Cloudflow(Area):
         """Change a CloudFlow automation by describing what it should do: an assistant edits its steps. Takes a minute
         or more and may ask a question; answer it with the same conversationId. The flow changes while the assistant
         works."""
+        ...
+
+    @get("/cloudflow/v1/flows/{flowId}/runs", items="items")
+    async def list_cloudflow_runs(
+        self,
+        *,
+        flowId: FlowId,
+        mode: Annotated[Literal["test", "standard"] | None, "Default: both."] = None,
+        maxResults: RowLimit = None,
+        pageToken: PageToken = None,
+    ) -> Annotated[JsonObject, RunPage]:
+        """List the runs of a CloudFlow automation, newest first, with status and error."""
+        ...
+
+    @get("/cloudflow/v1/flows/{flowId}/runs/{runId}")
+    async def get_cloudflow_run(
+        self, *, flowId: FlowId, runId: Annotated[Id, "Run id, from list_cloudflow_runs."]
+    ) -> Annotated[JsonObject, Run]:
+        """Show a run of a CloudFlow automation, node by node."""
+        ...
+
+    @post(
+        "/cloudflow/v1/flows/{flowId}/actions/trigger",
+        body_argument="payload",
+        destructive=True,
+        open_world=True,
+        confirm=True,
+        preview_with=list_cloudflows,
+        preview_arguments={"flowId": "id"},
+        verify_with=None,
+    )
+    async def _start(self, *, flowId: Id, payload: JsonObject) -> JsonObject: ...
+
+    @offers(_start)
+    async def start_cloudflow_run(
+        self, *, flowId: FlowId, payload: Payload = None
+    ) -> Annotated[JsonObject, RunSummary]:
+        """Run a published CloudFlow automation that starts manually, on a schedule or by a webhook. It acts on cloud
+        accounts: use it only on request. Returns the run's id immediately; get_cloudflow_run shows its progress. Refused
+        while a run is in progress."""
+        return await self._start(flowId=flowId, payload=payload or {})
+
+    @post(
+        "/cloudflow/v1/flows/{flowId}/actions/test-run",
+        body_argument="payload",
+        destructive=True,
+        open_world=True,
+        confirm=True,
+        preview_with=list_cloudflows,
+        preview_arguments={"flowId": "id"},
+        verify_with=None,
+        needs_idempotency_key=True,
+    )
+    async def _test(self, *, flowId: Id, payload: JsonObject, dryRun: bool | None = None) -> JsonObject: ...
+
+    @offers(_test)
+    async def test_cloudflow(
+        self,
+        *,
+        flowId: FlowId,
+        payload: Payload = None,
+        dryRun: Annotated[DryRun, "true only checks whether every node can run."] = None,
+    ) -> Annotated[JsonObject, TestedFlow]:
+        """Test a CloudFlow automation, also a draft. The run performs REAL actions in cloud accounts and never skips
+        approvals: call with dryRun first, then show the user what the flow does. It is not in the flow's history, but
+        blocks other runs. get_cloudflow_run shows its progress. After an unclear failure, look for the run in
+        list_cloudflow_runs (mode test) before another one."""
+        return await self._test(flowId=flowId, payload=payload or {}, dryRun=dryRun)
+
+    @post(
+        "/cloudflow/v1/flows/{flowId}/actions/stop",
+        destructive=True,
+        open_world=False,
+        confirm=True,
+        preview_with=list_cloudflows,
+        preview_arguments={"flowId": "id"},
+        verify_with=None,
+    )
+    async def stop_cloudflow_run(self, *, flowId: FlowId) -> Annotated[JsonObject, RunSummary]:
+        """Stop the current run of a CloudFlow automation, a test run too. What it has done so far stays done. Refused
+        if no run is active."""
+        ...
+
+    @get("/cloudflow/v1/flows/{flowId}/export")
+    async def export_cloudflow(
+        self,
+        *,
+        flowId: FlowId,
+        includeVariableValues: Annotated[bool | None, "false leaves out the values of variables."] = None,
+    ) -> Annotated[JsonObject, FlowBundle]:
+        """Export a CloudFlow automation and its subflows as a bundle, without credentials: to read its nodes and code,
+        or to change and import it as a new flow with import_cloudflow."""
+        ...
+
+    @post(
+        "/cloudflow/v1/flows/actions/import",
+        open_world=False,
+        confirm=False,
+        verify_with=None,
+        undone_by="nothing",
+        needs_idempotency_key=True,
+    )
+    async def import_cloudflow(
+        self, *, dryRun: DryRun = None, **request: Unpack[Import]
+    ) -> Annotated[JsonObject, ImportPlan]:
+        """Create CloudFlow automations from a bundle, as drafts with new ids."""
         ...

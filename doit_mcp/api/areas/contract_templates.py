@@ -4,6 +4,7 @@ from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import AnyMembers
+from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, post, put
 from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339
 from ..permissions import CONTRACT_TEMPLATES_ADMIN
@@ -85,6 +86,24 @@ class Template(TypedDict, total=False):
     customLineItems: Annotated[list[AnyMembers], "Charges besides those of the rules.", Length(maximum=100)]
 
 
+class Assignees(TypedDict):
+    """The customers to make contracts for."""
+
+    customerIds: Annotated[
+        list[str],
+        "Customers one tier below the partner. A customer that has a contract gets another draft.",
+        Length(1, 250),
+        IDENTIFIER,
+    ]
+
+
+class AssignedContracts(TypedDict, total=False):
+    """The new drafts."""
+
+    count: int
+    createdContracts: Annotated[list[JsonObject], "Each with customerId and contractId."]
+
+
 class ContractTemplates(Area):
     """Contract templates of partners (resellers): billing rules and price books that contracts start from."""
 
@@ -134,4 +153,20 @@ class ContractTemplates(Area):
     async def archive_contract_template(self, *, templateID: TemplateId) -> Annotated[JsonObject, TemplateDetails]:
         """Archive a contract template, so that no new contract can use it. Existing contracts stay unchanged. Confirm
         its name with the user first."""
+        ...
+
+    @post(
+        "/billing/v1/contract-templates/{templateID}/actions/assign",
+        permission=CONTRACT_TEMPLATES_ADMIN,
+        destructive=False,
+        confirm=True,
+        preview_with=get_contract_template,
+        undone_by="nothing",
+        open_world=False,
+    )
+    async def assign_contract_template(
+        self, *, templateID: TemplateId, **assignees: Unpack[Assignees]
+    ) -> Annotated[JsonObject, AssignedContracts]:
+        """Apply a contract template to customers: creates a draft contract for each. Nothing is billed until a draft is
+        completed and activated (update_contract, activate_contract). Confirm the customers with the user first."""
         ...

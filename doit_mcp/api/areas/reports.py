@@ -26,7 +26,8 @@ from ..report_config import QueryConfig, normalize_config
 from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime"), format_timestamp)
-EXTRA_FIELDS = ("secondaryRows", "forecastRows", "mlFeatures", "cacheHit")
+EXTRA_FIELDS = ("secondaryRows", "forecastRows", "mlFeatures", "cacheHit", "details")
+"""Members of a result that stay as they are. details.valueAliases has display names of stored values, by column."""
 
 
 class ReportPage(ListPage, total=False):
@@ -168,7 +169,7 @@ class Reports(Area):
         if bool(startDate) != bool(endDate):
             raise ApiError("startDate and endDate must be given together", kind="argument")
         identifier = id or await self.find_report_id(name)
-        return with_iso_times(await self._report(id=identifier, startDate=startDate, endDate=endDate), TIME_FORMATS)
+        return with_report_times(await self._report(id=identifier, startDate=startDate, endDate=endDate))
 
     @post(
         "/analytics/v1/reports/query",
@@ -184,8 +185,7 @@ class Reports(Area):
         {"dataSource": "billing", "metrics": [{"type": "basic", "value": "cost"}], "timeInterval": "month",
         "timeRange": {"mode": "current", "unit": "month"}, "group": [{"id": "service_description", "type": "fixed"}]}
         """
-        body = normalize_config(cast(JsonObject, config))
-        return result_table(await self._query(config=cast(QueryConfig, body)), body.get("currency"))
+        return result_table(await self.query_response(config=config), config.get("currency"))
 
     @post("/analytics/v1/reports", confirm=False, verify_with="get_report_config", open_world=False)
     async def _create(self, **body: Unpack[ReportBody]) -> JsonObject: ...
@@ -221,6 +221,10 @@ class Reports(Area):
         """Delete a saved report. This cannot be undone: confirm its name with the user first."""
         ...
 
+    async def query_response(self, *, config: QueryConfig) -> JsonObject:
+        """Run a query, and return the API's response."""
+        return await self._query(config=cast(QueryConfig, normalize_config(cast(JsonObject, config))))
+
     async def find_report_id(self, name: str | None) -> str:
         """Return the id of the report with this name, or the only one whose name contains it.
 
@@ -235,6 +239,11 @@ def _report_body(arguments: NewReport | ReportChanges) -> ReportBody:
     if (query := fields.pop("report", None)) is not None:
         fields["config"] = normalize_config(query)
     return cast(ReportBody, fields)
+
+
+def with_report_times(report: JsonObject) -> JsonObject:
+    """Return a report with its times as ISO 8601 text."""
+    return with_iso_times(report, TIME_FORMATS)
 
 
 def result_table(response: JsonObject, currency: str | None = None) -> JsonObject:

@@ -16,6 +16,7 @@ from ..costs.amounts import ZERO, to_decimal
 from ..costs.projects import fetch_project_names
 from ..costs.query_config import COST_METRIC
 from ..partial_results import FailedPart, gather_partial
+from ..report_runs.queries import fetch_query
 from ..tables import column_names, complete_rows
 
 OWNER_LABELS = ("owner", "team", "squad", "department", "cost_center", "cost-center", "costcenter")
@@ -183,7 +184,7 @@ async def fetch_labeled_costs(call: Call, label: JsonObject, projects: Sequence[
         "filters": [{"id": "project_id", "type": "fixed", "mode": "is", "values": list(projects)}],
         "group": [{"id": "project_id", "type": "fixed"}, {"id": label["id"], "type": label["type"]}],
     }
-    answer = await call.doit.reports.run_query(config=config)
+    answer = await fetch_query(call, config)
     return await run_by_rows(len(answer["rows"]), sum_labeled_costs, answer, str(label["id"]))
 
 

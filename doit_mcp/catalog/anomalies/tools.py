@@ -72,11 +72,11 @@ class OwnedAnomalyPage(AnomalyPage, total=False):
         list[JsonObject],
         "Each with id, open, owner (name, basis; null: unknown), project and account (id, name), platform, serviceName, "
         "severityLevel, startTime, endTime, costOfAnomaly (above expected), actualCost, expectedMaxCost, top3SKUs, "
-        "resourceData, acknowledged.",
+        "resourceData, allocations, monitorLevel, linkedAnomalies (about the same spike), acknowledged.",
         Members(OwnedAnomalyRow),
     ]
     openCount: Annotated[int, "Open ones in this result."]
-    note: Annotated[str, "Why nothing matches."]
+    note: Annotated[str, "Why nothing matches, or what not to add up."]
     currency: Annotated[str, CurrencyCode]
     failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
 
@@ -135,6 +135,7 @@ async def get_anomalies(
         "anomalies": [describe_anomaly(row, ownership) for row in rows],
         "openCount": sum(map(is_open, rows)),
         "currency": CURRENCY,
+        **({"note": note} if (note := note_linked(rows)) else {}),
         **failed_members(ownership.failures),
     }
 
@@ -201,6 +202,17 @@ def is_open(anomaly: JsonObject) -> bool:
     """Return whether an anomaly is ongoing; without a status, whether it has no end."""
     status = anomaly.get("status")
     return status == "active" if status in ("active", "inactive") else not anomaly.get("endTime")
+
+
+def note_linked(rows: Sequence[JsonObject]) -> str:
+    """Return a sentence on the *rows* that are about the same spike as others, "" without any."""
+    count = sum(bool(row.get("linkedAnomalies")) for row in rows)
+    if not count:
+        return ""
+    return (
+        f"{count} of these anomalies are linked to others about the same spike (linkedAnomalies). Their costs overlap, and "
+        "totalCostOfAnomaly counts each of them: do not add them up."
+    )
 
 
 def describe_anomaly(anomaly: JsonObject, ownership: Ownership) -> JsonObject:

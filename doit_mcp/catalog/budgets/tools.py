@@ -32,6 +32,7 @@ from ..costs.query_config import cost_config
 from ..currencies import DEFAULT_CURRENCY
 from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
 from ..periods.period import Period, PeriodDays, utc_date
+from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, stated_set
 from .budget_series import budget_series
@@ -259,7 +260,7 @@ async def fetch_exceeded_day(call: Call, budget: JsonObject, status: BudgetStatu
     days = Period(status.period.first, min(status.period.last, utc_date(call.now)))
     currency = written.currency or DEFAULT_CURRENCY
     config = cost_config(written.scope, days, currency, interval="day", metrics=(written.metric,))
-    answer = await call.doit.reports.run_query(config=config)
+    answer = await fetch_query(call, config)
     return day_exceeding(cost_by_day(answer, column=written.metric["value"]), to_decimal(status.limit))
 
 

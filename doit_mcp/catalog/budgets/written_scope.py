@@ -5,7 +5,7 @@ A scope that matches nothing is accepted by the API, but such a budget or alert 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, cast
@@ -42,6 +42,7 @@ LIMIT_FIELDS = frozenset(
     ("amount", "currency", "metric", "usePrevSpend", "growthPerPeriod", "seasonalAmounts", "timeInterval", "alert")
 )
 """Fields of budgets and alerts whose change makes the cost of an unchanged scope worth knowing."""
+SCOPE_FIELDS = ("scopes", "scope", "attributions")
 BILLING = "billing"
 GROUP_NAMES = MappingProxyType({("fixed", identifier): name for name, identifier in FIXED_DIMENSIONS.items()})
 """What cost_breakdown calls the dimensions that it groups by."""
@@ -122,14 +123,14 @@ def with_scope_check(tool: Tool) -> Tool:
     read_scope = budget_scope if kind == "budget" else alert_scope
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
-        written = read_scope(arguments)
-        keeps_scope = written.is_everything and "id" in arguments
+        written, states_scope = read_scope(arguments), _states(kind, arguments, SCOPE_FIELDS)
+        keeps_scope = not states_scope and "id" in arguments
         if keeps_scope and not arguments.keys() & LIMIT_FIELDS:
             return await tool.run(call, arguments)
         try:
-            if keeps_scope:
-                current = read_scope(await _read_current(call, kind, str(arguments["id"])))
-                written = replace(current, currency=written.currency or current.currency)
+            if "id" in arguments:
+                current = await _read_current(call, kind, str(arguments["id"]))
+                written = read_scope(_with_changes(kind, current, arguments))
             statement = await check_written_scope(call, written, must_match=not keeps_scope)
         except ApiError as error:
             if error.kind in ("argument", "credential"):
@@ -142,6 +143,24 @@ def with_scope_check(tool: Tool) -> Tool:
         return with_structured(result, {**structured_of(result), "scopeLastMonth": statement})
 
     return replace(tool, run=run)
+
+
+def _scoped_fields(kind: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields that have the scope: those of a budget, or of the configuration of an alert."""
+    return fields if kind == "budget" else fields.get("alert") or fields.get("config") or {}
+
+
+def _states(kind: str, arguments: JsonObject, names: Collection[str]) -> bool:
+    """Return whether the arguments have one of these fields, also with an empty value, which means all costs."""
+    return not _scoped_fields(kind, arguments).keys().isdisjoint(names)
+
+
+def _with_changes(kind: str, current: JsonObject, arguments: JsonObject) -> JsonObject:
+    """Return a budget or alert with the changes of a write. A scope in either form replaces the current one."""
+    dropped = SCOPE_FIELDS if _states(kind, arguments, SCOPE_FIELDS) else ()
+    before, changes = (_scoped_fields(kind, fields) for fields in (current, arguments))
+    changed = {**{name: value for name, value in before.items() if name not in dropped}, **changes}
+    return changed if kind == "budget" else {"config": changed}
 
 
 async def _read_current(call: Call, kind: str, identifier: str) -> JsonObject:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from ...api import Doit
 from ...api.nearest import unknown_value
 from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
@@ -18,6 +17,7 @@ from ..costs.scope import CloudArgument, Scope
 from ..costs.statement import cost_basis
 from ..partial_results import PartialResults, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, utc_date
+from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, Row, Series, make_columns, stated_set
@@ -53,7 +53,7 @@ async def commitment_summary(
             {
                 "contracts": read_running_periods(doit, today),
                 "aws": read_aws(call, today),
-                "clouds": _read_clouds(doit, usual),
+                "clouds": _read_clouds(call, usual),
             }
         )
     ).raise_if_all_failed()
@@ -149,9 +149,9 @@ def _shortfall_as_json(period: ContractPeriod) -> JsonObject:
     }
 
 
-async def _read_clouds(doit: Doit, period: Period) -> dict[str, float]:
+async def _read_clouds(call: Call, period: Period) -> dict[str, float]:
     """Return the cost of each cloud in the data."""
     clouds = fixed_group("cloud")
     config = cost_config(Scope(), period, USD, interval="year", groups=[clouds])
-    answer: Any = await doit.reports.run_query(config=config)
+    answer = await fetch_query(call, config)
     return {str(key[0]): cost for key, cost in sum_by_columns(answer, [clouds.column]).items() if key[0]}

@@ -16,6 +16,7 @@ from ..costs.query_config import COST_METRIC, USAGE_METRIC, cost_config
 from ..costs.scope import Scope
 from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..periods.alignment import AlignedPeriods
+from ..report_runs.queries import fetch_query
 from .compared_periods import ComparedPeriods
 from .comparison import (
     CLOUDS,
@@ -190,9 +191,8 @@ async def find_totals(
     totals = read_totals(parts, side_names([TOTAL])) if periods.final is None else None
     if totals is not None:
         return totals
-    run = call.doit.reports.run_query
     queries = total_queries(scope, periods.compared, currency)
-    fetched = await gather_partial({name: run(config=config) for name, config in queries.items()})
+    fetched = await gather_partial({name: fetch_query(call, config) for name, config in queries.items()})
     fetched.require()
     before, after = side_results(fetched, TOTAL)
     return sum_line_costs(before), sum_line_costs(after)

@@ -20,6 +20,7 @@ from ..costs.scope import Scope
 from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..periods.alignment import AlignedPeriods
 from ..periods.period import Period, ReportedPeriod
+from ..report_runs.queries import fetch_query
 from ..tables import column_names, complete_rows, row_days, to_key
 from .causes import CostAndUsage
 from .compared_periods import ComparedPeriods, has_final_days
@@ -156,10 +157,9 @@ async def run_compared(
     """
 
     async def work(code: str) -> PartialResults:
-        run = call.doit.reports.run_query
         return await gather_partial(
             {
-                **{name: run(config=config) for name, config in queries(code).items()},
+                **{name: fetch_query(call, config) for name, config in queries(code).items()},
                 HISTORY: fetch_first_day(call, periods.before.elapsed, code),
             }
         )
@@ -177,7 +177,7 @@ async def fetch_first_day(call: Call, period: Period, currency: str) -> date | N
     if known is not None and date.fromisoformat(known) <= period.first:
         return date.fromisoformat(known)
     history = Period(max(period.first, date.min + HISTORY_MARGIN) - HISTORY_MARGIN, period.last)
-    answer = await call.doit.reports.run_query(config=cost_config(Scope(), history, currency, interval="day"))
+    answer = await fetch_query(call, cost_config(Scope(), history, currency, interval="day"))
     first = min((day for day in row_days(answer) if day is not None), default=None)
     if first is not None and first <= period.first:
         call.facts.put(KNOWN_HISTORY_FACT, first.isoformat())

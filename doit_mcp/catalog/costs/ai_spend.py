@@ -18,6 +18,7 @@ from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
+from ..report_runs.queries import fetch_query
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, Series, stated_set
@@ -213,7 +214,7 @@ async def _query_lines(call: Call, request: CostRequest, currency: str) -> list[
         groups=GROUPS,
         metrics=(COST_METRIC, USAGE_METRIC),
     )
-    answer = await call.doit.reports.run_query(config=config)
+    answer = await fetch_query(call, config)
     return await run_by_rows(len(answer["rows"]), read_ai_lines, answer)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from ..call import Call
 from ..currencies import run_in_currency
 from ..partial_results import FailedPart, gather_partial
 from ..periods.period import Period, ReportedPeriod
+from ..report_runs.queries import fetch_query
 from .checked_values import NOT_CHECKED, CheckedValues, filtered_cost_types, find_variants
 from .data_start import DataStart, fetch_data_start, read_data_start
 from .group_costs import CostRow, read_cost_rows
@@ -98,12 +99,12 @@ async def query_rows(
         groups=groups,
         limit=limit,
     )
-    answer = await call.doit.reports.run_query(config=config)
+    answer = await fetch_query(call, config)
     return await run_by_rows(len(answer["rows"]), read_cost_rows, answer, groups, request.interval)
 
 
 async def run_checked(
-    call: Call, scope: Scope, requested_currency: str | None, work: Callable[[str], Awaitable[T]]
+    call: Call, scope: Scope, requested_currency: str | None, work: Callable[[str], Coroutine[Any, Any, T]]
 ) -> tuple[T, str, CheckedValues]:
     """Return the result of *work* and its currency, while the values of filters with several ones are checked.
 

@@ -10,6 +10,7 @@ from ...api.report_config import QueryConfig
 from ..call import Call
 from ..partial_results import FailedPart, gather_partial
 from ..periods.period import ONE_DAY, Period, month_of, months_back, utc_date
+from ..report_runs.queries import fetch_query
 from ..tables import read_months, row_days
 from .query_config import cost_config
 from .scope import Scope
@@ -43,7 +44,7 @@ async def fetch_data_start(call: Call) -> date | None:
     first_month = await _find_first_month(call)
     if first_month is None:
         return None
-    answer = await call.doit.reports.run_query(config=_cost_by(first_month, "day"))
+    answer = await fetch_query(call, _cost_by(first_month, "day"))
     first = min((day for day in row_days(answer) if day is not None), default=first_month.first)
     call.facts.put(DATA_START_FACT, first.isoformat())
     return first
@@ -58,7 +59,7 @@ async def _find_first_month(call: Call) -> Period | None:
     last = utc_date(call.now)
     for _ in range(MAX_SEARCHES):
         searched = Period(months_back(last, MAX_SEARCHED_MONTHS - 1), last)
-        months = read_months(await call.doit.reports.run_query(config=_cost_by(searched, "month")))
+        months = read_months(await fetch_query(call, _cost_by(searched, "month")))
         if not months:
             break
         first = date.fromisoformat(f"{min(months)}-01")

@@ -21,6 +21,7 @@ from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
+from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, stated_set
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
@@ -186,7 +187,7 @@ def section_query(section: str, scope: Scope, period: Period, currency: str) -> 
 
 async def query_section(call: Call, section: str, scope: Scope, period: Period, currency: str) -> list[CostRow]:
     """Return the cost of each combination of a section's dimensions. Raise ApiError."""
-    answer = await call.doit.reports.run_query(config=section_query(section, scope, period, currency))
+    answer = await fetch_query(call, section_query(section, scope, period, currency))
     return await run_by_rows(len(answer["rows"]), sum_by_groups, answer, section)
 
 

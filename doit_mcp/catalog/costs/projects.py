@@ -6,6 +6,7 @@ from ...api.report_config import QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
+from ..report_runs.queries import fetch_query
 from ..tables import column_names, complete_rows
 
 PROJECT_NAMES_FACT = "project_names"
@@ -28,7 +29,7 @@ async def fetch_project_names(call: Call) -> dict[str, str]:
         "timeRange": {"mode": "last", "amount": NAME_MONTHS, "unit": "month", "includeCurrent": True},
         "group": [{"id": "project_id", "type": "fixed"}, {"id": "project_name", "type": "fixed"}],
     }
-    answer = await call.doit.reports.run_query(config=config)
+    answer = await fetch_query(call, config)
     names = await run_by_rows(len(answer["rows"]), read_project_names, answer)
     if names is None:
         return {}

@@ -26,6 +26,7 @@ from ..costs.statement import TIME_ZONES, CostStatement, cost_statement
 from ..currencies import CurrencyArgument
 from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, month_of, quarter_of, utc_date
+from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, stated_set
 from .clouds import read_clouds
@@ -191,9 +192,9 @@ async def fetch_costs(call: Call, scope: Scope, currency: str, today: date) -> J
     days = max(1, (quarter.last - today).days)
     config: QueryConfig = {**plain, "forecastSettings": {"mode": "grouping", "futureTimeIntervals": days}}
     try:
-        return await call.doit.reports.run_query(config=config)
+        return await fetch_query(call, config)
     except ApiError as error:
         if error.kind != "refused":
             raise
     # The API rejects forecasts if it has too little history; the costs alone are still useful.
-    return await call.doit.reports.run_query(config=plain)
+    return await fetch_query(call, plain)

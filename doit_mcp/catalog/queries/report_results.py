@@ -19,6 +19,8 @@ from ..currencies import KNOWN_CURRENCIES
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.grammar import MAX_PERIOD_CHARACTERS, parse_period, report_period
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
+from ..report_runs.queries import FileArgument, FileLink, fetch_saved_report, with_missing_file
+from ..tables import declared_currency
 from ..tools.composed import composed_tool
 from .checks import explain_empty_query, query_scope
 from .config_period import config_period, parse_bounds, parse_duration
@@ -48,6 +50,7 @@ class ReportResults(RowFacts, total=False):
     total: Annotated[JsonObject | None, "Sums of the rows.", Members(QueryTotal)]
     limited: Annotated[bool, "Rows are left out."]
     urlUI: ConsoleLink
+    fileOutput: FileLink
     result: Annotated[
         JsonObject,
         "schema: columns; rows: cells of each; secondaryRows, forecastRows.",
@@ -76,6 +79,7 @@ async def get_report_results(
     ] = None,
     startDate: Annotated[str | None, "Instead: first day, e.g. 2026-10-01; with endDate.", PeriodText] = None,
     endDate: Annotated[str | None, "Last day, e.g. 2026-10-15; with startDate.", PeriodText] = None,
+    file: FileArgument = None,
 ) -> Annotated[JsonObject, ReportResults]:
     """Run a saved report and return its results, for its own period or another one. Give its id or its name."""
     today = utc_date(call.now)
@@ -85,7 +89,7 @@ async def get_report_results(
     override = {} if period is None else dict(zip(BOUNDS, _iso_days(period)))
     parts = await gather_partial(
         {
-            "report": reports.get_report_results(id=identifier, **override),
+            "report": fetch_saved_report(call, identifier, override, file),
             "config": reports.get_report_config(id=identifier),
         }
     )
@@ -100,6 +104,7 @@ async def get_report_results(
     if count and report.periods is not None:
         report = replace(report, periods=await cut_query_periods(call, report.periods, shown, "schema"))
     result = await run_by_rows(count, make_report_result, parts.results["report"], report, shown)
+    result = with_missing_file(call, result, parts.results["report"], file)
     if rows:
         return result
     # Without rows, a total of zero would say more than is known.
@@ -149,16 +154,20 @@ def _has_texts(item: JsonObject) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What is known about the results of a report. The config is empty and the periods are None if they are unknown."""
+    """What is known about the results of a report. The config is empty and the periods are None if they are unknown.
+
+    *declared_currency* is that of the columns.
+    """
 
     config: JsonObject
     periods: QueryPeriods | None
     failures: list[FailedPart]
+    declared_currency: str | None = None
 
     @property
     def currency(self) -> str | None:
         """The currency of the amounts; None if it is unknown."""
-        currency = self.config.get("currency")
+        currency = self.declared_currency or self.config.get("currency")
         return currency if isinstance(currency, str) and currency in KNOWN_CURRENCIES else None
 
 
@@ -167,8 +176,13 @@ def read_report(parts: PartialResults, override: ReportedPeriod | None, today: d
     failures = list(parts.failures)
     config: JsonObject = {}
     periods = None if override is None else QueryPeriods(override)
+    columns = parts.results["report"]["result"].get("schema")
+    declared = declared_currency(columns) if isinstance(columns, list) else None
     try:
         config = report_config(parts)
+        if config and declared is not None:
+            # The rows are in this currency, whatever the config says.
+            config["currency"] = declared
     except ApiError as error:
         failures.append({"part": "config", "why": error.reason})
     try:
@@ -179,7 +193,7 @@ def read_report(parts: PartialResults, override: ReportedPeriod | None, today: d
     except ApiError as error:
         # The results are useful even if the report's own period is unknown.
         failures.append({"part": "period", "why": error.reason})
-    return ReportFacts(config, periods, failures)
+    return ReportFacts(config, periods, failures, declared)
 
 
 def make_report_result(report: JsonObject, known: ReportFacts, shown: JsonObject) -> JsonObject:
@@ -202,13 +216,13 @@ def make_report_result(report: JsonObject, known: ReportFacts, shown: JsonObject
 
 
 def _amounts(known: ReportFacts, result: JsonObject) -> JsonObject:
-    """Return currency, basis and total of the results; null and nothing if the config is unknown.
+    """Return currency, basis and total of the results; without the config, only the currency that the columns declare.
 
     The total is null where the rows cannot tell it: only a second query could, after the config is known.
     """
     config, currency = known.config, known.currency
-    if currency is None:
-        return {"currency": None}
+    if currency is None or not config:
+        return {"currency": currency}
     answer = {"columns": result.get("schema") or [], "rows": result.get("rows") or []}
     scope = query_scope(config)
     return {
@@ -224,8 +238,13 @@ async def _empty_note(call: Call, parts: PartialResults, override: ReportedPerio
 
     Without its config, the reason is unknown.
     """
+    columns = parts.results["report"]["result"].get("schema")
+    declared = declared_currency(columns) if isinstance(columns, list) else None
     try:
         config = report_config(parts)
+        if config and declared is not None:
+            # The rows are in this currency, whatever the config says.
+            config["currency"] = declared
     except ApiError:
         # The result names the config among its failed parts.
         config = {}

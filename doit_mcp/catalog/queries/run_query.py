@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
+from ...api.areas.report_runs import FileType
 from ...api.errors import ApiError
 from ...api.markers import FormerName
 from ...api.report_config import DisplaySettings, DisplayValues, Layout, QueryConfig, QueryFields, TimeRange
@@ -20,6 +21,7 @@ from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
 from ..currencies import run_in_currency
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
 from ..periods.period import utc_date
+from ..report_runs.queries import FileArgument, FileLink, fetch_query, with_missing_file
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
 from .checks import (
@@ -65,6 +67,7 @@ class QueryAnswer(CostStatement, RowFacts, total=False):
     rows: Annotated[list[list[Any]], Verbatim]
     secondaryRows: Annotated[list[list[Any]], "In secondaryPeriod.", Verbatim]
     forecastRows: Annotated[list[list[Any]], Verbatim]
+    fileOutput: FileLink
     failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
@@ -77,7 +80,7 @@ class QueryAnswer(CostStatement, RowFacts, total=False):
     view=True,
 )
 async def run_query(
-    call: Call, *, query: Annotated[QueryRequest, FormerName("config")]
+    call: Call, *, query: Annotated[QueryRequest, FormerName("config")], file: FileArgument = None
 ) -> Annotated[JsonObject, QueryAnswer]:
     """Query cloud cost and usage: metrics, groups, filters, periods, comparisons, forecasts. For the top
     services, projects or clouds, cost_breakdown is simpler. Example, last month's cost by service:
@@ -91,19 +94,23 @@ async def run_query(
     period = config_period(config, today)
     secondary, scope = secondary_period(config, period.elapsed, today), query_scope(config)
     exact = with_exact_secondary(with_exact_period(config, period, today), secondary)
-    answers, currency, checked = await fetch_answers(call, exact, scope)
-    stated, rows = {**exact, "currency": currency}, answers.results["rows"]["rows"]
+    answers, currency, checked = await fetch_answers(call, exact, scope, file)
+    answer = answers.results["rows"]
+    stated, rows = {**exact, "currency": currency}, answer["rows"]
     shown = await run_by_rows(len(rows), named_rows, stated, answers)
     if not rows:
         empty = await explain_empty_query(call, scope, period, checked)
         periods = QueryPeriods(period, secondary, [empty.note])
-        return make_query_result(stated, periods, scope, answers, shown, is_known=empty.is_known)
+        result = make_query_result(stated, periods, scope, answers, shown, is_known=empty.is_known)
+        return with_missing_file(call, result, answer, file)
     periods = await cut_query_periods(call, QueryPeriods(period, secondary), shown)
     result = await run_by_rows(len(rows), make_query_result, stated, periods, scope, answers, shown)
-    return with_check_note(result, CheckedValues(checked))
+    return with_missing_file(call, with_check_note(result, CheckedValues(checked)), answer, file)
 
 
-async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[PartialResults, str, bool | None]:
+async def fetch_answers(
+    call: Call, config: JsonObject, scope: Scope, file_type: FileType | None = None
+) -> tuple[PartialResults, str, bool | None]:
     """Return the responses "rows" and what they do not tell, and their currency. Raise ApiError.
 
     That is the "total" if rows do not add up to it, the costs by "clouds", and the "names" of projects.
@@ -113,10 +120,10 @@ async def fetch_answers(call: Call, config: JsonObject, scope: Scope) -> tuple[P
 
     async def query(currency: str) -> PartialResults:
         own = {**config, "currency": currency}
-        parts: dict[str, Any] = {"rows": call.doit.reports.run_query(config=cast(QueryConfig, own))}
+        parts: dict[str, Any] = {"rows": fetch_query(call, cast(QueryConfig, own), file_type)}
         if needs_total_query(config) or by_cloud:
             name = "total" if needs_total_query(config) else "clouds"
-            parts[name] = call.doit.reports.run_query(config=total_config(own, by_cloud=by_cloud))
+            parts[name] = fetch_query(call, total_config(own, by_cloud=by_cloud))
         if names_projects(config):
             parts["names"] = fetch_project_names(call)
         answers = await gather_partial(parts)

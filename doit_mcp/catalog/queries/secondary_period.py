@@ -8,6 +8,7 @@ from typing import Any
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back
+from ..tables import is_numeric
 from .checks import query_metrics
 from .config_period import UNIT_MONTHS, calendar_period, parse_span, partial_periods, row_interval
 
@@ -73,7 +74,7 @@ def secondary_members(config: JsonObject, secondary: ReportedPeriod | None) -> J
 def secondary_note(config: JsonObject, columns: list[JsonObject]) -> list[str]:
     """Return a note if displayValues asks for changes, but *columns* has no numbers besides the metrics."""
     display = config.get("displayValues") or "actuals_only"
-    numbers = sum(column.get("type") == "float" for column in columns)
+    numbers = sum(map(is_numeric, columns))
     if display == "actuals_only" or numbers > len(query_metrics(config)):
         return []
     return [f"displayValues {display} was not applied: rows and secondaryRows have amounts."]

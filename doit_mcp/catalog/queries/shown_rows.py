@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 from ...api.value_kinds import Members, Verbatim
 from ...protocol.jsonrpc import JsonObject
 from ..periods.period import PeriodStatement
+from ..tables import money_columns
 from .config_period import PartialPeriod, partial_periods, row_interval
 from .data_days import QueryPeriods
 from .period_column import with_period_column
@@ -32,12 +33,15 @@ def shown_rows(
 ) -> JsonObject:
     """Return the response of a query with one column for the period, weekdays in their order, and rounded amounts.
 
+    Amounts are those of the metrics in money, and of the columns that declare to be money, which custom metrics can be.
     Amounts whose *currency* is unknown stay as they are.
     """
     shown = with_weekday_order(with_period_column(answer, columns_key), columns_key)
     if currency is None or aggregation_of(config) not in (None, "cumulative"):
         return shown
-    return with_rounded_columns(shown, money_metrics(config), currency, columns_key)
+    declared = money_columns(shown.get(columns_key) or ())
+    names = {*money_metrics(config), *(name for name, code in declared.items() if code in (None, currency))}
+    return with_rounded_columns(shown, names, currency, columns_key)
 
 
 def row_facts(

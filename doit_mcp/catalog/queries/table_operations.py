@@ -17,10 +17,9 @@ from ...protocol.json_schema import Length, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import MAX_QUANTITY, amount_as_json, sum_amounts, to_decimal
 from ..currencies import DEFAULT_CURRENCY
-from ..tables import MAX_TEXT_SEARCHES, cell_text, count_searches, to_number
+from ..tables import MAX_TEXT_SEARCHES, NUMERIC_TYPES, cell_text, count_searches, to_number
 from ..tools.result_handles import ResultTable
 
-NUMERIC_TYPES = frozenset({"float", "number", "integer", "int", "double", "numeric"})
 MAX_CELL_TESTS = 4_000_000
 """Cells that one call may test."""
 MAX_ROWS_PER_SORT = 20_000

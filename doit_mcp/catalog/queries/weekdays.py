@@ -7,7 +7,7 @@ from typing import Any
 
 from ...protocol.jsonrpc import JsonObject
 from ..periods.period import ONE_DAY, Period
-from ..tables import column_names
+from ..tables import column_names, is_numeric
 from .grouping import WEEKDAY_COLUMN
 from .period_column import ROW_LISTS
 
@@ -35,7 +35,7 @@ def with_weekday_order(answer: JsonObject, columns_key: str = "columns") -> Json
     if not isinstance(columns, list) or not has_weekdays(columns):
         return answer
     place = column_names({"columns": columns}).index(WEEKDAY_COLUMN)
-    texts = [at for at, column in enumerate(columns) if column.get("type") != "float" and at != place]
+    texts = [at for at, column in enumerate(columns) if not is_numeric(column) and at != place]
     lists = {key: _order_rows(answer[key], place, texts) for key in ROW_LISTS if isinstance(answer.get(key), list)}
     return {**answer, **lists}
 

@@ -13,6 +13,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import customer_currency
+from ..flows.guide import FLOW_GUIDE
 from ..partial_results import failed_members, gather_partial
 from ..prompts import completions
 from ..prompts.prompt import Completer
@@ -101,6 +102,15 @@ RESOURCES: tuple[Resource, ...] = (
         "text/markdown",
         make_guide_reader(TERMS_GUIDE),
         len(TERMS_GUIDE.encode()),
+    ),
+    Resource(
+        "doit://guide/cloudflow",
+        "guide-cloudflow",
+        "How to write CloudFlow automations",
+        "The steps from draft to test, the form of bundles, and the rules for code in flows.",
+        "text/markdown",
+        make_guide_reader(FLOW_GUIDE),
+        len(FLOW_GUIDE.encode()),
     ),
 )
 

@@ -115,7 +115,8 @@ def shortfall_row(period: ContractPeriod) -> SavingsRow | None:
 
 def anomaly_row(anomaly: JsonObject) -> SavingsRow:
     """Return an open anomaly with the cost above the expected."""
-    where = " in ".join(str(anomaly[name]) for name in ("serviceName", "scope") if anomaly.get(name))
+    scope = anomaly.get("entityName") or anomaly.get("scope")
+    where = " in ".join(str(part) for part in (anomaly.get("serviceName"), scope) if part)
     return SavingsRow(
         "anomaly",
         f"anomaly:{anomaly.get('id')}",

@@ -90,7 +90,8 @@ def _budget_title(row: JsonObject, today: date) -> str:
 
 
 def _anomaly_title(row: JsonObject, today: date) -> str:
-    source = " in ".join(str(row[name]) for name in ("serviceName", "scope") if row.get(name)) or "a service"
+    scope = row.get("entityName") or row.get("scope")
+    source = " in ".join(str(part) for part in (row.get("serviceName"), scope) if part) or "a service"
     start = str(row.get("startTime") or "")[:10]
     cost, severity = format_amount(row.get("costOfAnomaly")), row.get("severityLevel") or "cost"
     return f"Anomaly: {source}, {severity}, {cost} {ANOMALY_CURRENCY} above expected{f', {start}' if start else ''}"

@@ -34,8 +34,10 @@ VERB_FORMS = {
     "delete": ("Deleting", "Deleted"),
     "dismiss": ("Dismissing", "Dismissed"),
     "export": ("Exporting", "Exported"),
+    "explain": ("Explaining", "Explained"),
     "find": ("Looking for", "Looked for"),
     "get": ("Reading", "Read"),
+    "import": ("Importing", "Imported"),
     "invite": ("Inviting", "Invited"),
     "list": ("Listing", "Listed"),
     "refine": ("Refining", "Refined"),
@@ -45,6 +47,9 @@ VERB_FORMS = {
     "search": ("Searching", "Searched"),
     "send": ("Sending", "Sent"),
     "set": ("Setting", "Set"),
+    "start": ("Starting", "Started"),
+    "stop": ("Stopping", "Stopped"),
+    "test": ("Testing", "Tested"),
     "trigger": ("Starting", "Started"),
     "update": ("Changing", "Changed"),
     "upload": ("Uploading", "Uploaded"),
@@ -59,14 +64,18 @@ def make_title(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def status_texts(name: str, title: str) -> tuple[str, str]:
-    """Return the texts that clients show while the tool runs, and after it has run; at most 64 characters each."""
+def status_texts(name: str, title: str, *, may_continue: bool = False) -> tuple[str, str]:
+    """Return the texts that clients show while the tool runs, and after it has run; at most 64 characters each.
+
+    If it *may_continue* after its response, the second text does not say that it is done.
+    """
     verb, _, object_words = name.partition("_")
     if verb not in VERB_FORMS or not object_words:
         return _shorten(title, "…"), _shorten(title, ": done")
     present, past = VERB_FORMS[verb]
     noun = _spell_out(object_words, {**SPELLINGS, **{word.lower(): word for word in title.split()}})
-    return _shorten(f"{present} {noun}", "…"), _shorten(f"{past} {noun}", "")
+    invoked = _shorten(title, ": requested") if may_continue else _shorten(f"{past} {noun}", "")
+    return _shorten(f"{present} {noun}", "…"), invoked
 
 
 def _spell_out(name: str, spellings: Mapping[str, str]) -> str:

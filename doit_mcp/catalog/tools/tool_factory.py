@@ -261,7 +261,7 @@ def _make_annotations(*, read_only: bool, destructive: bool, idempotent: bool, o
 
 
 def _make_meta(name: str, title: str, search_hint: str, facts: ToolFacts) -> JsonObject:
-    invoking, invoked = status_texts(name, title)
+    invoking, invoked = status_texts(name, title, may_continue=facts.get("may_continue", False))
     meta: JsonObject = {
         "securitySchemes": list(SECURITY_SCHEMES),
         "openai/toolInvocation/invoking": invoking,

@@ -18,6 +18,7 @@ from ..costs.query_config import QueryInterval, cost_config
 from ..costs.scope import Scope
 from ..partial_results import describe_error
 from ..periods.period import Period, month_of, months_back
+from ..report_runs.queries import fetch_query
 
 BILL_METRICS = frozenset(
     ("cost", "usage", "savings", "margin", "list_price", "list_cost", "amortized_cost", "amortized_savings")
@@ -41,7 +42,7 @@ async def query_units(
     call: Call, metric: str, period: Period, interval: QueryInterval, groups: Sequence[GroupDimension] = ()
 ) -> list[CostRow]:
     """Return the units by *groups* and *interval*, as rows whose cost is the number of units. Raise ApiError."""
-    answer = await call.doit.reports.run_query(config=units_config(metric, period, interval, groups))
+    answer = await fetch_query(call, units_config(metric, period, interval, groups))
     units = _with_cost_column(answer, metric)
     return await run_by_rows(len(units["rows"]), read_cost_rows, units, groups, interval)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 import orjson
 
@@ -50,6 +50,8 @@ class StateReader:
     """The write also creates objects that do not exist yet."""
     argument_names: Mapping[str, str] = field(default_factory=dict)
     """The names that *tool* has for arguments, by their names in the write, if they differ."""
+    row_id: str = "id"
+    """The member that identifies the rows of a list."""
 
     async def read_state(self, call: Call, arguments: JsonObject) -> JsonObject | None:
         """Return the object; None if its state is unknown.
@@ -67,7 +69,7 @@ class StateReader:
             return None, ""
         try:
             if self.tool.name.startswith("list_"):
-                return await self._find_row(call, reader_arguments, renamed.get("id"))
+                return await self._find_row(call, reader_arguments, renamed.get(self.row_id))
             result = await self.tool.run(call, reader_arguments)
         except ApiError as error:
             if error.kind == "credential" or (error.kind == "missing" and not self.may_be_missing):
@@ -86,7 +88,7 @@ class StateReader:
             if isinstance(result, ContentResult):
                 return None, ""
             page = parse_page(structured_of(result), self.tool.rows_key)
-            if (row := next((row for row in page.rows if row.get("id") == id), None)) is not None:
+            if (row := next((row for row in page.rows if row.get(self.row_id) == id), None)) is not None:
                 return row, ""
             if not page.next_token or page.next_token == token or not self.tool.is_paginated:
                 return None, f"{self.tool.name} shows no object with this id."
@@ -109,7 +111,23 @@ def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | 
     reader_tool = declared_reader(tool, "preview_with", tools_by_name)
     if reader_tool is None:
         return None
-    return StateReader(reader_tool, tool.verb == "create", tool.facts.get("preview_arguments", {}))
+    return StateReader(reader_tool, tool.verb == "create", **reader_names(tool))
+
+
+class ReaderNames(TypedDict):
+    """The names that the reader of a write's object has for what identifies it."""
+
+    argument_names: Mapping[str, str]
+    row_id: str
+
+
+def reader_names(tool: Tool) -> ReaderNames:
+    """Return the names by which a reader finds the object of the write *tool*."""
+    argument_names = tool.facts.get("preview_arguments", {})
+    identifying = [argument_names.get(name, name) for name in tool.targets]
+    # The last part of a path identifies the object itself, if no argument is called id.
+    row_id = "id" if "id" in identifying or not identifying else identifying[-1]
+    return {"argument_names": argument_names, "row_id": row_id}
 
 
 def declared_reader(

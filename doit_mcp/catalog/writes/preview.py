@@ -16,7 +16,7 @@ from .value_formatting import MAX_LINES, preview_value, shorten
 IDENTIFYING_FIELDS = (
     *("name", "displayName", "firstName", "lastName", "email", "title", "subject", "description", "type", "status"),
     *("role", "roleId", "owner", "amount", "currency", "platform", "public", "permissions", "records", "version"),
-    *("roleArn", "s3Bucket", "enabledFeatures"),
+    *("roleArn", "s3Bucket", "enabledFeatures", "accountName", "accountId"),
 )
 """Fields that identify the object to users and do not change on their own while users decide."""
 

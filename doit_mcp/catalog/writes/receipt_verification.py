@@ -12,7 +12,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Tool, ToolError
-from .confirmation import StateReader, declared_reader
+from .confirmation import StateReader, declared_reader, reader_names
 
 STATUS_FIELD = "status"
 READER_FIELD_NAMES: Mapping[str, str] = {"jobFunction": "jobTitle", "newName": "name"}
@@ -168,4 +168,4 @@ def verifier_for(tool: Tool, tools_by_name: Mapping[str, Tool]) -> Verifier | No
     added, removed = facts.get("adds", ""), facts.get("removes", "")
     if added or removed:
         return MembershipVerifier(reader, added, removed)
-    return ObjectVerifier(tool, StateReader(reader, argument_names=facts.get("preview_arguments", {})))
+    return ObjectVerifier(tool, StateReader(reader, **reader_names(tool)))

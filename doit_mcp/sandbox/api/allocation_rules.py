@@ -23,7 +23,23 @@ COMPONENT = object_schema(
     mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
 )
 COMPONENTS = array_schema(COMPONENT, maxItems=26)
-SINGLE = object_schema("components formula", components=COMPONENTS, formula=text_schema(500))
+DAY: JsonObject = nullable({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
+PERIODS = array_schema(object_schema("", startDate=DAY, endDate=DAY), maxItems=100)
+EXTRACTION_SOURCE = object_schema(
+    "type key",
+    type=one_of("label", "tag", "project_label", "system_label", "gke_label", "fixed"),
+    key=text_schema(500, minLength=1),
+    providers=array_schema(TEXT, maxItems=100),
+)
+EXTRACTION = nullable(
+    object_schema(
+        "sources",
+        sources={"type": "array", "items": EXTRACTION_SOURCE, "minItems": 1, "maxItems": 5},
+        onMissing=one_of("useFallback", "nextRule"),
+        fallback=nullable(text_schema(500)),
+    )
+)
+SINGLE = object_schema("components formula", components=COMPONENTS, formula=text_schema(500), validityPeriods=PERIODS)
 MEMBER = object_schema(
     "action",
     name=text_schema(500),
@@ -32,13 +48,37 @@ MEMBER = object_schema(
     id=TEXT,
     components=COMPONENTS,
     formula=text_schema(500),
+    validityPeriods=PERIODS,
+    valueExtraction=EXTRACTION,
 )
 RULES = array_schema(nullable(MEMBER), maxItems=100)
 
 
 def make_rule(rule: JsonObject) -> JsonObject:
-    """The form of a rule in responses, with all members."""
-    return {"components": [_make_component(item) for item in rule["components"] or []], "formula": rule["formula"]}
+    """The form of a rule in responses, with all members. Costs in the sandbox do not depend on the optional ones."""
+    optional = {name: rule[name] for name in ("validityPeriods", "valueExtraction") if rule.get(name)}
+    components = [_make_component(item) for item in rule["components"] or []]
+    return {"components": components, "formula": rule["formula"], **optional}
+
+
+def check_optional_members(rule: JsonObject, where: str) -> None:
+    """Raise 400 for periods that overlap or have a gap in their bounds, and for a fallback that does not fit."""
+    periods = rule.get("validityPeriods") or []
+    place = f"{where}.validityPeriods"
+    for index, period in enumerate(periods):
+        start, end = period.get("startDate"), period.get("endDate")
+        if (start is None and index > 0) or (end is None and index < len(periods) - 1):
+            raise bad_request(
+                f"{place}[{index}]: only the first can lack startDate, only the last endDate", field=place
+            )
+        if start is not None and end is not None and end < start:
+            raise bad_request(f"{place}[{index}].endDate is before startDate", field=place)
+        if index > 0 and start is not None and start <= periods[index - 1]["endDate"]:
+            raise bad_request(f"{place}[{index}] overlaps the period before it", field=place)
+    extraction = rule.get("valueExtraction")
+    if extraction and (extraction.get("onMissing") == "nextRule") == bool(extraction.get("fallback")):
+        field = f"{where}.valueExtraction.fallback"
+        raise bad_request(f"{field} is required with useFallback and not allowed with nextRule", field=field)
 
 
 def _make_component(component: JsonObject) -> JsonObject:
@@ -96,6 +136,7 @@ def _write_member(request: ApiRequest, allocations: Records, member: JsonObject,
     changes: JsonObject = {name: member[name] for name in ("name", "description") if name in member}
     allocation: JsonObject = {**before, **changes, "rule": make_rule(member), "updateTime": request.now_milliseconds}
     check_rule(allocation["rule"], {**allocations, allocation["id"]: allocation}, where, allocation["id"])
+    check_optional_members(allocation["rule"], where)
     return allocation
 
 

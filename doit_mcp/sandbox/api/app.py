@@ -17,6 +17,7 @@ from . import access, control_endpoints, signup
 from .areas import ROUTES
 from .billing_data import BillingDataStore
 from .faults import Fault, RecordedCall, faulty_response, pause, record_call, take_fault
+from .report_timing import ReportTiming
 from .responses import (
     ApiError,
     error_response,
@@ -45,8 +46,8 @@ PATH_PREFIXES = tuple({f"/{operation.split(' /')[1].split('/')[0]}/" for operati
 class Api:
     """The DoiT API for the customers in *directory*, with data generated from *seed*; *clock* returns epoch seconds.
 
-    `operations` lists all operations of the API document. `faults` and `latency` (seconds before each response) can be
-    changed at any time; `calls` are the latest requests to API paths, whatever their result. The endpoints below
+    `operations` lists all operations of the API document. `faults`, `latency` (seconds before each response) and
+    `report_timing` can be changed at any time; `calls` are the latest requests to API paths, whatever their result. The endpoints below
     /sandbox/ expose the same controls to other processes on this machine.
     """
 
@@ -60,8 +61,10 @@ class Api:
         latency: float = 0.0,
         faults: Iterable[Fault] = (),
         directory: AccountDirectory = DEFAULT_DIRECTORY,
+        report_timing: ReportTiming | None = None,
     ) -> None:
         self.directory = directory
+        self.report_timing = report_timing or ReportTiming()
         self.faults = list(faults)
         self.latency = latency
         self.calls: deque[RecordedCall] = deque(maxlen=MAX_RECORDED_CALLS)
@@ -114,6 +117,7 @@ class Api:
                 slug_owners=self._slug_owners,
                 service_tokens=self._service_tokens,
                 directory=self.directory,
+                report_timing=self.report_timing,
             )
             if len(self._generated_tenants) > MAX_GENERATED_TENANTS:
                 self._generated_tenants.popitem(last=False)

@@ -12,13 +12,12 @@ from .costs.coverage import Coverage, measure_coverage
 from .costs.coverage_rates import PLAN_DISCOUNT_PERCENT
 from .costs.money import MICRO
 from .responses import JsonObject
+from .seeds.commitment_policies import BASIS_DAYS, policies
 from .seeds.perfect_scale import plans, preferences
 from .tenants import ApiRequest
 
 HOURS_PER_MONTH = 730
-BASIS_DAYS = 60  # days of eligible spend that a recommendation is based on
 DROP_THRESHOLD = 0.2  # drop of eligible spend from one week to the next that stops purchases
-TARGET_COVERAGE = {"conservative": 0.65, "balanced": 0.8, "max_savings": 0.9}
 PAID_SHARE = (100 - PLAN_DISCOUNT_PERCENT) / 100  # share of on-demand rates paid under Savings Plans
 # Lines are daily; within a day, load varies around its mean.
 HOURLY_LOAD = tuple(1 + 0.2 * sin((hour - 9) * pi / 12) for hour in range(24))
@@ -85,15 +84,26 @@ def hourly_spend(request: ApiRequest, organization: str, service: str, first: in
     return {day: item.plan_eligible / MICRO / 24 for day, item in days.items() if item.plan_eligible}
 
 
+def aws_preference(request: ApiRequest, organization: str, service: str) -> JsonObject:
+    """The settings and approvals of an organization for a type of commitment."""
+    return request.tenant.collection("commitment preferences", preferences)[f"{organization} {service}"]
+
+
+def target_share(request: ApiRequest, policy: str) -> float:
+    """The share of eligible spend to cover under a policy, from 0 to 1."""
+    found = request.tenant.collection("commitment policies", policies)[policy]
+    return float(found["targetCoverage"]) / 100
+
+
 def recommend(request: ApiRequest, organization: str, service: str) -> Recommendation | None:
     """The recommendation under the customer's policy; None without eligible spend."""
-    settings = request.tenant.collection("commitment preferences", preferences)[service]["settings"]
+    settings = aws_preference(request, organization, service)["settings"]
     days = hourly_spend(request, organization, service, request.today - BASIS_DAYS, request.today - 1)
     if not days:
         return None
     median_rate = median(rate * load for rate in days.values() for load in HOURLY_LOAD)
     current = total_commitment(active_plans(request, organization, service, request.now, request.now))
-    target = median_rate * TARGET_COVERAGE[settings["policy"]] * PAID_SHARE
+    target = median_rate * target_share(request, settings["policy"]) * PAID_SHARE
     if settings["maximumCommitment"]:
         target = min(target, settings["maximumCommitment"])
     recommended = round(max(current, target), 2)

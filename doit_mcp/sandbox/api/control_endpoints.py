@@ -14,6 +14,7 @@ from ..http_requests import is_loopback
 from .fault_parsing import parse_settings
 from .faults import Fault, RecordedCall
 from .listing import query_integer
+from .report_timing import ReportTiming
 from .responses import ApiError, JsonObject, bad_request, json_response
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 1000, 10_000  # customers
@@ -25,6 +26,7 @@ class ControllableApi(Protocol):
 
     faults: list[Fault]
     latency: float
+    report_timing: ReportTiming
 
     @property
     def operations(self) -> Collection[str]:
@@ -47,8 +49,14 @@ def register(app: web.Application, api: ControllableApi) -> None:
             await _replace_faults(request, api)
         elif request.method == "DELETE":
             api.faults.clear()
-            api.latency = 0.0
-        return json_response({"latency": api.latency, "faults": [asdict(fault) for fault in api.faults]})
+            api.latency = api.report_timing.seconds = 0.0
+        return json_response(
+            {
+                "latency": api.latency,
+                "report_seconds": api.report_timing.seconds,
+                "faults": [asdict(fault) for fault in api.faults],
+            }
+        )
 
     async def calls(request: web.Request) -> web.Response:
         if request.method == "DELETE":
@@ -83,12 +91,12 @@ def _local_only(handler: ControlHandler) -> ControlHandler:
 
 async def _replace_faults(request: web.Request, api: ControllableApi) -> None:
     try:
-        latency, faults = parse_settings(orjson.loads(await request.read()), api.operations)
+        given = parse_settings(orjson.loads(await request.read()), api.operations)
     except orjson.JSONDecodeError:
         raise bad_request("the body is not JSON") from None
     except ValueError as error:
         raise bad_request(str(error)) from None
-    api.latency, api.faults[:] = latency, faults
+    api.latency, api.report_timing.seconds, api.faults[:] = given
 
 
 def _customer_page(directory: AccountDirectory, start: int, stop: int) -> JsonObject:

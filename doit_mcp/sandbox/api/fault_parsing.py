@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema_rs
 
 from .faults import FAULT_KINDS, MAX_DELAY_SECONDS, Fault
+from .report_timing import MAX_REPORT_SECONDS
 from .responses import JsonObject
 
 MAX_FAULTS = 100
@@ -30,6 +31,7 @@ _SETTINGS_VALIDATOR = jsonschema_rs.validator_for(
         "type": "object",
         "properties": {
             "latency": {"type": "number", "minimum": 0, "maximum": MAX_DELAY_SECONDS},
+            "report_seconds": {"type": "number", "minimum": 0, "maximum": MAX_REPORT_SECONDS},
             "faults": {"type": "array", "maxItems": MAX_FAULTS, "items": _FAULT_SCHEMA},
         },
         "additionalProperties": False,
@@ -38,8 +40,16 @@ _SETTINGS_VALIDATOR = jsonschema_rs.validator_for(
 _NUMBER_OPTIONS = ("rate", "delay")
 
 
-def parse_settings(settings: Any, operations: Collection[str]) -> tuple[float, list[Fault]]:
-    """Latency and faults from ``{"latency": …, "faults": […]}``; *operations* are the known ones.
+class Disturbances(NamedTuple):
+    """How the API misbehaves: the delay of responses, the time that reports take (both in seconds), and faults."""
+
+    latency: float
+    report_seconds: float
+    faults: list[Fault]
+
+
+def parse_settings(settings: Any, operations: Collection[str]) -> Disturbances:
+    """The settings ``{"latency": …, "report_seconds": …, "faults": […]}``; *operations* are the known ones.
 
     Raises ValueError naming the invalid members.
     """
@@ -52,7 +62,7 @@ def parse_settings(settings: Any, operations: Collection[str]) -> tuple[float, l
     if problems:
         raise ValueError("; ".join(problems[:10]))
     faults = [Fault(**{"path_prefix": "/", **item}) for item in settings.get("faults", ())]
-    return float(settings.get("latency", 0.0)), faults
+    return Disturbances(float(settings.get("latency", 0.0)), float(settings.get("report_seconds", 0.0)), faults)
 
 
 def parse_fault(text: str) -> JsonObject:

@@ -123,12 +123,18 @@ def _operation_pattern(operation: str) -> re.Pattern[str]:
 
 def _status_response(status: int, retry_after: int | str | None, *, problem: bool, rng: random.Random) -> web.Response:
     if status == EDGE_TIMEOUT_STATUS:
-        response = web.Response(text="<html><title>524: A timeout occurred</title></html>", content_type="text/html")
-        response.set_status(EDGE_TIMEOUT_STATUS, "A Timeout Occurred")
+        response = edge_timeout_response()
     else:
         response = error_response(ApiError(status, f"fault switched on: {status}"), problem=problem, rng=rng)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def edge_timeout_response() -> web.Response:
+    """The response of the proxy in front of the API to a request that takes too long."""
+    response = web.Response(text="<html><title>524: A timeout occurred</title></html>", content_type="text/html")
+    response.set_status(EDGE_TIMEOUT_STATUS, "A Timeout Occurred")
     return response
 
 

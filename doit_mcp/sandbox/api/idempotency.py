@@ -23,10 +23,7 @@ async def run_once(
     *reused_status* if the key belongs to a different request. Keys belong to a user; with *per_path*, also to a method
     and a path.
     """
-    key = request.http_request.headers.get(HEADER, "")
-    if not key or len(key) > MAX_KEY_LENGTH:
-        message = f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters"
-        raise bad_request(message, code="idempotency_key_required", field=HEADER)
+    key = require_key(request)
     if query_flag(request.query, "dryRun"):
         return operation(True)
     body = await request.http_request.read()
@@ -43,6 +40,15 @@ async def run_once(
     result = operation(False)
     responses[entry_key] = {"digest": digest, "response": result, "time": request.now}
     return result
+
+
+def require_key(request: ApiRequest) -> str:
+    """The key of the request; 400 without one."""
+    key = request.http_request.headers.get(HEADER, "")
+    if not key or len(key) > MAX_KEY_LENGTH:
+        message = f"{HEADER} is required, at most {MAX_KEY_LENGTH} characters"
+        raise bad_request(message, code="idempotency_key_required", field=HEADER)
+    return key
 
 
 def _recent_requests(request: ApiRequest) -> Records:

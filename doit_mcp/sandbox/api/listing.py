@@ -47,6 +47,13 @@ def parse_integer(text: str, description: str, field: str) -> int:
         raise bad_request(f"{description} must be an integer, not {text[:40]!r}", field=field) from None
 
 
+def query_time(query: Mapping[str, str], name: str) -> float:
+    """A required time of the query in epoch seconds; 400 if it is absent or invalid."""
+    if not query.get(name):
+        raise bad_request(f"{name} is required", field=name)
+    return parse_seconds(parse_time(query[name], name))
+
+
 def query_flag(query: Mapping[str, str], name: str, default: bool = False) -> bool:
     """A boolean of the query, *default* if absent; 400 if it is invalid."""
     return query_choice(query, name, ("true", "false"), "true" if default else "false") == "true"

@@ -38,6 +38,7 @@ PROBLEM_PATHS = (
     "/billing/v1/billing-",
     "/billing/v1/createAsset",
     "/ps4commitments/",
+    "/analytics/v1/widgets",
     "/rbac/v1/custom",  # custom-regions, customer-groups and customers, but not countries
     "/iam/v1/service-accounts",
     "/signup/",

@@ -16,6 +16,7 @@ from .billing_data import BillingData, Computed
 from .costs.calendar_days import today_of
 from .costs.ledger import Ledger
 from .listing import Page, paginate, query_integer
+from .report_timing import ReportTiming
 from .responses import ApiError, JsonObject, bad_request
 from .service_tokens import ServiceTokens
 
@@ -31,7 +32,8 @@ Seed = Callable[["Tenant"], Iterable[JsonObject]]
 class Tenant:
     """The state of one customer: billing lines and records. *started_at* is its creation in epoch seconds.
 
-    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it, *service_tokens* and *directory*.
+    *slug_owners* maps the URL slugs in use to customer ids. Tenants share only it, *service_tokens*, *directory* and
+    *report_timing*.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class Tenant:
         slug_owners: dict[str, str],
         service_tokens: ServiceTokens,
         directory: AccountDirectory = DEFAULT_DIRECTORY,
+        report_timing: ReportTiming | None = None,
     ) -> None:
         self.customer = customer
+        self.report_timing = report_timing or ReportTiming()
         self.slug_owners = slug_owners
         self.service_tokens = service_tokens
         self.directory = directory

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .costs.calendar_days import parse_seconds
-from .responses import bad_request
+from .responses import JsonObject, bad_request
 
 MAX_FILE_BYTES = 30 * 1024 * 1024  # uncompressed
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
@@ -19,24 +19,30 @@ DIMENSION_PREFIXES = ("fixed.", "label.", "project_label.", "system_label.")
 
 
 class UploadedEvent(NamedTuple):
-    """An event: its *id* ("" if the sandbox assigns one) and its *time* in epoch seconds."""
+    """An event: its *id* ("" if the sandbox assigns one), *time* in epoch seconds, and *values* by column."""
 
     id: str
     time: float
+    values: JsonObject = {}
 
 
 def parse_events(data: bytes) -> list[UploadedEvent]:
     """The events of a file; 400 with the error and its line."""
     if len(data) > MAX_FILE_BYTES:
         raise bad_request(f"file: at most {MAX_FILE_BYTES // 1024 // 1024} MB", field="file")
-    try:
-        text = _unpack(data).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise bad_request("file: the text is not UTF-8", field="file") from None
+    text = read_text(data)
     try:
         return list(_parse_rows(text))
     except csv.Error as error:
         raise bad_request(f"file: {error}", field="file") from None
+
+
+def read_text(data: bytes) -> str:
+    """The text of a file, unpacked; 400 if it is not text."""
+    try:
+        return _unpack(data).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise bad_request("file: the text is not UTF-8", field="file") from None
 
 
 def _unpack(data: bytes) -> bytes:
@@ -77,6 +83,7 @@ def _parse_rows(text: str) -> Iterator[UploadedEvent]:
     time_at = header.index("usage_date")
     id_at = header.index("id") if "id" in header else None
     metrics = [index for index, name in enumerate(header) if name.startswith("metric.")]
+    dimensions = [index for index, name in enumerate(header) if name.startswith(DIMENSION_PREFIXES)]
     for number, row in enumerate(rows, start=2):
         if not row:
             continue
@@ -84,9 +91,10 @@ def _parse_rows(text: str) -> Iterator[UploadedEvent]:
             raise bad_request(f"file: at most {MAX_ROWS} rows", field="file")
         if len(row) != len(header):
             raise bad_request(f"file: line {number} has {len(row)} values, the header {len(header)}", field="file")
-        yield UploadedEvent(row[id_at] if id_at is not None else "", _parse_time(row[time_at], number))
+        values: JsonObject = {header[at]: row[at] for at in dimensions if row[at]}
         for index in metrics:
-            _check_number(row[index], header[index], number)
+            values[header[index]] = _parse_number(row[index], header[index], number)
+        yield UploadedEvent(row[id_at] if id_at is not None else "", _parse_time(row[time_at], number), values)
 
 
 def _check_header(header: list[str]) -> None:
@@ -108,8 +116,8 @@ def _parse_time(text: str, line: int) -> float:
         raise bad_request(f"file: usage_date of line {line} is not an RFC 3339 time", field="file") from None
 
 
-def _check_number(text: str, column: str, line: int) -> None:
+def _parse_number(text: str, column: str, line: int) -> float:
     try:
-        float(text)
+        return float(text)
     except ValueError:
         raise bad_request(f"file: {column} of line {line} is not a number", field="file") from None

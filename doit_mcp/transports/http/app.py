@@ -12,6 +12,7 @@ from aiohttp import web
 from ...api.http import Upstream, open_session
 from ...auth.authentication import Authentication, open_authentication
 from ...auth.ended_logins import EndedLogins
+from ...catalog.stores.run_followers import RunFollowers
 from ...observability.logging_setup import LOG_STREAMS
 from ...observability.metrics import Metrics
 from ...protocol.endpoint_urls import CHECK_PATH, MESSAGES_PATH, SSE_PATH
@@ -52,12 +53,13 @@ def build_app(
     external_services: CleanupContext | None = None,
     hub: NotificationHub | None = None,
     clock: Callable[[], float] = time.time,
+    run_followers: RunFollowers | None = None,
 ) -> web.Application:
     """Build the application for *settings*. *make_catalog* makes the catalog for a selection.
 
     *external_services* connects the application to the identity provider and the DoiT API while it runs. Changes
     published on *hub* reach all subscribed clients. *clock* tells tools the current time, in epoch seconds; tokens are
-    always checked against the real time.
+    always checked against the real time. *run_followers* has the clock of waits for report runs.
     """
     app = web.Application(client_max_size=settings.max_body)
     app[app_keys.SETTINGS] = settings
@@ -72,7 +74,7 @@ def build_app(
     app[app_keys.METRICS] = metrics = _make_metrics(app, state.redis)
     app[app_keys.BODY_MEMORY] = BodyMemory(settings.max_body)
     app[app_keys.CONNECTION_LIMITS] = ConnectionLimits(metrics, settings.keep_alive_timeout_s)
-    app[app_keys.SERVICES] = _make_services(settings, state, metrics, clock)
+    app[app_keys.SERVICES] = _make_services(settings, state, metrics, clock, run_followers)
     app[app_keys.MESSAGE_ENDPOINT] = MessageEndpoint(
         app[app_keys.SERVICES], app[app_keys.REQUEST_RUNNER], state.limits.admission
     )
@@ -107,7 +109,13 @@ def _add_state(app: web.Application, settings: Settings, hub: NotificationHub) -
     return state
 
 
-def _make_services(settings: Settings, state: StateBackends, metrics: Metrics, clock: Callable[[], float]) -> Services:
+def _make_services(
+    settings: Settings,
+    state: StateBackends,
+    metrics: Metrics,
+    clock: Callable[[], float],
+    run_followers: RunFollowers | None,
+) -> Services:
     return Services(
         state.hub,
         StateSigner.from_secrets(*settings.effective_state_secrets),
@@ -119,6 +127,7 @@ def _make_services(settings: Settings, state: StateBackends, metrics: Metrics, c
         receipts=state.receipts,
         audit_required=settings.audit_required,
         consents=state.consents,
+        run_followers=RunFollowers() if run_followers is None else run_followers,
     )
 
 

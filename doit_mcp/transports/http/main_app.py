@@ -10,6 +10,7 @@ from aiohttp import web
 from ...catalog.toolsets import Selection, toolset_names
 from ...server.catalog import catalog_factory
 from ...settings import Settings
+from ..api_document import load_api_document
 from . import public_documents
 from .app import build_app
 from .html_templates import read_template
@@ -30,7 +31,10 @@ def make_main_app(
     With *sandbox*, the landing page names the users of the sandbox, and ``/try`` calls tools as one of them.
     """
     make_catalog = catalog_factory(
-        server_icons(settings.resource_url), settings.view_domain, offer_secrets=settings.offer_secrets
+        server_icons(settings.resource_url),
+        settings.view_domain,
+        offer_secrets=settings.offer_secrets,
+        document=load_api_document(settings.openapi),
     )
     default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)
     landing_page = render_page(

@@ -13,7 +13,7 @@ from .calling import capture_request
 
 PATH = "/analytics/v1/alerts"
 CONFIG = {
-    **{"metric": {"type": "basic", "value": "cost"}, "timeInterval": "hour", "value": 5, "condition": "value"},
+    **{"metric": {"type": "basic", "value": "cost"}, "timeInterval": "day", "value": 5, "condition": "value"},
     **{"operator": "gt", "currency": "EUR", "evaluateForEach": "project_id", "dataSource": "billing-datahub"},
     "scopes": [{"id": "region", "type": "fixed", "values": ["a"], "includeNull": True, "caseInsensitive": True}],
 }
@@ -36,6 +36,11 @@ EVERYTHING = {
             Request("POST", PATH, {}, {"name": "n", "config": CONFIG, "recipients": ["a@b.example"]}),
         ),
         ("update_alert", {"id": "a", "config": CONFIG}, Request("PATCH", f"{PATH}/a", {}, {"config": CONFIG})),
+        (
+            "update_alert",
+            {"id": "a", "alert": {"ignoreValuesRange": "none"}},
+            Request("PATCH", f"{PATH}/a", {}, {"config": {"ignoreValuesRange": None}}),
+        ),
         ("delete_alert", {"id": "a b"}, Request("DELETE", f"{PATH}/a%20b", {}, None)),
     ],
 )

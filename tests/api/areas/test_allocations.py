@@ -84,3 +84,21 @@ def test_component_fields_are_renamed_without_changing_the_input(
     before = copy.deepcopy(allocation)
     assert with_api_names(allocation) == {"rule": {"components": [{**COMPONENT, **expected}], "formula": "A"}}
     assert allocation == before
+
+
+async def test_periods_and_extracted_values_are_sent_with_providers_of_billing_data() -> None:
+    period = {"startDate": "2026-01-01", "endDate": "2026-06-30"}
+    source = {"type": "label", "key": "team", "providers": ["aws"]}
+    member = {
+        "action": "create",
+        "name": "By team",
+        "components": [COMPONENT],
+        "formula": "A",
+        "validityPeriods": [period],
+        "valueExtraction": {"sources": [source], "onMissing": "useFallback", "fallback": "none"},
+    }
+    body = (await capture_request("allocations", "update_allocation", {"id": "a", "rules": [member, member]})).body
+    assert body is not None
+    sent = body["rules"][0]
+    assert sent["validityPeriods"] == [period] and sent["valueExtraction"]["fallback"] == "none"
+    assert sent["valueExtraction"]["sources"] == [{**source, "providers": ["amazon-web-services"]}]

@@ -74,6 +74,39 @@ async def test_commitments(name: str, arguments: dict[str, Any], path: str, quer
     )
 
 
+GCP_ACCOUNT = "01A2B3-C4D5E6-F70819"
+GCP_ONE = f"/ps4commitments/v1/gcp/billing-accounts/{GCP_ACCOUNT}"
+
+
+@pytest.mark.parametrize(
+    ("area", "name", "arguments", "request_"),
+    [
+        (
+            "gcp_commitments",
+            "get_gcp_recommendation",
+            {"billingAccountId": GCP_ACCOUNT, "gcp_service": "cloud_sql", "region": "us_east1"},
+            Request("GET", f"{GCP_ONE}/recommendations/cloud_sql", {"region": "us_east1"}, None),
+        ),
+        (
+            "gcp_commitments",
+            "list_gcp_spend_cuds",
+            {"billingAccountId": GCP_ACCOUNT, "status": "active", "gcp_service": "compute", **PAGE},
+            Request("GET", f"{GCP_ONE}/spend-based", {"status": "active", "gcp_service": "compute", **SENT}, None),
+        ),
+        (
+            "commitment_policies",
+            "get_commitment_policy",
+            {"policyId": "own-policy"},
+            Request("GET", "/ps4commitments/v1/general/policies/own-policy", {}, None),
+        ),
+    ],
+)
+async def test_google_commitments_and_policies(
+    area: str, name: str, arguments: dict[str, Any], request_: Request
+) -> None:
+    assert await capture_request(area, name, arguments) == request_
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "request_"),
     [

@@ -36,6 +36,48 @@ FEATURES = {"enabledFeatures": ["real-time-data"], "s3Bucket": "b", "s3BucketReg
             Request("GET", "/cloudflow/v1/templates/a%20b", {}, None),
         ),
         (
+            "cloudflow",
+            "list_cloudflow_runs",
+            {"flowId": "f", "mode": "test", "maxResults": 5},
+            Request("GET", f"{FLOWS}/f/runs", {"mode": "test", "maxResults": "5"}, None),
+        ),
+        (
+            "cloudflow",
+            "get_cloudflow_run",
+            {"flowId": "f", "runId": "r/1"},
+            Request("GET", f"{FLOWS}/f/runs/r%2F1", {}, None),
+        ),
+        (
+            "cloudflow",
+            "start_cloudflow_run",
+            {"flowId": "f", "payload": {"a": 1}},
+            Request("POST", f"{FLOWS}/f/actions/trigger", {}, {"a": 1}),
+        ),
+        (
+            "cloudflow",
+            "test_cloudflow",
+            {"flowId": "f", "dryRun": True},
+            Request("POST", f"{FLOWS}/f/actions/test-run", {"dryRun": "true"}, {}),
+        ),
+        ("cloudflow", "stop_cloudflow_run", {"flowId": "f"}, Request("POST", f"{FLOWS}/f/actions/stop", {}, None)),
+        (
+            "cloudflow",
+            "export_cloudflow",
+            {"flowId": "f", "includeVariableValues": False},
+            Request("GET", f"{FLOWS}/f/export", {"includeVariableValues": "false"}, None),
+        ),
+        (
+            "cloudflow",
+            "import_cloudflow",
+            {"dryRun": True, "bundle": {"kind": "k"}, "options": {"namePrefix": "p"}},
+            Request(
+                "POST",
+                f"{FLOWS}/actions/import",
+                {"dryRun": "true"},
+                {"bundle": {"kind": "k"}, "options": {"namePrefix": "p"}},
+            ),
+        ),
+        (
             "cloudflow_connections",
             "list_cloudflow_connections",
             {"maxResults": 100, "pageToken": "t"},
@@ -254,5 +296,7 @@ async def test_non_url_flow_id_stays_one_path_segment() -> None:
 
 def test_hints_declare_external_and_destructive_operations() -> None:
     rows = {row.name: row for area in ("cloudflow", "cloud_connect", "ava") for row in AREAS[area].operations}
-    assert {name for name, row in rows.items() if row.open_world} == {"trigger_cloud_flow", "ava_feedback"}
-    assert {name for name, row in rows.items() if row.destructive} == {"trigger_cloud_flow", "create_account_role"}
+    runs = {"trigger_cloud_flow", "start_cloudflow_run", "test_cloudflow"}
+    assert {name for name, row in rows.items() if row.open_world} == {*runs, "ava_feedback"}
+    destructive = {*runs, "stop_cloudflow_run", "create_account_role"}
+    assert {name for name, row in rows.items() if row.destructive} == destructive

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api import Doit
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.api.uploads import MAX_ENCODED_CHARACTERS, MAX_FILE_BYTES, decode_file
+from tests.api.recorder import Recorder
 
 from .calling import capture_request
 
@@ -21,6 +23,11 @@ EVENT = {
     "metrics": [{"value": 1.5, "type": "cost"}],
 }
 SETS = "/datahub/v1/datasets"
+COLUMNS = ["event_id", "label.team", "metric.cost"]
+CSV_ROWS: list[dict[str, Any]] = [
+    {"event_id": "1", "label.team": "a, b", "metric.cost": "1.5"},
+    {"event_id": "2"},
+]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,16 @@ SETS = "/datahub/v1/datasets"
             "delete_datahub_events_by_filter",
             {"dataset": "d", "startTime": "s", "endTime": "e"},
             Request("POST", "/datahub/v1/events/delete", {}, {"dataset": "d", "startTime": "s", "endTime": "e"}),
+        ),
+        (
+            "upload_datahub_csv",
+            {"provider": "p", "csv": "a", "schemaTemplate": "codex-usage-report@1", "replace": True},
+            Request(
+                "POST",
+                "/datahub/v1/csv/upload",
+                {},
+                {"provider": "p", "file": b"a", "schemaTemplate": "codex-usage-report@1", "replace": True},
+            ),
         ),
         ("list_datahub_datasets", {}, Request("GET", SETS, {}, None)),
         ("create_datahub_dataset", {"name": "a b"}, Request("POST", SETS, {}, {"name": "a b"})),
@@ -101,3 +118,46 @@ def test_rejects_invalid_base64(text: str) -> None:
 
 def test_encoded_size_limit_matches_the_file_limit() -> None:
     assert len(b64encode(bytes(MAX_FILE_BYTES))) == MAX_ENCODED_CHARACTERS
+
+
+EXPORT = {"name": "a b", "startTime": "2026-01-01T00:00:00Z", "endTime": "2026-02-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "rows", "columns"),
+    [
+        ({}, 'event_id,label.team,metric.cost\r\n1,"a, b",1.5\r\n2,,\r\n', CSV_ROWS, COLUMNS),
+        (
+            {"format": "jsonl"},
+            '{"event_id":"1","label.team":"a, b","metric.cost":1.5}\n{"event_id":"2","label.team":""}\n\n',
+            [{**CSV_ROWS[0], "metric.cost": 1.5}, CSV_ROWS[1]],
+            COLUMNS,
+        ),
+        ({}, "", [], []),
+    ],
+)
+async def test_exported_rows_are_objects(
+    arguments: dict[str, Any], text: str, rows: list[dict[str, Any]], columns: list[str]
+) -> None:
+    api = Recorder({"text": text, "pageToken": "next", "rowCount": "2"})
+    found = await Doit.for_sender(api).datahub.export_datahub_dataset_records(**EXPORT, **arguments)
+    if rows:
+        columns = [name for name in columns if any(name in row for row in rows)]
+    assert found == {"items": rows, "columns": columns, "pageToken": "next", "rowCount": 2}
+    expected = {"startTime": EXPORT["startTime"], "endTime": EXPORT["endTime"], "maxResults": "200"}
+    assert api.requests == [Request("GET", f"{SETS}/a%20b/records", {**expected, **arguments}, None)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "page"),
+    [
+        ({}, {"text": "a,b\r\n1\r\n"}),
+        ({}, {"text": 'a\r\n"1'}),
+        ({}, {"text": "a\r\n", "rowCount": "many"}),
+        ({"format": "jsonl"}, {"text": "[1]"}),
+        ({"format": "jsonl"}, {"text": "{"}),
+    ],
+)
+async def test_exports_of_another_form_are_refused(arguments: dict[str, Any], page: dict[str, str]) -> None:
+    with pytest.raises(ApiError, match="unexpected form"):
+        await Doit.for_sender(Recorder(page)).datahub.export_datahub_dataset_records(**EXPORT, **arguments)

@@ -141,6 +141,24 @@ async def test_a_changed_amount_is_measured_by_the_scope_that_stays() -> None:
     assert (list_writes(api)[0].body or {}) == {"amount": 5}
 
 
+async def test_an_emptied_scope_is_everything() -> None:
+    """Not the scope from before, which the write removes."""
+    config = {**ALERT["config"], "scopes": [service(EC2["service_description"])]}
+    answer = recorder().answers[0]
+    api = Recorder(lambda request: {"id": "a1", "config": config} if "/alerts" in request.path else answer(request))
+    found = await run("update_alert", api, id="a1", alert={"scopes": []})
+    assert found["scopeLastMonth"]["cost"] == 111.86
+    assert list_writes(api)[0].body == {"config": {"scopes": []}}
+
+
+async def test_changed_scopes_are_measured_as_the_alert_measures() -> None:
+    config = {**ALERT["config"], "currency": "EUR", "dataSource": "billing-datahub"}
+    answer = recorder().answers[0]
+    api = Recorder(lambda request: {"id": "a1", "config": config} if "/alerts" in request.path else answer(request))
+    found = await run("update_alert", api, id="a1", alert={"scopes": [service(EC2["service_description"])]})
+    assert "billing-datahub" in found["scopeLastMonth"]["note"]
+
+
 async def test_other_changes_need_no_reads() -> None:
     api = recorder()
     found = await run("update_budget", api, id="b1", name="new")

@@ -160,6 +160,25 @@ async def test_unknown_parts_are_named_and_not_guessed(config: Any, failed: str)
     assert answer["result"]["rows"] == [["2026", 5.0]]
 
 
+async def test_columns_tell_the_currency_without_the_config() -> None:
+    columns = [
+        {"name": "team", "type": "string"},
+        {"name": "spend", "type": "float", "unit": "currency", "currency": "JPY"},
+    ]
+    usage = {"name": "usage", "type": "float", "unit": "number"}
+    result = {"schema": [*columns, usage], "rows": [["a", 5.4, 5.4]], "details": {"valueAliases": {}}}
+
+    def answer(request: Request) -> Any:
+        if request.path.endswith("/config"):
+            raise ApiError("", kind="forbidden", status=403)
+        return {"id": "r", "result": result}
+
+    found = (await call("get_report_results", Recorder(answer), id="r"))["structuredContent"]
+    assert found["currency"] == "JPY" and "total" not in found
+    # Yen have no decimals; usage is not money.
+    assert found["result"]["rows"] == [["a", 5, 5.4]] and found["result"]["details"] == {"valueAliases": {}}
+
+
 async def test_a_report_that_fails_raises_its_own_error() -> None:
     def answer(request: Request) -> Any:
         raise ApiError("gone", kind="missing", status=404)

@@ -69,7 +69,7 @@ def test_open_objects_are_few_and_say_so() -> None:
         f"{name}{path}" for name, tool in TOOLS.items() for path, _, part in parts(tool.input_schema) if is_open(part)
     }
     assert {"read_operation.input", "call_operation.input", "trigger_cloud_flow.requestBodyJson"} <= found
-    assert len(found) < 25
+    assert len(found) < 30
 
 
 @EACH

@@ -102,6 +102,18 @@ async def test_insight_preview_uses_other_argument_names() -> None:
     assert {request.path for request in api.requests} == {"/insights/v1/results/source/public-api/insight/k"}
 
 
+async def test_account_to_reassign_is_found_by_its_own_id() -> None:
+    rows = [{"assetId": "a1", "accountName": "pilot", "customerId": "p"}, {"assetId": "a2", "customerId": "p"}]
+    api = Recorder({"items": rows}, {"items": rows}, {"assetId": "a1", "customerId": "c"})
+    caller = ConfirmingCaller(api)
+    await run("reassign_shared_payer_account", caller, assetId="a1", toCustomerId="c", partnerId="p")
+    assert "- assetId: a1\n- accountName: pilot\n" in caller.text and "- toCustomerId: p → c\n" in caller.text
+    assert (api.requests[-1].path, api.requests[-1].body) == (
+        "/customers/v1/customers/p/shared-payer-accounts/a1",
+        {"customerId": "c"},
+    )
+
+
 async def test_every_deletion_preview_names_the_target() -> None:
     caller = ConfirmingCaller(Recorder({"message": "Deleted"}))
     await run("delete_datahub_datasets", caller, datasets=["a", "b"])

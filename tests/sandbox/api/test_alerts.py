@@ -144,6 +144,24 @@ async def test_an_alert_keeps_a_recipient(party: Party) -> None:
     assert (await create(party, recipientsSlackChannels=slack))["recipients"] == []
 
 
+async def test_slack_channels_are_listed_and_checked(party: Party) -> None:
+    listed = await party.get(f"{PATH}/slack-channels")
+    assert listed["rowCount"] == 4 and listed["isWorkspaceConnected"] and listed["hasSharedChannel"]
+    first = await party.get(f"{PATH}/slack-channels", maxResults=1, nameContains="FINOPS")
+    assert [(item["name"], item["type"]) for item in first["items"]] == [("finops-private", "private")]
+    one, shared = first["items"][0], next(item for item in listed["items"] if item["shared"])
+    pairs = [{"id": one["id"], "workspace": one["workspace"]}, {"id": shared["id"], "shared": True}]
+    stored = (await create(party, recipientsSlackChannels=pairs))["recipientsSlackChannels"]
+    assert [item["name"] for item in stored] == [one["name"], shared["name"]]
+    for wrong in (
+        {"id": "C1"},
+        {"id": "C1", "workspace": "T1", "shared": True},
+        {"id": "C1", "shared": True, "customerId": "other"},
+    ):
+        body = {"name": "x", "config": CONFIG, "recipientsSlackChannels": [wrong]}
+        assert "recipientsSlackChannels" in await party.expect_error(400, "POST", PATH, body)
+
+
 async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
     ids = [(await create(party, name=f"Alert {letter}"))["id"] for letter in "ACB"]
     all_ids = [item["id"] for item in (await party.get(PATH))["alerts"]]

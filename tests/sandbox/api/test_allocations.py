@@ -319,3 +319,35 @@ def test_formulas_are_bounded() -> None:
         with pytest.raises(ApiError):
             parse_formula(text, 1)
     assert parse_formula("NOT " * MAX_DEPTH + "A", 1)
+
+
+FIRST_HALF, SECOND_HALF = {"endDate": "2026-06-30"}, {"startDate": "2026-07-01"}
+BY_TEAM = {"sources": [{"type": "label", "key": "team"}], "fallback": "other"}
+
+
+async def test_rules_keep_their_periods_and_extracted_values(party: Party) -> None:
+    periods = [FIRST_HALF, SECOND_HALF]
+    single = await create(party, name="One", description="", rule={**rule(GOOGLE), "validityPeriods": periods})
+    assert single["rule"]["validityPeriods"] == periods
+    members = [
+        {"action": "create", "name": "By team", **rule(GOOGLE), "valueExtraction": BY_TEAM},
+        {"action": "select", "id": single["id"]},
+    ]
+    group = await create(party, name="Both", description="", rules=members, unallocatedCosts="Rest")
+    assert group["rules"][0]["valueExtraction"] == BY_TEAM and group["rules"][1]["validityPeriods"] == periods
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"validityPeriods": [SECOND_HALF, FIRST_HALF]}, "only the first can lack startDate"),
+        ({"validityPeriods": [FIRST_HALF, {"startDate": "2026-06-30"}]}, "overlaps"),
+        ({"validityPeriods": [{"startDate": "2026-02-01", "endDate": "2026-01-01"}]}, "before startDate"),
+        ({"valueExtraction": {"sources": BY_TEAM["sources"]}}, "fallback"),
+        ({"valueExtraction": {**BY_TEAM, "onMissing": "nextRule"}}, "fallback"),
+    ],
+)
+async def test_periods_and_extracted_values_are_checked(party: Party, members: dict[str, Any], reason: str) -> None:
+    new = {"action": "create", "name": "New", **rule(GOOGLE), **members}
+    body = {"name": "Both", "description": "", "rules": [new], "unallocatedCosts": "Rest"}
+    assert reason in await party.expect_error(400, "POST", PATH, body)

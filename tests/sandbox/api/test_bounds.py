@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.sandbox.accounts import ACME
-from doit_mcp.sandbox.api import analytics_objects, uploads
-from doit_mcp.sandbox.api.areas import datahub
+from doit_mcp.sandbox.api import analytics_objects, dataset_events, uploads
 from doit_mcp.sandbox.api.responses import ApiError
 from doit_mcp.sandbox.api.seeds import customer_account
 from doit_mcp.sandbox.api.tenants import MAX_RECORDS, Tenant
@@ -72,7 +71,7 @@ async def test_contract_versions_are_bounded(party: Party, tenant: Tenant) -> No
 
 async def test_stored_events_are_bounded(party: Party, tenant: Tenant) -> None:
     dataset = next(iter(tenant.collection("datasets", customer_account.datasets).values()))
-    dataset["events"] = {str(number): 0.0 for number in range(datahub.MAX_EVENTS)}
+    dataset["events"] = {str(number): 0.0 for number in range(dataset_events.MAX_EVENTS)}
     body = {"events": [{"provider": "x", "time": "2026-11-01T00:00:00Z"}]}
     assert "events" in await party.expect_error(400, "POST", "/datahub/v1/events", body)
 

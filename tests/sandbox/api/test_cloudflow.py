@@ -36,7 +36,7 @@ def split(events: list[Any]) -> tuple[str, list[Any], str]:
 
 async def test_flows_are_listed(party: Party) -> None:
     body = await party.get(PATH)
-    assert (body["pageToken"], body["rowCount"], len(body["items"])) == (None, None, 2)
+    assert (body["pageToken"], body["rowCount"], len(body["items"])) == (None, None, 3)
     assert await party.walk(PATH, "items", 1) == body["items"]
     for size in (0, 501):
         assert "maxResults" in await party.expect_error(400, "GET", PATH, maxResults=size)
@@ -112,15 +112,23 @@ async def test_builds_a_flow(party: Party) -> None:
     assert "question" in await party.expect_error(400, "POST", path, {"question": " "}, headers=STREAM)
 
 
+async def flow_with(party: Party, trigger: str | None) -> str:
+    """The id of the first flow with this trigger."""
+    return str(next(item["id"] for item in (await party.get(PATH))["items"] if item["triggerType"] == trigger))
+
+
 async def test_one_run_at_a_time(party: Party, clock: Clock) -> None:
-    flow = (await party.get(PATH))["items"][0]["id"]
+    flow, draft, scheduled = [await flow_with(party, trigger) for trigger in ("webhook", None, "schedule")]
     path = f"/cloudflow/v1/trigger/{flow}"
+    for other, status, reason in ((draft, 403, "draft"), (scheduled, 400, "webhook")):
+        assert reason in await party.expect_error(status, "POST", f"/cloudflow/v1/trigger/{other}", {})
     answer = await party.send("POST", path, {"any": "payload"})
     assert answer.status == 202 and answer.json["executionLink"].startswith("https://")
     assert "running" in await party.expect_error(409, "POST", path, {})
-    assert (await party.get(PATH))["items"][0]["lastExecutionStatus"] == "running"
-    clock.advance(61)
-    assert (await party.get(PATH))["items"][0]["lastExecutionStatus"] == "complete"
+    clock.advance(2)
+    assert (await party.get(PATH))["items"][-1]["lastExecutionStatus"] == "running"
+    clock.advance(59)
+    assert (await party.get(PATH))["items"][-1]["lastExecutionStatus"] == "complete"
     assert (await party.send("POST", path, {})).status == 202
     assert "body" in await party.expect_error(400, "POST", path, [])
     assert "not found" in await party.expect_error(404, "POST", "/cloudflow/v1/trigger/none", {})

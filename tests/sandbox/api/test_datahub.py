@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
+import json
 import zipfile
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.sandbox.api import multipart, uploads
+from doit_mcp.sandbox.api import dataset_events, multipart, uploads
 from doit_mcp.sandbox.api.responses import ApiError
 from tests import api_document
 
@@ -33,10 +35,12 @@ def event(**more: object) -> dict[str, Any]:
     return {"provider": "Mine", "time": "2026-11-01T00:00:00Z", "dimensions": dimensions, "metrics": metrics, **more}
 
 
-async def upload(party: Party, data: bytes, provider: str = "Mine") -> tuple[int, Any]:
+async def upload(party: Party, data: bytes, provider: str = "Mine", **options: str) -> tuple[int, Any]:
     """Status and JSON of the response to an upload."""
     form = aiohttp.FormData()
     form.add_field("provider", provider)
+    for name, value in options.items():
+        form.add_field(name, value)
     form.add_field("file", data, filename="data.csv", content_type="application/octet-stream")
     headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
     async with party.http.post(party.url + UPLOAD, data=form, headers=headers) as response:
@@ -146,6 +150,136 @@ async def test_file_errors_are_reported(party: Party, data: bytes, message: str)
     status, answer = await upload(party, data)
     assert status == 400 and message in answer["error"]
     assert await party.get(DATASETS) == before
+
+
+async def test_names_and_logos_are_kept_until_they_are_cleared(party: Party) -> None:
+    made = (await party.send("POST", DATASETS, {"name": "AI", "displayName": "AI tools", "logoName": "slack"})).json
+    assert (made["displayName"], made["logoName"]) == ("AI tools", "slack")
+    kept = (await party.send("PATCH", f"{DATASETS}/AI", {"description": "x"})).json
+    assert (kept["displayName"], kept["description"]) == ("AI tools", "x")
+    cleared = (await party.send("PATCH", f"{DATASETS}/AI", {"displayName": "", "logoName": "", "description": ""})).json
+    assert "displayName" not in cleared and "logoName" not in cleared and cleared["description"] == ""
+    for body in ({"displayName": None}, {"displayName": "x" * 65}, {"logoName": "acme"}):
+        await party.expect_error(400, "PATCH", f"{DATASETS}/AI", body)
+
+
+async def test_large_deletion_continues_after_its_response(party: Party, clock: Clock) -> None:
+    answer = await party.send("DELETE", f"{DATASETS}/Orders")
+    assert answer.status == 202 and "continues" in answer.json["message"]
+    assert (await party.get(f"{DATASETS}/Orders"))["records"] == 0
+    clock.advance(61)
+    await party.expect_error(404, "GET", f"{DATASETS}/Orders")
+    assert (await party.send("DELETE", DATASETS, {"datasets": ["Datadog"]})).status == 200
+
+
+MONTH = {"startTime": "2026-10-01T00:00:00Z", "endTime": "2026-11-01T00:00:00Z"}
+
+
+async def test_export_pages_follow_the_header(party: Party) -> None:
+    path, rows, token = f"{DATASETS}/Orders/records", [], ""
+    while True:
+        more = {"pageToken": token} if token else {}
+        answer = await party.send("GET", path, maxResults=25, format="jsonl", **MONTH, **more)
+        assert answer.status == 200 and "records.jsonl" in answer.headers["Content-Disposition"]
+        page = [json.loads(line) for line in answer.body.splitlines()]
+        assert int(answer.headers["X-Row-Count"]) == len(page)
+        rows += page
+        if not (token := answer.headers.get("X-Next-Page-Token", "")):
+            break
+    assert len(rows) == 2 * 31 == len({row["event_id"] for row in rows})
+    assert [row["usage_date"] for row in rows] == sorted(row["usage_date"] for row in rows)
+    exported = sum(row.get("metric.orders", 0) for row in rows)
+    reported = await party.query(
+        metrics=[{"type": "extended", "value": "orders"}],
+        dataSource="billing-datahub",
+        timeRange={"mode": "custom"},
+        customTimeRange={"from": MONTH["startTime"], "to": "2026-10-31T23:59:59Z"},
+        timeInterval="month",
+    )
+    at = [column["name"] for column in reported["schema"]].index("orders")
+    assert exported == sum(row[at] for row in reported["rows"]) > 0
+    text = (await party.send("GET", path, **MONTH)).body.decode()
+    header, first, *_ = csv.reader(io.StringIO(text))
+    assert header[:6] == list(dataset_events.FIRST_COLUMNS) and header[6:] == ["metric.customers", "metric.orders"]
+    assert first[0] == rows[0]["event_id"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"startTime": MONTH["startTime"]}, "endTime"),
+        ({"startTime": "x", "endTime": "y"}, "startTime"),
+        ({"startTime": MONTH["endTime"], "endTime": MONTH["startTime"]}, "endTime"),
+        ({"startTime": "2025-10-01T00:00:00Z", "endTime": "2026-10-03T00:00:00Z"}, "366"),
+        ({**MONTH, "format": "xml"}, "format"),
+        ({**MONTH, "maxResults": "50001"}, "maxResults"),
+        ({**MONTH, "pageToken": "x"}, "pageToken"),
+    ],
+)
+async def test_export_validation_errors_name_the_field(party: Party, query: dict[str, str], field: str) -> None:
+    assert field in await party.expect_error(400, "GET", f"{DATASETS}/Orders/records", **query)
+    await party.expect_error(404, "GET", f"{DATASETS}/None/records", **MONTH)
+
+
+async def test_exported_events_can_be_sent_again(party: Party) -> None:
+    await upload(party, CSV)
+    answer = await party.send("GET", f"{DATASETS}/Mine/records", **{**MONTH, "endTime": "2026-11-03T00:00:00Z"})
+    own = ("batch", "source", "export_time", "updated_by")
+    rows = [
+        {"id" if name == "event_id" else name: value for name, value in row.items() if name not in own}
+        for row in csv.DictReader(io.StringIO(answer.body.decode()))
+    ]
+    assert rows[0]["label.team"] == "a, b" and rows[0]["metric.cost"] == "1.5"
+    written = io.StringIO(newline="")
+    writer = csv.DictWriter(written, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    assert (await upload(party, written.getvalue().encode()))[0] == 201
+    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 2
+
+
+REPORT = b"Workspace,Cost (USD)\r\nDefault,12.50\r\nTeam,3\r\n"
+OPTIONS = {
+    "schemaTemplate": "anthropic-spend-report@1",
+    "periodStart": "2026-10-01",
+    "periodEnd": "2026-10-31",
+}
+
+
+async def test_reports_of_providers_replace_each_other(party: Party, clock: Clock) -> None:
+    assert (await upload(party, REPORT, **OPTIONS))[0] == 404
+    await party.send("POST", DATASETS, {"name": "Mine"})
+    status, first = await upload(party, REPORT, **OPTIONS)
+    assert (status, first["sourceRecords"], first["replacedBatches"]) == (201, 2, [])
+    line = (await party.send("GET", f"{DATASETS}/Mine/records", format="jsonl", **MONTH)).body.splitlines()[0]
+    assert json.loads(line)["usage_date"] == "2026-10-31T00:00:00Z"
+    body = {**OPTIONS, "provider": "Mine", "records": [{"Workspace": "Default", "Cost (USD)": 1}]}
+    assert "overlaps" in await party.expect_error(409, "POST", "/datahub/v1/import", body)
+    young = await party.send("POST", "/datahub/v1/import", {**body, "replace": True})
+    assert young.status == 409 and int(young.headers["Retry-After"]) == 5401
+    clock.advance(5401)
+    narrow = {**body, "replace": True, "periodStart": "2026-10-02"}
+    assert "outside" in await party.expect_error(409, "POST", "/datahub/v1/import", narrow)
+    second = (await party.send("POST", "/datahub/v1/import", {**body, "replace": True})).json
+    assert second["replacedBatches"] == [first["batch"]]
+    assert (await party.get(f"{DATASETS}/Mine"))["records"] == 1
+    assert (await upload(party, CSV))[0] == 409
+    codex = {**OPTIONS, "schemaTemplate": "codex-usage-report@1"}
+    assert (await upload(party, REPORT, **codex))[0] == 409
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"schemaTemplate": "codex-usage-report@1"}, "schemaTemplate"),
+        ({"periodStart": "October"}, "periodStart"),
+        ({"periodEnd": "2026-09-30"}, "periodEnd"),
+        ({"records": []}, "records"),
+    ],
+)
+async def test_import_validation_errors_name_the_field(party: Party, change: dict[str, Any], field: str) -> None:
+    body = {**OPTIONS, "provider": "Datadog", "records": [{"Cost": 1}], **change}
+    assert field in await party.expect_error(400, "POST", "/datahub/v1/import", body)
 
 
 async def test_upload_is_a_form_with_provider_and_file(party: Party) -> None:

@@ -19,6 +19,7 @@ from ..bodies import (
     ALERT,
     ALLOCATION,
     BUDGET,
+    BUNDLE,
     BY_CLOUD,
     CONTRACT,
     CSV,
@@ -108,6 +109,8 @@ ANALYTICS_STEPS = [
     Step(f"GET {ANALYTICS}/commitment-manager/{{id}}", {"id": "$commitment"}),
     Step("GET /anomalies/v1", keep={"anomaly": "anomalies.0.id"}),
     Step("GET /anomalies/v1/{id}", {"id": "$anomaly"}),
+    Step("GET /anomalies/v1/{id}/explanation", {"id": "$anomaly"}),
+    Step("PATCH /anomalies/v1/{id}", {"id": "$anomaly"}, {"customerFeedback": {"reviewStatus": "UNDER_REVIEW"}}),
     *(
         Step(f"DELETE {ANALYTICS}/{kind}/{{id}}", {"id": f"${name}"})
         for kind, name in (
@@ -291,6 +294,7 @@ INSIGHT_STEPS = [
     Step(f"DELETE {RESULTS}", query={"insightKey": "mine"}),
 ]
 FLOW = {"flowId": "$flow"}
+FLOWS = "/cloudflow/v1/flows"
 CONNECTIONS = "/cloudflow/v1/connections"
 ASSISTANT_STEPS = [
     Step("POST /ava/v1/ask", body={"question": "What did we spend?"}),
@@ -305,14 +309,23 @@ ASSISTANT_STEPS = [
     ),
     Step("DELETE /ava/v1/deleteConversation", query={"conversationId": "$conversation"}),
     Step("POST /cloudflow/v1/flows/actions/build", body={"question": "Tell me of idle disks."}, headers=STREAM),
-    Step("GET /cloudflow/v1/flows", keep={"flow": "items.0.id"}),
+    Step("GET /cloudflow/v1/flows", keep={"flow": "items.0.id", "scheduled": "items.2.id", "hook": "items.3.id"}),
     Step("POST /cloudflow/v1/flows/{flowId}/actions/refine", FLOW, {"question": "Weekly."}, headers=STREAM),
-    Step("POST /cloudflow/v1/trigger/{flowId}", FLOW, {}),
+    Step(
+        f"POST {FLOWS}/{{flowId}}/actions/test-run", FLOW, {}, headers={"Idempotency-Key": "five"}, keep={"run": "id"}
+    ),
+    Step(f"GET {FLOWS}/{{flowId}}/runs", FLOW),
+    Step(f"GET {FLOWS}/{{flowId}}/runs/{{runId}}", FLOW | {"runId": "$run"}),
+    Step(f"POST {FLOWS}/{{flowId}}/actions/stop", FLOW),
+    Step(f"GET {FLOWS}/{{flowId}}/export", FLOW),
+    Step(f"POST {FLOWS}/actions/import", body={"bundle": BUNDLE}, headers={"Idempotency-Key": "six"}),
+    Step(f"POST {FLOWS}/{{flowId}}/actions/trigger", {"flowId": "$scheduled"}, {}),
+    Step("POST /cloudflow/v1/trigger/{flowId}", {"flowId": "$hook"}, {}),
     Step("GET /cloudflow/v1/templates", keep={"flowTemplate": "items.0.id"}),
     Step("GET /cloudflow/v1/templates/{templateId}", {"templateId": "$flowTemplate"}),
     Step(
         f"POST {CONNECTIONS}",
-        body={"name": "Mine"},
+        body={"name": "Mine", "awsConfig": {}},
         keep={"connection": "connectionId", "version": "etag"},
         headers={"Idempotency-Key": "four"},
     ),

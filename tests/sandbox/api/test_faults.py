@@ -105,17 +105,17 @@ async def test_faults_can_be_set_over_http(party: Party) -> None:
     fault = {"kind": 429, "path_prefix": BUDGETS, "times": None, "retry_after": 3}
     status, body = await put(party, {"latency": 0.001, "faults": [fault]})
     usual = {"path_prefix": "/", "times": 1, "retry_after": None, "rate": 1.0, "delay": 0.0, "operation": ""}
-    assert (status, body) == (200, {"latency": 0.001, "faults": [{**usual, **fault}]})
+    assert (status, body) == (200, {"latency": 0.001, "report_seconds": 0.0, "faults": [{**usual, **fault}]})
     assert await statuses(party, BUDGETS, 3) == [429] * 3
     assert party.api.latency == 0.001
     async with party.http.get(party.url + FAULTS) as answer:
         assert await answer.json() == body
     async with party.http.delete(party.url + FAULTS) as answer:
-        assert await answer.json() == {"latency": 0.0, "faults": []}
+        assert await answer.json() == {"latency": 0.0, "report_seconds": 0.0, "faults": []}
     assert await statuses(party, BUDGETS, 1) == [200]
     assert await put(party, {"faults": [{"kind": "reset"}]}) == (
         200,
-        {"latency": 0.0, "faults": [{**usual, "kind": "reset"}]},
+        {"latency": 0.0, "report_seconds": 0.0, "faults": [{**usual, "kind": "reset"}]},
     )
 
 
@@ -125,6 +125,7 @@ async def test_faults_can_be_set_over_http(party: Party) -> None:
         [],
         {"latency": -1},
         {"latency": 10**6},
+        {"report_seconds": -1},
         {"faults": [{}]},
         {"faults": [{"kind": 200}]},
         {"faults": [{"kind": "x"}]},

@@ -23,6 +23,9 @@ def test_every_write_requires_a_permission_that_viewers_lack() -> None:
         if not path.startswith(
             (
                 "/analytics/v1/reports/query",
+                "/analytics/v1/reports/actions/run",
+                "/analytics/v1/reports/{id}/actions/run",
+                "/analytics/v1/reports/operations/",
                 "/analytics/v1/settings/active-theme",
                 "/ava/",
                 "/clouddiagrams/",

@@ -16,6 +16,7 @@ from aiohttp import web
 from doit_mcp.catalog.call import Call, Question
 from doit_mcp.catalog.prompts.prompt import Prompt, PromptArgument, user_message
 from doit_mcp.catalog.resources.resource import Resource, ResourceNotFound, ResourceTemplate
+from doit_mcp.catalog.stores.run_followers import RunFollowers
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
@@ -420,10 +421,11 @@ async def serving(
     changes: Json | None = None,
     api: HostedApi | None = None,
     make: MakeCatalog | None = None,
+    run_followers: RunFollowers | None = None,
     **settings: Any,
 ) -> AsyncIterator[Site]:
     """Serve the application with the tests' catalog. *settings* replace defaults, *changes* replace parts of the
-    catalog, *make* creates it."""
+    catalog, *make* creates it. *run_followers* has the clock of waits for reports."""
     used = bench or Bench()
     hub = NotificationHub()
     offered = offer(used, **(changes or {}))
@@ -444,5 +446,7 @@ async def serving(
             settings_used = replace(Settings(), **(usual | settings))
             # Clients are still connected when the server stops.
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-                async with serve_app(build_app(settings_used, make or make_offer, hub=hub), bound):
+                async with serve_app(
+                    build_app(settings_used, make or make_offer, hub=hub, run_followers=run_followers), bound
+                ):
                     yield Site(base, sandbox, http, used, hub)

@@ -102,8 +102,9 @@ async def test_n16_other_writes_do_not_cause_a_repeat(site: Site) -> None:
     await complete_call(site, "update_label", {"id": other["id"], "name": "Another"})
     await complete_call(site, "delete_label", {"id": other["id"]})
     assert (await complete_call(site, "create_label", LABEL))["id"] == first["id"]
-    flows = [flow["id"] for flow in (await complete_call(site, "list_cloudflows", {}))["items"]]
-    answers = [await complete_call(site, "trigger_cloud_flow", {"flowID": flows[number]}) for number in (0, 1, 0)]
+    listed = (await complete_call(site, "list_cloudflows", {}))["items"]
+    flows = [flow["id"] for flow in listed if flow["published"]]
+    answers = [await complete_call(site, "start_cloudflow_run", {"flowId": flows[number]}) for number in (0, 1, 0)]
     assert [ALREADY_DONE_KEY in answer_result for answer_result in answers] == [False, False, True]
 
 

@@ -28,6 +28,7 @@ from ..schemas import (
     text_schema,
 )
 from ..tenants import ApiRequest, add_record, newest_first
+from .alert_slack_channels import resolve_channels
 
 SORTS = ("name", "createTime", "updateTime", "lastAlerted")
 CONFIG_MEMBERS: dict[str, JsonObject] = {
@@ -93,7 +94,7 @@ async def get_alert(request: ApiRequest) -> web.Response:
 async def create_alert(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/alerts."""
     body = await request.read_body(NEW_ALERT)
-    channels = body.get("recipientsSlackChannels", [])
+    channels = resolve_channels(request, body.get("recipientsSlackChannels", []))
     alert: JsonObject = {
         "id": request.tenant.new_id(),
         "name": body["name"],
@@ -114,6 +115,8 @@ async def update_alert(request: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/alerts/{id}: omitted members stay unchanged, also within the configuration."""
     alert = _get_alert(request, "editor")
     body = await request.read_body(ALERT_CHANGES)
+    if "recipientsSlackChannels" in body:
+        body["recipientsSlackChannels"] = resolve_channels(request, body["recipientsSlackChannels"])
     changed = {
         **alert,
         **body,

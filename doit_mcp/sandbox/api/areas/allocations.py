@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..allocation_rules import BLOCKERS, RULES, SINGLE, group_rules, make_rule, resolve_members
+from ..allocation_rules import BLOCKERS, RULES, SINGLE, check_optional_members, group_rules, make_rule, resolve_members
 from ..analytics_objects import check_folder, get_record, owner_of, records, remove_object, visible_records
 from ..costs.allocations import check_rule
 from ..responses import ApiError, JsonObject, bad_request, json_response
@@ -121,6 +121,7 @@ def _apply_changes(request: ApiRequest, before: JsonObject, body: JsonObject) ->
         changed["rule"] = make_rule(changed["rule"])
         allocations = {**_records(request), changed["id"]: changed}
         check_rule(changed["rule"], allocations, "rule", changed["id"])
+        check_optional_members(changed["rule"], "rule")
         return [changed]
     if "anomalyDetection" in body:
         raise bad_request("anomalyDetection requires a single allocation", field="anomalyDetection")

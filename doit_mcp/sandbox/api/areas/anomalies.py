@@ -1,4 +1,4 @@
-"""Anomalies: /anomalies/v1, detected in the billing lines."""
+"""Anomalies: /anomalies/v1, detected in the billing lines; their review, and the explanation of each."""
 
 from __future__ import annotations
 
@@ -10,17 +10,38 @@ from aiohttp import web
 from .. import listing
 from ..costs.anomalies import SEVERITIES, Anomaly, detect_anomalies, sku_costs
 from ..costs.calendar_days import add_periods, milliseconds_of, rfc3339, seconds_of
+from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.estates import SERVICES
 from ..costs.ledger import Ledger
 from ..costs.money import amount, round_to_cents
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..tenants import ApiRequest, Tenant, get_existing
+from ..schemas import compile_object, object_schema, one_of, text_schema
+from ..tenants import ApiRequest, Records, Tenant, get_existing
 
 FILTERS = ("serviceName", "billingAccount", "platform", "severityLevel")
 PAGE_SCOPE_PARAMETERS = ("sortBy", "sortOrder", "filter", "minCreationTime", "maxCreationTime")
 SHORT_NAMES = {(service.provider, service.id): service.short for service in SERVICES}
 QUIET_DAYS = 1  # without excess, after which an anomaly ends
+PROVIDERS = {AWS: ("Account", "Amazon Web Services"), GOOGLE: ("Project", "Google Cloud"), AZURE: ("Account", "Azure")}
+REASONS = {
+    "ANOMALY_CONFIRMED": (
+        *("SECURITY_BREACH", "MISCONFIGURATION", "UNINTENTIONAL_PROVISIONING", "EXPECTED_COST_SPIKE"),
+        "ANOMALOUS_OTHER",
+    ),
+    "NOT_ANOMALY": (*("FAULTY_ANOMALY_DETECTION_MODEL", "INCORRECT_DATA", "LOW_IMPACT", "NON_ANOMALOUS_OTHER"),),
+}
+RESOLVED = "RESOLVED"
+NOTE = object_schema(
+    "", reason=one_of(*(reason for reasons in REASONS.values() for reason in reasons)), comment=text_schema(5_000)
+)
+FEEDBACK = object_schema(
+    "",
+    reviewStatus=one_of("NEEDS_REVIEW", "UNDER_REVIEW", RESOLVED),
+    resolution=one_of(*REASONS),
+    resolutionNote=NOTE,
+)
+REVIEW_BODY = compile_object("customerFeedback", customerFeedback=FEEDBACK)
 
 
 async def list_anomalies(request: ApiRequest) -> web.Response:
@@ -54,24 +75,95 @@ async def get_anomaly(request: ApiRequest) -> web.Response:
     return json_response({name: value for name, value in item.items() if name != "id"})
 
 
+async def review_anomaly(request: ApiRequest) -> web.Response:
+    """PATCH /anomalies/v1/{id}: omitted fields keep their values; RESOLVED needs a resolution, other states have none."""
+    item = get_existing(_current_anomalies(request), request.path_parameter("id"), "anomaly")
+    feedback = (await request.read_body(REVIEW_BODY))["customerFeedback"]
+    reviews = _reviews(request)
+    stored = reviews.get(item["id"], {"id": item["id"], "reviewStatus": "NEEDS_REVIEW"})
+    review = {**stored, **{name: value for name, value in feedback.items() if name != "resolutionNote"}}
+    if feedback.get("reviewStatus") not in (None, RESOLVED):
+        review = {**review, "resolution": feedback.get("resolution"), "resolutionNote": {}}
+    review["resolutionNote"] = {**review.get("resolutionNote", {}), **feedback.get("resolutionNote", {})}
+    _check_review(review)
+    if review["reviewStatus"] != "NEEDS_REVIEW" and "acknowledgedAt" not in review:
+        review |= {"acknowledgedAt": rfc3339(request.now), "acknowledgedBy": request.user.email}
+    reviews[item["id"]] = review
+    return web.Response()
+
+
+def _check_review(review: JsonObject) -> None:
+    resolution, reason = review.get("resolution"), review["resolutionNote"].get("reason")
+    if review["reviewStatus"] == RESOLVED and resolution is None:
+        raise bad_request("resolution is required with reviewStatus RESOLVED", field="customerFeedback.resolution")
+    if review["reviewStatus"] != RESOLVED and resolution is not None:
+        raise bad_request("resolution is allowed with reviewStatus RESOLVED only", field="customerFeedback.resolution")
+    if reason is not None and reason not in REASONS.get(resolution or "", ()):
+        field = "customerFeedback.resolutionNote.reason"
+        raise bad_request(f"reason {reason} does not fit the resolution {resolution}", field=field)
+
+
+async def explain_anomaly(request: ApiRequest) -> web.Response:
+    """GET /anomalies/v1/{id}/explanation: a text about the anomaly, with the facts on which it is based."""
+    item = get_existing(_current_anomalies(request), request.path_parameter("id"), "anomaly")
+    names = ("serviceName", "platform", "scope", "severityLevel", "costOfAnomaly", "actualCost", "expectedMaxCost")
+    skus = item["top3SKUs"]
+    text = (
+        f"{item['serviceName']} in {item['entityName']} cost ${item['actualCost']:,.2f}, and at most"
+        f" ${item['expectedMaxCost']:,.2f} was expected. Most of it is {skus[0]['name'] if skus else 'one SKU'}."
+    )
+    return json_response(
+        {
+            "facts": {name: item[name] for name in names} | {"top3SKUs": skus},
+            "evidence": [{"type": "anomaly", "id": item["id"]}],
+            "explanation": {"text": text, "generatedBy": "sandbox", "aiGenerated": True},
+        }
+    )
+
+
+def _reviews(request: ApiRequest) -> Records:
+    """The reviews of anomalies by their ids."""
+    return request.tenant.collection("anomaly reviews", lambda tenant: ())
+
+
 def _current_anomalies(request: ApiRequest) -> dict[str, JsonObject]:
-    ledger = request.tenant.ledger
+    ledger, reviews = request.tenant.ledger, _reviews(request)
     items = [
         _make_anomaly(request.tenant, ledger, anomaly) for anomaly in request.tenant.compute_cached(detect_anomalies)
     ]
+    for item in items:
+        item["linkedAnomalies"] = [other["id"] for other in items if other is not item and _is_same_spike(item, other)]
+        review = reviews.get(item["id"], {})
+        item |= {name: review.get(name) for name in ("acknowledgedAt", "acknowledgedBy")}
+        item["acknowledged"] = item["acknowledgedAt"] is not None
     return {item["id"]: item for item in items}
+
+
+def _is_same_spike(one: JsonObject, other: JsonObject) -> bool:
+    """Whether two anomalies are about one service at one time."""
+    return all(one[name] == other[name] for name in ("platform", "serviceName", "startTime"))
 
 
 def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObject:
     is_active = ledger.last - anomaly.last < QUIET_DAYS
     place = anomaly.place
     notification_day = add_periods("day", anomaly.first, 1)
+    label, provider_name = PROVIDERS[place.provider]
+    allocation = tenant.stable_id("allocation", place.project)
+    # Users are notified at the end of its first day.
+    was_sent = notification_day <= ledger.last
+    notifications = [{"timestamp": rfc3339(seconds_of(notification_day)), "channel": "email"}] if was_sent else []
     return {
         "id": tenant.stable_id("anomaly", place.project, place.service, str(anomaly.first)),
-        "attribution": tenant.stable_id("allocation", place.project),
+        "attribution": allocation,
+        "allocations": [{"id": allocation, "name": place.project_name}],
         "billingAccount": place.billing_account,
         "platform": place.provider,
+        "providerDisplayName": provider_name,
         "scope": place.project_name,
+        "entityLabel": label,
+        "entityName": place.project_name,
+        "monitorLevel": "service",
         "serviceName": SHORT_NAMES[place.provider, place.service],
         "severityLevel": anomaly.severity,
         "costOfAnomaly": amount(anomaly.excess),
@@ -84,13 +176,8 @@ def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObjec
         "timeFrame": "Daily",
         "top3SKUs": [{"name": name, "cost": amount(cost)} for name, cost in sku_costs(ledger, anomaly)[:3]],
         "resourceData": [],
-        "acknowledged": False,
-        "acknowledgedAt": None,
-        "acknowledgedBy": None,
-        # Users are notified at the end of its first day.
-        "notifications": [{"timestamp": rfc3339(seconds_of(notification_day)), "channel": "email"}]
-        if notification_day <= ledger.last
-        else [],
+        "notifications": notifications,
+        "initialNotifications": notifications[:1],
     }
 
 
@@ -103,4 +190,6 @@ SORTS: dict[str, Callable[[JsonObject], Any]] = {
 ROUTES = (
     Route("GET", "/anomalies/v1", list_anomalies, "anomalies.read"),
     Route("GET", "/anomalies/v1/{id}", get_anomaly, "anomalies.read"),
+    Route("PATCH", "/anomalies/v1/{id}", review_anomaly, "anomalies.write"),
+    Route("GET", "/anomalies/v1/{id}/explanation", explain_anomaly, "anomalies.read"),
 )

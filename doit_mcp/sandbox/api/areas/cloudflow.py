@@ -9,11 +9,13 @@ import jsonschema_rs
 import orjson
 from aiohttp import web
 
+from .. import flow_runs
 from ..costs.calendar_days import rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import REFINE_BODY
 from ..seeds import analytics_core
+from ..seeds.flows import chain_nodes, flows, make_action, make_node
 from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
 EVENT_STREAM = "text/event-stream"
@@ -25,22 +27,18 @@ FLOW_FIELDS = (
     " lastExecutionStatus nextRun".split()
 )
 MAX_INSTRUCTIONS_LENGTH = 20_000
-RUN_SECONDS = 60  # duration of a run
 PAYLOAD_BODY = jsonschema_rs.validator_for({"type": "object"})
 
 
 def records(request: ApiRequest) -> Records:
-    """The tenant's flows: Cloudflow with its steps, the names of its nodes in order."""
-    return request.tenant.collection("flows", analytics_core.flows)
+    """The tenant's flows: Cloudflow with its nodes, in order."""
+    return request.tenant.collection("flows", flows)
 
 
 async def list_flows(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/flows; as in the DoiT API, rowCount is always null, and so is pageToken on the last page."""
-    flows = sorted(records(request).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
-    rows = [
-        {name: flow[name] for name in FLOW_FIELDS} | {"lastExecutionStatus": _run_status(request, flow)}
-        for flow in flows
-    ]
+    ordered = sorted(records(request).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
+    rows = [{name: flow[name] for name in FLOW_FIELDS} | flow_runs.last_execution(request, flow) for flow in ordered]
     page = request.paginate(rows, 50, 500)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": None})
 
@@ -77,22 +75,29 @@ async def build_flow(request: ApiRequest) -> web.StreamResponse:
         "instructions": question,
         "published": False,
         "createTime": rfc3339(request.now),
-        "steps": [step],
+        "nodes": chain_nodes(
+            make_node("Start", "manualTrigger", {}), make_node(step, "actionNode", make_action("DoiT", "runQuery"))
+        ),
+        "localVariables": [],
+        "requirements": {},
+        "unbound": [],
     }
     add_record(records(request), flow)
     return await stream_events(request, _build_events(flow, conversation))
 
 
 async def trigger_flow(request: ApiRequest) -> web.Response:
-    """POST /cloudflow/v1/trigger/{flowId}: starts a run of RUN_SECONDS; 409 while one is running."""
+    """POST /cloudflow/v1/trigger/{flowId}: starts a run; 403 for a draft, 400 without a webhook, 409 while one runs."""
     flow = get_existing(records(request), request.path_parameter("flowId"), "flow")
-    await request.read_body(PAYLOAD_BODY)
-    if _run_status(request, flow) == "running":
+    payload = await request.read_body(PAYLOAD_BODY)
+    if not flow["published"]:
+        raise ApiError(403, "the flow is a draft: publish it first")
+    if flow["triggerType"] != "webhook":
+        raise bad_request("the flow has no webhook trigger")
+    if flow_runs.active_run(request, flow["id"]) is not None:
         raise ApiError(409, "the flow is already running")
-    flow.update(
-        lastExecutedTime=rfc3339(request.now), lastExecutionStatus="complete", runs_until=request.now + RUN_SECONDS
-    )
-    link = analytics_core.console_url(request.tenant.customer, "cloudflow/executions", request.tenant.new_id())
+    run = flow_runs.start_run(request, flow, payload, is_test=False)
+    link = analytics_core.console_url(request.tenant.customer, "cloudflow/executions", run["id"])
     return json_response({"executionLink": link}, 202)
 
 
@@ -100,12 +105,6 @@ def _require_event_stream(request: ApiRequest) -> None:
     """Raise 406 unless the Accept header includes event streams."""
     if EVENT_STREAM not in request.http_request.headers.get("Accept", ""):
         raise ApiError(406, f"this operation answers as {EVENT_STREAM}: the Accept header must include it")
-
-
-def _run_status(request: ApiRequest, flow: JsonObject) -> str | None:
-    """The status of the last run, "running" until it ends."""
-    status: str | None = flow["lastExecutionStatus"]
-    return "running" if flow.get("runs_until", 0) > request.now else status
 
 
 async def stream_events(request: ApiRequest, events: Iterator[JsonObject]) -> web.StreamResponse:
@@ -169,21 +168,23 @@ def _add_step(request: ApiRequest, flow: JsonObject, question: str, step: str) -
             f"question: the flow's instructions would exceed {MAX_INSTRUCTIONS_LENGTH} characters", field="question"
         )
     flow["instructions"] = instructions
-    flow["steps"] = [*flow["steps"], step]
+    nodes = [*flow["nodes"], make_node(step, "actionNode", make_action("DoiT", "runQuery"))]
+    flow["nodes"] = chain_nodes(*({**node, "transitions": []} for node in nodes))
     flow["updateTime"] = rfc3339(request.now)
 
 
 def _refine_events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObject]:
     """The events for a flow with a new step."""
+    names = flow_runs.step_names(flow)
     lifecycle: tuple[JsonObject, ...] = (
         {"toolStart": f"Reading the flow {flow['name']}"},
-        {"toolEnd": f"Read {len(flow['steps']) - 1} steps"},
+        {"toolEnd": f"Read {len(names) - 1} steps"},
         {"llmStart": "planning"},
         {"llmEnd": "planning"},
         {"toolStart": f"Adding the step {step}"},
-        {"toolEnd": f"The flow has {len(flow['steps'])} steps"},
+        {"toolEnd": f"The flow has {len(names)} steps"},
     )
-    steps = "; ".join(f"{at}. {name}" for at, name in enumerate(flow["steps"], 1))
+    steps = "; ".join(f"{at}. {name}" for at, name in enumerate(names, 1))
     prose = f'I added the step "{step}" to {flow["name"]}. Its steps are now: {steps}. Publish it to make it run.'
     return assistant_events(conversation, lifecycle, split_prose(prose))
 

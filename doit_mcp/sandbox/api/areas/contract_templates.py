@@ -11,6 +11,7 @@ from ..routes import Route
 from ..schemas import BOOLEAN, NUMBER, TEXT, array_schema, compile_object, object_schema, text_schema
 from ..seeds import customer_account
 from ..tenants import ApiRequest, Records, add_record, get_existing
+from . import contracts
 
 ANYTHING: JsonObject = {"type": "object", "maxProperties": 100}
 FILTERS = array_schema(ANYTHING, maxItems=100)
@@ -40,6 +41,9 @@ TEMPLATE_BODY = compile_object(
     billingRules=array_schema(BILLING_RULE, maxItems=100),
     priceBooks=array_schema(PRICE_BOOK, maxItems=100),
     customLineItems=array_schema(ANYTHING, maxItems=100),
+)
+ASSIGN_BODY = compile_object(
+    "customerIds", customerIds={"type": "array", "items": text_schema(100, minLength=1), "minItems": 1, "maxItems": 250}
 )
 LIST_FIELDS = ("billingRules", "priceBooks", "customLineItems")
 
@@ -73,6 +77,20 @@ async def update_template(request: ApiRequest) -> web.Response:
     changed = _apply_body(request, fixed_members, await request.read_body(TEMPLATE_BODY))
     _records(request)[template["id"]] = changed
     return json_response(_serialize(changed))
+
+
+async def assign_template(request: ApiRequest) -> web.Response:
+    """POST /billing/v1/contract-templates/{templateID}/actions/assign: a draft contract for each customer, or none."""
+    template = _require_active(_get_template(request))
+    customers = list(dict.fromkeys((await request.read_body(ASSIGN_BODY))["customerIds"]))
+    today = rfc3339(request.now)
+    if not template["eligibleFrom"] <= today < template.get("eligibleTo", "9"):
+        raise ApiError(409, "the contract template cannot be used today")
+    children = customer_account.child_customers(request.tenant)
+    if unknown := [item for item in customers if item not in children]:
+        raise ApiError(404, f"customerIds: {unknown[0][:80]} is not one tier below this customer")
+    created = [contracts.add_draft(request, customer, template) for customer in customers]
+    return json_response({"count": len(created), "createdContracts": created}, 201)
 
 
 async def archive_template(request: ApiRequest) -> web.Response:
@@ -126,5 +144,6 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/billing/v1/contract-templates", create_template, "templates.write"),
     Route("GET", _TEMPLATE_PATH, get_template, "templates.read"),
     Route("PUT", _TEMPLATE_PATH, update_template, "templates.write"),
+    Route("POST", _TEMPLATE_PATH + "/actions/assign", assign_template, "templates.write"),
     Route("DELETE", _TEMPLATE_PATH, archive_template, "templates.write"),
 )

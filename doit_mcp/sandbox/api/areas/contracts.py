@@ -70,14 +70,7 @@ async def create_contract(request: ApiRequest) -> web.Response:
     customer = _writable_customer(request)
     body = _apply_template(request, await request.read_body(NEW_CONTRACT_BODY))
     version = _make_version(request, body, 1)
-    contract: JsonObject = {
-        "id": request.tenant.new_id(),
-        "customerId": customer,
-        "type": CONTRACT_TYPE,
-        "status": "draft",
-        "timeCreated": rfc3339(request.now),
-        "versions": [],
-    }
+    contract = _new_contract(request, customer)
     add_record(_records(request), _append_version(contract, version))
     return json_response(_contract_response(request, contract, "Contract created"), 201)
 
@@ -117,6 +110,28 @@ async def cancel_contract(request: ApiRequest) -> web.Response:
     response = _set_status(contract, "cancelled")
     contract["versions"][-1].update(cancellationReason=body.get("reason"), effectiveEnd=rfc3339(request.now))
     return json_response(response)
+
+
+def add_draft(request: ApiRequest, customer: str, template: JsonObject) -> JsonObject:
+    """Add a draft contract of a customer from a template, to be completed; returns its customerId and contractId."""
+    terms = {name: template[name] for name in TEMPLATE_FIELDS}
+    body = {**terms, "name": template["name"], "startDate": rfc3339(request.now), "renewalPolicy": "manual"}
+    # Contact addresses and the billing profile are added before activation.
+    version = _make_version(request, body | {"doitInvoicingEnabled": False}, 1)
+    contract = add_record(_records(request), _append_version(_new_contract(request, customer), version))
+    return {"customerId": customer, "contractId": contract["id"]}
+
+
+def _new_contract(request: ApiRequest, customer: str) -> JsonObject:
+    """A draft contract without versions."""
+    return {
+        "id": request.tenant.new_id(),
+        "customerId": customer,
+        "type": CONTRACT_TYPE,
+        "status": "draft",
+        "timeCreated": rfc3339(request.now),
+        "versions": [],
+    }
 
 
 def _records(request: ApiRequest) -> Records:

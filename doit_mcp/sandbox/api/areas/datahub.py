@@ -1,22 +1,27 @@
-"""DataHub: /datahub/v1, datasets and customers' events, of which only id and time are stored."""
+"""DataHub: /datahub/v1, datasets and customers' events."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import parse_seconds, rfc3339
+from ..costs.calendar_days import parse_seconds
+from ..dataset_events import mark_updated, new_dataset, remove_events, store_events
 from ..multipart import FormField, parse_form
-from ..responses import JsonObject, bad_request, json_response
+from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import BOOLEAN, NUMBER, TEXT, array_schema, compile_object, object_schema, one_of, text_schema
 from ..seeds import customer_account
-from ..tenants import ApiRequest, Records, add_record, get_existing
-from ..uploads import UploadedEvent, parse_events
+from ..tenants import ApiRequest, Records, get_existing
+from ..uploads import UploadedEvent, parse_events, read_text
+from .datahub_records import CSV_TEMPLATES, DEFAULT_TEMPLATE, read_report, store_report
 
-MAX_EVENTS = 200_000  # per customer
+LOGOS = (
+    "anthropic atlassian aws azure bifrost chatgpt cloudflare copilot figma gcp github gitlab hotjar jira litellm miro"
+    " notion slack wordpress"
+).split()
+CONTINUED_EVENTS = 500  # from which a deletion continues after its response
+CONTINUED_SECONDS = 60.0  # for which a deleted dataset is still listed then
 NAME: JsonObject = {"type": "string", "pattern": "^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]+)*$", "maxLength": 200}
 DIMENSION = object_schema(
     "key type value",
@@ -40,8 +45,16 @@ DELETION_BODY = compile_object(
     startTime=text_schema(40),
     endTime=text_schema(40),
 )
-DATASET_BODY = compile_object("name", name=NAME, description=text_schema(5000))
-DATASET_CHANGES = compile_object("", name=TEXT, description=text_schema(5000))
+DATASET_BODY = compile_object(
+    "name",
+    name=NAME,
+    description=text_schema(5000),
+    displayName=text_schema(64, minLength=1),
+    logoName=one_of(*LOGOS),
+)
+DATASET_CHANGES = compile_object(
+    "", name=TEXT, description=text_schema(5000), displayName=text_schema(64), logoName=one_of("", *LOGOS)
+)
 NAMES_BODY = compile_object("datasets", datasets={"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1000})
 
 
@@ -54,9 +67,19 @@ async def upload_csv(request: ApiRequest) -> web.Response:
         raise bad_request(f"provider: {problem.message[:200]}", field="provider")
     if "file" not in form:
         raise bad_request("file is required", field="file")
-    events = parse_events(form["file"].data)
-    _store_events(request, ((provider, event) for event in events), len(events))
-    return json_response({"batch": request.tenant.new_id(), "ingestedRows": len(events)}, 201)
+    options = {name: field.data.decode(errors="replace") for name, field in form.items() if name != "file"}
+    template = options.get("schemaTemplate") or DEFAULT_TEMPLATE
+    if template != DEFAULT_TEMPLATE:
+        if template not in CSV_TEMPLATES:
+            raise bad_request(f"schemaTemplate must be one of {', '.join(CSV_TEMPLATES)}", field="schemaTemplate")
+        report: dict[str, str | bool] = {**options, "provider": provider, "replace": options.get("replace") == "true"}
+        return store_report(request, report, read_report(read_text(form["file"].data)))
+    if "template" in _records(request).get(provider, {}):
+        raise ApiError(409, "schemaTemplate: the dataset has another template")
+    events, batch = parse_events(form["file"].data), request.tenant.new_id()
+    pairs = ((provider, event) for event in events)
+    store_events(request, _records(request), pairs, len(events), batch=batch, source="csv")
+    return json_response({"batch": batch, "ingestedRows": len(events), "schemaTemplate": template}, 201)
 
 
 async def send_events(request: ApiRequest) -> web.Response:
@@ -65,8 +88,8 @@ async def send_events(request: ApiRequest) -> web.Response:
     events = []
     for index, item in enumerate(body["events"]):
         time = _parse_time(item["time"], f"events.{index}.time")
-        events.append((item["provider"], UploadedEvent(item.get("id") or "", time)))
-    _store_events(request, events, len(events))
+        events.append((item["provider"], UploadedEvent(item.get("id") or "", time, _event_values(item))))
+    store_events(request, _records(request), events, len(events))
     return json_response({"message": f"{len(events)} events accepted"}, 201)
 
 
@@ -84,9 +107,8 @@ async def delete_events(request: ApiRequest) -> web.Response:
     else:
         start, end = (_parse_time(body[name], name) for name in ("startTime", "endTime"))
         deleted = [key for key, time in dataset["events"].items() if start <= time <= end]
-    for identifier in deleted:
-        dataset["events"].pop(identifier, None)
-    _mark_updated(request, dataset)
+    remove_events(dataset, deleted)
+    mark_updated(request, dataset)
     return json_response({"message": f"{len(set(deleted))} events deleted"})
 
 
@@ -105,63 +127,68 @@ async def create_dataset(request: ApiRequest) -> web.Response:
     body = await request.read_body(DATASET_BODY)
     if body["name"] in _records(request):
         raise bad_request(f"name: the dataset {body['name']!r} already exists", field="name")
-    return json_response(_serialize(_add_dataset(request, body["name"], body.get("description", ""))), 201)
+    members = {name: body[name] for name in ("description", "displayName", "logoName") if name in body}
+    return json_response(_serialize(new_dataset(request, _records(request), body["name"], **members)), 201)
 
 
 async def update_dataset(request: ApiRequest) -> web.Response:
-    """PATCH /datahub/v1/datasets/{name}: changes the description; the name is fixed."""
+    """PATCH /datahub/v1/datasets/{name}: an empty text clears; the name is fixed."""
     dataset = _get_dataset(request)
     body = await request.read_body(DATASET_CHANGES)
     if body.get("name", dataset["name"]) != dataset["name"]:
         raise bad_request("name: the name of a dataset cannot be changed", field="name")
-    dataset["description"] = body.get("description", dataset["description"])
-    _mark_updated(request, dataset)
+    dataset.update(body)
+    for name in ("displayName", "logoName"):
+        if not dataset.get(name):
+            dataset.pop(name, None)
+    mark_updated(request, dataset)
     return json_response(_serialize(dataset))
 
 
 async def delete_dataset(request: ApiRequest) -> web.Response:
-    """DELETE /datahub/v1/datasets/{name}, with its events."""
-    del _records(request)[_get_dataset(request)["name"]]
-    return json_response({"message": "Dataset deleted"})
+    """DELETE /datahub/v1/datasets/{name}, with its events; 202 if it continues."""
+    return _delete(request, [_get_dataset(request)], "Dataset deleted")
 
 
 async def delete_datasets(request: ApiRequest) -> web.Response:
-    """DELETE /datahub/v1/datasets: all named datasets, or none."""
+    """DELETE /datahub/v1/datasets: all named datasets, or none; 202 if it continues."""
     names = list(dict.fromkeys((await request.read_body(NAMES_BODY))["datasets"]))
     for name in names:
         if name not in _records(request):
             raise bad_request(f"datasets: no dataset {name[:80]!r}", field="datasets")
-    for name in names:
-        del _records(request)[name]
-    return json_response({"message": f"{len(names)} datasets deleted"})
+    return _delete(request, [_records(request)[name] for name in names], f"{len(names)} datasets deleted")
+
+
+def _delete(request: ApiRequest, datasets: list[JsonObject], done: str) -> web.Response:
+    """Delete datasets. The metadata of a large one remains for a while, without its events."""
+    continues = sum(len(item["events"]) for item in datasets) >= CONTINUED_EVENTS
+    for item in datasets:
+        if continues:
+            item.update(events={}, values={}, gone=request.now + CONTINUED_SECONDS)
+        else:
+            del _records(request)[item["name"]]
+    if continues:
+        return json_response({"message": "The deletion was accepted and continues"}, 202)
+    return json_response({"message": done})
 
 
 def _records(request: ApiRequest) -> Records:
-    return request.tenant.collection("datasets", customer_account.datasets)
+    """The datasets, without those whose deletion has finished."""
+    found = request.tenant.collection("datasets", customer_account.datasets)
+    for name in [name for name, item in found.items() if item.get("gone", request.now + 1) <= request.now]:
+        del found[name]
+    return found
 
 
 def _get_dataset(request: ApiRequest) -> JsonObject:
     return get_existing(_records(request), request.path_parameter("name"), "dataset")
 
 
-def _add_dataset(request: ApiRequest, name: str, description: str) -> JsonObject:
-    dataset: JsonObject = {"id": name, "name": name, "description": description, "events": {}}
-    _mark_updated(request, dataset)
-    return add_record(_records(request), dataset)
-
-
-def _mark_updated(request: ApiRequest, dataset: JsonObject) -> None:
-    dataset.update(updatedBy=request.user.email, lastUpdated=rfc3339(request.now))
-
-
-def _store_events(request: ApiRequest, events: Iterable[tuple[str, UploadedEvent]], count: int) -> None:
-    if sum(len(item["events"]) for item in _records(request).values()) + count > MAX_EVENTS:
-        raise bad_request(f"events: the sandbox keeps {MAX_EVENTS} events at most; delete some first", field="events")
-    for provider, event in events:
-        dataset = _records(request).get(provider) or _add_dataset(request, provider, "")
-        # An event that is sent again replaces the first one.
-        dataset["events"][event.id or request.tenant.new_id()] = event.time
-        _mark_updated(request, dataset)
+def _event_values(event: JsonObject) -> JsonObject:
+    """The values of an event by the columns of an export."""
+    dimensions = {f"{item['type']}.{item['key']}": item.get("value", "") for item in event.get("dimensions") or ()}
+    metrics = {f"metric.{item['type']}": item["value"] for item in event.get("metrics") or ()}
+    return {**dimensions, **metrics}
 
 
 def _parse_time(text: str, field: str) -> float:
@@ -169,7 +196,8 @@ def _parse_time(text: str, field: str) -> float:
 
 
 def _serialize(dataset: JsonObject) -> JsonObject:
-    members = {name: dataset[name] for name in ("name", "description", "updatedBy", "lastUpdated")}
+    names = ("name", "description", "updatedBy", "lastUpdated", "displayName", "logoName")
+    members = {name: dataset[name] for name in names if name in dataset}
     return members | {"records": len(dataset["events"])}
 
 

@@ -11,13 +11,13 @@ from collections.abc import Collection, Sequence
 
 from aiohttp import web
 
-from ..commitment_plans import iso_day, money, potential_savings
+from ..commitment_plans import aws_preference, iso_day, money, potential_savings
 from ..costs.calendar_days import add_months, parse_instant, rfc3339, start_of
 from ..costs.coverage import Coverage, MemberAccount, Spend, measure_coverage
 from ..costs.money import MICRO
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..seeds.perfect_scale import organizations, preferences
+from ..seeds.perfect_scale import organizations
 from ..tenants import ApiRequest, Records, get_existing
 
 ORGANIZATIONS_PATH = "/ps4commitments/v1/aws/organizations"
@@ -93,13 +93,13 @@ async def get_member(request: ApiRequest) -> web.Response:
 
 async def list_settings(request: ApiRequest) -> web.Response:
     """GET /ps4commitments/v1/aws/settings: an item for each onboarded organization."""
-    settings = request.tenant.collection("commitment preferences", preferences)
     rows = [
         {
             "managementAccountId": item["id"],
             "purchaseAccountId": item["purchaseAccountId"],
             "services": [
-                {"service": service, "settings": settings[service]["settings"]} for service in onboarded_services(item)
+                {"service": service, "settings": aws_preference(request, item["id"], service)["settings"]}
+                for service in onboarded_services(item)
             ],
         }
         for item in records(request).values()

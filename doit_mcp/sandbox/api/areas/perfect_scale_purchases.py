@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from itertools import groupby
-from statistics import median
 
 from aiohttp import web
 
 from .. import listing
 from ..commitment_plans import (
-    HOURLY_LOAD,
     Recommendation,
     active_plans,
     hourly_spend,
@@ -20,10 +16,11 @@ from ..commitment_plans import (
     recommend,
     total_commitment,
 )
-from ..costs.calendar_days import DAY_SECONDS, add_months, add_periods, rfc3339, seconds_of, start_of, today_of
+from ..costs.calendar_days import DAY_SECONDS, add_months, rfc3339, seconds_of, start_of
 from ..costs.coverage import INSTANCE_PRICE, Spend, measure_coverage
 from ..costs.coverage_rates import RESERVED_DISCOUNT_PERCENT
 from ..costs.money import MICRO
+from ..eligible_usage import GRANULARITIES, HOURS_PER_DAY, eligible_usage
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..seeds.perfect_scale import INSTANCE_TYPE, SERVICES, TERM_DAYS, plans, reservations
@@ -36,8 +33,6 @@ PLAN_STATES = tuple(
     "pending_return returning active expired queued queued_returning payment_failed payment_pending".split()
 )
 INSTANCE_STATES = ("active", "retired", "payment_pending", "payment_failed", "queued", "queued_deleted")
-PERIOD_COUNTS = {"day": 21, "week": 16, "month": 6}  # complete periods of each granularity
-HOURS_PER_DAY = 24
 UPFRONT_SHARES = {"no_upfront": 0.0, "partial_upfront": 0.5, "all_upfront": 1.0}
 UTILIZATION_DAYS, NORMALIZED_UNITS = 30, 8  # days of reported reservation usage, normalized units of an xlarge instance
 
@@ -87,14 +82,13 @@ async def get_recommendation(request: ApiRequest) -> web.Response:
     organization, service = get_organization_record(request), request.path_parameter("serviceId")
     if service not in SERVICES:
         raise bad_request(f"serviceId must be one of {', '.join(SERVICES)}", field="serviceId")
-    granularity = listing.query_choice(request.query, "granularity", ("hour", *PERIOD_COUNTS), "day")
+    granularity = listing.query_choice(request.query, "granularity", GRANULARITIES, "day")
     recommendation = (
         recommend(request, organization["id"], service) if service in onboarded_services(organization) else None
     )
     if recommendation is None:
         raise ApiError(404, f"there is no recommendation: {service} is not onboarded or has no eligible spend")
-    read_usage = _hourly_usage if granularity == "hour" else partial(_usage_periods, granularity=granularity)
-    points = list(read_usage(request, organization["id"], service))
+    points = eligible_usage(request, granularity, partial(hourly_spend, request, organization["id"], service))
     return json_response({"recommendation": _serialize_recommendation(recommendation), "eligibleUsage": points})
 
 
@@ -243,30 +237,6 @@ def _serialize_recommendation(recommendation: Recommendation) -> JsonObject:
         "estimatedAverageCoverage": recommendation.average_coverage,
         "estimatedEquivalentRecommendedCommitment": recommendation.on_demand_rate,
     }
-
-
-def _hourly_usage(request: ApiRequest, organization: str, service: str) -> Iterator[JsonObject]:
-    """The last complete hours."""
-    rates = hourly_spend(request, organization, service, request.today - 1, request.today)
-    last = int(request.now // 3600)
-    for hour in range(last - HOURS_PER_DAY, last):
-        if (rate := rates.get(today_of(hour * 3600))) is not None:
-            yield {"usageTime": rfc3339(hour * 3600), "totalUsage": round(rate * HOURLY_LOAD[hour % HOURS_PER_DAY], 4)}
-
-
-def _usage_periods(request: ApiRequest, organization: str, service: str, granularity: str) -> Iterator[JsonObject]:
-    """The last complete days, weeks or months."""
-    unit = "isoweek" if granularity == "week" else granularity
-    end = start_of(unit, request.today)
-    rates = hourly_spend(request, organization, service, add_periods(unit, end, -PERIOD_COUNTS[granularity]), end - 1)
-    for start, days in groupby(rates, lambda day: start_of(unit, day)):
-        usage = [rates[day] * load for day in days for load in HOURLY_LOAD]
-        yield {
-            "usageTime": rfc3339(seconds_of(start)),
-            "minUsage": round(min(usage), 4),
-            "maxUsage": round(max(usage), 4),
-            "medianUsage": round(median(usage), 4),
-        }
 
 
 ROUTES = (

@@ -9,6 +9,7 @@ from aiohttp import web
 from .. import listing
 from ..commitment_plans import (
     Recommendation,
+    aws_preference,
     has_spend_dropped,
     iso_day,
     money,
@@ -16,13 +17,14 @@ from ..commitment_plans import (
 )
 from ..costs.calendar_days import add_months, start_of, today_of
 from ..responses import JsonObject
-from ..seeds.perfect_scale import SERVICES, preferences
+from ..seeds.commitment_policies import BOOTSTRAP_PERCENT, STEP_DAYS
+from ..seeds.perfect_scale import SERVICES
 from ..tenants import ApiRequest
 from .perfect_scale import get_organization_record, onboarded_services, page_response
 
 CYCLE_DAYS = 56
 STEP_COUNT = 4  # in a planning cycle, a week apart
-BOOTSTRAP_SHARE = 0.4  # share of the first step
+BOOTSTRAP_SHARE = BOOTSTRAP_PERCENT / 100
 
 
 async def list_purchases(request: ApiRequest) -> web.Response:
@@ -46,13 +48,12 @@ def _plan_purchase(
     request: ApiRequest, organization: str, service: str, recommendation: Recommendation
 ) -> JsonObject | None:
     """The planned purchases for a type of commitment; None if the gap is too small."""
-    preference = request.tenant.collection("commitment preferences", preferences)[service]
+    preference = aws_preference(request, organization, service)
     settings = preference["settings"]
     if recommendation.gap < settings["minimumCommitment"]:
         return None
-    started = today_of(request.tenant.started_at)
-    start = started + (request.today - started) // CYCLE_DAYS * CYCLE_DAYS
-    steps = list(_purchase_steps(recommendation, start, settings["lastDayOfMonthForPurchase"], preference["ceiling"]))
+    start = cycle_start(request)
+    steps = list(purchase_steps(recommendation, start, settings["lastDayOfMonthForPurchase"], preference["ceiling"]))
     is_approved = preference["approval"] == "approved"
     return {
         "managementAccountId": organization,
@@ -74,7 +75,13 @@ def _plan_purchase(
     }
 
 
-def _purchase_steps(recommendation: Recommendation, start: int, last_day: int, ceiling: float) -> Iterator[JsonObject]:
+def cycle_start(request: ApiRequest) -> int:
+    """The first day of the current planning cycle."""
+    started = today_of(request.tenant.started_at)
+    return started + (request.today - started) // CYCLE_DAYS * CYCLE_DAYS
+
+
+def purchase_steps(recommendation: Recommendation, start: int, last_day: int, ceiling: float) -> Iterator[JsonObject]:
     """A large step followed by equal ones; none after day *last_day* of a month."""
     sizes = [BOOTSTRAP_SHARE, *((1 - BOOTSTRAP_SHARE) / (STEP_COUNT - 1) for _ in range(STEP_COUNT - 1))]
     # Differences of rounded sums, so that the steps add up exactly.
@@ -82,7 +89,7 @@ def _purchase_steps(recommendation: Recommendation, start: int, last_day: int, c
     commitments = [round(recommendation.current + recommendation.gap * share, 2) for share in shares]
     savings = [round(recommendation.monthly_savings * share, 2) for share in shares]
     for at in range(STEP_COUNT):
-        day = start + 7 * (at + 1)
+        day = start + STEP_DAYS * (at + 1)
         month = start_of("month", day)
         yield {
             "order": at + 1,

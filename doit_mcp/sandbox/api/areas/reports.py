@@ -24,6 +24,7 @@ from ..costs.dimensions import response_form
 from ..costs.query_engine import run_plan
 from ..costs.query_plan import make_plan
 from ..costs.ranges import override_range
+from ..faults import edge_timeout_response
 from ..responses import ApiError, JsonObject, json_response
 from ..routes import Route
 from ..schemas import NEW_REPORT, QUERY_BODY, REPORT_CHANGES
@@ -44,6 +45,8 @@ async def run_query(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/reports/query."""
     body = await request.read_body(QUERY_BODY)
     plan = make_plan(body.get("config") or {}, request.today, custom_dimensions(request.tenant))
+    if not await request.tenant.report_timing.wait():
+        return edge_timeout_response()
     return json_response({"result": run_plan(plan, request.tenant.ledger)})
 
 
@@ -52,7 +55,7 @@ async def list_reports(request: ApiRequest) -> web.Response:
     criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
     reports = listing.filter_by_name(request.query, newest_first(visible_records(request, "report")), "name")
     reports = listing.filter_rows(listing.filter_by_creation(request.query, reports), criteria, _field_text)
-    rows = [_list_item(request, report) for report in reports]
+    rows = [list_item(request, report) for report in reports]
     page = request.paginate(rows)
     return json_response(request.list_body("reports", page))
 
@@ -64,7 +67,9 @@ async def get_report(request: ApiRequest) -> web.Response:
     range_ = override_range(request.query, request.today)
     if range_ is not None:
         plan = replace(plan, range=range_)
-    return json_response(_list_item(request, report) | {"result": run_plan(plan, request.tenant.ledger)})
+    if not await request.tenant.report_timing.wait():
+        return edge_timeout_response()
+    return json_response(list_item(request, report) | {"result": run_plan(plan, request.tenant.ledger)})
 
 
 async def get_report_config(request: ApiRequest) -> web.Response:
@@ -146,7 +151,8 @@ def _serialize(request: ApiRequest, report: JsonObject) -> JsonObject:
     return {name: report[name] for name in REPORT_FIELDS} | {"labels": labels}
 
 
-def _list_item(request: ApiRequest, report: JsonObject) -> JsonObject:
+def list_item(request: ApiRequest, report: JsonObject) -> JsonObject:
+    """A report as lists and results show it."""
     return {
         "id": report["id"],
         "reportName": report["name"],

@@ -61,10 +61,20 @@ def _comparable_rows(plan: QueryPlan, others: list[Row], kept: Sequence[Row]) ->
 
 def _schema(plan: QueryPlan) -> list[JsonObject]:
     columns = [{"name": column.name, "type": "string"} for column in plan.columns]
-    columns += [{"name": name, "type": "float"} for name in _value_names(plan)]
+    columns += [_value_column(plan, name) for name in _value_names(plan)]
     if plan.interval.start:
         columns.append({"name": "timestamp", "type": "timestamp"})
     return columns
+
+
+def _value_column(plan: QueryPlan, name: str) -> JsonObject:
+    """The column of a metric, which declares its unit: money, percent, or a plain number."""
+    if plan.count_source:
+        return {"name": name, "type": "integer", "unit": "number", "aggregation": "count"}
+    column: JsonObject = {"name": name, "type": "float", "unit": "number", "aggregation": plan.aggregation}
+    if plan.aggregation.startswith("percent_"):
+        return column | {"unit": "percent"}
+    return column | ({"unit": "currency", "currency": plan.currency} if name in MONEY else {})
 
 
 def _value_names(plan: QueryPlan) -> list[str]:
@@ -82,7 +92,7 @@ def _cells(plan: QueryPlan, rows: Sequence[Row]) -> list[Cells]:
     return [[*row.key, *numbers, seconds_of(row.start or 0)] for row, numbers in zip(rows, shown)]
 
 
-def _numbers(plan: QueryPlan, rows: Sequence[Row], measure: int) -> list[float | None]:
+def _numbers(plan: QueryPlan, rows: Sequence[Row], measure: int) -> Sequence[float | None]:
     """The measure of each row, after the aggregation."""
     values = [row.values[measure] for row in rows]
     if plan.aggregation.startswith("percent_"):
@@ -90,7 +100,7 @@ def _numbers(plan: QueryPlan, rows: Sequence[Row], measure: int) -> list[float |
         totals = sum_by(rows, part, measure)
         return [100 * value / totals[part(row)] if totals[part(row)] else None for row, value in zip(rows, values)]
     if measure == COUNT_INDEX:
-        return list(map(float, values))
+        return list(values)
     if VALUE_NAMES[measure] in MONEY:
         return [amount(value, plan.currency) for value in values]
     return [value / MICRO for value in values]

@@ -1,11 +1,11 @@
-"""Initial budgets, reports, tickets and flows of both customers."""
+"""Initial budgets, reports and tickets of both customers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ...accounts import ACME, Customer
-from ..costs.calendar_days import DAY_MILLISECONDS, add_months, milliseconds_of, rfc3339, start_of, today_of
+from ..costs.calendar_days import DAY_MILLISECONDS, add_months, milliseconds_of, start_of, today_of
 from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.filters import compile_filters, select_lines
 from ..costs.money import amount
@@ -158,45 +158,6 @@ def tickets(tenant: Tenant) -> Iterator[JsonObject]:
             "tags": ["tier/standard", "customer_tag/billing"],
             "comments": [reply, note],
         }
-
-
-def flows(tenant: Tenant) -> Iterator[JsonObject]:
-    """Two flows: one that runs weekly, and a draft."""
-    yield _make_flow(
-        tenant,
-        "Weekly cost digest",
-        "Sends the cost of the week by service.",
-        48,
-        ["Query last week's cost by service", "Send the result by email"],
-        "schedule",
-    )
-    yield _make_flow(
-        tenant,
-        "Stop idle staging machines",
-        "Looks for machines without load and stops them.",
-        11,
-        ["List machines in staging", "Keep those below 5 % load", "Ask for approval", "Stop them"],
-        None,
-    )
-
-
-def _make_flow(
-    tenant: Tenant, name: str, description: str, days_ago: int, steps: list[str], trigger: str | None
-) -> JsonObject:
-    ran = rfc3339(tenant.started_at - 3 * DAY_SECONDS) if trigger else None
-    return {
-        "name": name,
-        "description": description,
-        "instructions": None,
-        "published": trigger is not None,
-        "triggerType": trigger,
-        "createTime": rfc3339(tenant.started_at - days_ago * DAY_SECONDS),
-        "updateTime": None,
-        "lastExecutedTime": ran,
-        "lastExecutionStatus": "complete" if trigger else None,
-        "nextRun": rfc3339(tenant.started_at + 4 * DAY_SECONDS) if trigger else None,
-        "steps": steps,
-    }
 
 
 def admin_email(customer: Customer) -> str:

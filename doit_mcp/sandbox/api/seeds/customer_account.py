@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import orjson
+
 from ...accounts import ACME, READ_PERMISSIONS, USERS, WRITE_PERMISSIONS, Customer
 from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc3339, seconds_of, start_of, today_of
 from ..costs.estate_types import AWS, AZURE, GOOGLE
+from ..costs.money import MICRO
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .analytics_core import admin_email
@@ -218,24 +221,25 @@ def assets(tenant: Tenant) -> Iterator[JsonObject]:
 def datasets(tenant: Tenant) -> Iterator[JsonObject]:
     """Observability costs, and business metrics, with daily events."""
     born, ledger = today_of(tenant.started_at), tenant.ledger
-    sent = {tenant.stable_id("event", str(day)): float(seconds_of(day)) for day in range(born - 30, born)}
-    yield _dataset(tenant, "Datadog", "What observability costs a day", sent)
+    sent = {tenant.stable_id("event", str(day)): (day, {"metric.hosts": SEAT_COUNT}) for day in range(born - 30, born)}
+    yield _dataset(tenant, "Datadog", "Monitored hosts a day", sent)
     for name in dict.fromkeys(metric.dataset for metric in ledger.metrics):
         metrics = [metric.name for metric in ledger.metrics if metric.dataset == name]
         sent = {
-            tenant.stable_id("event", metric, str(day)): float(seconds_of(day))
+            tenant.stable_id("event", metric, str(day)): (int(day or 0), {f"metric.{metric}": int(units or 0) // MICRO})
             for metric in metrics
-            for day in range(ledger.first, born + 1)
+            for day, units in ledger.units(metric, ("day_start",), ledger.first, born)
         }
         yield _dataset(tenant, name, f"Business metrics by day: {', '.join(metrics)}", sent)
 
 
-def _dataset(tenant: Tenant, name: str, description: str, sent: dict[str, float]) -> JsonObject:
+def _dataset(tenant: Tenant, name: str, description: str, sent: dict[str, tuple[int, dict[str, int]]]) -> JsonObject:
     return {
         "id": name,
         "name": name,
         "description": description,
-        "events": sent,
+        "events": {key: float(seconds_of(day)) for key, (day, _) in sent.items()},
+        "values": {key: orjson.dumps(values) for key, (_, values) in sent.items()},
         "updatedBy": admin_email(tenant.customer),
         "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS),
     }

@@ -11,6 +11,7 @@ from ..costs.coverage import INSTANCE_PRICE, Coverage, MemberAccount, measure_co
 from ..costs.money import MICRO
 from ..responses import JsonObject
 from ..tenants import Tenant
+from .commitment_policies import CUSTOM_POLICY
 
 SERVICES = ("compute", "database")
 ONBOARDED_DAYS_AGO = 300  # before the sandbox started
@@ -44,32 +45,33 @@ def organizations(tenant: Tenant) -> Iterator[JsonObject]:
 
 
 def preferences(tenant: Tenant) -> Iterator[JsonObject]:
-    """Settings for each type of commitment: AwsOrganizationSettings, with the customer's approvals."""
+    """Settings of each organization and type of commitment: AwsOrganizationSettings, with the customer's approvals."""
     usual = {"lastDayOfMonthForPurchase": 25, "term": "one_year", "paymentOption": "no_upfront"}
-    yield {
-        "id": "compute",
-        "approval": "pending_approval",
-        "ceiling": 0.0,
-        "settings": {
-            **usual,
-            "purchaseMode": "requires_approval",
-            "minimumCommitment": 0.1,
-            "maximumCommitment": 0.0,
-            "policy": "balanced",
-        },
-    }
-    yield {
-        "id": "database",
-        "approval": "approved",
-        "ceiling": 50.0,
-        "settings": {
-            **usual,
-            "purchaseMode": "autonomous",
-            "minimumCommitment": 0.05,
-            "maximumCommitment": 50.0,
-            "policy": "conservative",
-        },
-    }
+    for organization in organizations(tenant):
+        yield {
+            "id": f"{organization['id']} compute",
+            "approval": "pending_approval",
+            "ceiling": 0.0,
+            "settings": {
+                **usual,
+                "purchaseMode": "requires_approval",
+                "minimumCommitment": 0.1,
+                "maximumCommitment": 0.0,
+                "policy": "balanced",
+            },
+        }
+        yield {
+            "id": f"{organization['id']} database",
+            "approval": "approved",
+            "ceiling": 50.0,
+            "settings": {
+                **usual,
+                "purchaseMode": "autonomous",
+                "minimumCommitment": 0.05,
+                "maximumCommitment": 50.0,
+                "policy": CUSTOM_POLICY,
+            },
+        }
 
 
 def plans(tenant: Tenant) -> Iterator[JsonObject]:

@@ -1,0 +1,53 @@
+"""Reads exports of DataHub datasets: pages of rows as CSV, or as JSON with a row on each line (NDJSON)."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from ..protocol.json_schema import JsonObject
+from .errors import ApiError
+
+ROW_COUNT = "rowCount"
+
+
+def read_records(page: JsonObject, form: str) -> JsonObject:
+    """Return a *page* whose member "text" has the rows in this *form* ("csv" or "jsonl") with items and columns.
+
+    Columns are those of this page, in their order; rows leave out empty values. Raises ApiError ("answer").
+    """
+    text = str(page.get("text", ""))
+    try:
+        rows, columns = _read_csv(text) if form == "csv" else _read_lines(text)
+        counted = {ROW_COUNT: int(page[ROW_COUNT])} if ROW_COUNT in page else {}
+    except (csv.Error, ValueError):
+        raise ApiError("the exported rows have an unexpected form", kind="answer") from None
+    others = {name: value for name, value in page.items() if name not in ("text", ROW_COUNT)}
+    return {"items": rows, "columns": columns, **others, **counted}
+
+
+def _read_csv(text: str) -> tuple[list[JsonObject], list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    columns = next(reader, [])
+    return [_without_empty(zip(columns, row, strict=True)) for row in reader if row], columns
+
+
+def _read_lines(text: str) -> tuple[list[JsonObject], list[str]]:
+    rows = [_without_empty(row.items()) for row in _objects(text)]
+    return rows, list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _objects(text: str) -> Iterator[JsonObject]:
+    """The rows of NDJSON. Raises ValueError for a line that is not an object."""
+    for line in text.split("\n"):
+        if line.strip():
+            row = orjson.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("not an object")
+            yield row
+
+
+def _without_empty(cells: Iterable[tuple[str, Any]]) -> JsonObject:
+    return {name: value for name, value in cells if value not in ("", None)}

@@ -1,0 +1,1 @@
+"""CloudFlow automations: checks of bundles before an import, and runs node by node."""
