@@ -35,6 +35,7 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     from ..sandbox.accounts import MAX_EXTRA_CUSTOMERS, USERS, AccountDirectory
     from ..sandbox.api import Api
     from ..sandbox.server import run_sandbox
+    from ..transports.http.app_keys import CATALOG_SELECTOR
     from ..transports.http.main_app import make_main_app
     from ..transports.http.runner import freeze_heap, serve_app, socket_url, wait_for_stop_signal
 
@@ -57,9 +58,10 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     clock = _sandbox_clock(options)
     with bind_socket(settings) as listener:
         base, secret = socket_url(listener), _sandbox_secret(options)
-        port = listener.getsockname()[1]
+        own_settings = replace(settings, resource_url=base)
         sandbox_context = run_sandbox(
             resource_url=base,
+            resource_aliases=own_settings.base_urls[1:],
             secret=secret,
             host=settings.host,
             port=options.world_port,
@@ -70,16 +72,15 @@ async def run_sandbox(settings: Settings, options: argparse.Namespace) -> None:
         )
         async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
             sandbox_settings = replace(
-                settings,
-                resource_url=base,
+                own_settings,
                 auth_server_url=sandbox.url,
                 doit_api_base=sandbox.url,
                 doit_console_base=sandbox.url,
                 exchange_secret=secret,
-                allowed_hosts=(*settings.allowed_hosts, f"localhost:{port}"),
-                allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS, f"http://localhost:{port}"),
+                allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS),
             )
             app = make_main_app(sandbox_settings, clock, _describe_sandbox(sandbox.url, clock()))
+            sandbox.identity.check_resources_with(app[CATALOG_SELECTOR].find_problem)
             async with serve_app(app, listener):
                 line = startup_message.format_json(base, sandbox.url)
                 text = startup_message.format_text(base, sandbox.url, options.customers, options.today)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, OTHER_USER, VIEWER, Site, events, serving
 
-ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly")
+ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core/readonly")
 FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
 
 
