@@ -16,7 +16,8 @@ import orjson
 from ..auth.api_tokens import VALIDATE_PATH
 from ..auth.jwks import JWKS_PATH
 from ..auth.token_exchange import TOKEN_PATH, make_client_assertion, make_exchange_form
-from ..protocol.request_metadata import CAPABILITIES_KEY, VERSION_HEADER, VERSION_KEY
+from ..protocol.jsonrpc import CAPABILITIES_KEY
+from ..protocol.request_metadata import VERSION_HEADER, VERSION_KEY
 from ..protocol.revisions import STATELESS_REVISIONS
 from ..redis_state.connection import RedisConnection, open_connection
 from ..redis_state.encryption import key_prefix

@@ -8,7 +8,7 @@ from ...catalog.employees import CUSTOMER_ARGUMENT, MAX_CUSTOMER_CHARACTERS
 from ...catalog.tools.argument_coercion import NULL_WORDS
 from ...catalog.tools.tool import Tool, ToolError
 from ...protocol.json_schema import short_json
-from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, parse_json
+from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, object_if_empty, parse_json
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread_unless_full
 from ..audit import record_customer_change
@@ -29,11 +29,12 @@ def find_tool(context: RequestContext, request: Request) -> Tool:
 async def read_object(arguments: Any) -> JsonObject:
     """Return the *arguments* of a call as an object. Raise ToolError for any other value.
 
-    They can be JSON text. PHP serializes an empty object as an empty list.
+    They can be JSON text.
     """
+    arguments = object_if_empty(arguments)
     if isinstance(arguments, dict):
         return arguments
-    if arguments is None or arguments == []:
+    if arguments is None:
         return {}
     if isinstance(arguments, str):
         value = await _parse_json_text(arguments)

@@ -249,7 +249,7 @@ async def test_accepting_only_events_gets_events(site: Site) -> None:
         (b"5", -32600),
         (b'{"id": 1, "method": "ping"}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "method": ""}', -32600),
-        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}', -32600),
         (b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),
     ],
 )
