@@ -15,6 +15,12 @@ from ..audit import record_customer_change
 from ..request_context import RequestContext
 
 
+CUSTOMER_IGNORED = (
+    f"{CUSTOMER_ARGUMENT} was ignored: this user has only one customer{{}}, and the result is about that one."
+)
+"""The notice to users who name a customer without being DoiT employees. DoiT's own server ignores the argument, too."""
+
+
 def find_tool(context: RequestContext, request: Request) -> Tool:
     """Return the tool that *request* calls. Raise RpcError for an unknown one."""
     name = request.params.get("name")
@@ -59,14 +65,14 @@ async def read_arguments(
 ) -> tuple[RequestContext, JsonObject]:
     """Return the context of the call and the parsed *arguments*. Raise ToolError.
 
-    If an employee names a customer among the arguments, the returned context acts for that customer.
+    If an employee names a customer among the arguments, the returned context acts for that customer. For other users, who
+    have only one, it has a notice that the argument was ignored.
     """
-    if (
-        context.customer_api_factory is not None
-        and CUSTOMER_ARGUMENT in arguments
-        and CUSTOMER_ARGUMENT not in tool.input_schema["properties"]
-    ):
-        customer = arguments[CUSTOMER_ARGUMENT]
+    customer = arguments.get(CUSTOMER_ARGUMENT) if CUSTOMER_ARGUMENT not in tool.input_schema["properties"] else None
+    if context.customer_api_factory is None:
+        if customer not in (None, "", context.tenant):
+            context = context._replace(notice=CUSTOMER_IGNORED.format(f" ({context.tenant})" if context.tenant else ""))
+    elif CUSTOMER_ARGUMENT in arguments and CUSTOMER_ARGUMENT not in tool.input_schema["properties"]:
         if not isinstance(customer, str) or not 0 < len(customer) <= MAX_CUSTOMER_CHARACTERS:
             raise ToolError(f"Invalid arguments: {CUSTOMER_ARGUMENT}: must be the id of a customer")
         record_customer_change(context, customer, "call")
