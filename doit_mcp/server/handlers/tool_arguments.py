@@ -14,7 +14,6 @@ from ...resilience.compute_thread import run_in_thread_unless_full
 from ..audit import record_customer_change
 from ..request_context import RequestContext
 
-
 CUSTOMER_IGNORED = (
     f"{CUSTOMER_ARGUMENT} was ignored: this user has only one customer{{}}, and the result is about that one."
 )

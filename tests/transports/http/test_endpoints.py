@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
-from doit_mcp.sandbox.accounts import Grant
+from doit_mcp.sandbox.accounts import Grant, User
 from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import (
     ADMIN,
