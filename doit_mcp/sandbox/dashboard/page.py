@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
+from html import escape
 from importlib.resources import files
 from string import Template
 
@@ -17,8 +18,10 @@ PRIVATE_HEADERS = {
 
 
 @cache
-def dashboard_page() -> tuple[str, dict[str, str]]:
-    """The document and its response headers. It holds no data: its script loads that."""
+def dashboard_page(home: str) -> tuple[str, dict[str, str]]:
+    """The document and its response headers. It holds no data: its script loads that. *home* is the address of the MCP
+    server, which the page links.
+    """
     style, script = _read_template("page.css"), _read_template("page.js")
     policy = (
         f"default-src 'none'; style-src {_csp_hash(style)}; script-src {_csp_hash(script)}; connect-src 'self'; "
@@ -32,7 +35,7 @@ def dashboard_page() -> tuple[str, dict[str, str]]:
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    return Template(_read_template("page.html")).substitute(style=style, script=script), headers
+    return Template(_read_template("page.html")).substitute(style=style, script=script, home=escape(home)), headers
 
 
 def _csp_hash(inline: str) -> str:

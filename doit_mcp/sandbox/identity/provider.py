@@ -80,6 +80,11 @@ class IdentityProvider:
         """The URL of the token endpoint."""
         return self.issuer + metadata.TOKEN_PATH
 
+    @property
+    def home(self) -> str:
+        """The address of the MCP server's own page."""
+        return f"{self._resources.base}/"
+
     def register(self, app: web.Application) -> None:
         """Add every endpoint and page to *app*."""
         metadata.register(app, self.issuer, self.signing, self._check_keys_available)
@@ -107,7 +112,7 @@ class IdentityProvider:
             self._clock,
             auto_approve=lambda: self.auto_approve,
             secure=self.issuer.startswith("https:"),
-            home=f"{self._resources.base}/",
+            home=self.home,
             directory=self.directory,
         ).register(app)
 

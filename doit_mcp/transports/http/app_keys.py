@@ -82,6 +82,9 @@ IS_READY: web.AppKey[Callable[[], bool]] = web.AppKey("is_ready")
 # Whether sessions are available: Redis responds, or none is used.
 HAS_STATE: web.AppKey[Callable[[], bool]] = web.AppKey("has_state")
 
+# In the sandbox: the API token of a user, for the commands that pages show.
+EXAMPLE_TOKEN = web.AppKey("example_token", str)
+
 CATALOG = web.RequestKey("catalog", Catalog)
 # The ID of the JSON-RPC request in the body, once it was parsed.
 REQUEST_ID: web.RequestKey[Id] = web.RequestKey("request_id")
