@@ -19,7 +19,9 @@ from .settings_parsing import (
     flag_name,
     host_spellings,
     hosts,
+    loopback_spellings,
     networks,
+    origin_of,
     origins,
     read_variable,
     redis_url,
@@ -247,22 +249,32 @@ class Settings:
         return self.console_base if self.doit_console_base or one_owner else ""
 
     @property
+    def base_urls(self) -> tuple[str, ...]:
+        """The base URLs of this server: MCP_RESOURCE_URL, and on loopback also its other spellings, such as localhost."""
+        return loopback_spellings(self.resource_url)
+
+    @property
+    def base_url_by_host(self) -> Mapping[str, str]:
+        """The base URL for each accepted ``Host`` header that is a spelling of MCP_RESOURCE_URL."""
+        split = ((base, urlsplit(base)) for base in self.base_urls)
+        return {host: base for base, parts in split for host in host_spellings(authority(parts), parts.scheme)}
+
+    @property
     def own_origin(self) -> str:
         """The origin of this server's own pages."""
-        parts = urlsplit(self.resource_url)
-        return f"{parts.scheme}://{authority(parts)}"
+        return origin_of(self.resource_url)
 
     @property
     def accepted_hosts(self) -> frozenset[str]:
         """The accepted ``Host`` headers in lower case, in every spelling: with a default port or a final dot."""
-        parts = urlsplit(self.resource_url)
-        accepted = (authority(parts), *self.allowed_hosts)
-        return frozenset(spelling for host in accepted for spelling in host_spellings(host, parts.scheme))
+        scheme = urlsplit(self.resource_url).scheme
+        allowed = (spelling for host in self.allowed_hosts for spelling in host_spellings(host, scheme))
+        return frozenset((*self.base_url_by_host, *allowed))
 
     @property
     def accepted_origins(self) -> frozenset[str]:
         """The browser origins that may call this server, its own included."""
-        return frozenset((self.own_origin, *self.allowed_origins))
+        return frozenset((*map(origin_of, self.base_urls), *self.allowed_origins))
 
     def child_environment(self, flags: Mapping[str, str]) -> dict[str, str]:
         """Return the environment for a child process with these settings: that of this process, overridden by *flags*.

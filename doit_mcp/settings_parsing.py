@@ -219,6 +219,25 @@ def authority(parts: SplitResult) -> str:
     return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
 
 
+def origin_of(address: str) -> str:
+    """Return the web origin of *address*, a URL."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{authority(parts)}"
+
+
+def loopback_spellings(address: str) -> tuple[str, ...]:
+    """Return *address*, a URL, followed by the same URL with the other names of the loopback interface.
+
+    A URL of another host is the only one returned.
+    """
+    parts = urlsplit(address)
+    if parts.hostname not in LOOPBACK_HOSTS:
+        return (address,)
+    port = "" if parts.port is None else f":{parts.port}"
+    names = [f"[{host}]" if ":" in host else host for host in LOOPBACK_HOSTS if host != parts.hostname]
+    return (address, *(f"{parts.scheme}://{name}{port}{parts.path}" for name in names))
+
+
 def host_spellings(host: str, scheme: str) -> frozenset[str]:
     """Return the ``Host`` headers that mean *host*: with and without the scheme's default port and a final dot."""
     parts = urlsplit(f"//{host}")

@@ -57,7 +57,7 @@ MALFORMED: tuple[Any, ...] = (
     [],
     {"jsonrpc": "1.0", "id": 1, "method": "ping"},
     {"jsonrpc": "2.0", "id": None, "method": "ping"},
-    {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []},
+    {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]},
     {"jsonrpc": "2.0", "id": 1},
     {"jsonrpc": "2.0", "id": 1, "result": {}, "error": {"code": 1, "message": "both"}},
 )

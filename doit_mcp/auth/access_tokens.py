@@ -44,22 +44,25 @@ DECODER = jwt.PyJWT(
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenRules:
-    """What a token must name: *issuer*, compared exactly, and *resource*, this server's URL without trailing slash."""
+    """What a token must name: *issuer*, compared exactly, and one of *resources*, this server's base URLs.
+
+    Base URLs have no trailing slash. There are several if the server has several names, as on loopback.
+    """
 
     issuer: str
-    resource: str
+    resources: tuple[str, ...]
 
     @classmethod
-    def from_urls(cls, issuer: str, resource_url: str) -> AccessTokenRules:
-        """Return the rules for two configured URLs. *resource_url* may end in a slash."""
-        return cls(issuer, resource_url.rstrip("/"))
+    def from_urls(cls, issuer: str, *resource_urls: str) -> AccessTokenRules:
+        """Return the rules for configured URLs. *resource_urls* may end in a slash."""
+        return cls(issuer, tuple(url.rstrip("/") for url in resource_urls))
 
     def matches_audience(self, audience: object) -> bool:
         """Return whether one value of ``aud`` is this server's URL or, in any spelling, that of one of its endpoints."""
-        if not isinstance(audience, str) or not audience.startswith(self.resource):
+        if not isinstance(audience, str):
             return False
-        target = audience[len(self.resource) :]
-        return target in ("", "/") or (target.startswith("/") and is_endpoint(target))
+        targets = (audience[len(base) :] for base in self.resources if audience.startswith(base))
+        return any(target in ("", "/") or (target.startswith("/") and is_endpoint(target)) for target in targets)
 
     def accepted_audiences(self, audience: object) -> list[str]:
         """Return the matching values of an ``aud`` claim, or [] if a value is not a string (RFC 7519, 4.1.3)."""

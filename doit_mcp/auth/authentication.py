@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -92,7 +92,7 @@ class Authentication:
 @asynccontextmanager
 async def open_authentication(
     *,
-    resource_url: str,
+    resource_urls: Sequence[str],
     auth_server_url: str,
     doit_api_base: str,
     secret: str,
@@ -105,7 +105,7 @@ async def open_authentication(
 ) -> AsyncIterator[Authentication]:
     """Provide authentication while the block runs. Keys are fetched in the background from the start.
 
-    *http* is shared by all callers: it must keep no cookies, and its connector should have no limit, so that hanging
+    *resource_urls* are the base URLs of this server, one for each of its names. *http* is shared by all callers: it must keep no cookies, and its connector should have no limit, so that hanging
     requests do not block others. *secret* is the client secret of the token exchange and *breaker* its circuit breaker.
     *shared_attempts* limits failed API tokens over all replicas, *verified_tokens* holds the tokens that any replica
     has verified, and *ended_logins* the access tokens whose login has ended.
@@ -126,7 +126,7 @@ async def open_authentication(
     exchange = TokenExchange(auth_server_url, secret, http, clock, breaker=breaker)
     metadata = ProviderMetadata(auth_server_url, http, clock)
     authenticator = Authenticator(
-        AccessTokenRules.from_urls(auth_server_url, resource_url), keys, api_tokens, clock, ended_logins=ended_logins
+        AccessTokenRules.from_urls(auth_server_url, *resource_urls), keys, api_tokens, clock, ended_logins=ended_logins
     )
     try:
         async with _refresh_in_background(keys):

@@ -58,17 +58,23 @@ def quote_names(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names))[:MAX_QUOTED_CHARACTERS]
 
 
-def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
-    """Return the tools to list, in the order of *tools*. Raises UnknownToolset with names that exist.
-
-    Untested tools are not listed, and cannot be selected.
-    """
+def check_selection(tools: Collection[Tool], selection: Selection) -> None:
+    """Raise UnknownToolset, with names that exist, if *tools* lack a toolset or tool of *selection*."""
     tools = tuple(tool for tool in tools if not is_untested(tool))
     names = toolset_names(tools)
     if unknown := selection.toolsets - set(names):
         raise UnknownToolset(f"Unknown toolset {quote_names(unknown)}. Available: {', '.join(names)}")
     if unknown := selection.tools - {tool.name for tool in tools}:
         raise _unknown_tool(unknown, tuple(tool.name for tool in tools))
+
+
+def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
+    """Return the tools to list, in the order of *tools*. Raises UnknownToolset with names that exist.
+
+    Untested tools are not listed, and cannot be selected.
+    """
+    tools = tuple(tool for tool in tools if not is_untested(tool))
+    check_selection(tools, selection)
     toolsets = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
     declared_filters = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in toolsets]
     areas = toolsets - DECLARED_TOOLSETS.keys()

@@ -17,7 +17,8 @@ from ..auth.api_tokens import VALIDATE_PATH
 from ..auth.jwks import JWKS_PATH
 from ..auth.provider_metadata import metadata_url
 from ..auth.token_exchange import TOKEN_PATH, make_client_assertion, make_exchange_form
-from ..protocol.request_metadata import CAPABILITIES_KEY, VERSION_HEADER, VERSION_KEY
+from ..protocol.jsonrpc import CAPABILITIES_KEY
+from ..protocol.request_metadata import VERSION_HEADER, VERSION_KEY
 from ..protocol.revisions import LISTEN_METHOD, STATELESS_REVISIONS
 from ..redis_state.connection import RedisConnection, open_connection
 from ..redis_state.encryption import key_prefix

@@ -137,7 +137,8 @@ def _words(reply: Observation, header: str) -> list[str]:
 def check_private_paths(base: str, reply: Observation) -> Finding:
     """Check that ``/metrics`` is not public."""
     if isinstance(reply, Reply) and reply.status == 200 and b"doit_mcp_" in reply.body:
-        private = urlsplit(base).hostname in LOOPBACK_HOSTS
-        advice = "" if private else "Let the proxy respond with 404 to /metrics, and scrape the server directly."
-        return Finding("private-paths", "ok" if private else "warn", f"{base}/metrics is readable", advice)
+        if urlsplit(base).hostname in LOOPBACK_HOSTS:
+            return Finding("private-paths", "ok", "/metrics is readable only from this computer")
+        advice = "Let the proxy respond with 404 to /metrics, and scrape the server directly."
+        return Finding("private-paths", "warn", f"{base}/metrics is public", advice)
     return Finding("private-paths", "ok", "/metrics is not public")

@@ -36,6 +36,7 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
     from ..sandbox.api import Api
     from ..sandbox.api.report_timing import ReportTiming
     from ..sandbox.server import run_sandbox
+    from ..transports.http.app_keys import CATALOG_SELECTOR
     from ..transports.http.main_app import make_main_app
     from ..transports.http.runner import freeze_heap, serve_app, socket_url, wait_for_stop_signal
 
@@ -45,8 +46,10 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
     clock = _sandbox_clock(options)
     with bind_socket(settings) as listener:
         base, secret = socket_url(listener), _sandbox_secret(options)
+        own_settings = replace(settings, resource_url=base)
         sandbox_context = run_sandbox(
             resource_url=base,
+            resource_aliases=own_settings.base_urls[1:],
             secret=secret,
             host=settings.host,
             port=options.world_port,
@@ -62,10 +65,11 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
             ),
         )
         async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
-            sandbox_settings = _connect_settings(settings, base, sandbox.url, listener.getsockname()[1])
+            sandbox_settings = _connect_settings(own_settings, sandbox.url)
             app = make_main_app(
                 replace(sandbox_settings, exchange_secret=secret), clock, _describe_sandbox(sandbox.url, clock())
             )
+            sandbox.identity.check_resources_with(app[CATALOG_SELECTOR].find_problem)
             async with serve_app(app, listener):
                 line = startup_message.format_json(base, sandbox.url)
                 text = startup_message.format_text(base, sandbox.url, options.customers, options.today)
@@ -74,16 +78,14 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
                 await wait_for_stop_signal()
 
 
-def _connect_settings(settings: Settings, base: str, sandbox_url: str, port: int) -> Settings:
-    """Return *settings* with which the server at *base* and this local *port* uses the sandbox."""
+def _connect_settings(settings: Settings, sandbox_url: str) -> Settings:
+    """Return the settings of a server that uses the sandbox at *sandbox_url*."""
     return replace(
         settings,
-        resource_url=base,
         auth_server_url=sandbox_url,
         doit_api_base=sandbox_url,
         doit_console_base=sandbox_url,
-        allowed_hosts=(*settings.allowed_hosts, f"localhost:{port}"),
-        allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS, f"http://localhost:{port}"),
+        allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS),
     )
 
 

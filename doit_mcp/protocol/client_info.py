@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jsonrpc import JsonObject, without_nulls
+from .jsonrpc import JsonObject, without_empty_values
 
 MAX_CLIENT_INFO_LENGTH = 128
 """Maximum characters of a name, title or version. The rest is cut off."""
@@ -40,11 +40,12 @@ def reduce_client_info(client_info: JsonObject) -> JsonObject:
 def reduce_capabilities(capabilities: JsonObject) -> JsonObject:
     """Return the known capabilities with their known members.
 
-    Null means that a member is absent. Other values that are not objects become null.
+    Null means that a member is absent, and an empty list is an empty object. Other values that are not objects become
+    null.
     """
     if not capabilities:
         return EMPTY_OBJECT
-    capabilities = without_nulls(capabilities)
+    capabilities = without_empty_values(capabilities)
     reduced = {
         name: _reduce_object(capabilities[name], members)
         for name, members in KNOWN_CAPABILITIES.items()
@@ -58,5 +59,5 @@ def reduce_capabilities(capabilities: JsonObject) -> JsonObject:
 def _reduce_object(value: Any, members: tuple[str, ...]) -> JsonObject | None:
     if not isinstance(value, dict):
         return None
-    value = without_nulls(value)
+    value = without_empty_values(value)
     return {name: {} if isinstance(value[name], dict) else None for name in members if name in value}

@@ -11,8 +11,8 @@ MCP_PATH, SSE_PATH, MESSAGES_PATH, CHECK_PATH = "/mcp", "/sse", "/sse/message", 
 WELL_KNOWN_PATH = "/.well-known/"
 # First segments of the paths that have a canonical spelling. All other paths have only one spelling.
 FIRST_SEGMENTS = frozenset({"mcp", "sse", ".well-known"})
-# Names and lists of names, whose commas a client may have percent-encoded; "." and ".." are not names.
-TOOLSETS_PATH_PATTERN = re.compile(r"/mcp(?:/(?!\.{1,2}(?:/|$))(?:[a-z0-9._~,-]|%2c)+)+")
+# Lists of names, whose commas and blanks a client may have percent-encoded.
+ENDPOINT_PATTERN = re.compile(r"/sse|/mcp(?:/x/(?P<toolsets>(?:[a-z0-9_,-]|%2c|%20)+))?(?P<readonly>/readonly)?")
 # Selection parameters by their names in lower case, without hyphens, underscores and blanks.
 SELECTION_PARAMETERS = {
     "toolsets": "toolsets",
@@ -46,10 +46,13 @@ def selection_parameter(name: str) -> str | None:
 
 
 def is_endpoint(target: str) -> bool:
-    """Return whether *target*, a path with or without a query, is an endpoint that clients request tokens for."""
+    """Return whether *target*, a path with or without a query, is an endpoint that clients request tokens for.
+
+    The names that it selects may be unknown.
+    """
     path, has_query, query = target.partition("?")
     path = canonical_path(path)
-    if path not in (MCP_PATH, SSE_PATH) and TOOLSETS_PATH_PATTERN.fullmatch(path) is None:
+    if ENDPOINT_PATTERN.fullmatch(path) is None:
         return False
     return not has_query or all(_is_selection(item) for item in query.split("&"))
 

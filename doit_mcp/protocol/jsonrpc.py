@@ -23,6 +23,9 @@ HEADER_MISMATCH = -32020
 MISSING_CLIENT_CAPABILITY = -32021
 UNSUPPORTED_PROTOCOL_VERSION = -32022
 
+# The only member of _meta that must be an object. Clients send null for it if their map of capabilities is empty.
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+
 MAX_DEPTH = 64
 MAX_ID_LENGTH = 256
 MAX_METHOD_LENGTH = 256
@@ -157,20 +160,38 @@ def parse_message(value: Any) -> Message:
 
 
 def _parse_params(value: JsonObject, identifier: Id | None) -> JsonObject:
-    """Return the params of a message without members that are null, also in ``_meta``. Raise RpcError -32600.
+    """Return the params of a message as `without_empty_values`, also in ``_meta``. Raise RpcError -32600.
 
-    Null means absent: many serializers write it for optional members, and no method gives it another meaning. The
-    arguments of tools have rules of their own.
+    No method has a member of params that is a list. The arguments of tools have rules of their own.
     """
     params = value.get("params")
-    if params is None:
+    if params is None or params == []:
         return {}
     if not isinstance(params, dict):
         raise RpcError(INVALID_REQUEST, 'Invalid Request: "params" must be an object', id=identifier)
-    params = without_nulls(params)
-    if isinstance(meta := params.get("_meta"), dict) and None in meta.values():
-        params["_meta"] = without_nulls(meta)
+    params = without_empty_values(params)
+    if isinstance(meta := params.get("_meta"), dict) and (normalized := without_empty_values(meta)) is not meta:
+        params["_meta"] = normalized | ({CAPABILITIES_KEY: {}} if meta.get(CAPABILITIES_KEY, ...) is None else {})
     return params
+
+
+def without_empty_values(value: JsonObject) -> JsonObject:
+    """Return *value* without nulls, which mean absent, and with objects for empty lists.
+
+    Use it only where members cannot be lists. Many serializers write null for optional members, and no method gives it another meaning.
+    """
+    value = without_nulls(value)
+    if [] not in value.values():
+        return value
+    return {name: object_if_empty(member) for name, member in value.items()}
+
+
+def object_if_empty(value: Any) -> Any:
+    """Return an empty object for an empty list, and any other *value* unchanged. Use it only where no list is allowed.
+
+    PHP has one type for both, and its serializer writes an empty one as a list.
+    """
+    return {} if value == [] else value
 
 
 def without_nulls(value: JsonObject) -> JsonObject:
@@ -202,7 +223,7 @@ def _parse_response(value: JsonObject, identifier: Id | None) -> Response:
     if "error" not in value:
         if identifier is None:
             raise RpcError(INVALID_REQUEST, 'Invalid Request: a result needs the "id" of its request')
-        return Response(identifier, result=value["result"])
+        return Response(identifier, result=object_if_empty(value["result"]))
     error = value["error"]
     code = error.get("code") if isinstance(error, dict) else None
     if not isinstance(code, int) or isinstance(code, bool) or not isinstance(error.get("message"), str):

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from .client_info import EMPTY_OBJECT, reduce_capabilities, reduce_client_info
 from .jsonrpc import (
+    CAPABILITIES_KEY,
     HEADER_MISMATCH,
     INVALID_REQUEST,
     UNSUPPORTED_PROTOCOL_VERSION,
@@ -21,8 +22,8 @@ from .jsonrpc import (
 from .revisions import DEFAULT_REVISION, STATEFUL_REVISIONS, STATELESS_REVISIONS, Revision
 
 META_PREFIX = "io.modelcontextprotocol/"
-VERSION_KEY, CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY = (
-    META_PREFIX + name for name in ("protocolVersion", "clientCapabilities", "clientInfo", "logLevel")
+VERSION_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY = (
+    META_PREFIX + name for name in ("protocolVersion", "clientInfo", "logLevel")
 )
 VERSION_MEMBER = f"params._meta[{VERSION_KEY!r}]"
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -85,6 +85,7 @@ async def run_sandbox(
     resolver: DocumentResolver | None = None,
     api: HostedApi | None = None,
     directory: AccountDirectory = DEFAULT_DIRECTORY,
+    resource_aliases: Sequence[str] = (),
 ) -> AsyncIterator[SandboxServer]:
     """Run the sandbox for the duration of the block; *resource_url* and *secret* are the MCP server's.
 
@@ -103,6 +104,7 @@ async def run_sandbox(
             auto_approve=auto_approve,
             resolver=resolver,
             directory=directory,
+            resource_aliases=resource_aliases,
         )
         hosted = api if api is not None else _default_api(clock, directory)
         app = web.Application(middlewares=[json_errors], client_max_size=MAX_BODY_BYTES)

@@ -35,11 +35,14 @@ Connect a client
   Others          npx mcp-remote {base}/mcp
                     for clients that only run local servers
   curl            curl -s {base}/mcp -H 'Authorization: Bearer {token}' \\
-                    -H 'Content-Type: application/json' -d '{call}'
+                    -H 'Content-Type: application/json' \\
+                    -d '{call}'
   ChatGPT         cannot reach this computer. A tunnel does not help, because the server and the identity provider
                     advertise loopback URLs. Deploy the server at a public HTTPS URL instead.
 
 Press Ctrl+C to stop. The sandbox keeps no data."""
+
+_CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_cloud_overview"}}
 
 
 def format_json(base: str, sandbox_url: str) -> str:
@@ -75,7 +78,7 @@ def format_text(base: str, sandbox_url: str, extra_customers: int = 0, today: st
         cursor=json.dumps({"mcpServers": {"doit": {"url": f"{base}/mcp"}}}),
         code=json.dumps({"servers": {"doit": {"type": "http", "url": f"{base}/mcp"}}}),
         token=USERS[0].api_token,
-        call=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, separators=(",", ":")),
+        call=json.dumps(_CALL, separators=(",", ":")),
     )
 
 

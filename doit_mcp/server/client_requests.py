@@ -10,7 +10,7 @@ import orjson
 
 from ..catalog.call import MissingClientCapability, NoAnswer, Question
 from ..protocol.downgrade import downgrade
-from ..protocol.jsonrpc import JsonObject, Response, notification_bytes, without_nulls
+from ..protocol.jsonrpc import JsonObject, Response, notification_bytes, object_if_empty, without_nulls
 from ..protocol.request_metadata import Caller
 from ..protocol.revisions import Revision
 from ..protocol.schema_validator import SchemaValidator
@@ -94,7 +94,7 @@ def validate_answer(question: Question, answer: JsonObject) -> JsonObject:
             raise NoAnswer('"action" must be accept, decline or cancel')
         schema = question.params.get("requestedSchema")
         if answer["action"] == "accept" and schema is not None:
-            if problems := SchemaValidator(schema).problems(answer.get("content", {})):
+            if problems := SchemaValidator(schema).problems(object_if_empty(answer.get("content", {}))):
                 raise NoAnswer("; ".join(problems))
     elif question.method == SAMPLING and not isinstance(answer.get("content"), (dict, list)):
         raise NoAnswer('"content" must be a message content')

@@ -177,7 +177,7 @@ class RequestContext(NamedTuple):
     the HTTP request. *customer_api_factory* makes API factories for other customers, only for DoiT employees.
     *make_auth_challenge* returns the challenge for results when the sign-in is no longer accepted, if the transport has
     sign-in. *lease* limits how long a stream stays open. *tenant* is the customer whose data *api_factory* accesses: a
-    key for stored data, never sent to the API.
+    key for stored data, never sent to the API. *notice* is a sentence that the result of a call must contain.
     """
 
     catalog: Catalog
@@ -193,6 +193,7 @@ class RequestContext(NamedTuple):
     make_auth_challenge: AuthChallengeFactory | None = None
     lease: StreamLease | None = None
     tenant: str = ""
+    notice: str = ""
 
     @property
     def customer(self) -> str | None:

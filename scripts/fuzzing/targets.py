@@ -30,7 +30,7 @@ from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.transports.http.client_address import client_address
 from doit_mcp.transports.http.request_body import parse_accept
 
-CALL_META = f'"_meta":{{"{request_metadata.VERSION_KEY}":"2026-07-28","{request_metadata.CAPABILITIES_KEY}":{{}}}}'
+CALL_META = f'"_meta":{{"{request_metadata.VERSION_KEY}":"2026-07-28","{jsonrpc.CAPABILITIES_KEY}":{{}}}}'
 CALL = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"x"}},{CALL_META}}}}}'
 CALL_HEADERS = "MCP-Protocol-Version: 2026-07-28\nMcp-Method: tools/call\nMcp-Name: t\nMcp-Param-A: x\n\n"
 MIRRORED_SCHEMA = {

@@ -68,7 +68,7 @@ async def canary() -> AsyncIterator[tuple[str, list[str]]]:
 async def auth(provider: Provider, http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator[Authentication]:
     """Authentication as the server opens it."""
     async with open_authentication(
-        resource_url=BASE,
+        resource_urls=[BASE],
         auth_server_url=provider.url,
         doit_api_base=f"{provider.url}/api-base",
         secret=SECRET,

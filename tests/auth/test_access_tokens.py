@@ -237,7 +237,6 @@ OURS = [
     "/Mcp/ReadOnly",
     "//mcp",
     "/mcp//",
-    "/mcp//x",
     "/SSE/",
     "/mcp?toolsets=budgets",
     "/MCP/?readOnly=true&Toolsets=budgets%2Canomalies",
@@ -249,6 +248,8 @@ FOREIGN = [
     "/mcp/..",
     "/mcp/../admin",
     "/mcp/./x",
+    "/mcp//x",
+    "/mcp/x/a/b",
     "/mcpx",
     "/sse/x",
     "/sse/message",
@@ -279,6 +280,17 @@ def test_t8_accepts_own_urls_as_audience(signer: Signer, path: str) -> None:
         assert verify(signer.token(aud=audience), signer).customer == "acme"
     slashed = AccessTokenRules.from_urls(ISSUER, BASE + "/")
     assert verify(signer.token(aud=BASE + path), signer, rules=slashed).customer == "acme"
+
+
+@pytest.mark.requirement("T8")
+def test_t8_every_base_url_of_the_server_is_an_audience(signer: Signer) -> None:
+    rules = AccessTokenRules.from_urls(ISSUER, "http://127.0.0.1:8080", "http://localhost:8080/")
+    for base in ("http://127.0.0.1:8080", "http://localhost:8080"):
+        for path in ("", "/", "/mcp"):
+            assert verify(signer.token(aud=base + path), signer, rules=rules).customer == "acme"
+    for audience in ("http://localhost:80801", "http://localhost:80801/mcp", "http://localhost/mcp", BASE):
+        with pytest.raises(AuthError):
+            verify(signer.token(aud=audience), signer, rules=rules)
 
 
 @pytest.mark.requirement("T8", "M56")
@@ -528,7 +540,9 @@ def test_accepts_a_signature_of_any_listed_key(signer: Signer) -> None:
     assert _signer_of(signer.token(), {}) is None
 
 
-@pytest.mark.parametrize("other", [AccessTokenRules(ISSUER + "/x", BASE), AccessTokenRules(ISSUER, BASE + "/x")])
+@pytest.mark.parametrize(
+    "other", [AccessTokenRules.from_urls(ISSUER + "/x", BASE), AccessTokenRules.from_urls(ISSUER, BASE + "/x")]
+)
 def test_issuer_and_audience_are_also_checked_with_the_signature(signer: Signer, other: AccessTokenRules) -> None:
     compact = check_access_token(signer.token(), RULES, NOW)
     with pytest.raises(AuthError) as caught:

@@ -25,7 +25,7 @@ def open_auth(
 ) -> AbstractAsyncContextManager[Authentication]:
     """Authentication with this provider, opened by the test."""
     return open_authentication(
-        resource_url=BASE,
+        resource_urls=[BASE],
         auth_server_url=provider.url,
         doit_api_base=provider.url,
         secret=secret,

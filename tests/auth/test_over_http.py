@@ -36,7 +36,8 @@ class AuthenticatedServer:
     def app(self, authenticator: Authenticator) -> web.Application:
         app = web.Application()
         app[app_keys.AUTHENTICATOR] = authenticator
-        app[app_keys.SETTINGS] = Settings(resource_url=BASE)
+        app[app_keys.SETTINGS] = settings = Settings(resource_url=BASE)
+        app[app_keys.BASE_URL_BY_HOST] = settings.base_url_by_host
         for path in PATHS:
             app.router.add_route("*", path, self.enter)
             app.router.add_get(resource_metadata_path(path), self.document)

@@ -31,7 +31,12 @@ async def sandbox(clock: Clock) -> AsyncIterator[SandboxServer]:
 async def auth(sandbox: SandboxServer, http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator[Authentication]:
     """Authentication that trusts the sandbox."""
     async with open_authentication(
-        resource_url=BASE, auth_server_url=sandbox.url, doit_api_base=sandbox.url, secret=SECRET, http=http, clock=clock
+        resource_urls=[BASE],
+        auth_server_url=sandbox.url,
+        doit_api_base=sandbox.url,
+        secret=SECRET,
+        http=http,
+        clock=clock,
     ) as opened:
         yield opened
 
@@ -91,7 +96,7 @@ async def test_wrong_secret_is_not_a_user_error(
     sandbox: SandboxServer, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     async with open_authentication(
-        resource_url=BASE,
+        resource_urls=[BASE],
         auth_server_url=sandbox.url,
         doit_api_base=sandbox.url,
         secret="wrong",

@@ -11,7 +11,15 @@ from doit_mcp.catalog.tools.tool import Tool
 SPECIAL = {"startDate": "2026-01-01", "endDate": "2026-01-31", "maxResults": "40", "minCreationTime": "1700000000000"}
 SPECIAL |= {"maxCreationTime": "1800000000000", "pageToken": "token", "phone": "+44"}
 SPECIAL |= {"condition": "value", "dataSource": "billing", "primaryColor": "#aabbcc", "light": "#fff", "dark": "#000"}
-SHAPES = ("12345678", "2026-01", "some-text", "#aabbcc", "123456789012", "2026-01-31", "2026-01-31T12:00:00Z")
+SHAPES: tuple[str, ...] = (
+    "12345678",
+    "2026-01",
+    "some-text",
+    "#aabbcc",
+    "123456789012",
+    "2026-01-31",
+    "2026-01-31T12:00:00Z",
+)
 SHAPES += ("DE", "123456", f"sr_{'0a' * 16}")
 """Strings to try for a pattern."""
 

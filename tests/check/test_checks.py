@@ -154,7 +154,8 @@ def test_challenge() -> None:
 def test_private_paths() -> None:
     metrics = reply(b"doit_mcp_sessions 1")
     assert check_private_paths(BASE, metrics).status == "warn"
-    assert check_private_paths("http://127.0.0.1:8080", metrics).status == "ok"
+    local = check_private_paths("http://127.0.0.1:8080", metrics)
+    assert local.status == "ok" and "only from this computer" in local.seen
     assert check_private_paths(BASE, reply(b"", 404)).status == check_private_paths(BASE, NOTHING).status == "ok"
 
 

@@ -80,7 +80,9 @@ async def test_sign_in_and_consent_pages(sandbox_asking: Sandbox, node: Path, tm
         signed_in = [{"press": user.name}, {"expect": "Allow access?"}]
         pages = [{"name": f"consent-{user.password}", "url": url, "steps": signed_in}]
         if user is ADMIN:
-            pages.append({"name": "sign-in", "url": url, "steps": [{"expect": "Built-in users"}]})
+            pages.append(
+                {"name": "sign-in", "url": url, "steps": [{"expect": "Sample users: choose one, no password needed"}]}
+            )
         assert await problems(tmp_path, pages) == []
 
 

@@ -6,13 +6,15 @@ import asyncio
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlencode
 
 import aiohttp
+import pytest
 
 from scripts.conformance_suite import HOOKS, SUITE, judge
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import environment
-from tests.e2e.sign_in import visit
+from tests.e2e.sign_in import follow, parameters, visit
 from tests.loopback_ports import unused_port
 
 SCENARIOS = ("authorization-server-metadata-endpoint", "authorization-code-grant")
@@ -27,6 +29,41 @@ async def register_client(sandbox: Sandbox, callback: str) -> str:
             assert answer.status == 201, await answer.text()
             client: dict[str, str] = await answer.json()
     return client["client_id"]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("/mcp/x/nothing", ("Unknown toolset 'nothing'", "budgets")),
+        ("/mcp?toolsets=core,nothing", ("Unknown toolset 'nothing'",)),
+        ("/mcp?tools=list_budget", ("Unknown tool 'list_budget'", "list_budgets")),
+        ("/mcp?readonly=maybe", ("true, false",)),
+        ("/mcp?api_key=1", ("query parameters toolsets, tools and readonly",)),
+        ("/mcp/nothing", ("endpoints",)),
+    ],
+)
+async def test_no_token_for_an_endpoint_that_does_not_exist(
+    sandbox: Sandbox, target: str, words: tuple[str, ...]
+) -> None:
+    callback = "http://127.0.0.1:5001/callback"
+    query = {
+        "client_id": await register_client(sandbox, callback),
+        "redirect_uri": callback,
+        "response_type": "code",
+        "code_challenge": "a" * 43,
+        "code_challenge_method": "S256",
+    }
+    for base in (sandbox.base, sandbox.base.replace("127.0.0.1", "localhost")):
+        granted = await follow(_authorize(sandbox, **query, resource=f"{base}/MCP/X/Budgets/?read_only=1"), callback)
+        assert "code" in parameters(granted)
+        refused = parameters(await follow(_authorize(sandbox, **query, resource=base + target), callback))
+        assert refused["error"] == "invalid_target"
+        assert all(word in refused["error_description"] for word in words), refused
+        assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", refused["error_description"])
+
+
+def _authorize(sandbox: Sandbox, **query: str) -> str:
+    return f"{sandbox.world}/sign-in/oauth?{urlencode(query)}"
 
 
 async def test_every_scenario(sandbox: Sandbox, node: Path, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ async def test_signs_in_and_allows(
 ) -> None:
     async with waiting(sandbox_asking) as client:
         steps: list[dict[str, Any]] = [
-            {"expect": "Built-in users"},
+            {"expect": "Sample users: choose one, no password needed"},
             shot(f"sign-in-{scheme}-{width}"),
             {"fill": "Email address", "with": ADMIN.email},
             {"fill": "Password", "with": ADMIN.password},

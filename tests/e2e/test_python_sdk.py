@@ -108,6 +108,15 @@ async def test_signs_in_at_another_spelling_of_the_url(sandbox: Sandbox, target:
     assert drawer.tokens is not None and drawer.tokens.refresh_token
 
 
+async def test_signs_in_at_localhost(sandbox: Sandbox) -> None:
+    """The SDK compares the resource in the metadata with its URL, and the sandbox announces 127.0.0.1."""
+    drawer = Drawer()
+    url = sandbox.mcp.replace("127.0.0.1", "localhost")
+    async with streamable(url, "auto", drawer) as client:
+        assert len((await client.list_tools()).tools) > 1
+    assert drawer.tokens is not None and drawer.tokens.refresh_token
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_sse(sandbox: Sandbox, expected: ExpectedResults, mode: str) -> None:
     drawer = Drawer()

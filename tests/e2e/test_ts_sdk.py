@@ -77,6 +77,16 @@ async def test_signs_in_at_another_spelling_of_the_url(
     assert "refresh_token" in report["tokens"] and "offline_access" in report["asked"]["scope"].split()
 
 
+@pytest.mark.parametrize("sdk", ["v1", "v2"])
+@pytest.mark.parametrize("target", ["/mcp", "/mcp?readOnly=true"])
+async def test_signs_in_at_localhost(sandbox: Sandbox, node: Path, tmp_path: Path, sdk: str, target: str) -> None:
+    """The SDK refuses metadata of a resource on another host, and the sandbox announces 127.0.0.1."""
+    base = sandbox.base.replace("127.0.0.1", "localhost")
+    order = {"sdk": sdk, "transport": "http", "era": "legacy", "url": base + target, "calls": {}}
+    report = await drive(node, tmp_path, order)
+    assert report["tools"] and report["asked"]["resource"] == f"{base}/mcp"
+
+
 @pytest.mark.parametrize(("sdk", "era"), [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto")])
 async def test_stdio(
     sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path, sdk: str, era: str

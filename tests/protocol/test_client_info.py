@@ -10,9 +10,8 @@ import pytest
 from doit_mcp.catalog.call import Question
 from doit_mcp.protocol.client_info import MAX_CLIENT_INFO_LENGTH, reduce_capabilities, reduce_client_info
 from doit_mcp.protocol.extensions import SKILLS, TASKS, is_declared
-from doit_mcp.protocol.jsonrpc import Request
+from doit_mcp.protocol.jsonrpc import CAPABILITIES_KEY, Request
 from doit_mcp.protocol.request_metadata import (
-    CAPABILITIES_KEY,
     CLIENT_INFO_KEY,
     VERSION_KEY,
     Caller,
@@ -85,7 +84,7 @@ def test_null_capabilities_are_absent() -> None:
         {"elicitation": {"url": {}}},
         {"elicitation": {"form": {}}},
         {"elicitation": {"form": 1}},
-        {"elicitation": []},
+        {"elicitation": [1]},
         {"sampling": {}},
         {"sampling": {"tools": {}}},
         {"sampling": {"tools": True}},
@@ -112,4 +111,5 @@ def test_n4_client_capabilities_are_preserved(declared: dict[str, Any], revision
 def test_n4_members_of_a_wrong_type_are_omitted() -> None:
     assert reduce_client_info({"name": 5, "version": {"a": 1}, "title": "T"}) == {"title": "T"}
     assert reduce_capabilities({"roots": [1], "other": {}}) == {"roots": None}
+    assert reduce_capabilities({"roots": [], "sampling": {"tools": []}}) == {"roots": {}, "sampling": {"tools": {}}}
     assert reduce_client_info({}) == {} == reduce_capabilities({})

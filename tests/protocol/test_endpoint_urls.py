@@ -22,7 +22,20 @@ def test_canonical_paths(path: str, canonical: str) -> None:
     assert canonical_path(path) == canonical
 
 
-@pytest.mark.parametrize("target", ["/mcp?a=b", "/mcp?", "/mcp?tools=a&", "/mcp?tools=a b", "/sse/message", "/mcp#a"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/mcp/x",
+        "/mcp/other",
+        "/mcp/x/a/b",
+        "/mcp?a=b",
+        "/mcp?",
+        "/mcp?tools=a&",
+        "/mcp?tools=a b",
+        "/sse/message",
+        "/mcp#a",
+    ],
+)
 def test_other_targets_are_not_endpoints(target: str) -> None:
     assert not is_endpoint(target)
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.protocol.jsonrpc import (
+    CAPABILITIES_KEY,
     INVALID_REQUEST,
     MAX_DEPTH,
     MAX_ID_LENGTH,
@@ -84,7 +85,9 @@ def test_any_value_is_a_message_or_an_invalid_request(value: Any) -> None:
         elif isinstance(item, Notification):
             assert "id" not in value
         else:
-            assert ("result" in value) != ("error" in value)
+            # With both, one of them is null, which means absent.
+            assert item.error is None or value.get("result") is None
+            assert ("result" in value) or ("error" in value)
 
 
 @pytest.mark.requirement("J1")
@@ -184,7 +187,7 @@ def test_invalid_ids_are_rejected_without_an_id(text: str) -> None:
         {"method": None},
         {"method": 1},
         {"method": "m" * (MAX_METHOD_LENGTH + 1)},
-        {"params": []},
+        {"params": [1]},
         {"params": "x"},
     ],
     ids=str,
@@ -209,6 +212,27 @@ def test_null_is_absent_in_params() -> None:
     assert parse_message({**base, "result": None}) == Response(1, None)
     with pytest.raises(RpcError):
         parse_message({**base, "result": None, "error": None})
+
+
+def test_empty_list_is_an_empty_object_in_params() -> None:
+    """PHP writes empty objects as lists. Lists in arguments are kept: their schema decides what they mean."""
+    base = {"jsonrpc": "2.0", "id": 1, "method": "m"}
+    assert parse_message({**base, "params": []}) == Request(1, "m", {})
+    sent = {"arguments": [], "clientInfo": [], "_meta": [], "none": None, "full": [1]}
+    assert parse_message({**base, "params": sent}) == Request(
+        1, "m", {"arguments": {}, "clientInfo": {}, "_meta": {}, "full": [1]}
+    )
+    kept = {"arguments": {"list": [], "none": None}, "_meta": {"k": {"v": []}}}
+    assert parse_message({**base, "params": kept}) == Request(1, "m", kept)
+    assert parse_message({"jsonrpc": "2.0", "id": 1, "result": []}) == Response(1, {})
+
+
+@pytest.mark.parametrize("written", [None, []])
+def test_no_capabilities_in_any_form(written: Any) -> None:
+    """A client without capabilities has an empty map, which Go writes as null. The member itself is required."""
+    for name, read in ((CAPABILITIES_KEY, {CAPABILITIES_KEY: {}}), ("other", {} if written is None else {"other": {}})):
+        message = {"jsonrpc": "2.0", "id": 1, "method": "m", "params": {"_meta": {"v": "1", name: written}}}
+        assert parse_message(message) == Request(1, "m", {"_meta": {"v": "1", **read}})
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "x", [], {}, [{}]])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from doit_mcp.protocol.jsonrpc import (
+    CAPABILITIES_KEY,
     HEADER_MISMATCH,
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -23,7 +24,6 @@ from doit_mcp.protocol.jsonrpc import (
     error_bytes,
 )
 from doit_mcp.protocol.request_metadata import (
-    CAPABILITIES_KEY,
     CLIENT_INFO_KEY,
     LOG_LEVEL_KEY,
     LOG_LEVELS,

@@ -59,7 +59,8 @@ def test_commands_are_shell_safe() -> None:
     assert commands_by_program["codex"] == ["codex", "mcp", "add", "doit", "--url", f"{BASE}/mcp"]
     curl = commands_by_program["curl"]
     assert f"Authorization: Bearer {USERS[0].api_token}" in curl
-    assert json.loads(curl[curl.index("-d") + 1]) == {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    call = json.loads(curl[curl.index("-d") + 1])
+    assert (call["method"], call["params"]) == ("tools/call", {"name": "get_cloud_overview"})
     assert sum(f"{BASE}/mcp" in command for command in commands()) == 5
 
 

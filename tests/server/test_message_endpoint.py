@@ -296,7 +296,7 @@ SAME: dict[str, bytes] = {
         "a number": b"5",
         "no version": {"id": 1, "method": "ping"},
         "a method that is none": {"jsonrpc": "2.0", "id": 1, "method": 5},
-        "parameters that are a list": {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []},
+        "parameters that are a list": {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]},
         "an unknown method": {"jsonrpc": "2.0", "id": 1, "method": "no/such"},
         "ping": PING,
         "a call": CALL,

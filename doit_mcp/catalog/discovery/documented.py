@@ -10,8 +10,9 @@ from ...api.facts import ToolFacts
 from ...api.openapi_document import ApiDocument, DocumentedOperation, parse_api_document
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..tools.result_shapes import as_object, empty_write_result
 from ..tools.tool import Tool
-from ..tools.tool_factory import as_object, empty_write_result, operation_annotations
+from ..tools.tool_factory import operation_annotations
 
 UNTESTED = (
     "This release does not know the operation: its name, arguments and texts come from an API document that the operator"

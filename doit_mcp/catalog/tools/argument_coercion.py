@@ -1,8 +1,9 @@
 """Coerces the arguments that clients send to the types of a tool's input schema, before validation.
 
 Models and forms send numbers as text, text as numbers, integers as 5.0, lists and objects as JSON text, one value for a
-list, enum values in another case, ids and names with surrounding whitespace, and null, "" or "None" for omitted values.
-Frameworks add arguments of their own. Only unambiguous values are changed; validation rejects the rest.
+list, [] for an empty object, enum values in another case, ids and names with surrounding whitespace, and null, "", "None"
+or [] for omitted values. Frameworks add arguments of their own. Only unambiguous values are changed; validation rejects
+the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...api.markers import EMPTY_VALUES
-from ...protocol.jsonrpc import MAX_EXACT_INTEGER, JsonObject, RpcError, parse_json
+from ...protocol.jsonrpc import MAX_EXACT_INTEGER, JsonObject, RpcError, object_if_empty, parse_json
 
 IGNORED_ARGUMENTS = frozenset(
     (
@@ -46,14 +47,24 @@ def coerce_arguments(
     schema: JsonObject,
     identifiers: frozenset[str] = frozenset(),
     former_names: Mapping[str, str] = NO_FORMER_NAMES,
+    *,
+    reads: bool = False,
 ) -> JsonObject:
     """Return *arguments* with every unambiguous value converted to the type that *schema* declares.
 
     Removes whitespace around the values of *identifiers*, the arguments that are marked IDENTIFIER. *former_names* are
-    the current names of arguments by their former ones.
+    the current names of arguments by their former ones. For a tool that only *reads*, an empty list means that the
+    argument is omitted; in a write, it could mean to remove all items.
     """
     properties = schema.get("properties", {})
     accepted = _with_current_names(arguments, properties, former_names)
+    if reads and [] in accepted.values():
+        required = schema.get("required", ())
+        accepted = {
+            name: value
+            for name, value in accepted.items()
+            if value != [] or name in required or not _needs_items(properties.get(name, {}))
+        }
     if isinstance(filter_text := accepted.get(FILTER_ARGUMENT), str) and FILTER_ARGUMENT in properties:
         accepted[FILTER_ARGUMENT] = _remove_brackets(filter_text)
     # Trim before coercion, so that whitespace alone counts as omitted, and after it, when JSON texts are lists.
@@ -89,6 +100,11 @@ def _with_current_names(arguments: JsonObject, properties: JsonObject, former_na
         # An argument under both names stays under both, and validation rejects the former one.
         accepted[name if current != name and arguments.get(current) is not None else current] = value
     return accepted
+
+
+def _needs_items(schema: JsonObject) -> bool:
+    """Return whether *schema* allows lists, but no empty ones."""
+    return any(option.get("minItems", 0) > 0 for option in schema.get("anyOf", (schema,)))
 
 
 def _remove_brackets(text: str) -> str:
@@ -127,7 +143,7 @@ def _coerce_value(value: Any, schema: JsonObject) -> Any:
         return number
     if kind == "string" and (number := _exact_integer(value)) is not None:
         return str(number)
-    if isinstance(value, dict) and kind == "object":
+    if kind == "object" and isinstance(value := object_if_empty(value), dict):
         return _coerce_object(value, schema)
     return value
 

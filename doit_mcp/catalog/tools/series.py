@@ -127,6 +127,14 @@ def with_structured(result: JsonObject | ResultWithSeries, structured: JsonObjec
     return ResultWithSeries(structured, result.series) if isinstance(result, ResultWithSeries) else structured
 
 
+def with_notice(result: JsonObject | ResultWithSeries, notice: str) -> JsonObject | ResultWithSeries:
+    """Return *result* with *notice*, if it is not empty, as its first member.
+
+    It is not part of ``note``, which belongs to the tool.
+    """
+    return with_structured(result, {"notice": notice, **structured_of(result)}) if notice else result
+
+
 def stated_set(statement: JsonObject, series: Iterable[Series], missing: Iterable[MissingSeries] = ()) -> SeriesSet:
     """Return a set of the *series* that have rows, with the period, currency and basis of a result."""
     found: SeriesSet = {"series": [one for one in series if one["rows"]]}

@@ -155,7 +155,9 @@ class Tool:
 
         Call this before argument_problems() and run().
         """
-        return coerce_arguments(arguments, self.accepted_schema, self.identifiers, self.former_names)
+        return coerce_arguments(
+            arguments, self.accepted_schema, self.identifiers, self.former_names, reads=not self.writes
+        )
 
     def argument_problems(self, arguments: JsonObject) -> list[str]:
         """Return the problems of *arguments*, one sentence for each. Call run() only without problems."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from html import escape
 from string import Template
 
 from ..html_templates import csp_source, read_template, render_head
@@ -16,8 +17,10 @@ PRIVATE_HEADERS = {
 
 
 @cache
-def dashboard_page() -> tuple[str, dict[str, str]]:
-    """The document and its response headers. It holds no data: its script loads that."""
+def dashboard_page(home: str) -> tuple[str, dict[str, str]]:
+    """The document and its response headers. It holds no data: its script loads that. *home* is the address of the MCP
+    server, which the page links.
+    """
     page, style, script = (read_template(__package__ or "", name) for name in ("page.html", "page.css", "page.js"))
     policy = (
         f"default-src 'none'; style-src {csp_source(style)}; script-src {csp_source(script)}; connect-src 'self'; "
@@ -31,4 +34,5 @@ def dashboard_page() -> tuple[str, dict[str, str]]:
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    return Template(page).substitute(head=render_head("Dashboard", style), script=script), headers
+    head = render_head("Dashboard", style)
+    return Template(page).substitute(head=head, script=script, home=escape(home)), headers

@@ -141,7 +141,7 @@ class Dashboard:
             self._stream.publish(Event("tokens", json.dumps({"tokens": tokens, "now": self._clock()})))
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        text, headers = dashboard_page()
+        text, headers = dashboard_page(self._identity.home)
         return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
 
     async def _state(self, request: web.Request) -> web.StreamResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -28,7 +28,8 @@ from .tokens import TokenIssuer
 
 
 class IdentityProvider:
-    """An OAuth 2.1 authorization server at *issuer* (no trailing slash) for the MCP server at *resource_url*.
+    """An OAuth 2.1 authorization server at *issuer* (no trailing slash) for the MCP server at *resource_url*, which
+    also has the base URLs *resource_aliases*.
 
     *secret* authenticates token exchanges. *auto_approve* is the email address of a user who approves every request
     without a page, for clients without a browser; *resolver* fetches client metadata documents that are not bundled;
@@ -49,6 +50,7 @@ class IdentityProvider:
         auto_approve: str | None = None,
         resolver: DocumentResolver | None = None,
         directory: AccountDirectory = DEFAULT_DIRECTORY,
+        resource_aliases: Sequence[str] = (),
     ) -> None:
         if auto_approve is not None and directory.user_by_email(auto_approve) is None:
             raise ValueError(f"auto_approve is not a sandbox user: {auto_approve}")
@@ -60,7 +62,7 @@ class IdentityProvider:
         self.signing = SigningKeys()
         self._clock = clock
         self._ttl = access_ttl
-        self._resources = ResourceIndicators(resource_url)
+        self._resources = ResourceIndicators((resource_url, *resource_aliases))
         assertions = AssertionVerifier({self.token_endpoint, self.issuer}, clock)
         self._tokens = TokenIssuer(
             self.issuer, self.signing, self._resources, clock, ttl=access_ttl, directory=directory
@@ -77,6 +79,11 @@ class IdentityProvider:
     def token_endpoint(self) -> str:
         """The URL of the token endpoint."""
         return self.issuer + metadata.TOKEN_PATH
+
+    @property
+    def home(self) -> str:
+        """The address of the MCP server's own page."""
+        return f"{self._resources.base}/"
 
     def register(self, app: web.Application) -> None:
         """Add every endpoint and page to *app*."""
@@ -105,7 +112,7 @@ class IdentityProvider:
             self._clock,
             auto_approve=lambda: self.auto_approve,
             secure=self.issuer.startswith("https:"),
-            home=f"{self._resources.base}/",
+            home=self.home,
             directory=self.directory,
         ).register(app)
 
@@ -116,6 +123,12 @@ class IdentityProvider:
     def _check_keys_available(self) -> None:
         self.request_counts["jwks"] += 1
         self._check_available()
+
+    def check_resources_with(self, find_problem: Callable[[str], str]) -> None:
+        """Issue tokens only for endpoints for which *find_problem* returns "". It is called with path and query, and
+        returns why the endpoint does not exist.
+        """
+        self._resources.find_problem = find_problem
 
     def rotate_keys(self, *, keep: bool = False) -> None:
         """Sign with a new key from now on; tokens signed with the former key become invalid unless *keep*."""

@@ -8,11 +8,16 @@ from ...catalog.employees import CUSTOMER_ARGUMENT, MAX_CUSTOMER_CHARACTERS
 from ...catalog.tools.argument_coercion import NULL_WORDS
 from ...catalog.tools.tool import Tool, ToolError
 from ...protocol.json_schema import short_json
-from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, parse_json
+from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, object_if_empty, parse_json
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread_unless_full
 from ..audit import record_customer_change
 from ..request_context import RequestContext
+
+CUSTOMER_IGNORED = (
+    f"{CUSTOMER_ARGUMENT} was ignored: this user has only one customer{{}}, and the result is about that one."
+)
+"""The notice to users who name a customer without being DoiT employees. DoiT's own server ignores the argument, too."""
 
 
 def find_tool(context: RequestContext, request: Request) -> Tool:
@@ -29,11 +34,12 @@ def find_tool(context: RequestContext, request: Request) -> Tool:
 async def read_object(arguments: Any) -> JsonObject:
     """Return the *arguments* of a call as an object. Raise ToolError for any other value.
 
-    They can be JSON text. PHP serializes an empty object as an empty list.
+    They can be JSON text.
     """
+    arguments = object_if_empty(arguments)
     if isinstance(arguments, dict):
         return arguments
-    if arguments is None or arguments == []:
+    if arguments is None:
         return {}
     if isinstance(arguments, str):
         value = await _parse_json_text(arguments)
@@ -58,14 +64,14 @@ async def read_arguments(
 ) -> tuple[RequestContext, JsonObject]:
     """Return the context of the call and the parsed *arguments*. Raise ToolError.
 
-    If an employee names a customer among the arguments, the returned context acts for that customer.
+    If an employee names a customer among the arguments, the returned context acts for that customer. For other users, who
+    have only one, it has a notice that the argument was ignored.
     """
-    if (
-        context.customer_api_factory is not None
-        and CUSTOMER_ARGUMENT in arguments
-        and CUSTOMER_ARGUMENT not in tool.input_schema["properties"]
-    ):
-        customer = arguments[CUSTOMER_ARGUMENT]
+    customer = arguments.get(CUSTOMER_ARGUMENT) if CUSTOMER_ARGUMENT not in tool.input_schema["properties"] else None
+    if context.customer_api_factory is None:
+        if customer not in (None, "", context.tenant):
+            context = context._replace(notice=CUSTOMER_IGNORED.format(f" ({context.tenant})" if context.tenant else ""))
+    elif CUSTOMER_ARGUMENT in arguments and CUSTOMER_ARGUMENT not in tool.input_schema["properties"]:
         if not isinstance(customer, str) or not 0 < len(customer) <= MAX_CUSTOMER_CHARACTERS:
             raise ToolError(f"Invalid arguments: {CUSTOMER_ARGUMENT}: must be the id of a customer")
         record_customer_change(context, customer, "call")

@@ -13,6 +13,7 @@ from ...catalog.call import CallSuspended, MissingClientCapability, NoAnswer
 from ...catalog.tools import tool_result
 from ...catalog.tools.locales import MAX_TAG_CHARACTERS
 from ...catalog.tools.localized_display import LOCALE_META_KEY
+from ...catalog.tools.series import with_notice
 from ...catalog.tools.tool import DEADLINE_SECONDS, ContentResult, Tool, ToolError
 from ...protocol import cursors, extensions
 from ...protocol.content_blocks import downgrade_blocks
@@ -130,12 +131,12 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
         if isinstance(result, ContentResult):
             call_result = _content_result(context, result)
         else:
-            completed = await tool_result.make_tool_result(tool, arguments, result)
+            completed = await tool_result.make_tool_result(tool, arguments, with_notice(result, context.notice))
             call_result = downgrade("CallToolResult", completed, context.caller.revision)
     except (CallSuspended, MissingClientCapability):
         raise
     except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
-        call_result = tool_result.error_result(tool, _failure_message(tool, failure))
+        call_result = tool_result.error_result(tool, f"{_failure_message(tool, failure)} {context.notice}".rstrip())
         if challenge := challenge_for(context, failure):
             call_result["_meta"] = challenge
     except BaseException:
@@ -243,7 +244,8 @@ async def _create_task(
 def _content_result(context: RequestContext, content: ContentResult) -> JsonObject:
     """Return the result of a tool that makes its own content blocks."""
     revision = context.caller.revision
-    result: JsonObject = {"content": downgrade_blocks(content.blocks, revision)}
+    notice = [{"type": "text", "text": context.notice}] if context.notice else []
+    result: JsonObject = {"content": downgrade_blocks([*content.blocks, *notice], revision)}
     if content.structured is not None:
         result["structuredContent"] = content.structured
     if content.is_error:

@@ -126,7 +126,11 @@ def preflight_response(methods: str) -> web.Response:
 
 
 def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Handler:
-    """Return the handler of an MCP path. The token is checked first, so that every client learns where to sign in."""
+    """Return the handler of an MCP path.
+
+    The token is checked before the method, so that every client learns where to sign in. Only URLs that select unknown
+    tools get no challenge: signing in would not help.
+    """
     allowed_methods = ", ".join((*methods, "OPTIONS"))
     select_catalog, draining = app[app_keys.CATALOG_SELECTOR], app[app_keys.DRAINING]
 
@@ -141,6 +145,8 @@ def make_endpoint(app: web.Application, methods: Mapping[str, Endpoint]) -> Hand
             try:
                 principal = await authenticate(request, authenticator)
             except AuthError as error:
+                if error.status == 401:
+                    select_catalog.check_existence(request)
                 return auth_error_response(request, error)
         if (trace := CURRENT_TRACE.get()) is not None:
             trace.owner, trace.customer = principal.owner, principal.tenant
@@ -172,9 +178,18 @@ def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status in (400, 401, 403):
-        path = resource_path(request)
-        headers["WWW-Authenticate"] = _www_authenticate(request.app[app_keys.SETTINGS], path, error)
+        settings, base, path = request.app[app_keys.SETTINGS], base_url(request), resource_path(request)
+        headers["WWW-Authenticate"] = _www_authenticate(settings, base, path, error)
     return http_error_response(error.status, error.error, error.description, headers)
+
+
+def base_url(request: web.Request) -> str:
+    """Return the base URL of this server with the host that the client uses.
+
+    Clients compare URLs with the one they were given, and on loopback several names are in use. The URL is one of the
+    configured ones; nothing of it is copied from the request.
+    """
+    return request.app[app_keys.BASE_URL_BY_HOST].get(request.host.lower(), request.app[app_keys.SETTINGS].resource_url)
 
 
 def resource_path(request: web.Request) -> str:
@@ -187,14 +202,17 @@ def resource_path(request: web.Request) -> str:
     return resource or client_path(request)
 
 
-def sign_in_challenge(settings: Settings, path: str) -> str:
-    """Return the challenge for a caller whose sign-in ended during its request for the resource at *path*."""
-    return _www_authenticate(settings, path, invalid_token_error(SIGN_IN_MESSAGE))
+def sign_in_challenge(settings: Settings, base: str, path: str) -> str:
+    """Return the challenge for a caller whose sign-in ended during its request for the resource at *path*.
+
+    *base* is the base URL that the caller uses.
+    """
+    return _www_authenticate(settings, base, path, invalid_token_error(SIGN_IN_MESSAGE))
 
 
-def _www_authenticate(settings: Settings, path: str, error: AuthError) -> str:
+def _www_authenticate(settings: Settings, base: str, path: str, error: AuthError) -> str:
     return www_authenticate_value(
-        settings.resource_url,
+        base,
         path,
         error=error.error,
         description=error.description,

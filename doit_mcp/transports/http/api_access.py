@@ -22,7 +22,7 @@ from ...server.message_endpoint import Sender
 from ...server.request_context import ApiAccess, ApiFactory, ProgressCallback
 from ...server.sessions import Session
 from . import app_keys
-from .access import resource_path, sign_in_challenge
+from .access import base_url, resource_path, sign_in_challenge
 from .app_keys import PrincipalApiFactory
 
 NO_CUSTOMER = (
@@ -91,7 +91,7 @@ class SenderFactory:
             partial(resolve_api_access, self._app[app_keys.API_FACTORY], principal),
             headers,
             principal,
-            partial(sign_in_challenge, self._settings, resource_path(request)),
+            partial(sign_in_challenge, self._settings, base_url(request), resource_path(request)),
         )
 
 

@@ -64,6 +64,7 @@ def build_app(
     app = web.Application(client_max_size=settings.max_body)
     app[app_keys.SETTINGS] = settings
     app[app_keys.ALLOWED_HOSTS], app[app_keys.ALLOWED_ORIGINS] = settings.accepted_hosts, settings.accepted_origins
+    app[app_keys.BASE_URL_BY_HOST] = settings.base_url_by_host
     state = _add_state(app, settings, NotificationHub() if hub is None else hub)
     app[app_keys.KEEPALIVE] = Keepalive(settings.keep_alive_s)
     app[health.CIRCUIT_BREAKERS] = (
@@ -212,7 +213,7 @@ async def connect_external_services(app: web.Application) -> AsyncIterator[None]
         if base := settings.trusted_console_base:
             console = Upstream(http, base, on_status=app[app_keys.METRICS].count_upstream_request, breaker=to_console)
         async with open_authentication(
-            resource_url=settings.resource_url,
+            resource_urls=settings.base_urls,
             auth_server_url=settings.auth_server_url,
             doit_api_base=settings.doit_api_base,
             secret=settings.exchange_secret,

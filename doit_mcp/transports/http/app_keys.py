@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -53,6 +53,8 @@ class CallerAuthenticator(Protocol):
 SETTINGS = web.AppKey("settings", Settings)
 # Accepted Host headers, and web origins that may call the server; checked for every request.
 ALLOWED_HOSTS: web.AppKey[frozenset[str]] = web.AppKey("allowed_hosts")
+# Base URLs of this server, by Host header. Hosts that only DOIT_MCP_ALLOWED_HOSTS accepts are missing.
+BASE_URL_BY_HOST: web.AppKey[Mapping[str, str]] = web.AppKey("base_url_by_host")
 ALLOWED_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("allowed_origins")
 AUTHENTICATOR: web.AppKey[CallerAuthenticator] = web.AppKey("authenticator")
 PROVIDER_METADATA: web.AppKey[ProviderMetadata] = web.AppKey("provider_metadata")
@@ -79,6 +81,9 @@ DRAINING = web.AppKey("draining", asyncio.Event)
 IS_READY: web.AppKey[Callable[[], bool]] = web.AppKey("is_ready")
 # Whether sessions are available: Redis responds, or none is used.
 HAS_STATE: web.AppKey[Callable[[], bool]] = web.AppKey("has_state")
+
+# In the sandbox: the API token of a user, for the commands that pages show.
+EXAMPLE_TOKEN = web.AppKey("example_token", str)
 
 CATALOG = web.RequestKey("catalog", Catalog)
 # The ID of the JSON-RPC request in the body, once it was parsed.

@@ -32,6 +32,10 @@ CACHE_SECONDS = 30.0
 MAX_CACHED_ACCOUNTS = 1_000
 LATER = "Try again in a minute. If this continues, contact the operator of this server."
 SIGN_IN_HINT = "Send your token in the Authorization header to also see your account and what it may do."
+LIMITS = (
+    "The lists of refused tools are incomplete: they contain only tools for which the API reference names a permission."
+)
+STATUS_WORDS = {"ok": "OK", "warn": "Warning", "fail": "Problem"}
 HEADERS = {
     "Cache-Control": "no-store",
     "Vary": "Accept, Authorization",
@@ -60,7 +64,8 @@ class CheckPage:
                 return error_response(request, limit_rejection(exceeded))
         document = {**document, "checks": [*checks, *document.get("checks", [])]}
         if "text/html" in request.headers.get("Accept", ""):
-            body, headers = render_page(document, self._app[app_keys.SETTINGS].resource_url)
+            token = self._app.get(app_keys.EXAMPLE_TOKEN, "$DOIT_API_KEY")
+            body, headers = render_page(document, self._app[app_keys.SETTINGS].resource_url, token)
             return web.Response(body=body, headers=headers)
         return web.Response(body=orjson.dumps(document), headers={**HEADERS, "Content-Type": "application/json"})
 
@@ -98,14 +103,17 @@ def _finding(name: str, holds: bool, good: str, bad: str) -> Finding:
     return Finding(name, "ok", good) if holds else Finding(name, "fail", bad, LATER)
 
 
-def render_page(document: JsonObject, base: str) -> tuple[bytes, dict[str, str]]:
-    """Return the page for *document* and its headers. *base* is the public base URL."""
+def render_page(document: JsonObject, base: str, token: str) -> tuple[bytes, dict[str, str]]:
+    """Return the page for *document* and its headers.
+
+    *base* is the public base URL, and *token* the bearer token in the command that the page shows.
+    """
     style = read_template("message.css")
     page = render_template(
         "check.html",
         head=render_head("Check of this server · DoiT MCP", style),
         rows=join_html(map(_render_check, document["checks"])),
-        account=_render_account(document) if "user" in document else _render_hint(base),
+        account=_render_account(document) if "user" in document else _render_hint(base, token),
         home=f"{base}/",
     )
     return page.encode(), {**HEADERS, **page_headers(style)}
@@ -114,17 +122,23 @@ def render_page(document: JsonObject, base: str) -> tuple[bytes, dict[str, str]]
 def _render_check(check: JsonObject) -> Html:
     advice = f'<span class="advice">{escape(check["advice"])}</span>' if "advice" in check else ""
     return Html(
-        f"<li><b>{escape(check['status'])}</b> {escape(check['check'])}: {escape(check['seen'].rstrip('.'))}.{advice}</li>"
+        f'<li class="{escape(check["status"])}"><b>{STATUS_WORDS[check["status"]]}</b> '
+        f"{escape(_as_sentence(check['seen']))}{advice}</li>"
     )
 
 
+def _as_sentence(text: str) -> str:
+    """Return *text* with a capital letter, unless it begins with a URL, and a period."""
+    return (text if text.startswith("http") else text[:1].upper() + text[1:]).rstrip(".") + "."
+
+
 def _render_account(document: JsonObject) -> Html:
-    details = {name: value for name, value in document.items() if name not in ("checks", "hint")}
+    details = {name: value for name, value in document.items() if name not in ("checks", "hint", "note")}
     text = orjson.dumps(details, option=orjson.OPT_INDENT_2).decode()
-    return Html(f"<h2>Your account</h2><pre>{escape(text)}</pre>")
+    return Html(f"<h2>Your account</h2><p>{LIMITS}</p><pre>{escape(text)}</pre>")
 
 
-def _render_hint(base: str) -> Html:
-    command = f'curl {base}{CHECK_PATH} -H "Authorization: Bearer $DOIT_API_KEY"'
-    text = "To see your account and what it may do, run this command with your DoiT API token:"
-    return Html(f"<h2>Your account</h2><p>{text}</p><pre>{escape(command)}</pre>")
+def _render_hint(base: str, token: str) -> Html:
+    command = f'curl {base}{CHECK_PATH} -H "Authorization: Bearer {token}"'
+    text = "To see your account and which tools the DoiT API refuses to it, run this command with your API token:"
+    return Html(f"<h2>Your account</h2><p>{text}</p><pre>{escape(command)}</pre><p>{LIMITS}</p>")

@@ -34,6 +34,8 @@ EXAMPLE_QUESTIONS = (
     "Create a budget of 20,000 dollars a month for the data platform and alert me at 80 percent.",
 )
 
+EXAMPLE_TOOLSETS = ("budgets", "anomalies")
+
 CURL_NOTE = "Send a DoiT API token as the bearer token. Keep it in an environment variable, not in a shared file:"
 SANDBOX_CURL_NOTE = "Send the API token of a sandbox user as the bearer token:"
 
@@ -65,13 +67,15 @@ def render_page(
         auth_url=auth_server_url,
         auth_host=urlsplit(auth_server_url).netloc,
         address=_render_code(f"{base}/mcp", "the server URL"),
-        notice=render_template("loopback.html") if _is_loopback(base) else "",
+        notice=_render_notices(base, sandbox),
         clients=_render_clients(base, sandbox),
         sandbox=_render_sandbox(base, sandbox) if sandbox is not None else "",
         questions=join_html(render_template("question.html", text=text) for text in EXAMPLE_QUESTIONS),
         tools=_render_tools(tools),
         paths=join_html(_render_path(base, path, text) for path, text in _example_paths(toolsets)),
         toolsets=_render_toolsets(toolsets),
+        sandbox_nav=Html('<a href="#sandbox">Sandbox users</a>') if sandbox is not None else "",
+        console="DoiT console" if sandbox is None else "Sandbox dashboard",
         links=join_html(render_template("link.html", text=text, url=url) for text, url in links),
     )
     return page.encode(), {**page_headers(style, script), "Cache-Control": "public, max-age=300"}
@@ -92,6 +96,11 @@ def first_sentence(text: str) -> str:
 
 def _is_loopback(base: str) -> bool:
     return urlsplit(base).hostname in LOOPBACK_HOSTS
+
+
+def _render_notices(base: str, sandbox: SandboxInfo | None) -> Html:
+    notices = [render_template("sandbox_notice.html", base=base)] if sandbox is not None else []
+    return join_html([*notices, *([render_template("loopback.html")] if _is_loopback(base) else [])])
 
 
 def _render_sandbox(base: str, sandbox: SandboxInfo) -> Html:
@@ -139,6 +148,7 @@ def _render_clients(base: str, sandbox: SandboxInfo | None) -> Html:
         ),
         remote_json=_render_json({"mcpServers": {SERVER_NAME: remote_config}}),
         sse=_render_code(f"{base}/sse", "the SSE URL"),
+        framework=_render_code(_framework_example(url, sandbox), "the example"),
         curl_note=SANDBOX_CURL_NOTE if sandbox else CURL_NOTE,
         curl=_render_code(_curl_command(quoted_url, sandbox), "the command"),
     )
@@ -177,6 +187,29 @@ def _goose_config(url: str) -> str:
     )
 
 
+def _framework_example(url: str, sandbox: SandboxInfo | None) -> str:
+    imports = ["from langchain_mcp_adapters.client import MultiServerMCPClient"]
+    if sandbox is not None:
+        token = f'"Bearer {sandbox.accounts[0].token}"'
+    else:
+        imports, token = ["import os", "", *imports], """f"Bearer {os.environ['DOIT_API_KEY']}\""""
+    return "\n".join(
+        (
+            *imports,
+            "",
+            "client = MultiServerMCPClient({",
+            f'    "{SERVER_NAME}": {{',
+            '        "transport": "streamable_http",',
+            # A JSON string is a Python string, too.
+            f'        "url": {orjson.dumps(url).decode()},',
+            f'        "headers": {{"Authorization": {token}}},',
+            "    }",
+            "})",
+            "tools = await client.get_tools()",
+        )
+    )
+
+
 def _curl_command(quoted_url: str, sandbox: SandboxInfo | None) -> str:
     token = sandbox.accounts[0].token if sandbox is not None else "$DOIT_API_KEY"
     return "\n".join(
@@ -185,7 +218,7 @@ def _curl_command(quoted_url: str, sandbox: SandboxInfo | None) -> str:
             f'  -H "Authorization: Bearer {token}" \\',
             "  -H 'Content-Type: application/json' \\",
             "  -H 'Accept: application/json, text/event-stream' \\",
-            """  -d '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}'""",
+            """  -d '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_cloud_overview"}}'""",
         )
     )
 
@@ -198,7 +231,7 @@ def _render_tools(tools: Sequence[tuple[str, str]]) -> Html:
 
 
 def _example_paths(toolsets: Sequence[str]) -> list[tuple[str, str]]:
-    areas = [name for name in toolsets if name not in ("core", "all")] or ["core"]
+    areas = [name for name in EXAMPLE_TOOLSETS if name in toolsets] or ["core"]
     return [
         ("/mcp", "The default tools, listed above."),
         ("/mcp/readonly", "The default tools, read-only."),

@@ -11,7 +11,7 @@ from ...catalog.toolsets import Selection, toolset_names
 from ...server.catalog import catalog_factory
 from ...settings import Settings
 from ..api_document import load_api_document
-from . import public_documents
+from . import app_keys, public_documents
 from .app import build_app
 from .html_templates import read_template
 from .landing_page import policy_links, render_page
@@ -51,6 +51,8 @@ def make_main_app(
         pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in default_catalog.tools])
         pages["/try/view"] = view_page()
     app = build_app(settings, make_catalog, clock=clock)
+    if sandbox is not None:
+        app[app_keys.EXAMPLE_TOKEN] = sandbox.accounts[0].token
     app.add_routes(public_documents.routes(settings))
     for path, (body, headers) in pages.items():
         app.router.add_get(path, StaticPage(body, headers).respond)

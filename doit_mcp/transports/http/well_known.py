@@ -8,7 +8,7 @@ from ...auth.errors import AuthError
 from ...auth.provider_metadata import METADATA_PATH
 from ...auth.www_authenticate import METADATA_PATH_PREFIX, resource_metadata
 from . import app_keys
-from .access import auth_error_response, http_error_response, preflight_response
+from .access import auth_error_response, base_url, http_error_response, preflight_response
 from .paths import RESOURCE_PATHS
 from .request_spelling import client_path
 
@@ -18,12 +18,13 @@ PROVIDER_DOCUMENTS = (METADATA_PATH, "/.well-known/openid-configuration")
 async def get_protected_resource(request: web.Request) -> web.Response:
     """Return the metadata of one endpoint or, for the bare well-known path, of the base URL.
 
-    The resource is spelled as in the requested path, because clients compare it with the URL that they were given.
+    An endpoint that selects unknown tools does not exist. The resource is spelled as in the requested path, because clients compare it with the URL that they were given.
     """
+    request.app[app_keys.CATALOG_SELECTOR].check_existence(request)
     path = _resource_path(client_path(request)) or _resource_path(request.rel_url.raw_path)
     settings = request.app[app_keys.SETTINGS]
     document = resource_metadata(
-        settings.resource_url,
+        base_url(request),
         path,
         settings.auth_server_url,
         offline_access=settings.advertise_offline_access,

@@ -35,6 +35,7 @@ SCHEMA: dict[str, Any] = {
         "open": {"type": "object"},
         "either": {"anyOf": [{"type": "object", "properties": {"n": {"type": "integer"}}}, {"type": "string"}]},
         "any": {},
+        "some": {"type": "array", "minItems": 1},
         "must": {"type": "string", "minLength": 1},
     },
     "required": ["must"],
@@ -45,6 +46,9 @@ SCHEMA: dict[str, Any] = {
     ("given_value", "read_value"),
     [
         ({"count": "40"}, {"count": 40}),
+        ({"ticket": [], "open": [], "tags": [], "text": []}, {"ticket": {}, "open": {}, "tags": [], "text": []}),
+        ({"tickets": [[]], "either": {"n": 1}}, {"tickets": [{}], "either": {"n": 1}}),
+        ({"some": []}, {"some": []}),
         ({"count": " -3 "}, {"count": -3}),
         ({"count": 5.0}, {"count": 5}),
         ({"count": "5.0"}, {"count": 5}),
@@ -289,3 +293,12 @@ def test_n2_long_text_is_not_compared_with_every_choice() -> None:
     coerced, work = count_work(coerce_arguments, long, schema)
     assert coerced == long and work.characters < 5 * len(long["x"])
     assert coerce_arguments({"x": " STRASSE "}, schema) == coerce_arguments({"x": "Straße"}, schema) == {"x": "straße"}
+
+
+def test_empty_lists_of_reads_and_writes() -> None:
+    """A read takes an empty filter as none. In a write, an empty list could mean to remove all items, or to act on all."""
+    tools = {tool.name: tool for tool in all_tools()}
+    reader, writer = tools["list_optimization_recommendations"], tools["delete_datahub_events_by_filter"]
+    assert reader.parse_arguments({"category": [], "source": []}) == ({}, [])
+    assert tools["cost_breakdown"].parse_arguments({"groupBy": []}) == ({}, [])
+    assert writer.parse_arguments({"eventIds": []})[1]

@@ -429,6 +429,7 @@ async def test_page_is_one_document_with_a_strict_policy(party: Party) -> None:
             assert "Access-Control-Allow-Origin" not in response.headers
             pages.append(await response.text())
     assert pages[0] == pages[1]
+    assert f'href="{BASE}/"' in pages[0] and f'href="{BASE}/try"' in pages[0]
     assert "innerHTML" not in pages[0] and "src=" not in pages[0]
     assert not [user for user in USERS if user.password in pages[0] or user.email in pages[0]]
 

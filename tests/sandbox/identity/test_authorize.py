@@ -146,6 +146,19 @@ async def test_server_resources_are_known(party: Party, resource: str | None) ->
     assert (await party.get(party.ask(client["client_id"], resource=resource))).status == 200
 
 
+async def test_refused_resources_are_explained(party: Party) -> None:
+    client = await party.register()
+    party.world.identity.check_resources_with(lambda target: "No such endpoint." if "nothing" in target else "")
+    for resource, reason in (
+        (f"{BASE}/mcp?x=1", "query parameters toolsets, tools and readonly"),
+        (f"{BASE}/mcp/x/nothing", "No such endpoint."),
+        (f"{BASE}/mcp?Toolsets=nothing", "No such endpoint."),
+    ):
+        redirect = party.callback_parameters(await party.get(party.ask(client["client_id"], resource=resource)))
+        assert redirect["error"] == "invalid_target" and reason in redirect["error_description"]
+    assert (await party.get(party.ask(client["client_id"], resource=f"{BASE}/mcp?read_only=true"))).status == 200
+
+
 async def test_response_extends_the_redirect_uris_query(party: Party) -> None:
     uri = "https://app.example/cb?tenant=a%20b"
     client = (await party.register(redirect_uris=[uri]))["client_id"]

@@ -235,7 +235,10 @@ async def test_switches_account(party: Party) -> None:
     page = await party.sign_in(party.ask(client), ADMIN)
     answer = await party.post("/sign-in/out", {"transaction": page.inputs["transaction"]})
     assert answer.status == 303
-    assert "Built-in users" in await (await party.get(party.url + answer.headers["Location"])).text()
+    assert (
+        "Sample users: choose one, no password needed"
+        in await (await party.get(party.url + answer.headers["Location"])).text()
+    )
 
 
 async def test_consent_of_a_different_user_is_rejected(party: Party) -> None:
@@ -290,7 +293,7 @@ async def test_session_expires(party: Party, clock: Clock) -> None:
     client = (await party.register())["client_id"]
     await party.sign_in(party.ask(client), ADMIN)
     clock.advance(8 * 3600 + 1)
-    assert "Built-in users" in await (await party.get(party.ask(client))).text()
+    assert "Sample users: choose one, no password needed" in await (await party.get(party.ask(client))).text()
 
 
 @pytest.mark.parametrize("path", ["/sign-in/user", "/sign-in/consent", "/sign-in/out"])

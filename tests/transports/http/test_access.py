@@ -12,7 +12,7 @@ import pytest
 
 from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, OTHER_USER, VIEWER, Site, events, serving
 
-ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core,budgets/readonly")
+ENDPOINTS = ("/mcp", "/sse", "/sse/message", "/mcp/readonly", "/mcp/x/core", "/mcp/x/core/readonly")
 FORMS = ("/.well-known/oauth-protected-resource{path}", "{path}/.well-known/oauth-protected-resource")
 
 
@@ -249,7 +249,7 @@ async def test_accepting_only_events_gets_events(site: Site) -> None:
         (b"5", -32600),
         (b'{"id": 1, "method": "ping"}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "method": ""}', -32600),
-        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}', -32600),
         (b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),
     ],
 )

@@ -60,6 +60,8 @@ async def test_without_a_token_it_shows_only_the_state_of_the_process(product: t
     internal = site.world.url.removeprefix("http://")
     assert not any(internal in answer.text for answer in answers)
     assert answers[1].headers["Content-Type"].startswith("text/html") and "<h1>" in answers[1].text
+    assert "<b>Warning</b>" in answers[1].text and "The server accepts requests." in answers[1].text
+    assert "The lists of refused tools are incomplete" in answers[1].text and "$DOIT_API_KEY" in answers[1].text
     assert "default-src 'none'" in answers[1].headers["Content-Security-Policy"]
     assert all(answer.headers["Cache-Control"] == "no-store" for answer in answers)
 
@@ -109,6 +111,7 @@ async def test_api_token_and_html(product: tuple[Site, Api]) -> None:
     site, _ = product
     headers = {"Authorization": f"Bearer {ANALYST.api_token}", "Accept": "text/html"}
     text = (await site.send("GET", "/check", headers)).text
+    assert "The lists of refused tools are incomplete" in text and "The user lacks the permission" in text
     assert "Billing Profiles Admin" in text and ANALYST.email in text and ANALYST.api_token not in text
 
 

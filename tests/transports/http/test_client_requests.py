@@ -325,7 +325,7 @@ async def test_task_requests_input_and_is_answered(asker: Site) -> None:
         async def update(answers: Any) -> Answer:
             return await asker.send_stateless("tasks/update", params | {"inputResponses": answers}, **declared)
 
-        for wrong in (None, [], {"one": 5}, {"one": {"action": "maybe"}}):
+        for wrong in (None, [1], {"one": 5}, {"one": {"action": "maybe"}}):
             assert (await update(wrong)).code == (400, -32602)
         assert (await update({"other": name("x"), "one": name("Bea")})).result["resultType"] == "complete"
         state = (await asker.send_stateless("tasks/get", params, **declared)).result

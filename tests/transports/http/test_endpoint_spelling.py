@@ -12,7 +12,7 @@ from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url
-from tests.transports.http.serving import ADMIN, SECRET, Json, Site, next_event, serving
+from tests.transports.http.serving import ADMIN, EMPLOYEE, SECRET, Json, Site, next_event, serving
 
 METADATA = "/.well-known/oauth-protected-resource"
 SPELLINGS = {
@@ -195,6 +195,53 @@ async def test_paths_without_an_endpoint_have_no_metadata(site: Site, path: str)
     for location in (METADATA + path, path + METADATA):
         answer = await site.send("GET", location, {"Origin": "https://chatgpt.com"})
         assert answer.status == 404 and answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+NAMES_NOTHING = ("/mcp/x/nothing", "/mcp/x/core,nothing/readonly", "/mcp?Toolsets=nothing", "/mcp?tools=nothing")
+
+
+@pytest.mark.parametrize("target", NAMES_NOTHING)
+async def test_unknown_names_are_known_before_the_sign_in(shop: Site, target: str) -> None:
+    """Their names are public, and a user who signs in for them would only get an error afterwards."""
+    path, question, query = target.partition("?")
+    for method, location in (("POST", target), ("GET", METADATA + target), ("GET", path + METADATA + question + query)):
+        for headers in ({}, {"Authorization": "Bearer a.b.c"}):
+            answer = await shop.send(method, location, headers)
+            assert answer.status == 404 and "Unknown tool" in answer.text and "'nothing'" in answer.text
+            assert "WWW-Authenticate" not in answer.headers and "employees" not in answer.text
+
+
+async def test_names_of_employees_are_no_secret(shop: Site) -> None:
+    for target in ("/mcp/x/employees", "/mcp?tools=search_customers"):
+        assert (await shop.send("POST", target, {})).status == 401
+        assert (await shop.send("GET", METADATA + target, {})).status == 200
+        assert (await shop.post(shop.request("tools/list"), path=target)).status == 404
+        assert (await shop.post(shop.request("tools/list"), path=target, user=EMPLOYEE)).status == 200
+
+
+async def test_every_name_of_loopback_leads_through_the_sign_in(shop: Site) -> None:
+    """Clients refuse metadata of another origin than that of the URL that the user typed."""
+    port = shop.base.rpartition(":")[2]
+    for host in (f"localhost:{port}", f"LOCALHOST:{port}", f"[::1]:{port}"):
+        base = f"http://{host.lower()}"
+        for path in ("/mcp", "/mcp/x/budgets", "/SSE/"):
+            challenge = (await shop.send("POST", path, {"Host": host})).headers["WWW-Authenticate"]
+            assert f'resource_metadata="{base}{METADATA}{path}"' in challenge
+            assert (await shop.send("GET", METADATA + path, {"Host": host})).body["resource"] == base + path
+            token = shop.world.identity.mint(ADMIN, resource=base + path)
+            assert (await shop.post(shop.request("ping"), Authorization=f"Bearer {token}")).result == {}
+        own = await shop.send("POST", "/mcp", {"Host": host, "Origin": base})
+        assert own.headers["Access-Control-Allow-Origin"] == base
+    for host in ("localhost", "localhost:1", f"localhost.evil.example:{port}", f"127.0.0.2:{port}"):
+        assert (await shop.send("POST", "/mcp", {"Host": host})).status == 421
+
+
+@pytest.mark.requirement("O1")
+async def test_a_public_server_has_no_loopback_names() -> None:
+    async with serving(resource_url="https://mcp.example.com", allowed_hosts=("other.example",)) as site:
+        assert (await site.send("POST", "/mcp", {"Host": "localhost"})).status == 421
+        challenge = (await site.send("POST", "/mcp", {"Host": "other.example"})).headers["WWW-Authenticate"]
+        assert f'resource_metadata="https://mcp.example.com{METADATA}/mcp"' in challenge
 
 
 @pytest.mark.requirement("A4")

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
-from doit_mcp.sandbox.accounts import Grant
+from doit_mcp.sandbox.accounts import Grant, User
 from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import (
     ADMIN,
@@ -359,6 +359,33 @@ async def test_only_employees_have_employee_tools() -> None:
         instructions = (await site.send_stateless("server/discover", user=EMPLOYEE)).result["instructions"]
         assert "change_customer" in instructions
         assert "change_customer" not in (await site.send_stateless("server/discover")).result["instructions"]
+
+
+@pytest.mark.requirement("G6")
+@pytest.mark.parametrize("named", ["read_operation", "get_label"])
+async def test_named_customer_of_another_user_is_ignored_with_a_notice(named: str) -> None:
+    """Clients of DoiT's own server send the argument. Their users must not read their own data as those of others."""
+    async with serving_site() as (site, api):
+
+        async def call(user: User = ADMIN, **customer: Any) -> Json:
+            arguments: Json = {"id": "l1"} | customer
+            if named == "read_operation":
+                arguments = {"name": "get_label", "input": {"id": "l1"}} | customer
+            result: Json = (await site.call(named, arguments, user=user)).result
+            return result
+
+        usual = await call()
+        ignored = await call(customerContext=OTHER)
+        notice = ignored["structuredContent"].pop("notice")
+        assert "customerContext was ignored" in notice and f"({ADMIN.customer})" in notice
+        assert notice in ignored["content"][0]["text"] and OTHER not in notice
+        assert ignored["structuredContent"] == usual["structuredContent"] and set(api.tenants) == {ADMIN.customer}
+        for unchanged in ("", None, ADMIN.customer):
+            assert await call(customerContext=unchanged) == usual
+        assert "notice" not in (await call(EMPLOYEE, customerContext=OTHER))["structuredContent"]
+        api.deleted = True
+        failed = await site.call("get_label", {"id": "l1", "customerContext": OTHER})
+        assert failed.result["isError"] and "customerContext was ignored" in text(failed)
 
 
 async def test_console_searches_customers() -> None:

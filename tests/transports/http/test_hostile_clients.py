@@ -66,7 +66,7 @@ async def test_numbers_with_many_digits(site: Site, digits: int) -> None:
         {"method": None},
         {"method": ""},
         {"method": "x" * 257},
-        {"params": []},
+        {"params": [1]},
         {"params": "x"},
         {"id": []},
         {"id": {}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import json
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.transports.http.landing_page import claude_link, cursor_link, first_sentence, render_page, vscode_link
+from doit_mcp.transports.http.sandbox_info import SampleAccount, SandboxInfo
 
 BASE = "https://mcp.example.com"
 ISSUER = "https://console.example.com"
@@ -110,7 +112,7 @@ def test_curl_reads_the_token_from_the_environment(page: ParsedPage) -> None:
     words = shlex.split(command)
     assert words[:2] == ["curl", f"{BASE}/mcp"]
     assert "Authorization: Bearer $DOIT_API_KEY" in words
-    assert json.loads(words[words.index("-d") + 1])["method"] == "tools/list"
+    assert json.loads(words[words.index("-d") + 1])["params"] == {"name": "get_cloud_overview"}
 
 
 def test_install_links_contain_the_url(page: ParsedPage) -> None:
@@ -140,9 +142,21 @@ def test_goose_configuration_is_yaml(page: ParsedPage) -> None:
     assert (goose["type"], goose["uri"], goose["enabled"]) == ("streamable_http", f"{BASE}/mcp", True)
 
 
+@pytest.mark.parametrize("base", [BASE, 'https://h/a"b\\'])
+@pytest.mark.parametrize("sandbox", [None, SandboxInfo([SampleAccount("e", "p", "t", "a")], "http://w/", {})])
+def test_framework_example_is_python(base: str, sandbox: SandboxInfo | None) -> None:
+    parsed = read(render_page(base, ISSUER, [], (), sandbox)[0])
+    (example,) = (code for code in parsed.codes if "MultiServerMCPClient" in code)
+    tree = compile(example, "example", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert f"{base}/mcp" in [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    assert ("DOIT_API_KEY" in example) is (sandbox is None) is ("Bearer t" not in example)
+    assert ("no DoiT account" in parsed.text) is (sandbox is not None)
+
+
 def test_each_client_has_an_address(page: ParsedPage) -> None:
     clients = (
-        "chatgpt claude claude-code cursor vscode codex gemini copilot windsurf goose inspector mcp-remote sse scripts"
+        "chatgpt claude claude-code cursor vscode codex gemini copilot windsurf goose inspector mcp-remote sse frameworks"
+        " scripts"
     )
     assert page.tags["details"] == len(clients.split()) + 1, "one for each client, and the list of toolsets"
     assert set(clients.split()) <= set(page.ids)
@@ -158,7 +172,7 @@ def test_local_server_opens_a_client_that_reaches_it() -> None:
 
 def test_paths_select_tools(page: ParsedPage) -> None:
     chosen = {code.removeprefix(BASE) for code in page.codes if code.startswith(BASE)}
-    assert {"/mcp/readonly", "/mcp/x/anomalies", "/mcp/x/anomalies,budgets/readonly", "/mcp/x/all"} <= chosen
+    assert {"/mcp/readonly", "/mcp/x/budgets", "/mcp/x/budgets,anomalies/readonly", "/mcp/x/all"} <= chosen
     assert set(TOOLSETS) <= set(page.codes)
     for client in ("ChatGPT", "Claude", "Cursor", "VS Code", "Gemini CLI", "Codex CLI", "Windsurf", "Goose", "Copilot"):
         assert client in page.text

@@ -41,7 +41,7 @@ async def test_complete_request(site: Site) -> None:
         (4, {"MCP-Protocol-Version": UNKNOWN}, {"protocolVersion": UNKNOWN}, -32022),
         (5, {"MCP-Protocol-Version": "2025-11-25"}, {"protocolVersion": "2025-11-25"}, -32022),
         (7, {}, {"clientCapabilities": None}, -32602),
-        ("S4 capabilities", {}, {"clientCapabilities": []}, -32602),
+        ("S4 capabilities", {}, {"clientCapabilities": [1]}, -32602),
         ("S4 version", {}, {"protocolVersion": 3}, -32602),
         ("T10 before support", {}, {"protocolVersion": UNKNOWN}, -32020),
         ("T13 missing", {"Mcp-Method": ""}, {}, -32020),
@@ -69,6 +69,11 @@ async def test_header_without_metadata(site: Site) -> None:
 async def test_client_info_is_optional(site: Site) -> None:
     """clientInfo is never required, and trace context is ignored."""
     assert (await site.send_stateless("server/discover", clientInfo=None)).status == 200
+    for empty in (None, []):
+        message = site.stateless_request("server/discover")
+        message["params"]["_meta"] |= {f"{META}clientInfo": empty, f"{META}clientCapabilities": empty}
+        headers = {name.replace("-", "_"): value for name, value in site.stateless_headers(message).items()}
+        assert (await site.post(message, revision=STATELESS_REVISION, **headers)).status == 200
 
 
 @pytest.mark.requirement("J3", "M87")
@@ -290,8 +295,9 @@ async def test_requests_input_over_several_rounds(site: Site) -> None:
 
     assert (await again({"other": {}})).result["resultType"] == "input_required"
     assert (await again({"who": 5})).code == (400, -32602)
-    assert (await again([])).code == (400, -32602)
-    assert (await again(None)).result["resultType"] == "input_required"
+    assert (await again([1])).code == (400, -32602)
+    for empty in (None, []):
+        assert (await again(empty)).result["resultType"] == "input_required"
     assert (await again({"who": {"action": "maybe"}})).code == (400, -32602)
     assert (await again({"who": {"action": "accept", "content": {"name": 7}}})).code == (400, -32602)
     done = await again({"who": {"action": "accept", "content": {"name": "Ann"}}, "extra": {}})
