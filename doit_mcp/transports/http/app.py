@@ -100,7 +100,7 @@ def build_app(
         receipts=state.receipts,
         audit_required=settings.audit_required,
         consents=state.consents,
-        run_followers=RunFollowers() if run_followers is None else run_followers,
+        run_followers=run_followers or RunFollowers(),
     )
     app[app_keys.MESSAGE_ENDPOINT] = MessageEndpoint(
         app[app_keys.SERVICES], app[app_keys.REQUEST_RUNNER], state.limits.admission
