@@ -34,5 +34,6 @@ class RunFollowers:
             del self._counts[run_id]
         return not count
 
-    def __len__(self) -> int:
-        return len(self._counts)
+    def count(self, run_id: str) -> int:
+        """Return how many calls wait for the run."""
+        return self._counts.get(run_id, 0)

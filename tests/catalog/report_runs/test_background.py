@@ -82,7 +82,7 @@ async def test_polls_as_often_as_the_api_asks() -> None:
     call, waits = caller(api)
     assert await run_in_background(call, start) == RESULTS
     assert waits == [1, 7, 30, DEFAULT_WAIT_SECONDS]
-    assert api.count("/cancel") == 0 and not call.run_followers._counts
+    assert api.count("/cancel") == 0 and not call.run_followers.count("r1")
 
 
 @pytest.mark.parametrize("kind", ["rate", "fault", "network", "timeout"])
@@ -179,7 +179,7 @@ async def test_call_canceled_during_the_start_cancels_its_run() -> None:
     api.proceed.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert api.count("/run") == 1 and api.count("/cancel") == 1 and not call.run_followers._counts
+    assert api.count("/run") == 1 and api.count("/cancel") == 1 and not call.run_followers.count("r1")
 
 
 async def test_run_ends_with_its_last_follower() -> None:

@@ -83,8 +83,9 @@ async def world() -> AsyncIterator[World]:
     followers = RunFollowers(clock, clock.sleep)
     async with serving(make=make_catalog, api=api, run_followers=followers) as site:
         async with clock.running(lambda: len(api.calls)):
-            yield World(site, api, followers)
-        assert len(followers) == 0
+            world = World(site, api, followers)
+            yield world
+            assert not any(followers.count(run["id"]) for run in world.runs())
 
 
 def rows_of(result: Json) -> Any:
@@ -224,7 +225,7 @@ async def test_run_of_two_callers_outlives_one_of_them(world: World) -> None:
     await world.until_runs(1)
     kept = asyncio.create_task(second.call("run_query", {"query": LONG}, token="p"))
     await until(lambda: world.sent(START) == 2)
-    await until(lambda: list(world.followers._counts.values()) == [2])
+    await until(lambda: world.followers.count(world.runs()[0]["id"]) == 2)
     await cancel_request(world, first)
     await canceled
     assert rows_of((await kept).result) == expected
