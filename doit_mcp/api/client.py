@@ -31,6 +31,9 @@ JSON, ANY_TYPE = "application/json", "*/*"
 MAX_TRACKING_CHARACTERS = 100
 MAX_PARSED_IN_PLACE_BYTES = 256 << 10
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+UNCLEAR_STATUSES = frozenset({409, 412})
+"""Statuses that the first request may have caused, if they answer its repetition: it is still running, or has changed
+the version of the object."""
 MAX_RETRIES = 2
 """Maximum retries of reads per tool call, also for composed tools."""
 FIRST_WAIT_SECONDS = 0.5
@@ -181,12 +184,14 @@ class Client:
                     timeout = self._exchange_timeout(max_timeout)
                     effect.sent = True
                     reply = await self._upstream.exchange(prepared, timeout)
-                    still_running = reply.status == 409 and _is_repeat(operation, error)
-                    if reply.status not in RETRIED_STATUSES and not still_running:
+                    repeats = _is_repeat(operation, error)
+                    if reply.status not in RETRIED_STATUSES and not (repeats and reply.status in UNCLEAR_STATUSES):
                         effect.status = reply.status
                         return reply
                     error = status_error(operation, reply.status, reply.headers, reply.body)
-                    error.maybe_applied |= still_running
+                    error.maybe_applied |= repeats
+                    if reply.status == 412:
+                        raise error
                 except ClientError as client_error:
                     error = connection_error(operation, client_error)
                 except CircuitOpen as circuit_open:
@@ -257,10 +262,7 @@ def _encode_common_query(tenant: str, tracking: tuple[tuple[str, str], ...]) -> 
 
 
 def _is_repeat(operation: Operation, previous: ApiError | None) -> bool:
-    """Return whether a request repeats, with its idempotency key, one with an unknown outcome.
-
-    The API answers 409 as long as the first one is still running, and later the response of the first one.
-    """
+    """Return whether a request repeats, with its idempotency key, one with an unknown outcome."""
     return operation.needs_idempotency_key and previous is not None and previous.maybe_applied
 
 

@@ -52,7 +52,8 @@ async def send_to_version(read: Callable[[], Awaitable[Any]], send: Callable[[st
     try:
         return await send(read_entity_tag(before))
     except ApiError as error:
-        if error.status != 412:
+        # If it may have been applied, the other version can be that of this write.
+        if error.status != 412 or error.maybe_applied:
             raise
     after = await _read_object(read)
     if changes := list_changes(before, after):

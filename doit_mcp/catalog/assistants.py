@@ -103,7 +103,8 @@ async def refine_cloudflow(
     conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
 ) -> Annotated[JsonObject, FlowReply]:
     """Change a CloudFlow automation by describing what it should do: an assistant edits its steps. Takes a minute or
-    more and may ask a question; answer it with the same conversationId. The flow changes while the assistant works."""
+    more and may ask a question, without saving anything; answer it with the same conversationId. The flow changes while
+    the assistant works: compare export_cloudflow before and after."""
     await call.run_in_background()
     events = call.doit.cloudflow.refine_cloudflow(flowId=flowId, **question_body(question, conversationId))
     progress = AssistantProgress(flowId, conversationId or "")
@@ -127,7 +128,9 @@ async def build_cloud_flow(
     conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
 ) -> Annotated[JsonObject, FlowReply]:
     """Create a CloudFlow automation by describing what it should do: an assistant builds its steps. Takes a few minutes
-    and may ask a question; answer it with the same conversationId. To change a flow, use refine_cloudflow."""
+    and may ask a question; answer it with the same conversationId. Each call makes a draft, also if it is interrupted: to
+    change a flow, use refine_cloudflow. Check the draft with export_cloudflow and test_cloudflow; get_cloudflow_guide
+    explains how."""
     await call.run_in_background()
     events = call.doit.cloudflow.build_cloud_flow(**question_body(question, conversationId))
     progress = AssistantProgress("", conversationId or "")

@@ -174,12 +174,23 @@ async def test_409_to_a_repeated_request_means_that_the_first_one_is_running(api
     assert (caught.value.status, caught.value.maybe_applied) == (409, True)
 
 
+@pytest.mark.parametrize("status", [409, 412])
 @pytest.mark.parametrize("first", [[], [respond(429)]], ids=["first request", "after a refusal"])
-async def test_409_to_a_new_request_is_final(api: Api, connect: Connect, first: list[Handler]) -> None:
-    api.script = [*first, respond(409, {"error": "taken"})]
+async def test_conflict_of_a_new_request_is_final(
+    api: Api, connect: Connect, first: list[Handler], status: int
+) -> None:
+    api.script = [*first, respond(status, {"error": "taken"})]
     with pytest.raises(ApiError) as caught:
         await Things(connect()).keyed()
-    assert (caught.value.status, caught.value.maybe_applied, len(api.seen)) == (409, False, len(first) + 1)
+    assert (caught.value.status, caught.value.maybe_applied, len(api.seen)) == (status, False, len(first) + 1)
+
+
+@pytest.mark.parametrize("status", [412, 429])
+async def test_refused_repetition_leaves_the_outcome_open(api: Api, connect: Connect, status: int) -> None:
+    api.script = [reset_connection, respond(status, {"error": "changed"}, Retry_After="60")]
+    with pytest.raises(ApiError) as caught:
+        await Things(connect()).keyed()
+    assert (caught.value.status, caught.value.maybe_applied, len(api.seen)) == (status, True, 2)
 
 
 async def test_retries_are_limited_per_call(api: Api, connect: Connect) -> None:

@@ -86,9 +86,14 @@ async def test_changes_of_others_are_shown_and_not_overwritten() -> None:
     assert [request.method for request in api.requests] == ["GET", "PATCH", "GET"]
 
 
-@pytest.mark.parametrize(
-    "error", [ApiError("gone", kind="missing", status=404), ApiError("", kind="conflict", status=409)]
+OTHER_ERRORS = (
+    ApiError("gone", kind="missing", status=404),
+    ApiError("", kind="conflict", status=409),
+    ApiError("its own change", kind="conflict", status=412, maybe_applied=True),
 )
+
+
+@pytest.mark.parametrize("error", OTHER_ERRORS)
 async def test_other_errors_are_not_repeated(error: ApiError) -> None:
     api = Recorder(thing("a"), error)
     with pytest.raises(ApiError) as caught:

@@ -232,7 +232,9 @@ class Cloudflow(Area):
         self,
         *,
         flowId: FlowId,
-        includeVariableValues: Annotated[bool | None, "false leaves out the values of variables."] = None,
+        includeVariableValues: Annotated[
+            bool | None, "false leaves out the values of variables, which can be secret."
+        ] = None,
     ) -> Annotated[JsonObject, FlowBundle]:
         """Export a CloudFlow automation and its subflows as a bundle, without credentials: to read its nodes and code,
         or to change and import it as a new flow with import_cloudflow."""

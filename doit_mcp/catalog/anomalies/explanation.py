@@ -22,6 +22,7 @@ from ..partial_results import (
 )
 from ..tools.composed import composed_tool
 from .anomaly_change import fetch_anomaly_change
+from .linked import linked_anomaly_ids
 from .owners import OWNER_SECONDS, Ownership, add_labeled_costs, fetch_names
 from .tools import OwnedAnomaly, describe_anomaly, is_open
 
@@ -82,7 +83,9 @@ class ExplainedAnomaly(AnomalyDetails, OwnedAnomaly, total=False):
         "after, total, causes, by.",
         Members(CostChange),
     ]
-    linked: Annotated[list[JsonObject], "The same spike told again. Do not add up costs.", Members(LinkedAnomaly)]
+    linked: Annotated[
+        list[JsonObject], "Other anomalies about the same spike. Do not add up costs.", Members(LinkedAnomaly)
+    ]
     linkedNote: str
     review: Annotated[JsonObject, "acknowledged, acknowledgedBy, next (how to review it).", Members(ReviewState)]
     notifications: Annotated[list[JsonObject], Members(Notice)]
@@ -140,13 +143,6 @@ async def fetch_linked(call: Call, identifiers: Sequence[str]) -> PartialResults
     read = call.doit.anomalies.get_anomaly
     work = {one: lambda one=one: read(id=one) for one in identifiers}
     return await gather_in_turns(work, MAX_CONCURRENT_READS, OWNER_SECONDS)
-
-
-def linked_anomaly_ids(anomaly: JsonObject) -> list[str]:
-    """Return the ids of the anomalies about the same spike, without the anomaly itself."""
-    listed = anomaly.get("linkedAnomalies")
-    ids = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
-    return [one for one in dict.fromkeys(ids) if one != anomaly.get("id")]
 
 
 def linked_members(identifiers: Sequence[str], anomalies: Any) -> JsonObject:

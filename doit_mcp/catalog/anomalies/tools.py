@@ -31,6 +31,7 @@ from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries
 from .anomaly_series import fetch_anomaly_series
 from .filter_terms import explain_no_match, with_full_names
+from .linked import note_linked
 from .owners import Ownership, add_labeled_costs, fetch_names, fetch_ownership
 
 TOTALS = ("totalCount", "totalCountExact", "anomalySummary")
@@ -202,17 +203,6 @@ def is_open(anomaly: JsonObject) -> bool:
     """Return whether an anomaly is ongoing; without a status, whether it has no end."""
     status = anomaly.get("status")
     return status == "active" if status in ("active", "inactive") else not anomaly.get("endTime")
-
-
-def note_linked(rows: Sequence[JsonObject]) -> str:
-    """Return a sentence on the *rows* that are about the same spike as others, "" without any."""
-    count = sum(bool(row.get("linkedAnomalies")) for row in rows)
-    if not count:
-        return ""
-    return (
-        f"{count} of these anomalies are linked to others about the same spike (linkedAnomalies). Their costs overlap, and "
-        "totalCostOfAnomaly counts each of them: do not add them up."
-    )
 
 
 def describe_anomaly(anomaly: JsonObject, ownership: Ownership) -> JsonObject:

@@ -18,6 +18,7 @@ from .code_lint import MAX_CODE_CHARACTERS, Language, lint_code
 MAX_FLOWS, MAX_NODES = 20, 150
 """Flows of a bundle, and nodes of a flow (limits of the API)."""
 MAX_WARNINGS = 50
+MAX_NAME_CHARACTERS = 200
 MAX_VALUES = 20_000
 """Values in the parameters of a node that are searched for references."""
 MAX_LINTED_CHARACTERS = 300_000
@@ -26,6 +27,10 @@ CODE_NODE, ACTION_NODE = "codeNode", "actionNode"
 CODE_NAMES = ("code", "script", "source", "sourceCode")
 LANGUAGE_NAMES = ("language", "runtime")
 DESTRUCTIVE = re.compile(r"delete|terminate|remove|destroy|purge|stop|detach|revoke|release|modify", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"password|passphrase|client_?secret|api_?key|private_?key|secret_?(?:key|access)|(?:auth|access|bearer|refresh)_?token",
+    re.IGNORECASE,
+)
 REFERENCE = re.compile(r"\$(req|bundle):([A-Za-z]{1,30})/(.{1,300})")
 
 
@@ -112,12 +117,22 @@ def _lint_action(node: _Node) -> Iterator[str]:
 
 def _lint_references(parameters: JsonObject, keys: set[str], known: set[str]) -> Iterator[str]:
     for value in _walk(parameters):
+        for name in _secret_names(value):
+            yield f"{short_json(name)} looks like a secret: use a connection or a variable of the console instead."
         if isinstance(value, dict) and "referencedNodeId" in value:
             if (key := value["referencedNodeId"]) not in keys:
                 yield f"The parameters refer to the node {short_json(key)}, which the flow does not have."
         elif isinstance(value, str) and value.startswith("$") and (found := REFERENCE.fullmatch(value)):
             if f"{found[1]}:{found[2]}/{found[3]}" not in known:
                 yield f"The parameters refer to {short_json(value)}, which the bundle does not have."
+
+
+def _secret_names(value: Any) -> list[str]:
+    """Return the members of an object whose names are those of secrets, and whose values are texts."""
+    if not isinstance(value, dict):
+        return []
+    texts = (name for name, member in value.items() if isinstance(member, str) and member and member[0] != "$")
+    return [name for name in texts if SECRET_NAME.search(name[:MAX_NAME_CHARACTERS])]
 
 
 def _walk(value: Any) -> Iterator[Any]:

@@ -110,7 +110,9 @@ async def export_cloudflow(
     call: Call,
     *,
     flowId: FlowId,
-    includeVariableValues: Annotated[bool | None, "false leaves out the values of variables."] = None,
+    includeVariableValues: Annotated[
+        bool | None, "false leaves out the values of variables, which can be secret."
+    ] = None,
     nodes: Annotated[
         list[str] | None, "Names or keys of nodes: only these, with their parameters.", Length(1, 50)
     ] = None,

@@ -81,7 +81,7 @@ def _track_modes(letter: str, modes: list[list[str | int]]) -> bool:
 
 
 def _literal_end(code: str, at: int) -> int:
-    """Return the end of the string, comment or regular expression at this position; *at* if there is none."""
+    """Return the end of the string, comment or regular expression at this position; *at* without one."""
     if code[at] in QUOTES:
         return _string_end(code, at)
     if code[at] != "/":

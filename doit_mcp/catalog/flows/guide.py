@@ -64,7 +64,7 @@ already exists. Look for it in list_cloudflows, and continue with refine_cloudfl
 ## Runs
 
 - One run at a time: a second one is refused and names the active run. stop_cloudflow_run stops it.
-- input is shown for action nodes only, so null elsewhere is no error. Each payload has at most 64 KB; truncated and
+- input is shown for action nodes only, so null elsewhere is expected. Each payload has at most 64 KB; truncated and
   totalBytes say what is missing. Of parallel branches, only the last is shown.
 - After an unclear failure of test_cloudflow, look into list_cloudflow_runs (mode test) before starting another run.
 """

@@ -13,6 +13,7 @@ from ...api.pagination import parse_page
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
+from ..anomalies.linked import one_of_each_spike
 from ..call import Call
 from ..commitments.aws import (
     MAX_CONCURRENT_REQUESTS,
@@ -164,13 +165,13 @@ async def _read_recommendations(doit: Doit, cut: list[FailedPart]) -> list[JsonO
 
 
 async def _read_open_anomalies(doit: Doit, cut: list[FailedPart]) -> list[JsonObject]:
-    """Return the open anomalies among the newest ones; if there are more, add an entry to *cut*."""
+    """Return the open anomalies among the newest ones, each spike once; if there are more, add an entry to *cut*."""
     # The newest first, because an anomaly that is open began lately.
     answer = await doit.anomalies.get_anomalies(maxResults=ANOMALIES_PER_REQUEST, sortBy="startTime", sortOrder="desc")
     page = parse_page(answer, "anomalies")
     if page.next_token:
         cut.append({"part": "earlier anomalies", "why": f"only the newest {len(page.rows)} are read"})
-    return [row for row in page.rows if row.get("status") != "inactive"]
+    return one_of_each_spike([row for row in page.rows if row.get("status") != "inactive"])
 
 
 async def _read_aws(call: Call) -> AwsFindings:

@@ -1,7 +1,7 @@
 """Runs of CloudFlow flows: their state over time, and what each node received and returned.
 
-A run takes RUN_SECONDS, the same time for each node. It waits at a node that needs approval, which nobody gives here,
-until it is stopped. One run of a flow at a time, test runs among them.
+A run takes RUN_SECONDS, the same time for each node. It waits at a node that needs approval until it is stopped, because
+the sandbox has no approvers. One run of a flow at a time, test runs among them.
 """
 
 from __future__ import annotations

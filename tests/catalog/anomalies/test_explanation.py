@@ -10,8 +10,8 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.anomalies.anomaly_change import anomaly_days, anomaly_periods
-from doit_mcp.catalog.anomalies.explanation import MAX_LINKED, MAX_TEXT_CHARACTERS, linked_anomaly_ids, written_text
-from doit_mcp.catalog.anomalies.tools import note_linked
+from doit_mcp.catalog.anomalies.explanation import MAX_LINKED, MAX_TEXT_CHARACTERS, written_text
+from doit_mcp.catalog.anomalies.linked import linked_anomaly_ids, note_linked, one_of_each_spike
 from doit_mcp.catalog.periods.period import Period
 from tests.api.recorder import Recorder
 
@@ -148,3 +148,15 @@ def test_links_of_a_list() -> None:
     assert linked_anomaly_ids({"linkedAnomalies": None}) == []
     assert note_linked([{"linkedAnomalies": []}, {}]) == ""
     assert note_linked([{"linkedAnomalies": ["b"]}, {"linkedAnomalies": ["a"]}, {}]).startswith("2 of these")
+
+
+def test_each_spike_is_counted_once() -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "costOfAnomaly": 5.0, "linkedAnomalies": ["b", "c"]},
+        {"id": "b", "costOfAnomaly": 9.0, "linkedAnomalies": ["a", "c"]},
+        {"id": "c", "costOfAnomaly": 9.0, "linkedAnomalies": ["b"]},
+        {"id": "d", "costOfAnomaly": 1.0, "linkedAnomalies": ["not in the list"]},
+        {"id": "e", "costOfAnomaly": None},
+    ]
+    assert [row["id"] for row in one_of_each_spike(rows)] == ["b", "d", "e"]
+    assert one_of_each_spike([]) == []

@@ -36,6 +36,8 @@ def test_correct_flow_has_no_warning() -> None:
         node("sub", "subflow", flow="$bundle:flows/main", rows={"referencedNodeId": "code", "type": "output"}),
     )
     assert problems(*nodes, requirements=needs) == []
+    safe = {"password": "", "apiKey": "$req:globalVariables/team", "accessToken": None, "tokens": "5", "pageToken": "x"}
+    assert problems(node("a", "httpNode", **safe), requirements=needs) == []
 
 
 def test_warnings_name_flow_and_node() -> None:
@@ -56,6 +58,7 @@ def test_warnings_name_flow_and_node() -> None:
         ({"code": "return 1", "schema": SCHEMA, "x": {"referencedNodeId": "gone"}}, 'the node "gone"'),
         ({"code": "return 1", "schema": SCHEMA, "x": ["$req:connections/gone"]}, "$req:connections/gone"),
         ({"code": "return 1", "schema": SCHEMA, "x": "$bundle:flows/gone"}, "$bundle:flows/gone"),
+        ({"code": "return 1", "schema": SCHEMA, "auth": {"apiKey": "abc"}}, '"apiKey" looks like a secret'),
     ],
 )
 def test_mistakes_in_a_node(parameters: Any, problem: str) -> None:
