@@ -80,6 +80,8 @@ class Seen:
     problem: str
     drawMilliseconds: float | None = None
     calls: list[Any] = field(default_factory=list)
+    view: Json = field(default_factory=dict)
+    differences: dict[str, float] = field(default_factory=dict)
 
     def requests(self, method: str) -> list[Json]:
         """Return the parameters of the messages with *method* that the host received."""
@@ -104,19 +106,28 @@ class Browser:
     """Chromium with the host page, driven by a Node process that lives as long as the tests of this process."""
 
     def __init__(self, process: subprocess.Popen[str], home: Path) -> None:
-        self._process, self._home = process, home
+        self._process, self._home, self._orders = process, home, 0
 
     def show(self, *cases: Case, view: str = "") -> dict[str, Seen]:
         """Return what each of *cases* showed, by its name. *view* replaces the HTML of the view."""
-        order = {"view": view or view_html(), "shots": str(ARTIFACTS), "cases": [case.order() for case in cases]}
+        self._orders += 1
+        order = {
+            "id": self._orders,
+            "view": view or view_html(),
+            "shots": str(ARTIFACTS),
+            "cases": [case.order() for case in cases],
+        }
         path = self._home / "order.json"
         path.write_text(json.dumps(order))
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(f"{path}\n")
         self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        assert line, f"the driver ended:\n{(self._home / 'stderr').read_text()}"
-        return {seen["name"]: Seen(**seen) for seen in json.loads(line)}
+        # A test that timed out leaves its report unread.
+        for line in self._process.stdout:
+            report = json.loads(line)
+            if report["id"] == self._orders:
+                return {seen["name"]: Seen(**seen) for seen in report["seen"]}
+        raise RuntimeError(f"the driver ended:\n{(self._home / 'stderr').read_text()}")
 
 
 @contextmanager
@@ -138,7 +149,11 @@ def running_browser(home: Path) -> Iterator[Browser]:
     try:
         yield Browser(process, home)
     finally:
-        process.communicate(timeout=STOP_SECONDS)
+        try:
+            process.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 def faults_of(seen: Mapping[str, Seen]) -> list[str]:

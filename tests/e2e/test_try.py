@@ -1,4 +1,4 @@
-"""The page /try of the sandbox in a real browser: each default tool answers with its example at the first press."""
+"""The page /try of the sandbox in a real browser: each default tool answers with its example, and shows its picture."""
 
 from __future__ import annotations
 
@@ -57,6 +57,12 @@ async def test_in_a_browser(sandbox_asking: Sandbox, seen: dict[str, Any]) -> No
         shown = int(answer["state"].split()[1].replace(",", ""))
         exact = count(answer["text"])
         assert abs(shown - exact) <= max(12, 0.2 * exact), (answer["tool"], shown, exact)
+
+    picture = seen["picture"]
+    assert "Amazon Elastic Compute Cloud" in picture["shown"] and "$" in picture["shown"]
+    assert "Back to" in picture["selected"]
+    assert picture["file"].endswith(".csv") and picture["origin"] == "null" and picture["height"] >= 0
+    assert seen["textOnly"] == ["Text", "JSON"]
 
     assert len(seen["invalid"]) == 1 and "not valid JSON" in seen["invalid"][0]
     assert seen["refused"]["state"].startswith("Error"), "the viewer has no access to invoices"

@@ -29,7 +29,7 @@ VIEW_URI_PATTERN = re.compile(rf"ui://doit/costs-[0-9a-f]{{{HASH_CHARACTERS}}}\.
 @cache
 def view_html() -> str:
     """Return the document: the skeleton ``view.html`` with the style and all scripts in one function scope."""
-    return Template(_read_asset("view.html")).substitute(style=_compact(_read_asset("view.css")), script=view_script())
+    return Template(_read_asset("view.html")).substitute(style=view_style(), script=view_script())
 
 
 @cache
@@ -37,6 +37,11 @@ def view_uri() -> str:
     """Return the URI of the document. Hosts cache views by URI, so other bytes need another one."""
     digest = hashlib.sha256(view_html().encode()).hexdigest()
     return f"ui://doit/costs-{digest[:HASH_CHARACTERS]}.html"
+
+
+def view_style() -> str:
+    """Return the style sheet."""
+    return _compact(_read_asset("view.css"))
 
 
 def view_script() -> str:

@@ -40,16 +40,18 @@ def icon_url() -> str:
     return "data:image/svg+xml," + quote(read_template("icon.svg").strip())
 
 
-def page_headers(style: str, script: str = "", connect: str = "'none'") -> dict[str, str]:
+def page_headers(style: str, script: str = "", connect: str = "'none'", frame: str = "'none'") -> dict[str, str]:
     """Return the headers of a page whose inline elements are *style* and *script*.
 
-    The page can load nothing, and its script can send requests only to *connect*, a source expression of the Content
-    Security Policy.
+    The page can load nothing, its script can send requests only to *connect*, and its frames can show only *frame*; both
+    are source expressions of the Content Security Policy.
     """
     script_source = csp_source(script) if script else "'none'"
     connect_source = f"connect-src {connect}; " if connect != "'none'" else ""
+    frame_source = f"frame-src {frame}; " if frame != "'none'" else ""
     policy = (
-        f"default-src 'none'; style-src {csp_source(style)}; script-src {script_source}; {connect_source}img-src data:; "
+        f"default-src 'none'; style-src {csp_source(style)}; script-src {script_source}; {connect_source}{frame_source}"
+        "img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return {

@@ -17,7 +17,7 @@ from .landing_page import policy_links, render_page
 from .sandbox_info import SandboxInfo
 from .server_card import server_icons
 from .static_page import StaticPage
-from .try_page import render_try_page
+from .try_page import render_try_page, view_page
 
 ICON_HEADERS = {"Content-Type": "image/svg+xml", "Cache-Control": "public, max-age=86400"}
 
@@ -43,6 +43,7 @@ def make_main_app(
     if sandbox is not None:
         areas = {tool.name: tool.area for tool in full_catalog.tools}
         pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in default_catalog.tools])
+        pages["/try/view"] = view_page()
     app = build_app(settings, make_catalog, clock=clock)
     app.add_routes(public_documents.routes(settings))
     for path, (body, headers) in pages.items():

@@ -7,9 +7,12 @@ from dataclasses import asdict
 
 import orjson
 
+from ...catalog.views.document import view_html, view_script, view_style
 from ...protocol.revisions import NEWEST_STATEFUL_REVISION
 from .html_templates import Html, icon_url, page_headers, read_template, render_template
 from .sandbox_info import SandboxInfo
+
+SCRIPTS = ("try_picture.js", "try.js")
 
 
 def render_try_page(
@@ -20,7 +23,7 @@ def render_try_page(
     *areas* are the toolsets of all tools by name, and *default_tools* the names of the tools that ``/mcp`` lists. The
     page requests the tools themselves from the server, because they depend on the user.
     """
-    style, script = read_template("try.css"), read_template("try.js")
+    style, script = read_template("try.css"), "\n".join(map(read_template, SCRIPTS))
     data = {
         "accounts": [asdict(account) for account in sandbox.accounts],
         "examples": dict(sandbox.examples),
@@ -36,8 +39,20 @@ def render_try_page(
         data=Html(_script_json(data)),
         dashboard_url=sandbox.dashboard_url,
     )
-    headers = page_headers(style, script, connect="'self'")
+    headers = page_headers(style, script, connect="'self'", frame="'self'")
     return page.encode(), {**headers, "Cache-Control": "no-cache"}
+
+
+def view_page() -> tuple[bytes, dict[str, str]]:
+    """Return the view of MCP Apps for a frame of the page, and its headers.
+
+    The policy gives it an origin of its own, also if it is opened without a frame. Styles that scripts set on elements
+    need no source.
+    """
+    headers = page_headers(view_style(), view_script())
+    policy = headers["Content-Security-Policy"].replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+    framed = {**headers, "Content-Security-Policy": f"{policy}; sandbox allow-scripts", "X-Frame-Options": "SAMEORIGIN"}
+    return view_html().encode(), {**framed, "Cache-Control": "no-cache"}
 
 
 def _script_json(value: object) -> str:

@@ -1,7 +1,7 @@
 // Shows the view in a host page in headless Chromium, case by case.
 //
 // argument: path of the browser. Each line of the input is the path of an order, and each line of the output what was
-// seen: {"view": HTML, "shots": directory, "cases": [{"name", "width", "scheme", "capabilities", "context", "answers",
+// seen: {"id", "view": HTML, "shots": directory, "cases": [{"name", "width", "scheme", "capabilities", "context", "answers",
 //   "refused", "legacy", "live", "steps"}]}
 
 import { readFile } from "node:fs/promises";
@@ -68,7 +68,7 @@ function legacyGlobals({ globals, functions }) {
 }
 
 async function show(browser, order, each, html) {
-  const seen = { name: each.name, console: [], leaks: [], looks: {}, problem: "" };
+  const seen = { name: each.name, console: [], leaks: [], looks: {}, differences: {}, problem: "" };
   const page = await opened(browser, order, each, html, seen);
   const frame = page.frames().find((one) => one.parentFrame());
   try {
@@ -90,7 +90,7 @@ try {
     const order = JSON.parse(await readFile(path, "utf8"));
     const report = [];
     for (const each of order.cases) report.push(await show(browser, order, each, html));
-    console.log(JSON.stringify(report));
+    console.log(JSON.stringify({ id: order.id, seen: report }));
   }
 } catch (error) {
   console.error(error.stack ?? String(error));

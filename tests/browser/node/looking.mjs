@@ -6,12 +6,16 @@ import { fileURLToPath } from "node:url";
 const AXE = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
 // step: {"input" | "partial" | "result" | "cancel" | "context" | "teardown" | "call": what to send}
-//   | {"time": result} | {"press": name of a control} | {"key": key} | {"expect": text} | {"gone": text}
-//   | {"evaluate": code in the frame} | {"look": name} | {"shoot": path}
+//   | {"read": name of a tool, whose view the server returns} | {"time": result} | {"press": name of a control} | {"key": key} | {"expect": text} | {"gone": text}
+//   | {"evaluate": code in the frame} | {"look": name} | {"shoot": path} | {"compare": path of a picture}
 export async function take(page, frame, order, seen, step) {
   const [[kind, value]] = Object.entries(step);
   if (kind === "time") {
     seen.drawMilliseconds = await page.evaluate((result) => timeResult(result), value);
+    return;
+  }
+  if (kind === "read") {
+    seen.view = await page.evaluate((name) => readView(name), value);
     return;
   }
   if (kind === "press") return frame.getByRole("button", { name: value }).first().click();
@@ -20,6 +24,10 @@ export async function take(page, frame, order, seen, step) {
   if (kind === "gone") return frame.getByText(value).first().waitFor({ state: "hidden" });
   if (kind === "evaluate") return frame.evaluate(value);
   if (kind === "shoot") return shoot(page, frame, value);
+  if (kind === "compare") {
+    seen.differences[value] = await compare(page, frame, value);
+    return;
+  }
   if (kind === "look") {
     await settle(frame);
     seen.looks[value] = await look(page, frame);
@@ -39,6 +47,35 @@ async function settle(frame) {
 async function shoot(page, frame, path) {
   await settle(frame);
   await page.locator("iframe").screenshot({ path, animations: "disabled" });
+}
+
+// The share of pixels that differ from those of a picture: 1 if it has another size.
+async function compare(page, frame, path) {
+  await settle(frame);
+  const shown = await page.locator("iframe").screenshot({ animations: "disabled" });
+  const stored = await readFile(path);
+  return page.evaluate(differing, [shown, stored].map((bytes) => `data:image/png;base64,${bytes.toString("base64")}`));
+}
+
+// Runs in the host page. Rasterizers differ in the edges of letters by a little.
+async function differing(urls) {
+  const MAX_CHANNEL_DIFFERENCE = 48;
+  const [one, other] = await Promise.all(urls.map(async (url) => {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    return context.getImageData(0, 0, image.width, image.height);
+  }));
+  if (one.width !== other.width || one.height !== other.height) return 1;
+  let count = 0;
+  for (let at = 0; at < one.data.length; at += 4) {
+    const differs = [0, 1, 2].some((channel) => Math.abs(one.data[at + channel] - other.data[at + channel]) > MAX_CHANNEL_DIFFERENCE);
+    count += differs ? 1 : 0;
+  }
+  return count / (one.width * one.height);
 }
 
 async function look(page, frame) {

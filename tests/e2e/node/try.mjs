@@ -20,7 +20,7 @@ async function opened(browser, order, seen) {
   return page;
 }
 
-// Chooses a tool, calls it with what the form holds, and returns the state and both views.
+// Chooses a tool, calls it with what the form holds, and returns the state, the JSON and the text.
 async function called(page, tool) {
   await page.evaluate((hash) => { location.hash = hash; }, tool);
   await page.locator("#tool-name", { hasText: new RegExp(`^${tool}$`) }).waitFor();
@@ -31,6 +31,28 @@ async function called(page, tool) {
   const json = await page.locator("#answer").innerText();
   await page.getByRole("button", { name: "Text", exact: true }).click();
   return { tool, state, json, text: await page.locator("#answer").innerText() };
+}
+
+// The picture of a tool: what it shows, a selection in it, full screen and the file with its figures.
+async function pictured(page, tool) {
+  await called(page, tool);
+  await page.getByRole("button", { name: "Picture", exact: true }).click();
+  const view = page.frameLocator("iframe.picture");
+  await view.getByRole("heading", { level: 1 }).waitFor();
+  await view.locator("table").first().waitFor();
+  const shown = await view.locator("body").innerText();
+  await view.getByRole("button", { name: "Amazon Elastic Compute Cloud" }).first().click();
+  await view.getByText("Back to").waitFor();
+  const selected = await view.locator("body").innerText();
+  await view.getByRole("button", { name: "Full screen" }).click();
+  const download = page.waitForEvent("download");
+  await view.getByRole("button", { name: "CSV" }).click();
+  const file = (await download).suggestedFilename();
+  await page.locator("iframe.picture.full").waitFor();
+  await view.getByRole("button", { name: "Close full screen" }).click();
+  await page.locator("iframe.picture:not(.full)").waitFor();
+  const { height, origin } = await view.locator("body").evaluate((body) => ({ height: innerHeight - body.scrollHeight, origin }));
+  return { shown, selected, file, height, origin };
 }
 
 async function searched(page, words) {
@@ -56,6 +78,9 @@ try {
   seen.search = await searched(page, "budget suggestion");
   seen.nothing = await searched(page, "no such tool");
   for (const tool of order.tools) seen.answers.push(await called(page, tool));
+  seen.picture = await pictured(page, "cost_breakdown");
+  await called(page, "list_dimensions");
+  seen.textOnly = await page.locator("#views button:visible").allInnerTexts();
   await called(page, "cost_breakdown");
   await page.getByLabel("groupBy").fill("it's");
   seen.curl = await curl(page);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
+from doit_mcp.catalog.views.document import view_html, view_script, view_style
 from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.main_app import make_main_app
@@ -126,4 +129,21 @@ async def test_try_page_is_inert_and_may_call_only_this_server(sandbox_server: S
     assert page.tags["script"] == 2 and page.tags["b"] == 0, "data cannot end the script element"
     assert not [name for name, _ in page.attributes if name in ("src", "srcset", "style") or name.startswith("on")]
     assert (allowed["connect-src"], allowed["default-src"]) == (["'self'"], ["'none'"])
+    assert allowed["frame-src"] == ["'self'"]
     assert response.headers["Cache-Control"] == "no-cache"
+
+
+async def test_the_view_of_the_try_page_has_no_origin_and_loads_nothing(sandbox_server: Server) -> None:
+    async with sandbox_server.get("/try/view") as response:
+        body, allowed = await response.text(), policy(dict(response.headers))
+    assert body == view_html()
+    assert allowed["sandbox"] == ["allow-scripts"] and allowed["frame-ancestors"] == ["'self'"]
+    assert allowed["default-src"] == ["'none'"] and "connect-src" not in allowed and "frame-src" not in allowed
+    for kind, inline in (("script-src", view_script()), ("style-src", view_style())):
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert allowed[kind] == [f"'sha256-{digest}'"] and f">{inline}</" in body
+
+
+async def test_only_the_sandbox_serves_the_view_as_a_page(server: Server) -> None:
+    async with server.get("/try/view") as response:
+        assert response.status == 404

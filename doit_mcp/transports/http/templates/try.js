@@ -1,4 +1,3 @@
-"use strict";
 // Calls tools over MCP, as any client does. Answers are inserted as text, never as HTML.
 const ENDPOINT = "/mcp";
 const ALL_TOOLS = "/mcp/x/all";
@@ -7,8 +6,10 @@ const COPIED_MS = 2000;
 const at = (id) => document.getElementById(id);
 const { accounts, examples, areas, defaultTools, revision } = JSON.parse(at("data").textContent);
 
-// The ways to show an answer, in the order of their buttons. A view returns an element for a result of tools/call.
+// The ways to show an answer, in the order of their buttons. A view returns an element for a result of tools/call and the
+// arguments of the call. It fits every result unless it says otherwise.
 const VIEWS = [
+  { name: "Picture", fits: hasPicture, show: showPicture },
   { name: "Text", show: (result) => make("pre", "", answerText(result)) },
   { name: "JSON", show: (result) => make("pre", "", JSON.stringify(result.structuredContent ?? result, null, 2)) },
 ];
@@ -19,6 +20,7 @@ let tool = null;
 let fields = []; // of the form: {name, schema, input, problem}
 let view = VIEWS[0];
 let result = null;
+let args = {}; // of the call that returned the result
 let running = new AbortController();
 let choosing = 0; // counts choices, so that an example that arrives late does not fill the form of another tool
 
@@ -282,9 +284,15 @@ function showResult(value, text, failed = false) {
 }
 
 function showAnswer() {
+  const fitting = VIEWS.filter(({ fits }) => fits?.(result) ?? true);
+  const shown = fitting.includes(view) ? view : fitting[0];
   at("views").hidden = at("answer").hidden = !result;
-  for (const button of at("views").children) button.setAttribute("aria-pressed", String(button.textContent === view.name));
-  at("answer").replaceChildren(...(result ? [view.show(result)] : []));
+  for (const [index, button] of [...at("views").children].entries()) {
+    button.hidden = !fitting.includes(VIEWS[index]);
+    button.setAttribute("aria-pressed", String(VIEWS[index] === shown));
+  }
+  picture = null;
+  at("answer").replaceChildren(...(result ? [shown.show(result, args)] : []));
   at("answer").scrollTop = 0;
 }
 
@@ -299,6 +307,7 @@ async function call() {
   try {
     const answer = await request(ENDPOINT, "tools/call", { name: tool.name, arguments: values }, signal);
     const ms = Math.round(performance.now() - started).toLocaleString("en");
+    args = values;
     const size = `about ${estimateTokens(answerText(answer)).toLocaleString("en")} tokens`;
     showResult(answer, `${size}, ${ms} ms`, answer.isError === true);
   } catch (error) {
