@@ -228,3 +228,15 @@ def test_a_chart_is_saved_as_a_picture(browser: Browser, results: dict[str, Json
     width, height = struct.unpack(">II", image[16:24])
     # Twice the size of the frame, for screens with a high resolution; a chart alone would be lower.
     assert width == 2 * 640 and height > 500
+
+
+def test_a_selection_keeps_the_periods_without_the_arguments_of_the_call(
+    browser: Browser, results: dict[str, Json]
+) -> None:
+    steps: list[Json] = [{"result": results["explain"]}, {"press": "Amazon Elastic Compute Cloud"}]
+    steps += [{"expect": "Back to"}, SHOWN]
+    seen = browser.show(Case("implied", steps, answers={"explain_cost_change": [results["explain"]]}))["implied"]
+    assert seen.faults == []
+    (call,) = seen.requests("tools/call")
+    assert call["arguments"]["period"] == "2026-10-01/2026-10-31"
+    assert call["arguments"]["compareTo"] == "2026-09-01/2026-09-30"
