@@ -7,23 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
+from .settings_environment import read_values
 from .settings_parsing import (
     DERIVED,
-    BadSettings,
     Choice,
     Integer,
     Variable,
     authority,
     boolean,
     collector_url,
-    flag_name,
     host_spellings,
     hosts,
     loopback_spellings,
     networks,
     origin_of,
     origins,
-    read_variable,
     redis_url,
     secrets,
     setting,
@@ -294,23 +292,8 @@ class Settings:
     ) -> Settings:
         """Read every field from *environment* (by default, that of the process); *flags* override it by variable name.
 
-        Problems name a flag or a variable, whichever was used.
-
         A secret can also be read from a file, whose path is in the variable with the suffix ``_FILE``. Raise
-        :class:`BadSettings` with all problems at once; none repeats a value, which may be a secret.
+        :class:`BadSettings` with all problems at once.
         """
-        flags = flags or {}
-        environment = {**(os.environ if environment is None else environment), **flags}
-        values: dict[str, object] = {}
-        problems: list[str] = []
-        for field_name, declared in cls.variables().items():
-            try:
-                if text := read_variable(environment, declared):
-                    values[field_name] = declared.parse(text)
-            except ValueError as error:
-                problems.append(f"{flag_name(field_name) if declared.name in flags else declared.name} {error}.")
-            except BadSettings as invalid:
-                problems += invalid.problems
-        if problems:
-            raise BadSettings(problems)
-        return cls(**values)  # type: ignore[arg-type]  # the loop above follows the fields' own types
+        values = read_values(cls.variables(), os.environ if environment is None else environment, flags or {})
+        return cls(**values)  # type: ignore[arg-type]  # the parsers return the fields' own types

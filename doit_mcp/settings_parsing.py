@@ -6,7 +6,7 @@ A parser converts text to a value. For invalid text it raises ValueError with a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
@@ -258,31 +258,3 @@ def _split_url(value: str) -> SplitResult | None:
         return None if parts.port == 0 else parts
     except ValueError:
         return None
-
-
-def read_variable(environment: Mapping[str, str], declared: Variable) -> str:
-    """Return the value of a variable, read from the file that its ``_FILE`` variant names if that is set.
-
-    Raise :class:`BadSettings`.
-    """
-    name, file_name = declared.name, declared.file_variable
-    value, path = environment.get(name, "").strip(), environment.get(file_name, "").strip()
-    if not path or not declared.is_secret:
-        return value
-    if value:
-        raise BadSettings([f"{name} and {file_name} are both set; set only one of them."])
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_SECRET_FILE_BYTES + 1)
-        secret = data.decode().strip()
-    except OSError as failure:
-        raise BadSettings([f"{file_name} names a file that cannot be read: {failure.strerror}."]) from None
-    except ValueError:
-        raise BadSettings([f"{file_name} must name a file of UTF-8 text."]) from None
-    if "\0" in secret:
-        raise BadSettings([f"{file_name} must name a file of text without null characters."])
-    if not secret or len(data) > MAX_SECRET_FILE_BYTES:
-        raise BadSettings(
-            [f"{file_name} must name a file that contains the secret, of 1 to {MAX_SECRET_FILE_BYTES} bytes."]
-        )
-    return secret

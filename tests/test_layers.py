@@ -16,7 +16,8 @@ ROOT = Path(doit_mcp.__file__).parent
 BELOW = {
     "protocol": "",
     "settings_parsing": "",
-    "settings": "settings_parsing",
+    "settings_environment": "settings_parsing",
+    "settings": "settings_environment settings_parsing",
     "observability": "process",
     "resilience": "observability",
     "process": "",

@@ -17,6 +17,7 @@ from .startup import bind_socket, listen_error, name_as_used, require_redis_libr
 
 if TYPE_CHECKING:
     from ..sandbox.accounts import AccountDirectory
+    from ..sandbox.api import Api
     from ..sandbox.api.fault_parsing import Disturbances
     from ..sandbox.server import SandboxServer
     from ..transports.http.sandbox_info import SandboxInfo
@@ -33,8 +34,6 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
     if find_spec(SANDBOX_PACKAGE) is None:
         raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
     from ..sandbox import startup_message
-    from ..sandbox.api import Api
-    from ..sandbox.api.report_timing import ReportTiming
     from ..sandbox.server import run_sandbox
     from ..transports.http.app_keys import CATALOG_SELECTOR
     from ..transports.http.main_app import make_main_app
@@ -42,7 +41,6 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
 
     _check_server_settings(settings, options)
     accounts = _make_accounts(options)
-    given = _parse_disturbances(options)
     clock = _sandbox_clock(options)
     with bind_socket(settings) as listener:
         base, secret = socket_url(listener), _sandbox_secret(options)
@@ -56,13 +54,7 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
             access_ttl=options.access_ttl,
             auto_approve=options.auto_approve,
             directory=accounts,
-            api=Api(
-                clock=clock,
-                latency=given.latency,
-                faults=given.faults,
-                directory=accounts,
-                report_timing=ReportTiming(given.report_seconds),
-            ),
+            api=_make_api(_parse_disturbances(options), clock, accounts),
         )
         async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
             sandbox_settings = _connect_settings(own_settings, sandbox.url)
@@ -76,6 +68,19 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
                 freeze_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await wait_for_stop_signal()
+
+
+def _make_api(given: Disturbances, clock: Callable[[], float], accounts: AccountDirectory) -> Api:
+    from ..sandbox.api import Api
+    from ..sandbox.api.report_timing import ReportTiming
+
+    return Api(
+        clock=clock,
+        latency=given.latency,
+        faults=given.faults,
+        directory=accounts,
+        report_timing=ReportTiming(given.report_seconds),
+    )
 
 
 def _connect_settings(settings: Settings, sandbox_url: str) -> Settings:

@@ -107,11 +107,7 @@ async def run_sandbox(
             resource_aliases=resource_aliases,
         )
         hosted = api if api is not None else _default_api(clock, directory)
-        app = web.Application(middlewares=[json_errors], client_max_size=MAX_BODY_BYTES)
-        identity.register(app)
-        hosted.register(app, identity.lookup)
-        console_api.register(app, identity.lookup, directory)
-        Dashboard(identity, clock).register(app)
+        app = _make_app(identity, hosted, clock, directory)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:
@@ -119,3 +115,14 @@ async def run_sandbox(
             yield SandboxServer(url, identity, hosted)
         finally:
             await runner.cleanup()
+
+
+def _make_app(
+    identity: IdentityProvider, hosted: HostedApi, clock: Callable[[], float], directory: AccountDirectory
+) -> web.Application:
+    app = web.Application(middlewares=[json_errors], client_max_size=MAX_BODY_BYTES)
+    identity.register(app)
+    hosted.register(app, identity.lookup)
+    console_api.register(app, identity.lookup, directory)
+    Dashboard(identity, clock).register(app)
+    return app

@@ -67,7 +67,7 @@ class Datahub(Area):
         form: Upload = {"file": decode_file("file", file) if file else (csv or "").encode()}
         if provider:
             form["provider"] = provider
-        form.update(options)  # type: ignore[typeddict-item]
+        form.update(options)  # type: ignore[typeddict-item]  # Upload has all members of ReportOptions
         return await self._upload(**form)
 
     @post(

@@ -90,7 +90,7 @@ async def test_unavailable_explanation_leaves_the_facts() -> None:
     assert {"part": "explanation", "why": "the API failed (HTTP 503); try again in 90 seconds"} in found["failed"]
 
 
-async def test_scope_that_is_no_project_has_no_drivers() -> None:
+async def test_scope_without_project_has_no_drivers() -> None:
     found = await run("explain_anomaly", recorder(scope="user_1", entityName="ann", entityLabel="User"), id="a")
     reasons = {failure["part"]: failure["why"] for failure in found["failed"]}
     assert found["drivers"] is None and reasons["drivers"] == "ann is not a project or account in the billing data"

@@ -90,7 +90,7 @@ def test_python(code: str, kinds: list[str]) -> None:
 def test_messages_help() -> None:
     (unknown,) = lint_code("return $nodes['Filtr']", "javascript", NODES)
     assert unknown == 'The flow has no node with the name "Filtr", which the code reads. Did you mean "Filter"?'
-    results = ["".join(lint_code("x = 1", language, ())) for language in ("javascript", "python")]  # type: ignore[arg-type]
+    results = ["".join(lint_code("x = 1", language, ())) for language in ("javascript", "python")]
     assert "{}" in results[0] and "{message: null}" in results[1]
     names = "".join(f"return nodes['n{number}'];" for number in range(99))
     assert len(list(lint_code(names, "javascript", ()))) == MAX_NAMED

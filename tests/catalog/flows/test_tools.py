@@ -23,9 +23,9 @@ FAILING = "function main() { return 1 }"
 
 def with_code(code: str) -> dict[str, Any]:
     """Return the bundle with this code in its second node."""
-    first, second = BUNDLE["flows"][0]["nodes"]  # type: ignore[index]
+    first, second = BUNDLE["flows"][0]["nodes"]
     changed = second | {"parameters": {"code": code, "schema": "{}"}}
-    return BUNDLE | {"flows": [BUNDLE["flows"][0] | {"nodes": [first, changed]}]}  # type: ignore[index]
+    return BUNDLE | {"flows": [BUNDLE["flows"][0] | {"nodes": [first, changed]}]}
 
 
 async def test_exported_flow_is_imported_as_a_draft(ask: Ask) -> None:
@@ -98,7 +98,7 @@ async def test_active_run_is_named(ask: Ask) -> None:
 
 async def test_every_node_that_cannot_run_is_named(ask: Ask) -> None:
     nodes = [{"key": f"k{at}", "name": f"N{at}", "type": "codeNode", "parameters": {}} for at in range(8)]
-    flow = BUNDLE["flows"][0] | {"nodes": nodes, "firstNode": "k0"}  # type: ignore[index]
+    flow = BUNDLE["flows"][0] | {"nodes": nodes, "firstNode": "k0"}
     made = await ask("import_cloudflow", bundle=BUNDLE | {"flows": [flow]})
     with pytest.raises(ApiError) as caught:
         await ask("test_cloudflow", flowId=made["flows"][0]["id"], dryRun=True)
@@ -139,7 +139,7 @@ async def test_last_node_comes_first_and_the_rest_by_handle() -> None:
     assert [node.get("outputBytes") for node in shown["nodes"]] == [10, None, 10, None]
     arguments = {"handle": shown["handle"], "filters": [{"column": "node", "op": "is", "values": ["First"]}]}
     query = TOOLS["query_result"].coerce_arguments(arguments)
-    rows = structured_of(await TOOLS["query_result"].run(caller, query))["rows"]  # type: ignore[arg-type]
+    rows = structured_of(await TOOLS["query_result"].run(caller, query))["rows"]
     text = "".join(row[-1] for row in rows)
     assert text == f'"{"é" * 5_000}"' and all(len(row[-1]) <= PIECE_CHARACTERS for row in rows)
 

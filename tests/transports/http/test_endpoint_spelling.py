@@ -211,7 +211,7 @@ async def test_unknown_names_are_known_before_the_sign_in(shop: Site, target: st
             assert "WWW-Authenticate" not in answer.headers and "employees" not in answer.text
 
 
-async def test_names_of_employees_are_no_secret(shop: Site) -> None:
+async def test_names_of_employees_are_public(shop: Site) -> None:
     for target in ("/mcp/x/employees", "/mcp?tools=search_customers"):
         assert (await shop.send("POST", target, {})).status == 401
         assert (await shop.send("GET", METADATA + target, {})).status == 200

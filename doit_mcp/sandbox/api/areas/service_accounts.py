@@ -26,9 +26,8 @@ KNOWN_PERMISSIONS = frozenset(map(camel_case, (*PERMISSION_NAMES, CONNECT_PERMIS
 NAME = text_schema(100, minLength=1)
 PERMISSIONS: JsonObject = {"type": "array", "items": TEXT}
 NEW_ACCOUNT = compile_object("name", name=NAME, description=TEXT, permissions=PERMISSIONS)
-ACCOUNT_CHANGES = compile_object(
-    "", name=NAME, description=nullable(TEXT), permissions={**PERMISSIONS, "type": ["array", "null"]}
-)
+NULLABLE_PERMISSIONS = {**PERMISSIONS, "type": ["array", "null"]}
+ACCOUNT_CHANGES = compile_object("", name=NAME, description=nullable(TEXT), permissions=NULLABLE_PERMISSIONS)
 NEW_TOKEN = compile_object("name", name=NAME, expiresTime=TEXT)
 TOKEN_CHANGES = compile_object("state", state=one_of("active", "disabled"))
 DRY_RUN = {"X-Dry-Run": "true"}
