@@ -88,11 +88,26 @@ def _validators(method: str, path: str) -> dict[str, dict[str, jsonschema_rs.Val
 
 
 def _contents(response: dict[str, Any]) -> dict[str, jsonschema_rs.Validator]:
-    components = document()["components"]
     return {
-        kind: jsonschema_rs.Draft202012Validator({"allOf": [item.get("schema", {})], "components": components})
+        kind: jsonschema_rs.Draft202012Validator(
+            {"allOf": [item.get("schema", {})], "components": _used_components(item.get("schema", {}))}
+        )
         for kind, item in response.get("content", {}).items()
     }
+
+
+def _used_components(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the components that a schema refers to. A validator with all of them takes 16 MB."""
+    used: dict[str, dict[str, Any]] = {}
+    waiting = [schema]
+    while waiting:
+        for part in _objects(waiting.pop()):
+            steps = str(part.get("$ref", "")).removeprefix("#/components/").split("/")
+            if len(steps) == 2 and steps[1] not in used.get(steps[0], {}):
+                found = document()["components"][steps[0]][steps[1]]
+                used.setdefault(steps[0], {})[steps[1]] = found
+                waiting.append(found)
+    return used
 
 
 def follow_reference(part: dict[str, Any], whole: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -39,7 +39,8 @@ class EndCustomers(TypedDict, total=False):
     """End customers of a reseller."""
 
     items: Annotated[
-        list[JsonObject], "Each with ecAccountId, ecCustomerId, status, handshakeState, billSourceType, effectiveTime."
+        list[JsonObject],
+        "Each with ecAccountId, ecCustomerId, status, handshakeState, billSourceType, curBasePath, effectiveTime.",
     ]
 
 
@@ -57,7 +58,7 @@ class ResellerTenants(TypedDict, total=False):
     items: Annotated[
         list[JsonObject],
         "Each with resellerPmaAccountId, dpmaId, handshakeState, status, handshakeStatus and tenants: ecAccountId, "
-        "ecCustomerId, status, handshakeState.",
+        "ecCustomerId, status, handshakeState, curBasePath.",
     ]
 
 

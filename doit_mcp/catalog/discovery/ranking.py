@@ -11,7 +11,7 @@ from math import log
 
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
-from .topics import topic_words
+from .topics import AREA_WORDS, topic_words
 
 WORD_PATTERN = re.compile(r"[^\W_]+", re.UNICODE)
 MAX_QUERY_WORDS = 16
@@ -20,15 +20,19 @@ MAX_CORRECTED_WORDS = 3
 """Unknown words of a query whose spelling is corrected, which takes more than a millisecond for each."""
 MAX_CACHED_CORRECTIONS = 512
 STOP_WORDS = frozenset(
-    "a all an and any are as at be by can do does exist for from give how i in is it its me my of on or our please"
-    " per that the their them there these this to tool operation us use want we what when where which who with you".split()
+    "a about all an and any are as at be been but by can could day did do does exist for from give goes going had has have"
+    " how i if in into is it its just last latest me much my next not now of on only or our out over please per right"
+    " should so some than that the their them then there these they this to tool operation us use very was way we were"
+    " want what when where which who whose will with would you your".split()
 )
 # Weights of a word in the name, in title and area, in the description, and in argument names.
 NAME_WEIGHT, AREA_WEIGHT, DESCRIPTION_WEIGHT, ARGUMENT_WEIGHT = 6.0, 3.0, 1.5, 1.0
+AREA_WORDS_WEIGHT = 4.5
+"""Weight of a word that users choose for an area: less than one in a name, more than one in a description."""
 VERB_WEIGHT = 0.5
 """Factor for verbs that tool names begin with."""
-UNREQUESTED_WRITE_WEIGHT = 0.8
-"""Factor for tools that write, if no word of the query asks for a write."""
+UNREQUESTED_WRITE_WEIGHT = 0.7
+"""Factor for tools that write, if the query does not ask for a write."""
 PREFIX_WEIGHT = 0.7
 """Factor for a word that only shares its beginning with another."""
 MIN_PREFIX_CHARACTERS = 4
@@ -43,6 +47,33 @@ MIN_SIMILARITY = 0.8
 """Least similarity, of 1, of a word to a known one that it may be a misspelling of."""
 SYNONYM_WEIGHT, TYPO_WEIGHT = 0.8, 0.6
 """Factors for a synonym, and for a word with similar spelling."""
+
+
+SYNONYMS: Mapping[str, str] = {
+    "get": "check display fetch look read see show view",
+    "create": "add connect divide make new notify onboard put split warn",
+    "update": "acknowledge allow apply change edit give let limit mark modify move put rename resolve restrict set share",
+    "delete": "drop erase remove",
+    "assign": "add apply move put tag",
+    "cancel": "abort stop",
+    "export": "download save",
+    "import": "upload load",
+    "list": "display get history look see show view",
+    "start": "execute launch run",
+    "test": "try",
+    "trigger": "execute launch run start",
+}
+"""Words that users choose for the verbs in tool names."""
+NOUN_SYNONYMS: Mapping[str, str] = {
+    "bill": "invoice",
+    "buy": "purchase",
+    "execution": "run",
+    "key": "token",
+    "limit": "quota",
+    "reply": "comment",
+    "row": "record",
+}
+"""Nouns in tool names, by words that users choose for them."""
 
 
 def stem_words(text: str) -> list[str]:
@@ -60,18 +91,13 @@ def stem(word: str) -> str:
     return word[: len(word) - len(ending)] if len(word) - len(ending) >= 4 else word
 
 
-VERB_SYNONYMS: Mapping[str, str] = {
-    stem(synonym): stem(verb)
-    for verb, synonyms in {
-        "get": "display fetch look read see show view",
-        "create": "add make new",
-        "update": "change edit modify rename set",
-        "delete": "drop erase remove",
-        "trigger": "execute launch start",
-    }.items()
-    for synonym in synonyms.split()
+VERBS_BY_SYNONYM: Mapping[str, frozenset[str]] = {
+    stem(synonym): frozenset(stem(verb) for verb, synonyms in SYNONYMS.items() if synonym in synonyms.split())
+    for synonym in " ".join(SYNONYMS.values()).split()
 }
 """The verbs in tool names, by the synonyms that users choose for them."""
+READING_VERBS = frozenset(map(stem, ("get", "list")))
+NOUNS_BY_SYNONYM: Mapping[str, str] = {stem(synonym): stem(noun) for synonym, noun in NOUN_SYNONYMS.items()}
 
 
 def argument_names(schema: JsonObject) -> Iterable[str]:
@@ -84,11 +110,16 @@ def weigh_words(tool: Tool) -> dict[str, float]:
     weighted_texts = (
         (ARGUMENT_WEIGHT, " ".join(argument_names(tool.input_schema))),
         (DESCRIPTION_WEIGHT, tool.description),
+        (AREA_WORDS_WEIGHT, AREA_WORDS.get(tool.area, "")),
         (AREA_WEIGHT, f"{tool.title} {tool.area} {tool.meta.get('anthropic/searchHint', '')}"),
         (NAME_WEIGHT, topic_words(tool.name)),
         (NAME_WEIGHT, tool.name.replace("_", " ")),
     )
-    return {word: weight for weight, text in weighted_texts for word in stem_words(text)}
+    weights: dict[str, float] = {}
+    for weight, text in weighted_texts:
+        for word in stem_words(text):
+            weights[word] = max(weight, weights.get(word, 0.0))
+    return weights
 
 
 class ToolFinder:
@@ -120,10 +151,17 @@ class ToolFinder:
         unknown = [(index, word) for index, word in enumerate(query_words) if not matches[index]]
         for index, word in unknown[:MAX_CORRECTED_WORDS]:
             matches[index] = {match: TYPO_WEIGHT * self._rarity[match] for match in self._correct_spelling(word)}
+        # A word can be what the tool does and what it is about: to tag a report, a ticket with a tag.
+        matches += [
+            {verb: SYNONYM_WEIGHT * self._rarity.get(verb, 0.0) for verb in VERBS_BY_SYNONYM[word]}
+            for word in query_words
+            if word in VERBS_BY_SYNONYM
+        ]
         # Many tools do the same to other objects, so verbs do not tell whether one is about the query.
-        is_noun = [self._common_verbs.isdisjoint(words) for words in matches]
+        is_noun = [bool(words) and self._common_verbs.isdisjoint(words) for words in matches[: len(query_words)]]
+        is_noun += [False] * (len(matches) - len(is_noun))
         scores = [_score([_best_score(words, weights) for words in matches], is_noun) for weights in self._word_weights]
-        if not any(self._has_writing_verb(words) for words in matches):
+        if not self._asks_for_write(query_words, matches):
             scores = [
                 score * UNREQUESTED_WRITE_WEIGHT if tool.writes else score
                 for score, tool in zip(scores, self.tools, strict=True)
@@ -131,9 +169,15 @@ class ToolFinder:
         ranked = sorted(zip(scores, range(len(scores)), strict=True), key=lambda pair: (-pair[0], pair[1]))
         return [self.tools[index] for score, index in ranked if score > 0]
 
-    def _has_writing_verb(self, words: Mapping[str, float]) -> bool:
-        """Return whether the name of a tool that writes begins with one of *words*."""
-        return not self._writing_verbs.isdisjoint(words)
+    def _asks_for_write(self, query_words: Sequence[str], matches: Sequence[Mapping[str, float]]) -> bool:
+        """Return whether the first verb of a query is one with which names of tools that write begin."""
+        for word, words in zip(query_words, matches, strict=False):
+            meanings = words.keys() | VERBS_BY_SYNONYM.get(word, frozenset())
+            if not READING_VERBS.isdisjoint(meanings):
+                return False
+            if not self._writing_verbs.isdisjoint(meanings):
+                return True
+        return False
 
     @cached_property
     def _writing_verbs(self) -> frozenset[str]:
@@ -162,8 +206,8 @@ class ToolFinder:
         rarity = self._rarity
         candidates = self._words_by_prefix.get(word[:MIN_PREFIX_CHARACTERS], ())
         weights = {match: PREFIX_WEIGHT * rarity[match] for match in candidates if _is_prefix(word, match)}
-        if verb := VERB_SYNONYMS.get(word):
-            weights[verb] = SYNONYM_WEIGHT * rarity.get(verb, 0.0)
+        if noun := NOUNS_BY_SYNONYM.get(word):
+            weights[noun] = SYNONYM_WEIGHT * rarity.get(noun, 0.0)
         if word in rarity:
             weights[word] = rarity[word]
         return weights

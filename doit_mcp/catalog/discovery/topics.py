@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,44 @@ TOPICS = (
         "Commitments state marketplace spend and its limit. For its cost by product, group run_query by service.",
     ),
 )
+
+
+AREA_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "account_team": "contact representative manager",
+        "alerts": "notify notification warn warning email threshold exceed over",
+        "allocations": "split chargeback showback team department owner divide",
+        "annotations": "note remark event chart",
+        "anomalies": "spike unusual unexpected jump",
+        "assets": "license seat subscription",
+        "aws_commitments": "reservation",
+        "budgets": "limit used overspend",
+        "cloud_connect": "connect link onboard",
+        "cloud_diagrams": "architecture topology network map",
+        "cloud_incidents": "outage disruption down status",
+        "cloudflow": "workflow automation automate",
+        "cloudflow_connections": "credential integration",
+        "contracts": "agreement",
+        "customers": "company organization domain",
+        "customer_groups": "partner reseller",
+        "datahub": "custom external saas own dataset",
+        "gcp_commitments": "google cud discount reservation purchase buy",
+        "geographic_access": "country region see restrict",
+        "insights": "waste idle unused optimize",
+        "invoices": "bill payment owe",
+        "labels": "tag",
+        "reports": "chart graph query dashboard",
+        "roles": "permission right access",
+        "service_accounts": "machine bot robot api key token",
+        "service_quotas": "limit",
+        "settings": "color palette branding",
+        "sharing": "share access permission collaborator colleague see",
+        "signup": "register",
+        "tickets": "case request help support",
+        "users": "colleague teammate person member access",
+    }
+)
+"""Words that users choose for what an area is about, and that its tools do not have in their names."""
 
 
 def topic_words(operation: str) -> str:
