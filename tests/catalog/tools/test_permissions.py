@@ -95,7 +95,7 @@ async def test_validate_user_names_the_tools_that_lack_a_permission() -> None:
 
 
 async def test_nothing_is_refused_if_the_permissions_do_not_say_so() -> None:
-    """Those of DoiT employees are empty, and ids are no names."""
+    """Those of DoiT employees are empty, and ids are not names."""
     every_name = {permission.name for tool in direct_tools() if (permission := tool.facts.get("permission"))}
     for permissions in ((), ("kRrvhVnYHcOLJwjKbN4R",), every_name):
         assert "refusedTools" not in await validated(*permissions)
