@@ -24,7 +24,7 @@ class Permission:
         """Return whether a user with these permissions has it; None if they do not say so.
 
         *names* come from GET /auth/v1/validate, where they begin with a capital letter; service accounts have the same
-        names with a lowercase one. The ids of permissions in roles are not names, so they are ignored.
+        names with a lowercase one. The ids of permissions in roles are ignored.
         """
         known = {name[:1].upper() + name[1:] for name in names if NAME.fullmatch(name)}
         return self.name in known if known and self.name else None

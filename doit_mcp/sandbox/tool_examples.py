@@ -22,6 +22,7 @@ def tool_examples(now: float) -> dict[str, JsonObject]:
         **_cost_examples(),
         **_object_examples(),
         **_billing_examples(f"{last_day:%Y-%m}"),
+        **_access_examples(),
         **_diagram_examples(month_start, month_end),
         **_write_examples(),
     }
@@ -29,6 +30,28 @@ def tool_examples(now: float) -> dict[str, JsonObject]:
 
 def _first(tool: str, path: str, arguments: JsonObject | None = None) -> JsonObject:
     return {"$from": [tool, path, arguments or {}]}
+
+
+def _access_examples() -> dict[str, JsonObject]:
+    role, group = _first("list_roles", "roles.0.id"), _first("list_customer_groups", "customerGroups.0.id")
+    region = _first("list_custom_regions", "customRegions.0.id")
+    account = _first("list_service_accounts", "items.0.id")
+    tokens = {"serviceAccountId": account}
+    customer, user = _first("get_customer", "id"), _first("list_users", "users.0.id")
+    return {
+        "get_role": {"id": role},
+        "get_customer_group": {"customerGroupId": group},
+        "list_customer_group_users": {"customerGroupId": group},
+        "get_custom_region": {"customRegionId": region},
+        "get_customer_geographic_scope": {"targetCustomerId": customer},
+        "get_user_geographic_scope": {"targetCustomerId": customer, "userId": user},
+        "get_service_account": {"id": account},
+        "list_service_account_tokens": tokens,
+        "get_service_account_token": {
+            **tokens,
+            "id": _first("list_service_account_tokens", "items.0.id", tokens),
+        },
+    }
 
 
 def _cost_examples() -> dict[str, JsonObject]:

@@ -40,6 +40,8 @@ UNMARKED = {
     ("update_contract", "billingProfile.address"): "a postal address; the tool always asks",
     ("trigger_cloud_flow", "requestBodyJson"): "the payload has no schema; the tool is outward and always asks",
     ("get_user_geographic_scope", "userId"): READS,
+    ("create_signup_request", "source.channel"): "a word for statistics; the tool always asks",
+    ("verify_signup_request", "code"): "a code that arrived by email; the tool always asks",
     **dict.fromkeys(
         (
             *(("assign_customer_group_user", "userId"), ("unassign_customer_group_user", "userId")),

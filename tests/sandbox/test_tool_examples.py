@@ -25,6 +25,7 @@ WITHOUT_DATA = {
     "get_contract_template": "there are no templates before create_contract_template",
     "get_folder": "there are no folders before create_folder",
     "get_theme": "there are no themes before create_custom_theme",
+    "get_signup_request": "there are no requests before create_signup_request",
 }
 
 

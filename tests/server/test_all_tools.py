@@ -344,7 +344,9 @@ SERVICE_ACCOUNT_STEPS = [
     Step("list_service_account_tokens", {"serviceAccountId": "$service_account"}),
     Step("create_service_account_token", {"serviceAccountId": "$service_account", "name": "ci"}, {"key": "id"}),
     Step("get_service_account_token", {"serviceAccountId": "$service_account", "id": "$key"}),
-    Step("update_service_account_token", {"serviceAccountId": "$service_account", "id": "$key", "state": "disabled"}),
+    Step(
+        "update_service_account_token", {"serviceAccountId": "$service_account", "id": "$key", "tokenState": "disabled"}
+    ),
     Step("delete_service_account_token", {"serviceAccountId": "$service_account", "id": "$key"}),
     Step("delete_service_account", {"id": "$service_account"}),
 ]

@@ -14,7 +14,7 @@ GROUP = f"{GROUPS}/{{customerGroupId}}"
 
 GroupId = Annotated[str, "Customer group id, from list_customer_groups.", Length(1, 200), IDENTIFIER]
 GroupName = Annotated[str, "Its name.", Length(1, 200), IDENTIFIER]
-MemberIds = Annotated[list[str], "Customer ids.", Length(1, MAX_MEMBERS), EXTERNAL_TARGET]
+MemberIds = Annotated[list[str], "Customer ids.", Length(1, MAX_MEMBERS), EXTERNAL_TARGET, IDENTIFIER]
 UserId = Annotated[str, "User id, from list_users.", Length(1, 200), IDENTIFIER]
 UserGroupId = Annotated[str, "User group id (ug_...), as the DoiT console shows it.", Length(1, 200), IDENTIFIER]
 UNKNOWN_PATH = "No published API document has the path of this operation, so it may fail with 404."

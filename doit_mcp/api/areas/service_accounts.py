@@ -3,8 +3,8 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..markers import EXTERNAL_TARGET, IDENTIFIER
-from ..operation import Area, delete, get, patch, post
+from ..markers import EXTERNAL_TARGET, IDENTIFIER, FormerName
+from ..operation import Area, delete, get, offers, patch, post
 from ..parameters import DryRun, Id, Rfc3339
 from ..permissions import SERVICE_ACCOUNT_CREATOR, SERVICE_ACCOUNT_MANAGER, SERVICE_ACCOUNT_VIEWER
 
@@ -18,6 +18,11 @@ AccountId = Annotated[Id, "Service account id, from list_service_accounts."]
 TokenId = Annotated[Id, "API token id, from list_service_account_tokens."]
 AccountName = Annotated[str, "Its name, different from those of all others.", Length(1, 100), IDENTIFIER]
 Description = Annotated[str, 'Its purpose; "" for none.', Length(maximum=2_000)]
+NewTokenState = Annotated[
+    Literal["active", "disabled"],
+    "disabled stops it, active allows it again unless it expired.",
+    FormerName("state"),
+]
 PermissionNames = Annotated[
     list[str],
     "Names, as validate_user shows them, e.g. CloudAnalyticsReadOnly.",
@@ -102,9 +107,9 @@ class NewToken(TypedDict, total=False):
 
 
 class TokenState(TypedDict):
-    """The state of a token to set."""
+    """The state of a token to set, in the API's form."""
 
-    state: Annotated[Literal["active", "disabled"], "disabled stops it, active allows it again unless it expired."]
+    state: Literal["active", "disabled"]
 
 
 def camel_case_names(names: list[str]) -> list[str]:
@@ -209,12 +214,17 @@ class ServiceAccounts(Area):
         preview_with=get_service_account_token,
         open_world=False,
     )
-    async def update_service_account_token(
+    async def _update_token(
         self, *, serviceAccountId: AccountId, id: TokenId, dryRun: DryRun = None, **change: Unpack[TokenState]
+    ) -> JsonObject: ...
+
+    @offers(_update_token)
+    async def update_service_account_token(
+        self, *, serviceAccountId: AccountId, id: TokenId, tokenState: NewTokenState, dryRun: DryRun = None
     ) -> Annotated[JsonObject, Token]:
         """Disable an API token of a service account, or enable it again. Refused if it has expired. Programs that use a
         disabled token stop working: ask the user first."""
-        ...
+        return await self._update_token(serviceAccountId=serviceAccountId, id=id, dryRun=dryRun, state=tokenState)
 
     @delete(
         TOKEN,

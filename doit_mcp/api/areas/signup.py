@@ -37,7 +37,7 @@ class NewSignup(TypedDict, total=False):
     email: Required[
         Annotated[str, "Work address of the future administrator.", Length(3, 120), EXTERNAL_TARGET, IDENTIFIER]
     ]
-    companyName: Required[Annotated[str, "Name of the organization.", Length(1, 120)]]
+    companyName: Required[Annotated[str, "Name of the organization.", Length(1, 120), IDENTIFIER]]
     source: Annotated[Source, "Where the request comes from."]
     turnstileToken: Annotated[str, "Only for the channels console and web.", Length(maximum=2048), SECRET]
     termsConsent: Annotated[TermsConsent, "Only for the channels console and web."]

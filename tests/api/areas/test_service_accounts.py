@@ -53,7 +53,7 @@ STORED = {"id": "s/1", "etag": '"v1"'}
         ),
         (
             "update_service_account_token",
-            {"serviceAccountId": "s/1", "id": "t", "state": "disabled"},
+            {"serviceAccountId": "s/1", "id": "t", "tokenState": "disabled"},
             Request("PATCH", f"{TOKENS}/t", {}, {"state": "disabled"}),
         ),
         (
@@ -125,3 +125,10 @@ async def test_names_of_permissions_have_the_spelling_of_the_api() -> None:
     api = Recorder(STORED)
     await run("create_service_account", api, name="A", permissions=["UsersManager", "settings"])
     assert api.requests[-1].body == {"name": "A", "permissions": ["usersManager", "settings"]}
+
+
+async def test_the_name_of_the_api_for_the_state_is_accepted() -> None:
+    """Agent frameworks replace arguments that are called state."""
+    api = Recorder({"id": "t", "state": "disabled"})
+    await run("update_service_account_token", api, serviceAccountId="s", id="t", state="disabled")
+    assert api.requests[-1].body == {"state": "disabled"}

@@ -34,6 +34,9 @@ def test_n18_every_update_requires_a_change() -> None:
         row = OPERATIONS.get(tool.name)
         if row is None or row.read_only or not (row.method in ("PATCH", "PUT") or tool.name.startswith("assign_")):
             continue
+        if not row.has_body:
+            # All that it says is in the path.
+            continue
         required = set(tool.input_schema.get("required", ()))
         assert tool.changes is not None or required - set(row.placeholders) - {"id"}, tool.name
     assert {tool.name for tool in UPDATES} >= {

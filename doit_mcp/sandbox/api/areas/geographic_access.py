@@ -9,7 +9,7 @@ from ..hierarchy import DESCENDANTS, members, require_root
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import compile_object, text_schema
-from ..seeds import customer_account
+from ..seeds import customer_account, identity
 from ..tenants import ApiRequest, Records, add_record, get_existing
 
 COUNTRIES = {
@@ -128,7 +128,7 @@ async def delete_scope(request: ApiRequest) -> web.Response:
 
 
 def _regions(request: ApiRequest) -> Records:
-    return request.tenant.collection("custom regions", lambda tenant: ())
+    return request.tenant.collection("custom regions", identity.custom_regions)
 
 
 def _scopes(request: ApiRequest) -> Records:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import jsonschema_rs
 from aiohttp import web
 
 from ...accounts import CONNECT_PERMISSION, PERMISSION_NAMES, SERVICE_ACCOUNT_ROLE
-from ..costs.calendar_days import DAY_SECONDS, parse_seconds, rfc3339
+from ..costs.calendar_days import parse_seconds, rfc3339
 from ..entity_tags import make_etag, require_version
 from ..idempotency import run_once
 from ..listing import query_flag
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import TEXT, compile_object, nullable, one_of, text_schema
-from ..seeds.analytics_core import admin_email
+from ..seeds import identity
 from ..service_tokens import PREFIX, camel_case, has_expired
-from ..tenants import ApiRequest, Records, Tenant, add_record, get_existing
+from ..tenants import ApiRequest, Records, add_record, get_existing
 
 PATH = "/iam/v1/service-accounts"
 MERGE_PATCH = "application/merge-patch+json"
@@ -32,23 +32,6 @@ NEW_TOKEN = compile_object("name", name=NAME, expiresTime=TEXT)
 TOKEN_CHANGES = compile_object("state", state=one_of("active", "disabled"))
 DRY_RUN = {"X-Dry-Run": "true"}
 VIEW, CREATE, MANAGE = "users.read", "users.write", "users.write"
-
-
-def service_accounts(tenant: Tenant) -> Iterator[JsonObject]:
-    """One that reads costs, created by an administrator."""
-    created, email = rfc3339(tenant.started_at - 45 * DAY_SECONDS), admin_email(tenant.customer)
-    yield {
-        "id": tenant.stable_id("service account"),
-        "customerId": tenant.customer.id,
-        "name": "Nightly export",
-        "description": "Reads costs for the data warehouse",
-        "permissions": ["cloudAnalyticsReadOnly"],
-        "createdBy": email,
-        "createdByEmail": email,
-        "createdByUserId": tenant.stable_id("user", email),
-        "createTime": created,
-        "updateTime": created,
-    }
 
 
 async def list_accounts(request: ApiRequest) -> web.Response:
@@ -226,11 +209,11 @@ async def _read_merge_patch(request: ApiRequest, schema: jsonschema_rs.Validator
 
 
 def _accounts(request: ApiRequest) -> Records:
-    return request.tenant.collection("service accounts", service_accounts)
+    return request.tenant.collection("service accounts", identity.service_accounts)
 
 
 def _all_tokens(request: ApiRequest) -> Records:
-    return request.tenant.collection("service account tokens", lambda tenant: ())
+    return request.tenant.collection("service account tokens", identity.service_account_tokens)
 
 
 def _tokens(request: ApiRequest, account_id: str) -> list[JsonObject]:
