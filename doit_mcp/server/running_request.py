@@ -87,6 +87,11 @@ class RunningRequest:
         """Whether the client waits for minutes: the call is a task, or the client asked for progress and receives it."""
         return self._is_task or self._progress.reaches_client
 
+    @property
+    def extended_seconds(self) -> float | None:
+        """The time limit of a task or of an extended call; None for other calls."""
+        return TASK_DEADLINE_SECONDS if self._is_extended else None
+
     def extend_deadline(self) -> None:
         """Give the call the time of a task, if the client waits that long."""
         if self._is_extended or not self.can_wait:

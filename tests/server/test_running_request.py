@@ -76,6 +76,7 @@ async def test_tasks_and_clients_with_progress_wait(
         return when - asyncio.get_running_loop().time()
 
     left = await call.with_deadline(45.0, work())
+    assert call.extended_seconds == (TASK_DEADLINE_SECONDS if waits else None)
     if waits:
         assert 45 < left <= TASK_DEADLINE_SECONDS
         assert seconds == [TASK_DEADLINE_SECONDS] if is_task else [API_DEADLINE, TASK_DEADLINE_SECONDS]

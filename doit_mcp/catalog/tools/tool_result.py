@@ -118,13 +118,13 @@ def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
     return _text_result(sanitize_json(orjson.dumps(notice).decode()))
 
 
-def timeout_message(tool: Tool) -> str:
-    """Return the message for a tool that did not finish within its deadline."""
+def timeout_message(tool: Tool, seconds: float | None = None) -> str:
+    """Return the message for a tool that did not finish within *seconds*, by default its deadline."""
     if tool.writes:
         text = "It may still take effect: check the current state before repeating it."
     else:
         text = f"{tool.narrow_hint} Or try again later."
-    return f"Could not finish {tool.name} within {tool.deadline or DEADLINE_SECONDS:g} seconds. {text}"
+    return f"Could not finish {tool.name} within {seconds or tool.deadline or DEADLINE_SECONDS:g} seconds. {text}"
 
 
 def error_result(tool: Tool, text: str) -> JsonObject:

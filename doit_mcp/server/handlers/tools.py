@@ -136,7 +136,8 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     except (CallSuspended, MissingClientCapability):
         raise
     except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
-        call_result = tool_result.error_result(tool, f"{_failure_message(tool, failure)} {context.notice}".rstrip())
+        message = _failure_message(tool, failure, call.extended_seconds)
+        call_result = tool_result.error_result(tool, f"{message} {context.notice}".rstrip())
         if challenge := challenge_for(context, failure):
             call_result["_meta"] = challenge
     except BaseException:
@@ -146,15 +147,15 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     return call_result
 
 
-def _failure_message(tool: Tool, failure: Exception) -> str:
-    """Return the message for an expected failure."""
+def _failure_message(tool: Tool, failure: Exception, seconds: float | None) -> str:
+    """Return the message for an expected failure of a call that could take *seconds*, by default its deadline."""
     match failure:
         case ApiError():
             return explain(failure, tool.name)
         case NoAnswer():
             return f"it asked the client a question and got no usable answer: {failure}"
         case TimeoutError():
-            return tool_result.timeout_message(tool)
+            return tool_result.timeout_message(tool, seconds)
     return str(failure)
 
 

@@ -196,3 +196,4 @@ def test_escaped_backslashes_are_not_escapes() -> None:
 def test_timeout_message_depends_on_the_operation() -> None:
     assert "45 seconds" in tool_result.timeout_message(READ) and READ.narrow_hint in tool_result.timeout_message(READ)
     assert "check the current state" in tool_result.timeout_message(WRITE)
+    assert "within 600 seconds" in tool_result.timeout_message(READ, 600.0)
