@@ -9,11 +9,11 @@ import pytest
 
 from doit_mcp.catalog.views.document import VIEW_MIME_TYPE, view_html, view_uri
 from doit_mcp.sandbox.accounts import USERS
-from tests.browser.driver import Browser, Case, Json, faults_of
+from tests.browser.driver import Browser, Case, Json
 from tests.e2e.launch import Sandbox, running_sandbox
 from tests.e2e.test_chatgpt import link_account
 
-ADMIN, WITHOUT_ACCESS = USERS[0], USERS[6]
+ADMIN, VIEWER = USERS[:2]
 DRIVER = "Amazon Elastic Compute Cloud"
 CALL: Json = {"call": {"name": "explain_cost_change", "arguments": {}}}
 
@@ -54,8 +54,9 @@ async def test_select_and_save(browser: Browser, sandbox: Sandbox) -> None:
     assert saved["contents"][0]["resource"]["text"].count("\n") >= len(selected) - 1
 
 
-async def test_a_user_without_access_reads_why(browser: Browser, sandbox: Sandbox) -> None:
-    live = {"url": sandbox.mcp, "token": sandbox.api_tokens[WITHOUT_ACCESS.email]}
-    (seen,) = browser.show(Case("refused", [CALL, {"expect": "403"}, {"look": "shown"}], live=live)).values()
-    assert faults_of({"refused": seen}) == []
-    assert "DoiT API access" in seen.looks["shown"]["text"]
+def test_a_user_reads_which_permission_is_missing(browser: Browser, sandbox: Sandbox) -> None:
+    live = {"url": sandbox.mcp, "token": sandbox.api_tokens[VIEWER.email]}
+    steps: list[Json] = [{"call": {"name": "list_invoices", "arguments": {}}}, {"expect": "403"}, {"look": "shown"}]
+    (seen,) = browser.show(Case("refused", steps, live=live)).values()
+    assert seen.faults == []
+    assert "lacks the permission" in seen.looks["shown"]["text"]

@@ -93,18 +93,27 @@ globalThis.readView = async (name) => {
   return contents[0];
 };
 
-// Milliseconds from sending the result to the answer of a later ping, which the view sends after it has drawn.
-globalThis.timeResult = async (result) => {
+const PING = "ping of the test ";
+let pings = 0;
+
+// Waits until the view has handled all messages so far: it answers this ping after it has drawn them.
+globalThis.handled = async () => {
   const frame = document.querySelector("iframe");
-  const id = "drawn";
-  const drawn = new Promise((resolve) => {
+  const id = PING + (pings += 1);
+  const answered = new Promise((resolve) => {
     window.addEventListener("message", ({ source, data }) => source === frame.contentWindow && data.id === id && resolve());
   });
-  const started = performance.now();
-  frame.contentWindow.postMessage({ jsonrpc: "2.0", method: "ui/notifications/tool-result", params: result }, "*");
   frame.contentWindow.postMessage({ jsonrpc: "2.0", id, method: "ping" }, "*");
-  await drawn;
+  await answered;
+};
+
+// Milliseconds until the view has drawn a result.
+globalThis.timeResult = async (result) => {
+  const started = performance.now();
+  const { contentWindow } = document.querySelector("iframe");
+  contentWindow.postMessage({ jsonrpc: "2.0", method: "ui/notifications/tool-result", params: result }, "*");
+  await handled();
   return performance.now() - started;
 };
 
-globalThis.receivedMessages = () => state.received;
+globalThis.receivedMessages = () => state.received.filter(({ id }) => !String(id).startsWith(PING));

@@ -3,6 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
+// A view whose frame has another height after this time fails the test.
+const SETTLE_MS = 5_000;
 const AXE = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
 // step: {"input" | "partial" | "result" | "cancel" | "context" | "teardown" | "call": what to send}
@@ -29,29 +31,38 @@ export async function take(page, frame, order, seen, step) {
     return;
   }
   if (kind === "look") {
-    await settle(frame);
+    await settle(page, frame);
     seen.looks[value] = await look(page, frame);
     return;
   }
   await page.evaluate(([name, sent]) => send[name](sent), [kind, value]);
-  await settle(frame);
+  // A view that was torn down does not answer.
+  if (kind !== "teardown") await page.evaluate(() => handled());
 }
 
-// Messages and frames are asynchronous: two animation frames later, the view has drawn and has said its height.
-async function settle(frame) {
-  await frame.evaluate(() => new Promise((resolve) => {
-    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve)));
-  }));
+// Waits until the frame has the height that the view asks for, which arrives as a message.
+async function settle(page, frame) {
+  const legacy = await frame.evaluate(() => Boolean(window.openai));
+  if (legacy) return;
+  const deadline = Date.now() + SETTLE_MS;
+  let fits = false;
+  while (!fits && Date.now() < deadline) {
+    const height = await frame.evaluate(() => new Promise((resolve) => {
+      const view = document.getElementById("view");
+      requestAnimationFrame(() => requestAnimationFrame(() => resolve(Math.ceil(view.getBoundingClientRect().height))));
+    }));
+    fits = (await page.locator("iframe").evaluate((element) => element.clientHeight)) === height;
+  }
 }
 
 async function shoot(page, frame, path) {
-  await settle(frame);
+  await settle(page, frame);
   await page.locator("iframe").screenshot({ path, animations: "disabled" });
 }
 
 // The share of pixels that differ from those of a picture: 1 if it has another size.
 async function compare(page, frame, path) {
-  await settle(frame);
+  await settle(page, frame);
   const shown = await page.locator("iframe").screenshot({ animations: "disabled" });
   const stored = await readFile(path);
   return page.evaluate(differing, [shown, stored].map((bytes) => `data:image/png;base64,${bytes.toString("base64")}`));
