@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import struct
 
 import pytest
 
@@ -213,3 +215,28 @@ def test_a_prepared_change(browser: Browser) -> None:
     assert "Apply" in seen["refused"].looks["after"]["buttons"], "the user can try again, and the server decides"
     assert "cannot be undone" in seen["final"].looks["shown"]["text"]
     assert "Apply" not in seen["no-calls"].looks["shown"]["buttons"]
+
+
+def test_a_chart_is_saved_as_a_picture(browser: Browser, results: dict[str, Json]) -> None:
+    steps = [*showing("trend", results["trend"]), {"press": "Save as PNG"}]
+    seen = browser.show(Case("png", steps, mode=FULL))["png"]
+    assert seen.faults == []
+    (saved,) = seen.requests("ui/download-file")
+    resource = saved["contents"][0]["resource"]
+    image = base64.b64decode(resource["blob"])
+    assert resource["mimeType"] == "image/png" and image.startswith(b"\x89PNG\r\n")
+    width, height = struct.unpack(">II", image[16:24])
+    # Twice the size of the frame, for screens with a high resolution; a chart alone would be lower.
+    assert width == 2 * 640 and height > 500
+
+
+def test_a_selection_keeps_the_periods_without_the_arguments_of_the_call(
+    browser: Browser, results: dict[str, Json]
+) -> None:
+    steps: list[Json] = [{"result": results["explain"]}, {"press": "Amazon Elastic Compute Cloud"}]
+    steps += [{"expect": "Back to"}, SHOWN]
+    seen = browser.show(Case("implied", steps, answers={"explain_cost_change": [results["explain"]]}))["implied"]
+    assert seen.faults == []
+    (call,) = seen.requests("tools/call")
+    assert call["arguments"]["period"] == "2026-10-01/2026-10-31"
+    assert call["arguments"]["compareTo"] == "2026-09-01/2026-09-30"

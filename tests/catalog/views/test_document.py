@@ -28,7 +28,7 @@ FORBIDDEN = (
     r"\beval\b|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|"
     r"\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|\bimport\b|"
     r"localStorage|sessionStorage|indexedDB|document\.cookie|serviceWorker|"
-    r"@import|@font-face|\burl\(|<link\b|<iframe|\bsrc="
+    r"@import|@font-face|\burl\((?!#)|<link\b|<iframe|\bsrc="
 )
 # Names of XML namespaces, which are never loaded.
 NAMESPACES = ("http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml")

@@ -20,6 +20,12 @@ function parsed(text) {
   }
 }
 
+// Arguments that ask about the same periods, for hosts that do not pass those of the call.
+function impliedArguments({ period, compareTo }) {
+  const asText = ({ from, to }) => `${from}/${to}`;
+  return { ...(period && { period: asText(period) }), ...(compareTo && { compareTo: asText(compareTo) }) };
+}
+
 function seriesNamed(answer, test) {
   return answer.set.series.find((one) => (test instanceof RegExp ? test.test(one.name) : one.kind === test));
 }

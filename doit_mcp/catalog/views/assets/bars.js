@@ -52,7 +52,8 @@ function breakdownPicture(answer) {
     title: `Cost by ${[dimension, ...innerDimension(answer)].join(" and ")}`,
     headline: { value: money(answer.data.total?.all, currencyOf(answer)) },
     parts: costBars(answer, groups, dimension, series?.dimension),
-    deep: () => [months && monthTable(answer, months, dimension), ...innerBars(answer)],
+    deep: () => [months && monthSection(answer, months, dimension), ...innerBars(answer)],
+    isHatched: Boolean(months) && host.context.displayMode === "fullscreen",
     actions: largest
       ? [
           askAction(
@@ -65,8 +66,8 @@ function breakdownPicture(answer) {
   };
 }
 
-// Groups of a time series as rows, periods as columns, shaded by cost.
-function monthTable(answer, series, dimension) {
+// The months of a breakdown: columns, and a table with groups as rows and months as columns, shaded by cost.
+function monthSection(answer, series, dimension) {
   const provisional = new Set(series.provisional ?? []);
   const columns = series.rows.map((row) => {
     const label = periodLabel(row[0]);
@@ -81,6 +82,7 @@ function monthTable(answer, series, dimension) {
     "section",
     {},
     make("h2", {}, phrase(title)),
+    stackedColumns(answer, series, dimension).figure,
     heatTable(title, [{ name: capitalize(dimension), kind: "text" }, ...columns], rows, currencyOf(answer)),
   );
 }

@@ -54,7 +54,7 @@ function periodTexts(periods, x) {
 
 // A chart with its legend, and a table of the same figures for screen readers.
 function figure({ svg }, legend, table) {
-  return make("figure", {}, svg, legend, make("div", { class: "spoken" }, table));
+  return make("figure", {}, svg, legend, make("div", { class: "spoken" }, table.querySelector("table")));
 }
 
 // The legend: {kind, name, value} for each mark. *kind* is the class of its swatch.

@@ -1,6 +1,5 @@
-// Files for the user: rows as CSV, charts as PNG. The host saves them, because the frame cannot.
+// Files for the user: rows as CSV. The host saves them, because the frame cannot.
 const FORMULA_START = /^[=+\-@\t\r]/;
-const PNG_SCALE = 2;
 
 // The rows of a series or table as a sheet: {name, columns, rows}.
 function sheetOf(series) {
@@ -32,46 +31,4 @@ function saveAction(sheet) {
     needs: "save",
     run: () => perform("save", { contents: [{ type: "resource", resource: resource() }] }),
   };
-}
-
-function imageAction(name, chart) {
-  const run = async () => {
-    const resource = { uri: fileName(name, "png"), mimeType: "image/png", blob: await pngOf(chart) };
-    return perform("save", { contents: [{ type: "resource", resource }] });
-  };
-  return { label: "Save as PNG", needs: "save", run };
-}
-
-// The base64 of an SVG as PNG. Its colors come from the style sheet, so a copy gets them as attributes.
-async function pngOf(chart) {
-  const copy = chart.cloneNode(true);
-  const { width, height } = chart.getBoundingClientRect();
-  const originals = [chart, ...chart.querySelectorAll("*")];
-  [copy, ...copy.querySelectorAll("*")].forEach((element, index) => {
-    const style = getComputedStyle(originals[index]);
-    for (const name of [
-      "fill",
-      "stroke",
-      "stroke-width",
-      "stroke-dasharray",
-      "font-family",
-      "font-size",
-      "font-weight",
-      "text-anchor",
-      "opacity",
-    ]) {
-      element.style.setProperty(name, style.getPropertyValue(name));
-    }
-  });
-  copy.setAttribute("width", width);
-  copy.setAttribute("height", height);
-  const image = new Image();
-  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
-  await image.decode();
-  const canvas = make("canvas", { width: width * PNG_SCALE, height: height * PNG_SCALE });
-  const context = canvas.getContext("2d");
-  context.fillStyle = getComputedStyle(document.body).backgroundColor;
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(image, 0, 0, canvas.width, canvas.height);
-  return canvas.toDataURL("image/png").split(",")[1];
 }

@@ -12,7 +12,7 @@ function framed(answer, picture) {
     make("header", {}, make("h1", {}, phrase(picture.title)), headline(picture.headline), statementLine(answer)),
     parts,
     notes(answer, picture, isFull),
-    actionBar(picture, isFull),
+    actionBar(answer, picture, isFull),
   ];
 }
 
@@ -41,7 +41,8 @@ function statementLine(answer) {
 
 // What is provisional or missing. The notes for models are longer, so only full screen shows them.
 function notes(answer, { isHatched }, isFull) {
-  const provisional = provisionalText(answer);
+  const isNoted = isFull && (answer.data.note ?? "").includes("still arriving");
+  const provisional = isNoted ? "" : provisionalText(answer);
   const others = missingTexts(answer);
   if (isFull && answer.data.note) others.push(answer.data.note);
   const zones = Object.entries(answer.set.basis?.timeZones ?? {});
@@ -63,10 +64,10 @@ function notes(answer, { isHatched }, isFull) {
   );
 }
 
-function actionBar(picture, isFull) {
+function actionBar(answer, picture, isFull) {
   const more = [];
   if (picture.sheet) more.push(saveAction(picture.sheet));
-  if (picture.chart) more.push(imageAction(picture.title, picture.chart));
+  if (picture.chart) more.push(imageAction(answer, picture));
   const offered = [...(picture.actions ?? []), ...(isFull ? [...(picture.fullActions ?? []), ...more] : [])].filter(
     ({ needs }) => !needs || can(needs),
   );

@@ -20,6 +20,7 @@ const PICTURES = {
 const app = {
   tool: "",
   args: {},
+  hasInput: false,
   phase: "waiting",
   answer: null,
   trail: [],
@@ -79,12 +80,14 @@ function applyContext() {
 
 function showInput({ arguments: args }) {
   app.args = args ?? {};
+  app.hasInput = true;
   if (app.phase === "waiting") app.phase = "asking";
   if (!app.answer) render();
 }
 
 function showResult(result) {
   app.answer = readAnswer(result, app.tool, app.args);
+  if (!app.hasInput) app.answer.args = impliedArguments(app.answer.set);
   app.tool = app.answer.tool;
   Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "", all: false });
   say("");

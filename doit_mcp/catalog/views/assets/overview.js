@@ -5,21 +5,26 @@ const MIN_LABELED_SHARE = 9; // percent of the bar that a text fits into
 function overviewPicture(answer) {
   const { data } = answer;
   const clouds = seriesNamed(answer, /by cloud$/);
-  const parts = [
-    clouds && cloudBar(answer, clouds),
-    topBars(answer, data.topServices, "service", MAX_TOP),
-    chips(data, currencyOf(answer)),
-  ];
+  const daily = seriesNamed(answer, /^daily costs$/);
+  const chart = daily && stackedColumns(answer, daily, "cloud");
   return {
     title: "Cloud costs",
     headline: { value: money(data.totalCost, currencyOf(answer)) },
-    parts,
-    deep: () => [topBars(answer, data.topProjects, "project", Infinity)],
+    parts: [
+      clouds && cloudBar(answer, clouds),
+      topBars(answer, data.topServices, "service", MAX_TOP),
+      chips(data, currencyOf(answer)),
+    ],
+    deep: () => [topBars(answer, data.topProjects, "project", Infinity), chart && dailySection(chart.figure)],
     actions: [askAction("What changed?", "What changed in our cloud costs compared with the period before, and why?")],
-    sheet: seriesNamed(answer, /^daily costs$/)
-      ? sheetOf(seriesNamed(answer, /^daily costs$/))
-      : clouds && sheetOf(clouds),
+    sheet: daily ? sheetOf(daily) : clouds && sheetOf(clouds),
+    chart: chart?.chart,
+    isHatched: Boolean(chart) && host.context.displayMode === "fullscreen",
   };
+}
+
+function dailySection(figure) {
+  return make("section", {}, make("h2", {}, "Costs by day"), figure);
 }
 
 // One bar of 100 percent, and its legend. Negative costs have no share of a whole, so they make it sorted bars.

@@ -50,5 +50,7 @@ function queryPicture(answer) {
 function queryTitle({ columns }) {
   const words = (kinds) => columns.filter(({ kind }) => kinds.includes(kind)).map(({ dimension }) => dimension);
   const [values, dimensions] = [words(["money", "count", "percent"]), words(["text", "period"])];
-  return capitalize(`${values.join(", ")}${dimensions.length ? ` by ${dimensions.join(" and ")}` : ""}`);
+  return capitalize(
+    `${values.join(", ")}${dimensions.length ? ` by ${dimensions.join(", ").replace(/, ([^,]*)$/, " and $1")}` : ""}`,
+  );
 }

@@ -55,7 +55,7 @@ function savingsTable(answer, list, title) {
       { class: "axis" },
       phrase(`${basisText(answer, list)} · ${[...new Set(all.map(({ currency }) => currency))].join(", ")}`),
     ),
-    barTable(title, ["What", "Amount"], shown),
+    make("div", { class: "wide-names" }, barTable(title, ["What", "Amount"], shown)),
     note,
   );
 }
