@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options that rewrite transcripts and pictures, for review, and that run slow hosts of the view."""
+    """Add the options that rewrite transcripts and pictures, for changes that are reviewed."""
     parser.addoption("--rewrite-transcripts", action="store_true", help="rewrite tests/transcripts, for review")
     parser.addoption("--rewrite-pictures", action="store_true", help="rewrite docs/_static/views, for review")
 

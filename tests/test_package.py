@@ -25,6 +25,17 @@ def test_installed_version_matches_the_package() -> None:
     assert version("doit-mcp") == doit_mcp.__version__
 
 
+def test_every_file_of_the_package_is_installed() -> None:
+    """The view, pages and locale data are files beside the modules."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    patterns = setup["options.package_data"]["doit_mcp"].split()
+    package = ROOT / "doit_mcp"
+    others = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert package / "catalog" / "views" / "assets" / "view.html" in others
+    assert others == {path for pattern in patterns for path in package.glob(pattern) if path.is_file()}
+
+
 def test_oldest_supported_python_is_required() -> None:
     assert metadata("doit-mcp")["Requires-Python"] == f">={supported_pythons()[0]}"
 

@@ -35,7 +35,7 @@ class Case:
     """One view in one frame, and what happens there, step by step; see node/looking.mjs.
 
     *answers* are those of ``tools/call`` by tool, *refused* methods that the host does not know in spite of its
-    *capabilities*, *legacy* is window.openai in place of MCP Apps, and *live* a server to connect to.
+    *capabilities*, *legacy* is window.openai in place of MCP Apps, and *live* a server to connect to. The *host* "mcp-ui" shows the *input* and the *result* in *shown*.
     """
 
     name: str
@@ -51,6 +51,8 @@ class Case:
     legacy: Json | None = None
     live: Json | None = None
     modes: Sequence[str] = tuple(DISPLAY_MODES)
+    host: str = "bridge"
+    shown: Json = field(default_factory=dict)
 
     def order(self) -> Json:
         """Return the case as the driver reads it, with the context that the host gives the view."""

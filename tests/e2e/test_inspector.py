@@ -1,4 +1,4 @@
-"""MCP Inspector's command line: portable schemas, stateful and stateless calls, bearer tokens and OAuth."""
+"""MCP Inspector's command line: portable schemas, stateful and stateless calls, views, bearer tokens and OAuth."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.views.document import VIEW_MIME_TYPE, view_uri
 from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, read_structured
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import Finished, browser, environment, run
@@ -84,3 +86,16 @@ async def test_signs_in(sandbox: Sandbox, expected: ExpectedResults, node: Path,
     env = browser(tmp_path) | {"MCP_AUTO_OPEN_ENABLED": "true"}
     finished = await inspect(node, tmp_path, sandbox.mcp, *flags, "--callback-url", callback, **env)
     assert read_structured(result(finished)) == expected.user
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_finds_the_view_of_each_tool(sandbox: Sandbox, node: Path, tmp_path: Path, era: str) -> None:
+    flags = ("--method", "tools/list", "--app-info", "--advertise-apps", "--protocol-era", era)
+    finished = await inspect(node, tmp_path, sandbox.mcp, *flags, *bearer(sandbox))
+    found = {app["toolName"]: app for app in map(json.loads, finished.out.splitlines())}
+    with_view = {tool.name for tool in all_tools() if tool.facts.get("view")}
+    assert with_view & found.keys() == {name for name, app in found.items() if app["hasApp"]}
+    for name in with_view & found.keys():
+        assert found[name]["resourceUri"] == view_uri() and found[name]["visibility"] == ["model", "app"]
+        assert found[name]["resourceMimeType"] == VIEW_MIME_TYPE
+        assert found[name]["csp"] == {} and found[name]["prefersBorder"] is True

@@ -2,31 +2,24 @@
 //
 // argument: path of the browser. Each line of the input is the path of an order, and each line of the output what was
 // seen: {"id", "view": HTML, "shots": directory, "cases": [{"name", "width", "scheme", "capabilities", "context", "answers",
-//   "refused", "legacy", "live", "steps"}]}
+//   "host", "shown", "refused", "legacy", "live", "steps"}]}
 
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { launch } from "./browser.mjs";
 import { take } from "./looking.mjs";
+import { hostPage, PROXY_PAGE } from "./pages.mjs";
 
 // What hosts allow a view that declares no domains (MCP Apps, Host Behavior).
 const VIEW_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
   + "connect-src 'none'; base-uri 'none'; form-action 'none'";
 const HOST_PATH = "/test-host";
 const VIEW_PATH = "/test-view";
+const PROXY_PATH = "/test-proxy";
 const LIMIT_MS = 15_000;
 
-async function hostPage() {
-  const entry = fileURLToPath(new URL("host.js", import.meta.url));
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: "iife", platform: "browser" });
-  const script = outputFiles[0].text.replaceAll("</script", "<\\/script");
-  const style = "html { color-scheme: light dark; background: Canvas } body { margin: 0 } iframe { display: block; width: 100%; height: 150px; border: 0 }";
-  return `<!doctype html><html lang="en"><title>Host</title><style>${style}</style><iframe title="View" sandbox="allow-scripts"></iframe><script>${script}</script>`;
-}
-
-async function opened(browser, order, each, html, seen) {
+async function opened(browser, order, each, seen) {
+  const html = await hostPage(each.host);
   const context = await browser.newContext({
     viewport: { width: each.width, height: 900 }, colorScheme: each.scheme, reducedMotion: "reduce",
   });
@@ -40,9 +33,8 @@ async function opened(browser, order, each, html, seen) {
   await context.route("**/*", (route) => {
     const url = new URL(route.request().url());
     if (url.pathname === HOST_PATH) return route.fulfill({ contentType: "text/html", body: html });
-    if (url.pathname === VIEW_PATH) {
-      return route.fulfill({ contentType: "text/html", body: order.view, headers: { "Content-Security-Policy": VIEW_POLICY } });
-    }
+    const framed = { [VIEW_PATH]: order.view, [PROXY_PATH]: PROXY_PAGE }[url.pathname];
+    if (framed) return route.fulfill({ contentType: "text/html", body: framed, headers: { "Content-Security-Policy": VIEW_POLICY } });
     if (each.live && url.origin === origin && url.pathname === "/mcp") return route.continue();
     seen.leaks.push(url.href);
     return route.abort();
@@ -51,7 +43,7 @@ async function opened(browser, order, each, html, seen) {
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) seen.console.push(message.text()); });
   page.on("pageerror", (error) => seen.console.push(String(error)));
   await page.goto(origin + HOST_PATH);
-  await page.evaluate((options) => openView(options), { ...each, steps: undefined, frame: VIEW_PATH });
+  await page.evaluate((options) => openView(options), { ...each, steps: undefined, frame: VIEW_PATH, proxy: PROXY_PATH, html: order.view });
   return page;
 }
 
@@ -67,10 +59,18 @@ function legacyGlobals({ globals, functions }) {
   }
 }
 
-async function show(browser, order, each, html) {
+// The frame of the view, which is inside that of a proxy in some hosts.
+async function viewFrame(page, host) {
+  const isView = (frame) => Boolean(host === "mcp-ui" ? frame.parentFrame()?.parentFrame() : frame.parentFrame());
+  const frame = page.frames().find(isView) ?? await page.waitForEvent("frameattached", { predicate: isView, timeout: LIMIT_MS });
+  await frame.waitForSelector("#view", { state: "attached", timeout: LIMIT_MS });
+  return frame;
+}
+
+async function show(browser, order, each) {
   const seen = { name: each.name, console: [], leaks: [], looks: {}, differences: {}, problem: "" };
-  const page = await opened(browser, order, each, html, seen);
-  const frame = page.frames().find((one) => one.parentFrame());
+  const page = await opened(browser, order, each, seen);
+  const frame = await viewFrame(page, each.host);
   try {
     for (const step of each.steps) await take(page, frame, order, seen, step);
   } catch (error) {
@@ -84,12 +84,12 @@ async function show(browser, order, each, html) {
   return seen;
 }
 
-const [browser, html] = await Promise.all([launch(process.argv[2]), hostPage()]);
+const browser = await launch(process.argv[2]);
 try {
   for await (const path of createInterface({ input: process.stdin })) {
     const order = JSON.parse(await readFile(path, "utf8"));
     const report = [];
-    for (const each of order.cases) report.push(await show(browser, order, each, html));
+    for (const each of order.cases) report.push(await show(browser, order, each));
     console.log(JSON.stringify({ id: order.id, seen: report }));
   }
 } catch (error) {
