@@ -95,7 +95,7 @@ class ExplainedAnomaly(AnomalyDetails, OwnedAnomaly, total=False):
 
 @composed_tool(
     area="anomalies",
-    search_hint="Why did this anomaly happen, root cause of a spike, who owns it, acknowledge",
+    search_hint="Why did this anomaly happen, root cause of a spike, acknowledge",
     slow=True,
     default_list=False,
 )
