@@ -17,7 +17,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..tools.composed import composed_tool
-from .bundle_lint import BundleWarning, lint_bundle
+from .bundle_lint import BundleWarning, lint_bundle, objects_in
 
 MAX_BUNDLE_CHARACTERS = 25_000
 """Length of a bundle that is returned as a whole: longer results are truncated, and then cannot be imported."""
@@ -68,17 +68,18 @@ async def import_cloudflow(
     request |= {name: value for name, value in (("bindings", bindings), ("options", options)) if value}
     send = call.doit.cloudflow.import_cloudflow
     try:
-        plan = await send(dryRun=dryRun, **request)
+        # The response of a write can be empty.
+        plan: JsonObject = await send(dryRun=dryRun, **request) or {}
     except ApiError as error:
         if dryRun or error.status != 422:
             raise
-        raise _refused(error, await send(dryRun=True, **request)) from error
+        raise _refused(error, await send(dryRun=True, **request) or {}) from error
     return {**plan, "warnings": warnings, "next": _next_step(plan, warnings, is_dry_run=dryRun is True)}
 
 
 def _refused(error: ApiError, plan: JsonObject) -> ApiError:
     """Return the *error* of an import with all the errors of its *plan*: the API's own message may have one only."""
-    listed = [item for item in plan.get("errors") or () if isinstance(item, dict)]
+    listed = objects_in(plan.get("errors"))
     problems = [
         ": ".join(str(item[name]) for name in ("field", "code", "message") if item.get(name)) for item in listed
     ]
@@ -129,7 +130,7 @@ async def export_cloudflow(
 
 
 def _select_nodes(bundle: JsonObject, wanted: set[str]) -> JsonObject:
-    return _with_nodes(bundle, lambda node: node if {node.get("key"), node.get("name")} & wanted else None)
+    return _with_nodes(bundle, lambda node: node if {str(node.get("key")), str(node.get("name"))} & wanted else None)
 
 
 def _outline_node(node: JsonObject) -> JsonObject:
@@ -140,11 +141,10 @@ def _outline_node(node: JsonObject) -> JsonObject:
 
 def _with_nodes(bundle: JsonObject, change: Any) -> JsonObject:
     """Return a bundle with its nodes as *change* returns them, without those for which it returns None."""
-    flows = bundle.get("flows")
     return {
         **bundle,
         "flows": [
-            {**flow, "nodes": [kept for node in flow.get("nodes") or () if (kept := change(node)) is not None]}
-            for flow in (flows if isinstance(flows, list) else ())
+            {**flow, "nodes": [kept for node in objects_in(flow.get("nodes")) if (kept := change(node)) is not None]}
+            for flow in objects_in(bundle.get("flows"))
         ],
     }

@@ -58,6 +58,7 @@ def test_warnings_name_flow_and_node() -> None:
         ({"code": "return 1", "schema": SCHEMA, "x": {"referencedNodeId": "gone"}}, 'the node "gone"'),
         ({"code": "return 1", "schema": SCHEMA, "x": ["$req:connections/gone"]}, "$req:connections/gone"),
         ({"code": "return 1", "schema": SCHEMA, "x": "$bundle:flows/gone"}, "$bundle:flows/gone"),
+        ({"code": "return 1", "schema": SCHEMA, "x": {"referencedNodeId": ["a"]}}, "which the flow does not have"),
         ({"code": "return 1", "schema": SCHEMA, "auth": {"apiKey": "abc"}}, '"apiKey" looks like a secret'),
     ],
 )
@@ -105,7 +106,18 @@ JSON = st.recursive(
     max_leaves=20,
 )
 PARTS = st.sampled_from(
-    ["flows", "nodes", "parameters", "key", "name", "type", "requirements", "connections", "approval"]
+    [
+        "flows",
+        "nodes",
+        "parameters",
+        "key",
+        "name",
+        "type",
+        "requirements",
+        "connections",
+        "approval",
+        "referencedNodeId",
+    ]
 )
 BUNDLES = st.recursive(
     JSON | st.sampled_from(["codeNode", "actionNode", "$req:connections/a"]),
