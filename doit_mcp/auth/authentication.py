@@ -105,10 +105,11 @@ async def open_authentication(
 ) -> AsyncIterator[Authentication]:
     """Provide authentication while the block runs. Keys are fetched in the background from the start.
 
-    *resource_urls* are the base URLs of this server, one for each of its names. *http* is shared by all callers: it must keep no cookies, and its connector should have no limit, so that hanging
-    requests do not block others. *secret* is the client secret of the token exchange and *breaker* its circuit breaker.
-    *shared_attempts* limits failed API tokens over all replicas, *verified_tokens* holds the tokens that any replica
-    has verified, and *ended_logins* the access tokens whose login has ended.
+    *resource_urls* are the base URLs of this server, one for each of its names. *http* is shared by all callers: it
+    must keep no cookies, and its connector should have no limit, so that hanging requests do not block others. *secret*
+    is the client secret of the token exchange and *breaker* its circuit breaker. *shared_attempts* limits failed API
+    tokens over all replicas, *verified_tokens* holds the tokens that any replica has verified, and *ended_logins* the
+    access tokens whose login has ended.
 
     Raise ValueError if *secret* is empty or *http* keeps cookies.
     """

@@ -158,8 +158,8 @@ class CloudflowConnections(Area):
         self, *, connectionId: ConnectionId, **changes: Unpack[ConnectionChanges]
     ) -> Annotated[JsonObject, ConnectionDetails]:
         """Change a CloudFlow connection; omitted fields stay unchanged, and gcpConfig, awsConfig and collaborators
-        replace the stored value as a whole, [] removing all collaborators. enabled false stops the flows that use it. Its permissions in the cloud can
-        change: show the user first."""
+        replace the stored value as a whole, [] removing all collaborators. enabled false stops the flows that use it.
+        Its permissions in the cloud can change: show the user first."""
         if "gcpConfig" in changes and "awsConfig" in changes:
             raise ApiError("Only one of gcpConfig and awsConfig is allowed", kind="argument")
         return await self._update(connectionId=connectionId, **changes)
