@@ -89,7 +89,8 @@ async def test_the_currency_is_sent_and_is_the_asked_one_or_the_customers_own() 
     own = (await call("cost_breakdown", api, groupBy="cloud"))["structuredContent"]
     assert own["currency"] == "GBP"
     sent = [request.body["config"]["currency"] for request in api.requests if request.body]
-    assert sent == ["USD", "GBP"]
+    # The query in US dollars that begins meanwhile is canceled, often before it is sent.
+    assert sent[-1] == "GBP" and sent[:-1] in ([], ["USD"])
     api = Recorder(answer)
     api.tenant = "acme"
     asked = (await call("cost_breakdown", api, groupBy="cloud", currency="eur"))["structuredContent"]
