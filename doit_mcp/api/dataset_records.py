@@ -22,7 +22,7 @@ def read_records(page: JsonObject, form: str) -> JsonObject:
     try:
         rows, columns = _read_csv(text) if form == "csv" else _read_lines(text)
         counted = {ROW_COUNT: int(page[ROW_COUNT])} if ROW_COUNT in page else {}
-    except (csv.Error, ValueError):
+    except (csv.Error, TypeError, ValueError):
         raise ApiError("the exported rows have an unexpected form", kind="answer") from None
     others = {name: value for name, value in page.items() if name not in ("text", ROW_COUNT)}
     return {"items": rows, "columns": columns, **others, **counted}

@@ -23,6 +23,7 @@ def tool_examples(now: float) -> dict[str, JsonObject]:
         **_object_examples(),
         **_billing_examples(f"{last_day:%Y-%m}"),
         **_access_examples(),
+        **_commitment_examples(),
         **_diagram_examples(month_start, month_end),
         **_write_examples(),
     }
@@ -69,6 +70,7 @@ def _cost_examples() -> dict[str, JsonObject]:
         "timeInterval": "day",
         "group": [{"type": "fixed", "id": "project_id"}, {"type": "fixed", "id": "sku_description"}],
     }
+    run = _first("start_query_run", "operationId", {"query": config})
     return {
         "cost_breakdown": {"groupBy": "service"},
         "cost_trend": {"months": 6, "groupBy": "cloud"},
@@ -81,11 +83,28 @@ def _cost_examples() -> dict[str, JsonObject]:
         "unit_cost": {"metric": "orders"},
         "search": {"query": "budgets"},
         "fetch": {"id": _first("search", "results.0.id", {"query": "budgets"})},
+        "start_query_run": {"query": config},
+        "start_report_run": {"id": _first("list_reports", "reports.0.id")},
+        "get_report_run": {"operationId": run},
+        "get_widget": {"widgetId": "current-month-cloud-spend"},
         "get_dimension": {"type": "fixed", "id": "cloud_provider"},
         "find_operation": {"query": "invite a user"},
         "read_operation": {"name": "list_users"},
         "ask_ava_sync": {"question": "What did we spend last month?"},
         "ask_ava_streaming": {"question": "What did we spend last month?"},
+    }
+
+
+def _commitment_examples() -> dict[str, JsonObject]:
+    account = {"billingAccountId": _first("list_gcp_billing_accounts", "items.0.billingAccountId")}
+    return {
+        "get_gcp_billing_account": account,
+        "list_gcp_resource_cuds": account,
+        "list_gcp_spend_cuds": account,
+        "list_gcp_recommendations": account,
+        "get_gcp_recommendation": {**account, "gcp_service": "compute"},
+        "list_gcp_planned_purchases": account,
+        "get_commitment_policy": {"policyId": _first("list_commitment_policies", "items.0.id")},
     }
 
 

@@ -20,7 +20,7 @@ SHAPES: tuple[str, ...] = (
     "2026-01-31",
     "2026-01-31T12:00:00Z",
 )
-SHAPES += ("DE", "123456", f"sr_{'0a' * 16}")
+SHAPES += ("DE", "01A2B3-C4D5E6-F70819", "123456", f"sr_{'0a' * 16}")
 """Strings to try for a pattern."""
 
 

@@ -6,6 +6,7 @@ from os.path import commonprefix
 
 from doit_mcp.api.declaration_checks import source_file
 from doit_mcp.sandbox.api.app import VALIDATE_PATH
+from doit_mcp.sandbox.api import signup
 from doit_mcp.sandbox.api.areas import ROUTES
 from doit_mcp.sandbox.api.routes import Route
 from tests import api_document
@@ -17,6 +18,7 @@ VALIDATE_OPERATION = ("GET", VALIDATE_PATH)
 def describe_missing_routes() -> list[str]:
     """Return what to add to the sandbox; empty if it has all documented operations."""
     present = {(route.method, route.path) for route in ROUTES} | {VALIDATE_OPERATION}
+    present |= {(method, path) for method, path, _ in signup.ROUTES}
     return [
         f'{source_file(_find_neighbor(path).handle)}: add Route("{method}", "{path}", <handler>, <permission>) to ROUTES'
         for method, path in sorted({*api_document.operations()} - present)

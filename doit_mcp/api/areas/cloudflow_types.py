@@ -4,8 +4,7 @@ from typing import Annotated, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import AnyMembers, ListPage
-from ..parameters import Rfc3339
-from ..value_kinds import Label, Verbatim
+from ..value_kinds import Label, Moment, Verbatim
 
 RUN_STATUSES = "pending, running, complete, completed-with-errors, pending-approval, failed, sleeping, stopped"
 SECTIONS = ("connections", "datastoreTables", "globalVariables")
@@ -21,9 +20,9 @@ class RunSummary(TypedDict, total=False):
     status: Annotated[str, f"{RUN_STATUSES}."]
     isTest: bool
     triggeredBy: str
-    triggerTime: Rfc3339
-    startTime: Rfc3339
-    endTime: Rfc3339
+    triggerTime: Annotated[str, Moment]
+    startTime: Annotated[str, Moment]
+    endTime: Annotated[str, Moment]
     error: str | None
     stoppedBy: str | None
 
@@ -51,7 +50,7 @@ class FlowBundle(TypedDict, total=False):
 
     kind: str
     schemaVersion: int
-    exportedAt: Rfc3339 | None
+    exportedAt: Annotated[str | None, Moment]
     rootFlow: Annotated[str, "Its key in flows."]
     flows: Annotated[list[JsonObject], "Each with key, name, triggerType, firstNode, nodes, localVariables.", Verbatim]
     requirements: Annotated[
@@ -97,6 +96,6 @@ class ImportPlan(TypedDict, total=False):
     flowsToCreate: Annotated[list[JsonObject], Verbatim]
     errors: Annotated[list[JsonObject], Verbatim]
     flows: Annotated[list[JsonObject], "The new drafts: id, name, incompleteNodes (with the reason).", Verbatim]
-    createdTables: list[JsonObject]
-    createdGlobalVariables: list[JsonObject]
-    orphanedResources: Annotated[list[JsonObject], "Left by a failed import."]
+    createdTables: Annotated[list[JsonObject], Verbatim]
+    createdGlobalVariables: Annotated[list[JsonObject], Verbatim]
+    orphanedResources: Annotated[list[JsonObject], "Left by a failed import.", Verbatim]

@@ -151,8 +151,8 @@ class ReportOptions(TypedDict, total=False):
         Length(1, 100),
         IDENTIFIER,
     ]
-    periodStart: Annotated[ReportDay, "First day of a provider's report."]
-    periodEnd: Annotated[ReportDay, "Last day of a provider's report; its costs count on this day."]
+    periodStart: Annotated[ReportDay, "First day of a provider's report, e.g. 2026-10-01."]
+    periodEnd: Annotated[ReportDay, "Last day of a provider's report, e.g. 2026-10-31; its costs count on this day."]
     replace: Replace
 
 
@@ -163,8 +163,8 @@ class ProviderRecords(TypedDict, total=False):
     schemaTemplate: Required[
         Annotated[str, "Format of the report: anthropic-spend-report@1.", Length(1, 100), IDENTIFIER]
     ]
-    periodStart: Required[Annotated[ReportDay, "First day of the report."]]
-    periodEnd: Required[Annotated[ReportDay, "Last day; the costs count on this day."]]
+    periodStart: Required[Annotated[ReportDay, "First day of the report, e.g. 2026-10-01."]]
+    periodEnd: Required[Annotated[ReportDay, "Last day, e.g. 2026-10-31; the costs count on this day."]]
     records: Required[
         Annotated[
             list[AnyMembers],
@@ -193,16 +193,16 @@ class NewDataset(TypedDict, total=False):
         ]
     ]
     description: Description
-    displayName: Annotated[str, "Shown instead of the name.", Length(1, 64)]
-    logoName: Annotated[LogoName, "Logo."]
+    displayName: Annotated[str, "Shown instead of the name.", Length(1, 64), VERBATIM]
+    logoName: Annotated[LogoName, "Logo.", IDENTIFIER]
 
 
 class DatasetChanges(TypedDict, total=False):
     """Changes to a dataset. An empty text clears; omitted fields stay unchanged."""
 
     description: Description
-    displayName: Annotated[str, 'Shown instead of the name. "" clears it.', Length(maximum=64)]
-    logoName: Annotated[LogoName | Literal[""], 'Logo. "" removes it.']
+    displayName: Annotated[str, 'Shown instead of the name. "" clears it.', Length(maximum=64), VERBATIM]
+    logoName: Annotated[LogoName | Literal[""], 'Logo. "" removes it.', IDENTIFIER]
 
 
 class DatasetNames(TypedDict):

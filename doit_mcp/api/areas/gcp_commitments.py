@@ -142,7 +142,11 @@ class GcpCommitments(Area):
         """Show the commitments of one Google Cloud billing account: savings, coverage by day and cost by month."""
         ...
 
-    @get("/ps4commitments/v1/gcp/billing-accounts/{billingAccountId}/resource-based", items="items")
+    @get(
+        "/ps4commitments/v1/gcp/billing-accounts/{billingAccountId}/resource-based",
+        items="items",
+        title="List GCP resource CUDs",
+    )
     async def list_gcp_resource_cuds(
         self,
         *,
@@ -155,7 +159,11 @@ class GcpCommitments(Area):
         its utilization and savings."""
         ...
 
-    @get("/ps4commitments/v1/gcp/billing-accounts/{billingAccountId}/spend-based", items="items")
+    @get(
+        "/ps4commitments/v1/gcp/billing-accounts/{billingAccountId}/spend-based",
+        items="items",
+        title="List GCP spend CUDs",
+    )
     async def list_gcp_spend_cuds(
         self,
         *,
