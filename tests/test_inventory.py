@@ -40,21 +40,21 @@ COMPOSED = {
 }
 """Operations that are offered by functions of the catalog."""
 DIFFERENT = {
-    "* rule.components[].include_null": "the old server's name of includeNull, as which it is sent",
-    "* rule.components[].type": "attribution and attribution_group, old names that the old server took",
-    "* rules[].components[].include_null": "the old server's name of includeNull, as which it is sent",
-    "* rules[].components[].type": "attribution and attribution_group, old names that the old server took",
-    "* rule.components[].inverse_selection": "the old server's name of inverse, as which it is sent",
-    "* rules[].components[].inverse_selection": "the old server's name of inverse, as which it is sent",
+    "* rule.components[].include_null": "the previous server's name of includeNull, as which it is sent",
+    "* rule.components[].type": "attribution and attribution_group, old names that the previous server took",
+    "* rules[].components[].include_null": "the previous server's name of includeNull, as which it is sent",
+    "* rules[].components[].type": "attribution and attribution_group, old names that the previous server took",
+    "* rule.components[].inverse_selection": "the previous server's name of inverse, as which it is sent",
+    "* rules[].components[].inverse_selection": "the previous server's name of inverse, as which it is sent",
     "* scope": "an old form of scopes, as which it is sent",
     "* config.metric": "the old form of metrics, as which it is sent; the metric of an alert is another field",
     "* config.attributions": "an old form of scopes, as which it is sent",
-    "createAlert config.operator": "the old server did not require it; gt is sent",
-    "createTicket ticket.platform": "names of the old server are taken too, and sent as what the document has",
+    "createAlert config.operator": "the previous server did not require it; gt is sent",
+    "createTicket ticket.platform": "names of the previous server are taken too, and sent as what the document has",
     "* config.dimensions[].type": "the values are those of filters: listed there only, the schemas have to stay small",
     "* config.group[].type": "the values are those of filters: listed there only, the schemas have to stay small",
-    "* config.layout": "the old server took csv_export and sheets_export as well; they are sent as table",
-    "* config.timeRange.customTimeRange": "the old server's place for it; it is sent as config.customTimeRange",
+    "* config.layout": "the previous server took csv_export and sheets_export as well; they are sent as table",
+    "* config.timeRange.customTimeRange": "the previous server's place for it; it is sent as config.customTimeRange",
     "* config.forecastSettings.mode": "none is a word of arguments, and sent as null",
     "updateResourcePermission public": "no_access is a word of arguments, and sent as null",
     **dict.fromkeys(
@@ -75,14 +75,14 @@ DIFFERENT = {
         ),
         "the document has an object without members, which clients would drop",
     ),
-    "listAnnotations sortBy": "the old server took timeCreated and timeModified as well; they are sent as timestamp",
+    "listAnnotations sortBy": "the previous server took timeCreated and timeModified as well; they are sent as timestamp",
     **dict.fromkeys(
         ("triggerCloudflowWebhook payload", "triggerCloudflowFlow payload", "testRunCloudflowFlow payload"),
         "the body as a whole, whose members are the flow's",
     ),
     "updateAlert config.ignoreValuesRange": "none is a word of arguments, and sent as null",
     "updateDatahubDataset name": "is in the path; in the body it may only be the same",
-    "updateUser language": "the old server took es as well",
+    "updateUser language": "the previous server took es as well",
 }
 """Known differences between a declaration and the document, with the reason. The keys are the operationId (* for any)
 and the parameter or field, including everything nested in it.

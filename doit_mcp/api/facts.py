@@ -18,13 +18,13 @@ UndoneBy = Literal["change", "removal", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """The reason why a write that changes, deletes or reaches outside of the account does not always ask the user."""
+    """The reason why a write that changes, deletes or reaches outside the account does not always ask the user."""
 
     reason: str
 
 
 REVERSIBLE = Unconfirmed("It can be reversed, and clients ask for approval.")
-ASKS_BY_ARGUMENTS = Unconfirmed("It asks if its arguments reach outside of the account or mention an address.")
+ASKS_BY_ARGUMENTS = Unconfirmed("It asks if its arguments reach outside the account or mention an address.")
 WORDS_OF_THE_USER = Unconfirmed("It sends what the user wrote or approved, and clients ask for approval of their own.")
 
 
@@ -59,7 +59,7 @@ class ToolFacts(TypedDict, total=False):
 
     confirm: bool | Unconfirmed
     """Whether a write asks the user before each call; required for all writes. One that does not always ask still asks
-    if its arguments reach outside of the account. A write that changes, deletes or reaches outside states the reason
+    if its arguments reach outside the account. A write that changes, deletes or reaches outside states the reason
     instead of False."""
     preview_with: Reader | None
     """The tool that reads the object of a write, for the question to the user; from a list, the row with the object's
@@ -98,7 +98,7 @@ class OperationFacts(ToolFacts, total=False):
     slow: bool
     """The API computes the response, which may take as long as the whole call. Required for a POST that only reads."""
     open_world: bool
-    """It reaches outside of the customer's account: it sends email, or support engineers act on it. Required for a
+    """It reaches outside the customer's account: it sends email, or support engineers act on it. Required for a
     write, unless one of its arguments is marked as reaching outside (markers.py)."""
     destructive: bool
     """Whether a POST changes or deletes something; one that only adds is not destructive. Required for a POST to an

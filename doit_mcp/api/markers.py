@@ -26,9 +26,9 @@ class Marker:
 
 EXTERNAL_TARGET = Marker()
 """The argument, at any depth, names users, addresses, channels, outside systems, roles to grant, or public access. A
-write with such an argument asks the user first, and its hints say that it can reach outside of the account."""
+write with such an argument asks the user first, and its hints say that it can reach outside the account."""
 TEXT_WITH_LINKS = Marker()
-"""Free text, at any depth, that an automation acts on or that other users see with its links. It reaches outside of the
+"""Free text, at any depth, that an automation acts on or that other users see with its links. It reaches outside the
 account if it contains an email address or a URL."""
 IDENTIFIER = Marker()
 """The argument identifies something: an id, a name, an email address, or a list of these. Surrounding whitespace is

@@ -25,5 +25,5 @@ def text_line(json_line: bytes) -> bytes:
 
 
 def _quote(value: object) -> str:
-    # Escapes are ASCII, because terminals also act on control characters outside of it.
+    # Escapes are ASCII, because terminals also act on control characters outside it.
     return value if isinstance(value, str) and PLAIN_VALUE.fullmatch(value) else json.dumps(value)

@@ -78,7 +78,7 @@ LISTS: dict[str, Any] = {
     ],
 )
 async def test_search_request_matches_the_console(arguments: dict[str, Any], body: dict[str, Any]) -> None:
-    """Filters have the layout of search_customers in the former server."""
+    """Filters have the layout of search_customers in the previous server."""
     assert await search(Employee({"customers": []}), **arguments) == body
 
 
@@ -128,7 +128,7 @@ async def test_non_employee_is_rejected_even_by_tool_name() -> None:
 
 
 def test_hints() -> None:
-    """The hints are those of the former server."""
+    """The hints are those of the previous server."""
     assert SEARCH.annotations["readOnlyHint"] and SEARCH.annotations["openWorldHint"]
     assert not CHANGE.annotations["readOnlyHint"] and not CHANGE.annotations["destructiveHint"]
     assert CHANGE.annotations["openWorldHint"] and {SEARCH.area, CHANGE.area} == {"employees"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from os.path import commonprefix
 
 from doit_mcp.api.declaration_checks import source_file
-from doit_mcp.sandbox.api.app import VALIDATE_PATH
 from doit_mcp.sandbox.api import signup
+from doit_mcp.sandbox.api.app import VALIDATE_PATH
 from doit_mcp.sandbox.api.areas import ROUTES
 from doit_mcp.sandbox.api.routes import Route
 from tests import api_document

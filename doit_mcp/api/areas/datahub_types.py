@@ -17,7 +17,7 @@ Description = Annotated[str, "Description of its data.", Length(maximum=5000)]
 ReportDay = Annotated[str, DATE_PATTERN]
 Replace = Annotated[
     bool,
-    "true first removes earlier uploads of the period. Refused if one reaches outside of it, or is younger than 90 "
+    "true first removes earlier uploads of the period. Refused if one reaches outside it, or is younger than 90 "
     "minutes.",
 ]
 

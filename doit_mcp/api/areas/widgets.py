@@ -1,4 +1,4 @@
-"""Widgets: figures that DoiT computes ahead for dashboards."""
+"""Widgets: precomputed figures for dashboards."""
 
 from typing import Annotated, TypedDict
 
@@ -34,7 +34,7 @@ class Widgets(Area):
 
     @get("/analytics/v1/widgets", items="items")
     async def list_widgets(self) -> Annotated[JsonObject, WidgetPage]:
-        """List the widgets: figures that DoiT computes ahead. For any other figure, use run_query."""
+        """List the widgets: precomputed figures. For any other figure, use run_query."""
         ...
 
     @get("/analytics/v1/widgets/{widgetId}")

@@ -48,7 +48,7 @@ def lint_code(code: str, language: Language, node_names: Collection[str]) -> Ite
     has_return = _returns_in_python(blanked) if language == "python" else _returns_in_javascript(blanked)
     if not has_return:
         yield (
-            "The code has no return at its top level, outside of functions: its result is "
+            "The code has no return at its top level, outside functions: its result is "
             f"{EMPTY_RESULTS[language]}, without an error."
         )
     for name in _uncalled_functions(blanked, language):
@@ -60,7 +60,7 @@ def lint_code(code: str, language: Language, node_names: Collection[str]) -> Ite
 
 
 def _returns_in_python(blanked: str) -> bool:
-    """Return whether a return is outside of all functions."""
+    """Return whether a return is outside all functions."""
     functions: list[int] = []
     depth, continues = 0, False
     for line in blanked.split("\n"):
@@ -79,7 +79,7 @@ def _returns_in_python(blanked: str) -> bool:
 
 
 def _returns_in_javascript(blanked: str) -> bool:
-    """Return whether a return is outside of all functions."""
+    """Return whether a return is outside all functions."""
     braces: list[bool] = []
     owners: list[str] = []
     before, closed, functions = "", "", 0

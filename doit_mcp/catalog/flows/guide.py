@@ -49,7 +49,7 @@ already exists. Look for it in list_cloudflows, and continue with refine_cloudfl
 - JavaScript is the default: `$nodes["<node name>"][0].results[0]` and `$variables`. In Python:
   `nodes["<node name>"][0]["results"][0]` and `variables`. Both variables have globalVariables and localVariables.
 - Nodes are found by their name, not by their key, and every value is a list.
-- End with a return at the top level, outside of functions: `return {total: rows.length};`. The result of the node is
+- End with a return at the top level, outside functions: `return {total: rows.length};`. The result of the node is
   then `{message: {total: ...}}`. Without it the result is `{}` in JavaScript and `{message: null}` in Python, without an
   error. A function that nothing calls does not run.
 - There is no variable input.

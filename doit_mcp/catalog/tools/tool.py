@@ -76,11 +76,11 @@ class Tool:
     resolve_target: ResolveTarget | None = None
     """For a tool that calls others: returns the tool to call and its arguments, or raises ToolError."""
     open_world: bool = False
-    """The operation itself reaches outside of the account."""
+    """The operation itself reaches outside the account."""
     external_target_paths: tuple[ArgumentPath, ...] = ()
-    """Arguments that reach outside of the account."""
+    """Arguments that reach outside the account."""
     linked_text_paths: tuple[ArgumentPath, ...] = ()
-    """Texts that reach outside of the account if they contain an address."""
+    """Texts that reach outside the account if they contain an address."""
     changes: UpdateFields | None = None
     """For updates that need at least one change."""
     targets: tuple[str, ...] = ()

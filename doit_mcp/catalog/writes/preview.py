@@ -43,7 +43,7 @@ def preview_message(
     if deletes:
         lines.append("This cannot be undone.")
     if tool.open_world:
-        lines.append("This affects recipients or systems outside of your DoiT account.")
+        lines.append("This affects recipients or systems outside your DoiT account.")
     lines += [note] if note else []
     targets = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}

@@ -147,7 +147,7 @@ class StreamableHttpEndpoint:
         return await self._sessions.find(ids[0], principal.owner) if len(ids) == 1 else None
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
-        """Open the stream for messages outside of requests, or resume a stream that was lost."""
+        """Open the stream for messages outside requests, or resume a stream that was lost."""
         session = await self._require_session(request, principal)
         if not parse_accept(request).events:
             raise RequestRejected(406, f"Accept must allow {EVENT_STREAM_TYPE}")

@@ -281,7 +281,7 @@ async def test_other_urls_do_not_identify_a_flow(flow: str) -> None:
     ["https://api.doit.com", "http://127.0.0.1:8081", "https://evil.example", "https://proxy.example/doit/api"],
 )
 async def test_only_the_id_of_a_flow_url_is_used(start: str) -> None:
-    """The former server accepted it. Its host is never contacted: the request goes to the API as usual."""
+    """The previous server accepted it. Its host is never contacted: the request goes to the API as usual."""
     flow = f" {start}/cloudflow/v1/trigger/f-1.x \n"
     request = await capture_request("cloudflow", "trigger_cloud_flow", {"flowID": flow, "requestBodyJson": {"a": 1}})
     assert request == Request("POST", "/cloudflow/v1/trigger/f-1.x", {}, {"a": 1})

@@ -1,4 +1,4 @@
-"""Labels, annotations and folders: requests, page sizes of the former server, and resolution of names."""
+"""Labels, annotations and folders: requests, page sizes of the previous server, and resolution of names."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_an_exceeded_budget_says_since_when() -> None:
     [
         ({"riskStatus": "atRisk", "forecastedUtilizationDate": "2026-11-29"}, {}, "at_risk", "2026-11-29", "forecast"),
         ({"riskStatus": "atRisk"}, {}, "at_risk", None, "forecast"),
-        # A day outside of the period is about another one.
+        # A day outside the period is about another one.
         ({"riskStatus": "atRisk", "forecastedUtilizationDate": "2026-12-02"}, {}, "at_risk", None, "forecast"),
         ({"riskStatus": "atRisk", "forecastedUtilizationDate": "2026-11-20"}, {}, "at_risk", None, "forecast"),
         ({}, {"forecastedUtilization": 3000.01}, "at_risk", None, "forecast"),

@@ -1,4 +1,4 @@
-"""Trend: the old server's queries and fields, and what is computed from them."""
+"""Trend: the previous server's queries and fields, and what is computed from them."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ async def test_writes_ask_the_user(action: str) -> None:
         return
     result = await call
     assert (result["status"], result["recipeId"]) == ("completed", "1") and "untested" in result
-    assert "recipeId: 1" in caller.text and "outside of your DoiT account" in caller.text
+    assert "recipeId: 1" in caller.text and "outside your DoiT account" in caller.text
     assert api.requests == [Request("PATCH", "/kitchen/v1/recipes/1", {}, {"name": "x"})]
     assert api.operations[0].needs_idempotency_key
 

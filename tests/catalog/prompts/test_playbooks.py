@@ -1,4 +1,4 @@
-"""Prompts: the former server's names and arguments, and their text."""
+"""Prompts: the previous server's names and arguments, and their text."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ async def test_every_deletion_preview_names_the_target() -> None:
 async def test_external_effects_are_stated() -> None:
     caller = ConfirmingCaller(Recorder({}))
     await run("invite_user", caller, email="bob@acme.example")
-    assert "outside of your DoiT account" in caller.text and "access:\n- email: bob@acme.example" in caller.text
+    assert "outside your DoiT account" in caller.text and "access:\n- email: bob@acme.example" in caller.text
 
 
 async def test_preview_is_short_and_visible() -> None:

@@ -1,4 +1,4 @@
-"""``tools/call`` and ``tools/list`` beyond a look-up: names of the former server, and cached lists."""
+"""``tools/call`` and ``tools/list`` beyond a look-up: names of the previous server, and cached lists."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ async def test_client_data_cannot_change_the_tenant(channel: str) -> None:
 @pytest.mark.requirement("C1", "J13")
 @pytest.mark.parametrize("name", NAMES)
 async def test_arguments_outside_the_schema_have_no_effect(name: str) -> None:
-    """Refused before any upstream request, or ignored where the former server accepted them."""
+    """Refused before any upstream request, or ignored where the previous server accepted them."""
     async with serving_site() as (site, api):
         token = site.token()
         headers = {"Authorization": f"Bearer {token}"}

@@ -95,7 +95,7 @@ def store_report(request: ApiRequest, options: Mapping[str, str | bool], records
     if overlapping and not options.get("replace"):
         raise ApiError(409, f"the period overlaps the upload {next(iter(overlapping))}: set replace")
     if any(item["start"] < start or end < item["end"] for item in overlapping.values()):
-        raise ApiError(409, "replace: an earlier upload reaches outside of the period")
+        raise ApiError(409, "replace: an earlier upload reaches outside the period")
     youngest = max((item["time"] for item in overlapping.values()), default=0.0)
     if (wait := youngest + MIN_REPLACED_SECONDS - request.now) > 0 and overlapping:
         message = "replace: an earlier upload is younger than 90 minutes"

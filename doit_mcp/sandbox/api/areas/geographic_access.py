@@ -148,7 +148,7 @@ def _check_region(request: ApiRequest, region: JsonObject) -> None:
 
 
 async def _scope_key(request: ApiRequest) -> str:
-    """The key of the scope that the path names; 404 for customers outside of the hierarchy, and for their users."""
+    """The key of the scope that the path names; 404 for customers outside the hierarchy, and for their users."""
     require_root(request)
     customer_id = request.path_parameter("targetCustomerId")
     if customer_id not in members(request.tenant):
