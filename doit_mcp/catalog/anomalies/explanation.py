@@ -33,6 +33,7 @@ MAX_TEXT_CHARACTERS = 6_000
 """Characters of the text of the AI model."""
 MAX_EVIDENCE = 20
 EXPLANATION, DRIVERS, OWNERS, LINKED = "explanation", "drivers", "owners", "linked anomalies"
+NAMES_UNKNOWN = "unknown, because the names of projects and accounts could not be read"
 LINKED_NOTE = "These anomalies describe the same spike at other levels or in other scopes: their costs overlap. Do not add them up."
 HOW_TO_REVIEW = (
     "To acknowledge it, call update_anomaly_review with reviewStatus UNDER_REVIEW. To close it, ask the user whether it "
@@ -130,7 +131,9 @@ async def explain_anomaly(
 
 
 async def _fetch_drivers(call: Call, anomaly: JsonObject, known: Ownership) -> JsonObject:
-    """Return the drivers of the change of cost. Raise ApiError if the scope is not a project in the billing data."""
+    """Return the drivers of the change of cost. Raise ApiError if the scope is not known to be a project."""
+    if not known.names:
+        raise ApiError(NAMES_UNKNOWN, kind="answer")
     project = known.project_of(anomaly)["id"]
     if project not in known.names:
         scope = anomaly.get("entityName") or anomaly.get("scope") or "its scope"
