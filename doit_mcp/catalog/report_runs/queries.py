@@ -39,7 +39,9 @@ SYNCHRONOUS_SECONDS = 125.0
 """How long a synchronous request may take: a little longer than the edge of the API allows."""
 PROGRESS_SECONDS = 10.0
 CUT_OFF_STATUSES = (504, 524)
-FINAL_KINDS: frozenset[ErrorKind] = frozenset({"argument", "credential", "refused", "forbidden", "missing", "conflict"})
+FINAL_KINDS: frozenset[ErrorKind] = frozenset(
+    {"argument", "credential", "refused", "unsupported", "forbidden", "missing", "conflict"}
+)
 """Errors that the other way of running a report would have, too."""
 UNAVAILABLE_FACT = "report_runs_unavailable"
 NO_FILE = "this account cannot run reports in the background, which files need"
