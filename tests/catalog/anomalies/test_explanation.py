@@ -78,6 +78,7 @@ async def test_review_is_shown_and_changed(ask: Ask) -> None:
     await ask("update_anomaly_review", id=anomaly, reviewStatus="UNDER_REVIEW")
     after = (await ask("explain_anomaly", id=anomaly))["review"]
     assert after["acknowledged"] is True and after["acknowledgedBy"] and after["acknowledgedAt"]
+    assert "acknowledge it" in before["next"] and "acknowledge it" not in after["next"] and "RESOLVED" in after["next"]
 
 
 async def test_linked_anomalies_are_not_added_up() -> None:
