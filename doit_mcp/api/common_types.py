@@ -70,7 +70,7 @@ class ListPage(TypedDict, total=False):
 class WriteResult(TypedDict, total=False):
     """Result of a write whose response is empty."""
 
-    status: Annotated[str, "completed if it succeeded."]
+    status: Annotated[str, "completed if it succeeded, dry_run if it was only checked."]
     deleted: Annotated[bool, "true if it was deleted."]
 
 

@@ -9,12 +9,14 @@ from ..protocol.json_schema import truncate
 ErrorKind = Literal[
     "argument",  # rejected before anything was sent
     "credential",  # no credential for the API: the user must sign in again
-    "refused",  # 400, 422 and other 4xx
+    "refused",  # 400, 422 of a request with a body, and other 4xx
+    "unsupported",  # 405, 406, 428: this server does not send what the API requires
     "forbidden",  # 403
-    "missing",  # 404
-    "conflict",  # 409, 412
+    "missing",  # 404, 410
+    "conflict",  # 409, 412, 423, 422 of a request without a body
+    "early",  # 425
     "rate",  # 429
-    "fault",  # 5xx or a redirect
+    "fault",  # 5xx, 408 or a redirect
     "timeout",  # no complete response in time
     "network",  # the connection failed or broke
     "answer",  # an unexpected response
@@ -24,9 +26,15 @@ KIND_BY_STATUS: dict[int, ErrorKind] = {
     401: "credential",
     403: "forbidden",
     404: "missing",
+    405: "unsupported",
+    406: "unsupported",
+    408: "fault",
     409: "conflict",
+    410: "missing",
     412: "conflict",
-    428: "answer",  # the client sends If-Match for every object that has an etag
+    423: "conflict",
+    425: "early",
+    428: "unsupported",  # the client sends If-Match for every object that is declared to have an etag
     429: "rate",
 }
 
@@ -37,8 +45,12 @@ ADVICE: dict[ErrorKind, str] = {
     "forbidden": "The signed-in user lacks the permission, the object belongs to another customer, or the customer's plan "
     "does not include DoiT API access. Do not repeat the call: an administrator can grant the permission in the DoiT "
     "console, and the DoiT account manager knows the plan.",
-    "missing": "This customer has no object with this id. Look up the id with the matching list tool.",
+    "unsupported": "The DoiT API requires something that this server does not send, so other arguments do not help. Do "
+    "not repeat the call: tell the user that this tool does not work now.",
+    "missing": "This customer has no object with this id, or no longer has it. If a tool lists such objects, look up the "
+    "id; otherwise repeat the call that returned the id.",
     "conflict": "The request conflicts with the current state. Read the current state first, then decide.",
+    "early": "It is not ready yet: the same call works later.",
     "rate": "Too many requests.",
     "fault": "The DoiT API returned an error.",
     "timeout": "The DoiT API did not respond in time. Ask for less (shorter range, fewer groups, a smaller page) "
@@ -46,7 +58,7 @@ ADVICE: dict[ErrorKind, str] = {
     "network": "The DoiT API could not be reached.",
     "answer": "The DoiT API returned an unexpected response.",
 }
-RETRYABLE_KINDS: frozenset[ErrorKind] = frozenset({"rate", "fault", "network", "answer"})
+RETRYABLE_KINDS: frozenset[ErrorKind] = frozenset({"early", "rate", "fault", "network", "answer"})
 MAX_EXPLAINED_CHARACTERS = 2_000
 """Characters of a reason that are shown: reasons quote names, and those can be long."""
 CHECK_FIRST = "The change may still have been made: check the current state before repeating it."
@@ -88,8 +100,11 @@ class ApiError(Exception):
         self.maybe_applied = maybe_applied
 
 
-def error_kind(status: int) -> ErrorKind:
-    """Return the kind of error for an HTTP status outside 2xx."""
+def error_kind(status: int, *, has_body: bool = True) -> ErrorKind:
+    """Return the kind of error for an HTTP status outside 2xx. *has_body* is whether the request has content to correct."""
+    if status == 422 and not has_body:
+        # Only the state of the object can be wrong, such as a report run that failed or an unpublished flow.
+        return "conflict"
     if status in KIND_BY_STATUS:
         return KIND_BY_STATUS[status]
     return "refused" if 400 <= status < 500 else "fault"

@@ -14,7 +14,8 @@ def status_error(operation: Operation, status: int, headers: Mapping[str, str], 
     """Return the error for a status outside 2xx. After a server error a write may have been applied."""
     return ApiError(
         extract_reason(status, body),
-        kind=error_kind(status),
+        # A list without a placeholder has no object whose state could be wrong.
+        kind=error_kind(status, has_body=operation.has_body or not operation.placeholders),
         status=status,
         retry_after=parse_retry_after(headers.get("Retry-After", ""), datetime.now(UTC)),
         maybe_applied=not operation.read_only and not 400 <= status < 500,

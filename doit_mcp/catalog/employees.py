@@ -21,10 +21,19 @@ AREA = "employees"
 CUSTOMER_ARGUMENT = "customerContext"
 """The argument of every tool with which an employee acts for a customer in a single call."""
 MAX_CUSTOMER_CHARACTERS = 256
+UNKNOWN_CUSTOMER = (
+    f"{CUSTOMER_ARGUMENT}: is not the id of a customer that you can act for. A name or a domain is not an id: "
+    "search_customers finds the id."
+)
 
 Texts = Annotated[list[str] | None, Length(1, 100)]
 Month = Annotated[str | None, "YYYY-MM.", Length(1, 20)]
 Amount = Annotated[float | None, Range(0)]
+
+
+def names_unknown_customer(error: ApiError) -> bool:
+    """Return whether the API refused a request because of the customer that it names."""
+    return error.kind == "refused" and "tenant_id_mismatch" in error.reason
 
 
 class CustomerPage(TypedDict, total=False):
@@ -136,8 +145,7 @@ async def change_customer(
         domain = (await doit.auth.validate_user()).get("domain")
     except ApiError as error:
         if error.kind in ("refused", "forbidden", "missing"):
-            text = f"{CUSTOMER_ARGUMENT}: is not the id of a customer that you can act for. Nothing was changed."
-            raise ToolError(text) from error
+            raise ToolError(f"{UNKNOWN_CUSTOMER} Nothing was changed.") from error
         raise
     remembered = call.remember_customer(customerContext)
     context: JsonObject = {CUSTOMER_ARGUMENT: customerContext, "domain": domain, "remembered": remembered}

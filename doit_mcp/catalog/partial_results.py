@@ -98,6 +98,7 @@ def failed_members(failures: Iterable[FailedPart]) -> JsonObject:
 ERROR_DESCRIPTIONS = {
     "forbidden": "the signed-in user lacks the permission",
     "missing": "not found for this customer",
+    "early": "not ready yet",
     "rate": "too many requests",
     "timeout": "the request timed out",
     "network": "the API could not be reached",

@@ -69,6 +69,10 @@ class RedisTasks:
         """Ask the client of a task of this process, and wait for the answers."""
         return await self.local.ask(task, questions)
 
+    def show_progress(self, task: Task, message: str) -> None:
+        """Make *message* the status message of a task of this process, unless it has changed a short time ago."""
+        self.local.show_progress(task, message)
+
     def _save(self, task: Task) -> None:
         questions = {
             key: [question.method, question.params, question.signed] for key, question in task.open_questions.items()

@@ -142,10 +142,12 @@ USERS = (
 )
 # Names of permissions in the response of GET /auth/v1/validate, with those that they stand for here.
 PERMISSION_NAMES = {
+    "AnomaliesManager": "anomalies.write",
     "CloudAnalyticsReadOnly": "costs.read",
     "CloudAnalyticsAdmin": "themes.write",
     "ContractTemplatesAdmin": "templates.read",
     "BillingTransferAdmin": "contracts.read",
+    "SharedPayersAdmin": "contracts.read",
     "Settings": "settings.read",
     "UsersManager": "users.write",
     "ServiceAccountViewer": "users.read",

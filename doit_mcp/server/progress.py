@@ -57,15 +57,3 @@ class ProgressReporter:
             params["message"] = sanitize_text(message)
         downgraded = downgrade("Progress", params, self._revision)
         await self._channel.send(notification_bytes("notifications/progress", downgraded))
-
-
-class SilentProgress:
-    """Discards the progress of a task, whose request already has its response (tasks extension)."""
-
-    reaches_client = False
-
-    async def advance(self, message: str) -> None:
-        """Do nothing."""
-
-    async def report(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Do nothing."""

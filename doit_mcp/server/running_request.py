@@ -24,8 +24,9 @@ from ..resilience.unavailable import StateUnavailable
 from .audit import record_customer_change
 from .client_requests import Asker, NullAsker, missing_capabilities
 from .multi_round_trip import RetryInputCollector
-from .progress import ProgressReporter, SilentProgress
+from .progress import ProgressReporter
 from .request_context import ApiFactory, RequestContext
+from .task_progress import TaskProgress
 
 T = TypeVar("T")
 
@@ -44,24 +45,27 @@ class ContinueAsTask(CallSuspended):
 
 
 class RunningRequest:
-    """Implements :class:`doit_mcp.catalog.call.Call` for one request or task."""
+    """Implements :class:`doit_mcp.catalog.call.Call` for one request, or for a task, which has a *task_progress*."""
 
     def __init__(
-        self, context: RequestContext, request: Request, name: str, asker: Asker, *, is_task: bool = False
+        self,
+        context: RequestContext,
+        request: Request,
+        name: str,
+        asker: Asker,
+        task_progress: TaskProgress | None = None,
     ) -> None:
-        self._context, self._request, self._name, self._asker, self._is_task = context, request, name, asker, is_task
+        self._context, self._request, self._name, self._asker = context, request, name, asker
         self._doit: Doit | None = None
-        self._progress_or_none: ProgressReporter | SilentProgress | None = None
+        self._progress_or_none: ProgressReporter | TaskProgress | None = task_progress
         self._deadline: asyncio.Timeout | None = None
-        self._is_extended = is_task
+        self._is_extended = self._is_task = task_progress is not None
         self.committed = False
 
     @property
-    def _progress(self) -> ProgressReporter | SilentProgress:
+    def _progress(self) -> ProgressReporter | TaskProgress:
         # Created on first use: short calls neither report progress nor call the API.
-        if self._progress_or_none is None and self._is_task:
-            self._progress_or_none = SilentProgress()
-        elif self._progress_or_none is None:
+        if self._progress_or_none is None:
             self._progress_or_none = ProgressReporter(
                 self._request, self._context.channel, self._context.caller.revision
             )

@@ -14,7 +14,9 @@ from ..protocol.jsonrpc import JsonObject
 from .client_requests import input_requests, validate_answer
 
 LIFETIME_SECONDS = 3600.0
-POLL_MILLISECONDS = 1000
+POLL_MILLISECONDS, MAX_POLL_MILLISECONDS = 1000, 10_000
+POLLS_PER_DURATION = 20
+"""A task that has run for a while is polled this often in as long a time again, so it is reported at most 5 % late."""
 FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -57,6 +59,11 @@ class Task:
             state["inputRequests"] = input_requests(self.open_questions)
         return state
 
+    @property
+    def _poll_milliseconds(self) -> int:
+        grown = int((self.updated - self.created) * 1000 / POLLS_PER_DURATION)
+        return min(max(POLL_MILLISECONDS, grown), MAX_POLL_MILLISECONDS)
+
     def _state(self) -> JsonObject:
         state: JsonObject = {
             "taskId": self.id,
@@ -64,7 +71,7 @@ class Task:
             "createdAt": _format_timestamp(self.created),
             "lastUpdatedAt": _format_timestamp(self.updated),
             "ttlMs": int(LIFETIME_SECONDS * 1000),
-            "pollIntervalMs": POLL_MILLISECONDS,
+            "pollIntervalMs": self._poll_milliseconds,
         }
         return state | ({"statusMessage": self.message} if self.message else {})
 

@@ -32,6 +32,8 @@ RESULT_TOO_LARGE = f"The result is larger than {MAX_RESULT_BYTES >> 10} KB, so i
 
 TOO_MANY_TASKS = "Too many tasks are running for this user; wait for one to finish, or cancel one"
 RETRY_AFTER_SECONDS = 5.0
+MIN_PROGRESS_SECONDS = 5.0
+"""The shortest time between two changes of a status message: each is a write and a message to all replicas."""
 
 Work = Callable[[Task], Awaitable[JsonObject]]
 
@@ -73,6 +75,9 @@ class Tasks(Protocol):
 
     async def ask(self, task: Task, questions: Mapping[str, Question]) -> dict[str, JsonObject]:
         """Ask the client, wait for the answers and return them by key."""
+
+    def show_progress(self, task: Task, message: str) -> None:
+        """Make *message* the status message of a task of this process, unless it has changed a short time ago."""
 
     async def wait_until_saved(self) -> None:
         """Wait until every created task can be found at all replicas."""
@@ -148,6 +153,12 @@ class MemoryTasks:
 
     async def wait_until_saved(self) -> None:
         """Return at once, because a task can be found as soon as it is created."""
+
+    def show_progress(self, task: Task, message: str) -> None:
+        """Make *message* the status message of a working task, unless it has changed a short time ago."""
+        if task.status == "working" and self._clock() - task.updated >= MIN_PROGRESS_SECONDS:
+            task.message = message
+            self._publish_change(task)
 
     def find_local(self, id: str, owner: str) -> Task | None:
         """Do the same as :meth:`find`, without waiting."""

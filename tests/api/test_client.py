@@ -298,8 +298,14 @@ async def test_missing_credential_is_a_distinct_error(api: Api, connect: Connect
         (400, "refused", "bad filter"),
         (403, "forbidden", ""),
         (404, "missing", "bad filter"),
+        (405, "unsupported", "bad filter"),
+        (408, "fault", "bad filter"),
         (409, "conflict", "bad filter"),
-        (422, "refused", "bad filter"),
+        (410, "missing", "bad filter"),
+        (422, "conflict", "bad filter"),
+        (423, "conflict", "bad filter"),
+        (425, "early", "bad filter"),
+        (428, "unsupported", "bad filter"),
         (500, "fault", ""),
         (524, "fault", ""),
         (302, "fault", ""),
@@ -311,6 +317,33 @@ async def test_status_codes_map_to_error_kinds_and_reasons(
     api.script = [respond(status, {"error": "bad filter"}, Location="http://127.0.0.1:1/elsewhere")]
     error = await call_and_fail(connect())
     assert (error.kind, error.reason, error.status, len(api.seen)) == (kind, reason, status, 1)
+
+
+async def test_only_a_request_with_a_body_or_a_list_can_be_corrected_after_a_422(api: Api, connect: Connect) -> None:
+    api.script = [respond(422, {"error": "the name is too long"}), respond(422, {"error": "the flow is not published"})]
+    api.script.append(respond(422, {"error": "the filter is unknown"}))
+    client = connect()
+    advice = []
+    for send in (Things(client).write(name="n"), Things(client).read(id="1"), Things(client).state()):
+        with pytest.raises(ApiError) as caught:
+            await send
+        advice.append(explain(caught.value, "x"))
+    assert "Correct the arguments" in advice[0] and "Correct the arguments" in advice[2]
+    assert advice[1].endswith("conflicts with the current state. Read the current state first, then decide.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hint"), [(5.0, "Try again in 5 seconds."), (None, "Wait a minute, then try again.")]
+)
+def test_too_early_means_the_same_call_later(seconds: float | None, hint: str) -> None:
+    error = ApiError("the operation has not ended yet", kind="early", status=425, retry_after=seconds)
+    text = explain(error, "get_report_run_results")
+    assert text.endswith(f"It is not ready yet: the same call works later. {hint}") and "Correct" not in text
+
+
+def test_what_the_server_does_not_send_is_not_solved_by_waiting() -> None:
+    text = explain(ApiError("If-Match is required", kind="unsupported", status=428), "update_thing")
+    assert "Do not repeat the call" in text and "minute" not in text
 
 
 @pytest.mark.requirement("F5")

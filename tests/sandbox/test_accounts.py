@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
+from doit_mcp.catalog.registry import all_tools
 from doit_mcp.sandbox.accounts import (
     ACME,
     CUSTOMERS,
@@ -13,6 +14,7 @@ from doit_mcp.sandbox.accounts import (
     MAX_EXTRA_CUSTOMERS,
     USERS,
     AccountDirectory,
+    permission_names,
 )
 from doit_mcp.sandbox.console_api import search_customers
 from doit_mcp.sandbox.server import run_sandbox
@@ -48,6 +50,11 @@ def test_generated_customer_has_a_consistent_user(number: int) -> None:
     assert just.customer_by_id(customer.id) == customer and len(just) == number + len(CUSTOMERS)
     assert less.customer_by_id(customer.id) is None
     assert less.user_by_email(user.email) is less.user_by_token(user.api_token) is None
+
+
+def test_the_administrator_has_every_permission_that_a_tool_names() -> None:
+    needed = {permission.name for tool in all_tools() if (permission := tool.facts.get("permission"))} - {""}
+    assert len(needed) >= 9 and needed <= set(permission_names(USERS[0]))
 
 
 def test_accounts_are_unique() -> None:

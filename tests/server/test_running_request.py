@@ -17,6 +17,7 @@ from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.server.request_context import NULL_CHANNEL, Catalog, Channel, RequestContext, Services
 from doit_mcp.server.running_request import TASK_DEADLINE_SECONDS, RunningRequest
 from doit_mcp.server.signed_state import StateSigner
+from doit_mcp.server.task_progress import TaskProgress
 from doit_mcp.server.tasks import MemoryTasks
 from tests.api.recorder import Recorder
 
@@ -47,7 +48,9 @@ def running(token: object, channel: Channel, *, is_task: bool = False) -> tuple[
         Catalog((), {"name": "n", "version": "1"}), Caller(REVISIONS[-1]), "owner", make_api, channel, services
     )
     params: dict[str, Any] = {"_meta": {"progressToken": token}} if token is not None else {}
-    return RunningRequest(context, Request(1, "tools/call", params), "t", NullAsker(), is_task=is_task), seconds
+    progress = TaskProgress() if is_task else None
+    call = RunningRequest(context, Request(1, "tools/call", params), "t", NullAsker(), task_progress=progress)
+    return call, seconds
 
 
 @pytest.mark.parametrize(

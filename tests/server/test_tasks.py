@@ -13,12 +13,14 @@ from doit_mcp.protocol.jsonrpc import RpcError
 from doit_mcp.resilience.limits import LimitExceeded
 from doit_mcp.server.client_requests import MAX_ANSWER_BYTES
 from doit_mcp.server.notification_hub import TASK_UPDATED, ChangeEvent, NotificationHub
-from doit_mcp.server.task import LIFETIME_SECONDS, Task
+from doit_mcp.server.task import LIFETIME_SECONDS, MAX_POLL_MILLISECONDS, Task
+from doit_mcp.server.task_progress import MAX_MESSAGE_CHARACTERS, TaskProgress
 from doit_mcp.server.tasks import (
     MAX_OWNER_BYTES,
     MAX_RESULT_BYTES,
     MAX_RUNNING_PER_OWNER,
     MAX_TASKS_PER_OWNER,
+    MIN_PROGRESS_SECONDS,
     MemoryTasks,
     TaskInputCollector,
 )
@@ -70,6 +72,39 @@ async def test_task_completes() -> None:
     assert state_of(task)["result"] == {"content": []}
     tasks.cancel(task)
     assert task.status == "completed"
+
+
+async def test_progress_is_the_status_message_and_lengthens_the_poll_interval() -> None:
+    clock, saved, proceed = Clock(), list[str](), asyncio.Event()
+    tasks = MemoryTasks(NotificationHub(), clock, on_change=lambda task: saved.append(task.message))
+    progress = TaskProgress()
+    await progress.report(1, message="before there is a task")
+
+    async def work(task: Task) -> dict[str, Any]:
+        progress.show_in(tasks, task)
+        await proceed.wait()
+        return {"content": []}
+
+    task = tasks.create("a", work, {}, "Customer: acme")
+    created = task.created_result
+    assert (created["statusMessage"], created["pollIntervalMs"]) == ("Customer: acme", 1000)
+    await asyncio.sleep(0)
+    for _ in range(100):
+        clock.now += MIN_PROGRESS_SECONDS / 4
+        await progress.advance(f"It runs since {clock.now - task.created:g} seconds.\u200b" + "x" * 999)
+    # Only one report in MIN_PROGRESS_SECONDS is a change.
+    assert len(saved) == 1 + 25
+    state = state_of(task)
+    assert state["statusMessage"].startswith("Customer: acme. It runs since 125 seconds.xxx")
+    assert len(state["statusMessage"]) <= len("Customer: acme. ") + MAX_MESSAGE_CHARACTERS
+    assert state["lastUpdatedAt"] > created["lastUpdatedAt"] and state["pollIntervalMs"] == 6250
+    clock.now += 900
+    await progress.report(1, message="Still running.")
+    assert state_of(task)["pollIntervalMs"] == MAX_POLL_MILLISECONDS
+    proceed.set()
+    await until(task, "completed")
+    await progress.report(2, message="too late")
+    assert task.message == "Customer: acme. Still running."
 
 
 @pytest.mark.requirement("M110")

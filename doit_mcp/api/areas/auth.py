@@ -16,6 +16,7 @@ class User(TypedDict, total=False):
     email: str
     permissions: Annotated[list[str], "Names of the user's permissions; empty for DoiT employees."]
     refusedTools: Annotated[list[JsonObject], "Tools that the user cannot use: permission and tools."]
+    refusedToolsNote: str
 
 
 class Auth(Area):

@@ -33,11 +33,14 @@ MAX_TEXT_CHARACTERS = 6_000
 """Characters of the text of the AI model."""
 MAX_EVIDENCE = 20
 EXPLANATION, DRIVERS, OWNERS, LINKED = "explanation", "drivers", "owners", "linked anomalies"
+NAMES_UNKNOWN = "unknown, because the names of projects and accounts could not be read"
 LINKED_NOTE = "These anomalies describe the same spike at other levels or in other scopes: their costs overlap. Do not add them up."
-HOW_TO_REVIEW = (
-    "To acknowledge it, call update_anomaly_review with reviewStatus UNDER_REVIEW. To close it, ask the user whether it "
-    "was an anomaly and why, and use RESOLVED with resolution and reason. Both need the permission Anomalies Manager."
+HOW_TO_ACKNOWLEDGE = "To acknowledge it, call update_anomaly_review with reviewStatus UNDER_REVIEW. "
+HOW_TO_CLOSE = (
+    "To close it, ask the user whether it was an anomaly and why, and call update_anomaly_review with reviewStatus "
+    "RESOLVED, resolution and reason. "
 )
+REVIEW_PERMISSION = "This requires the permission Anomalies Manager."
 
 
 class WrittenText(TypedDict, total=False):
@@ -130,7 +133,9 @@ async def explain_anomaly(
 
 
 async def _fetch_drivers(call: Call, anomaly: JsonObject, known: Ownership) -> JsonObject:
-    """Return the drivers of the change of cost. Raise ApiError if the scope is not a project in the billing data."""
+    """Return the drivers of the change of cost. Raise ApiError if the scope is not known to be a project."""
+    if not known.names:
+        raise ApiError(NAMES_UNKNOWN, kind="answer")
     project = known.project_of(anomaly)["id"]
     if project not in known.names:
         scope = anomaly.get("entityName") or anomaly.get("scope") or "its scope"
@@ -179,11 +184,12 @@ def written_text(answer: JsonObject | None) -> JsonObject | None:
 
 def review_state(anomaly: JsonObject) -> JsonObject:
     """Return whether someone has reviewed an anomaly, and how to do so."""
+    is_acknowledged = anomaly.get("acknowledged") is True
     return {
-        "acknowledged": anomaly.get("acknowledged") is True,
+        "acknowledged": is_acknowledged,
         "acknowledgedAt": anomaly.get("acknowledgedAt"),
         "acknowledgedBy": anomaly.get("acknowledgedBy"),
-        "next": HOW_TO_REVIEW,
+        "next": f"{'' if is_acknowledged else HOW_TO_ACKNOWLEDGE}{HOW_TO_CLOSE}{REVIEW_PERMISSION}",
     }
 
 

@@ -38,7 +38,7 @@ class Ownership:
     """What is known about the owners of some anomalies."""
 
     names: Mapping[str, str] = field(default_factory=dict)
-    """Names of projects by id."""
+    """Names of projects by id; empty if they could not be read."""
     label: JsonObject = field(default_factory=dict)
     """Type and id of the label that names owners; empty without one."""
     labeled_costs: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
@@ -50,8 +50,13 @@ class Ownership:
     """Ids by name, of the projects that anomalies name."""
 
     def project_of(self, anomaly: JsonObject) -> JsonObject:
-        """Return id and name of the project of an anomaly. The API gives one of them, in its scope."""
+        """Return id and name of the project of an anomaly. The API gives one of them, in its scope.
+
+        Without names, it is unknown which of them the scope is, so there is no id.
+        """
         scope = str(anomaly.get("scope") or "")
+        if not self.names:
+            return {"id": None, "name": anomaly.get("entityName") or None}
         if scope in self.names:
             return {"id": scope, "name": self.names[scope]}
         identifier = self.ids.get(scope)

@@ -120,7 +120,9 @@ async def fetch_answers(
 
     async def query(currency: str) -> PartialResults:
         own = {**config, "currency": currency}
-        parts: dict[str, Any] = {"rows": fetch_query(call, cast(QueryConfig, own), file_type)}
+        parts: dict[str, Any] = {
+            "rows": fetch_query(call, cast(QueryConfig, own), file_type, start_tool="start_query_run")
+        }
         if needs_total_query(config) or by_cloud:
             name = "total" if needs_total_query(config) else "clouds"
             parts[name] = fetch_query(call, total_config(own, by_cloud=by_cloud))

@@ -39,9 +39,15 @@ SYNCHRONOUS_SECONDS = 125.0
 """How long a synchronous request may take: a little longer than the edge of the API allows."""
 PROGRESS_SECONDS = 10.0
 CUT_OFF_STATUSES = (504, 524)
-FINAL_KINDS: frozenset[ErrorKind] = frozenset({"argument", "credential", "refused", "forbidden", "missing", "conflict"})
+FINAL_KINDS: frozenset[ErrorKind] = frozenset(
+    {"argument", "credential", "refused", "unsupported", "forbidden", "missing", "conflict"}
+)
 """Errors that the other way of running a report would have, too."""
 UNAVAILABLE_FACT = "report_runs_unavailable"
+RUN_IN_BACKGROUND = (
+    "it takes longer than this call can wait. {} runs it in the background without this limit, and get_report_run tells when"
+    " it has ended"
+)
 NO_FILE = "this account cannot run reports in the background, which files need"
 NO_FILE_NOW = "the API could not make the file; try again"
 FileArgument = Annotated[FileType | None, "Also return a link to it as a file."]
@@ -50,16 +56,22 @@ FileLink = Annotated[str, "Link to the file, valid for 7 days."]
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """One query or saved report: how it runs synchronously and in the background. *key* identifies it for a customer."""
+    """One query or saved report: how it runs synchronously and in the background. *key* identifies it for a customer.
+
+    *start_tool* is the tool that starts the same in the background for the client; "" without one.
+    """
 
     synchronous: Callable[[Doit], Awaitable[JsonObject]]
     start: StartRun
     key: str
     is_long: bool = False
     file_type: FileType | None = None
+    start_tool: str = ""
 
 
-async def fetch_query(call: Call, config: QueryConfig, file_type: FileType | None = None) -> JsonObject:
+async def fetch_query(
+    call: Call, config: QueryConfig, file_type: FileType | None = None, *, start_tool: str = ""
+) -> JsonObject:
     """Return rows and columns of a query, as run_query of the API's reports does; with *file_type* also "fileOutput".
 
     Raise ApiError.
@@ -72,7 +84,12 @@ async def fetch_query(call: Call, config: QueryConfig, file_type: FileType | Non
     body = cast(JsonObject, config)
     key = hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
     request = ReportRequest(
-        lambda doit: doit.reports.query_response(config=config), start, key, is_expected_long(body), file_type
+        lambda doit: doit.reports.query_response(config=config),
+        start,
+        key,
+        is_expected_long(body),
+        file_type,
+        start_tool,
     )
     response = await fetch_report(call, request)
     link = {"fileOutput": response["fileOutput"]} if response.get("fileOutput") else {}
@@ -94,6 +111,7 @@ async def fetch_saved_report(
         start,
         key=" ".join((identifier, *days.values())),
         file_type=file_type,
+        start_tool="start_report_run",
     )
     return with_report_times(await fetch_report(call, request))
 
@@ -102,7 +120,7 @@ async def fetch_report(call: Call, request: ReportRequest) -> JsonObject:
     """Return the response to *request*, run in the best way. Raise ApiError."""
     is_available = call.facts.get(UNAVAILABLE_FACT) is None
     if not call.can_wait and (request.file_type is None or not is_available):
-        return await request.synchronous(call.doit)
+        return await _run_while_client_waits(call, request, is_available=is_available)
     call.extend_deadline()
     slow_fact = f"slow_report {request.key}"
     async with _progress_reports(call):
@@ -119,6 +137,17 @@ def with_missing_file(call: Call, result: JsonObject, response: JsonObject, file
         return result
     why = NO_FILE if call.facts.get(UNAVAILABLE_FACT) else NO_FILE_NOW
     return result | failed_members([*result.get("failed", ()), {"part": "file", "why": why}])
+
+
+async def _run_while_client_waits(call: Call, request: ReportRequest, *, is_available: bool) -> JsonObject:
+    """Return the synchronous result. If it takes too long, raise an error that names the tool for long ones."""
+    try:
+        return await request.synchronous(call.doit)
+    except ApiError as error:
+        if is_available and request.start_tool and _means_cut_off(error):
+            reason = RUN_IN_BACKGROUND.format(request.start_tool)
+            raise ApiError(reason, kind="timeout", status=error.status) from error
+        raise
 
 
 async def _run_synchronously(call: Call, request: ReportRequest) -> JsonObject:
@@ -178,7 +207,11 @@ async def _first_success(attempts: list[asyncio.Task[JsonObject]]) -> asyncio.Ta
 def _was_cut_off(task: asyncio.Task[JsonObject]) -> bool:
     """Return whether a finished request failed because it took too long."""
     error = task.exception()
-    return isinstance(error, ApiError) and (error.kind == "timeout" or error.status in CUT_OFF_STATUSES)
+    return isinstance(error, ApiError) and _means_cut_off(error)
+
+
+def _means_cut_off(error: ApiError) -> bool:
+    return error.kind == "timeout" or error.status in CUT_OFF_STATUSES
 
 
 def _found_unavailable(task: asyncio.Task[JsonObject]) -> bool:

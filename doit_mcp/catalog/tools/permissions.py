@@ -16,7 +16,8 @@ from .tool import ContentResult, Tool, ToolResult
 
 MAX_PERMISSIONS, MAX_NAME_CHARACTERS = 500, 200
 REFUSED_TOOLS_KEY = "refusedTools"
-"""Member of the result of the tool that identifies the account."""
+REFUSED_TOOLS_NOTE_KEY = "refusedToolsNote"
+"""Members of the result of the tool that identifies the account."""
 
 
 def with_permission_hint(tool: Tool) -> Tool:
@@ -72,13 +73,18 @@ def _with_refused_tools(tool: Tool, tools: Sequence[Tool]) -> Tool:
         if isinstance(result, ContentResult):
             return result
         account = structured_of(result)
-        refused, _ = refused_tools(tools, read_permissions(account))
-        if not refused:
-            return result
-        by_permission: dict[str, list[str]] = {}
-        for item in refused:
-            by_permission.setdefault(item["permission"], []).append(item["tool"])
-        rows = [{"permission": permission, "tools": names} for permission, names in by_permission.items()]
-        return with_structured(result, {**account, REFUSED_TOOLS_KEY: rows})
+        refused, uncertain = refused_tools(tools, read_permissions(account))
+        return with_structured(result, {**account, **_refused_members(refused, uncertain)})
 
     return replace(tool, run=run)
+
+
+def _refused_members(refused: Sequence[JsonObject], uncertain: Sequence[JsonObject]) -> JsonObject:
+    """Return the members of a result about *refused* tools, and about *uncertain* ones, which can be most of them."""
+    by_permission: dict[str, list[str]] = {}
+    for item in refused:
+        by_permission.setdefault(item["permission"], []).append(item["tool"])
+    rows = [{"permission": permission, "tools": names} for permission, names in by_permission.items()]
+    such = f", such as {uncertain[0]['tool']}" if uncertain else ""
+    note = f"The API can refuse other tools as well{such}: the permissions do not say so."
+    return ({REFUSED_TOOLS_KEY: rows} if rows else {}) | {REFUSED_TOOLS_NOTE_KEY: note}

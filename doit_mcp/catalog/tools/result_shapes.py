@@ -10,6 +10,9 @@ from ...api.operation import Operation
 from ...protocol.json_schema import function_hints, schema_of_typed_dict
 from ...protocol.jsonrpc import JsonObject
 
+DRY_RUN_STATUS = "dry_run"
+"""The status of a dry run, as in the API's responses to dry runs of report runs."""
+
 
 def output_schema(record: type | None, rows_key: str, *, may_be_empty: bool = False) -> JsonObject:
     """Return the schema of a result: an open object with the members that its *record* declares."""
@@ -29,10 +32,15 @@ def result_record(function: Callable[..., Any]) -> type | None:
 
 
 def empty_write_result(operation: Operation, arguments: JsonObject) -> JsonObject:
-    """Return the result of a write without an API response body: that it is done, and to which object."""
-    deleted = {"deleted": True} if operation.method == "DELETE" else {}
+    """Return the result of a write without an API response body: that it is done, and to which object.
+
+    A dry run did nothing: the API only accepted the request.
+    """
+    is_dry_run = arguments.get("dryRun") is True
+    done = {"status": DRY_RUN_STATUS if is_dry_run else "completed"}
+    deleted = {"deleted": True} if operation.method == "DELETE" and not is_dry_run else {}
     about = (*operation.placeholders, *operation.parameters)
-    return {"status": "completed", **deleted, **{name: arguments[name] for name in about if name in arguments}}
+    return {**done, **deleted, **{name: arguments[name] for name in about if name in arguments}}
 
 
 def as_object(answer: Any, rows_key: str) -> JsonObject:

@@ -59,7 +59,7 @@ def make_tool_result_inline(
     tool_result = _text_result(text) | ({"_meta": result_view_meta(tool.name)} if tool.facts.get("view") else {})
     # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
-        return oversized_result(tool, structured)
+        return oversized_result(tool, structured, is_dry_run=arguments.get("dryRun") is True)
     return (
         _with_series(tool_result, len(text) * 3, result.series) if isinstance(result, ResultWithSeries) else tool_result
     )
@@ -103,9 +103,9 @@ def is_within_size_limit(serialized: bytes) -> bool:
     )
 
 
-def oversized_result(tool: Tool, result: JsonObject) -> JsonObject:
+def oversized_result(tool: Tool, result: JsonObject, *, is_dry_run: bool = False) -> JsonObject:
     """Return the result in place of one that is too large: an error for a read, a notice of success for a write."""
-    if not tool.writes:
+    if not tool.writes or is_dry_run:
         text = f"Could not show the result of {tool.name}: it is too large (RESPONSE_TOO_LARGE)."
         return error_result(tool, f"{text} {tool.narrow_hint}")
     notice = {

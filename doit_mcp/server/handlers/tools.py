@@ -10,6 +10,7 @@ import orjson
 
 from ...api.errors import ApiError, explain
 from ...catalog.call import CallSuspended, MissingClientCapability, NoAnswer
+from ...catalog.employees import UNKNOWN_CUSTOMER, names_unknown_customer
 from ...catalog.tools import tool_result
 from ...catalog.tools.locales import MAX_TAG_CHARACTERS
 from ...catalog.tools.localized_display import LOCALE_META_KEY
@@ -30,6 +31,7 @@ from ..request_context import NULL_CHANNEL, Catalog, RequestContext
 from ..round_trip_state import run_round
 from ..running_request import ContinueAsTask, RunningRequest
 from ..task import Task
+from ..task_progress import TaskProgress
 from ..tasks import TOO_MANY_TASKS, TaskInputCollector
 from ..tool_call_record import record_tool_call
 from .tool_arguments import find_tool, read_arguments, read_object
@@ -136,7 +138,7 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     except (CallSuspended, MissingClientCapability):
         raise
     except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
-        message = _failure_message(tool, failure, call.extended_seconds)
+        message = _failure_message(context, tool, failure, call.extended_seconds)
         call_result = tool_result.error_result(tool, f"{message} {context.notice}".rstrip())
         if challenge := challenge_for(context, failure):
             call_result["_meta"] = challenge
@@ -147,9 +149,11 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     return call_result
 
 
-def _failure_message(tool: Tool, failure: Exception, seconds: float | None) -> str:
+def _failure_message(context: RequestContext, tool: Tool, failure: Exception, seconds: float | None) -> str:
     """Return the message for an expected failure of a call that could take *seconds*, by default its deadline."""
     match failure:
+        case ApiError() if context.customer and names_unknown_customer(failure):
+            return UNKNOWN_CUSTOMER
         case ApiError():
             return explain(failure, tool.name)
         case NoAnswer():
@@ -169,10 +173,10 @@ async def _run_as_task(
     context, request = _detach(context, request)
 
     async def work(task: Task) -> JsonObject:
-        asker = TaskInputCollector(context.services.tasks, task)
-        return await _run_tool(
-            context, RunningRequest(context, request, tool.name, asker, is_task=True), tool, arguments
-        )
+        asker, progress = TaskInputCollector(context.services.tasks, task), TaskProgress()
+        progress.show_in(context.services.tasks, task)
+        call = RunningRequest(context, request, tool.name, asker, task_progress=progress)
+        return await _run_tool(context, call, tool, arguments)
 
     if (created := await _create_task(context, work, answers)) is not None:
         return created
@@ -198,13 +202,15 @@ async def _run_soon_or_as_task(
     """Return the result if it arrives soon, as most do. A call that takes longer continues as a task."""
     tasks_allowed = not _are_too_large(arguments)
     context, request = _detach(context, request)
-    call = RunningRequest(context, request, tool.name, NullAsker(), is_task=True)
+    progress = TaskProgress()
+    call = RunningRequest(context, request, tool.name, NullAsker(), task_progress=progress)
     running = asyncio.create_task(_run_tool(context, call, tool, arguments))
     try:
         await asyncio.wait({running}, timeout=tool.task_after)
         if not running.done():
 
             async def work(task: Task) -> JsonObject:
+                progress.show_in(context.services.tasks, task)
                 return await running
 
             if tasks_allowed and (created := await _create_task(context, work, {})) is not None:
@@ -231,6 +237,8 @@ async def _create_task(
     async def complete_work(task: Task) -> JsonObject:
         # A task stores the complete result that the request would have returned.
         result = await work(task)
+        # The last progress says nothing about a task that has ended.
+        task.message = customer_note
         if customer_note:
             result = {**result, "content": [*result.get("content", ()), {"type": "text", "text": customer_note}]}
         return context.caller.revision.era.complete_result(result, context.catalog.server_identity)

@@ -27,10 +27,20 @@ ROW = {
 }
 
 
-def recorder(explanation: Any = None, **members: Any) -> Recorder:
-    """Return an API with one anomaly and nothing else."""
+NAMES = {
+    "result": {
+        "schema": [{"name": name, "type": "string"} for name in ("project_id", "project_name")],
+        "rows": [["p-1", "Analytics"]],
+    }
+}
+
+
+def recorder(explanation: Any = None, names: Any = None, **members: Any) -> Recorder:
+    """Return an API with one anomaly and nothing else; with *names*, queries return them."""
 
     def answer(request: Request) -> Any:
+        if names and "query" in request.path:
+            return names
         if request.path.endswith("/explanation"):
             return explanation or TEXT
         if request.path == "/anomalies/v1/c":
@@ -68,6 +78,7 @@ async def test_review_is_shown_and_changed(ask: Ask) -> None:
     await ask("update_anomaly_review", id=anomaly, reviewStatus="UNDER_REVIEW")
     after = (await ask("explain_anomaly", id=anomaly))["review"]
     assert after["acknowledged"] is True and after["acknowledgedBy"] and after["acknowledgedAt"]
+    assert "acknowledge it" in before["next"] and "acknowledge it" not in after["next"] and "RESOLVED" in after["next"]
 
 
 async def test_linked_anomalies_are_not_added_up() -> None:
@@ -91,9 +102,21 @@ async def test_unavailable_explanation_leaves_the_facts() -> None:
 
 
 async def test_scope_without_project_has_no_drivers() -> None:
-    found = await run("explain_anomaly", recorder(scope="user_1", entityName="ann", entityLabel="User"), id="a")
+    api = recorder(names=NAMES, scope="user_1", entityName="ann", entityLabel="User")
+    found = await run("explain_anomaly", api, id="a")
     reasons = {failure["part"]: failure["why"] for failure in found["failed"]}
     assert found["drivers"] is None and reasons["drivers"] == "ann is not a project or account in the billing data"
+
+
+async def test_unread_names_say_nothing_about_the_scope() -> None:
+    api = recorder(scope="Globex stores", entityName="Globex stores")
+    found = await run("explain_anomaly", api, id="a")
+    reasons = {failure["part"]: failure["why"] for failure in found["failed"]}
+    assert found["drivers"] is None and reasons["names"] == "too many requests (HTTP 429)"
+    assert reasons["drivers"] == "unknown, because the names of projects and accounts could not be read"
+    assert found["project"] == {"id": None, "name": "Globex stores"}
+    # The other tools that show anomalies do not take the name for an id either.
+    assert (await run("get_anomaly", api, id="a"))["project"] == found["project"]
 
 
 async def test_ended_sign_in_is_not_a_missing_part() -> None:

@@ -114,6 +114,17 @@ async def test_n10_employee_task_names_its_customer() -> None:
             assert created["status"] == "completed" and (message in texts if message else "Customer" not in str(texts))
 
 
+async def test_a_domain_is_not_the_id_of_a_customer() -> None:
+    async with serving(make=catalog_factory(), api=Api()) as site:
+        domain = {"customerContext": "globex.example"}
+        for name in ("list_budgets", "change_customer"):
+            session = await site.initialize("2025-06-18", user=EMPLOYEE)
+            refused = (await session.call(name, domain)).result
+            text = refused["content"][0]["text"]
+            assert refused["isError"] and "A name or a domain is not an id: search_customers finds the id." in text
+            assert "Correct the arguments" not in text and "X-Tenant-Id" not in text
+
+
 @pytest.mark.requirement("N9")
 @pytest.mark.parametrize("inside", [False, True])
 async def test_n9_batch_that_changes_the_customer_does_nothing_else(inside: bool) -> None:

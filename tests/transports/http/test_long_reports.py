@@ -19,8 +19,10 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.sandbox.accounts import ACME, Customer
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.report_timing import EDGE_SECONDS, ReportTiming
+from doit_mcp.server import tasks
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.server.request_context import Catalog
+from doit_mcp.server.task import Task
 from tests.transports.http.serving import META, OTHER_USER, VIEWER, Answer, Session, Site, serving
 from tests.virtual_time import VirtualTime
 
@@ -123,6 +125,23 @@ async def test_client_with_tasks_gets_a_report_of_200_seconds(world: World) -> N
     assert 10 <= polls <= 30
 
 
+async def test_task_of_a_report_shows_its_progress(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The tasks have the real clock, whose time the report does not take.
+    monkeypatch.setattr(tasks, "MIN_PROGRESS_SECONDS", 0.0)
+    seen: list[str] = []
+    publish = tasks.MemoryTasks._publish_change
+
+    def record(own: tasks.MemoryTasks, task: Task) -> None:
+        seen.append(task.detail.get("statusMessage", ""))
+        publish(own, task)
+
+    monkeypatch.setattr(tasks.MemoryTasks, "_publish_change", record)
+    created = (await world.site.call("run_query", {"query": LONG}, **TASKS)).result
+    done = await finished(world.site, created)
+    assert done["status"] == "completed" and "statusMessage" not in done
+    assert len(seen) >= 5 and all("has been running for" in message for message in seen[:-1]) and not seen[-1]
+
+
 async def test_client_with_progress_gets_a_report_of_200_seconds(world: World) -> None:
     expected = await world.quick_rows(LONG)
     answer = await (await world.session()).call("run_query", {"query": LONG}, token="p")
@@ -156,7 +175,8 @@ async def test_the_synchronous_result_counts_if_it_is_first(world: World) -> Non
 
 async def test_client_with_neither_gets_an_error_and_starts_no_run(world: World) -> None:
     answer = await (await world.session()).call("run_query", {"query": LONG})
-    assert answer.result["isError"] and "HTTP 524" in answer.result["content"][0]["text"]
+    text = answer.result["content"][0]["text"]
+    assert answer.result["isError"] and "HTTP 524" in text and "start_query_run runs it in the background" in text
     assert (world.sent(START), world.runs()) == (0, [])
 
 

@@ -1,0 +1,37 @@
+"""The progress of a task, as its status message (tasks extension)."""
+
+from __future__ import annotations
+
+from ..catalog.tools.sanitize import sanitize_text
+from ..protocol.json_schema import truncate
+from .task import Task
+from .tasks import Tasks
+
+MAX_MESSAGE_CHARACTERS = 300
+
+
+class TaskProgress:
+    """Shows the progress of a task in its status message; discards it until there is a task."""
+
+    reaches_client = False
+
+    def __init__(self) -> None:
+        self._tasks: Tasks | None = None
+        self._task: Task | None = None
+        self._note = ""
+
+    def show_in(self, tasks: Tasks, task: Task) -> None:
+        """Show progress from here on in *task*, behind the message that it has."""
+        self._tasks, self._task = tasks, task
+        self._note = f"{task.message}. " if task.message else ""
+
+    async def advance(self, message: str) -> None:
+        """Report one more step, with *message*."""
+        await self.report(0, message=message)
+
+    async def report(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Show *message*: clients of tasks see no numbers."""
+        if self._tasks is not None and self._task is not None and message:
+            # Progress messages of DoiT's assistants are text from the API.
+            text = truncate(sanitize_text(message), MAX_MESSAGE_CHARACTERS)
+            self._tasks.show_progress(self._task, self._note + text)
