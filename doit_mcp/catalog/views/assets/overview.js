@@ -92,7 +92,7 @@ function chips({ anomalies = [], incidents = [] }, currency) {
         const what = `${one.serviceName} in ${one.scope}`;
         return {
           text: `Anomaly: ${what}, ${money(one.costOfAnomaly, one.currency ?? currency)}`,
-          question: `Explain the open cost anomaly of ${what}.`,
+          question: `Explain the open cost anomaly of ${quoted(one.serviceName)} in ${quoted(one.scope)}.`,
         };
       }),
     ...(incidents ?? [])
@@ -100,7 +100,7 @@ function chips({ anomalies = [], incidents = [] }, currency) {
       .map(({ product, title }) => {
         return {
           text: `Incident: ${product}, ${title}`,
-          question: `Which of our costs and resources can the incident of ${product} (${title}) affect?`,
+          question: `Which of our costs and resources can the incident of ${quoted(product)} (${quoted(title)}) affect?`,
         };
       }),
   ];

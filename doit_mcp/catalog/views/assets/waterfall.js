@@ -133,6 +133,6 @@ function explainPicture(answer) {
 
 function whyAction(name, amount, currency) {
   const change = signedMoney(amount, currency);
-  const question = `Why did the cost of ${nameLabel(name)} change by ${change} in this comparison?`;
+  const question = `Why did the cost of ${quoted(name)} change by ${change} in this comparison?`;
   return askAction(`Why did ${shortName(name)} change?`, question);
 }
