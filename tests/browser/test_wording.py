@@ -50,6 +50,73 @@ def test_names_in_messages_are_quoted_and_cut(browser: Browser, results: dict[st
     assert 'service" is "EC2' in told["content"][0]["text"]
 
 
+def test_a_forecast_states_its_month(browser: Browser, results: dict[str, Json]) -> None:
+    seen = browser.show(Case("month", showing("forecast", results["forecast"])))
+    assert faults_of(seen) == []
+    text = seen["month"].looks["shown"]["text"]
+    for part in (
+        "Nov 1 – 30, 2026 (30 days)",
+        "spent through Nov 28",
+        "• -0.9% on the month before, +2.4% per day",
+        "DoiT's forecast of the budget is $72,950.29",
+    ):
+        assert part in text
+
+
+def test_pictures_say_what_is_not_final(browser: Browser, results: dict[str, Json]) -> None:
+    # The viewer's clock is that of this machine, and the costs are those of a day in 2026.
+    series = results["budgets"]["_meta"]["doit/series"]
+    dated = {
+        **results["budgets"],
+        "_meta": {"doit/series": {**series, "period": results["trend"]["structuredContent"]["period"]}},
+    }
+    names = ("overview", "trend", "anomaly", "forecast")
+    seen = browser.show(
+        Case("budgets", [{"input": {}}, {"result": dated}, SHOWN], tool="list_budgets"),
+        *(Case(name, showing(name, results[name]), mode="fullscreen") for name in names),
+    )
+    assert faults_of(seen) == []
+    looks = {name: one.looks["shown"] for name, one in seen.items()}
+    for name, look in looks.items():
+        assert "Costs after November 25 are still arriving." in look["text"], name
+        assert "days after 2026-11-25" not in look["text"], name
+    assert ["Nov 2026 (not final)", "$67,091.37"] in looks["trend"]["tables"][-1]
+    assert "Nov 2026: 28 of 30 days so far." in looks["trend"]["text"]
+    assert any(row[0] == "Nov 30 (forecast)" for table in looks["forecast"]["tables"] for row in table)
+    assert "excess of Nov 25 – 28, 2026 so far" in looks["anomaly"]["text"]
+    assert "Oct 30 – Nov 28, 2026 (30 days)" in looks["anomaly"]["text"]
+    assert "Sep 30 – Oct 29, 2026: $" in looks["overview"]["text"] and "up to Nov 25" in looks["overview"]["text"]
+
+
+def test_days_that_are_not_final_are_no_saving(browser: Browser, results: dict[str, Json]) -> None:
+    result = copy.deepcopy(results["explain"])
+    result["structuredContent"]["final"] = {"to": "2026-10-28", "change": 812.5, "changePercent": 1.3}
+    waterfall, causes = (result["_meta"]["doit/series"]["series"][index] for index in (0, -1))
+    for series in (waterfall, causes):
+        series["rows"].insert(-1, ["change", "provisional", "provisional", -5000.0])
+    seen = browser.show(Case("late", [{"input": {}}, {"result": result}, SHOWN]))
+    assert faults_of(seen) == []
+    look = seen["late"].looks["shown"]
+    assert [name for name, _, _ in look["bars"] if "hatched" in name and "up" not in name] == ["bar flat hatched"] * 2
+    assert "▼" not in look["text"].split("Days that are not final")[1].split("\n")[0]
+    assert "▲ +$812.50 (+1.3%)" in look["text"]
+
+
+def test_amounts_keep_their_order_in_arabic(browser: Browser, results: dict[str, Json]) -> None:
+    seen = browser.show(
+        *(
+            Case(f"small-{width}", showing("budgets", results["budgets"]), locale="ar", width=width)
+            for width in (320, 360)
+        )
+    )
+    assert faults_of(seen) == []
+    for one in seen.values():
+        text = one.looks["shown"]["text"]
+        assert text.count("\u2068") == text.count("\u2069") > 10
+        # Names that share a line with their amounts broke inside of words, at several times this height.
+        assert one.looks["shown"]["contentHeight"] < 900
+
+
 def test_changes_without_focus_are_announced(browser: Browser, results: dict[str, Json]) -> None:
     steps: list[Json] = [{"input": {}}, {"result": results["explain"]}, {"press": "Amazon Elastic Compute Cloud"}]
     seen = browser.show(

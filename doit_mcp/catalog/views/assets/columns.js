@@ -93,14 +93,27 @@ function trendPicture(answer) {
   if (!series) return genericPicture(answer);
   const isGrouped = groupColumns(series).length > 0;
   const dimension = isGrouped ? dimensionOf(answer, series) : "";
+  const shown = timeParts(answer, series, dimension);
   const title = `Cost by ${series.interval}${isGrouped ? ` and ${dimension}` : ""}`;
   return {
     title,
     headline: trendHeadline(answer, isGrouped),
-    ...timeParts(answer, series, dimension),
+    ...shown,
+    parts: [...shown.parts, runningNote(answer)],
     actions: [askAction("What changed?", trendQuestion(series))],
     sheet: sheetOf(series),
   };
+}
+
+// How much of the running month the answer covers.
+function runningNote({ data }) {
+  const last = data.partial?.at(-1);
+  if (!last || !/^\d{4}-\d\d$/.test(last.period)) return null;
+  const [year, month] = last.period.split("-").map(Number);
+  const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  if (Number(last.to.slice(-2)) >= length) return null;
+  const covered = `${number(last.days)} of ${days(length)} so far`;
+  return make("p", { class: "axis" }, phrase(`${periodLabel(last.period)}: ${covered}.`));
 }
 
 function trendQuestion({ interval, rows }) {

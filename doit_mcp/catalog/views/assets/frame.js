@@ -65,7 +65,7 @@ function notes(answer, { isHatched }, isFull) {
 
 function actionBar(answer, picture, isFull) {
   const more = [];
-  if (picture.sheet) more.push(saveAction(picture.sheet));
+  if (picture.sheet) more.push(saveAction(statedSheet(answer, picture.sheet)));
   if (picture.chart) more.push(imageAction(answer, picture));
   const offered = [...(picture.actions ?? []), ...(isFull ? [...(picture.fullActions ?? []), ...more] : [])].filter(
     ({ needs }) => !needs || can(needs),
