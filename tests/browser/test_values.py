@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -77,6 +78,8 @@ def test_figures_are_those_of_the_answer(browser: Browser, results: dict[str, Js
         result = results[name]
         known = {round(abs(value), 2) for value in numbers([result["structuredContent"], result["_meta"]])}
         known |= totals(result["structuredContent"]) | comparisons(result)
+        # Titles of savings have amounts in words.
+        known |= figures(json.dumps(result["structuredContent"]))
         shown = figures(all_text(one.looks["shown"]))
         assert shown, f"{name} shows no amount"
         if name == "query":

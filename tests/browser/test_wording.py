@@ -113,6 +113,9 @@ def test_amounts_keep_their_order_in_arabic(browser: Browser, results: dict[str,
     for one in seen.values():
         text = one.looks["shown"]["text"]
         assert text.count("\u2068") == text.count("\u2069") > 10
+        # "Spent of budget" reads from left to right, whatever the direction of its figures.
+        spent = [row[2] for row in one.looks["shown"]["tables"][0][1:]]
+        assert all(" of " in value for value in spent)
         # Names that share a line with their amounts broke inside of words, at several times this height.
         assert one.looks["shown"]["contentHeight"] < 900
 

@@ -84,7 +84,7 @@ function byRisk(a, b) {
 function stateOf({ status, crossesOn }) {
   const { mark, word } = BUDGET_STATES[status] ?? BUDGET_STATES.unknown;
   const on = crossesOn ? ` on ${day(crossesOn, { month: "short", day: "numeric" })}` : "";
-  return [make("span", { class: `state ${status}`, "aria-hidden": "true" }, mark), ` ${word}`, phrase(on)];
+  return [make("span", { class: `state ${status}`, "aria-hidden": "true" }, mark), " ", phrase(`${word}${on}`)];
 }
 
 function periodOfBudget({ from, to, currency }) {
@@ -107,8 +107,10 @@ function bulletMarks({ status }, { spent, forecast, thresholds }, axis) {
 
 function spendText({ actual, forecast, limit, currency }) {
   const ahead =
-    typeof forecast === "number" ? make("span", { class: "detail" }, `${money(forecast, currency)} forecast`) : null;
-  return [`${money(actual, currency)} of ${money(limit, currency, { minimumFractionDigits: 0 })}`, ahead];
+    typeof forecast === "number"
+      ? make("span", { class: "detail" }, phrase(`${money(forecast, currency)} forecast`))
+      : null;
+  return [phrase(`${money(actual, currency)} of ${money(limit, currency, { minimumFractionDigits: 0 })}`), ahead];
 }
 
 function thresholdsOf({ data }, id) {

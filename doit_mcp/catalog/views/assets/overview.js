@@ -43,7 +43,7 @@ function overviewHeadline(answer) {
   return {
     value,
     change: [changeText(change, currency), through],
-    detail: `${ends}: ${money(before, currency)}`,
+    detail: `before, ${ends}: ${money(before, currency)}`,
   };
 }
 
