@@ -146,7 +146,7 @@ def test_pages_of_a_result_that_is_cut(browser: Browser) -> None:
 
 
 def test_cells_of_a_file_cannot_be_formulas(browser: Browser) -> None:
-    names = ["=1+1", "+1", "-1", "@cmd", 'say "hi", please', "plain"]
+    names = ["=1+1", "+1", "-1", "@cmd", " =1", "\uff1d1", 'say "hi", please', "plain"]
     rows: list[list[str | float | None]] = [[name, -1.5] for name in names]
     result = query([("team", "string"), ("cost", "float")], rows)
     steps: list[Json] = [{"input": {"query": {}}}, {"result": result}, {"press": "Save as CSV"}]
@@ -155,13 +155,11 @@ def test_cells_of_a_file_cannot_be_formulas(browser: Browser) -> None:
     (saved,) = seen.requests("ui/download-file")
     lines = saved["contents"][0]["resource"]["text"].split("\r\n")
     assert lines == [
-        "team,cost",
-        "'=1+1,-1.5",
-        "'+1,-1.5",
-        "'-1,-1.5",
-        "'@cmd,-1.5",
-        '"say ""hi"", please",-1.5',
-        "plain,-1.5",
+        "currency,period covered,basis,team,cost",
+        *(
+            f'USD,2026-10-01 to 2026-10-31,"cost, credits excluded",{cell},-1.5'
+            for cell in ("'=1+1", "'+1", "'-1", "'@cmd", "' =1", "'\uff1d1", '"say ""hi"", please"', "plain")
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -55,6 +56,17 @@ def totals(answer: Json) -> set[float]:
     return {round(abs(value), 2) for value in sums.values()}
 
 
+def comparisons(result: Json) -> set[float]:
+    """Return the cost of the period before, and how much final days differ from its days: the view adds up series."""
+    content, meta = result["structuredContent"], result["_meta"].get("doit/series", {})
+    series = {one["name"]: [(row[0], row[1]) for row in one["rows"]] for one in meta.get("series", [])}
+    before = [cost for _, cost in series.get("daily costs of the period before", [])]
+    if not before:
+        return set()
+    final = [cost for day, cost in series["daily costs"] if day <= content["period"]["finalThrough"]]
+    return {round(sum(before), 2), round(abs(sum(final) - sum(before[: len(final)])), 2)}
+
+
 def all_text(look: Json) -> str:
     return "\n".join([look["text"], *(cell for table in look["tables"] for row in table for cell in row)])
 
@@ -65,7 +77,9 @@ def test_figures_are_those_of_the_answer(browser: Browser, results: dict[str, Js
     for name, one in seen.items():
         result = results[name]
         known = {round(abs(value), 2) for value in numbers([result["structuredContent"], result["_meta"]])}
-        known |= totals(result["structuredContent"])
+        known |= totals(result["structuredContent"]) | comparisons(result)
+        # Titles of savings have amounts in words.
+        known |= figures(json.dumps(result["structuredContent"]))
         shown = figures(all_text(one.looks["shown"]))
         assert shown, f"{name} shows no amount"
         if name == "query":

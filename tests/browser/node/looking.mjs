@@ -119,6 +119,7 @@ function inspect() {
     buttons: shown.filter((each) => each.matches("button")).map((each) => each.innerText.trim()),
     links: document.querySelectorAll("a[href], img, iframe, object, embed, form").length,
     tables: [...document.querySelectorAll("table")].map((table) => [...table.rows].map(cells)),
+    titles: [...document.querySelectorAll("svg title")].map((title) => title.textContent),
     // Where each bar begins and how long it is, in percent of its axis.
     bars: [...document.querySelectorAll(".bar")].map((bar) =>
       [bar.className, ...["--start", "--size"].map((name) => parseFloat(bar.style.getPropertyValue(name)))]),

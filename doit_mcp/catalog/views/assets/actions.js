@@ -28,6 +28,7 @@ function actionButton(action) {
 
 // Run what a user asked the host for. A control that the host turns out not to have disappears.
 async function attempt(run) {
+  if (host.closed) return;
   try {
     await run();
   } catch (error) {

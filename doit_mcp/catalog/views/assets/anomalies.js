@@ -1,9 +1,10 @@
-// Anomalies: when they were, and one of them with the days before it.
+// Anomalies: when they were.
 const SEVERITIES = {
   critical: { mark: "▲", word: "Critical" },
   warning: { mark: "△", word: "Warning" },
   information: { mark: "•", word: "Information" },
 };
+const ISO_DAY = 10; // characters of a date without its time
 const DAY_MILLISECONDS = 86_400_000;
 
 function anomaliesPicture(answer) {
@@ -16,12 +17,12 @@ function anomaliesPicture(answer) {
   return {
     title: "Anomalies",
     headline: { value: number(total), detail: `${number(open)} still open` },
-    parts: [anomalyTimeline(anomalies, currency)],
+    parts: [anomalyTimeline(answer, anomalies)],
     actions: first
       ? [
           askAction(
             `Explain ${shortName(first.serviceName)}`,
-            `What caused the anomaly ${first.id} in ${first.serviceName}?`,
+            `What caused the anomaly ${quoted(first.id)} in ${quoted(first.serviceName)}?`,
           ),
         ]
       : [],
@@ -44,10 +45,11 @@ function anomaliesPicture(answer) {
 }
 
 // One row for each anomaly; its bar is the time from start to end, or to the last day of the axis while it is open.
-function anomalyTimeline(anomalies, currency) {
+function anomalyTimeline(answer, anomalies) {
+  const currency = currencyOf(answer);
   const startOf = ({ startTime }) => Date.parse(startTime);
-  const today = Date.now();
-  const endOf = (one) => (one.endTime ? Date.parse(one.endTime) : Math.max(today, startOf(one))) + DAY_MILLISECONDS;
+  const latest = latestDay(answer, anomalies);
+  const endOf = (one) => (one.endTime ? Date.parse(one.endTime) : Math.max(latest, startOf(one))) + DAY_MILLISECONDS;
   const axis = { min: Math.min(...anomalies.map(startOf)), max: Math.max(...anomalies.map(endOf)) };
   const iso = (time) => new Date(time).toISOString().slice(0, 10);
   const row = (one) => ({
@@ -63,6 +65,19 @@ function anomalyTimeline(anomalies, currency) {
     make("p", { class: "axis" }, phrase(`The axis runs from ${ends}.`)),
     note,
   ];
+}
+
+// The last day of the period of the answer, or of its data; the viewer's clock can be in another year.
+function latestDay(answer, anomalies) {
+  const { to } = periodOf(answer) ?? {};
+  if (to) return Date.parse(to);
+  const known = anomalies.flatMap(({ startTime, endTime, initialNotifications }) => [
+    startTime,
+    endTime,
+    ...(initialNotifications ?? []).map(({ timestamp }) => timestamp),
+  ]);
+  const times = known.map((one) => Date.parse(one ?? "")).filter(Number.isFinite);
+  return Math.floor(Math.max(...times) / DAY_MILLISECONDS) * DAY_MILLISECONDS;
 }
 
 function severityOf({ severityLevel }) {
@@ -87,43 +102,4 @@ function openAnomaly({ id, serviceName, scope }) {
     hint: `Show the days of ${label}`,
     key: `anomaly ${id}`,
   };
-}
-
-function anomalyPicture(answer) {
-  const { data } = answer;
-  const currency = currencyOf(answer);
-  const daily = seriesNamed(answer, "time");
-  const skus = seriesNamed(answer, /^top SKUs$/);
-  const chart = daily ? stackedColumns(answer, daily, "") : null;
-  return {
-    title: `Anomaly in ${nameLabel(data.serviceName)}, ${nameLabel(data.scope)}`,
-    headline: { value: money(data.costOfAnomaly, currency), detail: `more than expected. ${lasted(data)}` },
-    parts: [
-      expectedBars(data, currency),
-      skus && make("section", {}, make("h2", {}, "Top SKUs"), costBars(answer, records(skus), "SKU")),
-      chart && make("section", {}, make("h2", {}, phrase(capitalize(daily.name))), chart.figure),
-    ],
-    actions: [
-      askAction(
-        "Explain this anomaly",
-        `What caused the anomaly ${data.id} in ${data.serviceName}, who owns it, and what should we do?`,
-      ),
-      ...(data.url ? [openAction("Open in console", data.url)] : []),
-    ],
-    sheet: daily && sheetOf(daily),
-    chart: chart?.chart,
-    isHatched: Boolean(chart),
-  };
-}
-
-// What the anomaly cost, beside the most that was expected for the same time.
-function expectedBars({ actualCost, expectedMaxCost }, currency) {
-  if (typeof actualCost !== "number" || typeof expectedMaxCost !== "number") return null;
-  const axis = barScale([actualCost, expectedMaxCost]);
-  const row = (name, cost, kind) => ({ name, bar: zeroBar(cost, axis, kind), values: [money(cost, currency)] });
-  return barTable(
-    "Cost and expected cost",
-    ["Measure", "Cost"],
-    [row("Cost", actualCost, "up"), row("Expected at most", expectedMaxCost, "base")],
-  );
 }

@@ -62,34 +62,42 @@ function dimensionOf(answer, series) {
   return dimensionLabel(series?.dimension?.id ?? (Array.isArray(asked) ? asked[0] : asked) ?? "service");
 }
 
-function filterTexts(args) {
+// Filters in words. *write* writes names: as they are, or quoted.
+function filterTexts(args, write = nameLabel) {
   const texts = (args.filters ?? []).map((filter) => {
-    const values = (filter.values ?? []).map((value) => nameLabel(value)).join(", ");
+    const values = (filter.values ?? []).map((value) => write(value)).join(", ");
     const verb = filter.inverse ? "is not" : (filter.mode ?? "is").replaceAll("_", " ");
-    return `${dimensionLabel(filter.id)} ${verb} ${values}`;
+    return `${write(dimensionLabel(filter.id))} ${verb} ${values}`;
   });
-  return args.cloud ? [`cloud is ${nameLabel(args.cloud)}`, ...texts] : texts;
+  return args.cloud ? [`cloud is ${write(args.cloud)}`, ...texts] : texts;
 }
 
 // What the amounts are: period, currency and basis. A picture always shows it.
-function statement(answer) {
+function statement(answer, write = nameLabel) {
   const [period, compareTo, basis] = [
     periodOf(answer),
     answer.set.compareTo ?? answer.data.secondaryPeriod,
     answer.set.basis ?? answer.data.basis,
   ];
-  const parts = [];
-  if (period) {
-    const lengths =
-      compareTo && compareTo.days !== period.days
-        ? `${days(period.days)}, before ${days(compareTo.days)}`
-        : days(period.days);
-    const text = compareTo ? `${range(period)} compared with ${range(compareTo)}` : range(period);
-    parts.push(period.days ? `${text} (${lengths})` : text);
-  }
+  const parts = coveredTexts(answer, period, compareTo);
   if (currencyOf(answer)) parts.push(currencyOf(answer));
   if (basis?.metric) parts.push(`${basis.metric.replaceAll("_", " ")}, credits ${basis.credits ?? "excluded"}`);
-  return [...parts, ...filterTexts(answer.args)];
+  return [...parts, ...filterTexts(answer.args, write)];
+}
+
+// Tools whose amounts are not those of the period of their series, with functions that return their period as texts.
+const PERIOD_TEXTS = { forecast_spend: forecastPeriodTexts, get_anomaly: anomalyPeriodTexts };
+
+function coveredTexts(answer, period, compareTo) {
+  const own = PERIOD_TEXTS[answer.tool]?.(answer);
+  if (own) return own;
+  if (!period) return [];
+  const lengths =
+    compareTo && compareTo.days !== period.days
+      ? `${days(period.days)}, before ${days(compareTo.days)}`
+      : days(period.days);
+  const text = compareTo ? `${range(period)} compared with ${range(compareTo)}` : range(period);
+  return [period.days ? `${text} (${lengths})` : text];
 }
 
 // The words for days whose costs still arrive, or "".

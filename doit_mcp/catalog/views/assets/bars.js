@@ -58,7 +58,7 @@ function breakdownPicture(answer) {
       ? [
           askAction(
             `Why does ${shortName(largest.name, dimension)} cost this much?`,
-            `What drives the cost of ${nameLabel(largest.name, dimension)} in this period?`,
+            `What drives the cost of ${quoted(largest.name, dimension)} in this period?`,
           ),
         ]
       : [],

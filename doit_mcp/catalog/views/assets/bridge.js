@@ -46,7 +46,7 @@ function settle({ id, result, error }) {
 }
 
 // Requests of the host. The only one that changes the view is teardown.
-function answer({ id, method }) {
+function answer({ id, method }, listeners) {
   if (method === "ping") return post({ id, result: {} });
   if (method !== "ui/resource-teardown") {
     return post({ id, error: { code: METHOD_NOT_FOUND, message: "Method not found" } });
@@ -55,6 +55,7 @@ function answer({ id, method }) {
   host.closed = true;
   for (const waiting of pending.values()) clearTimeout(waiting.timer);
   pending.clear();
+  listeners["resource-teardown"]();
 }
 
 function mergeContext(changes) {
@@ -72,7 +73,7 @@ async function connect(listeners) {
     const message = event.data;
     if (host.closed || event.source !== window.parent || message?.jsonrpc !== "2.0") return;
     if (message.method === undefined) return settle(message);
-    if (message.id !== undefined) return answer(message);
+    if (message.id !== undefined) return answer(message, listeners);
     if (message.method === "ui/notifications/host-context-changed") mergeContext(message.params ?? {});
     listeners[message.method.replace("ui/notifications/", "")]?.(message.params ?? {});
   });
@@ -94,7 +95,7 @@ async function connect(listeners) {
 // Older ChatGPT sets window.openai and reports its changes by an event.
 function readLegacy(listeners) {
   const globals = window.openai;
-  if (!globals || host.connected) return;
+  if (!globals || host.connected || host.closed) return;
   const { theme, locale, displayMode, toolInput, toolOutput, toolResponseMetadata } = globals;
   const context = { theme, locale, displayMode, availableDisplayModes: ["inline", "fullscreen"] };
   mergeContext(Object.fromEntries(Object.entries(context).filter(([, value]) => value !== undefined)));

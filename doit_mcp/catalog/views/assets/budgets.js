@@ -15,7 +15,7 @@ function budgetsPicture(answer) {
   const url = answer.data.url ?? answer.data.budgets?.[0]?.url;
   const open = first && url ? [openAction("Open in console", url)] : [];
   const question = first
-    ? askAction("What drives this budget?", `What drives the spend of the budget ${first.name}?`)
+    ? askAction("What drives this budget?", `What drives the spend of the budget ${quoted(first.name)}?`)
     : askAction("Which will break?", "Which of our budgets will break, when, and what drives them?");
   return {
     title: first && answer.tool === "get_budget" ? first.name : "Budgets",
@@ -61,7 +61,17 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
       ? make("p", { class: "axis" }, `Bars end at ${percent(axis.max)}.`)
       : null,
     note,
+    unfinishedNote(answer, budgets),
   ];
+}
+
+// Budgets without the last final day of their costs: those of running periods are not final.
+function unfinishedNote(answer, budgets) {
+  if (answer.tool === "forecast_spend" || provisionalText(answer)) return null;
+  const today = new Date().toISOString().slice(0, ISO_DAY);
+  return budgets.some(({ from, to }) => from <= today && to >= today)
+    ? make("p", { class: "axis" }, phrase("Spent is not final: costs of the last days are still arriving."))
+    : null;
 }
 
 function byRisk(a, b) {
@@ -74,7 +84,7 @@ function byRisk(a, b) {
 function stateOf({ status, crossesOn }) {
   const { mark, word } = BUDGET_STATES[status] ?? BUDGET_STATES.unknown;
   const on = crossesOn ? ` on ${day(crossesOn, { month: "short", day: "numeric" })}` : "";
-  return [make("span", { class: `state ${status}`, "aria-hidden": "true" }, mark), ` ${word}`, phrase(on)];
+  return [make("span", { class: `state ${status}`, "aria-hidden": "true" }, mark), " ", phrase(`${word}${on}`)];
 }
 
 function periodOfBudget({ from, to, currency }) {
@@ -97,8 +107,10 @@ function bulletMarks({ status }, { spent, forecast, thresholds }, axis) {
 
 function spendText({ actual, forecast, limit, currency }) {
   const ahead =
-    typeof forecast === "number" ? make("span", { class: "detail" }, `${money(forecast, currency)} forecast`) : null;
-  return [`${money(actual, currency)} of ${money(limit, currency, { minimumFractionDigits: 0 })}`, ahead];
+    typeof forecast === "number"
+      ? make("span", { class: "detail" }, phrase(`${money(forecast, currency)} forecast`))
+      : null;
+  return [phrase(`${money(actual, currency)} of ${money(limit, currency, { minimumFractionDigits: 0 })}`), ahead];
 }
 
 function thresholdsOf({ data }, id) {

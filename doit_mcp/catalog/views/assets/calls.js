@@ -1,4 +1,5 @@
 // Calls tools for the user: a part of the cost, the way back, and what the model hears of it.
+const MAX_TOLD_CHARACTERS = 1_000;
 
 // Ask the same tool with other arguments. Until it answers, and if it fails, the old picture stays.
 async function reslice(args, label, tool = app.answer.tool) {
@@ -9,7 +10,8 @@ async function reslice(args, label, tool = app.answer.tool) {
     Object.assign(app, { answer, all: false });
     say(`Showing ${label}.`);
   });
-  if (isDone) await tell(`In the picture, the user now looks at ${label}: ${statement(app.answer).join(", ")}.`);
+  if (isDone)
+    await tell(`In the picture, the user now looks at ${quoted(label)}: ${statement(app.answer, quoted).join(", ")}.`);
 }
 
 async function callTool(tool, args) {
@@ -20,7 +22,7 @@ async function callTool(tool, args) {
 
 // Do one thing at a time, and say what. A failure is shown above the picture. Return whether it succeeded.
 async function whileBusy(label, run) {
-  if (app.busy) return false;
+  if (app.busy || host.closed) return false;
   Object.assign(app, { busy: label, problem: "" });
   say(`${label} …`);
   render();
@@ -29,7 +31,7 @@ async function whileBusy(label, run) {
     return true;
   } catch (error) {
     app.problem = `${label} failed: ${error.message}`;
-    say("");
+    say(app.problem);
     return false;
   } finally {
     app.busy = "";
@@ -44,7 +46,8 @@ function goBack() {
   render();
 }
 
-// Tell the model in one sentence what the user did in the picture.
+// Tell the model in one sentence what the user did in the picture. Names in *text* are quoted.
 async function tell(text) {
-  if (can("remember")) await attempt(() => perform("remember", { content: [{ type: "text", text }] }));
+  if (can("remember"))
+    await attempt(() => perform("remember", { content: [{ type: "text", text: text.slice(0, MAX_TOLD_CHARACTERS) }] }));
 }

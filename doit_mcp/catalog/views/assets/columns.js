@@ -6,7 +6,7 @@ function layersOf(series, dimension) {
   const groups = groupColumns(series);
   const ofRow = (index) => series.rows.map((row) => row[index] ?? 0);
   if (!groups.length) {
-    return [{ name: "Cost", kind: "series-1", values: ofRow(columnOf(series, "total")) }];
+    return [{ name: "Cost", kind: "series-1", values: ofRow(columnOf(series, "total")) }, ...forecastLayer(series)];
   }
   const shown = groups.filter(({ isOther }) => !isOther).slice(0, MAX_SERIES);
   const layers = shown.map(({ name, index }, order) => ({
@@ -18,7 +18,22 @@ function layersOf(series, dimension) {
   const rest = series.rows.map((row) => merged.reduce((sum, { index }) => sum + (row[index] ?? 0), 0));
   if (rest.some((value) => Math.abs(value) >= 0.005))
     layers.push({ name: "Everything else", kind: "base", values: rest });
-  return layers;
+  return [...layers, ...forecastLayer(series)];
+}
+
+function forecastLayer(series) {
+  const index = columnOf(series, "forecast");
+  return index < 0 ? [] : [{ name: "Forecast", kind: "forecast", values: series.rows.map((row) => row[index] ?? 0) }];
+}
+
+// The amount of a period in words: what is spent, and apart from it what is forecast.
+function periodAmounts(series, row, currency) {
+  const [spent, ahead] = ["total", "forecast"].map((role) => row[columnOf(series, role)]);
+  const isLate = (series.provisional ?? []).includes(row[0]);
+  const parts = typeof spent === "number" || typeof ahead !== "number" ? [money(spent, currency)] : [];
+  if (isLate) parts.push("not final");
+  if (typeof ahead === "number") parts.push(`forecast ${money(ahead, currency)}`);
+  return `${periodLabel(row[0])}: ${parts.join(", ")}`;
 }
 
 // Columns of a time series: {figure, chart}.
@@ -32,10 +47,8 @@ function stackedColumns(answer, series, dimension) {
   );
   const label = `${capitalize(series.name)}, ${periodLabel(periods[0] ?? "")} to ${periodLabel(periods.at(-1) ?? "")}`;
   const chart = timeChart(label, periods, sums, currency);
-  const total = columnOf(series, "total");
   periods.forEach((period, index) => {
-    const note = provisional.has(period) ? ", not final" : "";
-    const title = draw("title", {}, `${periodLabel(period)}: ${money(series.rows[index][total], currency)}${note}`);
+    const title = draw("title", {}, periodAmounts(series, series.rows[index], currency));
     chart.svg.append(draw("g", {}, title, columnMarks(chart, layers, index, provisional.has(period))));
   });
   const table = seriesTable(series, currency);
@@ -60,7 +73,7 @@ function columnMarks(chart, layers, index, isProvisional) {
     const size = { ...box, y: top, height: bottom - top };
     return [
       draw("rect", { class: `mark ${kind}`, ...size }),
-      isProvisional ? draw("rect", { ...size, fill: chart.hatch }) : null,
+      isProvisional && kind !== "forecast" ? draw("rect", { ...size, fill: chart.hatch }) : null,
     ];
   });
 }
@@ -80,14 +93,27 @@ function trendPicture(answer) {
   if (!series) return genericPicture(answer);
   const isGrouped = groupColumns(series).length > 0;
   const dimension = isGrouped ? dimensionOf(answer, series) : "";
+  const shown = timeParts(answer, series, dimension);
   const title = `Cost by ${series.interval}${isGrouped ? ` and ${dimension}` : ""}`;
   return {
     title,
     headline: trendHeadline(answer, isGrouped),
-    ...timeParts(answer, series, dimension),
+    ...shown,
+    parts: [...shown.parts, runningNote(answer)],
     actions: [askAction("What changed?", trendQuestion(series))],
     sheet: sheetOf(series),
   };
+}
+
+// How much of the running month the answer covers.
+function runningNote({ data }) {
+  const last = data.partial?.at(-1);
+  if (!last || !/^\d{4}-\d\d$/.test(last.period)) return null;
+  const [year, month] = last.period.split("-").map(Number);
+  const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  if (Number(last.to.slice(-2)) >= length) return null;
+  const covered = `${number(last.days)} of ${days(length)} so far`;
+  return make("p", { class: "axis" }, phrase(`${periodLabel(last.period)}: ${covered}.`));
 }
 
 function trendQuestion({ interval, rows }) {

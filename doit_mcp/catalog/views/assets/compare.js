@@ -61,7 +61,10 @@ function pairRow(answer, group, groups, dimension) {
       zeroBar(group.period1, axis, `thin second series-1${hatch}`),
       zeroLine(axis),
     ],
-    values: [changed(group.change, signedMoney(group.change, currencyOf(answer))), signedPercent(group.changePercent)],
+    values: [
+      changeAmount({ id: group.kind, amount: group.change }, currencyOf(answer)),
+      signedPercent(group.changePercent),
+    ],
     ...comparedDrill(answer, group, dimension),
   };
 }
@@ -69,11 +72,17 @@ function pairRow(answer, group, groups, dimension) {
 function percentRow(answer, group, groups, dimension) {
   const axis = barScale(groups.map(({ changePercent }) => changePercent));
   const { changePercent } = group;
+  const isLate = group.kind === "provisional";
   return {
     name: comparedName(group, dimension),
     bar:
-      typeof changePercent === "number" ? [zeroBar(changePercent, axis, direction(changePercent)), zeroLine(axis)] : [],
-    values: [changed(changePercent, signedPercent(changePercent)), money(group.period1, currencyOf(answer))],
+      typeof changePercent === "number"
+        ? [zeroBar(changePercent, axis, isLate ? "flat hatched" : direction(changePercent)), zeroLine(axis)]
+        : [],
+    values: [
+      isLate ? signedPercent(changePercent) : changed(changePercent, signedPercent(changePercent)),
+      money(group.period1, currencyOf(answer)),
+    ],
     ...comparedDrill(answer, group, dimension),
   };
 }

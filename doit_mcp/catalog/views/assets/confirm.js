@@ -60,14 +60,14 @@ async function decide(answer, approvalToken) {
     say(text);
   });
   if (answer.decision && !answer.decision.failed)
-    await tell(`The user applied this change: ${answer.data.change?.title ?? ""}.`);
+    await tell(`The user applied this change: ${quoted(answer.data.change?.title)}.`);
 }
 
 async function cancelChange(answer) {
   answer.decision = { failed: false, text: "Canceled. Nothing has changed." };
   say(answer.decision.text);
   render();
-  await tell(`The user canceled this change: ${answer.data.change?.title ?? ""}. It is not applied.`);
+  await tell(`The user canceled this change: ${quoted(answer.data.change?.title)}. It is not applied.`);
 }
 
 function valueText(value) {

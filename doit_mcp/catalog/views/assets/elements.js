@@ -31,8 +31,9 @@ function named(name, dimension) {
 }
 
 // A phrase of the view. It keeps its direction in a layout from right to left.
+// Browsers take the direction of an isolated figure at its beginning for that of the whole phrase.
 function phrase(text) {
-  return make("bdi", {}, text);
+  return make("bdi", { dir: String(text).startsWith("\u2068") ? "ltr" : null }, text);
 }
 
 // A change: arrow and sign, so that color is never the only mark.

@@ -1,10 +1,30 @@
 // Files for the user: rows as CSV. The host saves them, because the frame cannot.
-const FORMULA_START = /^[=+\-@\t\r]/;
+const EVERYTHING_ELSE = "Everything else";
+// Spreadsheets ignore spaces before a formula, and take characters of full width for those of ASCII.
+const FORMULA_START = /^(?:[\s\p{Cc}\p{Cf}]*[=+\-@＝＋－＠]|[\t\r\n])/u;
 
 // The rows of a series or table as a sheet: {name, columns, rows}.
 function sheetOf(series) {
-  const columns = series.columns.map((column) => column.name ?? column.role);
-  return { name: series.name, columns, rows: series.rows };
+  const columns = series.columns.map(({ name, role }) => name ?? (role === "other" ? EVERYTHING_ELSE : role));
+  const [part, name] = ["part", "name"].map((role) => columnOf(series, role));
+  const rows = series.rows.map((row) =>
+    part >= 0 && row[part] === "other" ? row.with(name, row[name] ?? EVERYTHING_ELSE) : row,
+  );
+  return { name: series.name, columns, rows };
+}
+
+// The sheet with what its amounts are in its first columns, because spreadsheets drop other places for it.
+function statedSheet(answer, { name, columns, rows }) {
+  const { from, to } = periodOf(answer) ?? {};
+  const basis = answer.set.basis ?? answer.data.basis ?? {};
+  const stated = {
+    currency: columns.includes("currency") ? null : currencyOf(answer),
+    "period covered": from && to ? `${from} to ${to}` : null,
+    basis: basis.metric ? `${basis.metric}, credits ${basis.credits ?? "excluded"}` : null,
+  };
+  const known = Object.entries(stated).filter(([, value]) => value);
+  const [labels, values] = [0, 1].map((index) => known.map((entry) => entry[index]));
+  return { name, columns: [...labels, ...columns], rows: rows.map((row) => [...values, ...row]) };
 }
 
 // A spreadsheet would run text that begins like a formula; numbers stay numbers.

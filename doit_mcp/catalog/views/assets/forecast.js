@@ -1,5 +1,6 @@
 // The forecast of a month: what is spent up to each day, what is expected, and the budgets of the same costs.
 const MAX_INLINE_BUDGETS = 3;
+const MIN_DIFFERENCE = 0.5; // in the currency of the budget: less is rounding
 
 function forecastPicture(answer) {
   const series = seriesNamed(answer, /^month to date$/);
@@ -13,7 +14,7 @@ function forecastPicture(answer) {
   return {
     title: `Forecast for ${name}`,
     headline: forecastHeadline(month, currency),
-    parts: [shown, budgets?.rows.length ? budgetSection(answer, budgets) : null],
+    parts: [shown, budgets?.rows.length ? budgetSection(answer, budgets, budget) : null],
     deep: () => [quarterText(answer.data.quarter, currency), valuesSection(answer, series), dailyColumns(answer)],
     actions: [askAction("Which budgets will break?", "Which of our budgets will break, when, and what drives them?")],
     sheet: sheetOf(series),
@@ -21,14 +22,28 @@ function forecastPicture(answer) {
   };
 }
 
-function forecastHeadline({ expected, low, high, changePercent }, currency) {
+// The forecast is for the whole month, of which the costs of the first days are known.
+function forecastPeriodTexts({ data: { month }, ...answer }) {
+  if (!month) return null;
+  const spent = periodOf({ data: {}, ...answer });
+  const through = spent?.to && spent.to < month.to ? [`spent through ${day(spent.to, SHORT_DAY)}`] : [];
+  return [`${range(month)} (${days(month.days)})`, ...through];
+}
+
+// How the month differs from the month before, and the same for each day. Months of different length can disagree.
+function monthChange({ changePercent, perDayChangePercent }) {
+  if (typeof changePercent !== "number") return null;
+  const text = `${signedPercent(changePercent)} on the month before`;
+  if (typeof perDayChangePercent !== "number") return changed(changePercent, text);
+  const agrees = direction(changePercent) === direction(perDayChangePercent);
+  return changed(agrees ? changePercent : 0, `${text}, ${signedPercent(perDayChangePercent)} per day`);
+}
+
+function forecastHeadline(month, currency) {
+  const { expected, low, high } = month;
   const hasRange = typeof low === "number" && typeof high === "number";
   const detail = hasRange ? `8 of 10 times between ${money(low, currency)} and ${money(high, currency)}` : null;
-  const change =
-    typeof changePercent === "number"
-      ? changed(changePercent, `${signedPercent(changePercent)} on the month before`)
-      : null;
-  return { value: money(expected, currency), change, detail };
+  return { value: money(expected, currency), change: monthChange(month), detail };
 }
 
 // The budget whose spend is the cost of this month, or null: only its limit has a place on the axis of the total.
@@ -77,8 +92,20 @@ function limitMarks({ x, y }, { limit, crossesOn }, periods) {
   return [draw("line", { class: "limit-line", ...level }), crossing].filter(Boolean);
 }
 
-function budgetSection(answer, series) {
-  return make("section", {}, make("h2", {}, "Budgets"), budgetBars(answer, series, MAX_INLINE_BUDGETS));
+// The budget of the same total has a forecast of its own, which can differ from this one.
+function budgetSection(answer, series, budget) {
+  const { expected } = answer.data.month;
+  const differs = typeof budget?.forecast === "number" && Math.abs(budget.forecast - expected) >= MIN_DIFFERENCE;
+  const note = differs
+    ? make(
+        "p",
+        { class: "axis" },
+        named(budget.name),
+        phrase(`: DoiT's forecast of the budget is ${money(budget.forecast, budget.currency)}; `),
+        phrase(`this forecast of the month is ${money(expected, currencyOf(answer))}.`),
+      )
+    : null;
+  return make("section", {}, make("h2", {}, "Budgets"), budgetBars(answer, series, MAX_INLINE_BUDGETS), note);
 }
 
 function quarterText(quarter, currency) {

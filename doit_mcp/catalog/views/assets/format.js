@@ -14,6 +14,9 @@ const DIMENSIONS = {
   sku: "SKU",
 };
 const MAX_LABEL_CHARACTERS = 32;
+const MAX_QUOTED_CHARACTERS = 80;
+const HIDDEN_CHARACTERS = /(?![\u200c\u200d])\p{Cf}/gu; // joiners are part of words in some languages
+const SHORT_DAY = { month: "short", day: "numeric" };
 const RIGHT_TO_LEFT = new Set(["ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"]);
 
 const formatters = new Map(); // creating one takes longer than formatting a thousand numbers
@@ -38,7 +41,12 @@ function formatter(kind, options) {
 
 function number(value, options = {}) {
   if (value === null || value === undefined) return "–";
-  return formatter("NumberFormat", options).format(value);
+  return isolated(formatter("NumberFormat", options).format(value));
+}
+
+// A figure or date whose parts keep their order inside a text of another direction.
+function isolated(text) {
+  return isRightToLeft() ? `\u2068${text}\u2069` : text;
 }
 
 // A currency that is unknown to Intl, or none, leaves a number.
@@ -73,7 +81,8 @@ function direction(change) {
 
 // Days of costs have no time zone of the user: they are days of the bill.
 function day(iso, options = { year: "numeric", month: "short", day: "numeric" }) {
-  return formatter("DateTimeFormat", { timeZone: "UTC", ...options }).format(new Date(`${iso.slice(0, 10)}T00:00Z`));
+  const date = new Date(`${iso.slice(0, 10)}T00:00Z`);
+  return isolated(formatter("DateTimeFormat", { timeZone: "UTC", ...options }).format(date));
 }
 
 function days(count) {
@@ -94,7 +103,7 @@ function time(instant) {
 // A period of an answer as a range of days.
 function range({ from, to }) {
   const format = formatter("DateTimeFormat", { timeZone: "UTC", year: "numeric", month: "short", day: "numeric" });
-  return format.formatRange(new Date(`${from}T00:00Z`), new Date(`${to}T00:00Z`));
+  return isolated(format.formatRange(new Date(`${from}T00:00Z`), new Date(`${to}T00:00Z`)));
 }
 
 // The label of a period in a row: a day, a month, or as it is (2026-Q3, 2026-W40).
@@ -108,6 +117,19 @@ function periodLabel(period) {
 function shortName(name, dimension) {
   const label = nameLabel(name, dimension);
   return label.length > MAX_LABEL_CHARACTERS ? `${label.slice(0, MAX_LABEL_CHARACTERS - 1).trimEnd()}…` : label;
+}
+
+// A name from the data in a sentence for the model: one line, cut, and in quotation marks, so that it reads as a name.
+function quoted(name, dimension) {
+  const line = nameLabel(name, dimension)
+    .replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
+    .replace(HIDDEN_CHARACTERS, "")
+    .replaceAll('"', "'")
+    .trim();
+  const characters = [...line];
+  const isLong = characters.length > MAX_QUOTED_CHARACTERS;
+  const shown = isLong ? `${characters.slice(0, MAX_QUOTED_CHARACTERS - 1).join("")}…` : line;
+  return `"${shown}"`;
 }
 
 function capitalize(text) {

@@ -34,17 +34,16 @@ function statementLine(answer) {
     ? make(
         "p",
         { class: "statement" },
-        texts.map((text) => make("bdi", {}, text)),
+        // The point before a part stands outside of its writing direction.
+        texts.map((text) => make("span", {}, phrase(text))),
       )
     : null;
 }
 
-// What is provisional or missing. The notes for models are longer, so only full screen shows them.
+// What is provisional or missing, and in full screen the time zones. The notes of an answer are for models.
 function notes(answer, { isHatched }, isFull) {
-  const isNoted = isFull && (answer.data.note ?? "").includes("still arriving");
-  const provisional = isNoted ? "" : provisionalText(answer);
+  const provisional = provisionalText(answer);
   const others = missingTexts(answer);
-  if (isFull && answer.data.note) others.push(answer.data.note);
   const zones = Object.entries(answer.set.basis?.timeZones ?? {});
   if (isFull && zones.length)
     others.push(`Days begin and end in ${zones.map(([cloud, zone]) => `${zone} (${nameLabel(cloud)})`).join(", ")}.`);
@@ -66,7 +65,7 @@ function notes(answer, { isHatched }, isFull) {
 
 function actionBar(answer, picture, isFull) {
   const more = [];
-  if (picture.sheet) more.push(saveAction(picture.sheet));
+  if (picture.sheet) more.push(saveAction(statedSheet(answer, picture.sheet)));
   if (picture.chart) more.push(imageAction(answer, picture));
   const offered = [...(picture.actions ?? []), ...(isFull ? [...(picture.fullActions ?? []), ...more] : [])].filter(
     ({ needs }) => !needs || can(needs),

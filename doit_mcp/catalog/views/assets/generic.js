@@ -17,9 +17,20 @@ function plainText({ text }) {
 // Any series as a table of values.
 function seriesTable(series, currency) {
   const kinds = { money: "money", moneyPerUnit: "money", percent: "percent", count: "count" };
+  const notes = periodNotes(series);
   const columns = series.columns.map(({ role, unit, name }) => ({
-    name: name ? nameLabel(name) : capitalize(role),
+    name: name ? nameLabel(name) : role === "other" ? "Everything else" : capitalize(role),
     kind: role === "period" ? "period" : (kinds[unit] ?? "text"),
+    notes,
   }));
   return valueTable(capitalize(series.name), columns, series.rows, { currency });
+}
+
+// What to say of a period in a table: that it is a forecast, or not final.
+function periodNotes(series) {
+  const spent = series.columns.findIndex(({ role }) => role === "total" || role === "actual");
+  const provisional = new Set(series.provisional ?? []);
+  const noteOf = (row) => (spent >= 0 && typeof row[spent] !== "number" ? "forecast" : "not final");
+  const noted = series.rows.filter((row) => noteOf(row) === "forecast" || provisional.has(row[0]));
+  return new Map(noted.map((row) => [row[0], noteOf(row)]));
 }

@@ -53,7 +53,8 @@ function render() {
   if (host.closed) return;
   const key = document.activeElement?.getAttribute("data-key");
   const problem = app.problem ? make("p", { class: "message error" }, phrase(app.problem)) : null;
-  place.setAttribute("aria-busy", String(Boolean(app.busy) || !app.answer));
+  const isBusy = app.phase !== "canceled" && (Boolean(app.busy) || !app.answer);
+  place.setAttribute("aria-busy", String(isBusy));
   place.className = host.context.displayMode === "fullscreen" ? "full" : "";
   place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
   if (!key) return;
@@ -117,7 +118,11 @@ connect({
   "tool-result": showResult,
   "tool-cancelled": () => {
     app.phase = "canceled";
+    say("This call was canceled.");
     render();
+  },
+  "resource-teardown": () => {
+    for (const control of place.querySelectorAll("button")) control.disabled = true;
   },
   "host-context-changed": () => {
     applyContext();

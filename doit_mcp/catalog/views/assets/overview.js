@@ -9,7 +9,7 @@ function overviewPicture(answer) {
   const chart = daily && stackedColumns(answer, daily, "cloud");
   return {
     title: "Cloud costs",
-    headline: { value: money(data.totalCost, currencyOf(answer)) },
+    headline: overviewHeadline(answer),
     parts: [
       clouds && cloudBar(answer, clouds),
       topBars(answer, data.topServices, "service", MAX_TOP),
@@ -21,6 +21,35 @@ function overviewPicture(answer) {
     chart: chart?.chart,
     isHatched: Boolean(chart) && host.context.displayMode === "fullscreen",
   };
+}
+
+// The total, and how it differs from the same number of days before. Only the series has the days before.
+function overviewHeadline(answer) {
+  const currency = currencyOf(answer);
+  const cost = answer.data.totalCost;
+  const value = money(cost, currency);
+  const earlier = seriesNamed(answer, /^daily costs of the period before$/);
+  const daily = seriesNamed(answer, /^daily costs$/);
+  if (!daily || !earlier || earlier.rows.length !== daily.rows.length) return { value };
+  const before = sumOf(earlier, earlier.rows);
+  const final = periodOf(answer)?.finalThrough;
+  const known = final ? daily.rows.filter(([period]) => period <= final).length : daily.rows.length;
+  if (!before || !known) return { value };
+  // Days that are not final are left out on both sides, so that they do not look like a saving.
+  const [now, then] = [daily, earlier].map((series) => sumOf(series, series.rows.slice(0, known)));
+  const through = known < daily.rows.length ? ` up to ${day(final, SHORT_DAY)}` : "";
+  const change = { change: now - then, changePercent: then > 0 ? ((now - then) / then) * 100 : null };
+  const ends = range({ from: earlier.rows[0][0], to: earlier.rows.at(-1)[0] });
+  return {
+    value,
+    change: [changeText(change, currency), through],
+    detail: `before, ${ends}: ${money(before, currency)}`,
+  };
+}
+
+function sumOf(series, rows) {
+  const total = columnOf(series, "total");
+  return rows.reduce((sum, row) => sum + (row[total] ?? 0), 0);
 }
 
 function dailySection(figure) {
@@ -92,7 +121,7 @@ function chips({ anomalies = [], incidents = [] }, currency) {
         const what = `${one.serviceName} in ${one.scope}`;
         return {
           text: `Anomaly: ${what}, ${money(one.costOfAnomaly, one.currency ?? currency)}`,
-          question: `Explain the open cost anomaly of ${what}.`,
+          question: `Explain the open cost anomaly of ${quoted(one.serviceName)} in ${quoted(one.scope)}.`,
         };
       }),
     ...(incidents ?? [])
@@ -100,7 +129,7 @@ function chips({ anomalies = [], incidents = [] }, currency) {
       .map(({ product, title }) => {
         return {
           text: `Incident: ${product}, ${title}`,
-          question: `Which of our costs and resources can the incident of ${product} (${title}) affect?`,
+          question: `Which of our costs and resources can the incident of ${quoted(product)} (${quoted(title)}) affect?`,
         };
       }),
   ];

@@ -39,12 +39,21 @@ function queryPicture(answer) {
   return {
     title: data.reportName ?? queryTitle(table),
     headline: total
-      ? { value: MONEY_COLUMN.test(total[0]) ? money(total[1], currencyOf(answer)) : number(total[1]) }
+      ? {
+          value: MONEY_COLUMN.test(total[0]) ? money(total[1], currencyOf(answer)) : number(total[1]),
+          detail: data.result?.forecastRows?.length ? spentDetail(answer) : null,
+        }
       : null,
     ...(shaped(answer, table) ?? { parts: [pagedTable(answer, table)] }),
     actions: [...pageActions(answer), ...(data.urlUI ? [openAction("Open in console", data.urlUI)] : [])],
     sheet,
   };
+}
+
+// The total of a report leaves out its forecast.
+function spentDetail(answer) {
+  const period = periodOf(answer);
+  return period ? `spent ${range(period)}, without the forecast` : "without the forecast";
 }
 
 function queryTitle({ columns }) {

@@ -87,7 +87,9 @@ function overlapNote({ overlaps = [], save = [] }) {
 
 function savingsActions({ save = [] }) {
   const [first] = save;
-  return first ? [askAction("How do I do the first one?", `How do I do this, step by step: ${first.title}?`)] : [];
+  return first
+    ? [askAction("How do I do the first one?", `How do I do this, step by step: ${quoted(first.title)}?`)]
+    : [];
 }
 
 function savingsSheet(answer) {

@@ -53,7 +53,13 @@ function pairShape(answer, group, value, rows, earlier) {
 function timeShape(answer, { period, group, value, rows, forecast }) {
   const totals = new Map();
   const cells = new Map();
-  for (const row of [...rows, ...forecast]) {
+  // Forecasts are never added to costs of the same period: they have a column of their own.
+  const expected = new Map();
+  for (const row of forecast) {
+    const when = row[period.index];
+    expected.set(when, (expected.get(when) ?? 0) + (row[value.index] ?? 0));
+  }
+  for (const row of rows) {
     const [when, name, amount] = [row[period.index], group ? row[group.index] : null, row[value.index] ?? 0];
     totals.set(name, (totals.get(name) ?? 0) + amount);
     if (!cells.has(when)) cells.set(when, new Map());
@@ -62,22 +68,23 @@ function timeShape(answer, { period, group, value, rows, forecast }) {
   const names = [...totals.keys()].sort((a, b) => totals.get(b) - totals.get(a));
   const shown = group ? names.slice(0, MAX_SERIES) : [];
   const cents = (amount) => Math.round(amount * 100) / 100;
-  const seriesRows = [...cells]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([when, byName]) => {
-      const total = [...byName.values()].reduce((sum, amount) => sum + amount, 0);
-      const parts = shown.map((name) => byName.get(name) ?? 0);
-      const other = total - parts.reduce((sum, amount) => sum + amount, 0);
-      return [when, cents(total), ...parts.map(cents), ...(names.length > shown.length && group ? [cents(other)] : [])];
-    });
+  const hasOther = group && names.length > shown.length;
+  const seriesRows = [...new Set([...cells.keys(), ...expected.keys()])].sort().map((when) => {
+    const byName = cells.get(when);
+    const ahead = expected.size ? [expected.has(when) ? cents(expected.get(when)) : null] : [];
+    if (!byName) return [when, null, ...shown.map(() => null), ...(hasOther ? [null] : []), ...ahead];
+    const total = [...byName.values()].reduce((sum, amount) => sum + amount, 0);
+    const parts = shown.map((name) => byName.get(name) ?? 0);
+    const other = total - parts.reduce((sum, amount) => sum + amount, 0);
+    return [when, cents(total), ...parts.map(cents), ...(hasOther ? [cents(other)] : []), ...ahead];
+  });
   const columns = [
     { role: "period" },
     { role: "total", unit: "money" },
     ...shown.map((name) => ({ role: "group", unit: "money", id: name, name })),
-    ...(names.length > shown.length && group ? [{ role: "other", unit: "money" }] : []),
+    ...(hasOther ? [{ role: "other", unit: "money" }] : []),
+    ...(expected.size ? [{ role: "forecast", unit: "money" }] : []),
   ];
-  const late = provisionalPeriods(answer, cells.keys());
-  const provisional = [...late, ...forecast.map((row) => row[period.index])];
   const interval = /^\d{4}-\d\d-\d\d/.test(seriesRows[0]?.[0] ?? "") ? "day" : "month";
   const series = {
     name: queryTitle({ columns: [value, group, period].filter(Boolean) }),
@@ -85,7 +92,7 @@ function timeShape(answer, { period, group, value, rows, forecast }) {
     interval,
     columns,
     rows: seriesRows,
-    provisional,
+    provisional: provisionalPeriods(answer, cells.keys()),
   };
   return timeParts(answer, series, group?.dimension ?? "");
 }

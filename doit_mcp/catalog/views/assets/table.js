@@ -85,10 +85,11 @@ function columnHeading(column, index) {
   );
 }
 
-function cellFormat({ kind, dimension }, currency) {
+function cellFormat({ kind, dimension, notes }, currency) {
   if (kind === "money") return (value) => money(value, currency);
   if (kind === "percent") return (value) => percent(value);
   if (kind === "count") return (value) => number(value);
-  if (kind === "period") return (value) => (value === null ? "–" : periodLabel(value));
+  const note = (value) => (notes?.has(value) ? ` (${notes.get(value)})` : "");
+  if (kind === "period") return (value) => (value === null ? "–" : `${periodLabel(value)}${note(value)}`);
   return (value) => named(value, dimension);
 }
