@@ -160,7 +160,10 @@ def _parse_operation(
     tag = str(tags[0]) if isinstance(tags, list) and tags else ""
     texts = [str(item[key]) for key in ("summary", "description") if isinstance(item.get(key), str)]
     title = one_line(texts[0], 80) if texts else name.replace("_", " ").capitalize()
-    summary = one_line(". ".join(text.strip().rstrip(".") for text in texts), MAX_SUMMARY_CHARACTERS)
+    sentences = [text.strip().rstrip(".") for text in texts]
+    # Many descriptions begin with the summary.
+    distinct = sentences[-1:] if sentences and sentences[-1].startswith(sentences[0]) else sentences
+    summary = one_line(". ".join(distinct), MAX_SUMMARY_CHARACTERS)
     return DocumentedOperation(operation, title, summary or title, tag, schema)
 
 

@@ -270,3 +270,16 @@ def test_any_json_is_read_without_an_error(part: Any) -> None:
     }
     for one in parse({"paths": paths, "components": part}).operations:
         SchemaValidator(one.schema).problems({"recipeId": "1"})
+
+
+@pytest.mark.parametrize(
+    ("description", "summary"),
+    [
+        ("Show a recipe.", "Show a recipe"),
+        ("Show a recipe with its parts.", "Show a recipe with its parts"),
+        ("With its parts.", "Show a recipe. With its parts"),
+    ],
+)
+def test_a_description_that_begins_with_the_summary_is_not_repeated(description: str, summary: str) -> None:
+    (one,) = parse_with("get", description=description).operations
+    assert one.summary == summary

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
-from ...protocol.json_schema import JsonObject, Length, Range
+from ...protocol.json_schema import UNLISTED, JsonObject, Length, Range
 from ..common_types import Currency, Filter
 from ..errors import ApiError
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
@@ -45,8 +45,12 @@ class AlertSlackChannel(TypedDict, total=False):
     workspace: Annotated[str, "Required unless it is shared."]
     shared: bool
     customerId: str
+    name: Annotated[str, UNLISTED]
+    type: Annotated[str, UNLISTED]
+    """Members of list_alert_slack_channels that a write does not have."""
 
 
+LISTED_CHANNEL_MEMBERS = frozenset(("name", "type"))
 NO_RANGE = "none"
 
 
@@ -154,6 +158,11 @@ def alert_body(arguments: NewAlert | AlertChanges) -> Any:
     """Return the arguments of a write with the API's names. Raises ApiError ("argument") for scopes in both forms."""
     fields = cast(dict[str, Any], dict(arguments))
     body = {"config" if name == "alert" else name: value for name, value in fields.items()}
+    if channels := body.get("recipientsSlackChannels"):
+        body["recipientsSlackChannels"] = [
+            {name: value for name, value in channel.items() if name not in LISTED_CHANNEL_MEMBERS}
+            for channel in channels
+        ]
     config = body.get("config")
     if config and config.get("ignoreValuesRange") == NO_RANGE:
         config = body["config"] = {**config, "ignoreValuesRange": None}
