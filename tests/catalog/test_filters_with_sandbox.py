@@ -34,11 +34,11 @@ def test_no_tool_teaches_brackets() -> None:
     assert [name for name, text in definitions.items() if re.search(r"\w:\[\w+\]", text)] == []
 
 
-@pytest.mark.parametrize("category", ["OperationalExcellence", "FinOps", "Security"])
+@pytest.mark.parametrize("category", ["OperationalExcellence", "Operational excellence", "FinOps", "Security"])
 async def test_categories_select_recommendations(ask: Ask, category: str) -> None:
     insights = (await ask("list_optimization_recommendations", category=[category]))["insights"]
     spellings = [row["categories"].replace(" ", "").casefold() for row in insights]
-    assert spellings and all(category.casefold() in text for text in spellings)
+    assert spellings and all(category.replace(" ", "").casefold() in text for text in spellings)
 
 
 @pytest.mark.parametrize(
