@@ -160,11 +160,15 @@ def _parse_operation(
     tag = str(tags[0]) if isinstance(tags, list) and tags else ""
     texts = [str(item[key]) for key in ("summary", "description") if isinstance(item.get(key), str)]
     title = one_line(texts[0], 80) if texts else name.replace("_", " ").capitalize()
-    sentences = [text.strip().rstrip(".") for text in texts]
-    # Many descriptions begin with the summary.
-    distinct = sentences[-1:] if sentences and sentences[-1].startswith(sentences[0]) else sentences
-    summary = one_line(". ".join(distinct), MAX_SUMMARY_CHARACTERS)
+    summary = _summary_of(texts)
     return DocumentedOperation(operation, title, summary or title, tag, schema)
+
+
+def _summary_of(texts: list[str]) -> str:
+    """Return the summary and the description as one text. Many descriptions begin with the summary."""
+    sentences = [text.strip().rstrip(".") for text in texts]
+    distinct = sentences[-1:] if sentences and sentences[-1].startswith(sentences[0]) else sentences
+    return one_line(". ".join(distinct), MAX_SUMMARY_CHARACTERS)
 
 
 def _argument_schemas(

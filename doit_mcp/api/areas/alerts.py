@@ -20,6 +20,9 @@ TimeInterval = Annotated[Literal["day", "week", "month", "quarter", "year"], "Pe
 SlackChannels = Annotated[
     list["AlertSlackChannel"], "Slack channels; replaces the whole list.", Length(maximum=50), EXTERNAL_TARGET
 ]
+ListedSlackChannels = Annotated[
+    list["ListedSlackChannel"], "Slack channels; replaces the whole list.", Length(maximum=50), EXTERNAL_TARGET
+]
 Threshold = Annotated[float, "The threshold."]
 IGNORED_VALUES = "With percentage-change: values of the metric that never fire."
 
@@ -45,9 +48,13 @@ class AlertSlackChannel(TypedDict, total=False):
     workspace: Annotated[str, "Required unless it is shared."]
     shared: bool
     customerId: str
+
+
+class ListedSlackChannel(AlertSlackChannel, total=False):
+    """A Slack channel as list_alert_slack_channels lists it, with members that a write does not have."""
+
     name: Annotated[str, UNLISTED]
     type: Annotated[str, UNLISTED]
-    """Members of list_alert_slack_channels that a write does not have."""
 
 
 LISTED_CHANNEL_MEMBERS = frozenset(("name", "type"))
@@ -107,7 +114,7 @@ class NewAlert(TypedDict, total=False):
         Recipients,
         "Email addresses in the customer's domains. Default: the creator's, unless Slack channels are given.",
     ]
-    recipientsSlackChannels: SlackChannels
+    recipientsSlackChannels: ListedSlackChannels
 
 
 class AlertChanges(TypedDict, total=False):
@@ -118,7 +125,7 @@ class AlertChanges(TypedDict, total=False):
     recipients: Annotated[
         Recipients, "Email addresses; replaces the whole list. [] removes all, if Slack channels remain."
     ]
-    recipientsSlackChannels: SlackChannels
+    recipientsSlackChannels: ListedSlackChannels
 
 
 class NewAlertBody(TypedDict, total=False):
