@@ -60,14 +60,14 @@ def _resolve_reference(document: Json, reference: str) -> Json:
 
 
 def _operation_row(path: str, method: str, operation: Json, shared: list[Json], resolve: Resolve) -> Json:
-    if missing := [name for name in ("operationId", "tags", "responses") if operation.get(name) in (None, [])]:
+    if missing := [name for name in ("operationId", "responses") if operation.get(name) in (None, [])]:
         raise ValueError(f"{method.upper()} {path} lacks {', '.join(missing)}")
     parameters = [_dereference(parameter, resolve) for parameter in (*shared, *operation.get("parameters", []))]
     row: Json = {
         "method": method.upper(),
         "path": path,
         "operationId": operation["operationId"],
-        "tag": operation["tags"][0],
+        "tag": (operation.get("tags") or [""])[0],
         "parameters": {parameter["name"]: _parameter_facts(parameter, resolve) for parameter in parameters},
     }
     body = _dereference(operation.get("requestBody", {}), resolve).get("content", {})

@@ -319,3 +319,12 @@ def test_fields_of_a_body_with_several_forms() -> None:
         "type": {"required": True, "type": "string", "enum": ["all", "one"]},
         "code": {"type": "string"},
     }
+
+
+@pytest.mark.parametrize("tags", [None, []])
+def test_an_operation_without_tags_is_in_the_differences(tags: list[str] | None) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    operation = {"operationId": "newThing", "responses": {"200": {"description": "done"}}}
+    document["paths"]["/new"] = {"get": operation if tags is None else {**operation, "tags": tags}}
+    differences = list(find_differences(make_digest(DOCUMENT), make_digest(document)))
+    assert any("GET /new: new (newThing" in line for line in differences)

@@ -80,7 +80,7 @@ class ApiError(Exception):
     """A request to the DoiT API failed.
 
     *reason* is text that is safe to show. *status* is None without a response. *retry_after* is in seconds.
-    *maybe_applied* means that a write may have taken effect.
+    *maybe_applied* means that a write may have taken effect. *advice* says what to do, if not what is usual for the kind.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.advice = ""
         self.kind = kind
         self.status = status
         self.retry_after = retry_after
@@ -130,7 +131,7 @@ def explain(error: ApiError, tool: str) -> str:
     status = f" (HTTP {error.status})" if error.status else ""
     parts = [
         f"Could not run {tool}{status}{_as_sentence(truncate(error.reason, MAX_EXPLAINED_CHARACTERS))}",
-        ADVICE[error.kind],
+        error.advice or ADVICE[error.kind],
     ]
     if error.maybe_applied:
         parts.append(CHECK_FIRST)

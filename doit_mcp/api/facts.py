@@ -66,6 +66,13 @@ class ToolFacts(TypedDict, total=False):
     id. None if no tool shows it. Required for writes to existing objects."""
     preview_arguments: Mapping[str, str]
     """The names that *preview_with* has for arguments, by their names in the write, if they differ."""
+    also_shows: Mapping[str, Reader]
+    """The tools that read other objects of a write by their id, for the question to the user, by the arguments with
+    these ids. From a list, the row with the id."""
+    effect: str
+    """What the write means if its name does not say it, such as who gets access: a sentence for the question."""
+    can_be_restored: bool
+    """Another write restores what this one deletes, so the question does not say that it cannot be undone."""
     verify_with: Reader | None
     """The tool that shows whether the effect of the write still holds. Default: *preview_with*. None if no tool does."""
     adds: str

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from inspect import getmembers
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -160,8 +160,15 @@ def _parse_operation(
     tag = str(tags[0]) if isinstance(tags, list) and tags else ""
     texts = [str(item[key]) for key in ("summary", "description") if isinstance(item.get(key), str)]
     title = one_line(texts[0], 80) if texts else name.replace("_", " ").capitalize()
-    summary = one_line(". ".join(text.strip().rstrip(".") for text in texts), MAX_SUMMARY_CHARACTERS)
+    summary = _summary_of(texts)
     return DocumentedOperation(operation, title, summary or title, tag, schema)
+
+
+def _summary_of(texts: list[str]) -> str:
+    """Return the summary and the description as one text. Many descriptions begin with the summary."""
+    sentences = [text.strip().rstrip(".") for text in texts]
+    distinct = sentences[-1:] if sentences and sentences[-1].startswith(sentences[0]) else sentences
+    return one_line(". ".join(distinct), MAX_SUMMARY_CHARACTERS)
 
 
 def _argument_schemas(
@@ -225,21 +232,26 @@ def _body_schema(item: JsonObject, resolve: Resolve, budget: SchemaBudget) -> tu
 
 
 def _check_responses(item: JsonObject, resolve: Resolve) -> str:
-    """Return the member for a response that is text, "" for JSON. Raises UnusableOperation for other responses."""
-    responses = item.get("responses")
-    successes = [
-        dereference(response, resolve)
-        for status, response in (responses.items() if isinstance(responses, dict) else ())
-        if str(status).startswith("2")
-    ]
-    contents = [cast(JsonObject, one["content"]) for one in successes if isinstance(one.get("content"), dict)]
-    kinds = {kind for content in contents for kind in content}
-    for content in contents:
-        for media in content.values():
-            if secrets := secret_names(dereference(media, resolve).get("schema"), resolve):
-                raise UnusableOperation(f"its response can have a secret ({secrets[0]})")
+    """Return the member for a response that is text, "" for JSON. Raises UnusableOperation for other responses.
+
+    The response "default" stands for all statuses that are not listed, so it can be a success too.
+    """
+    listed = item.get("responses")
+    responses = {str(status).lower(): one for status, one in (listed.items() if isinstance(listed, dict) else ())}
+    successes = [response for status, response in responses.items() if status.startswith("2")]
+    answers = [*successes, responses["default"]] if "default" in responses else successes
+    for media in (media for content in _contents(answers, resolve) for media in content.values()):
+        if secrets := secret_names(dereference(media, resolve).get("schema"), resolve):
+            raise UnusableOperation(f"its response can have a secret ({secrets[0]})")
+    kinds = {kind for content in _contents(successes or answers, resolve) for kind in content}
     if not kinds or any(kind.endswith("json") for kind in kinds):
         return ""
     if all(kind.startswith("text/") and kind != "text/event-stream" for kind in kinds):
         return "text"
     raise UnusableOperation(f"its response is {one_line(min(kinds), 60)}")
+
+
+def _contents(responses: Iterable[Any], resolve: Resolve) -> list[JsonObject]:
+    """Return the contents of *responses*, by media type, of those that have one."""
+    contents = (dereference(response, resolve).get("content") for response in responses)
+    return [content for content in contents if isinstance(content, dict)]

@@ -21,10 +21,15 @@ MAX_MEMBERS = 5_000
 MAX_DESCRIPTION_CHARACTERS = 200
 MAX_OPTIONS = 200
 TYPES = frozenset(("string", "integer", "number", "boolean", "array", "object"))
+SCHEMA_LISTS = ("allOf", "oneOf", "anyOf", "prefixItems")
 LIMITS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 SECRET_NAME = re.compile(
-    r"(?i)(token|secret|password|passphrase|credential|authorization|api_?key|private_?key|access_?key)s?(_?value)?$"
+    r"(?i)(token|secret|password|passwd|pwd|passcode|passphrase|otp|credential|authorization|bearer|jwt|cookie"
+    r"|(api|private|access|secret|signing|encryption|session|shared|ssh)_?key|connection_?string|(pre)?signed_?url|basic_?auth)"
+    r"s?(_?(value|string|text|header|hash|base64|pem)s?)?$"
 )
+SECRET_FORMAT = "password"
+"""The format of text that is a secret, whatever its name."""
 CURSOR_NAME = re.compile(r"(?i)(next_?|previous_?|page_?|continuation_?|sync_?)+tokens?")
 """Names of tokens that continue a list."""
 
@@ -131,7 +136,10 @@ def one_line(text: str, limit: int) -> str:
 
 
 def secret_names(schema: Any, resolve: Resolve) -> list[str]:
-    """Return the names of members, at any depth, that look like secrets; "…" if there are too many to look at."""
+    """Return the names of members, at any depth, that look like secrets; "…" if there are too many to look at.
+
+    A value that is not a member, such as a whole response that is a password, has the name of its format.
+    """
     names = list(_member_names(schema, resolve))
     secrets = [name for name in names if is_secret_name(name)]
     return secrets or (["…"] if len(names) >= MAX_MEMBERS else [])
@@ -151,13 +159,15 @@ def _member_names(schema: Any, resolve: Resolve) -> Iterator[str]:
             continue
         seen.add(id(part))
         members = _object(part.get("properties"))
-        for name in members:
+        format_name = [SECRET_FORMAT] if part.get("format") == SECRET_FORMAT else []
+        for name in (*members, *format_name):
             count += 1
             yield str(name)
             if count >= MAX_MEMBERS:
                 return
-        inner = [*members.values(), part.get("items"), part.get("additionalProperties")]
-        waiting += [*inner, *(one for key in ("allOf", "oneOf", "anyOf") for one in _list(part.get(key)))]
+        inner = [*members.values(), *_object(part.get("patternProperties")).values()]
+        inner += [part.get(key) for key in ("items", "additionalProperties", "then", "else")]
+        waiting += [*inner, *(one for key in SCHEMA_LISTS for one in _list(part.get(key)))]
 
 
 def _list(value: Any) -> list[Any]:

@@ -152,6 +152,8 @@ Layout = Literal[
     "csv_export",
     "sheets_export",
 ]
+OPERATOR_SIGNS = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte", "=": "e", "==": "e", "!=": "ne", "<>": "ne"}
+"""The operators of limits, by the signs that callers write for them."""
 FORMER_LAYOUTS = ("csv_export", "sheets_export")
 """Layouts that the API refuses. Their rows are those of a table."""
 FontSize = Literal["auto", "small", "medium", "large"]
@@ -255,6 +257,8 @@ def normalize_config(config: JsonObject) -> JsonObject:
         body["forecastSettings"] = None
     if metric := body.pop("metric", None):
         body.setdefault("metrics", [metric])
+    if isinstance(limit := body.get("limitByChange"), dict) and (sign := limit.get("operator")) in OPERATOR_SIGNS:
+        body["limitByChange"] = {**limit, "operator": OPERATOR_SIGNS[sign]}
     if body.get("layout") in FORMER_LAYOUTS:
         body["layout"] = "table"
     # The API ignores a customTimeRange without mode custom.

@@ -44,6 +44,7 @@ from .tools.untested import with_untested_note
 from .writes.confirmation import always_confirms, find_reader, with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
+from .writes.related_objects import find_related
 from .writes.secret_results import with_withheld_result
 
 FIRST_MODULES = (
@@ -84,7 +85,7 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     writing |= {
-        name: with_confirmation(tool, find_reader(tool, named))
+        name: with_confirmation(tool, find_reader(tool, named), find_related(tool, named))
         for name, tool in writing.items()
         if always_confirms(tool) or tool.external_target_paths or tool.linked_text_paths
     }

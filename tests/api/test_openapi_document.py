@@ -143,6 +143,28 @@ def test_arguments_are_checked_against_the_document(body: Any, problem: str) -> 
             {"responses": {"201": {"content": {"application/json": {"schema": {"properties": {"accessToken": {}}}}}}}},
             "secret",
         ),
+        *(
+            ("get", {"responses": {status: {"content": {"application/json": {"schema": schema}}}}}, "secret")
+            for status in ("default", "2XX", "2xx", "200")
+            for schema in (
+                {"properties": {"refreshToken": {}}},
+                {"properties": {"session": {"properties": {"sessionCookie": {}}}}},
+                {"patternProperties": {"^a": {"properties": {"jwt": {}}}}},
+                {"prefixItems": [{"properties": {"bearer": {}}}]},
+                {"type": "string", "format": "password"},
+            )
+        ),
+        (
+            "get",
+            {
+                "responses": {
+                    "200": {"content": {"application/json": {}}},
+                    "default": {"content": {"application/json": {"schema": {"properties": {"apiKey": {}}}}}},
+                }
+            },
+            "secret",
+        ),
+        ("get", {"responses": {"default": {"content": {"application/pdf": {}}}}}, "application/pdf"),
         ("patch", {"requestBody": {"content": {"multipart/form-data": {}}}}, "multipart"),
         ("patch", {"requestBody": {"content": {"application/json": {"schema": {"type": "array"}}}}}, "not an object"),
         (
@@ -165,6 +187,12 @@ def test_other_paths_are_left_out(path: str) -> None:
     assert parse({"paths": {path: {"parameters": item["parameters"], "get": item["get"]}}}).operations == ()
 
 
+def test_a_default_response_for_errors_does_not_decide_the_kind_of_response() -> None:
+    responses = {"200": {"content": {"text/plain": {}}}, "default": {"content": {"application/json": {}}}}
+    (one,) = parse_with("get", responses=responses).operations
+    assert one.operation.text_member == "text"
+
+
 def test_names_of_tools_are_not_taken_again() -> None:
     found = parse(DOCUMENT, ("get_recipe",))
     assert list(named(found)) == ["update_recipe"] and "has the name get_recipe" in str(found.left_out)
@@ -175,7 +203,21 @@ def test_names_of_tools_are_not_taken_again() -> None:
 def test_secrets_are_known_by_their_names() -> None:
     for name in ("token", "accessToken", "apiKey", "api_key", "clientSecret", "secrets", "privateKey", "PASSWORD"):
         assert is_secret_name(name), name
-    for name in ("pageToken", "nextPageToken", "tokenizer", "keyName", "secretary", "name"):
+    for name in (
+        "jwt",
+        "idJwt",
+        "bearer",
+        "sessionCookie",
+        "cookies",
+        "cookieValue",
+        "authorizationHeader",
+        "otp",
+        "pwd",
+    ):
+        assert is_secret_name(name), name
+    for name in ("connectionString", "signed_url", "presignedUrl", "tokenHash", "signingKey", "basicAuth", "sshKeys"):
+        assert is_secret_name(name), name
+    for name in ("pageToken", "nextPageToken", "tokenizer", "keyName", "secretary", "name", "cookieDomain", "key"):
         assert not is_secret_name(name), name
 
 
@@ -228,3 +270,16 @@ def test_any_json_is_read_without_an_error(part: Any) -> None:
     }
     for one in parse({"paths": paths, "components": part}).operations:
         SchemaValidator(one.schema).problems({"recipeId": "1"})
+
+
+@pytest.mark.parametrize(
+    ("description", "summary"),
+    [
+        ("Show a recipe.", "Show a recipe"),
+        ("Show a recipe with its parts.", "Show a recipe with its parts"),
+        ("With its parts.", "Show a recipe. With its parts"),
+    ],
+)
+def test_a_description_that_begins_with_the_summary_is_not_repeated(description: str, summary: str) -> None:
+    (one,) = parse_with("get", description=description).operations
+    assert one.summary == summary

@@ -34,8 +34,24 @@ def test_no_tool_teaches_brackets() -> None:
     assert [name for name, text in definitions.items() if re.search(r"\w:\[\w+\]", text)] == []
 
 
-@pytest.mark.parametrize("category", ["OperationalExcellence", "FinOps", "Security"])
+@pytest.mark.parametrize("category", ["OperationalExcellence", "Operational excellence", "FinOps", "Security"])
 async def test_categories_select_recommendations(ask: Ask, category: str) -> None:
     insights = (await ask("list_optimization_recommendations", category=[category]))["insights"]
     spellings = [row["categories"].replace(" ", "").casefold() for row in insights]
-    assert spellings and all(category.casefold() in text for text in spellings)
+    assert spellings and all(category.replace(" ", "").casefold() in text for text in spellings)
+
+
+@pytest.mark.parametrize(
+    ("tool", "taught", "refused"),
+    [
+        ("list_dimensions", "type:label|label:team", "type:label|type:fixed"),
+        ("list_commitments", "provider:amazon-web-services", "provider:amazon-web-services|provider:google-cloud"),
+        ("list_assets", "type:g-suite|type:google-cloud", "name:x"),
+    ],
+)
+async def test_tools_teach_the_filters_that_the_api_takes(ask: Ask, tool: str, taught: str, refused: str) -> None:
+    (definition,) = (one for one in all_tools() if one.name == tool)
+    text = definition.input_schema["properties"]["filter"]["description"]
+    assert await ask(tool, filter=taught) and ("Repeated keys mean OR" not in text)
+    with pytest.raises(Exception, match="filter"):
+        await ask(tool, filter=refused)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Required, TypedDict, Unpack, cast
 
-from ...protocol.json_schema import JsonObject, Length, Range
+from ...protocol.json_schema import UNLISTED, JsonObject, Length, Range
 from ..common_types import Currency, Filter
 from ..errors import ApiError
 from ..facts import ASKS_BY_ARGUMENTS, REVERSIBLE
@@ -19,6 +19,9 @@ Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100)
 TimeInterval = Annotated[Literal["day", "week", "month", "quarter", "year"], "Period over which the metric is summed."]
 SlackChannels = Annotated[
     list["AlertSlackChannel"], "Slack channels; replaces the whole list.", Length(maximum=50), EXTERNAL_TARGET
+]
+ListedSlackChannels = Annotated[
+    list["ListedSlackChannel"], "Slack channels; replaces the whole list.", Length(maximum=50), EXTERNAL_TARGET
 ]
 Threshold = Annotated[float, "The threshold."]
 IGNORED_VALUES = "With percentage-change: values of the metric that never fire."
@@ -47,6 +50,14 @@ class AlertSlackChannel(TypedDict, total=False):
     customerId: str
 
 
+class ListedSlackChannel(AlertSlackChannel, total=False):
+    """A Slack channel as list_alert_slack_channels lists it, with members that a write does not have."""
+
+    name: Annotated[str, UNLISTED]
+    type: Annotated[str, UNLISTED]
+
+
+LISTED_CHANNEL_MEMBERS = frozenset(("name", "type"))
 NO_RANGE = "none"
 
 
@@ -103,7 +114,7 @@ class NewAlert(TypedDict, total=False):
         Recipients,
         "Email addresses in the customer's domains. Default: the creator's, unless Slack channels are given.",
     ]
-    recipientsSlackChannels: SlackChannels
+    recipientsSlackChannels: ListedSlackChannels
 
 
 class AlertChanges(TypedDict, total=False):
@@ -114,7 +125,7 @@ class AlertChanges(TypedDict, total=False):
     recipients: Annotated[
         Recipients, "Email addresses; replaces the whole list. [] removes all, if Slack channels remain."
     ]
-    recipientsSlackChannels: SlackChannels
+    recipientsSlackChannels: ListedSlackChannels
 
 
 class NewAlertBody(TypedDict, total=False):
@@ -154,6 +165,11 @@ def alert_body(arguments: NewAlert | AlertChanges) -> Any:
     """Return the arguments of a write with the API's names. Raises ApiError ("argument") for scopes in both forms."""
     fields = cast(dict[str, Any], dict(arguments))
     body = {"config" if name == "alert" else name: value for name, value in fields.items()}
+    if channels := body.get("recipientsSlackChannels"):
+        body["recipientsSlackChannels"] = [
+            {name: value for name, value in channel.items() if name not in LISTED_CHANNEL_MEMBERS}
+            for channel in channels
+        ]
     config = body.get("config")
     if config and config.get("ignoreValuesRange") == NO_RANGE:
         config = body["config"] = {**config, "ignoreValuesRange": None}

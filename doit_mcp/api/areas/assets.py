@@ -64,7 +64,7 @@ class Assets(Area):
         filter: Annotated[
             str | None,
             "key:value terms joined by |, e.g. type:g-suite (also office-365, google-cloud, "
-            "amazon-web-services, microsoft-azure). Repeated keys mean OR, different keys AND.",
+            "amazon-web-services, microsoft-azure). The only key is type; repeated, it means OR.",
         ] = None,
         name: Annotated[
             str | None,

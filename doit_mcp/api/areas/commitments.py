@@ -52,8 +52,8 @@ class Commitments(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:value terms joined by |, e.g. provider:google-cloud. Keys: name, provider. Repeated keys "
-            "mean OR, different keys AND.",
+            "key:value terms joined by |, e.g. provider:google-cloud. Keys: name and provider, each once. "
+            "All terms must match.",
         ] = None,
         sortBy: Literal["name", "startDate", "endDate", "provider", "createTime", "updateTime"] | None = None,
         sortOrder: SortOrder = None,

@@ -7,6 +7,7 @@ from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post, put
 from ..parameters import Rfc3339
 from ..permissions import USERS_MANAGER
+from .users import Users
 
 MAX_MEMBERS = 10_000
 GROUPS = "/rbac/v1/customer-groups"
@@ -17,6 +18,8 @@ GroupName = Annotated[str, "Its name.", Length(1, 200), IDENTIFIER]
 MemberIds = Annotated[list[str], "Customer ids.", Length(1, MAX_MEMBERS), EXTERNAL_TARGET, IDENTIFIER]
 UserId = Annotated[str, "User id, from list_users.", Length(1, 200), IDENTIFIER]
 UserGroupId = Annotated[str, "User group id (ug_...), as the DoiT console shows it.", Length(1, 200), IDENTIFIER]
+GIVES_ACCESS = "This gives access to the data of all customers of the group, also of those that join it later."
+REMOVES_ACCESS = "This removes access to the data of the customers of the group. It can be given again."
 UNKNOWN_PATH = "No published API document has the path of this operation, so it may fail with 404."
 
 
@@ -111,6 +114,8 @@ class CustomerGroups(Area):
         confirm=True,
         preview_with=get_customer_group,
         verify_with=list_customer_group_users,
+        also_shows={"userId": Users.list_users},
+        effect=GIVES_ACCESS,
         adds="userId",
         open_world=False,
     )
@@ -124,6 +129,9 @@ class CustomerGroups(Area):
         confirm=True,
         preview_with=get_customer_group,
         verify_with=list_customer_group_users,
+        also_shows={"userId": Users.list_users},
+        effect=REMOVES_ACCESS,
+        can_be_restored=True,
         removes="userId",
         open_world=False,
     )
@@ -144,6 +152,7 @@ class CustomerGroups(Area):
         confirm=True,
         preview_with=get_customer_group,
         verify_with=list_customer_group_user_groups,
+        effect=GIVES_ACCESS,
         adds="userGroupId",
         open_world=False,
         untested=UNKNOWN_PATH,
@@ -159,6 +168,8 @@ class CustomerGroups(Area):
         confirm=True,
         preview_with=get_customer_group,
         verify_with=list_customer_group_user_groups,
+        effect=REMOVES_ACCESS,
+        can_be_restored=True,
         removes="userGroupId",
         open_world=False,
         untested=UNKNOWN_PATH,

@@ -37,8 +37,8 @@ class Dimensions(Area):
         pageToken: PageToken = None,
         filter: Annotated[
             str | None,
-            "key:value terms joined by |, e.g. type:label. Keys: type, label, key. Repeated keys mean OR, "
-            "different keys AND.",
+            "key:value terms joined by |, e.g. type:label. Keys: type and label, each once, with exact values. "
+            "All terms must match.",
         ] = None,
         sortBy: Literal["type", "label", "key", "timestamp"] | None = None,
         sortOrder: SortOrder = None,

@@ -8,6 +8,7 @@ from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..parameters import Rfc3339
 from ..permissions import USERS_MANAGER
+from .users import Users
 
 MAX_COUNTRIES = 250
 REGIONS, SCOPE = "/rbac/v1/custom-regions", "/rbac/v1/customers/{targetCustomerId}/geographic-scope"
@@ -26,6 +27,8 @@ CustomerId = Annotated[
     str, "Customer id: your own, or that of a customer below it in the hierarchy.", Length(1, 200), IDENTIFIER
 ]
 UserId = Annotated[str, "Id of a user of that customer, from list_users.", Length(1, 200), IDENTIFIER]
+REPLACES_SCOPE = "This changes the countries whose data can be seen."
+REMOVES_SCOPE = "The scope is unassigned afterwards. It can be set again."
 
 
 class CountryList(TypedDict, total=False):
@@ -167,6 +170,7 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_customer_geographic_scope,
+        effect=REPLACES_SCOPE,
     )
     async def _update_customer_scope(
         self, *, targetCustomerId: CustomerId, **scope: Unpack[NewScope]
@@ -186,6 +190,8 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_customer_geographic_scope,
+        effect=REMOVES_SCOPE,
+        can_be_restored=True,
         open_world=False,
     )
     async def delete_customer_geographic_scope(self, *, targetCustomerId: CustomerId) -> None:
@@ -204,6 +210,8 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_user_geographic_scope,
+        also_shows={"userId": Users.list_users},
+        effect=REPLACES_SCOPE,
     )
     async def _update_user_scope(
         self, *, targetCustomerId: CustomerId, userId: UserId, **scope: Unpack[NewScope]
@@ -223,6 +231,9 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_user_geographic_scope,
+        also_shows={"userId": Users.list_users},
+        effect=REMOVES_SCOPE,
+        can_be_restored=True,
         open_world=False,
     )
     async def delete_user_geographic_scope(self, *, targetCustomerId: CustomerId, userId: UserId) -> None:

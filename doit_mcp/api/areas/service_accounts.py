@@ -194,6 +194,8 @@ class ServiceAccounts(Area):
         permission=SERVICE_ACCOUNT_CREATOR,
         confirm=True,
         preview_with=None,
+        also_shows={"serviceAccountId": get_service_account},
+        effect="The token keeps these permissions of the account, also if those of the account change.",
         verify_with=get_service_account_token,
         open_world=False,
         secrets=("accessToken",),
@@ -212,6 +214,7 @@ class ServiceAccounts(Area):
         permission=SERVICE_ACCOUNT_MANAGER,
         confirm=True,
         preview_with=get_service_account_token,
+        also_shows={"serviceAccountId": get_service_account},
         open_world=False,
     )
     async def _update_token(
@@ -232,6 +235,7 @@ class ServiceAccounts(Area):
         permission=SERVICE_ACCOUNT_MANAGER,
         confirm=True,
         preview_with=get_service_account_token,
+        also_shows={"serviceAccountId": get_service_account},
         open_world=False,
     )
     async def delete_service_account_token(

@@ -20,11 +20,14 @@ MAX_CORRECTED_WORDS = 3
 """Unknown words of a query whose spelling is corrected, which takes more than a millisecond for each."""
 MAX_CACHED_CORRECTIONS = 512
 STOP_WORDS = frozenset(
-    "a about all an and any are as at be been but by can could day did do does exist for from give goes going had has have"
+    "a about all an and any are as at be been but by can could day did do does exist for from goes going had has have"
     " how i if in into is it its just last latest me much my next not now of on only or our out over please per right"
     " should so some than that the their them then there these they this to tool operation us use very was way we were"
     " want what when where which who whose will with would you your".split()
 )
+POLITE_WORDS = frozenset("can could do how i like need please to us want we will would you".split())
+"""Words before the verb of a request: "I want to stop a run" begins with its verb as "stop a run" does."""
+ASKS_TO_SHOW = re.compile(r"\b(give|show|tell) (me|us)\b")
 # Weights of a word in the name, in title and area, in the description, and in argument names.
 NAME_WEIGHT, AREA_WEIGHT, DESCRIPTION_WEIGHT, ARGUMENT_WEIGHT = 6.0, 3.0, 1.5, 1.0
 AREA_WORDS_WEIGHT = 4.5
@@ -33,6 +36,10 @@ VERB_WEIGHT = 0.5
 """Factor for verbs that tool names begin with."""
 UNREQUESTED_WRITE_WEIGHT = 0.7
 """Factor for tools that write, if the query does not ask for a write."""
+LEADING_VERB_WEIGHT = 1.1
+"""Factor for tools whose verb a query begins with, if it is one of tools that write."""
+UNREQUESTED_READ_WEIGHT = 0.9
+"""Factor for tools that read, if the query begins with a verb of tools that write."""
 PREFIX_WEIGHT = 0.7
 """Factor for a word that only shares its beginning with another."""
 MIN_PREFIX_CHARACTERS = 4
@@ -51,17 +58,20 @@ SYNONYM_WEIGHT, TYPO_WEIGHT = 0.8, 0.6
 
 SYNONYMS: Mapping[str, str] = {
     "get": "check display fetch look read see show view",
-    "create": "add connect divide make new notify onboard put split warn",
-    "update": "acknowledge allow apply change edit give let limit mark modify move put rename resolve restrict set share",
-    "delete": "drop erase remove",
-    "assign": "add apply move put tag",
-    "cancel": "abort stop",
+    "create": "add connect define divide establish generate issue make new notify onboard put rotate set split warn",
+    "update": "acknowledge adjust allow apply change close disable edit enable give grant let limit mark modify move put"
+    " rename reopen resolve restrict revoke rotate set share",
+    "delete": "drop erase remove revoke",
+    "assign": "add apply give grant move put tag",
+    "cancel": "abort end halt kill revoke stop terminate withdraw",
     "export": "download save",
     "import": "upload load",
     "list": "display get history look see show view",
     "start": "execute launch run",
+    "stop": "abort cancel end halt kill terminate",
     "test": "try",
     "trigger": "execute launch run start",
+    "unassign": "revoke take",
 }
 """Words that users choose for the verbs in tool names."""
 NOUN_SYNONYMS: Mapping[str, str] = {
@@ -72,6 +82,8 @@ NOUN_SYNONYMS: Mapping[str, str] = {
     "limit": "quota",
     "reply": "comment",
     "row": "record",
+    "rule": "policy",
+    "tile": "widget",
 }
 """Nouns in tool names, by words that users choose for them."""
 
@@ -145,7 +157,8 @@ class ToolFinder:
 
     def rank_tools(self, query: str) -> list[Tool]:
         """Return the tools that match at least one word of *query*, best first; ties keep their order."""
-        text = " ".join(word for word in WORD_PATTERN.findall(query.casefold()) if word not in STOP_WORDS)
+        spoken = WORD_PATTERN.findall(ASKS_TO_SHOW.sub("show", query.casefold()))
+        text = " ".join(word for word in spoken if word not in STOP_WORDS)
         query_words = list(dict.fromkeys(stem_words(text)[:MAX_QUERY_WORDS]))
         matches = [self._match_word(word) for word in query_words]
         unknown = [(index, word) for index, word in enumerate(query_words) if not matches[index]]
@@ -161,13 +174,26 @@ class ToolFinder:
         is_noun = [bool(words) and self._common_verbs.isdisjoint(words) for words in matches[: len(query_words)]]
         is_noun += [False] * (len(matches) - len(is_noun))
         scores = [_score([_best_score(words, weights) for words in matches], is_noun) for weights in self._word_weights]
-        if not self._asks_for_write(query_words, matches):
-            scores = [
-                score * UNREQUESTED_WRITE_WEIGHT if tool.writes else score
-                for score, tool in zip(scores, self.tools, strict=True)
-            ]
+        first_word = stem(next((word for word in spoken if word not in POLITE_WORDS), "")[:MAX_WORD_CHARACTERS])
+        factors = self._verb_factors(first_word, query_words, matches)
+        scores = [score * factor for score, factor in zip(scores, factors, strict=True)]
         ranked = sorted(zip(scores, range(len(scores)), strict=True), key=lambda pair: (-pair[0], pair[1]))
         return [self.tools[index] for score, index in ranked if score > 0]
+
+    def _verb_factors(
+        self, first_word: str, query_words: Sequence[str], matches: Sequence[Mapping[str, float]]
+    ) -> list[float]:
+        """Return a factor for each tool: whether it does what the verbs of a query ask for, most of all the first word."""
+        if not self._asks_for_write(query_words, matches):
+            return [UNREQUESTED_WRITE_WEIGHT if tool.writes else 1.0 for tool in self.tools]
+        leading = self._writing_verbs & ({first_word} | VERBS_BY_SYNONYM.get(first_word, frozenset()))
+        if not leading:
+            return [1.0] * len(self.tools)
+        return [
+            (1.0 if tool.writes else UNREQUESTED_READ_WEIGHT)
+            * (LEADING_VERB_WEIGHT if _verb_stem(tool) in leading else 1.0)
+            for tool in self.tools
+        ]
 
     def _asks_for_write(self, query_words: Sequence[str], matches: Sequence[Mapping[str, float]]) -> bool:
         """Return whether the first verb of a query is one with which names of tools that write begin."""

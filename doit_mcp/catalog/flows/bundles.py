@@ -18,6 +18,7 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..tools.composed import composed_tool
 from .bundle_lint import BundleWarning, lint_bundle, objects_in
+from .next_steps import next_step
 
 MAX_BUNDLE_CHARACTERS = 25_000
 """Length of a bundle that is returned as a whole: longer results are truncated, and then cannot be imported."""
@@ -74,7 +75,7 @@ async def import_cloudflow(
         if dryRun or error.status != 422:
             raise
         raise _refused(error, await send(dryRun=True, **request) or {}) from error
-    return {**plan, "warnings": warnings, "next": _next_step(plan, warnings, is_dry_run=dryRun is True)}
+    return {**plan, "warnings": warnings, "next": next_step(plan, warnings, is_dry_run=dryRun is True)}
 
 
 def _refused(error: ApiError, plan: JsonObject) -> ApiError:
@@ -88,16 +89,6 @@ def _refused(error: ApiError, plan: JsonObject) -> ApiError:
     more = f"; and {len(problems) - MAX_LISTED_ERRORS} more" if len(problems) > MAX_LISTED_ERRORS else ""
     reason = "; ".join(problems[:MAX_LISTED_ERRORS])
     return ApiError(f"{reason}{more}. Nothing was created", kind="refused", status=error.status)
-
-
-def _next_step(plan: JsonObject, warnings: list[BundleWarning], *, is_dry_run: bool) -> str:
-    if is_dry_run and plan.get("valid") is False:
-        return "Correct the errors and check again."
-    if warnings:
-        return "Correct the warnings, or find out why they do not apply, before a test run."
-    if is_dry_run:
-        return "Call again without dryRun to create the drafts."
-    return "Check each draft with test_cloudflow and dryRun. A test run performs real actions: ask the user first."
 
 
 @composed_tool(

@@ -29,6 +29,10 @@ FUNCTIONS = {
 NODE_REFERENCE = re.compile(
     rf"(?<![\w.])\$?nodes[ \t]*\[[ \t]*([\"'`])((?:(?!\1)[^\\\n]){{0,{MAX_NODE_NAME_CHARACTERS}}})\1[ \t]*\]"
 )
+DOTTED_REFERENCE = re.compile(
+    rf"(?<![\w.])\$nodes[ \t]*\??\.[ \t]*([A-Za-z_$][\w$]{{0,{MAX_NODE_NAME_CHARACTERS}}})(?![\w$(])"
+)
+"""$nodes.Name: a node whose name is an identifier. Not a call of a method."""
 BARE_INPUT = re.compile(r"(?<![\w$.])input\b(?![ \t]*:)")
 DECLARED_INPUT = {
     "javascript": re.compile(
@@ -124,10 +128,12 @@ def _uses_bare_input(blanked: str, language: Language) -> bool:
 
 def _unknown_nodes(code: str, blanked: str, node_names: Collection[str]) -> Iterator[str]:
     unknown: dict[str, None] = {}
-    for found in NODE_REFERENCE.finditer(code):
+    quoted = ((found.start(), found[2]) for found in NODE_REFERENCE.finditer(code))
+    dotted = ((found.start(), found[1]) for found in DOTTED_REFERENCE.finditer(code))
+    for start, name in sorted((*quoted, *dotted)):
         # References in comments and strings are blank.
-        if blanked[found.start()] == code[found.start()] and found[2] not in node_names:
-            unknown[found[2]] = None
+        if blanked[start] == code[start] and name not in node_names:
+            unknown[name] = None
     for name in list(unknown)[:MAX_NAMED]:
         similar = ", ".join(map(short_json, nearest_values(name, sorted(node_names))))
         hint = f" Did you mean {similar}?" if similar else ""

@@ -225,11 +225,15 @@ def _match_enum(text: str, options: list[Any]) -> str:
     """Return the only option that equals *text*, ignoring case and surrounding whitespace; otherwise *text*."""
     stripped = text.strip()
     folded_options = {option: option.casefold() for option in options if isinstance(option, str)}
-    # Case folding never shortens a text, so one that is longer than every option matches none.
-    if text in folded_options or len(stripped) > max(map(len, folded_options.values()), default=0):
+    # Case folding never shortens a text, and only spaces are removed, so a much longer one matches no option.
+    if text in folded_options or len(stripped) > 2 * max(map(len, folded_options.values()), default=0):
         return text
     folded_text = stripped.casefold()
     matches = [option for option, folded_option in folded_options.items() if folded_option == folded_text]
+    if not matches and " " in folded_text:
+        # Results show some options as words, such as "Operational excellence" for OperationalExcellence.
+        joined = folded_text.replace(" ", "")
+        matches = [option for option, folded_option in folded_options.items() if folded_option == joined]
     return matches[0] if len(matches) == 1 else text
 
 

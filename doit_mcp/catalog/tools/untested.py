@@ -12,6 +12,11 @@ from .tool import ContentResult, Tool, ToolResult
 
 UNTESTED_KEY = "untested"
 """Member of results, with the reason why the tool may not work."""
+MISSING_ADVICE = (
+    "There is no object with this id, or the API does not have this operation. Look up the id; if it is right, do not"
+    " repeat the call."
+)
+"""Advice on a 404, which an untested path can cause as well as an unknown id."""
 UNTESTED_SCHEMA: JsonObject = {"type": "string", "description": "Why this result may be wrong. Tell the user."}
 
 
@@ -31,6 +36,8 @@ def with_untested_note(tool: Tool) -> Tool:
             result = await tool.run(call, arguments)
         except ApiError as error:
             error.reason = f"{error.reason.rstrip('.')}. Untested: {reason}" if error.reason else f"Untested: {reason}"
+            if error.kind == "missing":
+                error.advice = MISSING_ADVICE
             raise
         if isinstance(result, ContentResult):
             return replace(result, blocks=[*result.blocks, {"type": "text", "text": f"Untested: {reason}"}])
@@ -40,6 +47,6 @@ def with_untested_note(tool: Tool) -> Tool:
     return replace(
         tool,
         run=run,
-        description=f"{tool.description} Untested: {reason}",
+        description=f"{tool.description.rstrip('.')}. Untested: {reason}",
         output_schema={**schema, "properties": {**schema["properties"], UNTESTED_KEY: UNTESTED_SCHEMA}},
     )

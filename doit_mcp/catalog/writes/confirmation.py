@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypedDict
 
@@ -20,6 +20,8 @@ from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Declined, Tool, ToolError, ToolResult
 from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message
+
+ReadObjects = Callable[[Call, JsonObject], Awaitable[dict[str, JsonObject]]]
 
 CONFIRMATION_KEY = "confirm"
 EMPTY_FORM: JsonObject = {"type": "object", "properties": {}}
@@ -144,8 +146,11 @@ def declared_reader(
     return reader_tool
 
 
-def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
-    """Make *tool* ask the user first if the client supports it. Nothing is changed unless the user accepts."""
+def with_confirmation(tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None) -> Tool:
+    """Make *tool* ask the user first if the client supports it. Nothing is changed unless the user accepts.
+
+    *read_related* returns other objects that the question shows, by the arguments with their ids.
+    """
     always = always_confirms(tool)
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
@@ -157,7 +162,7 @@ def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
         )
         # An empty question is enough to check the client, and building the real one costs requests.
         if must_ask and call.can_ask(confirmation_question("")):
-            await _confirm(call, tool, reader, arguments)
+            await _confirm(call, tool, reader, read_related, arguments)
         elif must_ask and call.client_supports(confirmation_question("")):
             raise ToolError(f"Nothing was changed: {tool.name} {CLIENT_UNREACHABLE}")
         return await tool.run(call, arguments)
@@ -165,7 +170,9 @@ def with_confirmation(tool: Tool, reader: StateReader | None) -> Tool:
     return replace(tool, run=run)
 
 
-async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments: JsonObject) -> None:
+async def _confirm(
+    call: Call, tool: Tool, reader: StateReader | None, read_related: ReadObjects | None, arguments: JsonObject
+) -> None:
     """Ask the user until they accept a question that is still current. Raises ToolError if they do not.
 
     After an answer, the state is read and the question is built again, so that the user accepted the current state.
@@ -177,9 +184,10 @@ async def _confirm(call: Call, tool: Tool, reader: StateReader | None, arguments
 
     async def build_question() -> Question:
         current, note = await reader.read_state_with_note(call, arguments) if reader is not None else (None, "")
+        related = await read_related(call, arguments) if read_related is not None else {}
         if is_large(arguments) or len(orjson.dumps(arguments)) > MAX_INLINE_BYTES:
-            return await run_in_thread(_make_question, tool, arguments, current, customer, note)
-        return _make_question(tool, arguments, current, customer, note)
+            return await run_in_thread(_make_question, tool, arguments, current, customer, note, related)
+        return _make_question(tool, arguments, current, customer, note, related)
 
     question = await build_question()
     for _ in range(MAX_QUESTIONS):
@@ -213,8 +221,15 @@ async def _ask(call: Call, tool: Tool, question: Question) -> None:
         )
 
 
-def _make_question(tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str, note: str) -> Question:
-    inputs = tool, arguments, current, customer, note
+def _make_question(
+    tool: Tool,
+    arguments: JsonObject,
+    current: JsonObject | None,
+    customer: str,
+    note: str,
+    related: Mapping[str, JsonObject],
+) -> Question:
+    inputs = tool, arguments, current, customer, note, related
     return confirmation_question(preview_message(*inputs), preview_digest(*inputs))
 
 

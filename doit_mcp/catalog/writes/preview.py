@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
+from types import MappingProxyType
 
 import orjson
 
@@ -22,17 +24,25 @@ IDENTIFYING_FIELDS = (
 
 MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address that are shown. Email addresses are shorter."""
+NO_OBJECTS: Mapping[str, JsonObject] = MappingProxyType({})
+UNKNOWN_OBJECT = "no name could be read for this id"
 HIDDEN = "(not shown)"
 """Text in place of arguments that are secrets."""
 ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
 
 
 def preview_message(
-    tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
+    tool: Tool,
+    arguments: JsonObject,
+    current: JsonObject | None,
+    customer: str = "",
+    note: str = "",
+    related: Mapping[str, JsonObject] = NO_OBJECTS,
 ) -> str:
     """Return a description of the write in plain text.
 
-    *customer* is "" for the user's own, *note* explains why *current* is unknown. Every value is on one line after its
+    *customer* is "" for the user's own, *note* explains why *current* is unknown. *related*
+    are other objects, by the arguments with their ids. Every value is on one line after its
     name, so that text from the API cannot imitate a line of this message.
     """
     arguments = {name: HIDDEN if name in tool.secret_arguments else value for name, value in arguments.items()}
@@ -40,16 +50,16 @@ def preview_message(
     deletes = tool.deletes
     before = tool.with_argument_names(current or {})
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
-    if deletes:
+    if deletes and not tool.facts.get("can_be_restored"):
         lines.append("This cannot be undone.")
     if tool.open_world:
         lines.append("This affects recipients or systems outside your DoiT account.")
-    lines += [note] if note else []
+    lines += [text for text in (tool.facts.get("effect", ""), note) if text]
     targets = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]
     identity = [f"{name}: {preview_value(value)}" for name, value in _identifying_values(arguments, before).items()]
-    lines += _section("About", limit_lines(target_lines) + identity)
+    lines += _section("About", limit_lines(target_lines) + identity + _related_lines(related))
     access = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.verb == "update")
     lines += _section("Recipients and access", access + _mention_lines(tool, arguments))
     for path in tool.external_target_paths:
@@ -71,6 +81,17 @@ def _identifying_values(arguments: JsonObject, before: JsonObject) -> JsonObject
     """Return the values that identify the object to users, without those that change."""
     names = (name for name in IDENTIFYING_FIELDS if name not in arguments)
     return {name: before[name] for name in names if before.get(name) not in (None, "", [], {})}
+
+
+def _related_lines(related: Mapping[str, JsonObject]) -> list[str]:
+    """Return the lines that say what the ids in arguments stand for, such as "user.email: ann@acme.example"."""
+    lines = []
+    for argument, found in related.items():
+        label = argument.removesuffix("Id")
+        values = _identifying_values({}, found)
+        lines += limit_lines(line for name, value in values.items() for line in value_lines(f"{label}.{name}", value))
+        lines += [] if values else [f"{label}: {UNKNOWN_OBJECT}"]
+    return lines
 
 
 def _mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
@@ -95,7 +116,12 @@ def _previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
 
 
 def preview_digest(
-    tool: Tool, arguments: JsonObject, current: JsonObject | None, customer: str = "", note: str = ""
+    tool: Tool,
+    arguments: JsonObject,
+    current: JsonObject | None,
+    customer: str = "",
+    note: str = "",
+    related: Mapping[str, JsonObject] = NO_OBJECTS,
 ) -> str:
     """Return a digest of the untruncated input of preview_message(), which covers values that the message only counts.
 
@@ -106,4 +132,5 @@ def preview_digest(
     previous = _previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
     inputs = [tool.name, customer, note, _identifying_values(arguments, before), previous, access]
+    inputs.append({argument: _identifying_values({}, found) for argument, found in related.items()})
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

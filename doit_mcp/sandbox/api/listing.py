@@ -72,8 +72,10 @@ def optional_choice(query: Mapping[str, str], name: str, allowed: Sequence[str])
     return query_choice(query, name, allowed, "") if query.get(name) else ""
 
 
-def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
+def parse_filter(expression: str, keys: Sequence[str], *, repeatable: bool = True) -> Criteria:
     """Parse ``key:value|key:value`` into key -> values; 400 for an unknown key or a part without a colon.
+
+    Some lists refuse a repeated key (*repeatable*); for others, it means any of its values.
 
     In the notation ``key:[value]`` of the API document, the brackets are a placeholder: the service takes them as part
     of the value, which then matches nothing.
@@ -86,6 +88,8 @@ def parse_filter(expression: str, keys: Sequence[str]) -> Criteria:
             raise bad_request(f"filter: {part[:60]!r} is not key:value", field="filter")
         if key not in keys:
             raise bad_request(f"filter: unknown key {key[:40]!r}, known are {', '.join(keys)}", field="filter")
+        if key in criteria and not repeatable:
+            raise bad_request(f"filter: the key {key!r} is repeated", field="filter")
         criteria.setdefault(key, []).append(value)
     return criteria
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.areas.alerts import alert_body
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
+from doit_mcp.catalog.registry import direct_tools
 
 from .calling import capture_request
 
@@ -59,3 +61,13 @@ async def test_gets_alert_by_name() -> None:
 
 async def test_delete_returns_no_content() -> None:
     assert (await capture_request("alerts", "delete_alert", {"id": "a"}, None)).method == "DELETE"
+
+
+def test_a_listed_slack_channel_is_sent_without_its_name() -> None:
+    listed: Any = {"id": "C1", "name": "general", "type": "public", "shared": False, "workspace": "acme"}
+    assert alert_body({"recipientsSlackChannels": [listed]})["recipientsSlackChannels"] == [
+        {"id": "C1", "shared": False, "workspace": "acme"}
+    ]
+    (tool,) = (one for one in direct_tools() if one.name == "update_alert")
+    assert tool.argument_problems({"id": "a", "recipientsSlackChannels": [listed]}) == []
+    assert tool.argument_problems({"id": "a", "recipientsSlackChannels": [{**listed, "color": "red"}]})

@@ -38,7 +38,9 @@ async def run(tool_name: str, caller: Caller, selection: Selection = Selection()
 async def test_new_operations_are_found_and_read() -> None:
     found = (await run("find_operation", Caller(Recorder()), query="show a recipe"))["operations"][0]
     assert (found["name"], found["callWith"], found["area"]) == ("get_recipe", "read_operation", "kitchen_things")
-    assert "Untested: " in found["description"] and found["inputSchema"]["required"] == ["recipeId"]
+    assert found["description"].startswith("Show a recipe. Untested: ")
+    assert found["description"].count("Show a recipe") == 1
+    assert found["inputSchema"]["required"] == ["recipeId"]
     api = Recorder({"name": "Soup"})
     result = await run("read_operation", Caller(api), name="get_recipe", input={"recipeId": "1", "sort": "asc"})
     assert result["name"] == "Soup" and "API document" in result["untested"]
@@ -77,6 +79,7 @@ async def test_errors_say_that_the_operation_is_untested() -> None:
     with pytest.raises(ApiError) as caught:
         await run("read_operation", Caller(api), name="get_recipe", input={"recipeId": "1"})
     assert caught.value.status == 404 and caught.value.reason.startswith("no such path. Untested: ")
+    assert "the API does not have this operation" in caught.value.advice
 
 
 def test_new_operations_are_in_no_list() -> None:

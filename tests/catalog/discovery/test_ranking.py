@@ -150,3 +150,15 @@ def test_n2_few_unknown_words_are_corrected(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(MAX_CACHED_CORRECTIONS):
         finder.rank_tools(f"qqz{number}x")
     assert len(finder._corrections) == MAX_CACHED_CORRECTIONS
+
+
+@pytest.mark.parametrize("polite", ["", "please ", "how do I ", "I want to "])
+def test_a_request_that_begins_with_a_verb_leads_to_tools_with_this_verb(polite: str) -> None:
+    finder = ToolFinder(direct_tools())
+    assert finder.rank_tools(f"{polite}define a region of countries")[0].name == "create_custom_region"
+
+
+def test_give_me_asks_to_be_shown() -> None:
+    finder = ToolFinder(direct_tools())
+    assert not finder.rank_tools("give me the customer groups")[0].writes
+    assert finder.rank_tools("give a user a customer group")[0].writes

@@ -53,6 +53,11 @@ def found(code: str, language: Language) -> list[str]:
         ("return input.rows", [INPUT]),
         ("return $nodes['List disk'][0]", [UNKNOWN]),
         ("return $nodes[`Filter`][0] // $nodes['x']", []),
+        ("return $nodes.Nope[0]", [UNKNOWN]),
+        ("return $nodes?.Nope?.[0]", [UNKNOWN]),
+        ("return $nodes.Filter[0] // $nodes.Nope", []),
+        ("return $nodes.hasOwnProperty('x') ? 1 : 2", []),
+        ("return '$nodes.Nope'", []),
         ("return '$nodes[\"x\"]'", []),
     ],
 )

@@ -34,9 +34,14 @@ async def test_exported_flow_is_imported_as_a_draft(ask: Ask) -> None:
     bundle = await ask("export_cloudflow", flowId=draft["id"])
     assert bundle.pop("complete") is True
     plan = await ask("import_cloudflow", bundle=bundle, dryRun=True)
-    assert plan["valid"] is True and plan["warnings"] == [] and "without dryRun" in plan["next"]
+    assert plan["valid"] is True and plan["warnings"] == [] and "without dryRun" not in plan["next"]
+    assert "nodes would be incomplete" in plan["next"] and 'bindings {"connections":{"aws":"id"}}' in plan["next"]
     assert plan["requirements"][0]["resolution"] == "suggested" and (await ask("list_cloudflows"))["items"] == flows
     connection = plan["requirements"][0]["candidates"][0]["id"]
+    bound = await ask("import_cloudflow", bundle=bundle, bindings={"connections": {"aws": connection}}, dryRun=True)
+    assert bound["next"] == "Call again without dryRun to create the drafts."
+    unbound = await ask("import_cloudflow", bundle=bundle)
+    assert "see incompleteNodes" in unbound["next"]
     made = await ask("import_cloudflow", bundle=bundle, bindings={"connections": {"aws": connection}})
     assert made["flows"][0]["status"] == "draft" and made["flows"][0]["incompleteNodes"] == []
     assert (await ask("test_cloudflow", flowId=made["flows"][0]["id"], dryRun=True)) == {"valid": True}

@@ -22,6 +22,9 @@ async def test_assets_match_billing_accounts(party: Party) -> None:
     assert await party.walk(ASSETS, "assets", 2) == assets
     assert [item["createTime"] for item in assets] == sorted((item["createTime"] for item in assets), reverse=True)
     aws = (await party.get(ASSETS, filter="type:amazon-web-services"))["assets"]
+    both = (await party.get(ASSETS, filter="type:amazon-web-services|type:g-suite"))["assets"]
+    assert len(both) > len(aws)
+    assert "name" in await party.expect_error(400, "GET", ASSETS, filter="name:x")
     projects = (await party.get("/analytics/v1/dimension", type="fixed", id="project_id"))["values"]
     accounts = {item["value"] for item in projects if item["cloud"] == "amazon-web-services"}
     assert len(aws) == len(accounts) and all(any(account in item["name"] for item in aws) for account in accounts)

@@ -40,6 +40,8 @@ async def test_filter_order_and_pagination(party: Party) -> None:
     assert len(names) > 1 and names == sorted(names, reverse=True)
     cloud = rows[0]["cloudProvider"]
     assert (await party.get(COMMITMENTS, filter=f"provider:{cloud}"))["commitments"] == rows[:1]
+    assert (await party.get(COMMITMENTS, filter=f"cloudProvider:{cloud}"))["commitments"] == rows[:1]
+    assert "repeated" in await party.expect_error(400, "GET", COMMITMENTS, filter="name:a|name:b")
     assert (await party.get(COMMITMENTS, filter="name:none"))["commitments"] == []
     assert "filter" in await party.expect_error(400, "GET", COMMITMENTS, filter="owner:x")
     assert "sortBy" in await party.expect_error(400, "GET", COMMITMENTS, sortBy="owner")

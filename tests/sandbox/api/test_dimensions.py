@@ -24,7 +24,7 @@ async def test_dimension_values_match_billing_data(party: Party) -> None:
 async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
     dimensions = (await party.get(LIST))["dimensions"]
     assert await party.walk(LIST, "dimensions", 4) == dimensions
-    labels = (await party.get(LIST, filter="type:label|key:team|key:region"))["dimensions"]
+    labels = (await party.get(LIST, filter="type:label|label:team"))["dimensions"]
     assert labels == [{"id": "team", "label": "team", "type": "label"}]
     for field, read in (("label", "label"), ("key", "id"), ("type", "type")):
         for order in ("asc", "desc"):
@@ -34,6 +34,12 @@ async def test_lists_are_filtered_sorted_and_paginated(party: Party) -> None:
     assert sorted(map(str, timeless)) == sorted(map(str, dimensions)), "dimensions have no timestamps"
     for query in ({"sortBy": "colour"}, {"sortOrder": "up"}, {"filter": "colour:red"}, {"maxResults": 0}):
         assert next(iter(query)) in await party.expect_error(400, "GET", LIST, **query)
+
+
+async def test_key_filters_match_nothing_and_repeated_keys_are_refused(party: Party) -> None:
+    assert (await party.get(LIST, filter="key:team"))["dimensions"] == []
+    assert (await party.get(LIST, filter="type:Label"))["dimensions"] == []
+    assert "repeated" in await party.expect_error(400, "GET", LIST, filter="type:label|type:fixed")
 
 
 async def test_values_belong_to_the_customer(party: Party) -> None:

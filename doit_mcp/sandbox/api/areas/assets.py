@@ -25,7 +25,7 @@ EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+")
 
 async def list_assets(request: ApiRequest) -> web.Response:
     """GET /billing/v1/assets, latest first."""
-    criteria = listing.parse_filter(request.query.get("filter", ""), ("type", "name"))
+    criteria = listing.parse_filter(request.query.get("filter", ""), ("type",))
     assets = listing.filter_rows(newest_first(_records(request)), criteria, lambda asset, key: str(asset[key]))
     rows = [_list_item(request, item) for item in assets]
     page = request.paginate(rows)

@@ -43,7 +43,9 @@ def daily_marketplace_spend(ledger: Ledger) -> dict[str, dict[int, int]]:
 
 async def list_commitments(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/commitment-manager."""
-    criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "provider"))
+    criteria = listing.parse_filter(
+        request.query.get("filter", ""), ("name", "provider", "cloudProvider"), repeatable=False
+    )
     commitments = listing.filter_rows(
         list(_current_commitments(request).values()), criteria, lambda item, key: str(_field_value(item, key))
     )

@@ -12,17 +12,20 @@ from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..tenants import ApiRequest
 
+FILTERS = ("type", "label", "key")
+"""Keys of filters. The API accepts "key", but no dimension has a value for it, so it matches nothing."""
+
 
 async def list_dimensions(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/dimensions."""
     query = request.query
     field = listing.query_choice(query, "sortBy", ("type", "label", "key", "timestamp"), "type")
     order = listing.query_choice(query, "sortOrder", ("asc", "desc"), "asc")
-    criteria = listing.parse_filter(query.get("filter", ""), ("type", "label", "key"))
+    criteria = listing.parse_filter(query.get("filter", ""), FILTERS, repeatable=False)
     rows: list[JsonObject] = [
         {"id": item.id, "label": item.label, "type": item.type} for item in _all_dimensions(request)
     ]
-    rows = listing.filter_rows(rows, criteria, _field_text)
+    rows = listing.filter_rows(rows, criteria, _filter_text)
     # Dimensions have no time here, so sorting by it keeps their order.
     if field != "timestamp":
         rows.sort(key=lambda row: _field_text(row, field), reverse=order == "desc")
@@ -68,6 +71,10 @@ def _dimension_values(request: ApiRequest, dimension: Dimension) -> list[JsonObj
 
 def _field_text(row: JsonObject, key: str) -> str:
     return str(row["id" if key == "key" else key])
+
+
+def _filter_text(row: JsonObject, key: str) -> str:
+    return "" if key == "key" else _field_text(row, key)
 
 
 ROUTES = (
