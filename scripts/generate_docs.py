@@ -6,9 +6,11 @@ import argparse
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from inspect import getmembers
 from pathlib import Path
 
 from doit_mcp.api import AREAS
+from doit_mcp.api.operation import Operation
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.toolsets import Selection, listed_tools
@@ -52,9 +54,18 @@ def toolset_pages() -> dict[str, str]:
     for tool in all_tools():
         tools_by_area.setdefault(tool.area, []).append(tool)
     default_names = {tool.name for tool in listed_tools(all_tools(), Selection())}
+    operations = operations_by_tool()
     return {
-        f"{TOOLSETS}/{area}.rst": _toolset_page(area, tools, default_names) for area, tools in tools_by_area.items()
+        f"{TOOLSETS}/{area}.rst": _toolset_page(area, tools, default_names, operations)
+        for area, tools in tools_by_area.items()
     }
+
+
+def operations_by_tool() -> dict[str, Operation]:
+    """The operation of the DoiT API that each tool calls, or that it replaces; composed tools of others have none."""
+    members = (member for area in AREAS.values() for member in getmembers(area))
+    declared = ((name, getattr(member, "operation", None)) for name, member in members)
+    return {name: operation for name, operation in declared if isinstance(operation, Operation)}
 
 
 def generated_pages() -> dict[str, str]:
@@ -111,20 +122,22 @@ def _read(path: Path) -> str | None:
     return path.read_text("utf-8") if path.exists() else None
 
 
-def _toolset_page(area: str, tools: Sequence[Tool], default_names: Collection[str]) -> str:
+def _toolset_page(
+    area: str, tools: Sequence[Tool], default_names: Collection[str], operations: Mapping[str, Operation]
+) -> str:
     hint = TOOLSET_HINTS.get(area) or (AREAS[area].__doc__ or "").strip()
     intro = f"{_escape_markup(hint.rstrip('.'))}. To list only this toolset, connect to ``/mcp/x/{area}``.\n"
-    return "\n".join(
-        [_make_heading(area, "="), intro, *(_tool_section(tool, tool.name in default_names) for tool in tools)]
-    )
+    sections = (_tool_section(tool, tool.name in default_names, operations.get(tool.name)) for tool in tools)
+    return "\n".join([_make_heading(area, "="), intro, *sections])
 
 
-def _tool_section(tool: Tool, is_default: bool) -> str:
+def _tool_section(tool: Tool, is_default: bool, operation: Operation | None) -> str:
     facts = [_escape_markup(tool.title), "writes" if tool.writes else "reads"]
     if is_default:
         facts.append("listed by default")
     description = _escape_markup(" ".join(tool.description.split()))
-    return f"{_make_heading(tool.name, '-')}\n*{' · '.join(facts)}*\n\n{description}\n"
+    request = f"\n{_code(f'{operation.method} {operation.path}')}\n" if operation is not None else ""
+    return f"{_make_heading(tool.name, '-')}\n*{' · '.join(facts)}*\n\n{description}\n{request}"
 
 
 def _make_heading(text: str, underline: str) -> str:

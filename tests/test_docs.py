@@ -22,7 +22,7 @@ from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.landing_page import render_page
 from scripts import generate_docs
-from tests import test_layers
+from tests import api_document, test_layers
 from tests.transports.http.serving import serving
 from tests.transports.http.test_landing_page import read
 
@@ -52,6 +52,12 @@ def rows_between(page: Path, name: str) -> Iterator[list[str]]:
 
 def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None:
     assert generate_docs.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_toolset_pages_show_every_operation() -> None:
+    pages = "\n".join(page.read_text("utf-8") for page in sorted((DOCS / "tools" / "toolsets").glob("*.rst")))
+    shown = re.findall(r"^``([A-Z]+) (/[^`]+)``$", pages, re.MULTILINE)
+    assert sorted(shown) == sorted(api_document.operations())
 
 
 def test_every_setting_is_described() -> None:
