@@ -103,14 +103,13 @@ Dimension = tuple[str, str]
 """Type and id of a dimension."""
 
 
-async def read_dimensions(call: Call, **arguments: str) -> KnownNames[Dimension]:
-    """Return all dimensions, or those of a *filter*. Raise ApiError."""
+async def read_dimensions(call: Call) -> KnownNames[Dimension]:
+    """Return all dimensions. Raise ApiError."""
     rows, complete = await _read_rows(
         iterate_pages(
             call.doit.dimensions.list_dimensions,
             max_pages=MAX_LISTED_PAGES,
             maxResults=LARGE_PAGE_SIZE,
-            **arguments,
         )
     )
     return KnownNames(list(dict.fromkeys((str(row.get("type")), str(row.get("id"))) for row in rows)), complete)

@@ -236,7 +236,8 @@ async def fetch_labels(call: Call) -> list[tuple[str, str]]:
 async def read_labels(call: Call) -> KnownNames[tuple[str, str]]:
     """Return the type and id of the labels and tags of cloud resources, and remember them. Raise ApiError."""
     types = [type_ for kinds in LABEL_TYPES.values() for type_ in kinds]
-    known = await read_dimensions(call, filter="|".join(f"type:{type_}" for type_ in types))
+    # The API refuses a filter that repeats a key, so a request for some types does not exist.
+    known = await read_dimensions(call)
     labels = [dimension for dimension in known.names if dimension[0] in types]
     call.facts.put(DIMENSIONS_FACT, labels)
     return KnownNames(labels, known.complete)
