@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.e2e import chatgpt
-from tests.e2e.answers import ExpectedResults, check_results, check_tools, read_structured
+from tests.e2e.answers import ExpectedResults, check_results, check_tools, read_structured, read_user
 from tests.e2e.chatgpt import Answer, Discovered, Registration
 from tests.e2e.launch import Sandbox
 
@@ -168,7 +168,7 @@ async def test_links_of_every_metadata_location(
 ) -> None:
     url: str = getattr(sandbox, path)
     link = await link_account(http, url, document=chatgpt.well_known(url)[form])
-    assert read_structured((await link.call("validate_user", {})).result) == expected.user
+    assert read_user((await link.call("validate_user", {})).result) == expected.user
 
 
 async def test_invalid_arguments_are_explained_to_the_model(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
@@ -189,8 +189,8 @@ async def test_refreshes_with_the_resource(
         first = await link_account(http, sandbox.mcp, dynamic=dynamic)
         second = await first.refreshed()
         assert second.access != first.access and second.refresh != first.refresh
-        assert read_structured((await second.call("validate_user", {})).result) == expected.user
-        assert read_structured((await first.call("validate_user", {})).result) == expected.user
+        assert read_user((await second.call("validate_user", {})).result) == expected.user
+        assert read_user((await first.call("validate_user", {})).result) == expected.user
 
 
 async def test_refresh_with_a_wrong_secret_is_invalid_client(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:

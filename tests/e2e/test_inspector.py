@@ -10,7 +10,7 @@ import pytest
 
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.views.document import VIEW_MIME_TYPE, view_uri
-from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, read_structured
+from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, read_structured, read_user
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import Finished, browser, environment, run
 from tests.loopback_ports import unused_port
@@ -76,7 +76,7 @@ async def test_calls_a_tool(sandbox: Sandbox, expected: ExpectedResults, node: P
 async def test_calls_over_sse(sandbox: Sandbox, expected: ExpectedResults, node: Path, tmp_path: Path) -> None:
     flags = ("--method", "tools/call", "--tool-name", "validate_user")
     finished = await inspect(node, tmp_path, sandbox.sse, *flags, *bearer(sandbox))
-    assert read_structured(result(finished)) == expected.user
+    assert read_user(result(finished)) == expected.user
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
@@ -85,7 +85,7 @@ async def test_signs_in(sandbox: Sandbox, expected: ExpectedResults, node: Path,
     callback = f"http://127.0.0.1:{unused_port()}/oauth/callback"
     env = browser(tmp_path) | {"MCP_AUTO_OPEN_ENABLED": "true"}
     finished = await inspect(node, tmp_path, sandbox.mcp, *flags, "--callback-url", callback, **env)
-    assert read_structured(result(finished)) == expected.user
+    assert read_user(result(finished)) == expected.user
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
