@@ -110,7 +110,7 @@ async def test_a_query_has_its_former_name_too(site: Site, name: str) -> None:
 
 async def test_an_argument_under_both_names_is_an_error(site: Site) -> None:
     answer = await site.call("run_query", {"query": QUERY, "config": QUERY})
-    assert text_of(answer) == "Invalid arguments: config: is unknown. Available: query"
+    assert text_of(answer) == "Invalid arguments: config: is unknown. Available: query, file"
 
 
 @pytest.mark.parametrize(("report", "alert"), [("report", "alert"), ("config", "config")])

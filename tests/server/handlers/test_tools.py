@@ -7,7 +7,6 @@ from itertools import combinations, islice
 
 import pytest
 
-from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME
 from doit_mcp.server.byte_cache import ENTRY_BYTES, ByteCache
@@ -53,7 +52,7 @@ def test_n4_cached_list_keeps_nothing_else() -> None:
     """Clients can create one for each set of tools: 10,000 selections used to keep 99 MB, of which 8 MB were
     counted."""
     make, revision = catalog_factory(), REVISIONS_BY_NAME["2025-11-25"]
-    names = sorted(tool.name for tool in direct_tools())
+    names = sorted(tool.name for tool in make(Selection(frozenset({"all"})), False).tools)
 
     def list_tools(first: int, count: int) -> None:
         for chosen in islice(combinations(names, 2), first, first + count):

@@ -65,9 +65,11 @@ def stateless_headers(site: Site, message: Json) -> dict[str, str]:
     return {name.replace("-", "_"): value for name, value in site.stateless_headers(message).items()}
 
 
-async def test_required_metadata_must_not_be_null(site: Site) -> None:
+async def test_required_metadata_can_be_null_but_not_missing(site: Site) -> None:
     message = site.stateless_request("tools/list")
     message["params"]["_meta"][f"{META}clientCapabilities"] = None
+    assert (await site.post(message, **stateless_headers(site, message))).result["tools"]
+    del message["params"]["_meta"][f"{META}clientCapabilities"]
     answer = await site.post(message, **stateless_headers(site, message))
     assert answer.code == (400, -32602) and "clientCapabilities" in answer.error["message"]
 

@@ -182,7 +182,8 @@ async def test_completion_of_unknown_references(failing_site: Site, params: Json
         ({"kind": 5}, "kind: must be text"),
         ({"kind": "x" * 10_001}, "10000"),
         ({"kind": "x", "other": "y"}, "other: is not an argument"),
-        ([], "must be an object"),
+        ([], "kind: is required"),
+        (["x"], "must be an object"),
     ],
 )
 async def test_prompt_arguments(failing_site: Site, arguments: Any, wrong: str) -> None:

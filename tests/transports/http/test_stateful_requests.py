@@ -41,7 +41,7 @@ async def test_negotiates_the_version(site: Site, requested: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST_STATEFUL, "capabilities": []}]
+    "params", [None, {}, {"protocolVersion": 5}, {"protocolVersion": LATEST_STATEFUL, "capabilities": ["x"]}]
 )
 async def test_invalid_initialize(site: Site, params: Any) -> None:
     answer = await site.post(site.request("initialize", params))
