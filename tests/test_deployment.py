@@ -173,7 +173,7 @@ def run_script(copy: Path, fake: str, script: str, *arguments: str) -> subproces
     docker.write_text(f"#!/bin/sh\n{fake}\n")
     docker.chmod(0o755)
     (copy / "scripts").mkdir(exist_ok=True)
-    for name in (f"scripts/{script}", "Dockerfile", "compose.yaml"):
+    for name in (f"scripts/{script}", "scripts/print-help", "Dockerfile", "compose.yaml"):
         if not (copy / name).exists():
             shutil.copy(ROOT / name, copy / name)
     path = f"{copy / 'bin'}:{os.environ['PATH']}"

@@ -10,6 +10,7 @@ from doit_mcp.sandbox.accounts import ACME, GLOBEX
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.responses import ApiError, JsonObject
 from doit_mcp.sandbox.api.seeds import analytics_core
+from doit_mcp.sandbox.api.seeds.flows import flows
 from doit_mcp.sandbox.api.tenants import MAX_RECORDS, Records, add_record, newest_first
 from tests.work_counter import MAX_LINES_PER_TURN, count_loop_lines
 
@@ -24,7 +25,8 @@ def api(seed: int = 7) -> Api:
 
 def ids(of: Api, name: str) -> list[str]:
     """The ids of a collection's initial records."""
-    return list(of.tenant(ACME).collection(name, getattr(analytics_core, name)))
+    seed = flows if name == "flows" else getattr(analytics_core, name)
+    return list(of.tenant(ACME).collection(name, seed))
 
 
 @pytest.mark.parametrize("name", ["budgets", "reports", "flows", "tickets"])

@@ -109,7 +109,7 @@ async def test_consent_says_what_this_user_can_do(party: Party) -> None:
     client = (await party.register())["client_id"]
     admin = await consent_text(party, client, scope="mcp:tools")
     assert "<li>View costs, budgets, reports, alerts, anomalies, invoices, contracts, tickets and users</li>" in admin
-    assert "<li>Change budgets, reports, alerts, contracts, tickets and users</li>" in admin
+    assert "<li>Change budgets, reports, alerts, anomalies, contracts, tickets and users</li>" in admin
     assert "does not allow it" not in admin
 
     party.http.cookie_jar.clear()

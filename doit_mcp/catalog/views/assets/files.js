@@ -13,7 +13,7 @@ function sheetOf(series) {
   return { name: series.name, columns, rows };
 }
 
-// The sheet with what its amounts are in its first columns, because spreadsheets drop other places for it.
+// The rows to save, with currency, period and basis in columns of their own, because spreadsheets drop other places.
 function statedSheet(answer, { name, columns, rows }) {
   const { from, to } = periodOf(answer) ?? {};
   const basis = answer.set.basis ?? answer.data.basis ?? {};
