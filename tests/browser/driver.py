@@ -82,6 +82,7 @@ class Seen:
     problem: str
     drawMilliseconds: float | None = None
     calls: list[Any] = field(default_factory=list)
+    closed: bool = False
     view: Json = field(default_factory=dict)
     differences: dict[str, float] = field(default_factory=dict)
 

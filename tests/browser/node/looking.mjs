@@ -36,8 +36,9 @@ export async function take(page, frame, order, seen, step) {
     return;
   }
   await page.evaluate(([name, sent]) => send[name](sent), [kind, value]);
-  // A view that was torn down does not answer.
-  if (kind !== "teardown") await page.evaluate(() => handled());
+  // A view that was torn down does not answer, neither now nor to later steps.
+  seen.closed ||= kind === "teardown";
+  if (!seen.closed) await page.evaluate(() => handled());
 }
 
 // Waits until the frame has the height that the view asks for, which arrives as a message.
