@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import pi, sin
@@ -101,21 +101,31 @@ def recommend(request: ApiRequest, organization: str, service: str) -> Recommend
     days = hourly_spend(request, organization, service, request.today - BASIS_DAYS, request.today - 1)
     if not days:
         return None
-    median_rate = median(rate * load for rate in days.values() for load in HOURLY_LOAD)
     current = total_commitment(active_plans(request, organization, service, request.now, request.now))
-    target = median_rate * target_share(request, settings["policy"]) * PAID_SHARE
+    return recommend_commitment(settings, days.values(), current, target_share(request, settings["policy"]), PAID_SHARE)
+
+
+def recommend_commitment(
+    settings: JsonObject, rates: Collection[float], current: float, share: float, paid: float
+) -> Recommendation:
+    """Return the commitment that covers a *share* of the median hour.
+
+    *rates* are the mean dollars per hour of days at on-demand rates, *current* the commitment in dollars per hour, and
+    *paid* the share of on-demand rates that is paid under a commitment.
+    """
+    median_rate = median(rate * load for rate in rates for load in HOURLY_LOAD)
+    target = median_rate * share * paid
     if settings["maximumCommitment"]:
         target = min(target, settings["maximumCommitment"])
     recommended = round(max(current, target), 2)
-    average_coverage = min(1.0, recommended / PAID_SHARE / median_rate)
-    monthly_savings = (recommended - current) / PAID_SHARE * (1 - PAID_SHARE) * HOURS_PER_MONTH
+    coverage = min(1.0, recommended / paid / median_rate)
     return Recommendation(
         settings["policy"],
         round(current, 2),
         recommended,
-        round(monthly_savings, 2),
-        round(average_coverage, 4),
-        round(median_rate * average_coverage, 4),
+        round((recommended - current) / paid * (1 - paid) * HOURS_PER_MONTH, 2),
+        round(coverage, 4),
+        round(median_rate * coverage, 4),
     )
 
 

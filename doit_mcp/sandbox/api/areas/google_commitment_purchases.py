@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
-from statistics import median
 
 from aiohttp import web
 
 from .. import listing
-from ..commitment_plans import HOURLY_LOAD, HOURS_PER_MONTH, Recommendation, iso_day, money, target_share
+from ..commitment_plans import Recommendation, iso_day, money, recommend_commitment, target_share
 from ..costs.calendar_days import add_months, rfc3339, start_of
 from ..costs.google_commitments import CLOUD_SQL, COMPUTE, FEE_PRICE, GLOBAL
 from ..costs.money import MICRO
@@ -144,22 +143,9 @@ def _recommend(request: ApiRequest, account: str, service: str, region: str) -> 
     if not rates:
         return None
     settings = preference_records(request)[f"{account} {service} {region}"]["settings"]
-    median_rate = median(rate * load for rate in rates.values() for load in HOURLY_LOAD)
-    paid, current = PAID_SHARES[service], _current_commitment(request, account, service, region)
-    target = median_rate * target_share(request, settings["policy"]) * paid
-    if settings["maximumCommitment"]:
-        target = min(target, settings["maximumCommitment"])
-    recommended = round(max(current, target), 2)
-    coverage = min(1.0, recommended / paid / median_rate)
-    savings = (recommended - current) / paid * (1 - paid) * HOURS_PER_MONTH
-    return Recommendation(
-        settings["policy"],
-        round(current, 2),
-        recommended,
-        round(savings, 2),
-        round(coverage, 4),
-        round(median_rate * coverage, 4),
-    )
+    current = _current_commitment(request, account, service, region)
+    share = target_share(request, settings["policy"])
+    return recommend_commitment(settings, rates.values(), current, share, PAID_SHARES[service])
 
 
 def _current_commitment(request: ApiRequest, account: str, service: str, region: str) -> float:

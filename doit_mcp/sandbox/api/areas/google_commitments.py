@@ -7,18 +7,19 @@ google_commitment_purchases.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from aiohttp import web
 
 from ..commitment_plans import iso_day, money
-from ..costs.calendar_days import add_months, parse_instant, rfc3339, start_of
-from ..costs.google_commitments import COMPUTE, CommittedSpend, GoogleCommitments, measure_google_commitments
+from ..costs.calendar_days import parse_instant, rfc3339, start_of
+from ..costs.google_commitments import COMPUTE, GoogleCommitments, measure_google_commitments
 from ..costs.money import MICRO
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..seeds.google_commitments import billing_accounts, preferences
 from ..tenants import ApiRequest, Records, get_existing
-from .perfect_scale import STATS_DAYS, STATS_MONTHS, SYNC_SECONDS, page_response
+from .perfect_scale import STATS_DAYS, SYNC_SECONDS, effective_savings_rate, monthly_stats, page_response
 
 ACCOUNTS_PATH = "/ps4commitments/v1/gcp/billing-accounts"
 ACCOUNT_PATH = ACCOUNTS_PATH + "/{billingAccountId}"
@@ -69,7 +70,10 @@ async def get_account(request: ApiRequest) -> web.Response:
     account = get_account_record(request)
     services = onboarded_services(account)
     series = {
-        "monthlyStats": [{"service": item, "months": _months(request, account["id"], item)} for item in services],
+        "monthlyStats": [
+            {"service": item, "months": monthly_stats(request, partial(measured(request).total, account["id"], item))}
+            for item in services
+        ],
         "dailyCoverage": [{"service": item, "days": _days(request, account["id"], item)} for item in services],
     }
     return json_response(_serialize_account(request, account) | series)
@@ -110,7 +114,7 @@ def _serialize_account(request: ApiRequest, account: JsonObject) -> JsonObject:
 
 def _stats(request: ApiRequest, account: str, service: str) -> JsonObject:
     spend = measured(request).total(account, service, request.today - STATS_DAYS, request.today - 1)
-    return {"esr": _effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
+    return {"esr": effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
 
 
 def _totals(request: ApiRequest, account: JsonObject, service: str) -> JsonObject:
@@ -121,23 +125,6 @@ def _totals(request: ApiRequest, account: JsonObject, service: str) -> JsonObjec
         name: money(measured(request).total(account["id"], service, first, request.today).savings / MICRO)
         for name, first in starts.items()
     }
-
-
-def _months(request: ApiRequest, account: str, service: str) -> list[JsonObject]:
-    """The last months, including the current one so far."""
-    current, months = start_of("month", request.today), []
-    for back in range(STATS_MONTHS - 1, -1, -1):
-        first = add_months(current, -back)
-        spend = measured(request).total(account, service, first, add_months(first, 1) - 1)
-        months.append(
-            {
-                "month": iso_day(first)[:7],
-                "esr": _effective_savings_rate(spend) or 0.0,
-                "onDemandCost": money(spend.list_cost / MICRO),
-                "costWithSavings": money(spend.cost / MICRO),
-            }
-        )
-    return months
 
 
 def _days(request: ApiRequest, account: str, service: str) -> list[JsonObject]:
@@ -153,10 +140,6 @@ def _days(request: ApiRequest, account: str, service: str) -> list[JsonObject]:
         kinds["onDemand"] = spend.on_demand / MICRO
         days.append({"date": iso_day(day), **{name: money(cost) for name, cost in kinds.items()}})
     return days
-
-
-def _effective_savings_rate(spend: CommittedSpend) -> float | None:
-    return round(spend.savings / spend.list_cost, 4) if spend.list_cost else None
 
 
 ROUTES = (

@@ -7,13 +7,15 @@ perfect_scale_purchases.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from aiohttp import web
 
 from ..commitment_plans import aws_preference, iso_day, money, potential_savings
 from ..costs.calendar_days import add_months, parse_instant, rfc3339, start_of
 from ..costs.coverage import Coverage, MemberAccount, Spend, measure_coverage
+from ..costs.google_commitments import CommittedSpend
 from ..costs.money import MICRO
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
@@ -156,7 +158,7 @@ def _stats(request: ApiRequest, organization: JsonObject, accounts: Collection[s
     stats = {}
     for service in onboarded_services(organization):
         spend = _coverage(request).total(service, accounts, request.today - STATS_DAYS, request.today - 1)
-        stats[service] = {"esr": _effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
+        stats[service] = {"esr": effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
     return stats
 
 
@@ -176,22 +178,25 @@ def _totals(request: ApiRequest, organization: JsonObject, accounts: Collection[
 def _time_series(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
     services = onboarded_services(organization)
     return {
-        "monthlyStats": {service: _monthly_stats(request, service, accounts) for service in services},
+        "monthlyStats": {
+            service: monthly_stats(request, partial(_coverage(request).total, service, accounts))
+            for service in services
+        },
         "dailyCoverage": {service: _daily_coverage(request, service, accounts) for service in services},
     }
 
 
-def _monthly_stats(request: ApiRequest, service: str, accounts: Collection[str]) -> list[JsonObject]:
-    """The last months, including the current one so far."""
+def monthly_stats(request: ApiRequest, total: Callable[[int, int], Spend | CommittedSpend]) -> list[JsonObject]:
+    """The last months, including the current one so far. *total* returns the spend from one day to another."""
     current_month = start_of("month", request.today)
     months = []
     for back in range(STATS_MONTHS - 1, -1, -1):
         first = add_months(current_month, -back)
-        spend = _coverage(request).total(service, accounts, first, add_months(first, 1) - 1)
+        spend = total(first, add_months(first, 1) - 1)
         months.append(
             {
                 "month": iso_day(first)[:7],
-                "esr": _effective_savings_rate(spend) or 0.0,
+                "esr": effective_savings_rate(spend) or 0.0,
                 "onDemandCost": money(spend.list_cost / MICRO),
                 "costWithSavings": money(spend.cost / MICRO),
             }
@@ -214,7 +219,8 @@ def _daily_coverage(request: ApiRequest, service: str, accounts: Collection[str]
     return days
 
 
-def _effective_savings_rate(spend: Spend) -> float | None:
+def effective_savings_rate(spend: Spend | CommittedSpend) -> float | None:
+    """The savings as a share of eligible spend, from 0 to 1; None without any."""
     return round(spend.savings / spend.list_cost, 4) if spend.list_cost else None
 
 
