@@ -17,33 +17,43 @@ function wide() {
   return found.map((each) => `${each.tagName}.${each.className}`).slice(0, 8);
 }
 
-async function check(browser, order, { name, url, steps = [] }, width, colorScheme) {
-  const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, reducedMotion: "reduce" });
+// Opens a page once, and checks it at every width, in light and dark.
+async function check(browser, order, { name, url, steps = [] }) {
+  const context = await browser.newContext({ viewport: { width: order.widths[0], height: 800 }, reducedMotion: "reduce" });
   context.setDefaultTimeout(15_000);
   const page = await context.newPage();
-  const seen = { name, width, scheme: colorScheme, console: [] };
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) seen.console.push(message.text()); });
-  page.on("pageerror", (error) => seen.console.push(String(error)));
+  const messages = [];
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) messages.push(message.text()); });
+  page.on("pageerror", (error) => messages.push(String(error)));
   await page.goto(url, { waitUntil: "load" });
   for (const each of steps) await step(page, each);
-  await page.screenshot({ path: `${order.shots}/axe-${name}-${width}-${colorScheme}.png`, fullPage: true });
   // Details that share a name close each other: all of them open shows all of their content at once.
   await page.evaluate(() => document.querySelectorAll("details").forEach((each) => { each.name = ""; each.open = true; }));
   await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-  seen.violations = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 200)).slice(0, 5).join(" ")}`);
-  seen.overflow = await page.evaluate(wide);
+  const looks = [];
+  for (const width of order.widths) for (const scheme of SCHEMES) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.emulateMedia({ colorScheme: scheme });
+    looks.push({ name, width, scheme, ...await look(page), console: messages.splice(0) });
+    await page.screenshot({ path: `${order.shots}/axe-${name}-${width}-${scheme}.png`, fullPage: true });
+  }
   await context.close();
-  return seen;
+  return looks;
+}
+
+async function look(page) {
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  return {
+    violations: violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 200)).slice(0, 5).join(" ")}`),
+    overflow: await page.evaluate(wide),
+  };
 }
 
 const order = JSON.parse(process.argv[2]);
 const browser = await launch(order.browser);
 const report = [];
 try {
-  for (const page of order.pages) for (const width of order.widths) for (const scheme of SCHEMES) {
-    report.push(await check(browser, order, page, width, scheme));
-  }
+  for (const page of order.pages) report.push(...await check(browser, order, page));
   console.log(JSON.stringify(report));
 } catch (error) {
   console.error(String(error));
