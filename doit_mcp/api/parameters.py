@@ -31,7 +31,7 @@ CreatedUntilTime = Annotated[str | None, f"Only objects created until: {TIME_FOR
 SortOrder = Annotated[Literal["asc", "desc"] | None, "Ascending or descending."]
 DryRun = Annotated[bool | None, "true only reports what would happen."]
 
-ObjectName = Annotated[str, "Its name.", Length(1), IDENTIFIER]
+ObjectName = Annotated[str, "Display name.", Length(1), IDENTIFIER]
 ParentFolderId = Annotated[str, "Folder to keep it in; root for none.", IDENTIFIER]
 DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
 

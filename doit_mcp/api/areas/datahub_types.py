@@ -194,7 +194,7 @@ class NewDataset(TypedDict, total=False):
     ]
     description: Description
     displayName: Annotated[str, "Shown instead of the name.", Length(1, 64), VERBATIM]
-    logoName: Annotated[LogoName, "Logo.", IDENTIFIER]
+    logoName: Annotated[LogoName, "Logo of the provider.", IDENTIFIER]
 
 
 class DatasetChanges(TypedDict, total=False):

@@ -60,12 +60,12 @@ class RoleChanges(TypedDict, total=False):
 class Roles(Area):
     """Roles and permissions: what users may do, preset and custom roles."""
 
-    @get("/iam/v1/roles", items="roles")
+    @get("/iam/v1/roles", items="roles", permission=None)
     async def list_roles(self) -> Annotated[JsonObject, RoleList]:
         """List the roles that users can have, with their permissions. For the role of each user, use list_users."""
         ...
 
-    @get("/iam/v1/roles/{id}")
+    @get("/iam/v1/roles/{id}", permission=None)
     async def get_role(self, *, id: RoleId) -> Annotated[JsonObject, Role]:
         """Show one role and its permissions."""
         ...

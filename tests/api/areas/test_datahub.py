@@ -159,5 +159,5 @@ async def test_exported_rows_are_objects(
     ],
 )
 async def test_exports_of_another_form_are_refused(arguments: dict[str, Any], page: dict[str, str]) -> None:
-    with pytest.raises(ApiError, match="unexpected form"):
+    with pytest.raises(ApiError, match="cannot be read as (CSV|NDJSON)"):
         await Doit.for_sender(Recorder(page)).datahub.export_datahub_dataset_records(**EXPORT, **arguments)
