@@ -152,10 +152,8 @@ Layout = Literal[
     "csv_export",
     "sheets_export",
 ]
-OPERATOR_NAMES = {
-    **{">": "gt", "<": "lt", ">=": "gte", "<=": "lte", "=": "e", "==": "e", "!=": "ne", "<>": "ne"},
-    **{"between": "b", "not_between": "nb"},
-}
+OPERATOR_NAMES = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte", "=": "e", "==": "e", "!=": "ne", "<>": "ne"}
+OPERATOR_NAMES |= {"between": "b", "not_between": "nb"}
 """The operators of limitByChange, by the names that the API had for them before, and by other signs."""
 FORMER_LAYOUTS = ("csv_export", "sheets_export")
 """Layouts that the API refuses. Their rows are those of a table."""
