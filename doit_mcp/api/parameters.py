@@ -45,4 +45,4 @@ def require_customer_id(argument: str, customer: str | None, tenant: str) -> str
     """Return the *customer* of an argument, or else the *tenant* of the credential. Raises ApiError without either."""
     if identifier := customer or tenant:
         return identifier
-    raise ApiError(f"{argument} is required, because the credential does not determine it", kind="argument")
+    raise ApiError(f"{argument} is required: this credential does not belong to one customer", kind="argument")

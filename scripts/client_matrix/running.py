@@ -52,7 +52,7 @@ async def run_client(client: Client, home: Path, directory: Path, checks: Collec
     work = directory / "client"
     work.mkdir()
     installed = Installed(client, home, work)
-    ports = ("--port", str(unused_port()), "--world-port", str(unused_port()))
+    ports = ("--port", str(unused_port()), "--sandbox-port", str(unused_port()))
     flags = ("--auto-approve", ADMIN, "--access-ttl", str(ACCESS_TTL_SECONDS), "--state-dir", str(directory / "state"))
     start = partial(running_sandbox, directory, *ports, *flags)
     row, names = Row(), [name for name in checks if applies(name, client)]

@@ -32,7 +32,7 @@ class Sandbox:
     mcp: str
     sse: str
     base: str
-    world: str
+    services: str
     api_tokens: Mapping[str, str] = field(repr=False)
     users: Mapping[str, str] = field(repr=False)
     output: Path
@@ -88,7 +88,7 @@ def running_sandbox(directory: Path, *flags: str) -> Iterator[Sandbox]:
 
     Raises SandboxFailed.
     """
-    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", "--announce", "json"]
+    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--sandbox-port", "0", "--announce", "json"]
     with open(directory / "stdout", "wb") as out, open(directory / "stderr", "wb") as err:
         process = subprocess.Popen(
             [*command, *flags], cwd=directory, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err

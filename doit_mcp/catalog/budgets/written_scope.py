@@ -276,7 +276,7 @@ async def _unknown_allocation(names: Mapping[str, str], argument: str, wanted: s
     if not similar:
         return await make_unknown_value(argument, "allocation", wanted, list(names))
     suggested = list_ids({identifier: names[identifier] for identifier in similar})
-    problem = f"{argument}: there is no allocation with the id {short_json(wanted)}"
+    problem = f"{argument}: unknown allocation id {short_json(wanted)}"
     return ApiError(f"{problem}. Did you mean {suggested}?", kind="argument")
 
 

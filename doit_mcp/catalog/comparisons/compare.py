@@ -198,7 +198,7 @@ def parse_compared_periods(
 ) -> tuple[ReportedPeriod, ReportedPeriod | None]:
     """Return the period to compare, and the one to compare it with if the arguments name it. Raise ApiError."""
     if compare_to and span:
-        raise ApiError("compareTo, period2: pass only one of them", kind="argument")
+        raise ApiError("Only one of compareTo and period2 is allowed", kind="argument")
     first = parse_period(period, "period", today) if period else last_months(months, today)
     if compare_to:
         return first, parse_period(compare_to, "compareTo", today)
