@@ -208,9 +208,9 @@ async def test_allocations_are_absent_only_in_a_whole_list() -> None:
     await check_filter_values(Caller(api(allocations=cut)), scope)
     assert await check_allocation_ids(Caller(api(allocations=cut)), ["a1"], "scope") is False
     whole = {"allocations": [{"id": "a2", "name": "Web"}]}
-    with pytest.raises(ApiError, match='unknown allocation "a1"'):
+    with pytest.raises(ApiError, match='(unknown|no) allocation "a1"'):
         await check_filter_values(Caller(api(allocations=whole)), scope)
-    with pytest.raises(ApiError, match='unknown allocation "a1"'):
+    with pytest.raises(ApiError, match='(unknown|no) allocation "a1"'):
         await check_allocation_ids(Caller(api(allocations=whole)), ["a1"], "scope")
     assert await check_allocation_ids(Caller(api(allocations=whole)), ["a2"], "scope") is True
 
