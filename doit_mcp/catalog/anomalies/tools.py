@@ -27,7 +27,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..console_links import ANOMALY_PATH, console_link
 from ..costs.amounts import amount_as_json, sum_amounts
-from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
+from ..partial_results import FailedParts, describe_error, failed_members, gather_partial
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries
 from .anomaly_series import fetch_anomaly_series
@@ -80,7 +80,7 @@ class OwnedAnomalyPage(AnomalyPage, total=False):
     openCount: Annotated[int, "Open ones in this result."]
     note: Annotated[str, "Why nothing matches, or what not to add up."]
     currency: Annotated[str, CurrencyCode]
-    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+    failed: FailedParts
 
 
 class OwnedAnomalyDetails(AnomalyDetails, OwnedAnomaly, total=False):
@@ -88,7 +88,7 @@ class OwnedAnomalyDetails(AnomalyDetails, OwnedAnomaly, total=False):
 
     url: ConsoleLink
     currency: Annotated[str, CurrencyCode]
-    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+    failed: FailedParts
 
 
 @composed_tool(

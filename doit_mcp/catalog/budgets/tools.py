@@ -32,7 +32,7 @@ from ..costs.amounts import to_decimal
 from ..costs.daily_costs import cost_by_day, day_exceeding
 from ..costs.query_config import cost_config
 from ..currencies import DEFAULT_CURRENCY
-from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
+from ..partial_results import FailedPart, FailedParts, describe_error, failed_members, gather_partial
 from ..periods.period import Period, PeriodDays, utc_date
 from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
@@ -101,7 +101,7 @@ class Budget(BudgetDetails, BudgetState, total=False):
     """One budget and its state."""
 
     url: ConsoleLink
-    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+    failed: FailedParts
 
 
 @composed_tool(

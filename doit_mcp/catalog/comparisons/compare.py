@@ -18,7 +18,7 @@ from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostBasis, cost_basis
 from ..currencies import CurrencyArgument, StatedCurrency
-from ..partial_results import FailedPart, failed_members
+from ..partial_results import FailedParts, failed_members
 from ..periods.alignment import AlignmentMember, align
 from ..periods.grammar import PeriodArgument, ShortPeriodArgument, last_months, parse_period
 from ..periods.parts import PartialPart
@@ -141,7 +141,7 @@ class Comparison(TypedDict, total=False):
     ]
     currency: StatedCurrency
     basis: Annotated[JsonObject, Members(CostBasis)]
-    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
+    failed: FailedParts
     note: str
 
 
