@@ -39,9 +39,9 @@ UNUSABLE_FLAGS: dict[str, dict[str, str]] = {
     "serve": {"--customer-context": ONLY_STDIO, "--tenant-id": ONLY_STDIO},
     "sandbox": {
         "--resource-url": "the sandbox's URL is http://127.0.0.1 with the port of --port",
-        "--auth-server-url": "the sandbox has its own identity provider, on the port of --world-port",
-        "--doit-api-base": "the sandbox has its own DoiT API, on the port of --world-port",
-        "--doit-console-base": "the sandbox has its own console, on the port of --world-port",
+        "--auth-server-url": "the sandbox has its own identity provider, on the port of --sandbox-port",
+        "--doit-api-base": "the sandbox has its own DoiT API, on the port of --sandbox-port",
+        "--doit-console-base": "the sandbox has its own console, on the port of --sandbox-port",
         "--workers": "the sandbox runs in a single process",
         "--customer-context": ONLY_STDIO,
         "--tenant-id": ONLY_STDIO,
@@ -190,7 +190,7 @@ def _add_check_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sandbox")
     group.add_argument(
-        "--world-port",
+        "--sandbox-port",
         type=_whole_number,
         default=DEFAULT_SANDBOX_PORT,
         metavar="PORT",

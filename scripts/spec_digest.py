@@ -19,10 +19,10 @@ from .spec_places import annotate, declared_places
 DATA = Path(__file__).parents[1] / "tests" / "data"
 METHODS = ("get", "post", "put", "patch", "delete")
 UNIONS = ("oneOf", "anyOf")
-REQUIRES_PERMISSION = re.compile(r"\b(?:[Rr]equires?|lacks)\b")
+REQUIRES_PERMISSION = re.compile(r"\b(?:[Rr]equires?|[Nn]eeds|lacks)\b")
 PERMISSION = re.compile(
     r"(?:`(\w+)`|\b(?!Require)((?:[A-Z]\w+ )*[A-Z]\w+)|\b([a-z]+[A-Z]\w+)) permission\b"  # the `Settings` permission
-    r"|\b(\w+(?:Admin|Manager|Viewer|ReadOnly))\b"  # requires ContractTemplatesAdmin
+    r"|\b(\w+(?:Admin|Manager|Creator|Viewer|ReadOnly))\b"  # requires ContractTemplatesAdmin
 )
 
 Resolve = Callable[[str], Json]

@@ -107,7 +107,7 @@ def test_flags_override_the_environment_except_secrets() -> None:
         (["serve", "--port", "{}"], "--port must be a whole number"),
         (["--port"], "--port: expected one argument"),
         (["serve", "--port"], "--port: expected one argument"),
-        (["sandbox", "--world-port", "{}"], "--world-port: must be a whole number"),
+        (["sandbox", "--sandbox-port", "{}"], "--sandbox-port: must be a whole number"),
         (["sandbox", "--announce={}"], "--announce: must be one of text, json"),
         (["sandbox", "--latency", "{}"], "--latency: must be a number of seconds"),
         (["sandbox", "--access-ttl", "nan"], "--access-ttl: must be a number of seconds"),
@@ -154,7 +154,7 @@ def test_problems_name_the_flag_or_the_variable_that_was_used() -> None:
 
 
 def test_auto_approve_requires_a_sandbox_user() -> None:
-    done = run("sandbox", "--port", "0", "--world-port", "0", "--auto-approve", "nobody@acme.example")
+    done = run("sandbox", "--port", "0", "--sandbox-port", "0", "--auto-approve", "nobody@acme.example")
     assert done.returncode == 2 and "nobody@acme.example" in done.stderr
 
 
@@ -187,7 +187,7 @@ def test_stdio_answers_and_exits_at_end_of_input() -> None:
 
 @contextmanager
 def sandbox() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", "--announce", "json"]
+    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--sandbox-port", "0", "--announce", "json"]
     with subprocess.Popen(
         command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -216,7 +216,7 @@ def test_calls_in_progress_finish(number: int) -> None:
     with sandbox() as (process, output):
         faults = {"latency": 1.0, "faults": []}
         control = urllib.request.Request(
-            output["world"] + "/sandbox/faults", json.dumps(faults).encode(), {"Content-Type": "application/json"}
+            output["services"] + "/sandbox/faults", json.dumps(faults).encode(), {"Content-Type": "application/json"}
         )
         control.method = "PUT"
         with urllib.request.urlopen(control, timeout=10):
@@ -224,7 +224,7 @@ def test_calls_in_progress_finish(number: int) -> None:
         answers: list[dict[str, Any]] = []
         caller = threading.Thread(target=lambda: answers.append(call(output, "list_budgets", {})))
         caller.start()
-        wait_for_request(output["world"])
+        wait_for_request(output["services"])
         process.send_signal(number)
         caller.join(20)
         assert process.wait(20) == 0
@@ -232,11 +232,11 @@ def test_calls_in_progress_finish(number: int) -> None:
         assert process.stderr is not None and "Traceback" not in process.stderr.read()
 
 
-def wait_for_request(world: str) -> None:
+def wait_for_request(services: str) -> None:
     """Wait until the DoiT API has received the request for the budgets."""
     for _ in range(500):
         time.sleep(0.02)
-        with urllib.request.urlopen(world + "/sandbox/calls", timeout=10) as answer:
+        with urllib.request.urlopen(services + "/sandbox/calls", timeout=10) as answer:
             if "/budgets" in answer.read().decode():
                 return
     raise AssertionError("the call never came")

@@ -18,7 +18,8 @@ from doit_mcp.api.declaration_checks import source_file
 from doit_mcp.api.operation import Operation
 from doit_mcp.api.request_bodies import MULTIPART
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.protocol.json_schema import schema_of_function, schema_of_type
+from doit_mcp.catalog.tools.result_shapes import result_record
+from doit_mcp.protocol.json_schema import function_hints, schema_of_function, schema_of_type
 from scripts.published_facts import read_document
 from scripts.spec_digest import make_digest, schema_fields
 from tests.api_document import DOCUMENT
@@ -39,6 +40,11 @@ COMPOSED = {
     ("POST", "/cloudflow/v1/flows/{flowId}/actions/refine"): "refine_cloudflow",
 }
 """Operations that are offered by functions of the catalog."""
+PASSED_ON = {
+    "assign_objects_to_label": "the previous server passed on what the API answers, which the document does not describe",
+    "update_customer": "the previous server passed on what the API answers, which the document does not describe",
+}
+"""Writes that return an object although the document describes no content of their responses."""
 DIFFERENT = {
     "* rule.components[].include_null": "the previous server's name of includeNull, as which it is sent",
     "* rule.components[].type": "attribution and attribution_group, old names that the previous server took",
@@ -176,11 +182,29 @@ def test_documented_streams_are_streamed(declared: Operation) -> None:
 
 @EACH
 def test_documented_permissions_are_declared(declared: Operation) -> None:
-    permission = letters(str(declared.facts.get("permission", "")))
+    permission = letters(str(declared.facts.get("permission") or ""))
     missing = [name for name in ROWS[key(declared)].get("permissions", ()) if letters(name) not in permission]
     assert not missing, (
         f"{place(declared)} needs permission= in its decorator: the document asks for {', '.join(missing)}"
     )
+
+
+@pytest.mark.parametrize(
+    "offered", [one for area in AREAS.values() for one in area.operations], ids=lambda one: one.name
+)
+def test_documented_answers_are_described(offered: Operation) -> None:
+    """Models read the members of a result from its TypedDict."""
+    row = ROWS[key(offered)]
+    if offered.stream or COMPOSED.get((row["method"], row["path"])) == offered.name:
+        return
+    hint = function_hints(offered.function)["return"]
+    if row.get("answer"):
+        assert result_record(offered.function), (
+            f"{place(offered)} needs a return annotation with the members of its response, such as"
+            f" Annotated[JsonObject, Details] with a TypedDict that has {', '.join(list(row['answer'])[:5])}"
+        )
+    elif not result_record(offered.function) and offered.name not in PASSED_ON:
+        assert hint is type(None), f"{place(offered)} needs the return annotation None: its response has no content"
 
 
 @EACH

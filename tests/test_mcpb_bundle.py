@@ -131,7 +131,7 @@ def test_server_in_the_bundle_works(bundle: Path, manifest: Any, sandbox: Sandbo
         [sys.executable, config["args"][-1]],
         cwd=bundle,
         input="".join(f"{json.dumps(line)}\n" for line in lines),
-        env=environment(**variables, DOIT_API_BASE=sandbox.world),
+        env=environment(**variables, DOIT_API_BASE=sandbox.services),
         capture_output=True,
         text=True,
         timeout=60,

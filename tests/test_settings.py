@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from dataclasses import FrozenInstanceError, dataclass
@@ -106,11 +107,44 @@ def test_a_default_is_a_value_that_the_variable_can_have(variable: str) -> None:
         )
 
 
-USED = {
-    name
-    for path in Path(doit_mcp.__file__).parent.rglob("*.py")
-    for name in re.findall(r"\.(\w+)", path.read_text("utf-8"))
-}
+def read_from_settings(node: ast.AST) -> set[str]:
+    """The attributes of settings that code reads: from a variable or an attribute called settings, or from the
+    application.
+    """
+    return {
+        one.attr
+        for one in ast.walk(node)
+        if isinstance(one, ast.Attribute)
+        and re.search(r"(^|[^\w.]|self\._?)settings$|\[(\w+\.)?SETTINGS\]$", ast.unparse(one.value))
+    }
+
+
+def used_settings() -> set[str]:
+    """The fields that the package reads outside settings.py, also by properties that it reads."""
+    package = Path(doit_mcp.__file__).parent
+    trees = [ast.parse(path.read_text("utf-8")) for path in package.rglob("*.py") if path.name != "settings.py"]
+    used = set().union(*map(read_from_settings, trees))
+    declared = ast.parse((package / "settings.py").read_text("utf-8"))
+    [own] = (node for node in declared.body if isinstance(node, ast.ClassDef) and node.name == "Settings")
+    properties = {node.name: node for node in own.body if isinstance(node, ast.FunctionDef)}
+    pending = [name for name in used if name in properties]
+    while pending:
+        for one in ast.walk(properties[pending.pop()]):
+            if isinstance(one, ast.Attribute) and ast.unparse(one.value) == "self" and one.attr not in used:
+                used.add(one.attr)
+                pending += [one.attr] if one.attr in properties else []
+    return used
+
+
+USED = used_settings()
+
+
+def test_only_attributes_of_settings_count_as_used() -> None:
+    """Objects of other types have attributes with the names of settings."""
+    tree = ast.parse(
+        "settings.a, self._settings.b, app[SETTINGS].c, app[keys.SETTINGS].d, other.e, doit.settings.f, my_settings.g"
+    )
+    assert read_from_settings(tree) == {"a", "b", "c", "d"}
 
 
 @pytest.mark.parametrize("field", FIELDS.values())

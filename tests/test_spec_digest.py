@@ -89,6 +89,7 @@ def test_operation_is_a_row() -> None:
     [
         ("Changes it. Requires Cloud Analytics Admin permission.", ["Cloud Analytics Admin"]),
         ("Requires `usersManager` permission.", ["usersManager"]),
+        ("Needs serviceAccountCreator.", ["serviceAccountCreator"]),
         (
             "Read access requires contractsReadOnly, contractsViewer, or a role.",
             ["contractsReadOnly", "contractsViewer"],

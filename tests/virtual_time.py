@@ -48,10 +48,10 @@ class VirtualTime:
             seen = (self._slept, activity())
             quiet = quiet + 1 if seen == before else 0
             before = seen
-            if quiet >= QUIET_TICKS and self._wake_next():
+            if quiet >= QUIET_TICKS and self.wake_next():
                 quiet = 0
 
-    def _wake_next(self) -> bool:
+    def wake_next(self) -> bool:
         """Advance the clock to the end of the next wait; return False without one."""
         while self._sleepers:
             when, _, woken = heapq.heappop(self._sleepers)

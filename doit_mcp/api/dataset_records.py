@@ -12,6 +12,8 @@ from .errors import ApiError
 
 ROW_COUNT = "rowCount"
 
+FORM_NAMES = {"csv": "CSV", "jsonl": "NDJSON"}
+
 
 def read_records(page: JsonObject, form: str) -> JsonObject:
     """Return a *page* whose member "text" has the rows in this *form* ("csv" or "jsonl") with items and columns.
@@ -23,7 +25,9 @@ def read_records(page: JsonObject, form: str) -> JsonObject:
         rows, columns = _read_csv(text) if form == "csv" else _read_lines(text)
         counted = {ROW_COUNT: int(page[ROW_COUNT])} if ROW_COUNT in page else {}
     except (csv.Error, TypeError, ValueError):
-        raise ApiError("the exported rows have an unexpected form", kind="answer") from None
+        raise ApiError(
+            f"the exported rows or their number cannot be read as {FORM_NAMES[form]}", kind="answer"
+        ) from None
     others = {name: value for name, value in page.items() if name not in ("text", ROW_COUNT)}
     return {"items": rows, "columns": columns, **others, **counted}
 

@@ -1,11 +1,17 @@
 """Checks of declarations of operations and tools: errors name the file, the function and the fact that is wrong."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from inspect import Parameter
 from typing import Any, Unpack, get_args, get_origin, is_typeddict
 
 from ..protocol.json_schema import function_hints, function_parameters, record_hints
+
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+"""A word of a text, or of a name in camel or snake case."""
+FILLERS = frozenset("a all an and by for give given in it its of on one or show that the to with".split())
+"""Words that add nothing to the name of a tool or an argument, as stems."""
 
 
 def source_file(function: Callable[..., Any]) -> str:
@@ -69,3 +75,31 @@ def _check_parameter(function: Callable[..., Any], parameter: Parameter, hints: 
         raise declaration_error(function, f"has the parameter {name} before the *: put it after the *")
     elif name not in hints:
         raise declaration_error(function, f"needs an annotation for its parameter {name}, such as {name}: str")
+
+
+def check_permissions(declarations: Iterable[tuple[Callable[..., Any], Mapping[str, Any]]]) -> None:
+    """Raise TypeError if only some of the operations of an area state a permission.
+
+    *declarations* are the function and the facts of each. The errors of the others would not say which one is missing.
+    """
+    stated = list(declarations)
+    if any(facts.get("permission") for _, facts in stated):
+        for function, facts in stated:
+            if "permission" not in facts:
+                raise declaration_error(
+                    function,
+                    "needs permission= in its decorator, because other operations of its area have it: the permission"
+                    " that the API document requires, or None if it names none",
+                )
+
+
+def repeats_name(text: str, name: str) -> bool:
+    """Return whether *text*, a description, says nothing that *name* does not say, such as "Its name." of name."""
+    said, known = ({_stem(word) for word in WORD.findall(words)} for words in (text, name))
+    return not said - known - FILLERS
+
+
+def _stem(word: str) -> str:
+    """Return *word* in lowercase, without the ending of a plural."""
+    folded = word.lower()
+    return folded[:-1] if len(folded) > 2 and folded.endswith("s") else folded

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import orjson
 
 from ..protocol.json_schema import JsonObject
+from .answer_types import check_answer
 from .error_reasons import clean_text
 from .errors import ApiError
 
@@ -37,7 +38,7 @@ def read_entity_tag(record: JsonObject) -> str:
             return tag
         if UNQUOTED_TAG.fullmatch(tag):
             return f'"{tag}"'
-    raise ApiError("the etag of the object has an unexpected form", kind="answer")
+    raise ApiError("the etag of the object cannot be sent as an entity tag", kind="answer")
 
 
 async def send_to_version(read: Callable[[], Awaitable[Any]], send: Callable[[str], Awaitable[Answer]]) -> Answer:
@@ -62,10 +63,8 @@ async def send_to_version(read: Callable[[], Awaitable[Any]], send: Callable[[st
 
 
 async def _read_object(read: Callable[[], Awaitable[Any]]) -> JsonObject:
-    record = await read()
-    if isinstance(record, dict):
-        return record
-    raise ApiError("the object has an unexpected form", kind="answer")
+    record: JsonObject = check_answer(await read(), dict, read_only=True)
+    return record
 
 
 def list_changes(before: JsonObject, after: JsonObject) -> list[str]:

@@ -39,8 +39,9 @@ class ToolFacts(TypedDict, total=False):
     """Loaded at the start by clients that load other tools on demand."""
     alias: str
     """A former name: not listed, but still accepted in calls."""
-    permission: Permission
-    """The permission that the API reference requires; the API itself returns a 403 without a reason."""
+    permission: Permission | None
+    """The permission that the API reference requires; the API itself returns a 403 without a reason. If one operation of
+    an area states it, all do: None if the reference names none."""
     result_table: TableShape
     """The shape of the table in results. Large tables are stored under a handle, for query_result."""
     may_continue: bool

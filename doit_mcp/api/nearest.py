@@ -120,7 +120,7 @@ def _long_forms(folded: str) -> list[str]:
 
 def unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[str]) -> ApiError:
     """Return the error for a value that does not exist: what was probably meant, or what is available."""
-    problem = f"{argument}: there is no {kind} {short_json(wanted)} in the data"
+    problem = f"{argument}: the data has no {kind} {short_json(wanted)}"
     if suggestions := nearest_values(wanted, candidates):
         return ApiError(f"{problem}. Did you mean {_list_values(suggestions)}?", kind="argument")
     if not candidates:

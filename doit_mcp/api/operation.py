@@ -34,12 +34,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import Parameter
-from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast, get_args, get_origin
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast
 
-from ..protocol.json_schema import JsonObject, function_hints, function_parameters
-from .declaration_checks import check_fact_names, check_signature, declaration_error
+from ..protocol.json_schema import JsonObject, function_parameters
+from .answer_types import answer_type, check_answer
+from .declaration_checks import check_fact_names, check_permissions, check_signature, declaration_error
 from .entity_tags import send_to_version
-from .errors import ApiError
 from .facts import OperationFacts, ToolFacts
 from .request_encoding import encode_segment, query_value
 
@@ -161,6 +161,7 @@ class Area:
     def __init_subclass__(cls) -> None:
         public = (getattr(member, "operation", None) for name, member in vars(cls).items() if name[0] != "_")
         cls.operations = tuple(operation for operation in public if isinstance(operation, Operation))
+        check_permissions((operation.function, operation.facts) for operation in cls.operations)
 
 
 def operation_of(method: Callable[..., Any]) -> Operation:
@@ -192,15 +193,6 @@ def make_operation(
     )
 
 
-def answer_type(function: Callable[..., Any]) -> type:
-    """Return the JSON type of a declaring method's response: dict, list, or object for any type (Any, streams)."""
-    hint = function_hints(function).get("return")
-    if get_origin(hint) is Annotated:
-        hint = get_args(hint)[0]
-    found = get_origin(hint) or hint
-    return found if found in (dict, list) else object
-
-
 def description_of(function: Callable[..., Any]) -> str:
     """Return a function's docstring on one line."""
     return " ".join((function.__doc__ or "").split())
@@ -227,9 +219,7 @@ def _declare(
                 answer = await _send_to_read_version(self, row, arguments)
             else:
                 answer = await self.sender.send(row, arguments)
-            if isinstance(answer, expected) or (answer is None and not row.read_only):
-                return answer
-            raise ApiError("the response has an unexpected form", kind="answer", maybe_applied=not row.read_only)
+            return check_answer(answer, expected, read_only=row.read_only)
 
         @wraps(function)
         def events(self: Area, /, **arguments: Any) -> AsyncGenerator[JsonObject, None]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from ..protocol.json_schema import Length, Pattern, Range
+from ..protocol.json_schema import JsonObject, Length, Pattern, Range
 from .errors import ApiError
 from .markers import IDENTIFIER
 
@@ -31,12 +31,22 @@ CreatedUntilTime = Annotated[str | None, f"Only objects created until: {TIME_FOR
 SortOrder = Annotated[Literal["asc", "desc"] | None, "Ascending or descending."]
 DryRun = Annotated[bool | None, "true only reports what would happen."]
 
-ObjectName = Annotated[str, "Its name.", Length(1), IDENTIFIER]
+ObjectName = Annotated[str, "Display name.", Length(1), IDENTIFIER]
 ParentFolderId = Annotated[str, "Folder to keep it in; root for none.", IDENTIFIER]
 DATE_PATTERN = Pattern(r"^\d{4}-\d{2}-\d{2}$")
 
 EpochMilliseconds = Annotated[int, "Milliseconds since 1970, UTC."]
 Rfc3339 = Annotated[str, "RFC 3339."]
+Purpose = Annotated[str, 'Its purpose; "" for none.', Length(maximum=2_000)]
+UsageGranularity = Annotated[
+    Literal["hour", "day", "week", "month"] | None,
+    "Granularity of the usage, and how much: about 24 hours, 21 days (default), 16 weeks or 6 months.",
+]
+EligibleUsage = Annotated[
+    list[JsonObject],
+    "By time: usageTime, and totalUsage by hour or minUsage, maxUsage, medianUsage (USD per hour).",
+]
+"""The usage that commitments of AWS or Google Cloud could cover."""
 ConsoleLink = Annotated[str, "Link to it in the DoiT console."]
 CloudAccountIds = Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
 
@@ -45,4 +55,4 @@ def require_customer_id(argument: str, customer: str | None, tenant: str) -> str
     """Return the *customer* of an argument, or else the *tenant* of the credential. Raises ApiError without either."""
     if identifier := customer or tenant:
         return identifier
-    raise ApiError(f"{argument} is required, because the credential does not determine it", kind="argument")
+    raise ApiError(f"{argument} is required: this credential does not belong to one customer", kind="argument")

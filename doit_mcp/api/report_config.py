@@ -152,8 +152,9 @@ Layout = Literal[
     "csv_export",
     "sheets_export",
 ]
-OPERATOR_SIGNS = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte", "=": "e", "==": "e", "!=": "ne", "<>": "ne"}
-"""The operators of limits, by the signs that callers write for them."""
+OPERATOR_NAMES = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte", "=": "e", "==": "e", "!=": "ne", "<>": "ne"}
+OPERATOR_NAMES |= {"between": "b", "not_between": "nb"}
+"""The operators of limitByChange, by the names that the API had for them before, and by other signs."""
 FORMER_LAYOUTS = ("csv_export", "sheets_export")
 """Layouts that the API refuses. Their rows are those of a table."""
 FontSize = Literal["auto", "small", "medium", "large"]
@@ -257,8 +258,8 @@ def normalize_config(config: JsonObject) -> JsonObject:
         body["forecastSettings"] = None
     if metric := body.pop("metric", None):
         body.setdefault("metrics", [metric])
-    if isinstance(limit := body.get("limitByChange"), dict) and (sign := limit.get("operator")) in OPERATOR_SIGNS:
-        body["limitByChange"] = {**limit, "operator": OPERATOR_SIGNS[sign]}
+    if isinstance(limit := body.get("limitByChange"), dict) and (name := limit.get("operator")) in OPERATOR_NAMES:
+        body["limitByChange"] = {**limit, "operator": OPERATOR_NAMES[name]}
     if body.get("layout") in FORMER_LAYOUTS:
         body["layout"] = "table"
     # The API ignores a customTimeRange without mode custom.

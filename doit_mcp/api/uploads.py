@@ -1,4 +1,4 @@
-"""Decodes files that tools get as base64 text."""
+"""Decodes files that callers pass as base64 text."""
 
 from base64 import b64decode
 from binascii import Error

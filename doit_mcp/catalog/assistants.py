@@ -98,7 +98,7 @@ class AssistantProgress:
 async def refine_cloudflow(
     call: Call,
     *,
-    flowId: Annotated[Id, "Id of the flow."],
+    flowId: Annotated[Id, "Id of the flow to change, from list_cloudflows."],
     question: Instruction,
     conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
 ) -> Annotated[JsonObject, FlowReply]:

@@ -142,7 +142,7 @@ async def unknown_dimension(argument: str, wanted: Dimension, known: Collection[
     )
     hint = f"Did you mean {listed}?" if listed else "list_dimensions lists all dimensions"
     return ApiError(
-        f"{argument}: there is no dimension {short_json(name)} of type {short_json(kind)[1:-1]}. {hint}",
+        f"{argument}: unknown dimension {short_json(name)} of type {short_json(kind)[1:-1]}. {hint}",
         kind="argument",
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from ..api.errors import ApiError
+from ..api.value_kinds import Members
 from ..protocol.jsonrpc import JsonObject
 
 
@@ -16,6 +17,10 @@ class FailedPart(TypedDict):
 
     part: str
     why: str
+
+
+FailedParts = Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+"""The member of a result about parts that failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
 from ..settings_parsing import LOOPBACK_HOSTS, BadSettings
@@ -50,13 +50,13 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
             resource_aliases=own_settings.base_urls[1:],
             secret=secret,
             host=settings.host,
-            port=options.world_port,
+            port=options.sandbox_port,
             access_ttl=options.access_ttl,
             auto_approve=options.auto_approve,
             directory=accounts,
             api=_make_api(_parse_disturbances(options), clock, accounts),
         )
-        async with _start_sandbox_server(sandbox_context, options.world_port) as sandbox:
+        async with _start_sandbox_server(sandbox_context, options.sandbox_port) as sandbox:
             sandbox_settings = _connect_settings(own_settings, sandbox.url)
             app = make_main_app(
                 replace(sandbox_settings, exchange_secret=secret), clock, _describe_sandbox(sandbox.url, clock())
@@ -151,13 +151,20 @@ def _sandbox_clock(options: argparse.Namespace) -> Callable[[], float]:
 
 def _parse_disturbances(options: argparse.Namespace) -> Disturbances:
     from ..sandbox.api import OPERATIONS
-    from ..sandbox.api.fault_parsing import parse_fault, parse_settings
+    from ..sandbox.api.fault_parsing import Disturbances, parse_fault, parse_settings
 
-    given = {"latency": options.latency, "report_seconds": options.report_seconds}
-    try:
-        return parse_settings({**given, "faults": list(map(parse_fault, options.fault))}, OPERATIONS)
-    except ValueError as error:
-        raise BadSettings([f"--latency, --report-seconds, --fault: {error}."]) from error
+    def parse(flag: str, member: str, value: Any) -> Disturbances:
+        try:
+            return parse_settings({member: [parse_fault(value)] if member == "faults" else value}, OPERATIONS)
+        except ValueError as error:
+            reason = str(error).removeprefix(f"{member}: ").removeprefix("faults.0.")
+            raise BadSettings([f"{flag}: {reason}."]) from error
+
+    return Disturbances(
+        parse("--latency", "latency", options.latency).latency,
+        parse("--report-seconds", "report_seconds", options.report_seconds).report_seconds,
+        [fault for text in options.fault for fault in parse("--fault", "faults", text).faults],
+    )
 
 
 @asynccontextmanager
@@ -168,5 +175,5 @@ async def _start_sandbox_server(
         try:
             sandbox = await stack.enter_async_context(server_context)
         except OSError as failure:
-            raise listen_error(LOOPBACK_HOSTS[0], port, failure, "--world-port") from failure
+            raise listen_error(LOOPBACK_HOSTS[0], port, failure, "--sandbox-port") from failure
         yield sandbox

@@ -161,7 +161,7 @@ class RedisTasks:
                 self.local.apply_answers(task, body["answers"])
             except NoAnswer:
                 # The task asks a different question now. The client sees that one and answers it.
-                log.info("an answer came too late for its question")
+                log.info("an answer arrived after its question was closed")
 
 
 def _is_unchanged(task: Task, value: JsonObject) -> bool:

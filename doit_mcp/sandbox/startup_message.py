@@ -12,8 +12,8 @@ _TEMPLATE = """DoiT MCP sandbox
   MCP server      {base}/mcp   (older clients: {base}/sse)
   In a browser    {base}/   (how to connect each client)
   Try the tools   {base}/try
-  Services        {world}   (identity provider and DoiT API)
-  Dashboard       {world}/   (users, tokens and calls, live)
+  Services        {services}   (identity provider and DoiT API)
+  Dashboard       {services}/   (users, tokens and calls, live)
 {today}
 Sign in as
 
@@ -52,7 +52,7 @@ def format_json(base: str, sandbox_url: str) -> str:
             "mcp": f"{base}/mcp",
             "sse": f"{base}/sse",
             "base": base,
-            "world": sandbox_url,
+            "services": sandbox_url,
             "api_tokens": {user.email: user.api_token for user in USERS},
             "users": {user.email: user.password for user in USERS},
         }
@@ -71,7 +71,7 @@ def format_text(base: str, sandbox_url: str, extra_customers: int = 0, today: st
     )
     return _TEMPLATE.format(
         base=base,
-        world=sandbox_url,
+        services=sandbox_url,
         today=f"  Today           {today}, at noon UTC when it started\n" if today else "",
         users=_format_rows((user.email, f"password {user.password:<14} {permission_summary(user)}") for user in USERS),
         tokens=_format_rows((user.email, user.api_token) for user in USERS) + extra_line,

@@ -199,5 +199,5 @@ async def serve(settings: Settings) -> None:
         server = StdioServer(make_catalog(Selection(), False), api_factory, channel, settings)
         await server.run(read_lines(source, settings.max_body), stop)
     if (failure := channel.failure) is not None and not isinstance(failure, BrokenPipeError):
-        log.error("standard output cannot be written", extra={"reason": os.strerror(failure.errno or 0)})
+        log.error("cannot write to standard output", extra={"reason": os.strerror(failure.errno or 0)})
         sys.exit(1)

@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.client_matrix.checks import CHECKS
 from scripts.client_matrix.packages import install
 from scripts.client_matrix.registry import CLIENTS, Client
-from scripts.client_matrix.running import NOT_APPLICABLE, Row, run_client
+from scripts.client_matrix.running import NOT_APPLICABLE, Row, applies, run_client
 from tests.e2e.node_packages import NotInstalled
 
 HEAD = ("client", "version", "revision", *CHECKS)
@@ -25,8 +25,13 @@ def run(client: Client) -> Row | NotInstalled:
         home = install(client)
     except NotInstalled as error:
         return error
-    with tempfile.TemporaryDirectory(prefix="doit-mcp-clients-") as directory:
-        return asyncio.run(run_client(client, home, Path(directory)))
+    with tempfile.TemporaryDirectory(prefix="doit-mcp-clients-", ignore_cleanup_errors=True) as directory:
+        try:
+            return asyncio.run(run_client(client, home, Path(directory)))
+        except Exception as error:  # A defect of one driver must not lose the results of the other clients.
+            row = Row()
+            row.fail([check for check in CHECKS if applies(check, client)], error)
+            return row
 
 
 def table(results: Sequence[tuple[Client, Row | NotInstalled]]) -> str:

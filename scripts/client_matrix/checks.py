@@ -111,21 +111,21 @@ async def check_list_all(session: Session) -> str:
 
 async def check_reads(session: Session) -> str:
     """Calls without arguments, with a nested object, and with an object that may have any member."""
-    call, world, token = session.driver.call, session.sandbox.world, session.token
+    call, services, token = session.driver.call, session.sandbox.services, session.token
     budgets = read(await call("list_budgets", {}), "budgets")
-    known = ask(world, "/analytics/v1/budgets", token)["budgets"]
+    known = ask(services, "/analytics/v1/budgets", token)["budgets"]
     expect([(one["id"], one["amount"]) for one in budgets], [(one["id"], one["amount"]) for one in known], "budgets")
     costs = {row[0]: round(row[-1], 2) for row in read(await call("run_query", {"query": QUERY}), "rows")}
-    expect(costs, known_costs(world, token), "costs")
+    expect(costs, known_costs(services, token), "costs")
     labels = read(await call("read_operation", {"name": "list_labels", "input": {"maxResults": 2}}), "labels")
-    known = ask(world, "/analytics/v1/labels?maxResults=2", token)["labels"]
+    known = ask(services, "/analytics/v1/labels?maxResults=2", token)["labels"]
     expect([one["id"] for one in labels], [one["id"] for one in known], "labels")
     return "yes"
 
 
-def known_costs(world: str, token: str) -> dict[str, float]:
+def known_costs(services: str, token: str) -> dict[str, float]:
     """Return the cost of each cloud, as the API returns it for QUERY."""
-    result = ask(world, "/analytics/v1/reports/query", token, {"config": QUERY})["result"]
+    result = ask(services, "/analytics/v1/reports/query", token, {"config": QUERY})["result"]
     columns = [column["name"] for column in result["schema"]]
     cloud, cost = columns.index("cloud_provider"), columns.index("cost")
     return {row[cloud]: round(row[cost], 2) for row in result["rows"]}
@@ -134,7 +134,7 @@ def known_costs(world: str, token: str) -> dict[str, float]:
 async def check_write(session: Session) -> str:
     """A ticket is created once, with all its fields."""
     created = read(await session.driver.call("create_ticket", {"ticket": TICKET}), "id")
-    tickets = ask(session.sandbox.world, "/support/v1/tickets", session.token)["tickets"]
+    tickets = ask(session.sandbox.services, "/support/v1/tickets", session.token)["tickets"]
     stored = [ticket for ticket in tickets if ticket["subject"] == TICKET["subject"]]
     expect([ticket["id"] for ticket in stored], [created], "tickets")
     shown = {name: value for name, value in TICKET.items() if name != "body"}

@@ -75,11 +75,11 @@ def test_the_name_itself_is_always_the_first(name: str) -> None:
 
 def test_the_error_names_similar_values_or_all() -> None:
     error = unknown_value("filters", "service", "lamda", SERVICES)
-    assert error.reason == 'filters: there is no service "lamda" in the data. Did you mean "AWS Lambda"?'
+    assert error.reason == 'filters: the data has no service "lamda". Did you mean "AWS Lambda"?'
     assert error.kind == "argument"
     clouds = ["google-cloud", "amazon-web-services"]
     assert unknown_value("cloud", "cloud", "xyz", clouds).reason == (
-        'cloud: there is no cloud "xyz" in the data. Available: "amazon-web-services", "google-cloud"'
+        'cloud: the data has no cloud "xyz". Available: "amazon-web-services", "google-cloud"'
     )
     many = [f"{number:03}" for number in range(MAX_LISTED_VALUES + 5)]
     assert unknown_value("a", "b", "xyz", many).reason.endswith('"011" and 5 more')

@@ -39,7 +39,10 @@ def test_other_time_ranges_reach_the_api(time_range: Any) -> None:
     assert "customTimeRange" not in normalize_config({"timeRange": time_range})
 
 
-@pytest.mark.parametrize(("sign", "operator"), [(">", "gt"), ("<=", "lte"), ("!=", "ne"), ("gt", "gt"), ("b", "b")])
+@pytest.mark.parametrize(
+    ("sign", "operator"),
+    [(">", "gt"), ("<=", "lte"), ("!=", "ne"), ("gt", "gt"), ("b", "b"), ("between", "b"), ("not_between", "nb")],
+)
 def test_signs_of_operators_are_sent_as_the_api_names_them(sign: str, operator: str) -> None:
     limit = {"operator": sign, "values": [1]}
     assert normalize_config({"limitByChange": limit})["limitByChange"] == {"operator": operator, "values": [1]}

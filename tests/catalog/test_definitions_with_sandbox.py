@@ -246,3 +246,15 @@ async def test_former_members_are_sent_as_the_current_ones(ask: Ask) -> None:
     with pytest.raises(ApiError, match="scope"):
         await ask("update_budget", id=budget["id"], scope=[single], scopes=budget["scopes"])
     await ask("delete_budget", id=budget["id"])
+
+
+@pytest.mark.parametrize("operator", [">", ">=", "<", "<=", "between", "not_between", "gt", "b"])
+async def test_former_operators_of_changes_are_sent_as_the_current_ones(ask: Ask, operator: str) -> None:
+    """The sandbox checks the operator first, with those of the API document, and then refuses all such limits."""
+    limit = {"metric": METRIC, "changeType": "percentage", "operator": operator, "values": [0, 5]}
+    with pytest.raises(ApiError, match="limitByChange is not supported in the sandbox"):
+        await ask(
+            "create_report",
+            name="Changes",
+            config={"metrics": [METRIC], "limitByChange": {**limit, "includeIncompleteData": False}},
+        )

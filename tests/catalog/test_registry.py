@@ -22,6 +22,7 @@ from doit_mcp.catalog.tools.declarations import COMPOSED_TOOLSETS
 from doit_mcp.catalog.tools.sanitize import sanitize_json
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.catalog.tools.tool_factory import MAX_RESULT_SIZE_KEY
+from doit_mcp.catalog.toolsets import Selection, callable_tools
 from tests.api.recorder import Recorder
 
 from .caller import STREAMED, Caller
@@ -88,6 +89,16 @@ def test_tool_has_client_metadata(tool: Tool) -> None:
     assert 10 < len(tool.meta["anthropic/searchHint"]) <= 200
     # The client itself limits a single read request.
     assert not tool.writes if tool.deadline is None else 0 < tool.deadline <= 45
+
+
+def test_the_search_that_stores_a_filter_is_a_write() -> None:
+    """find_cloud_diagrams also queues the rendering of images, so no read-only list may have it."""
+    [tool] = [tool for tool in TOOLS if tool.name == "find_cloud_diagrams"]
+    assert tool.writes and {name: tool.annotations[name] for name in ("readOnlyHint", "destructiveHint")} == {
+        "readOnlyHint": False,
+        "destructiveHint": False,
+    }
+    assert tool not in callable_tools(TOOLS, Selection(readonly=True))
 
 
 def test_few_tools_are_always_loaded() -> None:

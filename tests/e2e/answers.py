@@ -53,11 +53,11 @@ class ExpectedResults:
         }
 
 
-def ask(world: str, path: str, token: str, body: object = None) -> Any:
-    """Send a request directly to the DoiT API at *world*."""
+def ask(services: str, path: str, token: str, body: object = None) -> Any:
+    """Send a request directly to the DoiT API at *services*."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(world + path, data, headers), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(services + path, data, headers), timeout=10) as answer:
         return json.load(answer)
 
 
@@ -71,14 +71,14 @@ def by_service(result: Mapping[str, Any]) -> dict[str, float]:
     return totals
 
 
-def expected_results(world: str, token: str) -> ExpectedResults:
-    """Ask the API at *world* what the tools should return to the owner of *token*."""
-    flows = ask(world, "/cloudflow/v1/flows", token)
-    user = ask(world, "/auth/v1/validate", token)
+def expected_results(services: str, token: str) -> ExpectedResults:
+    """Ask the API at *services* what the tools should return to the owner of *token*."""
+    flows = ask(services, "/cloudflow/v1/flows", token)
+    user = ask(services, "/auth/v1/validate", token)
     return ExpectedResults(
         user={**user, "id": f"{user['domain']}/{user['email']}"},
-        budgets=ask(world, "/analytics/v1/budgets", token)["budgets"],
-        services=by_service(ask(world, "/analytics/v1/reports/query", token, COSTS)["result"]),
+        budgets=ask(services, "/analytics/v1/budgets", token)["budgets"],
+        services=by_service(ask(services, "/analytics/v1/reports/query", token, COSTS)["result"]),
         flow=next(iter(flows.values()))[0]["id"],
     )
 

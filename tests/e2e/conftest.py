@@ -39,7 +39,7 @@ def sandbox_brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]
 @pytest.fixture(scope="session")
 def expected(sandbox: Sandbox) -> ExpectedResults:
     """What the tools must return to the Acme admin."""
-    return expected_results(sandbox.world, sandbox.api_tokens[ADMIN])
+    return expected_results(sandbox.services, sandbox.api_tokens[ADMIN])
 
 
 @pytest.fixture(scope="session")

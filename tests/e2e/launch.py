@@ -21,6 +21,10 @@ START_LIMIT = 20.0
 STOP_LIMIT = 40.0
 
 
+class SandboxFailed(RuntimeError):
+    """The sandbox did not start or stop as it should; the message has the end of its output."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sandbox:
     """What the process announced on its first line, and the directory of its output."""
@@ -28,7 +32,7 @@ class Sandbox:
     mcp: str
     sse: str
     base: str
-    world: str
+    services: str
     api_tokens: Mapping[str, str] = field(repr=False)
     users: Mapping[str, str] = field(repr=False)
     output: Path
@@ -52,7 +56,7 @@ def environment() -> dict[str, str]:
 
 
 def announcement(process: subprocess.Popen[bytes], directory: Path) -> dict[str, object]:
-    """Return the first line of output, parsed as JSON. Raises RuntimeError if the process ends or stays silent."""
+    """Return the first line of output, parsed as JSON. Raises SandboxFailed if the process ends or stays silent."""
     limit = time.monotonic() + START_LIMIT
     while time.monotonic() < limit:
         line, newline, _ = (directory / "stdout").read_text().partition("\n")
@@ -62,32 +66,40 @@ def announcement(process: subprocess.Popen[bytes], directory: Path) -> dict[str,
         if process.poll() is not None:
             break
         time.sleep(0.05)
-    raise RuntimeError(f"the sandbox did not announce itself (exit status {process.poll()})\n{output(directory)}")
+    raise SandboxFailed(f"the sandbox did not announce itself (exit status {process.poll()})\n{output(directory)}")
 
 
 def stop(process: subprocess.Popen[bytes], directory: Path) -> None:
-    """Stop the process as an operator would. Raises RuntimeError unless it exits by itself with status 0."""
+    """Stop the process as an operator would. Raises SandboxFailed unless it exits by itself with status 0."""
     process.terminate()
     try:
         status = process.wait(STOP_LIMIT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        raise RuntimeError(f"the sandbox ignored SIGTERM for {STOP_LIMIT:.0f} s\n{output(directory)}") from None
+        raise SandboxFailed(f"the sandbox ignored SIGTERM for {STOP_LIMIT:.0f} s\n{output(directory)}") from None
     if status != 0:
-        raise RuntimeError(f"the sandbox ended with status {status}\n{output(directory)}")
+        raise SandboxFailed(f"the sandbox ended with status {status}\n{output(directory)}")
 
 
 @contextmanager
 def running_sandbox(directory: Path, *flags: str) -> Iterator[Sandbox]:
-    """Run ``python -m doit_mcp sandbox`` with *flags* on free ports; its output goes to *directory*."""
-    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", "--announce", "json"]
+    """Run ``python -m doit_mcp sandbox`` with *flags* on free ports; its output goes to *directory*.
+
+    Raises SandboxFailed.
+    """
+    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--sandbox-port", "0", "--announce", "json"]
     with open(directory / "stdout", "wb") as out, open(directory / "stderr", "wb") as err:
         process = subprocess.Popen(
             [*command, *flags], cwd=directory, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err
         )
     try:
         fields = announcement(process, directory)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    try:
         yield Sandbox(**fields, output=directory)  # type: ignore[arg-type]  # JSON values
     finally:
         stop(process, directory)

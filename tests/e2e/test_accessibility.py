@@ -69,7 +69,7 @@ async def test_try_page(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> 
 async def test_dashboard(sandbox: Sandbox, node: Path, tmp_path: Path) -> None:
     called = [{"press": "Call", "exact": True}, {"expect": "tokens,"}]
     call = {"name": "call", "url": f"{sandbox.base}/try#cost_breakdown", "steps": called}
-    page = {"name": "dashboard", "url": f"{sandbox.world}/", "steps": [{"expect": "Live"}, {"expect": ADMIN.email}]}
+    page = {"name": "dashboard", "url": f"{sandbox.services}/", "steps": [{"expect": "Live"}, {"expect": ADMIN.email}]}
     assert await problems(tmp_path, [call, page]) == []
 
 
@@ -88,10 +88,10 @@ async def test_sign_in_and_consent_pages(sandbox_asking: Sandbox, node: Path, tm
 
 async def test_sign_in_error_pages(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
     async with waiting(sandbox_asking) as client:
-        address = f"{sandbox_asking.world}/sign-in/oauth?client_id="
+        address = f"{sandbox_asking.services}/sign-in/oauth?client_id="
         pages = [
             {"name": "unknown-client", "url": f"{address}nobody"},
             {"name": "unknown-redirect", "url": f"{address}{client.id}&redirect_uri=https://elsewhere.example/"},
-            {"name": "expired", "url": f"{sandbox_asking.world}/sign-in/consent"},
+            {"name": "expired", "url": f"{sandbox_asking.services}/sign-in/consent"},
         ]
         assert await problems(tmp_path, pages) == []

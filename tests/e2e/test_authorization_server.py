@@ -25,7 +25,7 @@ async def register_client(sandbox: Sandbox, callback: str) -> str:
     """Register a public client and return its id."""
     metadata = {"client_name": "Conformance", "redirect_uris": [callback], "token_endpoint_auth_method": "none"}
     async with aiohttp.ClientSession() as http:
-        async with http.post(f"{sandbox.world}/api/auth/register", json=metadata) as answer:
+        async with http.post(f"{sandbox.services}/api/auth/register", json=metadata) as answer:
             assert answer.status == 201, await answer.text()
             client: dict[str, str] = await answer.json()
     return client["client_id"]
@@ -63,14 +63,20 @@ async def test_no_token_for_an_endpoint_that_does_not_exist(
 
 
 def _authorize(sandbox: Sandbox, **query: str) -> str:
-    return f"{sandbox.world}/sign-in/oauth?{urlencode(query)}"
+    return f"{sandbox.services}/sign-in/oauth?{urlencode(query)}"
 
 
 async def test_every_scenario(sandbox: Sandbox, node: Path, tmp_path: Path) -> None:
     port = unused_port()
     client = await register_client(sandbox, f"http://127.0.0.1:{port}/callback")
     command = ["node", "--import", HOOKS.as_uri(), str(SUITE / "dist" / "index.js"), "authorization"]
-    options = {"--url": sandbox.world, "--client-id": client, "-p": str(port), "--resource": sandbox.mcp, "-o": "out"}
+    options = {
+        "--url": sandbox.services,
+        "--client-id": client,
+        "-p": str(port),
+        "--resource": sandbox.mcp,
+        "-o": "out",
+    }
     process = await asyncio.create_subprocess_exec(
         *command,
         *(word for pair in options.items() for word in pair),

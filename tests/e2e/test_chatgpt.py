@@ -91,7 +91,7 @@ async def test_resource_metadata_at_every_location(sandbox: Sandbox, http: aioht
         check_json(answer, 200)
         at_root = address == f"{sandbox.base}/.well-known/oauth-protected-resource"
         assert answer.body["resource"] == (sandbox.base if at_root else url)
-        assert answer.body["authorization_servers"] == [sandbox.world]
+        assert answer.body["authorization_servers"] == [sandbox.services]
         assert set(answer.body["scopes_supported"]) == SCOPES
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
@@ -100,17 +100,17 @@ async def test_resource_metadata_at_every_location(sandbox: Sandbox, http: aioht
 async def test_provider_metadata_is_json_at_every_location(
     sandbox: Sandbox, http: aiohttp.ClientSession, name: str
 ) -> None:
-    issuer = await chatgpt.get(http, f"{sandbox.world}/.well-known/{name}")
+    issuer = await chatgpt.get(http, f"{sandbox.services}/.well-known/{name}")
     check_json(issuer, 200)
-    assert issuer.body["issuer"] == sandbox.world
+    assert issuer.body["issuer"] == sandbox.services
     for address in (f"/.well-known/{name}", f"/.well-known/{name}/mcp", f"/mcp/.well-known/{name}"):
         answer = await chatgpt.get(http, sandbox.base + address)
         check_json(answer, 200, 404)
-        assert answer.status == 404 or answer.body["issuer"] == sandbox.world
+        assert answer.status == 404 or answer.body["issuer"] == sandbox.services
 
 
 async def test_provider_metadata_offers_what_the_connector_needs(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
-    document = (await chatgpt.get(http, f"{sandbox.world}/.well-known/oauth-authorization-server")).body
+    document = (await chatgpt.get(http, f"{sandbox.services}/.well-known/oauth-authorization-server")).body
     assert document["code_challenge_methods_supported"] == ["S256"]
     assert document["response_types_supported"] == ["code"]
     assert {"authorization_code", "refresh_token"} <= set(document["grant_types_supported"])
@@ -121,7 +121,7 @@ async def test_provider_metadata_offers_what_the_connector_needs(sandbox: Sandbo
     for name in ("client_id_metadata_document_supported", "authorization_response_iss_parameter_supported"):
         assert document[name] is True
     for name in ("authorization", "token", "registration", "revocation"):
-        assert document[f"{name}_endpoint"].startswith(f"{sandbox.world}/")
+        assert document[f"{name}_endpoint"].startswith(f"{sandbox.services}/")
 
 
 @pytest.mark.parametrize("dynamic", [False, True], ids=["published", "registered"])

@@ -51,7 +51,7 @@ class Client:
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }
-        return f"{sandbox.world}/sign-in/oauth?{urlencode(query)}"
+        return f"{sandbox.services}/sign-in/oauth?{urlencode(query)}"
 
     def token_form(self, code: str) -> dict[str, str]:
         """Return the form that exchanges *code* for tokens."""
@@ -86,7 +86,7 @@ async def waiting(sandbox: Sandbox, name: str = "Cost Companion") -> AsyncIterat
             "token_endpoint_auth_method": "none",
         }
         async with aiohttp.ClientSession() as http:
-            async with http.post(f"{sandbox.world}/api/auth/register", json=metadata) as answer:
+            async with http.post(f"{sandbox.services}/api/auth/register", json=metadata) as answer:
                 client.id = (await answer.json())["client_id"]
         yield client
     finally:
@@ -140,10 +140,10 @@ async def test_signs_in_and_allows(
         ]
         await act(tmp_path, client.request(sandbox_asking), steps, scheme=scheme, width=width)
         (returned,) = client.returned
-    assert returned["state"] == STATE and returned["iss"] == sandbox_asking.world
+    assert returned["state"] == STATE and returned["iss"] == sandbox_asking.services
     form = {**client.token_form(returned["code"]), "resource": sandbox_asking.mcp}
     async with aiohttp.ClientSession() as http:
-        async with http.post(f"{sandbox_asking.world}/api/auth/token", data=form) as answer:
+        async with http.post(f"{sandbox_asking.services}/api/auth/token", data=form) as answer:
             assert answer.status == 200, await answer.text()
             tokens = await answer.json()
         ping = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
@@ -158,7 +158,7 @@ async def test_denies(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> No
         await act(tmp_path, client.request(sandbox_asking), steps)
         (returned,) = client.returned
     assert returned["error"] == "access_denied" and returned["state"] == STATE and "code" not in returned
-    assert returned["iss"] == sandbox_asking.world
+    assert returned["iss"] == sandbox_asking.services
 
 
 async def test_wrong_password_stays_on_the_page(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ async def test_employee_chooses_the_customer(sandbox_asking: Sandbox, node: Path
         (returned,) = client.returned
         form = client.token_form(returned["code"])
     async with aiohttp.ClientSession() as http:
-        async with http.post(f"{sandbox_asking.world}/api/auth/token", data=form) as answer:
+        async with http.post(f"{sandbox_asking.services}/api/auth/token", data=form) as answer:
             claims = jwt.decode((await answer.json())["access_token"], options={"verify_signature": False})
     assert (claims["customer_context"], claims["doit_employee"]) == (GLOBEX.id, True)
 
@@ -216,6 +216,6 @@ async def test_hostile_client_name_is_only_text(sandbox_asking: Sandbox, node: P
 async def test_request_of_an_unknown_client_is_an_error_page(
     sandbox_asking: Sandbox, node: Path, tmp_path: Path
 ) -> None:
-    url = f"{sandbox_asking.world}/sign-in/oauth?client_id=nobody"
+    url = f"{sandbox_asking.services}/sign-in/oauth?client_id=nobody"
     steps = [{"expect": "Unknown application"}, shot("unknown-application")]
     await act(tmp_path, url, steps, scheme="dark", complaint="status of 400")

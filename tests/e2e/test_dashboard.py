@@ -37,7 +37,7 @@ async def tokens(sandbox_alone: Sandbox, node: Path, tmp_path: Path) -> dict[str
         (returned,) = client.returned
         form = client.token_form(returned["code"])
         async with aiohttp.ClientSession() as http:
-            async with http.post(f"{sandbox_alone.world}/api/auth/token", data=form) as answer:
+            async with http.post(f"{sandbox_alone.services}/api/auth/token", data=form) as answer:
                 state_body: dict[str, Any] = await answer.json()
             params = {"name": "list_budgets", "arguments": {}}
             body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
@@ -54,13 +54,13 @@ async def page_report(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens
     if browser is None:
         unavailable("chromium is not installed: the page cannot be looked at")
     ARTIFACTS.mkdir(exist_ok=True)
-    world = sandbox_alone.world
+    services = sandbox_alone.services
     calls = [
-        {"url": f"{world}/analytics/v1/budgets?maxResults=7", "bearer": ADMIN.api_token},
-        {"url": f"{world}/billing/v1/invoices", "bearer": VIEWER.api_token},
-        {"url": f"{world}/nothing/{HOSTILE}", "bearer": "a-bearer-of-nobody"},
+        {"url": f"{services}/analytics/v1/budgets?maxResults=7", "bearer": ADMIN.api_token},
+        {"url": f"{services}/billing/v1/invoices", "bearer": VIEWER.api_token},
+        {"url": f"{services}/nothing/{HOSTILE}", "bearer": "a-bearer-of-nobody"},
     ]
-    order = {"browser": browser, "url": f"{world}/", "shots": str(ARTIFACTS), "calls": calls, "expect": "/nothing/"}
+    order = {"browser": browser, "url": f"{services}/", "shots": str(ARTIFACTS), "calls": calls, "expect": "/nothing/"}
     done = await run(["node", str(node / "watch.mjs"), json.dumps(order)], env=environment(tmp_path), limit=90)
     assert done.status == 0, str(done)
     report: dict[str, Any] = json.loads(done.out)
@@ -69,7 +69,7 @@ async def page_report(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens
 
 async def test_in_a_browser(page_report: dict[str, Any], tokens: dict[str, Any]) -> None:
     assert (page_report["console"], page_report["violations"]) == ([], [])
-    assert set(page_report["requests"]) == {"/", "/world/events"}
+    assert set(page_report["requests"]) == {"/", "/dashboard/events"}
 
     assert not [row for row in page_report["before"] if "/nothing/" in row]
     assert [

@@ -68,7 +68,7 @@ async def test_client_that_requests_the_scope_of_the_challenge_can_refresh(sandb
     async with aiohttp.ClientSession() as http:
         challenge = (await initialize(http, sandbox_brief.mcp, "")).headers["WWW-Authenticate"]
         scope = challenge.partition('scope="')[2].partition('"')[0]
-        async with http.get(f"{sandbox_brief.world}/.well-known/oauth-authorization-server") as answer:
+        async with http.get(f"{sandbox_brief.services}/.well-known/oauth-authorization-server") as answer:
             server = await answer.json()
         client = await registered(http, server)
         first = await signed_in(http, server, client, scope=scope, resource=sandbox_brief.mcp)

@@ -97,7 +97,7 @@ async def test_streamable_http(sandbox: Sandbox, expected: ExpectedResults, mode
         await use(client, expected)
         assert client.protocol_version == revision
     assert drawer.tokens is not None and drawer.tokens.refresh_token
-    assert drawer.client is not None and str(drawer.client.issuer or sandbox.world).rstrip("/") == sandbox.world
+    assert drawer.client is not None and str(drawer.client.issuer or sandbox.services).rstrip("/") == sandbox.services
 
 
 @pytest.mark.parametrize("target", ["/MCP", "/mcp/", "//mcp", "/Mcp/?toolsets=budgets"])
@@ -143,8 +143,8 @@ async def test_stdio(sandbox: Sandbox, expected: ExpectedResults, mode: str) -> 
         cwd=ROOT,
         env={
             "DOIT_API_KEY": sandbox.api_tokens[ADMIN],
-            "DOIT_API_BASE": sandbox.world,
-            "AUTH_SERVER_URL": sandbox.world,
+            "DOIT_API_BASE": sandbox.services,
+            "AUTH_SERVER_URL": sandbox.services,
         },
     )
     async with Client(server, mode=mode) as client:

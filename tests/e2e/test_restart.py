@@ -26,7 +26,7 @@ LIMIT_SECONDS = 60
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     """Starts the sandbox, always at the same URL and with the same secret."""
-    ports = ("--port", str(unused_port()), "--world-port", str(unused_port()))
+    ports = ("--port", str(unused_port()), "--sandbox-port", str(unused_port()))
     return partial(running_sandbox, tmp_path, *ports, "--state-dir", str(tmp_path / "state"))
 
 

@@ -71,7 +71,7 @@ async def test_signs_in_at_another_spelling_of_the_url(
     report = await drive(node, tmp_path, order)
     check_listed([tool["name"] for tool in report["tools"]])
     assert report["asked"]["resource"] == url
-    assert report["returned"]["iss"] == sandbox.world
+    assert report["returned"]["iss"] == sandbox.services
     assert report["tokens"]["expires_in"] >= 3600
     # Version 1 requests exactly the scope of the challenge.
     assert "refresh_token" in report["tokens"] and "offline_access" in report["asked"]["scope"].split()
@@ -94,8 +94,8 @@ async def test_stdio(
     env = environment(
         tmp_path,
         DOIT_API_KEY=sandbox.api_tokens[ADMIN],
-        DOIT_API_BASE=sandbox.world,
-        AUTH_SERVER_URL=sandbox.world,
+        DOIT_API_BASE=sandbox.services,
+        AUTH_SERVER_URL=sandbox.services,
         PYTHONPATH=str(ROOT),
     )
     server = {"command": sys.executable, "args": ["-m", "doit_mcp", "stdio"], "env": env, "cwd": str(tmp_path)}

@@ -10,11 +10,13 @@ from typing import Any
 
 import aiohttp
 
+from doit_mcp.catalog.stores.run_followers import RunFollowers
 from doit_mcp.sandbox.accounts import User
 from doit_mcp.sandbox.server import HostedApi, SandboxServer, run_sandbox
 from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.app import build_app
+from doit_mcp.transports.http.catalog_selection import MakeCatalog
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.transports.http.serving import ADMIN, SECRET, Bench, Json, NoApi, Session, Site, offer
 
@@ -70,9 +72,12 @@ async def replicas(
     benches: tuple[Bench, ...] = (),
     changes: Json | None = None,
     api: HostedApi | None = None,
+    make: MakeCatalog | None = None,
+    run_followers: RunFollowers | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[Replica, ...]]:
-    """Two replicas, or one for each of *benches*."""
+    """Two replicas, or one for each of *benches*. *make* creates the catalog, *run_followers* has the clock of waits
+    for reports."""
     async with AsyncExitStack() as stack:
         sockets = [stack.enter_context(bind("127.0.0.1", 0)) for _ in benches or range(2)]
         url = socket_url(sockets[0])
@@ -83,7 +88,8 @@ async def replicas(
             bench, hub = benches[number] if benches else Bench(), NotificationHub()
             offered = offer(bench, **(changes or {}))
             site_settings = replace(Settings(), **(settings_for(url, sandbox, socket_url(bound), redis_url) | settings))
-            app = build_app(site_settings, lambda selection, employee, offered=offered: offered, hub=hub)
+            make_catalog = make or (lambda selection, employee, offered=offered: offered)
+            app = build_app(site_settings, make_catalog, hub=hub, run_followers=run_followers)
             await stack.enter_async_context(serve_app(app, bound))
             sites.append(Replica(socket_url(bound), url, sandbox, http, bench, hub))
         yield tuple(sites)

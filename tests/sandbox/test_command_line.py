@@ -41,17 +41,17 @@ def test_faults_latency_and_customers_apply_from_startup(tmp_path: Path) -> None
         "429,on=/analytics/v1/labels,retry-after=7",
     )
     with running_sandbox(tmp_path, *flags) as sandbox:
-        listed = ask(f"{sandbox.world}/sandbox/customers")[2]
+        listed = ask(f"{sandbox.services}/sandbox/customers")[2]
         assert listed["count"] == 7 and [len(item["users"]) for item in listed["customers"]] == [3, 1, 1, 1, 1, 1, 1]
         token = listed["customers"][-1]["users"][0]["api_token"]
-        assert ask(sandbox.world + VALIDATE, token)[2]["domain"] == listed["customers"][-1]["domain"]
-        status, _, body = ask(f"{sandbox.world}/analytics/v1/budgets", token)
-        item = f"{sandbox.world}/analytics/v1/budgets/{body['budgets'][0]['id']}"
+        assert ask(sandbox.services + VALIDATE, token)[2]["domain"] == listed["customers"][-1]["domain"]
+        status, _, body = ask(f"{sandbox.services}/analytics/v1/budgets", token)
+        item = f"{sandbox.services}/analytics/v1/budgets/{body['budgets'][0]['id']}"
         assert status == 200 and [ask(item, token)[0] for _ in range(2)] == [503, 200]
         for _ in range(2):
-            status, headers, _ = ask(f"{sandbox.world}/analytics/v1/labels", token)
+            status, headers, _ = ask(f"{sandbox.services}/analytics/v1/labels", token)
             assert (status, headers["Retry-After"]) == (429, "7")
-        faults = ask(f"{sandbox.world}/sandbox/faults")[2]
+        faults = ask(f"{sandbox.services}/sandbox/faults")[2]
         assert faults["latency"] == 0.001 and [item["kind"] for item in faults["faults"]] == [429]
 
 
@@ -75,7 +75,7 @@ def test_today_is_the_chosen_date_for_the_server_and_the_api(today: str, tmp_pat
         months = post(sandbox.mcp, sandbox, message)["result"]["structuredContent"]["months"]
         assert (months[-1]["period"], months[-1]["cost"] > 0) == (today[:7], True)
         config = {"timeInterval": "day", "timeRange": {"mode": "current", "unit": "day"}}
-        result = post(f"{sandbox.world}/analytics/v1/reports/query", sandbox, {"config": config})["result"]
+        result = post(f"{sandbox.services}/analytics/v1/reports/query", sandbox, {"config": config})["result"]
         assert ["-".join(row[:3]) for row in result["rows"]] == [today]
 
 
@@ -84,22 +84,22 @@ def test_today_is_the_chosen_date_for_the_server_and_the_api(today: str, tmp_pat
     [
         (("--customers", "-1"), "--customers"),
         (("--today", "2026-02-29"), "--today must be a date"),
-        (("--fault", "503,rate"), "rate"),
-        (("--fault", "429,on=GET /nothing"), "GET /nothing"),
+        (("--fault", "503,rate=often"), "--fault: rate: must be a number, not 'often'."),
+        (("--fault", "429,on=GET /nothing"), "--fault: operation: 'GET /nothing' is not an operation"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
 def test_invalid_options_are_rejected_before_startup(flags: tuple[str, ...], message: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--world-port", "0", *flags]
+    command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--sandbox-port", "0", *flags]
     done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and message in done.stderr and done.stdout == ""
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("flag", ["--port", "--world-port"])
+@pytest.mark.parametrize("flag", ["--port", "--sandbox-port"])
 def test_taken_port_is_reported_with_what_to_do(flag: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = {"--port": "0", "--world-port": "0"} | {flag: str(taken.getsockname()[1])}
+        ports = {"--port": "0", "--sandbox-port": "0"} | {flag: str(taken.getsockname()[1])}
         command = [sys.executable, "-m", "doit_mcp", "sandbox", *(word for pair in ports.items() for word in pair)]
         done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and done.stdout == ""

@@ -21,7 +21,7 @@ def test_machine_readable_line_matches_what_tests_parse() -> None:
     assert "\n" not in line
     fields = json.loads(line)
     assert set(fields) == set(Sandbox.__dataclass_fields__) - {"output"}
-    assert (fields["mcp"], fields["sse"], fields["base"], fields["world"]) == (
+    assert (fields["mcp"], fields["sse"], fields["base"], fields["services"]) == (
         f"{BASE}/mcp",
         f"{BASE}/sse",
         BASE,

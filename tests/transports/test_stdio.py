@@ -381,7 +381,7 @@ async def test_n24_unwritable_standard_output_exits() -> None:
             process.stdin.write(text_of(INITIALIZE))
             assert await asyncio.wait_for(process.wait(), 60) == 1
             (line,) = [json.loads(line) async for line in process.stderr]
-    assert line["level"] == "error" and line["message"] == "standard output cannot be written"
+    assert line["level"] == "error" and line["message"] == "cannot write to standard output"
     assert line["reason"] == "No space left on device"
 
 

@@ -108,7 +108,7 @@ class AlertConfigChanges(AlertCondition, total=False):
 class NewAlert(TypedDict, total=False):
     """An alert to create."""
 
-    name: Required[Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]]
+    name: Required[Annotated[str, "Display name.", Length(1, 64), IDENTIFIER]]
     alert: Required[Annotated[AlertConfig, FormerName("config")]]
     recipients: Annotated[
         Recipients,
@@ -120,7 +120,7 @@ class NewAlert(TypedDict, total=False):
 class AlertChanges(TypedDict, total=False):
     """Changes to an alert."""
 
-    name: Annotated[str, "Its name.", Length(1, 64), IDENTIFIER]
+    name: Annotated[str, "Display name.", Length(1, 64), IDENTIFIER]
     alert: Annotated[AlertConfigChanges, FormerName("config")]
     recipients: Annotated[
         Recipients, "Email addresses; replaces the whole list. [] removes all, if Slack channels remain."
@@ -279,6 +279,6 @@ class Alerts(Area):
         return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 
     @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, open_world=False)
-    async def delete_alert(self, *, id: Id) -> JsonObject:
+    async def delete_alert(self, *, id: Id) -> None:
         """Delete an alert. Its notifications stop. This cannot be undone: confirm its name with the user first."""
         ...

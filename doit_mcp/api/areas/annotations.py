@@ -123,6 +123,6 @@ class Annotations(Area):
         ...
 
     @delete("/analytics/v1/annotations/{id}", confirm=True, preview_with=get_annotation, open_world=False)
-    async def delete_annotation(self, *, id: AnnotationId) -> JsonObject:
+    async def delete_annotation(self, *, id: AnnotationId) -> None:
         """Delete an annotation of the cost charts. This cannot be undone: quote it to the user and ask first."""
         ...

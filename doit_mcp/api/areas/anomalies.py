@@ -163,7 +163,7 @@ class Explanation(TypedDict, total=False):
 class Anomalies(Area):
     """Cost anomalies: unusual spending, spikes, unexpected cost, severity, what caused them."""
 
-    @get("/anomalies/v1", items="anomalies", default_list=True)
+    @get("/anomalies/v1", items="anomalies", default_list=True, permission=None)
     async def _anomalies(
         self,
         *,
@@ -212,7 +212,7 @@ class Anomalies(Area):
         )
         return {**page.response, "rowCount": len(rows), "anomalies": rows, "pageToken": page.next_token or None}
 
-    @get("/anomalies/v1/{id}", default_list=True)
+    @get("/anomalies/v1/{id}", default_list=True, permission=None)
     async def _anomaly(self, *, id: Id) -> JsonObject: ...
 
     @offers(_anomaly)
@@ -221,7 +221,7 @@ class Anomalies(Area):
         and resources caused it."""
         return {**format_anomaly(await self._anomaly(id=id)), "id": id}
 
-    @get("/anomalies/v1/{id}/explanation", slow=True)
+    @get("/anomalies/v1/{id}/explanation", slow=True, permission=None)
     async def explain_anomaly(self, *, id: Id) -> Annotated[JsonObject, Explanation]:
         """Explain one cost anomaly in a text written by an AI model."""
         ...

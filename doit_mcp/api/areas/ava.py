@@ -45,8 +45,8 @@ class AnswerFeedback(TypedDict, total=False):
 class Feedback(TypedDict, total=False):
     """Feedback on one answer."""
 
-    conversationId: Required[Annotated[str, "From the answer.", Length(1, 500), IDENTIFIER]]
-    answerId: Required[Annotated[str, "From the answer.", Length(1, 500), IDENTIFIER]]
+    conversationId: Required[Annotated[str, "As returned by ask_ava_sync.", Length(1, 500), IDENTIFIER]]
+    answerId: Required[Annotated[str, "As returned by ask_ava_sync.", Length(1, 500), IDENTIFIER]]
     feedback: Required[AnswerFeedback]
 
 

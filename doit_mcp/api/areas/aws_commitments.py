@@ -6,7 +6,7 @@ from ...protocol.json_schema import JsonObject, Length, Pattern, Range
 from ..common_types import ListPage
 from ..markers import IDENTIFIER, FormerName
 from ..operation import Area, get, offers
-from ..parameters import MaxResults, PageToken
+from ..parameters import EligibleUsage, MaxResults, PageToken, UsageGranularity
 
 BY_TYPE = "by commitment type (compute, database)"
 STATS = (
@@ -102,10 +102,7 @@ class Recommendation(TypedDict, total=False):
         "policy, currentCommitment and recommendedCommitment (USD per hour), potentialAdditionalSavings (USD "
         "per month).",
     ]
-    eligibleUsage: Annotated[
-        list[JsonObject],
-        "By time: usageTime, and totalUsage by hour or minUsage, maxUsage, medianUsage (USD per hour).",
-    ]
+    eligibleUsage: EligibleUsage
 
 
 class PlannedPurchasePage(ListPage, total=False):
@@ -216,10 +213,7 @@ class AwsCommitments(Area):
         *,
         managementAccountId: ManagementAccount,
         serviceId: Annotated[Service, "Type of commitment.", IDENTIFIER],
-        granularity: Annotated[
-            Literal["hour", "day", "week", "month"] | None,
-            "Granularity of the usage, and how much: about 24 hours, 21 days (default), 16 weeks or 6 months.",
-        ] = None,
+        granularity: UsageGranularity = None,
     ) -> Annotated[JsonObject, Recommendation]:
         """Show how much of one type of commitment to buy, and the eligible usage behind it."""
         ...

@@ -125,6 +125,7 @@ class BillingTransfer(Area):
         "/billingtransfer/v1/programmanagementaccounts",
         items="items",
         alias="list_billing_transfer_program_management_accounts",
+        permission=None,
     )
     async def list_billing_transfer_accounts(
         self, *, maxResults: MaxResults = None, pageToken: PageToken = None
@@ -137,6 +138,7 @@ class BillingTransfer(Area):
         "/billingtransfer/v1/programmanagementaccounts/status",
         items="items",
         alias="get_billing_transfer_program_management_accounts_status",
+        permission=None,
     )
     async def get_billing_transfer_account_status(self) -> Annotated[JsonObject, AccountStates]:
         """Show whether the IAM role of each of a distributor's program management accounts is set up correctly. For
@@ -145,6 +147,7 @@ class BillingTransfer(Area):
 
     @post(
         "/billingtransfer/v1/resellerhandshakes",
+        permission=None,
         needs_idempotency_key=True,
         open_world=True,
         destructive=True,
@@ -165,6 +168,7 @@ class BillingTransfer(Area):
 
     @post(
         "/billingtransfer/v1/end-customer-mappings",
+        permission=None,
         destructive=True,
         confirm=True,
         preview_with=None,

@@ -102,13 +102,13 @@ class Connection(TypedDict, total=False):
 class NewConnection(Connection, total=False):
     """A connection to create."""
 
-    name: Required[Annotated[str, "Its name.", Length(1, 300), IDENTIFIER]]
+    name: Required[Annotated[str, "Display name.", Length(1, 300), IDENTIFIER]]
 
 
 class ConnectionChanges(Connection, total=False):
     """Changes to a connection."""
 
-    name: Annotated[str, "Its name.", Length(1, 300), IDENTIFIER]
+    name: Annotated[str, "Display name.", Length(1, 300), IDENTIFIER]
 
 
 class CloudflowConnections(Area):

@@ -14,8 +14,10 @@ GROUPS = "/rbac/v1/customer-groups"
 GROUP = f"{GROUPS}/{{customerGroupId}}"
 
 GroupId = Annotated[str, "Customer group id, from list_customer_groups.", Length(1, 200), IDENTIFIER]
-GroupName = Annotated[str, "Its name.", Length(1, 200), IDENTIFIER]
-MemberIds = Annotated[list[str], "Customer ids.", Length(1, MAX_MEMBERS), EXTERNAL_TARGET, IDENTIFIER]
+GroupName = Annotated[str, "Display name.", Length(1, 200), IDENTIFIER]
+MemberIds = Annotated[
+    list[str], "Ids of the customers in the group.", Length(1, MAX_MEMBERS), EXTERNAL_TARGET, IDENTIFIER
+]
 UserId = Annotated[str, "User id, from list_users.", Length(1, 200), IDENTIFIER]
 UserGroupId = Annotated[str, "User group id (ug_...), as the DoiT console shows it.", Length(1, 200), IDENTIFIER]
 GIVES_ACCESS = "This gives access to the data of all customers of the group, also of those that join it later."

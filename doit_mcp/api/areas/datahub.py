@@ -142,7 +142,9 @@ class Datahub(Area):
         """Delete events of one DataHub dataset, by their ids or by a time range. This cannot be undone: ask the user
         first."""
         if ("eventIds" in selection) == bool({"startTime", "endTime"} & set(selection)):
-            raise ApiError("Either eventIds, or startTime and endTime, are required", kind="argument")
+            raise ApiError(
+                "Exactly one of eventIds and a time range (startTime and endTime) is required", kind="argument"
+            )
         return await self._delete_events(**selection)
 
     @get("/datahub/v1/datasets", items="datasets")

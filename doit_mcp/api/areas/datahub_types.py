@@ -179,7 +179,9 @@ class EventSelection(TypedDict, total=False):
     """The events to delete."""
 
     dataset: Required[Dataset]
-    eventIds: Annotated[list[str], "Event ids. Give either these or a time range.", Length(1, MAX_EVENTS), VERBATIM]
+    eventIds: Annotated[
+        list[str], "Ids of the events to delete, instead of a time range.", Length(1, MAX_EVENTS), VERBATIM
+    ]
     startTime: Annotated[Timestamp, "Start of a time range, RFC 3339."]
     endTime: Annotated[Timestamp, "End of a time range, RFC 3339."]
 
@@ -194,7 +196,7 @@ class NewDataset(TypedDict, total=False):
     ]
     description: Description
     displayName: Annotated[str, "Shown instead of the name.", Length(1, 64), VERBATIM]
-    logoName: Annotated[LogoName, "Logo.", IDENTIFIER]
+    logoName: Annotated[LogoName, "Logo of the provider.", IDENTIFIER]
 
 
 class DatasetChanges(TypedDict, total=False):

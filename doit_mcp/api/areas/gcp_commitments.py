@@ -9,7 +9,7 @@ from ...protocol.json_schema import JsonObject, Pattern, Range
 from ..common_types import ListPage
 from ..markers import IDENTIFIER
 from ..operation import Area, get
-from ..parameters import MaxResults, PageToken
+from ..parameters import EligibleUsage, MaxResults, PageToken, UsageGranularity
 from ..value_kinds import UsDollars
 
 BY_SERVICE = "one entry for each service (compute, cloud_sql)"
@@ -96,10 +96,7 @@ class GcpRecommendation(TypedDict, total=False):
         float, "Estimate in USD per hour; 0: no recommendation.", UsDollars
     ]
     recommendation: Annotated[JsonObject, "As in list_gcp_recommendations; can be missing."]
-    eligibleUsage: Annotated[
-        list[JsonObject],
-        "By time: usageTime, and totalUsage by hour or minUsage, maxUsage, medianUsage (USD per hour).",
-    ]
+    eligibleUsage: EligibleUsage
 
 
 class GcpPlannedPurchasePage(ListPage, total=False):
@@ -198,10 +195,7 @@ class GcpCommitments(Area):
             Pattern(r"^(global|[a-z]+(_[a-z0-9]+)+)$"),
             IDENTIFIER,
         ] = None,
-        granularity: Annotated[
-            Literal["hour", "day", "week", "month"] | None,
-            "Granularity of the usage, and how much: about 24 hours, 21 days (default), 16 weeks or 6 months.",
-        ] = None,
+        granularity: UsageGranularity = None,
     ) -> Annotated[JsonObject, GcpRecommendation]:
         """Show how much of one committed use discount to buy, and the eligible usage behind it."""
         ...

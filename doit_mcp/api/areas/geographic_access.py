@@ -22,7 +22,7 @@ CountryCodes = Annotated[
     EXTERNAL_TARGET,
 ]
 RegionId = Annotated[str, "Custom region id, from list_custom_regions.", Length(1, 200), IDENTIFIER]
-RegionName = Annotated[str, "Its name.", Length(1, 200), IDENTIFIER]
+RegionName = Annotated[str, "Display name.", Length(1, 200), IDENTIFIER]
 CustomerId = Annotated[
     str, "Customer id: your own, or that of a customer below it in the hierarchy.", Length(1, 200), IDENTIFIER
 ]

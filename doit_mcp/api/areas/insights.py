@@ -205,7 +205,7 @@ class Insights(Area):
 
     @delete("/insights/v1/results", confirm=True, preview_with=None, open_world=False)
     async def delete_insight_results(
-        self, *, insightKey: Annotated[str, "Key of the insights.", Length(1, 500)]
+        self, *, insightKey: Annotated[str, "Key of the insight whose results to delete.", Length(1, 500)]
     ) -> None:
         """Delete the custom insights with this key that were created in batches (post_insight_results), with all their
         resources. This cannot be undone: ask the user first."""

@@ -123,7 +123,7 @@ class Labels(Area):
         ...
 
     @delete("/analytics/v1/labels/{id}", confirm=True, preview_with=get_label, open_world=False)
-    async def delete_label(self, *, id: LabelId) -> JsonObject:
+    async def delete_label(self, *, id: LabelId) -> None:
         """Delete a label and remove it from all objects. This cannot be undone: confirm its name with the user first."""
         ...
 

@@ -217,7 +217,7 @@ class Reports(Area):
         return await self._update(id=id, **_report_body(changes))
 
     @delete("/analytics/v1/reports/{id}", confirm=True, preview_with=get_report_config, open_world=False)
-    async def delete_report(self, *, id: Id) -> JsonObject:
+    async def delete_report(self, *, id: Id) -> None:
         """Delete a saved report. This cannot be undone: confirm its name with the user first."""
         ...
 

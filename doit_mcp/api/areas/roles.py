@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post
-from ..parameters import Id
+from ..parameters import Id, Purpose
 from ..permissions import USERS_MANAGER
 
 MAX_PERMISSIONS = 1_000
@@ -17,7 +17,6 @@ PermissionIds = Annotated[
     Length(maximum=MAX_PERMISSIONS),
     EXTERNAL_TARGET,
 ]
-Description = Annotated[str, 'Its purpose; "" for none.', Length(maximum=2_000)]
 
 
 class RoleList(TypedDict, total=False):
@@ -45,7 +44,7 @@ class NewRole(TypedDict, total=False):
     """A role to create."""
 
     name: Required[RoleName]
-    description: Description
+    description: Purpose
     permissions: PermissionIds
 
 
@@ -53,19 +52,19 @@ class RoleChanges(TypedDict, total=False):
     """Changes to a role."""
 
     name: RoleName
-    description: Description
+    description: Purpose
     permissions: Annotated[PermissionIds, "All of its permission ids: replaces the current ones; [] removes all."]
 
 
 class Roles(Area):
     """Roles and permissions: what users may do, preset and custom roles."""
 
-    @get("/iam/v1/roles", items="roles")
+    @get("/iam/v1/roles", items="roles", permission=None)
     async def list_roles(self) -> Annotated[JsonObject, RoleList]:
         """List the roles that users can have, with their permissions. For the role of each user, use list_users."""
         ...
 
-    @get("/iam/v1/roles/{id}")
+    @get("/iam/v1/roles/{id}", permission=None)
     async def get_role(self, *, id: RoleId) -> Annotated[JsonObject, Role]:
         """Show one role and its permissions."""
         ...

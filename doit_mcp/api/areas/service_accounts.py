@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 from ...protocol.json_schema import JsonObject, Length
 from ..markers import EXTERNAL_TARGET, IDENTIFIER, FormerName
 from ..operation import Area, delete, get, offers, patch, post
-from ..parameters import DryRun, Id, Rfc3339
+from ..parameters import DryRun, Id, Purpose, Rfc3339
 from ..permissions import SERVICE_ACCOUNT_CREATOR, SERVICE_ACCOUNT_MANAGER, SERVICE_ACCOUNT_VIEWER
 
 ACCOUNTS = "/iam/v1/service-accounts"
@@ -17,7 +17,6 @@ MAX_PERMISSIONS = 1_000
 AccountId = Annotated[Id, "Service account id, from list_service_accounts."]
 TokenId = Annotated[Id, "API token id, from list_service_account_tokens."]
 AccountName = Annotated[str, "Its name, different from those of all others.", Length(1, 100), IDENTIFIER]
-Description = Annotated[str, 'Its purpose; "" for none.', Length(maximum=2_000)]
 NewTokenState = Annotated[
     Literal["active", "disabled"],
     "disabled stops it, active allows it again unless it expired.",
@@ -58,7 +57,7 @@ class NewServiceAccount(TypedDict, total=False):
     """A service account to create."""
 
     name: Required[AccountName]
-    description: Description
+    description: Purpose
     permissions: PermissionNames
 
 
@@ -66,7 +65,7 @@ class ServiceAccountChanges(TypedDict, total=False):
     """Changes to a service account."""
 
     name: AccountName
-    description: Description
+    description: Purpose
     permissions: Annotated[PermissionNames, "All of its permissions: replaces the current ones; [] removes all."]
 
 

@@ -81,12 +81,12 @@ class ThemeChoice(TypedDict):
 class Settings(Area):
     """Settings of reports: color themes, palettes of charts, the theme in use."""
 
-    @get("/analytics/v1/settings/themes", items="themes")
+    @get("/analytics/v1/settings/themes", items="themes", permission=None)
     async def list_themes(self) -> Annotated[JsonObject, ThemeList]:
         """List the customer's custom color themes for reports. For the active theme, use get_active_theme."""
         ...
 
-    @get("/analytics/v1/settings/themes/{id}")
+    @get("/analytics/v1/settings/themes/{id}", permission=None)
     async def _theme(self, *, id: Id) -> JsonObject: ...
 
     @offers(_theme)
@@ -136,17 +136,23 @@ class Settings(Area):
         preview_with=get_theme,
         open_world=False,
     )
-    async def delete_custom_theme(self, *, id: ThemeId) -> JsonObject:
+    async def delete_custom_theme(self, *, id: ThemeId) -> None:
         """Delete a color theme. Requires the Cloud Analytics Admin permission. This cannot be undone: confirm its name with
         the user first."""
         ...
 
-    @get("/analytics/v1/settings/active-theme")
+    @get("/analytics/v1/settings/active-theme", permission=None)
     async def get_active_theme(self) -> Annotated[JsonObject, ActiveTheme]:
         """Show the color theme of the signed-in user's reports."""
         ...
 
-    @put("/analytics/v1/settings/active-theme", confirm=REVERSIBLE, preview_with=get_active_theme, open_world=False)
+    @put(
+        "/analytics/v1/settings/active-theme",
+        permission=None,
+        confirm=REVERSIBLE,
+        preview_with=get_active_theme,
+        open_world=False,
+    )
     async def set_active_theme(self, **choice: Unpack[ThemeChoice]) -> Annotated[JsonObject, ActiveTheme]:
         """Set the color theme of the signed-in user's reports."""
         ...

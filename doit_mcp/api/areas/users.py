@@ -81,7 +81,7 @@ class Invitation(TypedDict, total=False):
 class Users(Area):
     """Users: who has access to the account, invitations, user roles."""
 
-    @get("/iam/v1/users", items="users")
+    @get("/iam/v1/users", items="users", permission=None)
     async def list_users(
         self,
         *,
@@ -92,19 +92,19 @@ class Users(Area):
         """List the users of the customer, including invited ones. For one user, give the email address."""
         ...
 
-    @patch("/iam/v1/users/{id}", confirm=True, preview_with=list_users)
+    @patch("/iam/v1/users/{id}", confirm=True, preview_with=list_users, permission=None)
     async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserResult]:
         """Change a user's name, job title, phone, language or role; omitted fields stay unchanged. The role determines
         the user's permissions: ask the user first."""
         ...
 
-    @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users, open_world=False)
+    @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users, open_world=False, permission=None)
     async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, DeleteResult]:
         """Delete a user. They lose all access, and this cannot be undone: confirm their name and email address
         first."""
         ...
 
-    @post("/iam/v1/users/invite", open_world=True, confirm=True, verify_with=None)
+    @post("/iam/v1/users/invite", open_world=True, confirm=True, verify_with=None, permission=None)
     async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserResult]:
         """Invite someone to the customer's DoiT account by email. Use it only on request, after the user approves the
         address and the role."""

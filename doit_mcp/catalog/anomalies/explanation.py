@@ -14,6 +14,7 @@ from ..call import Call
 from ..comparisons.change import CostChange
 from ..partial_results import (
     FailedPart,
+    FailedParts,
     PartialResults,
     describe_error,
     failed_members,
@@ -93,7 +94,7 @@ class ExplainedAnomaly(AnomalyDetails, OwnedAnomaly, total=False):
     review: Annotated[JsonObject, "acknowledged, acknowledgedBy, next (how to review it).", Members(ReviewState)]
     notifications: Annotated[list[JsonObject], Members(Notice)]
     currency: Annotated[str, CurrencyCode]
-    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+    failed: FailedParts
 
 
 @composed_tool(

@@ -21,12 +21,13 @@ from ...api.areas.anomalies import (
 )
 from ...api.errors import ApiError
 from ...api.pagination import LARGE_PAGE_SIZE, parse_page, search_pages
-from ...api.parameters import Id, PageToken, SortOrder
+from ...api.parameters import ConsoleLink, Id, PageToken, SortOrder
 from ...api.value_kinds import CurrencyCode, Label, Members, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..console_links import ANOMALY_PATH, console_link
 from ..costs.amounts import amount_as_json, sum_amounts
-from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
+from ..partial_results import FailedParts, describe_error, failed_members, gather_partial
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries
 from .anomaly_series import fetch_anomaly_series
@@ -79,14 +80,15 @@ class OwnedAnomalyPage(AnomalyPage, total=False):
     openCount: Annotated[int, "Open ones in this result."]
     note: Annotated[str, "Why nothing matches, or what not to add up."]
     currency: Annotated[str, CurrencyCode]
-    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+    failed: FailedParts
 
 
 class OwnedAnomalyDetails(AnomalyDetails, OwnedAnomaly, total=False):
     """One anomaly."""
 
+    url: ConsoleLink
     currency: Annotated[str, CurrencyCode]
-    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+    failed: FailedParts
 
 
 @composed_tool(
@@ -161,7 +163,9 @@ async def get_anomaly(call: Call, *, id: Id) -> Annotated[ResultWithSeries, Owne
     )
     parts.require()
     ownership: Ownership = parts.results["owners"]
-    result = {**describe_anomaly(anomaly, ownership), "currency": CURRENCY, **failed_members(ownership.failures)}
+    url = console_link(call, ANOMALY_PATH, id)
+    described = describe_anomaly(anomaly, ownership)
+    result = {**described, "currency": CURRENCY, "url": url, **failed_members(ownership.failures)}
     return ResultWithSeries(result, parts.results["series"])
 
 

@@ -13,6 +13,7 @@ from ...api.common_types import ListPage
 from ...api.errors import ApiError
 from ...api.pagination import LARGE_PAGE_SIZE, parse_page, suggest_names
 from ...api.parameters import (
+    ConsoleLink,
     CreatedSinceTime,
     CreatedUntilTime,
     MaxResults,
@@ -26,11 +27,12 @@ from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money,
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..console_links import BUDGET_PATH, console_link
 from ..costs.amounts import to_decimal
 from ..costs.daily_costs import cost_by_day, day_exceeding
 from ..costs.query_config import cost_config
 from ..currencies import DEFAULT_CURRENCY
-from ..partial_results import FailedPart, describe_error, failed_members, gather_partial
+from ..partial_results import FailedPart, FailedParts, describe_error, failed_members, gather_partial
 from ..periods.period import Period, PeriodDays, utc_date
 from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
@@ -98,7 +100,8 @@ class BudgetList(ListPage, total=False):
 class Budget(BudgetDetails, BudgetState, total=False):
     """One budget and its state."""
 
-    failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
+    url: ConsoleLink
+    failed: FailedParts
 
 
 @composed_tool(
@@ -185,7 +188,8 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
     budget = {**row, **details}
     (status,), unread = await add_exceeded_days(call, [(budget, find_status(row, details, today))])
     failed += unread
-    result = {**with_rounded_amounts(details), **state_of(details, status)} | failed_members(failed)
+    url = console_link(call, BUDGET_PATH, str(details.get("id") or id or ""), budget.get("url"))
+    result = {**with_rounded_amounts(details), **state_of(details, status), "url": url} | failed_members(failed)
     named = {"id": details.get("id"), "budgetName": budget_name(details), "currency": details.get("currency")}
     return ResultWithSeries(result, stated_set({}, [budget_series([(named, status)])]))
 

@@ -258,7 +258,7 @@ async def check_allocation_ids(call: Call, allocations: Sequence[str], argument:
 
 
 async def _group_error(call: Call, group: Allocation, argument: str, wanted: str) -> ApiError:
-    """Return the error for a group, whose costs are those of its allocations."""
+    """Return the error for the id of a *group* of allocations in place of the id of one allocation."""
     details = await call.doit.allocations.get_allocation(id=group.id)
     rules = details.get("rules")
     members = {
@@ -267,7 +267,7 @@ async def _group_error(call: Call, group: Allocation, argument: str, wanted: str
         if isinstance(rule, dict) and rule.get("id")
     }
     problem = f"{argument}: {short_json(wanted)} is a group; {argument} takes ids of single allocations"
-    return ApiError(f"{problem}. Those of the group are {list_ids(members)}", kind="argument")
+    return ApiError(f"{problem}. Allocations of the group: {list_ids(members)}", kind="argument")
 
 
 async def _unknown_allocation(names: Mapping[str, str], argument: str, wanted: str) -> ApiError:
@@ -276,7 +276,7 @@ async def _unknown_allocation(names: Mapping[str, str], argument: str, wanted: s
     if not similar:
         return await make_unknown_value(argument, "allocation", wanted, list(names))
     suggested = list_ids({identifier: names[identifier] for identifier in similar})
-    problem = f"{argument}: there is no allocation with the id {short_json(wanted)}"
+    problem = f"{argument}: unknown allocation id {short_json(wanted)}"
     return ApiError(f"{problem}. Did you mean {suggested}?", kind="argument")
 
 

@@ -33,7 +33,7 @@ class EligibleSpend:
 
     @property
     def at_on_demand_rates(self) -> Decimal | None:
-        """What all of it would cost at on-demand rates; None if unknown or nothing."""
+        """What the spend would cost at on-demand rates; None if that is unknown or zero."""
         return None if self.savings is None else (self.on_demand + self.covered + self.savings) or None
 
     @property

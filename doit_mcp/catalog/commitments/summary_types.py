@@ -7,7 +7,7 @@ from typing import Annotated, TypedDict
 from ...api.value_kinds import CurrencyCode, Day, Label, Members, Money, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..costs.statement import CostStatement
-from ..partial_results import FailedPart
+from ..partial_results import FailedParts
 
 
 class ExpiringCommitment(TypedDict):
@@ -91,4 +91,4 @@ class CommitmentSummary(CostStatement, total=False):
         "period), unknown (which are null, and why).",
         Members(CloudCommitments),
     ]
-    failed: Annotated[list[JsonObject], "What could not be read, and why.", Members(FailedPart)]
+    failed: FailedParts

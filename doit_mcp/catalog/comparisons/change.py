@@ -183,7 +183,7 @@ def choose_argument(**values: str | None) -> NamedPeriod:
     """Return the argument that was passed, or the first one. Raise ApiError if several were."""
     passed = [(name, value) for name, value in values.items() if value is not None]
     if len(passed) > 1:
-        raise ApiError(f"{', '.join(values)}: pass only one of them", kind="argument")
+        raise ApiError(f"Only one of {' and '.join(name for name, _ in passed)} is allowed", kind="argument")
     return passed[0] if passed else (next(iter(values)), None)
 
 
@@ -206,7 +206,7 @@ async def resolve_dimensions(
 ) -> dict[str, ComparedDimension]:
     """Return the dimensions that the arguments name, by their names. Raise ApiError."""
     if by and group_by:
-        raise ApiError("by, groupBy: pass only one of them", kind="argument")
+        raise ApiError("Only one of by and groupBy is allowed", kind="argument")
     if group_by:
         groups = await resolve_groups(call, group_by)
     else:

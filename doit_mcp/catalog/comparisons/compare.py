@@ -18,7 +18,7 @@ from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostBasis, cost_basis
 from ..currencies import CurrencyArgument, StatedCurrency
-from ..partial_results import FailedPart, failed_members
+from ..partial_results import FailedParts, failed_members
 from ..periods.alignment import AlignmentMember, align
 from ..periods.grammar import PeriodArgument, ShortPeriodArgument, last_months, parse_period
 from ..periods.parts import PartialPart
@@ -141,7 +141,7 @@ class Comparison(TypedDict, total=False):
     ]
     currency: StatedCurrency
     basis: Annotated[JsonObject, Members(CostBasis)]
-    failed: Annotated[list[JsonObject], "Parts that failed, and why.", Members(FailedPart)]
+    failed: FailedParts
     note: str
 
 
@@ -198,7 +198,7 @@ def parse_compared_periods(
 ) -> tuple[ReportedPeriod, ReportedPeriod | None]:
     """Return the period to compare, and the one to compare it with if the arguments name it. Raise ApiError."""
     if compare_to and span:
-        raise ApiError("compareTo, period2: pass only one of them", kind="argument")
+        raise ApiError("Only one of compareTo and period2 is allowed", kind="argument")
     first = parse_period(period, "period", today) if period else last_months(months, today)
     if compare_to:
         return first, parse_period(compare_to, "compareTo", today)

@@ -53,7 +53,7 @@ FEE_TYPES = frozenset(
         *("adjustment", "rounding_error", "edpdiscount", "bundleddiscount", "solutionproviderprogramdiscount"),
     )
 )
-"""Cost types in lower case of lines that are not of a resource, so nothing can have the label."""
+"""Cost types, in lowercase, of lines that do not belong to a resource and therefore cannot have a label."""
 NOT_AVAILABLE = re.compile(r"\[.* N/A\]")
 """How the API writes a missing value in some results."""
 AMOUNTS = ("total", "covered", "gap", "other")
@@ -172,7 +172,7 @@ async def _find_missing(call: Call, request: CostRequest, rows: CoverageRows, ch
 
 
 async def _resolve(call: Call, by: str) -> GroupDimension:
-    """Return the dimension that *by* names; a label's key alone will do. Raise ApiError with the nearest names."""
+    """Return the dimension that *by* names; the key of a label is enough. Raise ApiError with the nearest names."""
     kind, _, key = by.partition(":")
     if key.strip() and kind.strip().casefold() in KINDS:
         return await resolve_group(call, by, "by")
@@ -206,7 +206,7 @@ async def _read_rows(call: Call, request: CostRequest, dimension: GroupDimension
 
 
 def _keep_uncovered(rows: CoverageRows) -> CoverageRows:
-    """Return *rows* with those costs by service only that have no value, without the value."""
+    """Return *rows* with only those costs by service that have no value, without the column of the value."""
     if rows.uncovered is None:
         return rows
     return replace(

@@ -8,7 +8,7 @@ from .cost_series import bar_series
 
 
 def coverage_series(amounts: JsonObject) -> list[Series]:
-    """Return covered and gap, which are the total, and the owners of the gap as bars."""
+    """Return covered and gap, which add up to the total, and the owners of the gap, as bars."""
     owners = [
         [owner["project"]["id"], owner["service"] or owner["project"]["name"], owner["cost"], owner["sharePercent"]]
         for owner in amounts["owners"]

@@ -95,7 +95,9 @@ async def resolve_groups(
     """Return the dimensions that *group_by* names, in its order. Raise ApiError that names the nearest real ones."""
     names = _read_list(group_by) if isinstance(group_by, str) else list(group_by or ())
     if len(names) > MAX_GROUP_DIMENSIONS:
-        raise ApiError(f"{argument}: at most {MAX_GROUP_DIMENSIONS} dimensions", kind="argument")
+        raise ApiError(
+            f"{argument}: group by at most {MAX_GROUP_DIMENSIONS} dimensions, not {len(names)}", kind="argument"
+        )
     groups = await resolve_all(call, names, argument)
     if len({(group.type, group.id) for group in groups}) < len(groups):
         raise ApiError(f"{argument}: {short_json(names[1])} is named twice", kind="argument")

@@ -231,7 +231,7 @@ async def _unknown_value(call: Call, argument: str, condition: Filter, wanted: s
     kind = KIND_NAMES.get(condition["id"], f"{condition['id']} value")
     if condition["id"] == CLOUD_DIMENSION:
         return ApiError(
-            f"{argument}: there is no cloud {short_json(wanted)} in the data. Clouds with costs: {list_names(sorted(set(known)))}",
+            f"{argument}: the data has no cloud {short_json(wanted)}. Clouds with costs: {list_names(sorted(set(known)))}",
             kind="argument",
         )
     if condition["id"] != "project_id":
@@ -252,6 +252,6 @@ async def _unknown_value(call: Call, argument: str, condition: Filter, wanted: s
         for value in suggested
     )
     return ApiError(
-        f"{argument}: there is no project with the id {short_json(wanted)} in the data. Did you mean {listed}?",
+        f"{argument}: the data has no project with the id {short_json(wanted)}. Did you mean {listed}?",
         kind="argument",
     )

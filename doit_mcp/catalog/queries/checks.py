@@ -160,7 +160,7 @@ async def _check_allocations(call: Call, scope: Scope) -> bool:
         nearest = await find_nearest(check.absent, ids)
         listed = ", ".join(f"{short_json(ids[name])} ({short_json(name)})" for name in nearest)
         hint = f"Did you mean {listed}?" if listed else "list_allocations lists their ids"
-        raise ApiError(f"filters: there is no allocation {short_json(check.absent)}. {hint}", kind="argument")
+        raise ApiError(f"filters: unknown allocation {short_json(check.absent)}. {hint}", kind="argument")
     return check.existence is Existence.FOUND and not has_groups
 
 

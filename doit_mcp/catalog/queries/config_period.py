@@ -160,7 +160,7 @@ def _relative_period(time_range: JsonObject, today: date) -> Period:
         )
     if mode not in MODES or unit not in UNITS or not isinstance(amount, int | None) or isinstance(amount, bool):
         # Arguments have been validated, but the API's reports can have more.
-        raise ApiError(f"{TIME_RANGE}: {short_json(time_range)} is not known", kind="argument")
+        raise ApiError(f"{TIME_RANGE}: unknown period {short_json(time_range)}", kind="argument")
     current = calendar_period(str(unit), today)
     if mode == "current":
         return current

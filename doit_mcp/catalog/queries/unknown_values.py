@@ -55,13 +55,13 @@ def _unknown_period(table: ResultTable, wanted: str, known: set[str]) -> ApiErro
     for text in filter(None, (wanted, meant)):
         if text in known:
             return ApiError(
-                f"filters: there is no period {short_json(wanted)} in the data. Did you mean {short_json(text)}?",
+                f"filters: the data has no period {short_json(wanted)}. Did you mean {short_json(text)}?",
                 kind="argument",
             )
         if any(value.startswith(text) for value in known):
             condition = {"column": PERIOD_COLUMN, "op": "starts_with", "values": [text]}
             return ApiError(
-                f"filters: the rows have shorter periods than {short_json(wanted)}. Use {short_json(condition)}",
+                f"filters: the rows are for shorter periods than {short_json(wanted)}. Use {short_json(condition)}",
                 kind="argument",
             )
     return None

@@ -6,7 +6,7 @@ from typing import Annotated, Required, TypedDict
 
 from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money, Percent, UsDollars
 from ...protocol.jsonrpc import JsonObject
-from ..partial_results import FailedPart
+from ..partial_results import FailedParts
 
 
 class RecommendationRow(TypedDict, total=False):
@@ -106,4 +106,4 @@ class SavingsSummary(TypedDict, total=False):
     counts: Annotated[JsonObject, "Rows of each list, shown or not.", Members(RowCounts)]
     overlaps: Annotated[list[JsonObject], "ids that save partly the same money.", Members(Overlap)]
     unknown: Annotated[list[str], "What has no known amount, and why."]
-    failed: Annotated[list[JsonObject], "What could not be read, and why.", Members(FailedPart)]
+    failed: FailedParts

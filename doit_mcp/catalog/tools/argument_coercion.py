@@ -35,9 +35,11 @@ INTEGER_PATTERN = re.compile(r"(-?\d{1,18})(?:\.0{1,18})?")
 NUMBER_PATTERN = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?")
 FILTER_ARGUMENT = "filter"
 """The filter of list operations: key:value terms joined by |."""
+FREE_TEXT_FILTER_KEYS = frozenset("budgetName content label labels name reportName serviceName subject title".split())
+"""Keys of filters whose values users choose, so that brackets can be part of them: a budget may be called [x17]."""
 BRACKETED_TERM = re.compile(r"([^:\[\]|]+:)\s*\[([^\[\]|]+)\]\s*")
 """A term with its value in brackets, as the API's document writes it. The API takes the brackets as part of the value,
-which then matches nothing."""
+which then matches nothing. Values of FREE_TEXT_FILTER_KEYS keep their brackets."""
 TRUE_BY_DEFAULT = frozenset({"enabled"})
 """Boolean members that default to true."""
 
@@ -108,14 +110,19 @@ def _needs_items(schema: JsonObject) -> bool:
 
 
 def _remove_brackets(text: str) -> str:
-    """Return a filter without the brackets of terms whose whole value is in one pair of them."""
+    """Return a filter without the brackets of terms whose whole value is in one pair of them.
+
+    Terms with keys of FREE_TEXT_FILTER_KEYS stay as they are.
+    """
     return "|".join(map(_term_without_brackets, text.split("|")))
 
 
 def _term_without_brackets(term: str) -> str:
     match = BRACKETED_TERM.fullmatch(term)
-    value = match[2].strip() if match else ""
-    return f"{match[1]}{value}" if match and value else term
+    if match is None or match[1][:-1].strip() in FREE_TEXT_FILTER_KEYS:
+        return term
+    value = match[2].strip()
+    return f"{match[1]}{value}" if value else term
 
 
 def _trim_identifiers(arguments: JsonObject, identifiers: frozenset[str]) -> JsonObject:

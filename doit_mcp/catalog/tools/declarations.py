@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...api import AREAS
-from ...api.declaration_checks import declaration_error, suggest_name
+from ...api.declaration_checks import declaration_error, repeats_name, suggest_name
 from ...api.facts import Reader, ToolFacts
-from ...api.operation import Operation, operation_of
+from ...api.operation import Operation, description_of, operation_of
 from ...api.value_kinds import ValueKind, amounts_without_currency, annotation_parts, declared_members
 from ...protocol.json_schema import JsonObject, record_hints
 
@@ -75,13 +75,38 @@ def check_composed_facts(function: Callable[..., Any], facts: Mapping[str, Any])
 
 
 def check_descriptions(function: Callable[..., Any], schema: JsonObject) -> None:
-    """Raise TypeError if an argument has neither a description nor described members nor a fixed set of values."""
+    """Raise TypeError if an argument has neither a description nor described members nor a fixed set of values, or if
+    a description, also that of the tool, only repeats a name.
+    """
+    description = description_of(function)
+    if description and repeats_name(description, function.__name__):
+        raise declaration_error(
+            function,
+            "needs a docstring that says more than its name: what the tool returns or does, when to use it, and which"
+            " tool to use for related questions",
+        )
     for name, argument in schema["properties"].items():
         if not _is_described(argument):
             raise declaration_error(
                 function,
                 f'needs a description of its argument {name}, such as {name}: Annotated[str, "What it is."]',
             )
+    for path, text in _described_members(schema):
+        if repeats_name(text, path.rpartition(".")[2]):
+            raise declaration_error(
+                function, f"describes its argument {path} as {text!r}, which says no more than the name"
+            )
+
+
+def _described_members(schema: JsonObject, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and the description of each described member of *schema*, at any depth."""
+    for name, member in schema.get("properties", {}).items():
+        if "description" in member:
+            yield f"{path}{name}", member["description"]
+        yield from _described_members(member, f"{path}{name}.")
+    for inner in (schema.get("items"), *schema.get("anyOf", ())):
+        if isinstance(inner, dict):
+            yield from _described_members(inner, path)
 
 
 def _is_described(schema: JsonObject) -> bool:

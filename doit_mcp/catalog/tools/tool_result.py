@@ -53,7 +53,7 @@ def make_tool_result_inline(
     fitted, text = truncate_and_sanitize(tool, arguments, structured, to_json(structured) if text is None else text)
     if problems := tool.result_problems(fitted):
         error = ApiError(
-            f"the response has an unexpected form ({problems[0]})", kind="answer", maybe_applied=tool.writes
+            f"the response does not match its schema: {problems[0]}", kind="answer", maybe_applied=tool.writes
         )
         return error_result(tool, explain(error, tool.name))
     tool_result = _text_result(text) | ({"_meta": result_view_meta(tool.name)} if tool.facts.get("view") else {})

@@ -86,10 +86,17 @@ def _parse_option(name: str, value: str) -> JsonObject:
     if name == "on":
         return {"path_prefix" if value.startswith("/") else "operation": value}
     if name in _NUMBER_OPTIONS:
-        return {name: float(value)}
+        return {name: _parse_number(name, value, float)}
     if name == "times":
-        return {name: int(value)}
+        return {name: _parse_number(name, value, int)}
     return {"retry_after": int(value) if value.isdecimal() else value}
+
+
+def _parse_number(name: str, value: str, kind: type[int] | type[float]) -> float:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"{name}: must be a {'whole ' if kind is int else ''}number, not {value[:40]!r}") from None
 
 
 def _unknown_operation(fault: JsonObject, operations: Collection[str]) -> list[str]:

@@ -29,7 +29,7 @@ class UploadedEvent(NamedTuple):
 def parse_events(data: bytes) -> list[UploadedEvent]:
     """The events of a file; 400 with the error and its line."""
     if len(data) > MAX_FILE_BYTES:
-        raise bad_request(f"file: at most {MAX_FILE_BYTES // 1024 // 1024} MB", field="file")
+        raise bad_request(f"file: must have at most {MAX_FILE_BYTES // 1024 // 1024} MB", field="file")
     text = read_text(data)
     try:
         return list(_parse_rows(text))

@@ -31,9 +31,9 @@ from .page import PRIVATE_HEADERS, dashboard_page
 from .stream import MAX_HISTORY, MAX_QUEUED_EVENTS, MAX_WATCHERS, Event, EventStream, Watcher
 from .tokens import TokenSummary, TokenTracker, fingerprint
 
-PAGE_PATHS = ("/", "/world")
-STATE_PATH = "/world/state"
-EVENTS_PATH = "/world/events"
+PAGE_PATHS = ("/", "/dashboard")
+STATE_PATH = "/dashboard/state"
+EVENTS_PATH = "/dashboard/events"
 # Control endpoints, which only tests use.
 CONTROL_PREFIX = "/sandbox/"
 

@@ -1,6 +1,6 @@
-"""The server card and the catalog that names it, with which clients find and add this server before they connect.
+"""The server card, and the catalog that links to it: clients use them to find this server before they connect.
 
-Server cards are an experimental MCP extension (SEP-2127); the catalog is an AI Catalog 1.0. Both hold public facts.
+Server cards are an experimental MCP extension (SEP-2127); the catalog is an AI Catalog 1.0. Both contain only public information.
 """
 
 from __future__ import annotations

@@ -107,6 +107,11 @@ async def test_a_failed_query_for_the_picture_alone_leaves_the_anomaly_whole() -
     assert [series["name"] for series in result.series["series"]] == ["anomaly", "top SKUs"]
 
 
+async def test_one_anomaly_links_to_its_page_in_the_console() -> None:
+    found = await run("get_anomaly", recorder(anomaly("a b", "Analytics")), id="a b")
+    assert found["url"].startswith("https://console.example/") and found["url"].endswith("anomalies/a%20b")
+
+
 async def test_one_anomaly_says_the_same() -> None:
     item = anomaly("a", "Analytics")
     listed = (await run("get_anomalies", recorder(item)))["anomalies"][0]

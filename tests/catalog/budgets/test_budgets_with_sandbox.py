@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -64,7 +65,7 @@ async def test_a_cloud_and_filters_limit_the_forecast(ask: Ask) -> None:
     assert 0 < cloud["month"]["spent"] < everything["month"]["spent"]
     assert (await ask("forecast_spend", filters=[scope]))["month"] == cloud["month"]
     for arguments in ({"cloud": "nosuch"}, {"filters": [{**scope, "values": ["amazon"]}, {**scope, "values": ["x"]}]}):
-        with pytest.raises(ApiError, match='no cloud "[a-z]+" in the data.*"amazon-web-services"'):
+        with pytest.raises(ApiError, match='no cloud "[a-z]+".*"amazon-web-services"'):
             await ask("forecast_spend", **arguments)
 
 
@@ -120,6 +121,14 @@ async def test_days_of_breaches_are_those_of_the_costs(ask: Ask, exceeded: str) 
         assert budget["exceededOn"] == (passed and passed.isoformat())
         if passed is None:
             assert TODAY.isoformat() <= budget["breaksOn"] <= period["to"]
+
+
+async def test_one_budget_links_to_its_page_in_the_console(ask: Ask) -> None:
+    budget = (await ask("list_budgets", maxResults=1))["budgets"][0]
+    one = await ask("get_budget", id=budget["id"])
+    # The list has the API's own link, to the console that serves everyone.
+    assert urlsplit(one["url"]).path == urlsplit(budget["url"]).path
+    assert one["url"].startswith("https://console.example/")
 
 
 async def test_periods_and_dates_are_iso(ask: Ask) -> None:

@@ -94,11 +94,11 @@ async def test_a_scope_that_cost_nothing_last_month_says_so() -> None:
 @pytest.mark.parametrize(
     ("scopes", "message"),
     [
-        ([service("Amazon EC2")], 'scopes: there is no service "Amazon EC2".*"Amazon Elastic Compute Cloud"'),
+        ([service("Amazon EC2")], 'scopes: the data has no service "Amazon EC2".*"Amazon Elastic Compute Cloud"'),
         ([service("EC2")], 'no service "EC2".*"Amazon Elastic Compute Cloud"'),
         ([service("BigQuery", "bigqery")], 'no service "bigqery".*"BigQuery"'),
         ([{"id": "cloud_provider", "type": "fixed", "values": ["oracle"]}], 'no cloud "oracle".*"google-cloud"'),
-        ([{"id": "service_descripton", "type": "fixed", "values": ["x"]}], "no dimension.*service_description"),
+        ([{"id": "service_descripton", "type": "fixed", "values": ["x"]}], "unknown dimension.*service_description"),
         # Each value exists, but not together.
         (
             [service("BigQuery"), {"id": "cloud_provider", "type": "fixed", "values": ["aws"]}],
@@ -194,7 +194,7 @@ async def test_an_ended_sign_in_stops_the_write() -> None:
 
 async def test_allocations_of_the_older_form_are_checked() -> None:
     api = recorder()
-    with pytest.raises(ApiError, match=r'scope: there is no allocation with the id "Data".*"x1" \("Data team"\)'):
+    with pytest.raises(ApiError, match=r'scope: unknown allocation id "Data".*"x1" \("Data team"\)'):
         await run("create_budget", api, **BUDGET, scope=["x1", "Data"])
     assert list_writes(api) == []
 
@@ -244,7 +244,7 @@ async def test_the_sandbox_agrees(ask: Ask) -> None:
     changed = await ask("update_budget", id=created["id"], amount=7, startPeriod="2026-08-01")
     assert changed["scopeLastMonth"] == created["scopeLastMonth"] and changed["startPeriod"] == "2026-08-01"
     for wrong in ("Amazon EC2", "bigquery"):
-        with pytest.raises(ApiError, match='scopes: there is no service.*Did you mean "(Amazon Elastic|BigQuery)'):
+        with pytest.raises(ApiError, match='scopes: the data has no service.*Did you mean "(Amazon Elastic|BigQuery)'):
             await ask("update_budget", id=created["id"], scopes=[service(wrong)])
     await ask("delete_budget", id=created["id"])
     allocation = next(

@@ -213,7 +213,7 @@ def test_arguments_of_the_old_server_and_new_ones() -> None:
     assert parse_compared_periods("2026-08", None, 3, None, TODAY)[1] is None
     for arguments, problem in (
         (("2026-10", None, 3, None), "forecast_spend"),
-        ((None, "2026-08", 3, span), "compareTo, period2: pass only one"),
+        ((None, "2026-08", 3, span), "Only one of compareTo and period2"),
         ((None, None, 3, {"from": " ", "to": "2026-07-02"}), "period2: from and to"),
         ((None, None, 3, {"from": "x", "to": "y"}), "period2.*2026-10-01/2026-10-15"),
     ):

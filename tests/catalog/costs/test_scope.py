@@ -35,8 +35,8 @@ def make_filter(identifier: str, *values: str, **options: Any) -> Any:
 @pytest.mark.parametrize(
     ("scope", "hints"),
     [
-        (Scope("oracle"), ['cloud: there is no cloud "oracle"', "amazon-web-services", "google-cloud"]),
-        (Scope(filters=(make_filter("cloud_provider", "oracle"),)), ["filters: there is no cloud", "google-cloud"]),
+        (Scope("oracle"), ['cloud: the data has no cloud "oracle"', "amazon-web-services", "google-cloud"]),
+        (Scope(filters=(make_filter("cloud_provider", "oracle"),)), ["filters: the data has no cloud", "google-cloud"]),
         (Scope(filters=(make_filter("service_description", "Amazon EC2"),)), ['"Amazon Elastic Compute Cloud"']),
         (Scope(filters=(make_filter("service_description", "bigquery"),)), ['Did you mean "BigQuery"?']),
         (
@@ -109,7 +109,7 @@ def test_filters_are_checked_and_fixed_by_default() -> None:
 async def test_a_project_without_a_similar_one_is_answered_with_all() -> None:
     known = {"values": [{"value": "acme-prod", "cloud": "google-cloud"}]}
     scope = Scope(filters=(make_filter("project_id", "xyz"),))
-    with pytest.raises(ApiError, match='no project "xyz" in the data. Available: "acme-prod"'):
+    with pytest.raises(ApiError, match='no project "xyz". Available: "acme-prod"'):
         await check_values(Caller(Recorder(known, ApiError("", kind="rate"))), scope)
     with pytest.raises(ApiError) as caught:
         await check_values(Caller(Recorder(known, ApiError("", kind="credential", status=401))), scope)

@@ -155,7 +155,7 @@ async def test_allocations_are_not_mistaken_for_unknown_values(ask: Ask) -> None
     answer = await ask("run_query", config={**AUGUST, "filters": of(one["id"], other["id"])})
     assert answer["total"]["cost"] > 0
     reason = await refusal(ask, filters=of(one["id"], f"{other['name'].lower()}x"))
-    assert "there is no allocation" in reason and f'"{other["id"]}" ("{other["name"]}")' in reason
+    assert "unknown allocation" in reason and f'"{other["id"]}" ("{other["name"]}")' in reason
 
 
 async def test_usage_is_allowed_by_unit(ask: Ask, witness: Api) -> None:

@@ -108,14 +108,20 @@ def test_values_are_coerced_to_their_schema(given_value: dict[str, Any], read_va
     [
         ("riskStatus:[atRisk]", "riskStatus:atRisk"),
         ("owner:[a@b.example]|type:[custom]|type:preset", "owner:a@b.example|type:custom|type:preset"),
-        ("name: [ prod ] ", "name:prod"),
+        ("type: [ custom ] ", "type:custom"),
+        # Names and other texts that users choose can have brackets.
+        ("name:[x17]", "name:[x17]"),
+        (
+            "type:[custom]| reportName :[Q3]|budgetName:[x]|content:[x]",
+            "type:custom| reportName :[Q3]|budgetName:[x]|content:[x]",
+        ),
         # Values that are more than one pair of brackets are meant as they are.
-        ("name:[prod] web", "name:[prod] web"),
-        ("name:web [prod]", "name:web [prod]"),
-        ("name:[a][b]", "name:[a][b]"),
-        ("name:[[a]]", "name:[[a]]"),
-        ("name:[]", "name:[]"),
-        ("name:[ ]", "name:[ ]"),
+        ("type:[prod] web", "type:[prod] web"),
+        ("type:web [prod]", "type:web [prod]"),
+        ("type:[a][b]", "type:[a][b]"),
+        ("type:[[a]]", "type:[[a]]"),
+        ("type:[]", "type:[]"),
+        ("type:[ ]", "type:[ ]"),
         ("[name]:x", "[name]:x"),
         ("[atRisk]", "[atRisk]"),
         ("", ""),
@@ -140,6 +146,39 @@ def test_filters_lose_the_brackets_around_a_value(text: str, sent: str) -> None:
 async def test_a_bracketed_filter_selects_the_same_rows(ask: Ask, tool: str, rows: str, term: str, value: str) -> None:
     bracketed = await ask(tool, filter=f"{term}:[{value}]")
     assert bracketed[rows] == (await ask(tool, filter=f"{term}:{value}"))[rows] != []
+
+
+async def test_names_in_filters_keep_their_brackets(ask: Ask) -> None:
+    await ask("create_label", name="[x17]", color="teal")
+    found = await ask("list_labels", filter="name:[x17]")
+    assert [label["name"] for label in found["labels"]] == ["[x17]"]
+
+
+FREE_TEXTS = ("[x17]", '["a"]', '{"a": 1}', "[]", "{}", "[prod] web", "name:[x17]", "5.0", "007", "1e5", "true", '"a"')
+
+
+def free_text_paths(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The members of *schema* that are text without an enum, at any depth; "*" is an item of a list."""
+    if schema.get("type") == "string" and "enum" not in schema:
+        yield path
+    for name, member in schema.get("properties", {}).items():
+        yield from free_text_paths(member, (*path, name))
+    if "items" in schema:
+        yield from free_text_paths(schema["items"], (*path, "*"))
+
+
+@pytest.mark.parametrize("text", FREE_TEXTS)
+def test_text_that_resembles_another_type_stays_text_in_every_tool(text: str) -> None:
+    """Names, descriptions, search texts and comments reach the API as they were written."""
+    changed = []
+    for tool in TOOLS:
+        for path in free_text_paths(tool.accepted_schema):
+            value: Any = text
+            for part in reversed(path):
+                value = [value] if part == "*" else {part: value}
+            if tool.coerce_arguments(value) != value:
+                changed.append(f"{tool.name} {'.'.join(path)}")
+    assert changed == []
 
 
 def test_a_long_filter_takes_linear_time() -> None:

@@ -16,6 +16,7 @@ import tests.catalog
 from doit_mcp.api import AREAS
 from doit_mcp.api.facts import REVERSIBLE
 from doit_mcp.api.operation import Area, delete, get, operation_of, patch, post
+from doit_mcp.api.permissions import USERS_MANAGER
 from doit_mcp.api.value_kinds import Members, Money
 from doit_mcp.catalog import registry
 from doit_mcp.catalog.call import Call
@@ -40,7 +41,7 @@ HERE = "tests/catalog/tools/test_declarations.py"
 
 FACTS: dict[str, Any] = {"slow": False, "default_list": False}
 """The facts that every composed tool that reads must state."""
-Id = Annotated[str, "Its id."]
+Id = Annotated[str, "Where the pot stands."]
 
 
 class BarePrice(TypedDict):
@@ -136,6 +137,44 @@ def test_argument_without_a_description_is_rejected() -> None:
         tool("size_pot")
 
 
+def test_descriptions_that_only_repeat_names_are_rejected() -> None:
+    @composed_tool(area="labels", **FACTS)
+    async def count_lids(call: Call) -> JsonObject:
+        """Count the lids."""
+        return {}
+
+    with pytest.raises(
+        TypeError, match=f"^{re.escape(HERE)}: count_lids needs a docstring that says more than its name"
+    ):
+        tool_from_function(count_lids)
+
+    @composed_tool(area="labels", **FACTS)
+    async def measure_lid(call: Call, *, lidSizes: Annotated[list[str], "The lid sizes."]) -> JsonObject:
+        """Return the diameter of a lid."""
+        return {}
+
+    said = f"{HERE}: measure_lid describes its argument lidSizes as 'The lid sizes.', which says no more than the name"
+    with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
+        tool_from_function(measure_lid)
+
+
+def test_permissions_are_stated_by_all_operations_of_an_area_or_none() -> None:
+    said = f"{HERE}: read_lock needs permission= in its decorator, because other operations of its area have it"
+    with pytest.raises(TypeError, match=f"^{re.escape(said)}"):
+
+        class Locks(Area):
+            """Locks."""
+
+            @get("/locks", permission=USERS_MANAGER)
+            async def list_locks(self) -> JsonObject: ...
+
+            @get("/locks/names", permission=None)
+            async def list_lock_names(self) -> JsonObject: ...
+
+            @get("/locks/{id}")
+            async def read_lock(self, *, id: Id) -> JsonObject: ...
+
+
 def test_number_without_its_kind_is_rejected() -> None:
     pattern = (
         f"{HERE}: price_pot returns the number paid without its kind: declare paid: Annotated[float, Money] (or"
@@ -187,7 +226,7 @@ def test_deletion_is_recognized_by_its_request() -> None:
 def test_composed_write_without_a_required_fact_is_rejected() -> None:
     @composed_tool(area="labels", writes=True, default_list=False)
     async def mend_pot(call: Call) -> JsonObject:
-        """Mend."""
+        """Fill the cracks."""
         return {}
 
     with pytest.raises(TypeError, match=f"^{re.escape(HERE)}: mend_pot needs confirm= in its decorator"):
@@ -211,7 +250,7 @@ def test_rows_must_be_a_field_of_the_result() -> None:
 def test_composed_tool_requires_a_toolset() -> None:
     @composed_tool()  # type: ignore[call-arg]  # what the test is about
     async def mend_pot(call: Call) -> JsonObject:
-        """Mend."""
+        """Fill the cracks."""
         return {}
 
     with pytest.raises(TypeError, match="mend_pot needs area= in its decorator: the toolset that lists it"):
@@ -233,7 +272,7 @@ def test_composed_tool_requires_a_toolset() -> None:
 def test_the_toolset_of_a_composed_tool_exists(area: str, facts: dict[str, Any], problem: str) -> None:
     @composed_tool(area=area, **facts)
     async def mend_pot(call: Call) -> JsonObject:
-        """Mend."""
+        """Fill the cracks."""
         return {}
 
     with pytest.raises(TypeError, match=f"^{re.escape(f'{HERE}: mend_pot {problem}')}$"):
@@ -255,12 +294,12 @@ async def count_pots(call: Call) -> JsonObject:
 def test_a_composed_tool_has_the_call_first_and_named_arguments() -> None:
     @composed_tool(area="labels", **FACTS)
     async def mend_pot(pot: str, *, size: int) -> JsonObject:
-        """Mend."""
+        """Fill the cracks."""
         return {}
 
     @composed_tool(area="labels", **FACTS)
     async def mend_lid(call: Call, size: int) -> JsonObject:
-        """Mend."""
+        """Fill the cracks."""
         return {}
 
     with pytest.raises(TypeError, match=f"^{HERE}: mend_pot needs call: Call as its first parameter$"):
@@ -285,7 +324,7 @@ class PricesWithCurrency(Prices):
 def test_money_needs_its_currency() -> None:
     @composed_tool(area="labels", **FACTS)
     async def price_pots(call: Call) -> Annotated[JsonObject, Prices]:
-        """Price."""
+        """Show what they cost."""
         return {}
 
     said = (
@@ -297,7 +336,7 @@ def test_money_needs_its_currency() -> None:
 
     @composed_tool(area="labels", **FACTS)
     async def price_lids(call: Call) -> Annotated[JsonObject, PricesWithCurrency]:
-        """Price."""
+        """Show what they cost."""
         return {}
 
     assert tool_from_function(price_lids).result_type is PricesWithCurrency

@@ -89,7 +89,7 @@ class Sum(TypedDict, total=False):
 
 @composed_tool(area="auth", slow=False, default_list=False)
 async def add(
-    call: Call, *, left: Annotated[int, "One."], right: Annotated[int, "The other."] = 1
+    call: Call, *, left: Annotated[int, "The first number."], right: Annotated[int, "The other."] = 1
 ) -> Annotated[JsonObject, Sum]:
     """Add two numbers,
     slowly."""
@@ -118,7 +118,7 @@ async def test_function_becomes_a_tool() -> None:
     assert tool.input_schema == {
         "type": "object",
         "properties": {
-            "left": {"type": "integer", "description": "One."},
+            "left": {"type": "integer", "description": "The first number."},
             "right": {"type": "integer", "description": "The other.", "default": 1},
         },
         "required": ["left"],

@@ -1,4 +1,4 @@
-// Watches the sandbox's world in headless Chromium while calls are made, and prints what was seen as one JSON line.
+// Watches the sandbox's dashboard in headless Chromium while calls are made, and prints what was seen as one JSON line.
 //
 // argument: {"browser": path, "url": …, "shots": directory, "calls": [{"url", "bearer"}…], "expect": text}
 
@@ -80,7 +80,7 @@ try {
   for (const step of [live, grouped, copied, filtered, paused]) await step(page, order, seen);
   for (const size of Object.keys(SIZES)) for (const scheme of SCHEMES) {
     const other = await opened(browser, order, seen, size, scheme);
-    await other.screenshot({ path: `${order.shots}/world-${size}-${scheme}.png`, fullPage: true });
+    await other.screenshot({ path: `${order.shots}/dashboard-${size}-${scheme}.png`, fullPage: true });
     seen.looks.push({
       size, scheme,
       overflow: await other.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),

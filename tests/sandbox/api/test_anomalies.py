@@ -43,13 +43,13 @@ async def test_fields_of_a_review_agree(party: Party, place: str) -> None:
     assert "required" in await review(party, place, 400, reviewStatus="RESOLVED")
     assert "RESOLVED only" in await review(party, place, 400, resolution="NOT_ANOMALY")
     confirmed = {"reviewStatus": "RESOLVED", "resolution": "ANOMALY_CONFIRMED"}
-    assert "does not fit" in await review(party, place, 400, **confirmed, resolutionNote={"reason": "LOW_IMPACT"})
+    assert "is not valid for" in await review(party, place, 400, **confirmed, resolutionNote={"reason": "LOW_IMPACT"})
     await review(party, place, **confirmed)
     await review(party, place, resolutionNote={"reason": "MISCONFIGURATION", "comment": "x"})
     # Fields that are left out keep their values.
     await review(party, place, resolutionNote={"comment": "y"})
     await review(party, place, reviewStatus="UNDER_REVIEW")
-    assert "does not fit" in await review(party, place, 400, resolutionNote={"reason": "MISCONFIGURATION"})
+    assert "is not valid for" in await review(party, place, 400, resolutionNote={"reason": "MISCONFIGURATION"})
     for body in ({}, {"customerFeedback": {"reviewStatus": "DONE"}}, {"customerFeedback": None}):
         assert (await party.send("PATCH", place, body)).status == 400
 

@@ -275,6 +275,8 @@ async def test_mapping_lifecycle(party: Party, clock: Clock) -> None:
         "2026-11-24T12:01:00Z",
     )
     assert client["effectiveTime"] is None and client["lastRefreshTime"] is None
+    assert client["curBasePath"] == "s3://reports/cur"
+    assert all("curBasePath" not in item for account, item in (await clients(party)).items() if account != NEW)
     clock.advance(3 * HOUR)
     item = (await clients(party))[NEW]
     assert (item["status"], item["effectiveTime"]) == ("cur_export_waiting", "2026-11-24T14:01:00Z")
@@ -283,7 +285,11 @@ async def test_mapping_lifecycle(party: Party, clock: Clock) -> None:
     assert (await map_account(party, 0, **{**fields, "curBasePath": "s3://other"}))["status"] == "remapped"
     moved = await map_account(party, 1, ecAccountId=NEW, ecCustomerId=second)
     assert (moved["status"], moved["curBasePath"]) == ("remapped", "s3://other")
-    assert NEW not in await clients(party) and (await clients(party, 1))[NEW] == {**item, "ecCustomerId": second}
+    assert NEW not in await clients(party) and (await clients(party, 1))[NEW] == {
+        **item,
+        "ecCustomerId": second,
+        "curBasePath": "s3://other",
+    }
     clock.advance(DAY)
     assert (await clients(party, 1))[NEW]["status"] == "active"
 

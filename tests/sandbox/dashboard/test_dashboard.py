@@ -69,13 +69,13 @@ class Watching:
 
 @asynccontextmanager
 async def watching(url: str, http: aiohttp.ClientSession, last: str = "") -> AsyncIterator[Watching]:
-    async with http.get(f"{url}/world/events", headers={"Last-Event-ID": last} if last else {}) as response:
+    async with http.get(f"{url}/dashboard/events", headers={"Last-Event-ID": last} if last else {}) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream"), await response.text()
         yield Watching(response)
 
 
 async def state(party: Party) -> Shown:
-    async with party.http.get(f"{party.url}/world/state") as response:
+    async with party.http.get(f"{party.url}/dashboard/state") as response:
         assert response.status == 200
         state_body: Shown = await response.json()
         return state_body
@@ -276,7 +276,7 @@ async def test_truncated_response_has_no_status(clock: Clock, http: aiohttp.Clie
 
 async def test_page_and_control_requests_are_not_recorded(party: Party) -> None:
     async with watching(party.url, party.http):
-        for path in ("/", "/world", "/world/state", "/sandbox/calls"):
+        for path in ("/", "/dashboard", "/dashboard/state", "/sandbox/calls"):
             await party.get(party.url + path)
         assert (await state(party))["calls"] == []
 
@@ -317,7 +317,7 @@ async def test_paused_page_resumes_from_its_url(party: Party) -> None:
             pass
         assert event is not None
     await party.get(f"{party.url}/nothing")
-    async with party.http.get(f"{party.url}/world/events", params={"after": event[1]}) as response:
+    async with party.http.get(f"{party.url}/dashboard/events", params={"after": event[1]}) as response:
         later = Watching(response)
         assert (await later.next("hello"))["reset"] is False
         assert (await later.next("call"))["target"] == "/nothing"
@@ -326,7 +326,7 @@ async def test_paused_page_resumes_from_its_url(party: Party) -> None:
 async def test_watchers_are_bounded_and_departed_ones_are_replaced(http: aiohttp.ClientSession) -> None:
     async with served(watchers=2) as url:
         async with watching(url, http) as first, watching(url, http):
-            async with http.get(f"{url}/world/events") as response:
+            async with http.get(f"{url}/dashboard/events") as response:
                 assert (response.status, response.headers["Retry-After"]) == (503, "5")
                 assert "too many" in (await response.json())["error"]
             await first.next("hello")
@@ -339,7 +339,7 @@ async def test_watchers_are_bounded_and_departed_ones_are_replaced(http: aiohttp
 async def until_accepted(http: aiohttp.ClientSession, url: str) -> None:
     # The server notices a closed connection only in its next loop iteration.
     while True:
-        async with http.get(f"{url}/world/events") as response:
+        async with http.get(f"{url}/dashboard/events") as response:
             if response.status == 200:
                 return
 
@@ -352,7 +352,7 @@ async def test_stalled_watcher_is_dropped_without_affecting_others(http: aiohttp
             where = urlsplit(url)
             loop = asyncio.get_running_loop()
             await loop.sock_connect(slow, (where.hostname, where.port))
-            await loop.sock_sendall(slow, f"GET /world/events HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
+            await loop.sock_sendall(slow, f"GET /dashboard/events HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
             assert (await loop.sock_recv(slow, 12)) == b"HTTP/1.1 200"
             async with watching(url, http) as page:
                 await page.next("hello")
@@ -363,7 +363,7 @@ async def test_stalled_watcher_is_dropped_without_affecting_others(http: aiohttp
                     await ask(http, url, path)
                     assert (await page.next("call"))["target"].startswith(f"/whoami?number={number}&")
                     number += 1
-                    async with http.get(f"{url}/world/events") as response:
+                    async with http.get(f"{url}/dashboard/events") as response:
                         status = response.status
                 assert status == 200 and number > 8
 
@@ -386,7 +386,7 @@ async def test_full_queue_ends_only_its_watcher() -> None:
 async def test_shutdown_ends_the_stream(http: aiohttp.ClientSession) -> None:
     # The server would wait for its handlers ten times as long as this test.
     async with served() as url:
-        response = await http.get(f"{url}/world/events")
+        response = await http.get(f"{url}/dashboard/events")
         page = Watching(response)
         await page.next("hello")
     assert await page.event() is None
@@ -402,7 +402,7 @@ async def test_shutdown_ends_the_stream(http: aiohttp.ClientSession) -> None:
         ({"Sec-Fetch-Site": "same-origin"}, 200),
     ],
 )
-@pytest.mark.parametrize("path", ["/world/state", "/world/events"])
+@pytest.mark.parametrize("path", ["/dashboard/state", "/dashboard/events"])
 async def test_cross_site_access_is_rejected(party: Party, path: str, headers: dict[str, str], status: int) -> None:
     async with party.http.get(party.url + path, headers=headers) as response:
         assert response.status == status
@@ -412,7 +412,7 @@ async def test_cross_site_access_is_rejected(party: Party, path: str, headers: d
             assert ADMIN.password not in await response.text()
 
 
-@pytest.mark.parametrize("path", ["/", "/world", "/world/state", "/world/events"])
+@pytest.mark.parametrize("path", ["/", "/dashboard", "/dashboard/state", "/dashboard/events"])
 async def test_endpoints_are_read_only(party: Party, path: str) -> None:
     async with party.http.post(party.url + path, headers={"Origin": "https://evil.example"}) as response:
         assert (response.status, response.headers["Allow"]) == (405, "GET")
@@ -421,7 +421,7 @@ async def test_endpoints_are_read_only(party: Party, path: str) -> None:
 
 async def test_page_is_one_document_with_a_strict_policy(party: Party) -> None:
     pages = []
-    for path in ("/", "/world"):
+    for path in ("/", "/dashboard"):
         async with party.http.get(party.url + path, headers={"Sec-Fetch-Site": "cross-site"}) as response:
             assert (response.status, response.content_type) == (200, "text/html")
             policy = response.headers["Content-Security-Policy"]

@@ -23,7 +23,10 @@ from doit_mcp.server import tasks
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.server.request_context import Catalog
 from doit_mcp.server.task import Task
-from tests.transports.http.serving import META, OTHER_USER, VIEWER, Answer, Session, Site, serving
+from tests.redis_state.redis_server import Server
+from tests.redis_state.replicas import replicas
+from tests.transports.http.serving import META, OTHER_USER, STATELESS_REVISION, VIEWER, Answer, Session, Site, serving
+from tests.transports.http.streaming import open_stream
 from tests.virtual_time import VirtualTime
 
 Json = dict[str, Any]
@@ -140,6 +143,34 @@ async def test_task_of_a_report_shows_its_progress(world: World, monkeypatch: py
     done = await finished(world.site, created)
     assert done["status"] == "completed" and "statusMessage" not in done
     assert len(seen) >= 5 and all("has been running for" in message for message in seen[:-1]) and not seen[-1]
+
+
+async def test_progress_of_a_report_is_seen_at_another_replica(redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replica a runs the report. Replica b reads its progress from Redis, and sends it to clients that listen."""
+    monkeypatch.setattr(tasks, "MIN_PROGRESS_SECONDS", 0.0)
+    clock = VirtualTime()
+    api = Api(clock=clock, report_timing=ReportTiming(REPORT_SECONDS, sleep=clock.sleep))
+    followers = RunFollowers(clock, clock.sleep)
+    async with replicas(redis.url, api=api, make=make_catalog, run_followers=followers) as (a, b):
+        task = (await a.call("run_query", {"query": LONG}, **TASKS)).result
+        parameters = {"taskId": task["taskId"]}
+        message = b.stateless_request("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"]]}}, **TASKS)
+        headers = b.headers() | b.stateless_headers(message)
+        async with open_stream(b, message, headers, STATELESS_REVISION) as stream:
+            await stream.message()
+            shown = []
+            for _ in range(3):
+                while not clock.wake_next():
+                    await asyncio.sleep(0.005)
+                shown.append((await stream.message())["params"]["statusMessage"])
+                state = (await b.send_stateless("tasks/get", parameters, **TASKS)).result
+                assert (state["status"], state["statusMessage"]) == ("working", shown[-1])
+            assert len(set(shown)) == 3 and all("has been running for" in text for text in shown)
+            async with clock.running(lambda: len(api.calls)):
+                while (last := (await stream.message())["params"])["status"] == "working":
+                    assert "has been running for" in last["statusMessage"]
+        done = (await b.send_stateless("tasks/get", parameters, **TASKS)).result
+        assert done["status"] == last["status"] == "completed" and rows_of(done["result"]) != []
 
 
 async def test_client_with_progress_gets_a_report_of_200_seconds(world: World) -> None:

@@ -152,7 +152,7 @@ async def test_arguments_outside_the_schema_have_no_effect(name: str) -> None:
 
 
 @pytest.mark.requirement("S1", "S2", "M46")
-async def test_current_token_applies_and_not_the_sessions_first() -> None:
+async def test_request_uses_its_own_token_not_that_of_initialize() -> None:
     """A refreshed token of the owner continues the session; the same user for another customer has no session there."""
     async with serving_site() as (site, api):
         session = await site.initialize(user=EMPLOYEE)
@@ -184,7 +184,7 @@ async def test_api_token_of_the_same_user_is_another_principal() -> None:
 
 
 @pytest.mark.requirement("S3")
-async def test_invented_session_id_is_never_adopted(site: Site) -> None:
+async def test_session_id_made_up_by_a_client_is_rejected(site: Site) -> None:
     """Session fixation is impossible; ids are visible ASCII, long and unique."""
     params = {"protocolVersion": LATEST_STATEFUL, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     invented = "a" * 48

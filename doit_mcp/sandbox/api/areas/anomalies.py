@@ -100,7 +100,7 @@ def _check_review(review: JsonObject) -> None:
         raise bad_request("resolution is allowed with reviewStatus RESOLVED only", field="customerFeedback.resolution")
     if reason is not None and reason not in REASONS.get(resolution or "", ()):
         field = "customerFeedback.resolutionNote.reason"
-        raise bad_request(f"reason {reason} does not fit the resolution {resolution}", field=field)
+        raise bad_request(f"reason {reason} is not valid for the resolution {resolution}", field=field)
 
 
 async def explain_anomaly(request: ApiRequest) -> web.Response:

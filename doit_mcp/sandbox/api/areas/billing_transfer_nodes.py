@@ -161,6 +161,7 @@ def _serialize_end_customer(request: ApiRequest, node: JsonObject) -> JsonObject
         "effectiveTime": effective,
         "createdAt": rfc3339(node["created"]),
         "lastRefreshTime": rfc3339(refreshed) if refreshed >= node["created"] else None,
+        **({"curBasePath": node["curBasePath"]} if node["curBasePath"] else {}),
     }
 
 

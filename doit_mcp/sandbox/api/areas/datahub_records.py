@@ -47,7 +47,7 @@ async def export_records(request: ApiRequest) -> web.Response:
     form = listing.query_choice(request.query, "format", ("csv", "jsonl"), "csv")
     start, end = (listing.query_time(request.query, name) for name in ("startTime", "endTime"))
     if not start < end <= start + MAX_EXPORT_DAYS * DAY_SECONDS:
-        raise bad_request(f"endTime: after startTime, by at most {MAX_EXPORT_DAYS} days", field="endTime")
+        raise bad_request(f"endTime: must be after startTime, by at most {MAX_EXPORT_DAYS} days", field="endTime")
     scope = f"{request.scope} {form} {start} {end}"
     rows = list(export_rows(request, dataset, start, end))
     page = request.paginate(rows, 10_000, MAX_EXPORT_ROWS, scope=scope, key="event_id")

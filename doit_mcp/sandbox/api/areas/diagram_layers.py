@@ -108,7 +108,7 @@ async def list_relationships(request: ApiRequest) -> web.Response:
     }
     anchor = graph.find_resource(layer, start)
     if anchor is None:
-        raise ApiError(404, "no node, element or group of this id is on the diagram")
+        raise ApiError(404, "the diagram has no node, element or group with this id")
     is_transitive = options["depth"] == "transitive"
     traversals = {
         "edges": graph.linked_resources(layer, start, options["direction"], is_transitive),

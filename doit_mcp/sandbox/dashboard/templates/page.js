@@ -298,7 +298,7 @@ function reset(event) {
 function connect() {
   clearTimeout(reconnectTimer);
   if (source) return;
-  source = new EventSource(`/world/events?after=${encodeURIComponent(last)}`);
+  source = new EventSource(`/dashboard/events?after=${encodeURIComponent(last)}`);
   source.addEventListener("hello", reset);
   source.addEventListener("call", addCall);
   source.addEventListener("tokens", (event) => {
