@@ -42,14 +42,14 @@ PLAN_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class OwnedCommitment:
-    """An active Savings Plan or Reserved Instance.
+    """An active Savings Plan, Reserved Instance, or committed use discount of Google Cloud.
 
     *hourly_cost* is what it costs per hour whether it is used or not, upfront payments included. *utilization* is the
-    used share, from 0 to 1; None if AWS has not reported it yet.
+    used share, from 0 to 1; None if the cloud has not reported it yet.
     """
 
-    kind: Literal["savings-plan", "reserved-instance"]
-    aws_id: str
+    kind: Literal["savings-plan", "reserved-instance", "spend-cud", "resource-cud"]
+    cloud_id: str
     title: str
     hourly_cost: Decimal
     utilization: Decimal | None
@@ -58,7 +58,7 @@ class OwnedCommitment:
     @property
     def id(self) -> str:
         """An id within the customer."""
-        return f"{self.kind}:{self.aws_id}"
+        return f"{self.kind}:{self.cloud_id}"
 
     @property
     def unused_per_month(self) -> Decimal | None:
