@@ -70,8 +70,7 @@ class SpendForecast(CostStatement, total=False):
     budgetsChecked: int
     scenario: Annotated[
         JsonObject,
-        "With the changes: months, quarter and total with expected (without), scenario and change; budgets whose limit "
-        "is exceeded with or without: effect, scenarioBreaksOn; assumptions.",
+        "months, quarter, total: expected, scenario (with the changes), change; budgets: effect, scenarioBreaksOn.",
         Members(Scenario),
     ]
     failed: Annotated[list[JsonObject], "Parts not read, and why.", Members(FailedPart)]
@@ -93,7 +92,7 @@ class CostHistory:
 
 @composed_tool(
     area="reports",
-    search_hint="Forecast, projected bill, month-end estimate, budget overrun, what-if scenario, migration",
+    search_hint="Forecast, projected bill, month-end estimate, budget overrun, what if costs grow, scenario: growth, price change, one-off, migration",
     slow=True,
     default_list=True,
     view=True,
@@ -110,7 +109,7 @@ async def forecast_spend(
     Budgets are checked as defined, whatever cloud and filters are selected."""
     today = utc_date(call.now)
     scope = Scope.from_arguments(cloud, filters)
-    changes = read_scenario(scenario, today) if scenario else None
+    changes = read_scenario(scenario, scope, today) if scenario else None
     last = max(quarter_of(today).last, changes.horizon.last) if changes else None
     parts = await gather_partial(
         {
@@ -125,7 +124,7 @@ async def forecast_spend(
     failed = [*parts.failures, *(checked.failures if checked else ()), *projected.pop("failed", ())]
     compared: JsonObject = {}
     if changes is not None:
-        compared, more = await _compare(call, changes, scope, answer, code, checked)
+        compared, more = await _compare(call, changes, answer, code, checked)
         failed += more
     own = OwnForecast(scope, code, _expected_costs(projected, today))
     statement = cost_statement(
@@ -144,19 +143,14 @@ async def forecast_spend(
 
 
 async def _compare(
-    call: Call,
-    changes: ScenarioRequest,
-    scope: Scope,
-    answer: JsonObject,
-    currency: str,
-    checked: CheckedBudgets | None,
+    call: Call, changes: ScenarioRequest, answer: JsonObject, currency: str, checked: CheckedBudgets | None
 ) -> tuple[JsonObject, Sequence[FailedPart]]:
     """Return the member of the result with the scenario, and what could not be read. Raise ApiError or ToolError."""
     today = utc_date(call.now)
     clouds = read_clouds(answer, today)
     if not clouds or any(cloud.pace is None for cloud in clouds):
         return {}, [{"part": "scenario", "why": "too few days of final costs to project"}]
-    shares = await read_shares(call, scope, currency, today)
+    shares = await read_shares(call, changes.scope, currency, today)
     compared, failures = await add_scenario(call, changes, shares, clouds, currency, checked)
     return {"scenario": compared}, failures
 

@@ -21,9 +21,9 @@ from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.tool import ToolError
 from .run_rate import CloudCosts, cost_to_come, days_between, project_cost
-from .scenario_budgets import find_budget_effects
+from .scenario_budgets import ScenarioCosts, find_budget_effects
 from .scenario_changes import Change, parse_changes
-from .scenario_model import DayChange, Shares, change_days, resolve_changes, sum_by_change
+from .scenario_model import Shares, change_days, resolve_changes, sum_by_change
 
 MONTHS = 3
 SHARE_DAYS = 28
@@ -33,28 +33,31 @@ ASSUMPTIONS = (
     "Changes apply to days after {today} only, as steps from their day on: growth 10% is 10 % more cost each day, not per "
     "month.",
     "A cloud or service has the same share of each day's cost as in {first} to {last}.",
-    "Per day in this order: growth, price, move (what is left of its cost, times its percentage), one-off; entries of one "
+    "Per day in this order: growth, price, move (what is left of its cost, times its percentage), one-off (in the currency of "
+    "the answer); entries of one "
     "kind as listed.",
     "low and high keep the distance that they have without changes.",
 )
 BUDGET_ASSUMPTION = (
     "A budget's scenario is DoiT's forecast of it plus the changes in its scope; to find the day, its forecast is spread "
-    "evenly. A one-off without of counts for budgets of all costs only."
+    "evenly over the days to come. The next months of monthly budgets are checked too, if all costs are forecast: basis. A "
+    "one-off without of counts for budgets of all costs only."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioRequest:
-    """The changes to apply, and the days that they can be in."""
+    """The changes to apply to the costs of a *scope*, and the days that they can be in."""
 
+    scope: Scope
     changes: Sequence[Change]
     horizon: Period
 
 
-def read_scenario(texts: Sequence[str], today: date) -> ScenarioRequest:
+def read_scenario(texts: Sequence[str], scope: Scope, today: date) -> ScenarioRequest:
     """Return the scenario of an argument. Raise ApiError."""
     horizon = Period(today.replace(day=1), month_of(months_back(today, 1 - MONTHS)).last)
-    return ScenarioRequest(parse_changes(texts, today, horizon), horizon)
+    return ScenarioRequest(scope, parse_changes(texts, today, horizon), horizon)
 
 
 def share_period(today: date) -> Period:
@@ -87,8 +90,8 @@ async def add_scenario(
 ) -> tuple[JsonObject, Sequence[FailedPart]]:
     """Return the scenario as the result shows it, and what could not be read. Each of the *clouds* must have a pace."""
     today = utc_date(call.now)
-    days = await run_in_thread(_change_days, request, shares, clouds, today)
-    answer = _compare_periods(request, days, clouds, currency, today)
+    costs = await run_in_thread(_apply, request, shares, clouds, currency, today)
+    answer = _compare_periods(request, costs, clouds)
     shared = share_period(today)
     assumptions = [
         text.format(today=today.isoformat(), first=shared.first.isoformat(), last=shared.last.isoformat())
@@ -96,27 +99,27 @@ async def add_scenario(
     ]
     if checked is None:
         return answer | {"assumptions": assumptions}, []
-    effects = await find_budget_effects(call, checked, days, request.horizon, currency, today)
+    effects = await find_budget_effects(call, checked, costs)
     budgets = {"budgets": list(effects.effects), "budgetsUnknown": list(effects.unknown)}
     return answer | budgets | {"assumptions": [*assumptions, BUDGET_ASSUMPTION]}, effects.failures
 
 
-def _change_days(
-    request: ScenarioRequest, shares: Shares, clouds: Sequence[CloudCosts], today: date
-) -> list[DayChange]:
+def _apply(
+    request: ScenarioRequest, shares: Shares, clouds: Sequence[CloudCosts], currency: str, today: date
+) -> ScenarioCosts:
     base = {
         day: sum((to_decimal(cost_to_come(cloud, cloud.pace, day)) for cloud in clouds if cloud.pace is not None), ZERO)
         for day in days_between(today + ONE_DAY, request.horizon.last)
     }
-    return change_days(resolve_changes(request.changes, shares), shares, base)
-
-
-def _compare_periods(
-    request: ScenarioRequest, days: Sequence[DayChange], clouds: Sequence[CloudCosts], currency: str, today: date
-) -> JsonObject:
-    """Return the months, the quarter, the sum of the months and the amount of each change. All add up exactly."""
+    days = change_days(resolve_changes(request.changes, shares), shares, base)
     months = [month_of(months_back(today, -count)) for count in range(MONTHS)]
-    added = {month: sum_by_change(days, month, currency) for month in months}
+    return ScenarioCosts(base, shares, days, months, currency, today, not request.scope.is_limited)
+
+
+def _compare_periods(request: ScenarioRequest, costs: ScenarioCosts, clouds: Sequence[CloudCosts]) -> JsonObject:
+    """Return the months, the quarter, the sum of the months and the amount of each change. All add up exactly."""
+    months, currency, today = costs.months, costs.currency, costs.today
+    added = {month: sum_by_change(costs.days, month, currency) for month in months}
     changes = {month: sum(added[month].values(), ZERO) for month in months}
     rows = [_compare(month, changes[month], clouds, currency, today) for month in months]
     quarter = quarter_of(today)

@@ -26,8 +26,8 @@ MAX_ONE_OFF = Decimal(10) ** 12
 
 ScenarioArgument = Annotated[
     list[Annotated[str, Length(1, MAX_CHARACTERS)]] | None,
-    'What if: "growth 10% from 2026-12-01", "price -5% of service:Amazon S3 from 2026-12-01", "one-off 5000 on 2026-12-10", '
-    '"move service:Amazon RDS to cloud:gcp at 80% from 2026-12-10" (of the cost). growth and one-off take of, too.',
+    'What if: "growth 10% of cloud:aws from 2026-12-01", "price -5% of service:BigQuery from 2026-12-01", "move '
+    'service:BigQuery to cloud:aws at 80% from 2026-12-10", "one-off 5000 on 2026-12-10". of is optional.',
     Length(1, MAX_CHANGES),
 ]
 
@@ -37,8 +37,8 @@ KINDS: tuple[Kind, ...] = ("growth", "price", "move", "one-off")
 FORMS = MappingProxyType(
     {
         "growth": "growth 10% of cloud:aws from 2026-12-01 (of is optional)",
-        "price": "price -5% of service:Amazon S3 from 2026-12-01 (of is optional)",
-        "move": "move service:Amazon RDS to cloud:gcp at 80% from 2026-12-10",
+        "price": "price -5% of service:BigQuery from 2026-12-01 (of is optional)",
+        "move": "move service:BigQuery to cloud:aws at 80% from 2026-12-10",
         "one-off": "one-off 5000 of cloud:aws on 2026-12-10 (of is optional)",
     }
 )

@@ -40,6 +40,7 @@ class ChangedBudget(TypedDict, total=False):
     effect: str
     breaksOn: Annotated[str | None, Day]
     scenarioBreaksOn: Annotated[str | None, Day]
+    basis: str
     period: Annotated[JsonObject, Members(PeriodDays)]
 
 

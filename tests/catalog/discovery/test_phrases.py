@@ -53,7 +53,7 @@ PHRASES: dict[str, str] = {
     "would a committed use discount pay off": "what_if_commitment",
     "break-even of an all upfront commitment": "what_if_commitment",
     "what happens to our costs if traffic grows by 20 percent": "forecast_spend",
-    "model a migration to google cloud": "forecast_spend",
+    "forecast with a migration to another cloud": "forecast_spend",
 }
 """Phrases about old and new areas; any of the tools answers them."""
 OTHER_PHRASES: dict[str, str] = {
