@@ -43,11 +43,15 @@ class BudgetBreach(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class CheckedBudgets:
-    """The rows and statuses of budgets that may be exceeded, how many budgets there are, and what could not be read."""
+    """The rows and statuses of budgets that may be exceeded, how many budgets there are, and what could not be read.
+
+    *on_track* are the rows of the other running budgets.
+    """
 
     budgets: Sequence[tuple[JsonObject, BudgetStatus]]
     count: int
     failures: Sequence[FailedPart]
+    on_track: Sequence[JsonObject] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,9 @@ async def find_breaches(call: Call, scope: Scope) -> CheckedBudgets:
         row for row in rows if find_status(row, {}, today).status in ("exceeded", "at_risk") or is_budget_of(row, scope)
     ]
     statuses, failed = await fetch_statuses(call, risky)
-    return CheckedBudgets(list(zip(risky, statuses, strict=True)), len(rows), [*unread, *failed])
+    checked = set(map(id, risky))
+    on_track = [row for row in rows if id(row) not in checked]
+    return CheckedBudgets(list(zip(risky, statuses, strict=True)), len(rows), [*unread, *failed], on_track)
 
 
 def is_running(row: JsonObject, today: date) -> bool:

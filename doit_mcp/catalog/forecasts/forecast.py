@@ -32,6 +32,9 @@ from ..tools.series import ResultWithSeries, stated_set
 from .clouds import read_clouds
 from .forecast_series import forecast_series
 from .run_rate import CloudCosts, ProjectedPeriod, period_cost, project_cost
+from .scenario import ScenarioRequest, add_scenario, read_scenario, read_shares
+from .scenario_changes import ScenarioArgument
+from .scenario_types import Scenario
 from .weekday_pace import LEVEL_DAYS, MIN_HISTORY_DAYS, PACE_DAYS, count_settled_days
 
 SPREAD_METHOD = (
@@ -65,6 +68,11 @@ class SpendForecast(CostStatement, total=False):
         Members(BudgetBreach),
     ]
     budgetsChecked: int
+    scenario: Annotated[
+        JsonObject,
+        "months, quarter, total: expected, scenario (with the changes), change; budgets: effect, scenarioBreaksOn.",
+        Members(Scenario),
+    ]
     failed: FailedParts
 
 
@@ -84,21 +92,28 @@ class CostHistory:
 
 @composed_tool(
     area="reports",
-    search_hint="Forecast, projected bill, month-end estimate, budget overrun",
+    search_hint="Forecast, projected bill, month-end estimate, budget overrun, what if costs grow, scenario: growth, price change, one-off, migration",
     slow=True,
     default_list=True,
     view=True,
 )
 async def forecast_spend(
-    call: Call, *, cloud: CloudArgument = None, filters: FiltersArgument = None, currency: CurrencyArgument = None
+    call: Call,
+    *,
+    cloud: CloudArgument = None,
+    filters: FiltersArgument = None,
+    currency: CurrencyArgument = None,
+    scenario: ScenarioArgument = None,
 ) -> Annotated[ResultWithSeries, SpendForecast]:
     """Forecast cost to the end of this month and quarter, and name the budgets that are exceeded or will be, and when.
     Budgets are checked as defined, whatever cloud and filters are selected."""
     today = utc_date(call.now)
     scope = Scope.from_arguments(cloud, filters)
+    changes = read_scenario(scenario, scope, today) if scenario else None
+    last = max(quarter_of(today).last, changes.horizon.last) if changes else None
     parts = await gather_partial(
         {
-            "costs": run_checked(call, scope, currency, lambda code: fetch_costs(call, scope, code, today)),
+            "costs": run_checked(call, scope, currency, lambda code: fetch_costs(call, scope, code, today, last)),
             "budgets": find_breaches(call, scope),
         }
     )
@@ -107,6 +122,10 @@ async def forecast_spend(
     checked: CheckedBudgets | None = parts.results.get("budgets")
     projected = await project_answer(call, scope, answer, code, checked_values)
     failed = [*parts.failures, *(checked.failures if checked else ()), *projected.pop("failed", ())]
+    compared: JsonObject = {}
+    if changes is not None:
+        compared, more = await _compare(call, changes, answer, code, checked)
+        failed += more
     own = OwnForecast(scope, code, _expected_costs(projected, today))
     statement = cost_statement(
         ReportedPeriod(month_of(today), today), code, scope, [scope.cloud] if scope.cloud else TIME_ZONES
@@ -115,11 +134,25 @@ async def forecast_spend(
         **with_check_note(projected, checked_values),
         **statement,
         **({"budgets": order_breaches(checked.budgets, own), "budgetsChecked": checked.count} if checked else {}),
+        **compared,
         **failed_members(failed),
     }
     series = await run_in_thread(forecast_series, answer, code, today)
     budgets = [budget_series(checked.budgets)] if checked else []
     return ResultWithSeries(result, stated_set(statement, [*series, *budgets]))
+
+
+async def _compare(
+    call: Call, changes: ScenarioRequest, answer: JsonObject, currency: str, checked: CheckedBudgets | None
+) -> tuple[JsonObject, Sequence[FailedPart]]:
+    """Return the member of the result with the scenario, and what could not be read. Raise ApiError or ToolError."""
+    today = utc_date(call.now)
+    clouds = read_clouds(answer, today)
+    if not clouds or any(cloud.pace is None for cloud in clouds):
+        return {}, [{"part": "scenario", "why": "too few days of final costs to project"}]
+    shares = await read_shares(call, changes.scope, currency, today)
+    compared, failures = await add_scenario(call, changes, shares, clouds, currency, checked)
+    return {"scenario": compared}, failures
 
 
 def _expected_costs(projected: JsonObject, today: date) -> dict[Period, tuple[str, float]]:
@@ -183,13 +216,14 @@ def project_period(period: Period, history: CostHistory, currency: str, today: d
     }
 
 
-async def fetch_costs(call: Call, scope: Scope, currency: str, today: date) -> JsonObject:
-    """Return the costs by cloud and day since the previous quarter, with the API's forecast if it has enough history for one."""
+async def fetch_costs(call: Call, scope: Scope, currency: str, today: date, last: date | None = None) -> JsonObject:
+    """Return the costs by cloud and day since the previous quarter, with the API's forecast, if it has enough history for
+    one, to *last* or the end of the quarter."""
     quarter = quarter_of(today)
     since = Period(quarter.previous().first, today)
     plain = cost_config(scope, since, currency, interval="day", groups=(CLOUD_GROUP,))
     # At least a day, though the quarter may end today.
-    days = max(1, (quarter.last - today).days)
+    days = max(1, ((last or quarter.last) - today).days)
     config: QueryConfig = {**plain, "forecastSettings": {"mode": "grouping", "futureTimeIntervals": days}}
     try:
         return await fetch_query(call, config)

@@ -113,7 +113,7 @@ def project_cost(period: Period, clouds: Sequence[CloudCosts], today: date) -> P
         for day, more in missing.items():
             raised[day] = raised.get(day, 0.0) + more
         growth += _possible_growth({day: cost + missing.get(day, 0.0) for day, cost in costs.items()}, cloud, today)
-        costs_to_come += [float(cloud.forecast[day]) if day in cloud.forecast else pace.cost_of(day) for day in to_come]
+        costs_to_come += [cost_to_come(cloud, pace, day) for day in to_come]
     ahead = fsum([*raised.values(), *costs_to_come])
     below, _ = margins(paces, len(raised) + len(to_come))
     # Any unsettled day may grow.
@@ -122,6 +122,11 @@ def project_cost(period: Period, clouds: Sequence[CloudCosts], today: date) -> P
         # What is spent is spent.
         below = min(below, max(ahead, 0.0))
     return Projection(period, spent, ahead, below, above + growth, tuple(sorted(day for day in raised if day < today)))
+
+
+def cost_to_come(cloud: CloudCosts, pace: WeekdayPace, day: date) -> float:
+    """Return what a day to come is expected to cost: the forecast, or else its pace."""
+    return float(cloud.forecast[day]) if day in cloud.forecast else pace.cost_of(day)
 
 
 def _possible_growth(expected: Mapping[date, float], cloud: CloudCosts, today: date) -> float:

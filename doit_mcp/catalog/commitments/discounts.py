@@ -1,0 +1,96 @@
+"""The discount of a commitment: given by the caller, seen on the bill, or implied by DoiT's recommendation. Never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from ...api.errors import ApiError
+from ...protocol.jsonrpc import JsonObject
+from ..costs.amounts import ONE_TENTH, ZERO
+from .aws import HOURS_PER_MONTH, TERM_NAMES, parse_decimal
+
+PAYMENT_NAMES = {"no_upfront": "no upfront", "partial_upfront": "partial upfront", "all_upfront": "all upfront"}
+Terms = tuple[str, str | None]
+"""A term and a payment option as the API names them; no payment option for Google Cloud."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """A discount from on-demand rates: a *share* from 0 to 1, in tenths of a percent, and its *source*, a phrase."""
+
+    share: Decimal
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountEvidence:
+    """What is known about discounts: *seen* on the bill for active commitments with the *owned* terms, and DoiT's *advice*
+    (a recommendation of the API) for the *advised* terms; None if unknown."""
+
+    seen: Decimal | None = None
+    owned: Collection[Terms] = ()
+    advice: Mapping[str, Any] | None = None
+    advised: Terms | None = None
+
+
+def find_discount(given: float | None, wanted: Terms, evidence: DiscountEvidence) -> Discount:
+    """Return the discount of a commitment with the *wanted* terms. Raise ApiError if it is not known.
+
+    The bill shows one discount for all active commitments together, so it counts only if all of them have these terms.
+    """
+    if given is not None:
+        return Discount(Decimal(str(given)) / 100, "given as discountPercent")
+    name = describe_terms(wanted)
+    if evidence.seen is not None and evidence.seen > 0 and set(evidence.owned) == {wanted}:
+        return Discount(_to_tenth(evidence.seen), f"seen on the bill: all active commitments of this kind are {name}")
+    implied = implied_discount(evidence.advice) if evidence.advised == wanted else None
+    if implied is not None:
+        source = f"implied by DoiT's recommendation, which is for {name}: its savings per month and its commitment"
+        return Discount(_to_tenth(implied), source)
+    raise ApiError(
+        f"discountPercent: required, because the discount of a commitment for {name} is not known. {_known(evidence)}Take "
+        "the discount from on-demand rates from the price list of the cloud, such as discountPercent: 40",
+        kind="argument",
+    )
+
+
+def implied_discount(advice: Mapping[str, Any] | None) -> Decimal | None:
+    """Return the discount that a recommendation implies; None if it recommends no further commitment.
+
+    Its savings are the on-demand cost that it replaces less the commitment, which it expects to be used.
+    """
+    if advice is None:
+        return None
+    current, recommended, savings = (
+        parse_decimal(advice.get(name)) or ZERO
+        for name in ("currentCommitment", "recommendedCommitment", "potentialAdditionalSavings")
+    )
+    commitment = (recommended - current) * HOURS_PER_MONTH
+    return savings / (savings + commitment) if savings > 0 and commitment > 0 else None
+
+
+def advised_terms(settings: JsonObject) -> Terms:
+    """Return the terms of recommendations under purchase *settings* of the API."""
+    payment = settings.get("paymentOption")
+    return str(settings.get("term") or ""), None if payment is None else str(payment)
+
+
+def describe_terms(terms: Terms) -> str:
+    """Return terms as text, such as "3 years, no upfront"."""
+    term, payment = terms
+    return ", ".join([TERM_NAMES.get(term, term), *([PAYMENT_NAMES.get(payment, payment)] if payment else [])])
+
+
+def _known(evidence: DiscountEvidence) -> str:
+    """Return for which terms a discount is known, as a sentence."""
+    known = [describe_terms(evidence.advised)] if evidence.advised and implied_discount(evidence.advice) else []
+    if evidence.seen is not None and len(set(evidence.owned)) == 1:
+        known += [text for terms in evidence.owned if (text := describe_terms(terms)) not in known][:1]
+    return f"It is known for {' and '.join(known)}. " if known else ""
+
+
+def _to_tenth(share: Decimal) -> Decimal:
+    return (100 * share).quantize(ONE_TENTH) / 100

@@ -1,0 +1,165 @@
+"""Usage that a commitment can cover: by day from the bill (AWS), or by week as DoiT reports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from ...api.common_types import Filter
+from ...api.errors import ApiError
+from ...api.report_config import Metric, QueryConfig
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.amounts import ZERO, to_decimal
+from ..costs.query_config import COST_METRIC, cost_config
+from ..costs.scope import Scope
+from ..periods.period import ONE_DAY, SETTLING_DAYS, Period
+from ..report_runs.queries import fetch_query
+from ..tables import column_names, complete_rows, row_days
+from .aws import AWS, parse_day, parse_decimal
+from .purchase_model import UsageSample
+
+USAGE_DAYS = 60
+USAGE_WEEKS = 9
+"""Whole weeks that are about as long: DoiT reports eligible usage for days of three weeks only."""
+MIN_DAYS, MIN_WEEKS = 14, 4
+DAYS_PER_WEEK = 7
+HOURS_PER_DAY = 24
+MAX_SKUS = 2000
+"""SKUs of one query."""
+COVERED, ON_DEMAND = "SavingsPlanCoveredUsage", "Usage"
+AMORTIZED: Metric = {"type": "extended", "value": "amortized_cost"}
+COVERED_SERVICES = MappingProxyType(
+    {
+        "compute": frozenset({"AmazonEC2", "AWSLambda", "AmazonECS", "AmazonEKS"}),
+        "database": frozenset(
+            "AmazonRDS AmazonDynamoDB AmazonElastiCache AmazonDocDB AmazonNeptune AmazonMCS AmazonTimestream "
+            "AWSDatabaseMigrationSvc".split()
+        ),
+    }
+)
+"""The AWS services that each type of Savings Plans covers, by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReading:
+    """Eligible usage in dollars per hour at on-demand rates, by *unit* (day or week) of a *period*.
+
+    *on_demand* is the part that no commitment covers; None if only the whole is known. *discount* is that of the covered
+    part, from 0 to 1; None if unknown. *source* says where it comes from.
+    """
+
+    period: Period
+    unit: str
+    eligible: Sequence[Decimal]
+    source: str
+    on_demand: Sequence[Decimal] | None = None
+    discount: Decimal | None = None
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there is enough usage to estimate from."""
+        least = MIN_DAYS if self.unit == "day" else MIN_WEEKS
+        return sum(amount > 0 for amount in self.eligible) >= least
+
+    def samples(self, current: Decimal, discount: Decimal) -> list[UsageSample]:
+        """Return the usage by unit. Existing commitments of *current* dollars per hour with a *discount* cover usage
+        first, unless the bill shows what they cover."""
+        covers = current / (1 - discount)
+        rest = self.on_demand or [max(amount - covers, ZERO) for amount in self.eligible]
+        return [UsageSample(*pair) for pair in zip(self.eligible, rest, strict=True)]
+
+
+def usage_period(today: date) -> Period:
+    """Return the last USAGE_DAYS days whose costs are final."""
+    last = today - SETTLING_DAYS * ONE_DAY
+    return Period(last - (USAGE_DAYS - 1) * ONE_DAY, last)
+
+
+async def read_billed_usage(call: Call, organization: str, service: str, today: date) -> UsageReading | None:
+    """Return the usage of an AWS organization that Savings Plans of a type can cover, by day, from its bill.
+
+    The bill does not say which SKUs are eligible: those count of which a Savings Plan covered any usage in the period.
+    None if no SKU counts. Raise ApiError.
+    """
+    period = usage_period(today)
+    account: Filter = {"type": "fixed", "id": "billing_account_id", "mode": "is", "values": [organization]}
+    covered = await _query(call, period, "year", [account, _is("cost_type", [COVERED])], ["sku_id", "service_id"])
+    listed, paid, skus = ZERO, ZERO, set()
+    for row in covered:
+        if row.get("service_id") in COVERED_SERVICES[service]:
+            listed += to_decimal(row.get("cost"))
+            paid += to_decimal(row.get("amortized_cost"))
+            skus.add(str(row.get("sku_id")))
+    if not skus or len(skus) > MAX_SKUS or listed <= 0:
+        return None
+    filters = [account, _is("cost_type", [ON_DEMAND, COVERED]), _is("sku_id", sorted(skus))]
+    lines = await _query(call, period, "day", filters, ["cost_type"])
+    return _by_day(lines, period, 1 - paid / listed, len(skus))
+
+
+def _by_day(lines: Iterable[Mapping[str, Any]], period: Period, discount: Decimal, skus: int) -> UsageReading:
+    eligible: dict[date, Decimal] = {}
+    on_demand: dict[date, Decimal] = {}
+    for line in lines:
+        day, rate = line["date"], to_decimal(line.get("cost")) / HOURS_PER_DAY
+        if day is not None and period.first <= day <= period.last:
+            eligible[day] = eligible.get(day, ZERO) + rate
+            if line.get("cost_type") == ON_DEMAND:
+                on_demand[day] = on_demand.get(day, ZERO) + rate
+    first = min(eligible, default=period.first)
+    days = [first + count * ONE_DAY for count in range((period.last - first).days + 1)]
+    return UsageReading(
+        Period(first, period.last),
+        "day",
+        [eligible.get(day, ZERO) for day in days],
+        f"the bill: SKUs of which Savings Plans covered any usage ({skus}); daily cost at on-demand rates divided by 24",
+        [on_demand.get(day, ZERO) for day in days],
+        discount,
+    )
+
+
+def read_reported_weeks(points: Any, today: date) -> UsageReading | None:
+    """Return the last whole weeks of eligibleUsage, as the API returns it by week; None without any."""
+    final = today - SETTLING_DAYS * ONE_DAY
+    weeks = sorted(
+        (day, usage)
+        for point in (points if isinstance(points, list) else ())
+        if isinstance(point, dict)
+        and (day := parse_day(point.get("usageTime"))) is not None
+        and (usage := parse_decimal(point.get("medianUsage"))) is not None
+        and day + (DAYS_PER_WEEK - 1) * ONE_DAY <= final
+    )[-USAGE_WEEKS:]
+    if not weeks:
+        return None
+    return UsageReading(
+        Period(weeks[0][0], weeks[-1][0] + (DAYS_PER_WEEK - 1) * ONE_DAY),
+        "week",
+        [usage for _, usage in weeks],
+        "DoiT's eligible usage, the median hour of each week at on-demand rates",
+    )
+
+
+def _is(dimension: str, values: list[str]) -> Filter:
+    return {"type": "fixed", "id": dimension, "mode": "is", "values": values}
+
+
+async def _query(
+    call: Call, period: Period, interval: Any, filters: Sequence[Filter], columns: Sequence[str]
+) -> list[JsonObject]:
+    """Return the cost of AWS by *columns* as rows by column name, with the day of each as ``date``. Raise ApiError."""
+    config: QueryConfig = cost_config(
+        Scope(AWS, tuple(filters)), period, "USD", interval=interval, metrics=(COST_METRIC, AMORTIZED)
+    )
+    config["group"] = [{"id": name, "type": "fixed"} for name in columns]
+    answer = await fetch_query(call, config)
+    names = column_names(answer)
+    if not {"cost", "amortized_cost", *columns} <= set(names):
+        raise ApiError("the result has no columns for the usage", kind="answer")
+    days: Sequence[date | None] = row_days(answer) if interval == "day" else []
+    rows = [dict(zip(names, row, strict=True)) for row in complete_rows(answer)]
+    return [row | {"date": day} for row, day in zip(rows, days, strict=True)] if days else rows

@@ -1,0 +1,157 @@
+"""Model of a commitment purchase: what it would have saved over days of past usage. Pure computation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from statistics import median
+
+from ..costs.amounts import ZERO, round_amount
+from .aws import HOURS_PER_MONTH
+from .figures import USD
+
+MONTHS_PER_YEAR = 12
+EDGE_PARTS = 10
+"""The low and high estimates are means of a tenth of the days: those with the least and the most usage."""
+UPFRONT_SHARES = {"no_upfront": ZERO, "partial_upfront": Decimal("0.5"), "all_upfront": Decimal(1)}
+"""The share of a commitment that is paid at once. AWS asks for half of it or more with partial upfront."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSample:
+    """Usage of a day or week that a commitment can cover, in dollars per hour at on-demand rates.
+
+    *on_demand* is the part that no commitment covers yet.
+    """
+
+    eligible: Decimal
+    on_demand: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLevels:
+    """Medians of eligible usage and of its part on demand, and the means of that part on the slowest and busiest days."""
+
+    eligible: Decimal
+    on_demand: Decimal
+    on_demand_low: Decimal
+    on_demand_high: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseTerms:
+    """What to buy: *years*, the *payment* option, the *discount* from on-demand rates and the *target* coverage, both
+    from 0 to 1."""
+
+    years: int
+    payment: str
+    discount: Decimal
+    target: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Savings per month, and the unused share of the commitment from 0 to 1, at one level of usage."""
+
+    savings: Decimal
+    unused: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A commitment of *hourly* dollars, which covers *covers* dollars per hour at on-demand rates.
+
+    *avoided* is the on-demand cost per month that it replaces. *coverage_before* and *coverage_after* are shares of the
+    eligible usage. Months count from 1; None if the commitment is not paid off within its term.
+    """
+
+    hourly: Decimal
+    covers: Decimal
+    expected: Estimate
+    low: Estimate
+    high: Estimate
+    avoided: Decimal
+    coverage_before: Decimal
+    coverage_after: Decimal
+    upfront: Decimal
+    monthly_payment: Decimal
+    total: Decimal
+    break_even_month: int | None
+    payback_month: int | None
+
+
+def describe_usage(samples: Sequence[UsageSample]) -> UsageLevels:
+    """Return the levels of the usage; *samples* must not be empty."""
+    on_demand = sorted(sample.on_demand for sample in samples)
+    return UsageLevels(
+        median(sample.eligible for sample in samples),
+        median(on_demand),
+        _mean(on_demand[: edge_count(on_demand)]),
+        _mean(on_demand[-edge_count(on_demand) :]),
+    )
+
+
+def hourly_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms) -> Decimal:
+    """Return the additional commitment in dollars per hour, in cents, that reaches the target; 0 if it is reached.
+
+    The target is a share of the median eligible usage, less the median of what is covered already.
+    """
+    usage = median(sample.eligible for sample in samples)
+    covered = median(sample.eligible - sample.on_demand for sample in samples)
+    missing = max(terms.target * usage - covered, ZERO)
+    return round_amount(missing * (1 - terms.discount), USD)
+
+
+def model_purchase(samples: Sequence[UsageSample], terms: PurchaseTerms) -> Purchase | None:
+    """Return the purchase that reaches the target; None if existing commitments reach it."""
+    hourly = hourly_commitment(samples, terms)
+    if not hourly:
+        return None
+    covers = hourly / (1 - terms.discount)
+    on_demand = sorted(sample.on_demand for sample in samples)
+    by_sample = [min(amount, covers) for amount in on_demand]
+    used, edge = _mean(by_sample), edge_count(by_sample)
+    eligible = _mean([sample.eligible for sample in samples])
+    before = eligible - _mean(on_demand)
+    avoided, monthly = used * HOURS_PER_MONTH, hourly * HOURS_PER_MONTH
+    months = MONTHS_PER_YEAR * terms.years
+    total = monthly * months
+    upfront = total * UPFRONT_SHARES[terms.payment]
+    recurring = (total - upfront) / months
+    return Purchase(
+        hourly,
+        covers,
+        _estimate(used, covers, hourly),
+        _estimate(_mean(by_sample[:edge]), covers, hourly),
+        _estimate(_mean(by_sample[-edge:]), covers, hourly),
+        avoided,
+        before / eligible,
+        (before + used) / eligible,
+        upfront,
+        recurring,
+        total,
+        _months_until(total, avoided, months),
+        _months_until(upfront, avoided - recurring, months),
+    )
+
+
+def edge_count(samples: Sequence[object]) -> int:
+    """Return how many samples the low and the high estimate are the mean of."""
+    return max(1, len(samples) // EDGE_PARTS)
+
+
+def _mean(amounts: Sequence[Decimal]) -> Decimal:
+    return sum(amounts, ZERO) / len(amounts)
+
+
+def _estimate(used: Decimal, covers: Decimal, hourly: Decimal) -> Estimate:
+    return Estimate((used - hourly) * HOURS_PER_MONTH, 1 - used / covers)
+
+
+def _months_until(debt: Decimal, gain_per_month: Decimal, longest: int) -> int | None:
+    """Return the first month after which the gains are at least *debt*; None if that is not within *longest* months."""
+    if gain_per_month <= 0:
+        return None
+    month = max(1, int((debt / gain_per_month).to_integral_value(ROUND_CEILING)))
+    return month if month <= longest else None

@@ -1,0 +1,209 @@
+"""What a modeled purchase is based on: usage, active commitments and known discounts of one AWS organization or Google
+Cloud billing account."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+from ...api.errors import ApiError
+from ...api.nearest import list_names, unknown_value
+from ...api.pagination import iterate_rows
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.amounts import ZERO
+from ..partial_results import FailedPart, gather_partial
+from ..tools.tool import ToolError
+from .aws import ROWS_PER_REQUEST, OwnedCommitment, list_organizations, parse_savings_plan
+from .discounts import DiscountEvidence, Terms, advised_terms
+from .eligible_usage import MIN_DAYS, MIN_WEEKS, UsageReading, read_billed_usage, read_reported_weeks
+from .google import list_billing_accounts, parse_spend_cud
+
+PLAN_TYPES = MappingProxyType({"compute": ("compute", "ec2_instance"), "database": ("database",)})
+"""The types of Savings Plans that cover the usage of each service."""
+GOOGLE_TERMS = MappingProxyType({"P1Y": "one_year", "P3Y": "three_year"})
+CLOUD_SQL: Literal["cloud_sql"] = "cloud_sql"
+AwsService = Literal["compute", "database"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentScope:
+    """The usage to commit for: a *service* of an *account*, in a *region* if the cloud's commitments have one."""
+
+    cloud: str
+    service: str
+    account: str
+    name: str
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about a scope: *usage*, active commitments (*owned*), discounts, and what could not be read."""
+
+    scope: CommitmentScope
+    usage: UsageReading
+    owned: Sequence[OwnedCommitment]
+    discounts: DiscountEvidence
+    failures: Sequence[FailedPart]
+
+
+async def read_aws_evidence(call: Call, service: str, account: str | None, today: date) -> Evidence:
+    """Return the evidence of an AWS organization. Raise ApiError or ToolError."""
+    names = await list_organizations(call)
+    organization = pick_account(names, account, "AWS organization")
+    api = call.doit.aws_commitments
+    parts = await gather_partial(
+        {
+            "billed usage": read_billed_usage(call, organization, service, today),
+            "Savings Plans": _read_plans(call, organization, service),
+            "recommendation": _or_none(
+                api.get_aws_recommendation(
+                    managementAccountId=organization, serviceId=cast(AwsService, service), granularity="week"
+                )
+            ),
+            "purchase settings": _read_settings(
+                iterate_rows(api.list_aws_organizations_settings, maxResults=ROWS_PER_REQUEST),
+                {"managementAccountId": organization},
+                {"service": service},
+            ),
+        }
+    )
+    parts.require("Savings Plans")
+    rows: list[JsonObject] = parts.results["Savings Plans"]
+    answer: JsonObject = parts.results.get("recommendation") or {}
+    scope = CommitmentScope("amazon-web-services", service, organization, names[organization])
+    usage = _enough([parts.results.get("billed usage"), read_reported_weeks(answer.get("eligibleUsage"), today)], scope)
+    owned_terms: list[Terms] = [(str(row.get("termDuration")), str(row.get("paymentOption"))) for row in rows]
+    discounts = DiscountEvidence(
+        usage.discount, owned_terms, _advice(answer), _terms(parts.results.get("purchase settings"))
+    )
+    return Evidence(scope, usage, [parse_savings_plan(row) for row in rows], discounts, parts.failures)
+
+
+async def read_google_evidence(
+    call: Call, service: str, account: str | None, region: str | None, today: date
+) -> Evidence:
+    """Return the evidence of a Google Cloud billing account. Raise ApiError or ToolError."""
+    names = await list_billing_accounts(call)
+    billing_account = pick_account(names, account, "Google Cloud billing account")
+    place = await _pick_region(call, billing_account, region) if service == CLOUD_SQL else None
+    api = call.doit.gcp_commitments
+    where: dict[str, Any] = {"billingAccountId": billing_account, "gcp_service": service, "region": place}
+    parts = await gather_partial(
+        {
+            "commitments": _collect(
+                iterate_rows(api.list_gcp_spend_cuds, status="active", maxResults=ROWS_PER_REQUEST, **where)
+            ),
+            "recommendation": _or_none(api.get_gcp_recommendation(granularity="week", **where)),
+            "purchase settings": _read_settings(
+                iterate_rows(api.list_gcp_billing_accounts_settings, maxResults=ROWS_PER_REQUEST),
+                {"billingAccountId": billing_account},
+                {"service": service, "region": place or "global"},
+            ),
+        }
+    )
+    parts.require("commitments", "recommendation")
+    rows: list[JsonObject] = parts.results["commitments"]
+    answer: JsonObject = parts.results.get("recommendation") or {}
+    scope = CommitmentScope("google-cloud", service, billing_account, names[billing_account], place)
+    usage = _enough([read_reported_weeks(answer.get("eligibleUsage"), today)], scope)
+    owned_terms: list[Terms] = [(GOOGLE_TERMS.get(str(row.get("term")), ""), None) for row in rows]
+    discounts = DiscountEvidence(
+        usage.discount, owned_terms, _advice(answer), _terms(parts.results.get("purchase settings"))
+    )
+    return Evidence(scope, usage, [parse_spend_cud(row) for row in rows], discounts, parts.failures)
+
+
+def pick_account(names: Mapping[str, str], wanted: str | None, kind: str) -> str:
+    """Return the account that is *wanted*, or the only one. Raise ApiError or ToolError."""
+    if not names:
+        raise ToolError(
+            f"No {kind} of this customer is onboarded to PerfectScale for Commitments, so there is no usage."
+        )
+    if wanted is not None:
+        if wanted not in names:
+            raise unknown_value("account", kind, wanted, list(names))
+        return wanted
+    if len(names) > 1:
+        raise ApiError(f"account: required, because there are several: {list_names(list(names)[:10])}", kind="argument")
+    return next(iter(names))
+
+
+async def _pick_region(call: Call, account: str, wanted: str | None) -> str:
+    """Return the region of Cloud SQL commitments that is *wanted*, or the only one. Raise ApiError or ToolError."""
+    method = call.doit.gcp_commitments.list_gcp_recommendations
+    answer = await method(billingAccountId=account, gcp_service=CLOUD_SQL)
+    items = answer.get("items")
+    regions = [str(row.get("region")) for row in (items if isinstance(items, list) else ()) if isinstance(row, dict)]
+    if not regions:
+        raise ToolError("This billing account has no Cloud SQL usage that commitments can cover.")
+    if wanted is None and len(regions) > 1:
+        raise ApiError(f"region: required for cloud_sql, one of {list_names(regions)}", kind="argument")
+    if wanted is not None and wanted not in regions:
+        raise unknown_value("region", "region", wanted, regions)
+    return wanted or regions[0]
+
+
+def _enough(readings: Sequence[UsageReading | None], scope: CommitmentScope) -> UsageReading:
+    """Return the first reading with enough usage. Raise ToolError without one."""
+    for reading in readings:
+        if reading is not None and reading.is_enough:
+            return reading
+    raise ToolError(
+        f"Too little usage: {scope.service} in {scope.account} has less than {MIN_DAYS} days and less than {MIN_WEEKS} "
+        "whole weeks of usage that a commitment can cover, which is too little to estimate from."
+    )
+
+
+async def _read_plans(call: Call, organization: str, service: str) -> list[JsonObject]:
+    method = call.doit.aws_commitments.list_aws_savings_plans
+    rows = await _collect(
+        iterate_rows(method, managementAccountId=organization, status="active", maxResults=ROWS_PER_REQUEST)
+    )
+    return [row for row in rows if row.get("savingsPlanType") in PLAN_TYPES[service]]
+
+
+async def _read_settings(
+    rows: AsyncIterator[JsonObject], owner: Mapping[str, str], service: Mapping[str, str]
+) -> JsonObject | None:
+    """Return the settings of a service; None without any. *owner* and *service* are the members to look for."""
+    async for row in rows:
+        services = row.get("services") if owner.items() <= row.items() else None
+        for item in services if isinstance(services, list) else ():
+            if isinstance(item, dict) and service.items() <= item.items() and isinstance(item.get("settings"), dict):
+                return dict(item["settings"])
+    return None
+
+
+async def _collect(rows: AsyncIterator[JsonObject]) -> list[JsonObject]:
+    return [row async for row in rows]
+
+
+async def _or_none(answer: Any) -> JsonObject | None:
+    """Return an answer of the API; None if it has no data of this service."""
+    try:
+        found: JsonObject = await answer
+    except ApiError as error:
+        if error.kind != "missing":
+            raise
+        return None
+    return found
+
+
+def _advice(answer: JsonObject) -> JsonObject | None:
+    advice = answer.get("recommendation")
+    return advice if isinstance(advice, dict) else None
+
+
+def _terms(settings: JsonObject | None) -> Terms | None:
+    return None if settings is None else advised_terms(settings)
+
+
+def current_commitment(evidence: Evidence) -> Decimal:
+    """Return the active commitments of a scope, in dollars per hour."""
+    return sum((item.hourly_cost or ZERO for item in evidence.owned), ZERO)

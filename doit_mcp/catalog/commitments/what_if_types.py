@@ -1,0 +1,116 @@
+"""Result types of what_if_commitment."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from ...api.value_kinds import CurrencyCode, Day, Label, Members, Money, Percent
+from ...protocol.jsonrpc import JsonObject
+from ..costs.statement import CostStatement
+from ..partial_results import FailedPart
+
+
+class NamedScope(TypedDict, total=False):
+    """What the commitment would cover."""
+
+    cloud: str
+    service: str
+    region: str
+    account: str
+    accountName: Annotated[str | None, Label]
+
+
+class UsageLevels(TypedDict):
+    """Usage in dollars per hour at on-demand rates."""
+
+    eligibleMedian: Annotated[float, Money]
+    onDemandMedian: Annotated[float, Money]
+    onDemandLow: Annotated[float, Money]
+    onDemandHigh: Annotated[float, Money]
+    samples: int
+    unit: str
+    source: str
+
+
+class ModeledPurchase(TypedDict, total=False):
+    """What would be bought and paid."""
+
+    term: str
+    payment: str | None
+    discountPercent: Annotated[float, Percent]
+    discountSource: str
+    commitmentPerHour: Annotated[float, Money]
+    coversPerHour: Annotated[float, Money]
+    upfront: Annotated[float, Money]
+    perMonth: Annotated[float, Money]
+    total: Annotated[float, Money]
+
+
+class SavingsRange(TypedDict):
+    """Savings per month at three levels of usage."""
+
+    expected: Annotated[float, Money]
+    low: Annotated[float, Money]
+    high: Annotated[float, Money]
+
+
+class PercentRange(TypedDict):
+    """A share at three levels of usage."""
+
+    expected: Annotated[float, Percent]
+    low: Annotated[float, Percent]
+    high: Annotated[float, Percent]
+
+
+class CoverageChange(TypedDict):
+    """The covered share of the eligible usage, without and with the purchase."""
+
+    target: Annotated[float, Percent]
+    before: Annotated[float, Percent]
+    after: Annotated[float, Percent]
+
+
+class ExistingCommitment(TypedDict):
+    """An active commitment that ends within the term of the purchase."""
+
+    id: str
+    title: Annotated[str, Label]
+    ends: Annotated[str, Day]
+    perHour: Annotated[float, Money]
+
+
+class ExistingCommitments(TypedDict):
+    """Active commitments of the same kind. They are kept."""
+
+    perHour: Annotated[float, Money]
+    count: int
+    endWithinTerm: Annotated[list[JsonObject], Members(ExistingCommitment)]
+
+
+class CommitmentWhatIf(CostStatement, total=False):
+    """A purchase of a commitment, modeled on past usage."""
+
+    currency: Annotated[str, CurrencyCode]
+    scope: Annotated[JsonObject, Members(NamedScope)]
+    usage: Annotated[JsonObject, "Per hour at on-demand rates.", Members(UsageLevels)]
+    purchase: Annotated[
+        JsonObject,
+        "commitmentPerHour is bought in addition to existing commitments, and covers coversPerHour at on-demand rates; "
+        "upfront, perMonth and total are what is paid.",
+        Members(ModeledPurchase),
+    ]
+    savingsPerMonth: Annotated[
+        JsonObject, "Net of the commitment's cost: expected (mean), low and high usage.", Members(SavingsRange)
+    ]
+    unusedPercent: Annotated[JsonObject, "Unused share of the commitment at the same usage.", Members(PercentRange)]
+    coveragePercent: Annotated[JsonObject, Members(CoverageChange)]
+    breakEvenMonth: Annotated[
+        int | None,
+        "Month of the term after which the avoided on-demand cost has paid for the whole commitment. Null: never.",
+    ]
+    paybackMonth: Annotated[
+        int | None, "Month after which savings have paid back what is paid upfront and monthly so far. Null: never."
+    ]
+    existing: Annotated[JsonObject, Members(ExistingCommitments)]
+    assumptions: list[str]
+    failed: Annotated[list[JsonObject], "What could not be read, and why.", Members(FailedPart)]

@@ -1,0 +1,151 @@
+"""Changes of a scenario: the grammar of the argument, and what each change means.
+
+Changes are texts rather than objects: forecast_spend is listed by default, and the forms of all kinds fit into one
+description, a third of the tokens of a schema.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from ...api.errors import ApiError
+from ...protocol.json_schema import Length, short_json
+from ..periods.period import Period
+
+MAX_CHANGES = 10
+MAX_CHARACTERS = 300
+MAX_PERCENT = 1000
+LARGEST_DECREASE = -100
+MAX_ONE_OFF = Decimal(10) ** 12
+
+ScenarioArgument = Annotated[
+    list[Annotated[str, Length(1, MAX_CHARACTERS)]] | None,
+    'What if: "growth 10% of cloud:aws from 2026-12-01", "price -5% of service:BigQuery from 2026-12-01", "move '
+    'service:BigQuery to cloud:aws at 80% from 2026-12-10", "one-off 5000 on 2026-12-10". of is optional.',
+    Length(1, MAX_CHANGES),
+]
+
+Kind = Literal["growth", "price", "move", "one-off"]
+KINDS: tuple[Kind, ...] = ("growth", "price", "move", "one-off")
+"""The order in which changes apply to the costs of a day, whatever their order in the argument."""
+FORMS = MappingProxyType(
+    {
+        "growth": "growth 10% of cloud:aws from 2026-12-01 (of is optional)",
+        "price": "price -5% of service:BigQuery from 2026-12-01 (of is optional)",
+        "move": "move service:BigQuery to cloud:aws at 80% from 2026-12-10",
+        "one-off": "one-off 5000 of cloud:aws on 2026-12-10 (of is optional)",
+    }
+)
+_NUMBER = r"(?P<number>[+-]?\d{1,13}(?:\.\d{1,6})?)"
+_DAY = r"(?P<day>\d{4}-\d{2}-\d{2})"
+_OF = r"(?: of (?P<of>(?:cloud|service):\S.*?))?"
+_PATTERNS = MappingProxyType(
+    {
+        "growth": re.compile(rf"growth {_NUMBER} ?%{_OF} from {_DAY}", re.IGNORECASE),
+        "price": re.compile(rf"price {_NUMBER} ?%{_OF} from {_DAY}", re.IGNORECASE),
+        "move": re.compile(
+            rf"move (?P<of>(?:cloud|service):\S.*?) to (?P<to>(?:cloud|service):\S.*?) at {_NUMBER} ?% from {_DAY}",
+            re.IGNORECASE,
+        ),
+        "one-off": re.compile(rf"one-off {_NUMBER}{_OF} on {_DAY}", re.IGNORECASE),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Costs of one *cloud* or *service*, by the name that the caller wrote."""
+
+    dimension: Literal["cloud", "service"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change, number *index* of the argument, from the day *starts*; a one-off happens on that day.
+
+    *number* is in percent, or the amount of a one-off. *of* limits it to a part of the costs; *to* is where a move goes.
+    """
+
+    index: int
+    text: str
+    kind: Kind
+    number: Decimal
+    starts: date
+    of: Part | None = None
+    to: Part | None = None
+
+    @property
+    def argument(self) -> str:
+        """How errors name it."""
+        return f"scenario[{self.index}]"
+
+
+def parse_changes(texts: Sequence[str], today: date, horizon: Period) -> list[Change]:
+    """Return the changes of an argument in its order. Raise ApiError that names the entry and the right form."""
+    return [_parse_change(index, " ".join(text.split()), today, horizon) for index, text in enumerate(texts)]
+
+
+def _parse_change(index: int, text: str, today: date, horizon: Period) -> Change:
+    kind = next((name for name in KINDS if text.lower().startswith(name)), None)
+    if kind is None:
+        forms = "; ".join(FORMS.values())
+        raise _problem(index, f"{short_json(text)} is not a change. Accepted: {forms}")
+    found = _PATTERNS[kind].fullmatch(text)
+    if found is None:
+        raise _problem(index, f"{short_json(text)} cannot be read. Write {FORMS[kind]}")
+    parts = found.groupdict()
+    change = Change(
+        index,
+        text,
+        kind,
+        Decimal(parts["number"]),
+        _parse_day(index, parts["day"], today, horizon),
+        _parse_part(parts["of"]),
+        _parse_part(parts.get("to")),
+    )
+    _check_number(change)
+    return change
+
+
+def _parse_day(index: int, text: str, today: date, horizon: Period) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise _problem(index, f"{text} is not a day of the calendar; write YYYY-MM-DD") from error
+    if not today < day <= horizon.last:
+        raise _problem(
+            index,
+            f"{text} is outside the days to come of the forecast; use a day after {today.isoformat()} and up to "
+            f"{horizon.last.isoformat()}",
+        )
+    return day
+
+
+def _parse_part(text: str | None) -> Part | None:
+    if text is None:
+        return None
+    dimension, _, name = text.partition(":")
+    return Part("cloud" if dimension.lower() == "cloud" else "service", name.strip())
+
+
+def _check_number(change: Change) -> None:
+    if change.kind == "one-off":
+        if not 0 < abs(change.number) <= MAX_ONE_OFF:
+            raise _problem(change.index, f"the amount must not be 0, and at most {MAX_ONE_OFF:,}")
+        return
+    least = 0 if change.kind == "move" else LARGEST_DECREASE
+    if not least <= change.number <= MAX_PERCENT:
+        raise _problem(change.index, f"the percentage must be from {least} to {MAX_PERCENT}")
+    if change.to is not None and change.to == change.of:
+        raise _problem(change.index, "a move goes to another cloud or service than it comes from")
+
+
+def _problem(index: int, text: str) -> ApiError:
+    return ApiError(f"scenario[{index}]: {text}", kind="argument")

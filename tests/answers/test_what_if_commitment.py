@@ -1,0 +1,148 @@
+"""what_if_commitment: each number is computed again from the billing lines."""
+
+from __future__ import annotations
+
+from math import ceil
+from statistics import fmean, median
+from typing import Any
+
+import pytest
+
+from .world import MICROS, World, ordinal
+
+SKUS = {"compute": ("AmazonEC2", "AWSLambda"), "database": ("AmazonRDS",)}
+FIRST, LAST = "2026-09-27", "2026-11-25"
+HOURS, DAYS = 730, 60
+
+
+def eligible_days(world: World, service: str) -> list[tuple[float, float]]:
+    """Return the eligible usage of each day and its part on demand, in dollars per hour at on-demand rates."""
+    services = ", ".join(f"'{name}'" for name in SKUS[service])
+    rows = world.sql(
+        "SELECT day, SUM(cost), SUM(CASE cost_type WHEN 'Usage' THEN cost ELSE 0 END) FROM lines JOIN series USING (series)"
+        " WHERE cost_type IN ('Usage', 'SavingsPlanCoveredUsage') AND day BETWEEN ? AND ? AND sku_id IN (SELECT sku_id"
+        f" FROM series WHERE cost_type = 'SavingsPlanCoveredUsage' AND service_id IN ({services})) GROUP BY day",
+        *map(ordinal, (FIRST, LAST)),
+    )
+    assert len(rows) == DAYS
+    return [(total / MICROS / 24, on_demand / MICROS / 24) for _, total, on_demand in rows]
+
+
+def check_purchase(answer: Any, days: list[tuple[float, float]], target: float, months: int) -> None:
+    """Compare an answer with the purchase that *days* lead to, in dollars per hour; amounts of the API have cents."""
+    keep, used_edge = 1 - answer["purchase"]["discountPercent"] / 100, max(1, len(days) // 10)
+    on_demand = sorted(rate for _, rate in days)
+    hourly = (target * median(total for total, _ in days) - median(total - rate for total, rate in days)) * keep
+    bought, covers = answer["purchase"]["commitmentPerHour"], answer["purchase"]["commitmentPerHour"] / keep
+    assert bought == pytest.approx(hourly, abs=0.0051)
+    assert answer["purchase"]["coversPerHour"] == pytest.approx(covers, abs=0.0051)
+    used = [min(rate, covers) for rate in on_demand]
+    means = {"expected": fmean(used), "low": fmean(used[:used_edge]), "high": fmean(used[-used_edge:])}
+    for name, rate in means.items():
+        assert answer["savingsPerMonth"][name] == pytest.approx((rate - bought) * HOURS, abs=0.02)
+        assert answer["unusedPercent"][name] == pytest.approx(100 * (1 - rate / covers), abs=0.051)
+    eligible, before = sum(total for total, _ in days), sum(total - rate for total, rate in days)
+    assert answer["coveragePercent"]["before"] == pytest.approx(100 * before / eligible, abs=0.051)
+    assert answer["coveragePercent"]["after"] == pytest.approx(100 * (before + sum(used)) / eligible, abs=0.051)
+    total = bought * HOURS * months
+    assert answer["purchase"]["total"] == pytest.approx(total, abs=0.01)
+    assert answer["breakEvenMonth"] == ceil(total / (means["expected"] * HOURS))
+    levels = {"onDemandLow": fmean(on_demand[:used_edge]), "onDemandHigh": fmean(on_demand[-used_edge:])}
+    levels |= {"eligibleMedian": median(total for total, _ in days), "onDemandMedian": median(on_demand)}
+    assert {name: answer["usage"][name] for name in levels} == pytest.approx(levels, abs=0.0051)
+    assert answer["usage"]["samples"] == len(days)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "service", "target", "months"),
+    [
+        ({"term": "one_year"}, "compute", 0.8, 12),
+        ({"term": "three_year", "discountPercent": 46, "coveragePercent": 97.5}, "compute", 0.975, 36),
+        ({"term": "one_year", "commitmentType": "database", "coveragePercent": 95}, "database", 0.95, 12),
+    ],
+)
+async def test_savings_plans_follow_the_bill(
+    november: World, arguments: dict[str, Any], service: str, target: float, months: int
+) -> None:
+    answer = await november.ask("what_if_commitment", **arguments)
+    assert answer["period"] | {"from": FIRST, "to": LAST, "days": DAYS, "complete": True} == answer["period"]
+    assert (answer["currency"], answer["basis"]["credits"]) == ("USD", "excluded")
+    check_purchase(answer, eligible_days(november, service), target, months)
+    plans = (await november.ask("list_aws_savings_plans", managementAccountId="900100200300", status="active"))["items"]
+    owned = [plan for plan in plans if plan["savingsPlanType"] == service]
+    assert answer["existing"]["perHour"] == pytest.approx(sum(float(plan["commitment"]["amount"]) for plan in owned))
+    assert answer["existing"]["count"] == len(owned) > 0
+    last = f"{2026 + months // 12}-11-01"
+    ending = sorted((plan["endTime"][:10], plan["commitmentId"]) for plan in owned if plan["endTime"][:10] < last)
+    assert [row["id"] for row in answer["existing"]["endWithinTerm"]] == [f"savings-plan:{at}" for _, at in ending]
+
+
+async def test_discounts_are_those_of_the_bill(november: World) -> None:
+    ((listed, paid),) = november.sql(
+        "SELECT SUM(cost), SUM(amortized_cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ? AND"
+        " cost_type = 'SavingsPlanCoveredUsage' AND service_id = 'AmazonRDS'",
+        *map(ordinal, (FIRST, LAST)),
+    )
+    for service, source in (("database", "seen on the bill"), ("compute", "DoiT's recommendation")):
+        purchase = (await november.ask("what_if_commitment", term="one_year", commitmentType=service))["purchase"]
+        assert (
+            purchase["discountPercent"] == round(100 * (1 - paid / listed), 1) and source in purchase["discountSource"]
+        )
+    refused = await november.refusal("what_if_commitment", term="three_year")
+    assert "discountPercent: required" in refused and "known for 1 year, no upfront" in refused
+
+
+async def test_payments_differ_in_payback_only(november: World) -> None:
+    answers = {
+        payment: await november.ask("what_if_commitment", term="one_year", payment=payment, discountPercent=30)
+        for payment in ("no_upfront", "partial_upfront", "all_upfront")
+    }
+    none, half, all_ = answers.values()
+    assert none["savingsPerMonth"] == half["savingsPerMonth"] == all_["savingsPerMonth"]
+    assert [one["purchase"]["upfront"] for one in answers.values()] == [
+        share * none["purchase"]["total"] for share in (0, 0.5, 1)
+    ]
+    assert none["paybackMonth"] == 1 < half["paybackMonth"] < all_["paybackMonth"] == all_["breakEvenMonth"]
+
+
+async def test_google_commitments_follow_whole_weeks(november: World) -> None:
+    answer = await november.ask("what_if_commitment", term="one_year", cloud="gcp", coveragePercent=100)
+    assert answer["period"]["from"] == "2026-09-21" and answer["period"]["to"] == "2026-11-22"
+    rows = november.sql(
+        "SELECT day, SUM(cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ? AND cost_type <> 'credit'"
+        " AND cloud_provider = 'google-cloud' AND service_description = 'Compute Engine'"
+        " AND sku_description LIKE '% Instance %' AND sku_id <> 'A0B1-3C2D-9F10' GROUP BY day ORDER BY day",
+        *map(ordinal, ("2026-09-21", "2026-11-22")),
+    )
+    daily = [cost / MICROS / 24 for _, cost in rows]
+    assert len(daily) == 63
+    usage = await november.ask(
+        "get_gcp_recommendation", billingAccountId=answer["scope"]["account"], gcp_service="compute", granularity="week"
+    )
+    weeks = [point["medianUsage"] for point in usage["eligibleUsage"]][-9:]
+    # The load of an hour varies around the day's mean, so a week's median hour is within its days.
+    for at, rate in enumerate(weeks):
+        days = daily[7 * at : 7 * at + 7]
+        assert min(days) <= rate <= max(days)
+    check_purchase(answer, [(rate, rate) for rate in weeks], 1.0, 12)
+    assert answer["purchase"]["payment"] is None and answer["existing"]["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"term": "one_year", "cloud": "azure"}, "works for aws and gcp"),
+        ({"term": "two_years"}, "three_year"),
+        ({"term": "three_year", "commitmentType": "database"}, "for 1 year without upfront payment only"),
+        ({"term": "one_year", "cloud": "gcp", "payment": "all_upfront"}, "payment: "),
+        ({"term": "one_year", "cloud": "gcp", "commitmentType": "database"}, "compute and cloud_sql"),
+        ({"term": "one_year", "cloud": "aws", "commitmentType": "cloud_sql"}, "compute and database"),
+        ({"term": "one_year", "region": "us_east1"}, "leave it out"),
+        ({"term": "one_year", "account": "1"}, "900100200300"),
+        ({"term": "one_year", "commitmentType": "cloud_sql", "region": "us_east9"}, "europe_west1"),
+        ({"term": "one_year", "coveragePercent": 40}, "cover about 4"),
+        ({"term": "one_year", "discountPercent": 0}, "discountPercent"),
+    ],
+)
+async def test_refusals_say_what_is_right(november: World, arguments: dict[str, Any], said: str) -> None:
+    assert said in await november.refusal("what_if_commitment", **arguments)

@@ -1,0 +1,182 @@
+"""what_if_commitment over a small bill: where usage comes from, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.catalog.tools.tool import ToolError
+from tests.api.recorder import Recorder
+
+from ..billing import Line, make_api
+from ..caller import call, run
+from ..commitments_api import FIRST, FORBIDDEN, SECOND, savings_plan
+
+MISSING = ApiError("", kind="missing", status=404)
+ADVICE = {"currentCommitment": 0.0, "recommendedCommitment": 1.0, "potentialAdditionalSavings": 730.0}
+SETTINGS = {"term": "one_year", "paymentOption": "no_upfront"}
+DAYS = [(date(2026, 7, 21) + timedelta(days=at)).isoformat() for at in range(60)]
+
+
+def weeks(*rates: float) -> list[dict[str, Any]]:
+    first = date(2026, 9, 14) - timedelta(weeks=len(rates))
+    return [
+        {"usageTime": f"{first + timedelta(weeks=at)}T00:00:00Z", "medianUsage": rate} for at, rate in enumerate(rates)
+    ]
+
+
+def lines(days: list[str]) -> list[Line]:
+    """Return $480 a day at on-demand rates, half of it covered by Savings Plans at half the price."""
+    common = {"cloud_provider": "amazon-web-services", "billing_account_id": FIRST, "sku_id": "box"}
+    covered = {**common, "service_id": "AmazonEC2", "cost_type": "SavingsPlanCoveredUsage"}
+    other = {**covered, "sku_id": "ml", "service_id": "AmazonSageMaker"}
+    on_demand = {**common, "service_id": "AmazonEC2", "cost_type": "Usage"}
+    return [
+        line
+        for day in days
+        for line in ((day, covered, 240.0, 120.0), (day, on_demand, 240.0, 240.0), (day, other, 999.0, 1.0))
+    ]
+
+
+def api(bill: list[Line] = lines(DAYS), **changes: Any) -> Recorder:
+    """Return an API with one AWS organization and one billing account. *changes* replace responses by their names."""
+    answers: dict[str, Any] = {
+        "savings_plans": {"items": [savings_plan("a", "5.00", 1.0, paymentOption="no_upfront")]},
+        "recommendation": {"recommendation": ADVICE, "eligibleUsage": weeks(*[20.0] * 9)},
+        "aws_settings": {
+            "items": [{"managementAccountId": FIRST, "services": [{"service": "compute", "settings": SETTINGS}]}]
+        },
+        "organizations": {"items": [{"managementAccountId": FIRST, "displayName": "Acme AWS"}]},
+        "spend": {"items": []},
+        "regions": {"items": [{"region": "us_east1"}, {"region": "europe_west1"}]},
+        "gcp_settings": {"items": []},
+        "accounts": {"items": [{"billingAccountId": "01A2B3-C4D5E6-F70819", "displayName": None}]},
+        **changes,
+    }
+    paths = {
+        "/savings-plans": "savings_plans",
+        "/recommendations/": "recommendation",
+        "/recommendations": "regions",
+        "/aws/settings": "aws_settings",
+        "/aws/organizations": "organizations",
+        "/spend-based": "spend",
+        "/gcp/settings": "gcp_settings",
+        "/gcp/billing-accounts": "accounts",
+        **({"/query": "query"} if "query" in changes else {}),
+    }
+    return Recorder(make_api({path: answers[name] for path, name in paths.items()}, bill))
+
+
+async def ask(recorder: Recorder, **arguments: Any) -> Any:
+    return (await call("what_if_commitment", recorder, **{"term": "one_year", **arguments}))["structuredContent"]
+
+
+async def test_the_bill_tells_usage_and_discount() -> None:
+    answer = await ask(api())
+    # $20 per hour, half of it covered at half the price. 80 % is $6 more, for $3.
+    assert answer["purchase"] == {
+        **{"term": "one_year", "payment": "no_upfront", "discountPercent": 50.0},
+        "discountSource": "seen on the bill: all active commitments of this kind are 1 year, no upfront",
+        **{"commitmentPerHour": 3.0, "coversPerHour": 6.0, "upfront": 0.0, "perMonth": 2190.0, "total": 26280.0},
+    }
+    assert answer["savingsPerMonth"] == {"expected": 2190.0, "low": 2190.0, "high": 2190.0}
+    assert answer["coveragePercent"] == {"target": 80.0, "before": 50.0, "after": 80.0}
+    assert (answer["breakEvenMonth"], answer["paybackMonth"]) == (6, 1)
+    assert answer["usage"] == {
+        **{"eligibleMedian": 20.0, "onDemandMedian": 10.0, "onDemandLow": 10.0, "onDemandHigh": 10.0},
+        **{"samples": 60, "unit": "day"},
+        "source": "the bill: SKUs of which Savings Plans covered any usage (1); daily cost at on-demand rates divided by 24",
+    }
+    assert answer["existing"]["perHour"] == 5.0 and answer["existing"]["endWithinTerm"][0]["ends"] == "2027-06-30"
+    assert "failed" not in answer
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"bill": []}, {"bill": lines(DAYS[-13:])}, {"query": FORBIDDEN}],
+    ids=["nothing covered", "few days", "no report access"],
+)
+async def test_without_the_bill_doits_weeks_count(changes: dict[str, Any]) -> None:
+    answer = await ask(api(**changes))
+    # $5 committed at 50 % cover $10 of $20 per hour, as the recommendation implies.
+    assert answer["usage"]["unit"] == "week" and answer["usage"]["samples"] == 9 and answer["period"]["days"] == 63
+    assert "DoiT's recommendation" in answer["purchase"]["discountSource"]
+    assert answer["purchase"]["commitmentPerHour"] == 3.0 and answer["coveragePercent"]["before"] == 50.0
+    assert [part["part"] for part in answer.get("failed", [])] == (["billed usage"] if "query" in changes else [])
+
+
+async def test_without_settings_a_discount_must_be_given() -> None:
+    plans = {"items": [savings_plan("a", "5.00", 1.0, termDuration="three_year", paymentOption="all_upfront")]}
+    recorder = api(aws_settings=FORBIDDEN, savings_plans=plans)
+    with pytest.raises(ApiError, match="known for 3 years, all upfront"):
+        await ask(recorder)
+    answer = await ask(recorder, discountPercent=20)
+    assert answer["purchase"]["commitmentPerHour"] == 4.8
+    assert answer["failed"] == [
+        {"part": "purchase settings", "why": "the signed-in user lacks the permission (HTTP 403)"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "said"),
+    [
+        ({"bill": [], "recommendation": MISSING}, {}, "Too little usage"),
+        ({"bill": [], "recommendation": {"eligibleUsage": weeks(1.0, 2.0, 3.0)}}, {}, "Too little usage"),
+        ({"bill": [], "recommendation": {"eligibleUsage": weeks(*[0.0] * 9)}}, {}, "Too little usage"),
+        ({"organizations": {"items": []}}, {}, "No AWS organization"),
+        ({"accounts": {"items": []}}, {"cloud": "gcp"}, "No Google Cloud billing account"),
+    ],
+)
+async def test_too_little_is_known(changes: dict[str, Any], arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ToolError, match=said):
+        await run("what_if_commitment", api(**changes), term="one_year", **arguments)
+
+
+async def test_one_of_several_organizations_must_be_named() -> None:
+    several = {"items": [{"managementAccountId": name, "displayName": ""} for name in (FIRST, SECOND)]}
+    recorder = api(organizations=several)
+    with pytest.raises(ApiError, match=f"account: required.*{FIRST}.*{SECOND}"):
+        await ask(recorder)
+    assert (await ask(recorder, account=FIRST))["scope"] == {
+        **{"cloud": "amazon-web-services", "service": "compute"},
+        **{"account": FIRST, "accountName": None},
+    }
+
+
+async def test_commitments_for_cloud_sql_have_a_region() -> None:
+    sql = {"commitmentType": "cloud_sql", "discountPercent": 20}
+    with pytest.raises(ApiError, match="region: required for cloud_sql, one of .*us_east1"):
+        await ask(api(), **sql)
+    assert (await ask(api(), region="europe_west1", **sql))["scope"]["region"] == "europe_west1"
+    with pytest.raises(ToolError, match="no Cloud SQL usage"):
+        await ask(api(regions={"items": []}), **sql)
+
+
+async def test_errors_of_the_recommendation_are_named() -> None:
+    answer = await ask(api(recommendation=FORBIDDEN))
+    assert [part["part"] for part in answer["failed"]] == ["recommendation"]
+    with pytest.raises(ApiError):
+        await ask(api(recommendation=FORBIDDEN), cloud="gcp")
+
+
+async def test_google_commitments_cover_usage_first() -> None:
+    cud = {"cudId": "c", "cudProductName": "Compute Flexible", "commitmentAmount": 4.0, "term": "P1Y"}
+    recorder = api(spend={"items": [{**cud, "region": "global", "endTime": "2026-12-31T12:00:00Z"}]})
+    with pytest.raises(ApiError, match="discountPercent: required"):
+        await ask(recorder, cloud="gcp")
+    answer = await ask(recorder, cloud="gcp", discountPercent=20)
+    # $4 at 80 % of on-demand rates cover $5 of $20; 80 % needs $11 more, for $8.80.
+    assert answer["purchase"]["commitmentPerHour"] == 8.8 and answer["coveragePercent"]["before"] == 25.0
+    assert answer["existing"] == {
+        **{"perHour": 4.0, "count": 1},
+        "endWithinTerm": [
+            {
+                "id": "spend-cud:c",
+                "title": "Compute Flexible commitment in global, 1 year, $4.00 per hour",
+                **{"ends": "2026-12-31", "perHour": 4.0},
+            }
+        ],
+    }

@@ -1,0 +1,256 @@
+"""Scenarios of forecast_spend over a small bill, compared with hand computations."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
+from doit_mcp.catalog.forecasts.scenario_changes import FORMS, parse_changes
+from doit_mcp.catalog.periods.period import Period
+from doit_mcp.catalog.tools.tool import ToolError
+from tests.api.recorder import Recorder
+
+from ..billing import Line, make_api
+from ..caller import call
+
+TODAY = date(2026, 9, 21)
+HORIZON = Period(date(2026, 9, 1), date(2026, 11, 30))
+GCP = "google-cloud"
+# BigQuery costs $6 a day and Compute Engine $4, so 30 September days cost $300.
+LINES: list[Line] = [
+    (
+        (TODAY - timedelta(days=back)).isoformat(),
+        {"cloud_provider": GCP, "service_description": service},
+        cost,
+        1.0,
+    )
+    for back in range(120)
+    for service, cost in (("BigQuery", 6.0), ("Compute Engine", 4.0))
+]
+CHANGES = [
+    "growth 10% from 2026-10-01",
+    "price -50% of service:bigquery from 2026-11-01",
+    "move service:Compute Engine to cloud:aws at 25% from 2026-11-16",
+    "one-off 500.50 of cloud:gcp on 2026-09-25",
+]
+
+
+def budget(name: str, amount: float, spent: float, forecast: float, **more: Any) -> dict[str, Any]:
+    return {
+        **{"id": name, "budgetName": name, "amount": amount, "currency": "USD", "timeInterval": "month"},
+        **{"type": "recurring", "startPeriod": "2026-01-01", "currentUtilization": spent, "riskStatus": "onTrack"},
+        **{"forecastedUtilization": forecast, "alerts": [], "scopes": [], **more},
+    }
+
+
+def api(*budgets: dict[str, Any]) -> Recorder:
+    named = {row["id"]: row for row in budgets}
+
+    def answer(request: Request) -> Any:
+        name = request.path.rpartition("/")[2]
+        return named.get(name, {"budgets": list(budgets)})
+
+    return Recorder(make_api({"budgets": answer}, LINES))
+
+
+async def ask(recorder: Recorder, *changes: str, **arguments: Any) -> Any:
+    answer = (await call("forecast_spend", recorder, scenario=list(changes), **arguments))["structuredContent"]
+    return answer["scenario"]
+
+
+async def test_changes_add_up_to_a_hand_computation() -> None:
+    found = await ask(api(), *CHANGES)
+    assert [(row["from"], row["expected"], row["change"]) for row in found["months"]] == [
+        ("2026-09-01", 300.0, 500.5),
+        ("2026-10-01", 310.0, 31.0),
+        # Growth: 30 x $1. BigQuery: half of 30 x $6.60. Compute Engine: three quarters of 15 x $4.40.
+        ("2026-11-01", 300.0, 30.0 - 99.0 - 49.5),
+    ]
+    assert [(row["change"], row["amount"]) for row in found["changes"]] == list(
+        zip(CHANGES, (61.0, -99.0, -49.5, 500.5), strict=True)
+    )
+    total = found["total"]
+    assert (total["expected"], total["change"], total["scenario"]) == (910.0, 413.0, 1323.0)
+    assert (total["from"], total["to"], total["changePercent"]) == ("2026-09-01", "2026-11-30", 45.4)
+    # The quarter ends with September.
+    assert (found["quarter"]["expected"], found["quarter"]["change"]) == (920.0, 500.5)
+    september = found["months"][0]
+    assert september["low"] == september["high"] == september["scenario"] == 800.5
+    assert any("2026-08-22 to 2026-09-18" in text for text in found["assumptions"])
+
+
+async def test_the_order_of_the_list_does_not_matter_between_kinds() -> None:
+    one, other = await ask(api(), *CHANGES), await ask(api(), *reversed(CHANGES))
+    assert one["months"] == other["months"] and one["total"] == other["total"]
+    assert one["changes"] == list(reversed(other["changes"]))
+
+
+async def test_the_forecast_itself_stays_the_same() -> None:
+    plain = (await call("forecast_spend", api()))["structuredContent"]
+    changed = (await call("forecast_spend", api(), scenario=CHANGES))["structuredContent"]
+    assert {name: value for name, value in changed.items() if name != "scenario"} == plain
+
+
+async def test_costs_can_move_to_what_is_new() -> None:
+    found = await ask(api(), "move service:BigQuery to service:Snowflake at 50% from 2026-10-01")
+    assert found["total"]["change"] == -183.0
+    assert "Snowflake has no costs yet: it is taken as a new service." in found["assumptions"]
+    assert (await ask(api(), "move cloud:gcp to cloud:azure at 50% from 2026-10-01"))["total"]["change"] == -305.0
+
+
+async def test_moves_follow_the_costs_that_arrive() -> None:
+    there = "move service:BigQuery to service:Compute Engine at 50% from 2026-10-01"
+    back = "move service:Compute Engine to cloud:azure at 100% from 2026-10-01"
+    # $6 become $3, which move on with the $4.
+    found = await ask(api(), there, back)
+    assert [row["amount"] for row in found["changes"]] == [-3.0 * 61, 0.0]
+    assert (await ask(api(), back, there))["total"]["change"] == -3.0 * 61
+
+
+SCOPED = {"type": "fixed", "id": "service_description", "mode": "is", "values": ["BigQuery"]}
+CLOUD = {"type": "fixed", "id": "cloud_provider", "mode": "is", "values": [GCP]}
+
+
+async def test_budgets_that_would_be_exceeded_are_named_with_the_day() -> None:
+    rows = [
+        budget("all", 400.0, 210.0, 300.0),
+        budget("fits", 900.0, 210.0, 300.0),
+        budget("bigquery", 190.0, 126.0, 180.0, scopes=[SCOPED]),
+        budget("saved", 299.0, 210.0, 300.0, riskStatus="atRisk", scopes=[CLOUD]),
+        budget("over", 100.0, 210.0, 300.0),
+        budget("euro", 400.0, 210.0, 300.0, currency="EUR"),
+        budget("year", 4000.0, 210.0, 300.0, timeInterval="year"),
+        budget("label", 400.0, 210.0, 300.0, scopes=[{**SCOPED, "type": "label", "id": "team"}]),
+    ]
+    found = await ask(api(*rows), "one-off 120 on 2026-09-25", "growth 50% of service:BigQuery from 2026-09-26")
+    by_id = {row["id"]: row for row in found["budgets"] if row["period"]["from"] == "2026-09-01"}
+    # BigQuery: 5 days x $3. $210 + 4 days x $10 + $120 = $370 on the 25th; $13 a day from then on: over $400 on the 28th.
+    assert {name: by_id["all"][name] for name in ("expected", "change", "scenario", "effect", "scenarioBreaksOn")} == {
+        **{"expected": 300.0, "change": 135.0, "scenario": 435.0},
+        **{"effect": "newly_exceeded", "scenarioBreaksOn": "2026-09-28"},
+    }
+    # $126 + $24 by the 25th, then $9 a day: $195 on the 30th.
+    assert (by_id["bigquery"]["change"], by_id["bigquery"]["scenarioBreaksOn"]) == (15.0, "2026-09-30")
+    assert by_id["over"]["effect"] == "already_exceeded" and by_id["over"]["scenarioBreaksOn"] is None
+    assert by_id["saved"]["effect"] == "still_exceeded"
+    assert set(by_id) == {"all", "bigquery", "over", "saved"}
+    assert {row["id"]: row["why"] for row in found["budgetsUnknown"]} == {
+        "euro": "it has another currency; pass currency",
+        "year": "its period ends after the scenario",
+        "label": "its scope is not only clouds and services",
+    }
+    # The next months are those of the forecast: $13 a day, of which $9 are BigQuery's.
+    assert [
+        (row["id"], row["expected"], row["change"], row["scenarioBreaksOn"])
+        for row in found["budgets"]
+        if row["basis"].startswith("month of this forecast")
+    ] == [
+        ("bigquery", 186.0, 93.0, "2026-10-22"),
+        ("all", 310.0, 93.0, "2026-10-31"),
+        ("bigquery", 180.0, 90.0, "2026-11-22"),
+    ]
+    relieved = await ask(api(*rows), "price -10% of cloud:gcp from 2026-09-22")
+    saved = [row for row in relieved["budgets"] if row["id"] == "saved"]
+    assert [(row["change"], row["scenarioBreaksOn"]) for row in saved] == [(-9.0, None), (-31.0, None), (-30.0, None)]
+    assert {row["effect"] for row in saved} == {"no_longer_exceeded"} and saved[1]["breaksOn"] == "2026-10-30"
+    # The budgets of a customer have other costs than those of one service.
+    one = await ask(api(*rows), "growth 90% from 2026-10-01", filters=[{**SCOPED, "mode": "is"}])
+    assert one["budgets"] == []
+
+
+async def test_budgets_without_a_known_effect_say_why() -> None:
+    rows = [
+        budget("amortized", 400.0, 210.0, 300.0, metric="amortized_cost"),
+        {**budget("unforecast", 400.0, 210.0, 300.0), "forecastedUtilization": None},
+        budget(
+            "risky label", 250.0, 210.0, 300.0, riskStatus="atRisk", scopes=[{**SCOPED, "type": "label", "id": "team"}]
+        ),
+        budget("other", 250.0, 210.0, 300.0, riskStatus="atRisk", scopes=[{**CLOUD, "values": ["microsoft-azure"]}]),
+    ]
+    found = await ask(api(*rows), "growth 10% from 2026-09-25")
+    assert {row["id"]: row["why"] for row in found["budgetsUnknown"]} == {
+        "amortized": "it does not limit cost",
+        "unforecast": "DoiT has no forecast of it",
+        "risky label": "its scope is not only clouds and services",
+    }
+    assert found["budgets"] == []
+
+
+async def test_many_budgets_are_not_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doit_mcp.catalog.forecasts.scenario_budgets.MAX_BUDGETS", 1)
+    rows = [budget(name, 400.0, 210.0, 300.0, scopes=[SCOPED]) for name in ("a", "b", "c")]
+    answer = (await call("forecast_spend", api(*rows), scenario=["one-off 1 on 2026-09-25"]))["structuredContent"]
+    assert answer["failed"] == [{"part": "effect on 2 budgets", "why": "only 1 are compared"}]
+
+
+async def test_unreadable_budgets_leave_the_forecast() -> None:
+    refused = ApiError("", kind="forbidden", status=403)
+    recorder = Recorder(make_api({"budgets": refused}, LINES))
+    answer = (await call("forecast_spend", recorder, scenario=["growth 10% from 2026-10-01"]))["structuredContent"]
+    assert answer["scenario"]["total"]["change"] == 61.0 and "budgets" not in answer["scenario"]
+    assert [part["part"] for part in answer["failed"]] == ["budgets"]
+
+
+async def test_costs_that_have_ended_have_no_shares() -> None:
+    ended = [line for line in LINES if line[0] < "2026-08-01"]
+    recorder = Recorder(make_api({"budgets": {"budgets": []}}, ended))
+    with pytest.raises(ToolError, match="final days have none"):
+        await ask(recorder, "growth 10% from 2026-10-01")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("hello", "is not a change. Accepted: growth 10%"),
+        ("growth 10", "cannot be read. Write growth 10%"),
+        ("growth 10% from tomorrow", "Write growth 10%"),
+        ("price five% from 2026-10-01", "Write price -5%"),
+        ("move service:BigQuery at 10% from 2026-10-01", "Write move service"),
+        ("one-off $5,000 on 2026-10-01", "Write one-off 5000"),
+        ("growth 10% from 2026-09-31", "not a day of the calendar"),
+        ("growth 10% from 2026-09-21", "use a day after 2026-09-21 and up to 2026-11-30"),
+        ("growth 10% from 2026-12-01", "use a day after 2026-09-21 and up to 2026-11-30"),
+        ("growth 1001% from 2026-10-01", "from -100 to 1000"),
+        ("move cloud:gcp to cloud:aws at -1% from 2026-10-01", "from 0 to 1000"),
+        ("move cloud:gcp to cloud:gcp at 10% from 2026-10-01", "another cloud or service"),
+        ("one-off 0 on 2026-10-01", "must not be 0"),
+        ("growth 10% of service:BigQery from 2026-10-01", 'Did you mean "BigQuery"?'),
+        ("move cloud:gcp to cloud:gpc at 10% from 2026-10-01", '"google-cloud"'),
+        ("growth 10% of cloud:oracle from 2026-10-01", '"google-cloud"'),
+    ],
+)
+async def test_refusals_name_the_entry_and_the_right_form(change: str, said: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        await ask(api(), "growth 1% from 2026-10-01", change)
+    assert caught.value.reason.startswith("scenario[1]: ") and said in caught.value.reason
+
+
+async def test_without_a_projection_there_is_no_scenario() -> None:
+    recorder = Recorder(make_api({"budgets": {"budgets": []}}, LINES[:10]))
+    answer = (await call("forecast_spend", recorder, scenario=["growth 1% from 2026-10-01"]))["structuredContent"]
+    assert "scenario" not in answer
+    assert answer["failed"] == [{"part": "scenario", "why": "too few days of final costs to project"}]
+
+
+@given(st.text(max_size=300) | st.builds("{} {}".format, st.sampled_from(tuple(FORMS)), st.text(max_size=200)))
+def test_any_text_is_a_change_or_an_argument_error(text: str) -> None:
+    try:
+        (change,) = parse_changes([text], TODAY, HORIZON)
+    except ApiError as error:
+        assert error.kind == "argument" and error.reason.startswith("scenario[0]: ")
+    else:
+        assert TODAY < change.starts <= HORIZON.last and isinstance(change.number, Decimal)
+
+
+def test_names_may_contain_the_words_of_the_grammar() -> None:
+    text = "move service:Copy from A to B to service:X of Y at 50 % from 2026-10-01"
+    (change,) = parse_changes([text], TODAY, HORIZON)
+    assert change.of is not None and change.to is not None
+    assert (change.of.name, change.to.name) == ("Copy from A to B", "X of Y")
