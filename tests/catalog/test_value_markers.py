@@ -160,6 +160,7 @@ def problems_of(name: str, result: Any) -> list[str]:
         ("get_savings_summary", {"top": 50}),
         ("commitment_summary", {}),
         ("allocation_coverage", {"by": "label:env"}),
+        ("weekly_digest", {}),
         ("search", {"query": "budget"}),
         ("find_operation", {"query": "delete a budget"}),
     ],
