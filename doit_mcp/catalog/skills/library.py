@@ -27,23 +27,24 @@ def _read(*path: str) -> str:
     return DOCUMENTS.joinpath(*path).read_text("utf-8")
 
 
-READING_GUIDE = Guide(
+def _read_guide(name: str, title: str, description: str) -> Guide:
+    return Guide(name, title, description, _read("guides", f"{name}.md"))
+
+
+READING_GUIDE = _read_guide(
     "reading-answers",
     "How to read cost answers",
     "What period, final days, currency, basis and missing parts of an answer mean.",
-    _read("guides", "reading-answers.md"),
 )
-QUERY_GUIDE = Guide(
+QUERY_GUIDE = _read_guide(
     "queries",
     "How to write queries",
     "How to write periods, groups, filters, metrics and forecasts for run_query, with examples.",
-    _read("guides", "queries.md"),
 )
-TERMS_GUIDE = Guide(
+TERMS_GUIDE = _read_guide(
     "terms",
     "Terms of DoiT Cloud Intelligence",
     "What allocations, anomalies, budgets, commitments, metrics and other terms mean.",
-    _read("guides", "terms.md"),
 )
 
 
