@@ -23,6 +23,7 @@ from doit_mcp.api.client import Client
 from doit_mcp.api.http import open_upstream
 from doit_mcp.auth.principal import Principal
 from doit_mcp.catalog.call import Call
+from doit_mcp.catalog.skills.library import SKILLS
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.observability import logging_setup
@@ -87,7 +88,8 @@ def make_catalog(hub: NotificationHub) -> Catalog:
         prompts=documents.PROMPTS + client_requests.PROMPTS,
         resources=documents.RESOURCES,
         resource_templates=documents.TEMPLATES,
-        skills=documents.SKILLS,
+        # The product's own are checked too.
+        skills=documents.SKILLS + SKILLS,
         can_change=True,
     )
 

@@ -18,6 +18,7 @@ from . import (
     commitments,
     comparisons,
     costs,
+    digests,
     flows,
     forecasts,
     queries,
@@ -52,7 +53,19 @@ FIRST_MODULES = (
     *(run_query, report_results, stored_result, opportunities),
 )
 """The modules of the most general tools, which clients list first."""
-TOOL_PACKAGES = (costs, comparisons, forecasts, queries, anomalies, budgets, commitments, savings, unit_costs, flows)
+TOOL_PACKAGES = (
+    costs,
+    comparisons,
+    forecasts,
+    queries,
+    anomalies,
+    budgets,
+    commitments,
+    savings,
+    unit_costs,
+    digests,
+    flows,
+)
 """The packages whose modules are searched for composed tools."""
 FOUND_MODULES = tuple(
     import_module(info.name)

@@ -21,7 +21,7 @@ MEMBER_FEATURES: dict[str, dict[str, str]] = {
         "websiteUrl": "implementation.details",
         "icons": "icons",
     },
-    "ServerCapabilities": {"completions": "completions", "extensions": "extensions"},
+    "ServerCapabilities": {"completions": "completions", "extensions": "skills"},
     "Tool": {
         "annotations": "tool.annotations",
         "outputSchema": "structured",

@@ -70,8 +70,11 @@ R2025_03_26 = R2024_11_05.amend(
 )
 R2025_06_18 = R2025_03_26.amend(
     "2025-06-18",
+    # The methods of the extension io.modelcontextprotocol/skills. It is defined for 2026-07-28, but needs nothing of that
+    # revision, and many clients that could read skills still use these two.
+    add_methods="skills/list skills/get resources/directory/read",
     drop_features="batches",
-    add_features="version.header structured titles metadata last.modified resource.links elicitation",
+    add_features="version.header structured titles metadata last.modified resource.links elicitation skills",
 )
 # The experimental tasks of this revision are not supported.
 R2025_11_25 = R2025_06_18.amend(
@@ -81,9 +84,8 @@ R2025_11_25 = R2025_06_18.amend(
 R2026_07_28 = R2025_11_25.amend(
     "2026-07-28",
     era=STATELESS,
-    # The methods after the first line belong to the extensions io.modelcontextprotocol/tasks and …/skills.
-    add_methods=f"server/discover {LISTEN_METHOD}"
-    " tasks/get tasks/update tasks/cancel skills/list skills/get resources/directory/read",
+    # The methods of tasks belong to the extension io.modelcontextprotocol/tasks.
+    add_methods=f"server/discover {LISTEN_METHOD} tasks/get tasks/update tasks/cancel",
     drop_methods="initialize ping logging/setLevel resources/subscribe resources/unsubscribe"
     " notifications/initialized notifications/progress notifications/roots/list_changed",
     drop_features="resumption stream.polling elicitation.ids",

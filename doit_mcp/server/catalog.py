@@ -14,6 +14,7 @@ from ..catalog.registry import direct_tools, with_documented_tools
 from ..catalog.resources import library
 from ..catalog.resources.resource import Resource
 from ..catalog.resources.view_resource import view_resource
+from ..catalog.skills.library import SKILLS
 from ..catalog.tools.permissions import with_refused_tools
 from ..catalog.tools.tool import Tool
 from ..catalog.tools.untested import is_untested
@@ -37,7 +38,8 @@ INSTRUCTIONS = (
     " anomalies, invoices, savings and support. Start with get_cloud_overview. Spending: cost_breakdown, cost_trend."
     " Changes: explain_cost_change. Future: forecast_spend. Savings: get_savings_summary. Other cost questions:"
     " run_query. Other operations (AI, unit and untagged cost, users, labels, alerts, contracts, CloudFlow): find them"
-    " with find_operation, run them with read_operation or call_operation."
+    " with find_operation, run them with read_operation or call_operation. The weekly digest is one of them. Methods"
+    " (month-end review, anomaly triage, budgets, commitments, savings) and how to write queries: search, then fetch."
     " query_result shows other parts of a large result without a new query. search and fetch find reports, budgets,"
     " anomalies, invoices, tickets and more. Each result states the currency of its amounts; dates are UTC. To get the next"
     " page of a list, pass its pageToken. Ask the user before you call a tool that changes something. If you repeat a"
@@ -65,6 +67,7 @@ def make_catalog(
         prompts=PROMPTS,
         resources=(*library.RESOURCES, view),
         resource_templates=library.TEMPLATES,
+        skills=SKILLS,
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from ..api import Doit
 from ..catalog.prompts.prompt import Prompt
 from ..catalog.resources.resource import Resource, ResourceTemplate
-from ..catalog.resources.skill import Skill
+from ..catalog.skills.skill import Skill
 from ..catalog.stores.customer_facts import CustomerFacts
 from ..catalog.stores.result_store import MemoryResultStore, ResultStore
 from ..catalog.stores.run_followers import RunFollowers

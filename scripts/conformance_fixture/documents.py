@@ -9,7 +9,7 @@ import orjson
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.prompts.prompt import Prompt, PromptArgument, user_message
 from doit_mcp.catalog.resources.resource import Resource, ResourceTemplate
-from doit_mcp.catalog.resources.skill import Skill
+from doit_mcp.catalog.skills.skill import Skill
 
 from .builders import IMAGE, PIXEL, JsonObject
 from .content import resource_block

@@ -50,11 +50,16 @@ class World:
     facts: Any = None
 
     async def call(
-        self, name: str, arguments: dict[str, Any], customer: Customer = ACME, tenant: str | None = None
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        customer: Customer = ACME,
+        tenant: str | None = None,
+        user: str | None = None,
     ) -> Any:
-        """Return the CallToolResult of a tool."""
+        """Return the CallToolResult of a tool, called by the customer's admin or by the *user* with this address."""
         tool = TOOLS[name]
-        caller = self._caller(customer, tenant)
+        caller = self._caller(customer, tenant, user)
         coerced = tool.coerce_arguments(arguments)
         if problems := tool.argument_problems(coerced):
             return {"isError": True, "content": [{"type": "text", "text": "; ".join(map(str, problems))}]}
@@ -81,9 +86,9 @@ class World:
         assert answer.get("isError"), answer
         return str(answer["content"][0]["text"])
 
-    def _caller(self, customer: Customer, tenant: str | None) -> Caller:
+    def _caller(self, customer: Customer, tenant: str | None, user: str | None) -> Caller:
         async def credential(*, fresh: bool = False) -> str:
-            return customer.id
+            return user or customer.id
 
         caller = Caller(Recorder())
         tenant = customer.id if tenant is None else tenant
@@ -141,7 +146,8 @@ async def open_world(today: str) -> AsyncIterator[World]:
     api.calls.clear()
     app = web.Application()
     users = {user.customer: user for user in reversed(USERS) if not user.employee}
-    api.register(app, lambda token: Grant(users[token], token) if token in users else None)
+    users |= {user.email: user for user in USERS}
+    api.register(app, lambda token: Grant(users[token], users[token].customer) if token in users else None)
     # The API outlives the application of this test.
     app.on_cleanup.clear()
     runner = web.AppRunner(app)

@@ -162,6 +162,7 @@ def problems_of(name: str, result: Any) -> list[str]:
         ("commitment_summary", {}),
         ("what_if_commitment", {"term": "one_year"}),
         ("allocation_coverage", {"by": "label:env"}),
+        ("weekly_digest", {}),
         ("search", {"query": "budget"}),
         ("find_operation", {"query": "delete a budget"}),
     ],

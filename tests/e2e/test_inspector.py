@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.skills.library import SKILLS
 from doit_mcp.catalog.views.document import VIEW_MIME_TYPE, view_uri
 from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, read_structured, read_user
 from tests.e2e.launch import Sandbox
@@ -99,3 +100,13 @@ async def test_finds_the_view_of_each_tool(sandbox: Sandbox, node: Path, tmp_pat
         assert found[name]["resourceUri"] == view_uri() and found[name]["visibility"] == ["model", "app"]
         assert found[name]["resourceMimeType"] == VIEW_MIME_TYPE
         assert found[name]["csp"] == {} and found[name]["prefersBorder"] is True
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_verifies_skills_and_their_digests(sandbox: Sandbox, node: Path, tmp_path: Path, era: str) -> None:
+    flags = ("--method", "skills/list", "--verify", "--require-digests", "--protocol-era", era)
+    finished = await inspect(node, tmp_path, sandbox.mcp, *flags, *bearer(sandbox))
+    reports = {report["name"]: report for report in map(json.loads, finished.out.splitlines())}
+    assert list(reports) == [skill.name for skill in SKILLS]
+    for report in reports.values():
+        assert report["outcome"] == "verified" and report["conformance"] == report["frontmatter"] == []

@@ -45,8 +45,11 @@ def test_kept_members_match_the_published_schema(name: str, kind: str) -> None:
     value: dict[str, Any] = {
         member: {} if member in NESTED_DEFINITIONS.get(kind, {}) else member for member in members_sent
     }
-    downgraded = downgrade(kind, value, REVISIONS_BY_NAME[name])
-    assert downgraded.keys() == set(PUBLISHED[name][kind]) - NEVER.get(kind, set())
+    revision = REVISIONS_BY_NAME[name]
+    downgraded = downgrade(kind, value, revision)
+    # The extension for skills is declared before extensions were published.
+    early = {"extensions"} if kind == "ServerCapabilities" and revision.supports("skills") else set()
+    assert downgraded.keys() == (set(PUBLISHED[name][kind]) | early) - NEVER.get(kind, set())
     assert all(downgraded[member] == value[member] for member in downgraded)
 
 

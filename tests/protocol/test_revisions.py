@@ -22,14 +22,9 @@ from tests import published_schemas
 # Experimental in one revision and not offered.
 EXPERIMENTAL = {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list", "notifications/tasks/status"}
 # Methods of the extensions io.modelcontextprotocol/tasks and io.modelcontextprotocol/skills.
-EXTENSIONS = {
-    "tasks/get",
-    "tasks/update",
-    "tasks/cancel",
-    "skills/list",
-    "skills/get",
-    "resources/directory/read",
-}
+TASKS = {"tasks/get", "tasks/update", "tasks/cancel"}
+SKILLS = {"skills/list", "skills/get", "resources/directory/read"}
+EXTENSIONS = {"2025-06-18": SKILLS, "2025-11-25": SKILLS, "2026-07-28": SKILLS | TASKS}
 
 
 def test_supported_revisions() -> None:
@@ -41,7 +36,7 @@ def test_supported_revisions() -> None:
 
 @pytest.mark.parametrize("name", published_schemas.NAMES)
 def test_methods_match_the_published_ones(name: str) -> None:
-    revision, ours = REVISIONS_BY_NAME[name], EXTENSIONS if name in STATELESS_REVISIONS else set()
+    revision, ours = REVISIONS_BY_NAME[name], EXTENSIONS.get(name, set())
     assert revision.requests - ours == published_schemas.members(name, "ClientRequest").keys() - EXPERIMENTAL
     assert ours <= revision.requests
     assert revision.notifications == published_schemas.members(name, "ClientNotification").keys() - EXPERIMENTAL

@@ -65,7 +65,7 @@ def ask(revision: Revision, *answers: Any, owner: str = "somebody") -> Any:
 async def test_prompts_are_listed_and_require_their_arguments(revision: Revision) -> None:
     send = ask(revision)
     names = [prompt["name"] for prompt in (await send("prompts/list"))["prompts"]]
-    assert len(names) == 18 and "cloud_overview" in names
+    assert len(names) == 21 and "cloud_overview" in names
     result = await send("prompts/get", name="search_expert_inquiries", arguments={"keyword": "quota"})
     assert result["messages"][0]["content"]["text"].endswith("\n\nkeyword: quota")
     with pytest.raises(Refused, match="keyword: is required"):

@@ -24,7 +24,7 @@ from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_statement
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedParts, failed_members, gather_partial
+from ..partial_results import FailedPart, FailedParts, failed_members, gather_partial
 from ..periods.period import Period, ReportedPeriod, month_of, quarter_of, utc_date
 from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool

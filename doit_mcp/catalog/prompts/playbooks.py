@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..skills.library import skill_body
 from . import completions
 from .prompt import Prompt, PromptArgument, user_message
 
@@ -21,6 +22,14 @@ def playbook(name: str, title: str, description: str, text: str, *arguments: Pro
         return [user_message("\n".join([instructions, *([""] if value_lines else []), *value_lines]))]
 
     return Prompt(name, title, description, render, arguments)
+
+
+def skill_playbook(
+    name: str, title: str, description: str, skill: str, request: str, *arguments: PromptArgument
+) -> Prompt:
+    """Return a prompt with the *request* and the method of a *skill*, so that both have one text."""
+    text = f"{request} Follow this method; fetch guide:reading-answers explains the answers.\n\n{skill_body(skill)}"
+    return playbook(name, title, description, text, *arguments)
 
 
 STATUS_ARGUMENT = PromptArgument(
@@ -39,17 +48,12 @@ FINOPS_PLAYBOOKS = (
         """Call get_cloud_overview and summarize the result in one sentence: total cost of the last 30 days, the largest
         costs, and anything unusual. If a part failed, say which. Show details only if I ask.""",
     ),
-    playbook(
+    skill_playbook(
         "month_end_review",
         "Month-end review",
         "The cost of a month, why it changed from the previous month, and what to do about it.",
-        """Review a month of cloud spending (the last full month, unless I name one below).
-        1. Call explain_cost_change with after set to the month: total, change, and drivers by service and project.
-        2. Call get_anomalies for anomalies in that month, and list_budgets for exceeded budgets.
-        3. Call forecast_spend for the current month's forecast.
-        4. Call get_savings_summary for possible savings.
-        Write half a page: figures with their currency, the three main reasons for the change, risks, and three
-        recommended actions, each with its savings. Distinguish facts from assumptions.""",
+        "month-end-review",
+        "Review a month of cloud spending: the last full month, unless I name one below.",
         PromptArgument("month", "The month, YYYY-MM.", completer=completions.complete_month),
     ),
     playbook(
@@ -70,32 +74,57 @@ FINOPS_PLAYBOOKS = (
         PromptArgument("before", "The period to compare it with.", completer=completions.complete_month),
         PromptArgument("cloud", "Only this cloud.", completer=completions.values_completer(*completions.CLOUDS)),
     ),
-    playbook(
+    skill_playbook(
         "triage_anomalies",
         "Triage anomalies",
         "Which of the newest cost anomalies need attention, and what caused them.",
-        """Review the ongoing cost anomalies.
-        1. Call get_anomalies, sorted by costOfAnomaly, largest first; only those of the severity below, if given.
-        2. Call get_anomaly for the five largest: SKUs, resources, start time.
-        3. Call run_query by day for the same service and project: is the anomaly over, steady or growing?
-        Return a table: anomaly, cost above expected, cause, verdict (act now, watch, expected), and next step.
-        Do not change anything or open tickets unless I ask.""",
+        "anomaly-triage",
+        "Review the ongoing cost anomalies; only those of the severity below, if given.",
         PromptArgument(
             "severity", "Only this severity.", completer=completions.values_completer(*completions.SEVERITIES)
         ),
     ),
-    playbook(
+    skill_playbook(
         "set_up_budget",
         "Set up a budget",
         "A budget with an amount based on past spend, and thresholds that alert in time.",
-        """Help me set up a budget for the scope below.
-        1. Call list_budgets with the scope's name. If a budget already exists, propose update_budget instead.
-        2. Call cost_trend or run_query with the budget's filter for the last six months.
-        3. Propose an amount (with the calculation), interval, filters (with values as list_dimensions spells them)
-        and three thresholds. Wait for my approval before you call create_budget.""",
+        "budget-setup",
+        "Help me set up a budget for the scope below.",
         PromptArgument("scope", "What the budget covers, e.g. a service, project, label or team.", required=True),
         PromptArgument("amount", "Limit per period."),
         PromptArgument("like", "A budget to use as a template.", completer=completions.complete_budget_name),
+    ),
+    skill_playbook(
+        "commitment_decision",
+        "Commitment decision",
+        "Whether to buy, wait or let a commitment expire, with the evidence and the risk.",
+        "commitment-decision",
+        "Help me decide on commitments; only for the cloud below, if given.",
+        PromptArgument("cloud", "Only this cloud.", completer=completions.values_completer(*completions.CLOUDS)),
+    ),
+    playbook(
+        "weekly_digest",
+        "Weekly digest",
+        "Last week's spend and what needs someone; made to be scheduled for every Monday.",
+        """Every Monday morning, send me a digest of our cloud costs.
+        Call weekly_digest once, with the currency below if given (if it is not in your tool list, run it with
+        read_operation). Then write at most 150 words:
+        1. One sentence: spend of the final days of the week against the same days of the week before, with dates,
+        currency and change in percent, and which days are provisional.
+        2. The two largest drivers of the change.
+        3. What needs someone, the most urgent first: new anomalies with their owner, budgets that are exceeded or at
+        risk with the day, invoices to pay with the due date, tickets that wait for our reply.
+        4. The largest saving per month that is open.
+        Name every part in failed as unknown. Do not compute figures that the answer does not have, do not add up
+        amounts of different kinds, and change nothing. If nothing needs someone, say so in one sentence.""",
+        PromptArgument("currency", "Such as EUR; default: the customer's own."),
+    ),
+    skill_playbook(
+        "weekly_savings_plan",
+        "Savings plan of the week",
+        "What to do this week to save money, who does it, and what last week's actions saved.",
+        "weekly-savings-plan",
+        "Make the savings plan of this week.",
     ),
 )
 

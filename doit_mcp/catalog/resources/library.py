@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, cast
 
 import orjson
@@ -13,14 +13,13 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import customer_currency
-from ..flows.guide import FLOW_GUIDE
 from ..partial_results import failed_members, gather_partial
 from ..prompts import completions
 from ..prompts.prompt import Completer
 from ..search.entities import ENTITY_KINDS_BY_NAME
+from ..skills.library import GUIDES, Guide
 from ..tools.sanitize import sanitize_json
 from ..tools.truncation import truncate_lists
-from .guides import QUERY_GUIDE, TERMS_GUIDE
 from .resource import Resource, ResourceNotFound, ResourceTemplate
 
 MAX_DOCUMENT_CHARACTERS = 100_000
@@ -67,13 +66,21 @@ async def read_customer(call: Call) -> JsonObject:
     return await json_contents(members | failed_members(parts.failures))
 
 
-def make_guide_reader(text: str) -> Callable[[Call], Awaitable[JsonObject]]:
-    """Return a function that reads a fixed text as a resource."""
+def guide_resource(guide: Guide) -> Resource:
+    """Return the resource for a guide."""
 
     async def read(call: Call) -> JsonObject:
-        return {"text": text}
+        return {"text": guide.text}
 
-    return read
+    return Resource(
+        f"doit://guide/{guide.name}",
+        f"guide-{guide.name}",
+        guide.title,
+        guide.description,
+        "text/markdown",
+        read,
+        len(guide.text.encode()),
+    )
 
 
 RESOURCES: tuple[Resource, ...] = (
@@ -85,33 +92,7 @@ RESOURCES: tuple[Resource, ...] = (
         JSON_MIME_TYPE,
         read_customer,
     ),
-    Resource(
-        "doit://guide/queries",
-        "guide-queries",
-        "How to write queries",
-        "How to write periods, groups, filters, metrics and forecasts for run_query, with examples.",
-        "text/markdown",
-        make_guide_reader(QUERY_GUIDE),
-        len(QUERY_GUIDE.encode()),
-    ),
-    Resource(
-        "doit://guide/terms",
-        "guide-terms",
-        "Terms of DoiT Cloud Intelligence",
-        "What allocations, anomalies, budgets, commitments, metrics and other terms mean.",
-        "text/markdown",
-        make_guide_reader(TERMS_GUIDE),
-        len(TERMS_GUIDE.encode()),
-    ),
-    Resource(
-        "doit://guide/cloudflow",
-        "guide-cloudflow",
-        "How to write CloudFlow automations",
-        "The steps from draft to test, the form of bundles, and the rules for code in flows.",
-        "text/markdown",
-        make_guide_reader(FLOW_GUIDE),
-        len(FLOW_GUIDE.encode()),
-    ),
+    *map(guide_resource, GUIDES),
 )
 
 

@@ -91,6 +91,12 @@ async def get_savings_summary(
     """Show where money can be saved, in lists that do not add up: save (recommendations, commitments to buy), waste
     (unused commitments) and at_stake (contracts that fall short, open anomalies). For coverage and utilization, use
     commitment_summary."""
+    summary, series = await summarize_savings(call, top)
+    return ResultWithSeries(summary, {"series": series})
+
+
+async def summarize_savings(call: Call, top: int) -> tuple[JsonObject, list[Series]]:
+    """Return the answer of get_savings_summary with *top* rows of each list, and all rows as series. Raise ApiError."""
     doit, today = call.doit, utc_date(call.now)
     cut: list[FailedPart] = []
     work: dict[str, Awaitable[object]] = {
@@ -106,7 +112,7 @@ async def get_savings_summary(
     count = len(parts.results.get("recommendation", ())) + len(owned.owned)
     lists, series = await run_by_rows(count, _lists, parts, owned, top)
     answer = {"asOf": today.isoformat(), **lists, **({"unknown": unknown} if unknown else {})}
-    return ResultWithSeries(answer | failed_members(failures), {"series": series})
+    return answer | failed_members(failures), series
 
 
 def _join_findings(parts: PartialResults) -> Findings:

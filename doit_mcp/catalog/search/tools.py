@@ -20,6 +20,7 @@ from ..tools.tool import ContentResult, ToolError
 from .documents import document_text, format_value
 from .entities import ENTITY_KINDS, ENTITY_KINDS_BY_NAME, EntityKind
 from .ranking import Score, query_words, row_text, score, top_matches
+from .texts import TEXT_KINDS, TEXTS_BY_ID, find_texts
 
 TIMEOUT_SECONDS = 8.0
 MAX_RESULTS = 20
@@ -32,7 +33,7 @@ MAX_ROWS_PER_KIND = 10_000
 MAX_INLINE_ROWS, MAX_INLINE_BYTES = 250, 128 << 10
 """Maximum rows and bytes that are processed in the event loop, in a few milliseconds. More are processed in a thread."""
 FAILED_PARTS_KEY = "doit/failedParts"
-KIND_NAMES = ", ".join(kind.name for kind in ENTITY_KINDS)
+KIND_NAMES = ", ".join([*(kind.name for kind in ENTITY_KINDS), *TEXT_KINDS])
 
 
 class SearchResult(TypedDict):
@@ -70,12 +71,16 @@ async def search(
     call: Call, *, query: Annotated[str, "Keywords: names, numbers, kinds of objects.", Length(maximum=1000)]
 ) -> Annotated[ContentResult, SearchResults]:
     """Search the customer's reports, budgets, anomalies, invoices, support tickets, allocations, recommendations and
-    cloud incidents by keywords. Returns ids for fetch. For cost amounts, use cost_breakdown or run_query."""
+    cloud incidents, and guides to methods, by keywords. Returns ids for fetch. For cost amounts, use cost_breakdown or
+    run_query."""
     words = query_words(query)
     longest = max(words, key=len, default="")
     searches = {kind.name: _search_kind(call, kind, words, longest) for kind in ENTITY_KINDS}
     parts = (await gather_partial(searches, TIMEOUT_SECONDS)).raise_if_all_failed()
-    results = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
+    found = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
+    texts = [text.search_result(f"{call.console_url}/") for text in find_texts(words)]
+    # What the customer has comes first.
+    results = [*found[: MAX_RESULTS - len(texts)], *texts]
     return _json_content({"results": results}, _failed_meta(parts))
 
 
@@ -127,11 +132,15 @@ def _failed_meta(parts: PartialResults) -> JsonObject | None:
 async def fetch(
     call: Call,
     *,
-    id: Annotated[str, "Id from search, e.g. budget:abc.", Length(1, MAX_ID_CHARACTERS), IDENTIFIER],
+    id: Annotated[str, "Id from search, e.g. budget:abc or guide:queries.", Length(1, MAX_ID_CHARACTERS), IDENTIFIER],
 ) -> Annotated[ContentResult, Document]:
     """Fetch one search result as text, with its link to the DoiT console."""
+    if (text := TEXTS_BY_ID.get(id)) is not None:
+        return _json_content(text.document(f"{call.console_url}/"), None)
     name, _, identifier = id.partition(":")
     kind = ENTITY_KINDS_BY_NAME.get(name)
+    if name in TEXT_KINDS:
+        raise ToolError(f"id: {short_json(id)} is unknown. Available: {', '.join(TEXTS_BY_ID)}")
     if kind is None or not identifier:
         raise ToolError(
             f"id: {short_json(id)} must be an id from search, in the form kind:id, where kind is one of {KIND_NAMES}"

@@ -38,10 +38,14 @@ def server_capabilities(catalog: Catalog, revision: Revision) -> JsonObject:
         declared["resources"] = {"subscribe": True} | list_changed
     if catalog.prompts or catalog.resource_templates:
         declared["completions"] = {}
-    declared[extensions.EXTENSIONS] = {extensions.TASKS: {}}
-    declared[extensions.EXTENSIONS] |= {resource.extension: {} for resource in catalog.resources if resource.extension}
+    offered: JsonObject = {}
+    if revision.supports("extensions"):
+        offered = {extensions.TASKS: {}}
+        offered |= {resource.extension: {} for resource in catalog.resources if resource.extension}
     if catalog.skills:
-        declared[extensions.EXTENSIONS][extensions.SKILLS] = {"directoryRead": True}
+        offered[extensions.SKILLS] = {"directoryRead": True}
+    if offered:
+        declared[extensions.EXTENSIONS] = offered
     return downgrade("ServerCapabilities", declared, revision)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...api.errors import ApiError, explain
 from ...catalog.call import MissingClientCapability, NoAnswer
 from ...catalog.resources.resource import Resource, ResourceNotFound, ResourceTemplate
-from ...catalog.resources.skill import SCHEME, mime_type
+from ...catalog.skills.skill import SCHEME, mime_type
 from ...catalog.tools.sanitize import sanitize_text
 from ...catalog.tools.tool import ToolError
 from ...protocol import extensions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from ...catalog.resources.skill import DIRECTORY_MIME_TYPE, MANIFEST, SCHEME, Skill
+from ...catalog.skills.skill import DIRECTORY_MIME_TYPE, MANIFEST, SCHEME, Skill
 from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError
 from ..request_context import RequestContext
 from .pagination import cache_hints, paginate

@@ -36,6 +36,8 @@ async def test_search_results_can_be_called_as_described() -> None:
         ("AI models", "ai_spend"),
         ("unit cost", "unit_cost"),
         ("untagged cost", "allocation_coverage"),
+        ("weekly digest", "weekly_digest"),
+        ("Monday summary of last week", "weekly_digest"),
     ],
 )
 async def test_subjects_of_the_instructions_lead_to_their_tools(subject: str, name: str) -> None:

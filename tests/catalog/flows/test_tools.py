@@ -8,8 +8,8 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.flows.bundles import MAX_BUNDLE_CHARACTERS
-from doit_mcp.catalog.flows.guide import FLOW_GUIDE
 from doit_mcp.catalog.flows.run_payloads import MAX_SHOWN_BYTES, PIECE_CHARACTERS
+from doit_mcp.catalog.skills.library import CLOUDFLOW_GUIDE
 from doit_mcp.catalog.tools.series import structured_of
 from doit_mcp.catalog.tools.tool import ContentResult
 from tests.api.recorder import Recorder
@@ -167,5 +167,5 @@ async def test_small_run_needs_no_handle() -> None:
 
 
 async def test_guide_is_a_tool_and_a_resource(ask: Ask) -> None:
-    assert (await ask("get_cloudflow_guide"))["guide"] == FLOW_GUIDE
+    assert (await ask("get_cloudflow_guide"))["guide"] == CLOUDFLOW_GUIDE.text
     assert "get_cloudflow_guide" in TOOLS["import_cloudflow"].description

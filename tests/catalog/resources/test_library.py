@@ -10,8 +10,8 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.resources import library
-from doit_mcp.catalog.resources.guides import QUERY_GUIDE
 from doit_mcp.catalog.resources.resource import ResourceNotFound
+from doit_mcp.catalog.skills.library import QUERY_GUIDE
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller
@@ -112,10 +112,10 @@ async def test_long_documents_are_truncated() -> None:
 
 
 async def test_guide_contains_valid_queries() -> None:
-    assert (await AT["doit://guide/queries"].read(Caller(Recorder())))["text"] == QUERY_GUIDE
-    block = QUERY_GUIDE.split("\n\n")[2]
+    assert (await AT["doit://guide/queries"].read(Caller(Recorder())))["text"] == QUERY_GUIDE.text
+    block = QUERY_GUIDE.text.split("\n\n")[2]
     assert TOOLS["run_query"].argument_problems({"query": json.loads(block)}) == []
-    assert AT["doit://guide/queries"].size == len(QUERY_GUIDE.encode())
+    assert AT["doit://guide/queries"].size == len(QUERY_GUIDE.text.encode())
 
 
 @pytest.mark.requirement("M17")

@@ -12,10 +12,10 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.prompts.prompt import Prompt, PromptArgument, user_message
 from doit_mcp.catalog.resources.resource import Resource, ResourceNotFound, ResourceTemplate
-from doit_mcp.catalog.resources.skill import Skill
+from doit_mcp.catalog.skills.skill import Skill
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.protocol.jsonrpc import RpcError
-from tests.transports.http.serving import LATEST_STATEFUL, META, STATELESS_REVISION, Answer, Json, Site, serving
+from tests.transports.http.serving import LATEST_STATEFUL, META, Answer, Json, Site, serving
 
 CANARY = "canary-of-an-exception"
 FAILURES: dict[str, Exception] = {
@@ -290,5 +290,6 @@ async def test_skills() -> None:
             ("resources/read", "skill://costs/../SKILL.md"),
         ):
             assert (await site.send_stateless(method, {"uri": uri})).code == (400, -32602)
-        session = await site.initialize()
-        assert (await session.ask("skills/list")).code == (200, -32601) and STATELESS_REVISION not in session.revision
+        session = await site.initialize(revision="2025-03-26")
+        assert (await session.ask("skills/list")).code == (200, -32601)
+        assert "extensions" not in session.welcome["capabilities"]

@@ -1,0 +1,1 @@
+"""Skills and guides: methods and reference texts for models."""

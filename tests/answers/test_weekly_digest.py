@@ -1,0 +1,235 @@
+"""The weekly digest: each figure is that of the billing lines, in the customer's currency, and what is unread is named."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from statistics import median
+from typing import Any
+
+import orjson
+import pytest
+
+from doit_mcp.catalog.digests.weekly import MAX_TOKENS
+from doit_mcp.sandbox.accounts import ACME, GLOBEX, UMBRA, Customer
+from doit_mcp.sandbox.api.costs.money import RATES, payable
+from scripts.finops.books import Books, right_sizing
+from scripts.token_counts import make_tokenizer
+
+from .world import MICROS, World, open_world, ordinal
+
+COUNT = make_tokenizer()
+SCOPES = {
+    "All clouds": "1",
+    "Amazon Web Services": "cloud_provider = 'amazon-web-services'",
+    "Google Cloud": "cloud_provider = 'google-cloud'",
+    "Microsoft Azure": "cloud_provider = 'microsoft-azure'",
+    "Production": "label_env = 'production'",
+}
+COLUMNS = {"service": "service_description", "project": "project_id"}
+MONDAY = "2026-11-30"
+"""The weekend before is provisional. On the other days, the week is final, or has a 29 February."""
+
+Micros = dict[Any, int]
+
+
+class Lines:
+    """A copy of the billing lines of one customer, in SQL."""
+
+    def __init__(self, world: World, customer: Customer) -> None:
+        self.customer = customer
+        self._copy = sqlite3.connect(":memory:")
+        world.api.tenant(customer).ledger.copy_to(self._copy)
+        self.unit = Decimal(1) if customer.currency == "JPY" else Decimal("0.01")
+
+    def micros(self, column: str, first: str, last: str, where: str = "1", credits: str = "<> 'credit'") -> Micros:
+        query = (
+            f"SELECT {column}, SUM(cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ?"
+            f" AND cost_type {credits} AND {where} GROUP BY 1"
+        )
+        return dict(self.rows(query, ordinal(first), ordinal(last)))
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._copy.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        self._copy.close()
+
+    def cost(self, first: str, last: str, where: str = "1") -> float:
+        return self.amount(sum(self.micros("''", first, last, where).values()))
+
+    def amount(self, micros: int) -> float:
+        """Return micro-dollars in the customer's currency, rounded to its minor unit."""
+        exact = Decimal(micros) * RATES[self.customer.currency] / MICROS / MICROS
+        return float(exact.quantize(self.unit, ROUND_HALF_UP))
+
+
+async def ask(world: World, customer: Customer) -> Any:
+    answer = await world.call("weekly_digest", {}, customer)
+    assert not answer.get("isError"), answer
+    return answer["structuredContent"]
+
+
+@pytest.mark.parametrize(
+    ("today", "customer"),
+    [(MONDAY, ACME), (MONDAY, GLOBEX), (MONDAY, UMBRA), ("2026-12-03", ACME), ("2028-03-01", UMBRA)],
+    ids=lambda value: value if isinstance(value, str) else value.currency,
+)
+async def test_each_figure_is_that_of_the_billing_lines(today: str, customer: Customer) -> None:
+    async with open_world(today) as world:
+        digest = await ask(world, customer)
+        assert COUNT(orjson.dumps(digest).decode()) <= MAX_TOKENS
+        assert digest == await ask(world, customer) and "failed" not in digest
+        assert digest["currency"] == customer.currency and digest["basis"]["credits"] == "excluded"
+        with closing(Lines(world, customer)) as lines:
+            check_spend(digest, lines, date.fromisoformat(today))
+            check_drivers(digest, lines)
+            check_anomalies(digest, lines, today)
+            check_budgets(digest, lines)
+            check_invoices(digest, lines, date.fromisoformat(today))
+        await check_lists(digest, world, customer)
+
+
+def days_before(text: str, days: int) -> str:
+    return (date.fromisoformat(text) - timedelta(days=days)).isoformat()
+
+
+def check_spend(digest: Any, lines: Lines, today: date) -> None:
+    period, spend = digest["period"], digest["spend"]
+    assert date.fromisoformat(period["from"]).weekday() == 0 and period["days"] == 7 and period["complete"]
+    assert digest["comparedWith"] == {
+        "from": days_before(period["from"], 7),
+        "to": days_before(period["to"], 7),
+        "days": 7,
+    }
+    final = min(date.fromisoformat(period["to"]), today - timedelta(days=3)).isoformat()
+    assert (spend["from"], spend["to"], period["finalThrough"]) == (period["from"], final, final)
+    week = lines.cost(spend["from"], spend["to"])
+    before = lines.cost(days_before(spend["from"], 7), days_before(spend["to"], 7))
+    assert (spend["week"], spend["weekBefore"]) == (week, before)
+    assert spend["change"] == pytest.approx(week - before, abs=0.001)
+    assert spend["changePercent"] == pytest.approx(100 * (week - before) / before, abs=0.05001)
+    assert sum(digest["causes"].values()) == pytest.approx(spend["change"], abs=0.001)
+    assert ("provisional" in digest) == (final < period["to"])
+    if (later := digest.get("provisional")) is not None:
+        assert (later["from"], later["to"]) == (days_before(final, -1), period["to"])
+        for name, back in (("week", 0), ("weekBefore", 7)):
+            whole = lines.cost(days_before(period["from"], back), days_before(period["to"], back))
+            assert later[name] == pytest.approx(whole - spend[name], abs=0.001)
+        assert f"Costs of {later['from']} to {later['to']} are still arriving." in digest["note"]
+
+
+def check_drivers(digest: Any, lines: Lines) -> None:
+    spend = digest["spend"]
+    for drivers in digest["drivers"]:
+        column = COLUMNS[drivers["by"]]
+        week = lines.micros(column, spend["from"], spend["to"])
+        before = lines.micros(column, days_before(spend["from"], 7), days_before(spend["to"], 7))
+        for row in drivers["rows"]:
+            key = row.get("id", row["name"])
+            assert row["week"] == lines.amount(week.get(key, 0)) and row["weekBefore"] == lines.amount(
+                before.get(key, 0)
+            )
+            assert row["change"] == pytest.approx(row["week"] - row["weekBefore"], abs=0.001)
+            assert row.get("status") == ("gone" if key not in week else "new" if key not in before else None)
+        changes = sorted(
+            (abs(lines.amount(week.get(key, 0) - before.get(key, 0))) for key in week | before), reverse=True
+        )
+        shown = [abs(row["change"]) for row in drivers["rows"]]
+        assert len(shown) >= 2 and shown == pytest.approx(changes[: len(shown)], abs=1.01 * float(lines.unit))
+        assert sum(row["change"] for row in drivers["rows"]) + drivers["otherChange"] == pytest.approx(
+            spend["change"], abs=0.001
+        )
+
+
+def check_anomalies(digest: Any, lines: Lines, today: str) -> None:
+    anomalies = digest["anomalies"]
+    assert anomalies["since"] == digest["period"]["from"] and anomalies["currency"] == "USD"
+    assert anomalies["count"] == len(anomalies["rows"]) == 1 and anomalies["openFromBefore"] == 0
+    (row,) = anomalies["rows"]
+    daily = lines.micros(
+        "day", "2026-01-01", today, f"project_name = '{row['project']}' AND service_description = '{row['service']}'"
+    )
+    excess = 0
+    for day in range(ordinal(row["started"]), ordinal(today) + 1):
+        usual = median([daily.get(day - 7 * week, 0) for week in range(1, 5)])
+        excess += daily[day] - round(1.4 * usual / 10_000) * 10_000
+    assert row["costAboveExpected"] == anomalies["costAboveExpected"] == pytest.approx(excess / MICROS, abs=0.006)
+
+
+def check_budgets(digest: Any, lines: Lines) -> None:
+    assert digest["budgets"]["checked"] == len(SCOPES) and digest["budgets"]["count"] >= 1
+    for row in digest["budgets"]["rows"]:
+        spent = lines.cost(row["from"], row["to"], SCOPES[row["name"]])
+        assert row["spent"] == spent and row["currency"] == lines.customer.currency
+        assert row["percentUsed"] == pytest.approx(100 * spent / row["amount"], abs=0.051)
+        assert (
+            row["status"] == ("exceeded" if spent > row["amount"] else "at_risk")
+            and row["from"] <= row["on"] <= row["to"]
+        )
+
+
+def check_invoices(digest: Any, lines: Lines, today: date) -> None:
+    found = digest["invoices"]
+    assert found["dueBy"] == (today + timedelta(days=14)).isoformat() and found["count"] == len(found["rows"])
+    for row in found["rows"]:
+        # Invoices are issued on the first day of the next month, and due 30 days later.
+        issued = date.fromisoformat(row["due"]) - timedelta(days=30)
+        last = issued - timedelta(days=1)
+        first = last.replace(day=1)
+        query = (
+            "SELECT CASE cost_type WHEN 'credit' THEN sku_description ELSE service_description END, project_name,"
+            " cost_type = 'credit', SUM(cost) FROM lines JOIN series USING (series)"
+            " WHERE day BETWEEN ? AND ? AND cloud_provider = ? GROUP BY 1, 2, 3"
+        )
+        rows = lines.rows(query, first.toordinal(), last.toordinal(), row["platform"])
+        total = sum(Decimal(repr(payable(int(micros), lines.customer.currency))) for *_, micros in rows)
+        assert row["balance"] == float(total) and row["currency"] == lines.customer.currency
+        assert row["status"] == ("OPEN" if today <= date.fromisoformat(row["due"]) else "PAST DUE")
+
+
+async def check_lists(digest: Any, world: World, customer: Customer) -> None:
+    """The other lists say what the tools say that have more of each."""
+    savings = digest["savings"]
+    summary = (await world.call("get_savings_summary", {"top": 50}, customer))["structuredContent"]
+    owed = [row for row in summary["at_stake"] if row["kind"] == "commitment"]
+    assert (savings["count"], savings["unusedCount"]) == (summary["counts"]["save"], summary["counts"]["waste"])
+    assert savings["shortfallCount"] == len(owed) and "per month" in savings["basis"]
+    for shown, rows in (
+        (savings["rows"], summary["save"]),
+        (savings["unused"], summary["waste"]),
+        (savings["shortfalls"], owed),
+    ):
+        assert [(row["id"], row["amount"], row["currency"]) for row in shown] == [
+            (row["id"], row["amount"], row["currency"]) for row in rows[: len(shown)]
+        ]
+    if customer is ACME:
+        with closing(Books(world.today)) as books:
+            truth = right_sizing(books)
+        shown = {row["title"]: row["amount"] for row in savings["rows"] if row["title"] in truth}
+        assert shown and shown == {title: float(truth[title]) for title in shown}
+    tickets = (await world.call("list_tickets", {}, customer))["structuredContent"]["tickets"]
+    unsolved = [row for row in tickets if row["status"] not in ("solved", "closed")]
+    assert digest["tickets"]["count"] == len(unsolved) == len(digest["tickets"]["rows"])
+    assert digest["tickets"]["waitingForYou"] == sum(row["status"] == "pending" for row in unsolved)
+
+
+async def test_parts_that_a_viewer_may_not_read_are_named() -> None:
+    async with open_world(MONDAY) as world:
+        answer = await world.call("weekly_digest", {}, user="viewer@acme.example")
+        digest, whole = answer["structuredContent"], await ask(world, ACME)
+    assert [part["part"] for part in digest["failed"]] == ["invoices"] and "permission" in digest["failed"][0]["why"]
+    assert "invoices" not in digest
+    for name in ("spend", "drivers", "anomalies", "budgets", "savings", "tickets"):
+        assert digest[name] == whole[name]
+
+
+async def test_links_lead_on() -> None:
+    """Ids of rows can be fetched."""
+    async with open_world(MONDAY) as world:
+        digest = await ask(world, ACME)
+        for section in ("anomalies", "budgets", "invoices", "tickets"):
+            identifier = digest[section]["rows"][0]["id"]
+            assert (await world.ask("fetch", id=identifier))["id"] == identifier
