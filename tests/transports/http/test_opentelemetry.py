@@ -39,7 +39,9 @@ class TracedProduct:
     def __init__(self, there: Product, exporter: InMemorySpanExporter) -> None:
         self.there, self.exporter = there, exporter
 
-    async def call(self, name: str, arguments: Any = None, flags: str = "01", **headers: str) -> dict[str, str]:
+    async def call(
+        self, name: str, arguments: Any = None, flags: str = "01", meta: Any = None, **headers: str
+    ) -> dict[str, str]:
         """Send a call with a traceparent and return the headers of the response."""
         bearer = self.there.world.identity.mint(ADMIN, resource=f"{self.there.base}/mcp")
         parent = {"traceparent": f"00-{TRACE}-{CALLER}-{flags}"} if flags else {}
@@ -49,7 +51,8 @@ class TracedProduct:
             "MCP-Protocol-Version": LATEST_STATEFUL,
         }
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
-        message |= {"params": {"name": name, "arguments": arguments or {}}}  # type: ignore[dict-item]  # JSON
+        params = {"name": name, "arguments": arguments or {}} | ({} if meta is None else {"_meta": meta})
+        message |= {"params": params}  # type: ignore[dict-item]  # JSON
         async with self.there.http.post(
             self.there.base + "/mcp", json=message, headers={**request_headers, **parent, **headers}
         ) as response:
@@ -111,7 +114,10 @@ async def test_call_has_a_child_span_with_children_for_its_requests(traced: Trac
         "http.route": "/mcp",
         "http.response.status_code": 200,
         "mcp.method.name": "tools/call",
+        "mcp.protocol.version": LATEST_STATEFUL,
         "gen_ai.tool.name": "list_labels",
+        "gen_ai.operation.name": "execute_tool",
+        "network.transport": "tcp",
     }
     assert server.status.status_code is StatusCode.UNSET and server.resource.attributes["service.name"] == "doit-mcp"
     assert ids(client) == (TRACE, traced.parents()[0][1], span_id) and traced.parents() == [
@@ -147,6 +153,31 @@ async def test_trace_starts_here_without_a_caller(traced: TracedProduct) -> None
     assert traced.parents()[0][::2] == [headers["X-MCP-Trace-Id"], "01"]
 
 
+async def test_trace_context_in_meta_is_the_parent(traced: TracedProduct) -> None:
+    """The MCP request has a span in the trace that its _meta names, and the HTTP request one in that of its header."""
+    other_trace, other_caller = "1" * 32, "2" * 16
+    meta = {"traceparent": f"00-{other_trace}-{other_caller}-01", "tracestate": "vendor=1"}
+    await traced.call("list_labels", meta=meta)
+    (mcp, http), (sent,) = traced.kinds()
+    assert (mcp.name, *ids(mcp)[::2]) == ("tools/call list_labels", other_trace, other_caller)
+    assert (http.name, *ids(http)[::2]) == ("POST /mcp", TRACE, CALLER)
+    assert [(link.context.trace_id, link.context.span_id) for link in mcp.links] == [
+        (http.context.trace_id, http.context.span_id)
+    ]
+    assert (mcp.attributes or {})["gen_ai.tool.name"] == "list_labels" and "mcp.method.name" not in http.attributes
+    assert ids(sent)[::2] == ids(mcp)[:2] and traced.parents() == [[other_trace, ids(sent)[1], "01"]]
+    # The next request on the connection has no trace of its own.
+    await traced.call("list_labels")
+    assert ids(traced.kinds()[0][-1])[0] == TRACE
+
+
+@pytest.mark.parametrize("traceparent", ["", f"00-{'0' * 32}-{CALLER}-01", "00-xyz", 7, None])
+async def test_malformed_trace_context_in_meta_is_ignored(traced: TracedProduct, traceparent: object) -> None:
+    await traced.call("list_labels", meta={"traceparent": traceparent})
+    (server,), _ = traced.kinds()
+    assert (server.name, ids(server)[0], len(server.links)) == ("tools/call list_labels", TRACE, 0)
+
+
 async def test_failures_are_recorded_without_naming_users(traced: TracedProduct) -> None:
     traced.there.api.faults.append(Fault("/analytics/v1/budgets", 500))
     await traced.call("get_budget", {"id": "canary-of-an-argument"})
@@ -158,7 +189,7 @@ async def test_failures_are_recorded_without_naming_users(traced: TracedProduct)
     outcomes = [(span.name, (span.attributes or {}).get("error.type")) for span in servers]
     assert outcomes == [
         ("tools/call get_budget", "tool_error"),
-        ("tools/call", None),
+        ("tools/call", "-32602"),
         ("POST /mcp", None),
         ("GET other", None),
     ]
