@@ -73,6 +73,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_KEEP_ALIVE_TIMEOUT_S", "620", 620),
     ("DOIT_MCP_DRAIN_S", "0", 0),
     ("DOIT_MCP_REDIS_URL", "redis://:hush@redis:6379/1", "redis://:hush@redis:6379/1"),
+    ("OTEL_METRICS_EXPORTER", "none", "none"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "http://collector:4318"),
     ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
     ("DOIT_MCP_LOG_FORMAT", "JSON", "json"),

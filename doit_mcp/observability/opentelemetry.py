@@ -24,7 +24,6 @@ from threading import Thread
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -42,6 +41,7 @@ from opentelemetry.trace import (
 
 from .. import __version__
 from .metrics import TRANSPORT
+from .telemetry_resource import make_resource
 from .trace import McpFields, Operation, RemoteSpan, Trace, UpstreamRequest
 
 SHUTDOWN_TIMEOUT_SECONDS = 3.0
@@ -66,7 +66,7 @@ class SpanRecorder:
     def __init__(self, processor: SpanProcessor) -> None:
         self._id_generator = PresetIdGenerator()
         self._provider = TracerProvider(
-            resource=_make_resource(), id_generator=self._id_generator, shutdown_on_exit=False
+            resource=make_resource(), id_generator=self._id_generator, shutdown_on_exit=False
         )
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("doit_mcp", __version__)
@@ -163,14 +163,6 @@ def _remote_context(caller: RemoteSpan) -> Context:
     flags = TraceFlags(int(caller.flags, 16))
     context = SpanContext(int(caller.trace_id, 16), int(caller.span_id, 16), is_remote=True, trace_flags=flags)
     return set_span_in_context(NonRecordingSpan(context), Context())
-
-
-def _make_resource() -> Resource:
-    """Return the resource that the variables OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME describe."""
-    resource = Resource.create()
-    if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
-        resource = resource.merge(Resource({SERVICE_NAME: "doit-mcp", SERVICE_VERSION: __version__}))
-    return resource
 
 
 def open_span_recorder(endpoint: str) -> SpanRecorder:

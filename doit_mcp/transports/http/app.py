@@ -88,7 +88,7 @@ def build_app(
         app.cleanup_ctx.append(_connect_redis(state.redis))
     app.on_shutdown.append(_drain)
     if settings.otlp_endpoint:
-        _export_spans(app)
+        _export_telemetry(app, settings)
     app.middlewares.append(request_logging_middleware(app))
     _add_routes(app, (lambda serve: serve) if state.redis is None else with_unavailable_response)
     return app
@@ -159,18 +159,25 @@ def _make_metrics(app: web.Application, redis: RedisBackend | None) -> Metrics:
     )
 
 
-def _export_spans(app: web.Application) -> None:
+def _export_telemetry(app: web.Application, settings: Settings) -> None:
     try:
         from ...observability.opentelemetry import open_span_recorder
+        from ...observability.opentelemetry_metrics import open_metrics_export
     except ImportError:
         problem = "OTEL_EXPORTER_OTLP_ENDPOINT requires the extra otel: pip install 'doit-mcp[otel]'"
         raise BadSettings([problem]) from None
-    app[SPANS] = spans = open_span_recorder(app[app_keys.SETTINGS].otlp_endpoint)
+    app[SPANS] = spans = open_span_recorder(settings.otlp_endpoint)
 
-    async def close(app: web.Application) -> None:
-        await spans.close()
+    async def running(app: web.Application) -> AsyncIterator[None]:
+        metrics = (
+            open_metrics_export(settings.otlp_endpoint, app[app_keys.METRICS].collect)
+            if settings.metrics_exporter == "otlp"
+            else None
+        )
+        yield
+        await asyncio.gather(spans.close(), *([] if metrics is None else [metrics.close()]))
 
-    app.on_cleanup.append(close)
+    app.cleanup_ctx.append(running)
 
 
 def _connect_redis(redis: RedisBackend) -> CleanupContext:

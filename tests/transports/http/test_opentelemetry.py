@@ -4,22 +4,28 @@ can be off."""
 from __future__ import annotations
 
 import asyncio
+import gzip
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from threading import Event
 from typing import Any
 
 import pytest
 from aiohttp import web
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExportResult
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from doit_mcp.observability import opentelemetry
+from doit_mcp.observability import opentelemetry, opentelemetry_metrics
+from doit_mcp.observability.metrics import MCP_BUCKETS_SECONDS, Metrics
 from doit_mcp.observability.opentelemetry import SpanRecorder
+from doit_mcp.observability.opentelemetry_metrics import MetricsExport
 from doit_mcp.sandbox.api import Fault
 from doit_mcp.settings import Settings
 from doit_mcp.settings_parsing import BadSettings
@@ -270,35 +276,90 @@ async def test_work_outliving_its_caller_keeps_its_trace(traced: TracedProduct) 
     assert ids(check)[::2] == ids(request)[:2] and (check.attributes or {})["http.response.status_code"] == 200
 
 
-async def test_collector_receives_spans() -> None:
-    exports: list[ExportTraceServiceRequest] = []
+class Collector:
+    """A collector that keeps what it receives."""
 
-    async def collect(request: web.Request) -> web.Response:
-        assert request.path == "/v1/traces"
-        exports.append(ExportTraceServiceRequest.FromString(await request.read()))
+    def __init__(self) -> None:
+        self.traces: list[ExportTraceServiceRequest] = []
+        self.metrics: list[ExportMetricsServiceRequest] = []
+
+    async def collect(self, request: web.BaseRequest) -> web.Response:
+        body = await request.read()
+        if request.path == "/v1/traces":
+            self.traces.append(ExportTraceServiceRequest.FromString(body))
+        else:
+            assert request.path == "/v1/metrics"
+            if request.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            self.metrics.append(ExportMetricsServiceRequest.FromString(body))
         return web.Response(content_type="application/x-protobuf")
 
-    runner = web.ServerRunner(web.Server(collect), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as server:
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        runner = web.ServerRunner(web.Server(self.collect), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await runner.cleanup()
+
+
+async def test_collector_receives_spans_and_metrics() -> None:
+    collector = Collector()
+    async with collector.serve() as url, served(otlp_endpoint=url) as server:
         await server.call("list_labels")
-    await runner.cleanup()
     names = [
-        span.name for export in exports for all_of in export.resource_spans for span in all_of.scope_spans[0].spans
+        span.name
+        for export in collector.traces
+        for all_of in export.resource_spans
+        for span in all_of.scope_spans[0].spans
     ]
     assert sorted(names) == ["list_labels", "token exchange", "tools/call list_labels"]
+    (resource,) = collector.metrics[-1].resource_metrics
+    described = {item.key: item.value.string_value for item in resource.resource.attributes}
+    assert described["service.name"] == "doit-mcp" and described["service.instance.id"]
+    metrics = {metric.name: metric for metric in resource.scope_metrics[0].metrics}
+    operation = metrics["mcp.server.operation.duration"]
+    points = {
+        tuple(sorted((item.key, item.value.string_value) for item in point.attributes)): point
+        for point in operation.histogram.data_points
+    }
+    point = points[
+        ("gen_ai.tool.name", "list_labels"),
+        ("mcp.method.name", "tools/call"),
+        ("mcp.protocol.version", LATEST_STATEFUL),
+        ("network.transport", "tcp"),
+    ]
+    assert (operation.unit, point.count, sum(point.bucket_counts)) == ("s", 1, 1)
+    assert tuple(point.explicit_bounds) == MCP_BUCKETS_SECONDS and point.sum > 0 and not point.HasField("min")
+    assert 0 < point.start_time_unix_nano < point.time_unix_nano
+    calls = metrics["doit_mcp_tool_calls"].sum
+    assert calls.is_monotonic and [point.as_double or point.as_int for point in calls.data_points] == [1]
+    assert metrics["doit_mcp_sessions"].WhichOneof("data") == "gauge" and "doit_mcp_messages" not in metrics
+
+
+async def test_metrics_export_can_be_off() -> None:
+    collector = Collector()
+    async with collector.serve() as url, served(otlp_endpoint=url, metrics_exporter="none") as server:
+        await server.call("list_labels")
+    assert collector.traces and not collector.metrics
 
 
 async def test_hanging_collector_does_not_delay_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opentelemetry, "SHUTDOWN_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(opentelemetry_metrics, "SHUTDOWN_TIMEOUT_SECONDS", 0.01)
     free = Event()
+
+    class HangingExporter(ConsoleMetricExporter):
+        def export(self, *args: Any, **kwargs: Any) -> MetricExportResult:
+            free.wait()
+            return MetricExportResult.SUCCESS
 
     class Hanging(SpanProcessor):
         def shutdown(self) -> None:
             free.wait()
 
     await SpanRecorder(Hanging()).close()
+    await MetricsExport(Metrics({}).collect, HangingExporter()).close()
     free.set()
 
 
