@@ -134,7 +134,7 @@ class Metrics:
         self._accept_pauses[(reason,)] += 1
 
     def collect(self) -> Iterator[Family]:
-        """Return all metrics with their current values. This may run in another thread than counting."""
+        """Return all metrics with their current values."""
         yield from self._mcp_histograms()
         yield from self._counters()
         yield _histogram(
@@ -159,7 +159,7 @@ class Metrics:
         yield from self._deprecated()
 
     def _mcp_histograms(self) -> Iterator[Family]:
-        operations = [((*labels, TRANSPORT), histogram) for labels, histogram in list(self._operations)]
+        operations = [((*labels, TRANSPORT), histogram) for labels, histogram in self._operations]
         yield Family(
             "mcp.server.operation.duration",
             "Duration of MCP requests and notifications",
@@ -168,7 +168,7 @@ class Metrics:
             operations,
             SECONDS,
         )
-        sessions = [((*labels, TRANSPORT), histogram) for labels, histogram in list(self._sessions)]
+        sessions = [((*labels, TRANSPORT), histogram) for labels, histogram in self._sessions]
         labels = ("mcp.protocol.version", "network.transport")
         yield Family("mcp.server.session.duration", "Duration of MCP sessions", HISTOGRAM, labels, sessions, SECONDS)
         yield Family(

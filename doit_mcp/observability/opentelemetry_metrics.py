@@ -1,15 +1,15 @@
 """Export of the metrics to an OpenTelemetry collector. Imported only if telemetry is exported.
 
-The SDK's reader decides when to export, and sends; the values are those of :class:`doit_mcp.observability.metrics`.
-So exporting costs requests nothing.
+The values are read when they are exported, so this costs requests nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
-from threading import Thread
+from contextlib import suppress
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -20,40 +20,47 @@ from opentelemetry.sdk.metrics.export import (
     MetricExporter,
     MetricsData,
     NumberDataPoint,
-    PeriodicExportingMetricReader,
     ResourceMetrics,
     ScopeMetrics,
 )
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from .. import __version__
+from ..process.daemon_threads import DaemonThreadExecutor
+from ..process.task_cancellation import cancel_tasks
 from .histograms import Histogram, Labels
 from .metric_families import COUNTER, HISTOGRAM, Family
 from .telemetry_resource import make_resource
 
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 60.0
 SHUTDOWN_TIMEOUT_SECONDS = 3.0
-MILLISECONDS = 1000.0
 
 
-class MetricsExport(PeriodicExportingMetricReader):
-    """Sends the families that *collect* returns through *exporter*, once per interval and a last time at the end.
+class MetricsExport:
+    """Sends the families that *collect* returns through *exporter*, once a minute and a last time at the end."""
 
-    *collect* is called in the thread of the reader. The SDK's own environment variables set the interval.
-    """
-
-    def __init__(
-        self, collect: Callable[[], Iterable[Family]], exporter: MetricExporter, interval_ms: float | None = None
-    ) -> None:
-        self._families, self._started_ns = collect, time.time_ns()
+    def __init__(self, collect: Callable[[], Iterable[Family]], exporter: MetricExporter) -> None:
+        self._collect, self._exporter, self._started_ns = collect, exporter, time.time_ns()
         self._resource, self._scope = make_resource(), InstrumentationScope("doit_mcp", __version__)
-        super().__init__(exporter, export_interval_millis=interval_ms)
+        # A collector that hangs must not keep the process from ending.
+        self._export_calls = DaemonThreadExecutor("metrics export")
+        self._loop_task = asyncio.create_task(self._run())
 
-    def collect(self, timeout_millis: float = 10_000) -> None:
-        """Export the current values."""
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            try:
+                await self._export()
+            except Exception:
+                log.exception("the metrics could not be exported")
+
+    async def _export(self) -> None:
         now = time.time_ns()
-        metrics = [self._make_metric(family, now) for family in self._families() if not family.deprecated]
+        metrics = [self._make_metric(family, now) for family in self._collect() if not family.deprecated]
         scope = ScopeMetrics(self._scope, [metric for metric in metrics if metric.data.data_points], "")
-        self._receive_metrics(MetricsData([ResourceMetrics(self._resource, [scope], "")]), timeout_millis)
+        await self._export_calls(self._exporter.export, MetricsData([ResourceMetrics(self._resource, [scope], "")]))
 
     def _make_metric(self, family: Family, now: int) -> export.Metric:
         points = list(family.points)
@@ -88,10 +95,10 @@ class MetricsExport(PeriodicExportingMetricReader):
 
     async def close(self) -> None:
         """Export the last values for at most SHUTDOWN_TIMEOUT_SECONDS: the collector may be unavailable."""
-        timeout_ms = SHUTDOWN_TIMEOUT_SECONDS * MILLISECONDS
-        shutdown_thread = Thread(target=self.shutdown, args=(timeout_ms,), daemon=True)
-        shutdown_thread.start()
-        await asyncio.to_thread(shutdown_thread.join, SHUTDOWN_TIMEOUT_SECONDS)
+        await cancel_tasks(self._loop_task)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT_SECONDS):
+                await self._export()
 
 
 def _attributes(family: Family, values: Labels) -> dict[str, str]:

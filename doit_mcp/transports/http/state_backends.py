@@ -12,7 +12,8 @@ from ...catalog.stores.result_store import MemoryResultStore, ResultStore
 from ...catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ...catalog.tools.tool import ToolError
 from ...redis_state.backend import RedisBackend
-from ...redis_state.connection import RedisConnection, open_connection
+from ...redis_state.client import open_connection
+from ...redis_state.connection import RedisConnection
 from ...redis_state.consents import RedisConsents
 from ...redis_state.encryption import Encryptor, Secrets, key_prefix
 from ...redis_state.event_logs import EventLogs
