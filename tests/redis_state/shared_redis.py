@@ -68,8 +68,11 @@ class SharedRedis:
         """Kill the server that accepts writes to the keys of the product, after its replica received all writes."""
         alive = [server for server in self.servers if server.process.poll() is None]
         primary = next(server for server in alive if server.info("replication")["role"] == "master")
-        # What was written so far is on the replica, which a failover does not promise.
-        assert primary.says("WAIT", 1, 5000) == 1
+        # What was written so far is on the replica, which a failover does not promise. WAIT waits for the writes of its
+        # own connection, which come after all others.
+        with Redis(port=primary.port, password=PASSWORD) as client:
+            client.execute_command("SET", "{doit-mcp}last", "1", "PX", 60_000)
+            assert client.execute_command("WAIT", 1, 5000) == 1
         primary.kill()
 
 

@@ -177,6 +177,14 @@ async def test_trace_context_in_meta_is_the_parent(traced: TracedProduct) -> Non
     assert ids(traced.kinds()[0][-1])[0] == TRACE
 
 
+async def test_trace_context_in_meta_reaches_the_api_without_a_collector() -> None:
+    async with served() as server:
+        await server.call("list_labels", traceparent=f"00-{TRACE}-{CALLER}-01")
+        await server.call("list_labels")
+        sent = [dict(call.headers)["traceparent"] for call in server.api.calls if "labels" in call.path]
+    assert [parent.split("-")[1] == TRACE for parent in sent] == [True, False] and CALLER not in sent[0]
+
+
 @pytest.mark.parametrize("traceparent", ["", f"00-{'0' * 32}-{CALLER}-01", "00-xyz", 7, None])
 async def test_malformed_trace_context_in_meta_is_ignored(traced: TracedProduct, traceparent: object) -> None:
     await traced.call("list_labels", meta={"traceparent": traceparent})
