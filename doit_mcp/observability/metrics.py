@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from .client_labels import OTHER, ClientLabels
 from .histograms import Histogram, HistogramsByLabels, Labels
 from .metric_families import COUNTER, GAUGE, HISTOGRAM, SECONDS, Family, prometheus_text
-from .trace import McpFields
+from .trace import OperationFields
 
 LOOP_DELAY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 DURATION_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
@@ -90,7 +90,7 @@ class Metrics:
         """Count a JSON-RPC response; *method* is a known method or "other"."""
         self._messages[(method,)] += 1
 
-    def count_operation(self, fields: McpFields, seconds: float) -> None:
+    def count_operation(self, fields: OperationFields, seconds: float) -> None:
         """Count an MCP request or notification."""
         self._operations.observe(fields, seconds)
 

@@ -7,6 +7,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 SENTINEL, CLUSTER = "sentinel", "cluster"
 SENTINEL_PORT, REDIS_PORT = 26379, 6379
+# Redis Cluster stores keys with the same tag on the same node. A script can only touch keys of one node, and scripts
+# also read which replicas of this server are alive, which belongs to no owner. So all keys have this tag.
+HASH_TAG = "{doit-mcp}"
 
 
 class SharedAddress(NamedTuple):

@@ -18,13 +18,10 @@ from redis.crc import key_slot
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from .addresses import SENTINEL, SharedAddress
+from .addresses import HASH_TAG, SENTINEL, SharedAddress
 
 Node = tuple[str, int]
 
-# Redis Cluster stores keys with the same tag on the same node. A script can only touch keys of one node, and scripts
-# also read which replicas of this server are alive, which belongs to no owner. So all keys have this tag.
-HASH_TAG = "{doit-mcp}"
 # Of one sentinel or node that is asked for the primary. Others are asked if it is down.
 ASK_TIMEOUT_SECONDS = 0.4
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from ..observability.trace import McpFields
+from ..observability.trace import OperationFields
 
 
 class CallMetrics(Protocol):
     """Counts MCP requests and tool calls."""
 
-    def count_operation(self, fields: McpFields, seconds: float) -> None:
+    def count_operation(self, fields: OperationFields, seconds: float) -> None:
         """Count an MCP request or notification."""
 
     def count_tool_call(
@@ -29,7 +29,7 @@ class CallMetrics(Protocol):
 class NullMetrics:
     """Counts nothing."""
 
-    def count_operation(self, fields: McpFields, seconds: float) -> None:
+    def count_operation(self, fields: OperationFields, seconds: float) -> None:
         """Do nothing."""
 
     def count_tool_call(

@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ..observability.trace import McpFields
 from ..protocol.jsonrpc import (
     Id,
     Message,
@@ -159,7 +158,7 @@ class MessageEndpoint:
             error_type = str(error.code)
             return error_bytes(error, request.id)
         finally:
-            record_operation(self._services, McpFields(request.method, "", "", error_type, revision), started)
+            record_operation(self._services, (request.method, "", "", error_type, revision), started)
 
     def _receive(self, session: Session, payload: Notification | Response) -> None:
         started = time.perf_counter()
@@ -167,7 +166,7 @@ class MessageEndpoint:
         if isinstance(payload, Notification):
             revision = session.caller.revision
             method = payload.method if payload.method in revision.notifications else "other"
-            record_operation(self._services, McpFields(method, "", "", "", revision.name), started)
+            record_operation(self._services, (method, "", "", "", revision.name), started)
 
     async def _start_batch(
         self, sender: Sender, session: Session | None, values: list[Any], channel: ResponseChannel

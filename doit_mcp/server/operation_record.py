@@ -6,7 +6,15 @@ import time
 from contextvars import Token
 
 from ..catalog.tools.tool import Tool
-from ..observability.trace import CURRENT_OPERATION, CURRENT_TRACE, McpFields, Operation, Trace, read_traceparent
+from ..observability.trace import (
+    CURRENT_OPERATION,
+    CURRENT_TRACE,
+    McpFields,
+    Operation,
+    OperationFields,
+    Trace,
+    read_traceparent,
+)
 from ..protocol.jsonrpc import Request
 from .request_context import Catalog, RequestContext, Services
 
@@ -39,22 +47,22 @@ def end_operation(
     *method* is a known method or "other", and *error_type* is "" if it succeeded.
     """
     tool, prompt = _target_names(context.catalog, request) if method in ("tools/call", "prompts/get") else ("", "")
-    record_operation(
-        context.services, McpFields(method, tool, prompt, error_type, context.caller.revision.name), started
-    )
+    record_operation(context.services, (method, tool, prompt, error_type, context.caller.revision.name), started)
     if token is not None:
         CURRENT_OPERATION.reset(token)
 
 
-def record_operation(services: Services, fields: McpFields, started: float) -> None:
+def record_operation(services: Services, fields: OperationFields, started: float) -> None:
     """Record the end of a request or notification, which *started* at a time of time.perf_counter."""
     services.call_metrics.count_operation(fields, time.perf_counter() - started)
-    if (trace := CURRENT_TRACE.get()) is not None:
+    trace = CURRENT_TRACE.get()
+    # Only if spans are exported.
+    if trace is not None and trace.start_operation is not None:
         operation = CURRENT_OPERATION.get()
         if operation is not None and operation.on_end is not None:
-            operation.on_end(fields)
+            operation.on_end(McpFields(*fields))
         else:
-            trace.mcp = fields
+            trace.mcp = McpFields(*fields)
 
 
 def _target_names(catalog: Catalog, request: Request) -> tuple[str, str]:
