@@ -180,10 +180,10 @@ class Settings:
         is_secret=True,
     )
     otlp_endpoint: str = setting(
-        "",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        collector_url,
-        "OpenTelemetry collector for traces (OTLP over HTTP), such as http://collector:4318",
+        "", "OTEL_EXPORTER_OTLP_ENDPOINT", collector_url, "OpenTelemetry collector, such as http://collector:4318"
+    )
+    metrics_exporter: str = setting(
+        "otlp", "OTEL_METRICS_EXPORTER", Choice("otlp", "none"), "Metrics that the collector gets: otlp (all) or none"
     )
     audit_required: bool = setting(
         False, "DOIT_MCP_AUDIT_REQUIRED", boolean, "Refuse changes while the audit log cannot be written"

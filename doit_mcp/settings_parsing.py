@@ -32,6 +32,14 @@ URL_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}(?:/[!$&-;=@-Z_a-z~%]*)?
 REDIS_URL_PATTERN = re.compile(
     rf"rediss?://(?:[^@/\s?#]*@)?{AUTHORITY_PATTERN}(?:/[0-9]{{0,4}})?|unix://(?:[^@/\s?#]*@)?/[^\s?#]+(?:\?db=[0-9]{{1,4}})?"
 )
+# At most nine hosts.
+HOSTS_PATTERN = rf"(?:[^@/\s?#,]*@)?{AUTHORITY_PATTERN}(?:,{AUTHORITY_PATTERN}){{0,8}}"
+SENTINEL_OPTIONS_PATTERN = r"(?:sentinel_username=[^&\s#]*&)?sentinel_password=[^&\s#]*"
+SHARED_REDIS_URL_PATTERN = re.compile(
+    rf"rediss?\+sentinel://{HOSTS_PATTERN}/[\w.%-]{{1,100}}(?:/[0-9]{{1,4}})?(?:\?{SENTINEL_OPTIONS_PATTERN})?"
+    rf"|rediss?\+cluster://{HOSTS_PATTERN}/?",
+    re.ASCII,
+)
 
 
 class BadSettings(Exception):
@@ -166,9 +174,15 @@ def collector_url(value: str) -> str:
 
 
 def redis_url(value: str) -> str:
-    """Accept a URL with the scheme redis, rediss or unix."""
-    if not REDIS_URL_PATTERN.fullmatch(value) or _split_url(value) is None:
-        raise ValueError("must be a URL such as redis://:password@host:6379/0, rediss://host or unix:///path/to/socket")
+    """Accept the URL of a server (redis, rediss or unix), of sentinels (redis+sentinel) or of a cluster."""
+    is_shared = SHARED_REDIS_URL_PATTERN.fullmatch(value) and all(
+        _split_url(f"redis://{host}") for host in value.partition("://")[2].partition("/")[0].split(",")
+    )
+    if not is_shared and (not REDIS_URL_PATTERN.fullmatch(value) or _split_url(value) is None):
+        raise ValueError(
+            "must be a URL such as redis://:password@host:6379/0, rediss://host, unix:///path/to/socket,"
+            " redis+sentinel://host,host/service or redis+cluster://host,host"
+        )
     return value
 
 

@@ -190,7 +190,7 @@ async def test_observability_page_has_every_metric_and_log_field() -> None:
     async with serving() as site:
         metrics = (await site.send("GET", "/metrics", {})).text
     served = set(re.findall(r"^# TYPE (\w+)", metrics, re.MULTILINE))
-    described = set(re.findall(r"^   \* - ``(doit_mcp_\w+)``", text, re.MULTILINE))
+    described = set(re.findall(r"^   \* - ``((?:doit_)?mcp_\w+)``", text, re.MULTILINE))
     # Only their names are needed, and those require no connection.
     with_redis = {f"doit_mcp_{name}" for name in RedisBackend.gauges(cast(Any, None))}
     assert {name.removesuffix("_total") for name in described} == {

@@ -74,6 +74,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_KEEP_ALIVE_TIMEOUT_S", "620", 620),
     ("DOIT_MCP_DRAIN_S", "0", 0),
     ("DOIT_MCP_REDIS_URL", "redis://:hush@redis:6379/1", "redis://:hush@redis:6379/1"),
+    ("OTEL_METRICS_EXPORTER", "none", "none"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "http://collector:4318"),
     ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
     ("DOIT_MCP_LOG_FORMAT", "JSON", "json"),
@@ -263,6 +264,10 @@ def test_invalid_tokens_are_rejected(text: str) -> None:
         "redis://[::1]:6379",
         "unix:///run/redis.sock",
         "unix://user:pass@/run/redis.sock?db=1",
+        "redis+sentinel://sentinel-1:26379,sentinel-2/state",
+        "rediss+sentinel://u:p%40ss@[::1]:1,b/state.x/3?sentinel_username=u&sentinel_password=p",
+        "redis+cluster://node",
+        "rediss+cluster://:p@a:1,b:2,c:3/",
     ],
 )
 def test_redis_urls(text: str) -> None:
@@ -283,6 +288,17 @@ def test_redis_urls(text: str) -> None:
         "unix://secret",
         "unix://",
         "redis://a b",
+        "redis+sentinel://host",
+        "redis+sentinel://host/",
+        "redis+sentinel://host:99999/state",
+        "redis+sentinel://host,/state",
+        "redis+sentinel://:secret@/state",
+        "redis+sentinel://host/state/x",
+        "redis+sentinel://host/state?ssl=secret",
+        "redis+cluster://host/state",
+        "redis+cluster://a,b:0",
+        f"redis+cluster://{','.join('abcdefghij')}",
+        "unix+cluster://host",
     ],
 )
 def test_invalid_redis_urls_are_rejected(text: str) -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
-from ..observability.trace import CURRENT_TRACE
+from ..observability.trace import CURRENT_OPERATION, CURRENT_TRACE
 from ..protocol.jsonrpc import JsonObject, parse_json_object
 from ..resilience.circuit_breaker import CircuitOpen
 from ..resilience.compute_thread import run_in_thread
@@ -236,7 +236,7 @@ class Client:
         identity = {} if operation.unauthenticated else await self._identity_headers(fresh)
         accepted = accept or (ANY_TYPE if operation.text_member else JSON)
         headers = {**identity, "Accept": accepted, **own}
-        if (trace := CURRENT_TRACE.get()) is not None:
+        if (trace := CURRENT_OPERATION.get() or CURRENT_TRACE.get()) is not None:
             headers["traceparent"] = trace.make_traceparent()
         if body is not None:
             headers["Content-Type"] = body.content_type

@@ -24,7 +24,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from ..observability.trace import CURRENT_TRACE, Trace, UpstreamRequest
+from ..observability.trace import CURRENT_OPERATION, CURRENT_TRACE, Trace, UpstreamRequest
 from ..process.file_descriptors import is_local_shortage, max_connections_per_side
 from ..resilience.circuit_breaker import CircuitBreaker
 from ..resilience.requester import Requester
@@ -37,6 +37,8 @@ MAX_BODY_BYTES = 5 << 20
 CONNECT_TIMEOUT_SECONDS = 5.0
 TIMEOUT_SECONDS = 25.0
 SLOW_TIMEOUT_SECONDS = 40.0
+# Upstream, operation, status (None without a response) and duration in seconds of an exchange.
+OnExchange = Callable[[str, str, int | None, float], None]
 
 
 class SeveredError(ClientError):
@@ -116,7 +118,7 @@ class Upstream:
         slow_timeout: float = SLOW_TIMEOUT_SECONDS,
         connect_timeout: float = CONNECT_TIMEOUT_SECONDS,
         max_body: int = MAX_BODY_BYTES,
-        on_status: Callable[[int | None], None] = lambda status: None,
+        on_exchange: OnExchange = lambda upstream, operation, status, seconds: None,
         breaker: CircuitBreaker | None = None,
     ) -> None:
         self._http = http
@@ -131,8 +133,7 @@ class Upstream:
         self.timeout = timeout
         self.slow_timeout = slow_timeout
         self.max_body = max_body
-        # Called with the status of each exchange, None without a response.
-        self._on_status = on_status
+        self._on_exchange = on_exchange
         self.breaker = breaker or CircuitBreaker("api")
 
     def make_url(self, request: Request, common_query: str) -> URL:
@@ -224,14 +225,16 @@ class Upstream:
 
     def _record(self, trace: Trace | None, request: PreparedRequest, status: int | None, started: float) -> None:
         """Record a finished request in the metrics and in the trace of the incoming request."""
+        seconds = time.perf_counter() - started
         if trace is not None:
-            trace.count_upstream_call(status, seconds := time.perf_counter() - started)
-            if trace.on_upstream_request is not None:
+            trace.count_upstream_call(status, seconds)
+            spans = CURRENT_OPERATION.get() or trace
+            if spans.on_upstream_request is not None:
                 span_id = request.headers["traceparent"].split("-")[2]
-                trace.on_upstream_request(
+                spans.on_upstream_request(
                     UpstreamRequest(span_id, self.breaker.name, request.name, request.method, status, started, seconds)
                 )
-        self._on_status(status)
+        self._on_exchange(self.breaker.name, request.name.strip("_"), status, seconds)
 
     def _report_status(self, ticket: int, status: int, request: PreparedRequest) -> None:
         if status < 500:
@@ -272,9 +275,10 @@ class Upstream:
 
 def _with_span_header(request: PreparedRequest, trace: Trace | None) -> PreparedRequest:
     """Return *request*, with a traceparent of its own when tracing is on."""
-    if trace is None or trace.on_upstream_request is None:
+    spans = CURRENT_OPERATION.get() or trace
+    if spans is None or spans.on_upstream_request is None:
         return request
-    return request._replace(headers={**request.headers, "traceparent": trace.make_traceparent()})
+    return request._replace(headers={**request.headers, "traceparent": spans.make_traceparent()})
 
 
 def _release(response: ClientResponse) -> None:

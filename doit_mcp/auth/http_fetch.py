@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
-from ..observability.trace import CURRENT_TRACE, UpstreamRequest, new_span_id
+from ..observability.trace import CURRENT_OPERATION, CURRENT_TRACE, UpstreamRequest, new_span_id
 from ..process.file_descriptors import is_local_shortage
 from ..protocol.jsonrpc import JsonObject, parse_json_object
 
@@ -96,8 +96,9 @@ def _record_in_trace(name: str, upstream: str, method: str, status: int | None, 
     if trace is None:
         return
     trace.count_identity_call(status, seconds := time.perf_counter() - started)
-    if trace.on_upstream_request is not None:
-        trace.on_upstream_request(UpstreamRequest(new_span_id(), upstream, name, method, status, started, seconds))
+    spans = CURRENT_OPERATION.get() or trace
+    if spans.on_upstream_request is not None:
+        spans.on_upstream_request(UpstreamRequest(new_span_id(), upstream, name, method, status, started, seconds))
 
 
 async def _fetch(

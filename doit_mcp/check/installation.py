@@ -20,7 +20,8 @@ from ..auth.token_exchange import TOKEN_PATH, make_client_assertion, make_exchan
 from ..protocol.jsonrpc import CAPABILITIES_KEY
 from ..protocol.request_metadata import VERSION_HEADER, VERSION_KEY
 from ..protocol.revisions import LISTEN_METHOD, STATELESS_REVISIONS
-from ..redis_state.connection import RedisConnection, open_connection
+from ..redis_state.client import open_connection
+from ..redis_state.connection import RedisConnection
 from ..redis_state.encryption import key_prefix
 from ..redis_state.errors import error_code
 from ..resilience.unavailable import StateUnavailable

@@ -1,27 +1,43 @@
-"""Metrics of the process in Prometheus text format. Label values come from fixed sets, so that there are few series.
+"""Metrics of the process. Label values come from fixed sets, so that there are few series.
 
-Counting only adds to a dictionary, because it runs for every request. prometheus_client is imported when metrics are
-read.
+Counting only adds to dictionaries, because it runs for every request.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
+from .client_labels import OTHER, ClientLabels
+from .histograms import Histogram, HistogramsByLabels, Labels
+from .metric_families import COUNTER, GAUGE, HISTOGRAM, SECONDS, Family, prometheus_text
+from .trace import OperationFields
 
 LOOP_DELAY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 DURATION_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
+# From the semantic conventions of OpenTelemetry for MCP, for operations and for sessions.
+MCP_BUCKETS_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+RESULT_BUCKETS_CHARACTERS = (1_000.0, 3_000.0, 10_000.0, 20_000.0, 30_000.0, 100_000.0)
+# The HTTP transports, as network.transport names them.
+TRANSPORT = "tcp"
+# More combinations of labels than a server in use has. A scrape with that many takes a few milliseconds.
+MAX_LABEL_SETS = 500
 
 # The value of the gauge is the index.
 CIRCUIT_STATES = ("closed", "half-open", "open")
 
+# The fields of McpFields.
+OPERATION_LABELS = (
+    "mcp.method.name",
+    "gen_ai.tool.name",
+    "gen_ai.prompt.name",
+    "error.type",
+    "mcp.protocol.version",
+)
+
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
+Counts = Mapping[Labels, int]
 
 
 class LogStreamStatus(Protocol):
@@ -32,30 +48,6 @@ class LogStreamStatus(Protocol):
 
     @property
     def failing(self) -> bool: ...
-
-
-class Histogram:
-    """A histogram of durations; *bounds* are the upper bounds of its buckets, in seconds."""
-
-    __slots__ = ("_bounds", "_counts", "_sum")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one duration."""
-        self._counts[bisect_left(self._bounds, seconds)] += 1
-        self._sum += seconds
-
-    def family(self, name: str, description: str) -> Metric:
-        """Return the histogram as a metric family of prometheus_client."""
-        from prometheus_client.core import HistogramMetricFamily
-
-        bounds = (*map(str, self._bounds), "+Inf")
-        buckets = list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
-        return HistogramMetricFamily(f"doit_mcp_{name}", description, buckets=buckets, sum_value=self._sum)
 
 
 class Metrics:
@@ -74,12 +66,19 @@ class Metrics:
         self._gauges = gauges
         self._log_streams = {} if log_streams is None else log_streams
         self._circuits = circuits or {}
-        self._requests: Counter[tuple[str, ...]] = Counter()
-        self._messages: Counter[tuple[str, ...]] = Counter()
-        self._calls: Counter[tuple[str, ...]] = Counter()
-        self._upstream: Counter[tuple[str, ...]] = Counter()
-        self._closed_connections: Counter[tuple[str, ...]] = Counter()
-        self._accept_pauses: Counter[tuple[str, ...]] = Counter()
+        self._requests: Counter[Labels] = Counter()
+        self._messages: Counter[Labels] = Counter()
+        self._calls: Counter[Labels] = Counter()
+        self._truncated_results: Counter[Labels] = Counter()
+        self._client_calls: Counter[Labels] = Counter()
+        self._upstream: Counter[Labels] = Counter()
+        self._closed_connections: Counter[Labels] = Counter()
+        self._accept_pauses: Counter[Labels] = Counter()
+        self._clients = ClientLabels()
+        self._operations = _by_labels(MCP_BUCKETS_SECONDS, (OTHER, "", "", "", OTHER))
+        self._sessions = _by_labels(MCP_BUCKETS_SECONDS, (OTHER,))
+        self._results = _by_labels(RESULT_BUCKETS_CHARACTERS, (OTHER,))
+        self._upstream_seconds = _by_labels(DURATION_BUCKETS_SECONDS, (OTHER, OTHER, OTHER))
         self._call_seconds = Histogram(DURATION_BUCKETS_SECONDS)
         self.loop_delay = Histogram(LOOP_DELAY_BUCKETS_SECONDS)
 
@@ -91,14 +90,40 @@ class Metrics:
         """Count a JSON-RPC response; *method* is a known method or "other"."""
         self._messages[(method,)] += 1
 
-    def count_tool_call(self, tool: str, failed: bool, seconds: float) -> None:
-        """Count a call of one of the server's tools."""
-        self._calls[tool, "error" if failed else "ok"] += 1
-        self._call_seconds.observe(seconds)
+    def count_operation(self, fields: OperationFields, seconds: float) -> None:
+        """Count an MCP request or notification."""
+        self._operations.observe(fields, seconds)
 
-    def count_upstream_request(self, status: int | None) -> None:
-        """Count a request to the DoiT API; *status* is None if there was no response."""
-        self._upstream[("none" if status is None else f"{status // 100}xx",)] += 1
+    def count_session(self, revision: str, seconds: float) -> None:
+        """Count a session that has ended."""
+        self._sessions.observe((revision,), seconds)
+
+    def count_tool_call(
+        self,
+        tool: str,
+        client_info: Mapping[str, Any],
+        failed: bool,
+        seconds: float,
+        characters: int | None = None,
+        truncated: bool = False,
+    ) -> None:
+        """Count a call of one of the server's tools by a client with *client_info*.
+
+        *characters* is the length of its result, None without one, and *truncated* whether parts of it were left out.
+        """
+        self._calls[tool, "error" if failed else "ok"] += 1
+        self._client_calls[self._clients.find(client_info)] += 1
+        self._call_seconds.observe(seconds)
+        if characters is not None:
+            self._results.observe((tool,), characters)
+        if truncated:
+            self._truncated_results[(tool,)] += 1
+
+    def count_upstream_request(self, upstream: str, operation: str, status: int | None, seconds: float) -> None:
+        """Count a request to an *upstream* for a known *operation*; *status* is None if there was no response."""
+        status_class = "none" if status is None else f"{status // 100}xx"
+        self._upstream[(status_class,)] += 1
+        self._upstream_seconds.observe((upstream, operation, status_class), seconds)
 
     def count_closed_connection(self, reason: str) -> None:
         """Count a connection that was closed before its request was complete."""
@@ -108,54 +133,102 @@ class Metrics:
         """Count a pause in accepting connections, made because file descriptors ran short."""
         self._accept_pauses[(reason,)] += 1
 
-    def collect(self) -> Iterator[Metric]:
-        """Return all metrics as families of prometheus_client."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    def collect(self) -> Iterator[Family]:
+        """Return all metrics with their current values."""
+        yield from self._mcp_histograms()
+        yield from self._counters()
+        yield _histogram(
+            "doit_mcp_event_loop_delay_seconds", "Event loop delay: how late a timer runs", self.loop_delay
+        )
+        for name, (text, read) in self._gauges.items():
+            yield Family(f"doit_mcp_{name}", text, GAUGE, (), [((), read())])
+        yield Family(
+            "doit_mcp_upstream_circuit",
+            "Circuit breaker: 0 closed, 1 half-open, 2 open",
+            GAUGE,
+            ("upstream",),
+            [((upstream,), CIRCUIT_STATES.index(state())) for upstream, state in self._circuits.items()],
+        )
+        yield Family(
+            "doit_mcp_log_failing",
+            "Whether a log stream cannot be written",
+            GAUGE,
+            ("stream",),
+            [((name,), float(stream.failing)) for name, stream in self._log_streams.items()],
+        )
+        yield from self._deprecated()
 
-        counters: tuple[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], int]], ...] = (
-            ("http_requests", "HTTP requests", ("method", "route", "status"), dict(self._requests)),
-            ("messages", "JSON-RPC requests", ("method",), dict(self._messages)),
-            ("tool_calls", "Tool calls", ("tool", "outcome"), dict(self._calls)),
-            ("upstream_requests", "Requests to the DoiT API", ("status",), dict(self._upstream)),
+    def _mcp_histograms(self) -> Iterator[Family]:
+        operations = [((*labels, TRANSPORT), histogram) for labels, histogram in self._operations]
+        yield Family(
+            "mcp.server.operation.duration",
+            "Duration of MCP requests and notifications",
+            HISTOGRAM,
+            (*OPERATION_LABELS, "network.transport"),
+            operations,
+            SECONDS,
+        )
+        sessions = [((*labels, TRANSPORT), histogram) for labels, histogram in self._sessions]
+        labels = ("mcp.protocol.version", "network.transport")
+        yield Family("mcp.server.session.duration", "Duration of MCP sessions", HISTOGRAM, labels, sessions, SECONDS)
+        yield Family(
+            "doit_mcp_tool_result_characters",
+            "Length of the JSON of tool results",
+            HISTOGRAM,
+            ("tool",),
+            list(self._results),
+        )
+        yield Family(
+            "doit_mcp_upstream_request_seconds",
+            "Duration of requests to the DoiT API and console",
+            HISTOGRAM,
+            ("upstream", "operation", "status"),
+            list(self._upstream_seconds),
+        )
+
+    def _counters(self) -> Iterator[Family]:
+        counters: tuple[tuple[str, str, Labels, Counts], ...] = (
+            ("http_requests", "HTTP requests", ("method", "route", "status"), self._requests),
+            ("tool_calls", "Tool calls", ("tool", "outcome"), self._calls),
+            ("client_calls", "Tool calls by client", ("client", "version"), self._client_calls),
+            (
+                "tool_results_truncated",
+                "Tool results that were too large and lost rows or were omitted",
+                ("tool",),
+                self._truncated_results,
+            ),
             ("log_lines_dropped", "Log lines that were dropped", ("stream",), self._dropped_lines()),
             (
                 "connections_closed",
                 "Connections closed before a complete request",
                 ("reason",),
-                dict(self._closed_connections),
+                self._closed_connections,
             ),
-            ("accept_pauses", "Pauses in accepting connections", ("reason",), dict(self._accept_pauses)),
+            ("accept_pauses", "Pauses in accepting connections", ("reason",), self._accept_pauses),
         )
         for name, text, labels, counts in counters:
-            family = CounterMetricFamily(f"doit_mcp_{name}", text, labels=labels)
-            for values, count in counts.items():
-                family.add_metric(values, count)
-            yield family
-        yield self._call_seconds.family("tool_call_seconds", "Duration of tool calls")
-        yield self.loop_delay.family("event_loop_delay_seconds", "Event loop delay: how late a timer runs")
-        for name, (text, read) in self._gauges.items():
-            yield GaugeMetricFamily(f"doit_mcp_{name}", text, value=read())
-        circuit = GaugeMetricFamily(
-            "doit_mcp_upstream_circuit", "Circuit breaker: 0 closed, 1 half-open, 2 open", labels=("upstream",)
-        )
-        for upstream, state in self._circuits.items():
-            circuit.add_metric((upstream,), CIRCUIT_STATES.index(state()))
-        yield circuit
-        failing = GaugeMetricFamily(
-            "doit_mcp_log_failing", "Whether a log stream cannot be written", labels=("stream",)
-        )
-        for name, stream in self._log_streams.items():
-            failing.add_metric((name,), stream.failing)
-        yield failing
+            yield Family(f"doit_mcp_{name}", text, COUNTER, labels, list(counts.items()))
 
-    def _dropped_lines(self) -> dict[tuple[str, ...], int]:
+    def _deprecated(self) -> Iterator[Family]:
+        """Return what dashboards of the previous release use; to be removed after the next one."""
+        use = "use mcp_server_operation_duration_seconds"
+        yield Family("doit_mcp_messages", use, COUNTER, ("method",), list(self._messages.items()), deprecated=True)
+        yield _histogram("doit_mcp_tool_call_seconds", use, self._call_seconds, deprecated=True)
+        upstream = list(self._upstream.items())
+        use = "use doit_mcp_upstream_request_seconds"
+        yield Family("doit_mcp_upstream_requests", use, COUNTER, ("status",), upstream, deprecated=True)
+
+    def _dropped_lines(self) -> dict[Labels, int]:
         return {(name,): stream.dropped for name, stream in self._log_streams.items()}
 
     def prometheus_text(self) -> bytes:
         """Return all metrics in Prometheus text format."""
-        from prometheus_client import generate_latest
-        from prometheus_client.registry import CollectorRegistry
+        return prometheus_text(self.collect())
 
-        registry = CollectorRegistry()
-        registry.register(self)
-        return generate_latest(registry)
+
+def _by_labels(bounds: tuple[float, ...], overflow: Labels) -> HistogramsByLabels:
+    return HistogramsByLabels(bounds, max_sets=MAX_LABEL_SETS, overflow=overflow)
+
+
+def _histogram(name: str, description: str, histogram: Histogram, *, deprecated: bool = False) -> Family:
+    return Family(name, description, HISTOGRAM, (), [((), histogram)], deprecated=deprecated)

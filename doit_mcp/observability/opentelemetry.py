@@ -1,7 +1,11 @@
 """OpenTelemetry spans of requests and of their upstream requests. Imported only if spans are exported.
 
 Spans have the ids that ``traceparent`` headers carry (W3C Trace Context; see :mod:`doit_mcp.observability.trace`).
-Attributes are fixed names and numbers, never arguments, addresses, tokens or users.
+Attributes are fixed names and numbers, never arguments, addresses, tokens or users. Names and attributes are those of
+OpenTelemetry's semantic conventions for MCP.
+
+An HTTP request and the MCP request in it share a span, unless the ``_meta`` of the MCP request names the caller's span.
+Then the MCP request has a span of its own: a child of the caller's span, linked to the span of the HTTP request.
 
 An upstream request is a child span of the request that caused it. It is recorded when it ends, which may be after
 that request: a call can continue as a task, and a caller can disconnect during a token exchange. If several requests
@@ -20,11 +24,11 @@ from threading import Thread
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import (
+    Link,
     NonRecordingSpan,
     Span,
     SpanContext,
@@ -36,7 +40,9 @@ from opentelemetry.trace import (
 )
 
 from .. import __version__
-from .trace import Trace, UpstreamRequest
+from .metrics import TRANSPORT
+from .telemetry_resource import make_resource
+from .trace import McpFields, Operation, RemoteSpan, Trace, UpstreamRequest
 
 SHUTDOWN_TIMEOUT_SECONDS = 3.0
 
@@ -60,7 +66,7 @@ class SpanRecorder:
     def __init__(self, processor: SpanProcessor) -> None:
         self._id_generator = PresetIdGenerator()
         self._provider = TracerProvider(
-            resource=_make_resource(), id_generator=self._id_generator, shutdown_on_exit=False
+            resource=make_resource(), id_generator=self._id_generator, shutdown_on_exit=False
         )
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("doit_mcp", __version__)
@@ -72,20 +78,31 @@ class SpanRecorder:
         trace.flags = f"{span.get_span_context().trace_flags & TraceFlags.SAMPLED:02x}"
         if span.is_recording():
             trace.on_upstream_request = partial(self._record_upstream_request, set_span_in_context(span, Context()))
+        trace.start_operation = partial(self._start_operation, span.get_span_context())
         return span
+
+    def _start_operation(self, http: SpanContext, caller: RemoteSpan) -> Operation:
+        """Start the span of an MCP request that *caller* sent, in the HTTP request with the span *http*."""
+        self._id_generator.span_id = random.getrandbits(64) | 1
+        parent = _remote_context(caller)
+        span = self._tracer.start_span("mcp", parent, SpanKind.SERVER, links=(Link(http),))
+        operation = Operation(caller.trace_id, f"{span.get_span_context().trace_flags & TraceFlags.SAMPLED:02x}")
+        if span.is_recording():
+            operation.on_upstream_request = partial(self._record_upstream_request, set_span_in_context(span, Context()))
+        operation.on_end = partial(_end_operation, span)
+        return operation
 
     def end_span(self, span: Span, trace: Trace, method: str, route: str, status: int) -> None:
         """End the span of a request with the response *status*. *method* and *route* are from fixed sets."""
         if not span.is_recording():
             return
-        span.update_name(" ".join(filter(None, (trace.method, trace.tool))) or f"{method} {route}")
+        span.update_name(f"{method} {route}")
         span.set_attributes({"http.request.method": method, "http.route": route})
         span.set_attribute("http.response.status_code", status)
-        mcp_attributes = {"mcp.method.name": trace.method, "gen_ai.tool.name": trace.tool}
-        span.set_attributes({name: value for name, value in mcp_attributes.items() if value})
-        if trace.failed or status >= 500:
-            span.set_attribute("error.type", "tool_error" if trace.failed else str(status))
-            span.set_status(Status(StatusCode.ERROR))
+        if status >= 500:
+            _set_error(span, str(status))
+        if trace.mcp is not None:
+            _describe_operation(span, trace.mcp)
         span.end()
 
     def _record_upstream_request(self, parent: Context, request: UpstreamRequest) -> None:
@@ -97,8 +114,7 @@ class SpanRecorder:
         if request.status is not None:
             span.set_attribute("http.response.status_code", request.status)
         if request.status is None or request.status >= 400:
-            span.set_attribute("error.type", "no answer" if request.status is None else str(request.status))
-            span.set_status(Status(StatusCode.ERROR))
+            _set_error(span, "no answer" if request.status is None else str(request.status))
         span.end(started + int(request.seconds * 1e9))
 
     async def close(self) -> None:
@@ -108,21 +124,45 @@ class SpanRecorder:
         await asyncio.to_thread(shutdown_thread.join, SHUTDOWN_TIMEOUT_SECONDS)
 
 
+def _describe_operation(span: Span, fields: McpFields) -> None:
+    """Give *span* the name and the attributes of an MCP request."""
+    span.update_name(f"{fields.method} {fields.tool or fields.prompt}".rstrip())
+    attributes = {
+        "mcp.method.name": fields.method,
+        "mcp.protocol.version": fields.revision,
+        "gen_ai.tool.name": fields.tool,
+        "gen_ai.prompt.name": fields.prompt,
+        "gen_ai.operation.name": "execute_tool" if fields.method == "tools/call" else "",
+        "network.transport": TRANSPORT,
+        "rpc.response.status_code": fields.error_type if fields.error_type.startswith("-") else "",
+    }
+    span.set_attributes({name: value for name, value in attributes.items() if value})
+    if fields.error_type:
+        _set_error(span, fields.error_type)
+
+
+def _end_operation(span: Span, fields: McpFields) -> None:
+    if span.is_recording():
+        _describe_operation(span, fields)
+        span.end()
+
+
+def _set_error(span: Span, error_type: str) -> None:
+    span.set_attribute("error.type", error_type)
+    span.set_status(Status(StatusCode.ERROR))
+
+
 def _parent_context(trace: Trace) -> Context:
     """Return a context with the caller's span, if any, as the parent of the request's span."""
     if not trace.parent_span_id:
         return Context()
-    flags = TraceFlags(int(trace.flags, 16))
-    caller = SpanContext(int(trace.trace_id, 16), int(trace.parent_span_id, 16), is_remote=True, trace_flags=flags)
-    return set_span_in_context(NonRecordingSpan(caller), Context())
+    return _remote_context(RemoteSpan(trace.trace_id, trace.parent_span_id, trace.flags))
 
 
-def _make_resource() -> Resource:
-    """Return the resource that the variables OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME describe."""
-    resource = Resource.create()
-    if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
-        resource = resource.merge(Resource({SERVICE_NAME: "doit-mcp", SERVICE_VERSION: __version__}))
-    return resource
+def _remote_context(caller: RemoteSpan) -> Context:
+    flags = TraceFlags(int(caller.flags, 16))
+    context = SpanContext(int(caller.trace_id, 16), int(caller.span_id, 16), is_remote=True, trace_flags=flags)
+    return set_span_in_context(NonRecordingSpan(context), Context())
 
 
 def open_span_recorder(endpoint: str) -> SpanRecorder:

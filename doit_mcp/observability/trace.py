@@ -17,6 +17,8 @@ MAX_STATUSES = 10
 """Maximum upstream statuses in a log line. The last ones are kept, because they decide the outcome."""
 
 CURRENT_TRACE: ContextVar[Trace | None] = ContextVar("trace", default=None)
+CURRENT_OPERATION: ContextVar[Operation | None] = ContextVar("operation", default=None)
+"""The MCP request in progress, if it has a trace context of its own."""
 
 
 def new_span_id(random_bits: Callable[[int], int] = random.getrandbits) -> str:
@@ -39,6 +41,54 @@ class UpstreamRequest(NamedTuple):
     seconds: float
 
 
+class RemoteSpan(NamedTuple):
+    """The span of a caller, from a ``traceparent``: hexadecimal ids and flags."""
+
+    trace_id: str
+    span_id: str
+    flags: str
+
+
+def read_traceparent(traceparent: object) -> RemoteSpan | None:
+    """Return the span that a ``traceparent`` names, or None if it is not well-formed."""
+    match = TRACEPARENT_PATTERN.fullmatch(traceparent) if isinstance(traceparent, str) else None
+    if match is None or not int(match[1], 16) or not int(match[2], 16):
+        return None
+    return RemoteSpan(match[1], match[2], match[3])
+
+
+@dataclass(slots=True)
+class Operation:
+    """An MCP request whose ``_meta`` names the caller's span. Its upstream requests belong to the caller's trace.
+
+    *on_upstream_request* is called with every upstream request, and *on_end* with the error type ("" on success) and
+    the trace of the HTTP request; they are set only if spans are exported.
+    """
+
+    trace_id: str
+    flags: str = "00"
+    on_upstream_request: Callable[[UpstreamRequest], None] | None = None
+    on_end: Callable[[McpFields], None] | None = None
+
+    def make_traceparent(self, random_bits: Callable[[int], int] = random.getrandbits) -> str:
+        """Return a ``traceparent`` header for an upstream request, with a new span id."""
+        return f"00-{self.trace_id}-{new_span_id(random_bits)}-{self.flags}"
+
+
+class McpFields(NamedTuple):
+    """What is known of an MCP request when it ends. Names are known ones, never a caller's text; "" means none."""
+
+    method: str
+    tool: str
+    prompt: str
+    error_type: str
+    revision: str
+
+
+# The same as a plain tuple, which every request makes: a named one takes ten times as long to create.
+OperationFields = tuple[str, str, str, str, str]
+
+
 @dataclass(slots=True)
 class Trace:
     """One request: its *id*, which users can quote and operators can find in the log, and what it did.
@@ -46,7 +96,8 @@ class Trace:
     *trace_id* and *flags* are those of W3C Trace Context, and *parent_span_id* is the caller's span, "" without one.
     *method* and *tool* are known names, never a caller's text. The fields with *upstream* count requests to the DoiT
     API, those with *identity* the requests that identify the caller or get a token for them. *on_upstream_request* is
-    called with every upstream request; it is set only if spans are exported.
+    called with every upstream request, and *start_operation* with the caller's span in the ``_meta`` of an MCP request;
+    they are set only if spans are exported. *mcp* describes the last MCP request without a span of its own.
 
     A request that several callers wait for counts for the one that started it, and a background request for none.
     """
@@ -66,6 +117,8 @@ class Trace:
     identity_statuses: tuple[int | None, ...] = ()
     parent_span_id: str = ""
     on_upstream_request: Callable[[UpstreamRequest], None] | None = None
+    start_operation: Callable[[RemoteSpan], Operation] | None = None
+    mcp: McpFields | None = None
 
     def count_upstream_call(self, status: int | None, seconds: float) -> None:
         """Count a completed request to the DoiT API; *status* is None if there was no response."""
@@ -104,11 +157,9 @@ class Trace:
 
 def begin_trace(headers: Mapping[str, str], random_bits: Callable[[int], int] = random.getrandbits) -> Trace:
     """Start a trace and make it current. It continues the trace in *headers* if that is well-formed."""
-    trace_id, parent_id, flags = "", "", "00"
-    if (traceparent := headers.get("traceparent")) and (match := TRACEPARENT_PATTERN.fullmatch(traceparent)):
-        if int(match[1], 16) and int(match[2], 16):
-            trace_id, parent_id, flags = match[1], match[2], match[3]
-    trace_id = trace_id or f"{random_bits(128) | 1:032x}"
+    traceparent = headers.get("traceparent")
+    caller = None if traceparent is None else read_traceparent(traceparent)
+    trace_id, parent_id, flags = (f"{random_bits(128) | 1:032x}", "", "00") if caller is None else caller
     client_trace_id = headers.get(TRACE_ID_HEADER)
     trace = Trace(
         client_trace_id if client_trace_id and CLIENT_TRACE_ID_PATTERN.fullmatch(client_trace_id) else trace_id,

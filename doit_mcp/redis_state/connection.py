@@ -1,4 +1,4 @@
-"""The connection to Redis. Only this module uses the client library, which it imports when a connection opens."""
+"""Runs commands in Redis, through whatever client it gets: deadlines, outages, failovers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from typing import Any, Protocol
 from ..process.file_descriptors import is_local_shortage
 from ..process.task_cancellation import cancel_tasks
 from ..resilience.unavailable import StateUnavailable
-from .errors import NOT_PRIMARY_CODES, NotPrimary, WriteRefused, error_code, is_out_of_memory
+from .errors import NotPrimary, WriteRefused, error_code, is_from_cluster, is_out_of_memory
 from .key_names import eval_command, join_names
 
 log = logging.getLogger(__name__)
 
-# Longer than any command of a healthy Redis takes, and short enough for a caller that waits.
-TIMEOUT_SECONDS = 2.0
+UNAVAILABLE = "Redis is unavailable"
+IS_CLUSTER = "Redis is a cluster; use a URL such as redis+cluster://host:port"
 # For callers that can continue without Redis.
 SHORT_TIMEOUT_SECONDS = 0.5
-MAX_CONNECTIONS = 32
 # After an out-of-memory error Redis counts as full for this time, and the error is logged only once.
 FULL_SECONDS = 30.0
 # While Redis is unavailable one task probes it: soon at first, then about once a second.
@@ -60,10 +59,11 @@ class RedisConnection:
         timeout: float,
         refusals: tuple[type[Exception], ...] = (),
         is_not_primary: Callable[[Exception], bool] = lambda failure: False,
+        on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._connect, self._client = connect, connect()
         self._failures, self._prefix, self._timeout = failures, prefix, timeout
-        self._refusals, self._is_not_primary = refusals, is_not_primary
+        self._refusals, self._is_not_primary, self._on_close = refusals, is_not_primary, on_close
         # Connections to abandoned servers, which close once their commands have ended.
         self._retiring: dict[RedisClient, asyncio.Task[None]] = {}
         self._unavailable = False
@@ -155,7 +155,7 @@ class RedisConnection:
             if is_out_of_memory(failure):
                 self.mark_full()
             else:
-                self._warn(failure)
+                self._warn(failure, IS_CLUSTER if is_from_cluster(failure) else UNAVAILABLE)
             raise WriteRefused from failure
         except self._failures as failure:
             # If other commands got a reply meanwhile, Redis is reachable, and only this command failed.
@@ -214,13 +214,13 @@ class RedisConnection:
         if probe_task is not None and probe_task is not asyncio.current_task():
             probe_task.cancel()
 
-    def _warn(self, failure: Exception) -> None:
+    def _warn(self, failure: Exception, message: str = UNAVAILABLE) -> None:
         if not self._unavailable:
             self._unavailable = True
             # Without the message, which can contain what was sent.
             cause = failure.__cause__ if isinstance(failure, NotPrimary) else failure
             extra = {"failure": type(cause).__name__, "code": error_code(str(cause))}
-            log.warning("Redis is unavailable", extra={name: text for name, text in extra.items() if text})
+            log.warning(message, extra={name: text for name, text in extra.items() if text})
 
     async def _probe(self) -> None:
         pause = FIRST_PROBE_SECONDS
@@ -249,38 +249,5 @@ class RedisConnection:
             close_task.cancel()
         for client in (*self._retiring, self._client):
             await client.aclose()
-
-
-def open_connection(url: str, prefix: str, timeout: float = TIMEOUT_SECONDS) -> RedisConnection:
-    """Return a connection to the Redis at *url*, made when it is needed.
-
-    Raise ImportError without the extra ``redis``.
-    """
-    from redis.asyncio import BlockingConnectionPool, Redis
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-    from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, RedisError, ResponseError
-
-    def connect() -> RedisClient:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=MAX_CONNECTIONS,
-            timeout=timeout,
-            socket_connect_timeout=timeout,
-            # RedisConnection has its own timeout for each command, and callers retry.
-            socket_timeout=None,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
-        return Redis.from_pool(pool)
-
-    def is_not_primary(failure: Exception) -> bool:
-        # The library removes the code from the message where it has a class for the error.
-        if isinstance(failure, BusyLoadingError | MasterDownError | ReadOnlyError):
-            return True
-        text = str(failure)
-        return isinstance(failure, ResponseError) and (text.startswith(NOT_PRIMARY_CODES) or "-READONLY" in text)
-
-    return RedisConnection(
-        connect, (RedisError, OSError, TimeoutError), prefix, timeout, (ResponseError,), is_not_primary
-    )
+        if self._on_close is not None:
+            await self._on_close()

@@ -30,6 +30,12 @@ ERROR_CODE = re.compile(r"[A-Z]{3,20}\b")
 # inside another error if a script fails.
 NOT_PRIMARY_CODES = ("READONLY", "MASTERDOWN", "NOREPLICAS", "LOADING", "UNBLOCKED")
 
+# Errors of a node of Redis Cluster that does not hold a key, or does not know whether it does.
+CLUSTER_CODES = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN")
+
+# The names of the client library's classes for these errors and for keys of several slots.
+CLUSTER_ERRORS = frozenset({"MovedError", "AskError", "ClusterDownError", "ClusterCrossSlotError"})
+
 
 def error_code(text: str) -> str:
     """Return the code at the start of a Redis error, such as NOREPLICAS, or "" if the client library removed it."""
@@ -38,6 +44,11 @@ def error_code(text: str) -> str:
         return "NOPERM"
     match = ERROR_CODE.match(text)
     return match[0] if match else ""
+
+
+def is_from_cluster(failure: Exception) -> bool:
+    """Return whether only a node of Redis Cluster replies with this error."""
+    return type(failure).__name__ in CLUSTER_ERRORS or str(failure).startswith(CLUSTER_CODES)
 
 
 def is_out_of_memory(failure: Exception) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from ..protocol.revisions import REVISIONS_BY_NAME
 from ..resilience.unavailable import StateUnavailable
 from ..server.client_requests import ANSWER_TOO_LARGE, is_answer_too_large
 from ..server.message_queue import MessageQueue
-from ..server.sessions import Session, new_session_id
+from ..server.sessions import OnSessionEnd, Session, new_session_id, report_end
 from .message_bus import MessageBus, Payload
 from .session_records import SessionRecord, SessionRecords
 
@@ -48,7 +49,8 @@ class RedisSessions:
     """Sessions of one *kind* as records in Redis. This process keeps an object only while something uses it.
 
     With *requires_holder* a session depends on the replica that opened it, because that one holds its stream. *on_end*
-    is called for every session that ends, at any replica. Only the record decides whether a session exists: replicas
+    is called for every session that ends, at any replica, and *on_session_end* for those that :meth:`close` ends here:
+    no replica notices that a record expires. Only the record decides whether a session exists: replicas
     where something still runs learn from a message, or at the next heartbeat, that it ended.
     """
 
@@ -60,14 +62,10 @@ class RedisSessions:
         *,
         requires_holder: bool = False,
         on_end: Callable[[str], None] = lambda _: None,
+        on_session_end: OnSessionEnd = lambda revision, seconds: None,
     ) -> None:
-        self._records, self._bus, self._kind, self._requires_holder, self._notify_end = (
-            records,
-            bus,
-            kind,
-            requires_holder,
-            on_end,
-        )
+        self._records, self._bus, self._kind, self._requires_holder = records, bus, kind, requires_holder
+        self._notify_end, self._on_session_end = on_end, on_session_end
         self._local: WeakValueDictionary[str, Session] = WeakValueDictionary()
         handlers = {
             "end": self._on_end,
@@ -88,7 +86,7 @@ class RedisSessions:
     async def open(self, owner: str, caller: Caller, queue: MessageQueue | None = None) -> Session:
         """Open a session. Beyond the owner's limit the least recently used sessions end, at all replicas."""
         session = self._make_session(new_session_id(), owner, caller)
-        session.message_queue = queue
+        session.message_queue, session.started_at = queue, round(time.time(), 3)
         fields = self._record_fields(session)
         # The session must be known here before other replicas can send messages to it.
         self._local[session.id] = session
@@ -135,12 +133,15 @@ class RedisSessions:
         fields = record.fields
         peers.version, peers.written_fields = record.version, {name: fields[name] for name in fields if name != "id"}
         session.caller, session.log_level = _read_caller(fields), fields["level"]
+        # Records of an older release do not have it.
+        session.started_at = fields.get("started", 0.0)
         session.subscriptions = frozenset(uri for name, uri in fields.items() if name.startswith(URI_FIELD_PREFIX))
         if not session.has_unsaved_changes:
             session.customer = fields["customer"]
 
     async def close(self, session: Session) -> None:
         """End the session: here at once, then at all replicas."""
+        report_end(session, self._on_session_end)
         self._end_local(session.id)
         session.end()
         if self._requires_holder:
@@ -185,11 +186,13 @@ class RedisSessions:
 
     def _record_fields(self, session: Session) -> dict[str, Any]:
         caller = session.caller
-        fields = {
+        fields: dict[str, Any] = {
             "caller": [caller.revision.name, caller.client_info, caller.capabilities],
             "level": session.log_level,
             "customer": session.customer,
         }
+        if session.started_at:
+            fields["started"] = session.started_at
         return fields | {URI_FIELD_PREFIX + self._records.hash_name(uri): uri for uri in session.subscriptions}
 
     def forward(self, session: Session, item: Notification | Response) -> None:

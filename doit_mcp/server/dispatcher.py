@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 import orjson
@@ -19,6 +20,7 @@ from ..protocol.jsonrpc import (
 )
 from ..protocol.revisions import LISTEN_METHOD
 from .handlers import completion, lifecycle, log_level, prompts, resources, skills, subscriptions, tasks, tools
+from .operation_record import CANCELED, TOOL_ERROR, begin_operation, end_operation
 from .progress import check_progress_token
 from .request_context import Catalog, RequestContext
 
@@ -103,19 +105,30 @@ async def dispatch_request(context: RequestContext, request: Request) -> tuple[i
 
     This is the only place where exceptions become JSON-RPC errors.
     """
+    started, token, error_type = time.perf_counter(), None, CANCELED
     era = context.caller.revision.era
+    method = request.method if request.method in HANDLERS else "other"
     if (trace := CURRENT_TRACE.get()) is not None:
-        trace.method = request.method if request.method in HANDLERS else "other"
+        trace.method = method
     try:
         if "_meta" in request.params:
-            check_progress_token(request, request.params["_meta"])
+            meta = request.params["_meta"]
+            token = begin_operation(trace, meta)
+            check_progress_token(request, meta)
         result = await find_handler(context, request.method)(context, request)
+        error_type = ""
         if not isinstance(result, orjson.Fragment):
+            if "isError" in result and result["isError"]:
+                error_type = TOOL_ERROR
             result = era.complete_result(result, context.catalog.server_identity)
         return 200, result_bytes(request.id, result)
     except RpcError as error:
+        error_type = str(error.code)
         return era.http_status(error.code), error_bytes(error, request.id)
     except Exception:
+        error_type = str(INTERNAL_ERROR)
         log.exception("a handler failed", extra=trace.log_fields if trace is not None else {})
         fault = internal_error()
         return era.http_status(fault.code), error_bytes(fault, request.id)
+    finally:
+        end_operation(context, request, method, error_type, started, token)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ..protocol.request_metadata import Caller
 from .message_queue import MessageQueue
 from .session_ids import LIFETIME_SECONDS, SessionIds, digest
-from .sessions import Session, new_session_id
+from .sessions import OnSessionEnd, Session, new_session_id, report_end
 from .used_ids import UsedIds
 
 MAX_ENDED_PER_OWNER, MAX_ENDED = 100, 20_000
@@ -34,6 +34,7 @@ class MemorySessions:
         ids: SessionIds | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_end: Callable[[Session], None] = lambda _: None,
+        on_session_end: OnSessionEnd = lambda revision, seconds: None,
     ) -> None:
         self._idle_seconds, self._max_per_owner, self._max_total, self._clock = (
             idle_seconds,
@@ -41,7 +42,7 @@ class MemorySessions:
             max_total,
             clock,
         )
-        self._ids, self._on_end = ids, on_end
+        self._ids, self._on_end, self._on_session_end = ids, on_end, on_session_end
         self._ended = UsedIds(clock, lifetime_seconds=LIFETIME_SECONDS, per_owner=MAX_ENDED_PER_OWNER, total=MAX_ENDED)
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._ids_by_owner: dict[str, OrderedDict[str, None]] = {}
@@ -52,7 +53,7 @@ class MemorySessions:
     async def open(self, owner: str, caller: Caller, queue: MessageQueue | None = None) -> Session:
         """Open a session for *owner*."""
         id = new_session_id() if self._ids is None else self._ids.issue(owner, caller)
-        session = Session(id, owner, caller, self._clock(), message_queue=queue)
+        session = Session(id, owner, caller, self._clock(), message_queue=queue, started_at=time.time())
         self._add(session)
         return session
 
@@ -95,6 +96,7 @@ class MemorySessions:
             question_count=secrets.randbits(QUESTION_BITS),
             is_revived=True,
             announces_revival=True,
+            started_at=described.started_at / 1000,
         )
         self._add(session)
         return session
@@ -113,6 +115,8 @@ class MemorySessions:
         del owned[session.id]
         if not owned:
             del self._ids_by_owner[session.owner]
+        # A session that a stream keeps open has no requests that would show its use.
+        report_end(session, self._on_session_end, 0.0 if session.is_busy else self._clock() - session.last_used)
         session.end()
         self._on_end(session)
 

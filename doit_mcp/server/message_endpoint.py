@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ..protocol.jsonrpc import (
     Id,
     Message,
+    Notification,
     Request,
+    Response,
     RpcError,
     error_bytes,
     parse_json,
@@ -22,6 +25,7 @@ from .batches import check_batch_support, parse_batch, receive_if_no_requests
 from .credential_expiry import StreamLease
 from .dispatcher import INLINE_METHODS, dispatch_request
 from .handlers.lifecycle import initialize_result, read_initialize
+from .operation_record import CANCELED, record_operation
 from .request_context import (
     NULL_CHANNEL,
     Actor,
@@ -126,7 +130,7 @@ class MessageEndpoint:
             if isinstance(payload, list):
                 return await self._start_batch(sender, session, payload, channel)
             if session is not None:
-                session.receive(payload)
+                self._receive(session, payload)
             return None
         if payload.method == "initialize" and session is not None and stateless_caller is None:
             await channel.finish(200, await self.initialize(sender, payload, session.set_caller))
@@ -143,12 +147,26 @@ class MessageEndpoint:
 
         Return the response, which is an error if the request is invalid or the session cannot be saved.
         """
+        started, error_type, revision = time.perf_counter(), CANCELED, ""
         try:
             caller = read_initialize(request)
+            revision = caller.revision.name
             await begin(caller)
+            error_type = ""
+            return result_bytes(request.id, initialize_result(sender.catalog, caller))
         except RpcError as error:
+            error_type = str(error.code)
             return error_bytes(error, request.id)
-        return result_bytes(request.id, initialize_result(sender.catalog, caller))
+        finally:
+            record_operation(self._services, (request.method, "", "", error_type, revision), started)
+
+    def _receive(self, session: Session, payload: Notification | Response) -> None:
+        started = time.perf_counter()
+        session.receive(payload)
+        if isinstance(payload, Notification):
+            revision = session.caller.revision
+            method = payload.method if payload.method in revision.notifications else "other"
+            record_operation(self._services, (method, "", "", "", revision.name), started)
 
     async def _start_batch(
         self, sender: Sender, session: Session | None, values: list[Any], channel: ResponseChannel

@@ -21,6 +21,7 @@ from ..catalog.tools.tool import Tool
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameter_headers import find_parameter_headers
 from ..protocol.request_metadata import Caller, Headers
+from .call_metrics import NULL_METRICS, CallMetrics
 from .consents import Consents, MemoryConsents
 from .credential_expiry import StreamLease
 from .notification_hub import NotificationHub
@@ -160,8 +161,7 @@ class Services:
     console_url: str = "https://console.doit.com"
     results: ResultStore = field(default_factory=MemoryResultStore)
     clock: Callable[[], float] = time.time
-    # Called after every tool call with its name, whether it failed, and its duration in seconds.
-    on_tool_called: Callable[[str, bool, float], None] = lambda name, failed, seconds: None
+    call_metrics: CallMetrics = NULL_METRICS
     receipts: ReceiptStore = field(default_factory=MemoryReceiptStore)
     # Whether changes are refused while the audit log cannot be written.
     audit_required: bool = False

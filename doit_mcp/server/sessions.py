@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -80,6 +82,8 @@ class Session:
     is_revived: bool = False
     # Whether the client has yet to be notified of that.
     announces_revival: bool = False
+    # When it was initialized, in epoch seconds; 0 if that is unknown.
+    started_at: float = 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -171,6 +175,17 @@ class Session:
             task.cancel()
         if self.message_queue is not None:
             self.message_queue.close()
+
+
+# Called at the end of a session with the name of its revision and its duration in seconds.
+OnSessionEnd = Callable[[str, float], None]
+
+
+def report_end(session: Session, on_session_end: OnSessionEnd, idle_seconds: float = 0.0) -> None:
+    """Call *on_session_end* for a session that ends now and was last used *idle_seconds* ago."""
+    if session.started_at:
+        seconds = time.time() - session.started_at - idle_seconds
+        on_session_end(session.caller.revision.name, max(0.0, seconds))
 
 
 def new_session_id() -> str:

@@ -178,7 +178,7 @@ class LadderServer(LimitServer):
         result = downgrade("CallToolResult", {"content": blocks}, CALLER.revision)
         if (trace := CURRENT_TRACE.get()) is not None:
             trace.method, trace.tool = message.method, tool.name
-        self._metrics.count_tool_call(tool.name, False, time.perf_counter() - started)
+        self._metrics.count_tool_call(tool.name, CALLER.client_info, False, time.perf_counter() - started)
         return result_bytes(message.id, result)
 
     async def call_tool(self, name: str, arguments: Message) -> str:

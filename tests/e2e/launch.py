@@ -83,15 +83,20 @@ def stop(process: subprocess.Popen[bytes], directory: Path) -> None:
 
 
 @contextmanager
-def running_sandbox(directory: Path, *flags: str) -> Iterator[Sandbox]:
-    """Run ``python -m doit_mcp sandbox`` with *flags* on free ports; its output goes to *directory*.
+def running_sandbox(directory: Path, *flags: str, **variables: str) -> Iterator[Sandbox]:
+    """Run ``python -m doit_mcp sandbox`` with *flags* and environment *variables* on free ports.
 
-    Raises SandboxFailed.
+    Its output goes to *directory*. Raises SandboxFailed.
     """
     command = [sys.executable, "-m", "doit_mcp", "sandbox", "--port", "0", "--sandbox-port", "0", "--announce", "json"]
     with open(directory / "stdout", "wb") as out, open(directory / "stderr", "wb") as err:
         process = subprocess.Popen(
-            [*command, *flags], cwd=directory, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            [*command, *flags],
+            cwd=directory,
+            env=environment() | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
         )
     try:
         fields = announcement(process, directory)

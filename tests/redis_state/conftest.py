@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.client import open_connection
+from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import key_prefix
 from tests.redis_state.redis_server import Server, redis_server
 

@@ -18,7 +18,8 @@ from redis.exceptions import OutOfMemoryError, RedisError
 
 from doit_mcp.redis_state.connection import RedisConnection
 
-PROGRAM = "redis-server"
+# Another server that speaks the protocol, such as valkey-server.
+PROGRAM = os.environ.get("DOIT_MCP_TEST_REDIS", "redis-server")
 
 
 class Server:
@@ -94,13 +95,17 @@ async def wait_for_redis(link: RedisConnection) -> None:
         await asyncio.sleep(0.005)
 
 
-@contextmanager
-def redis_server(*options: str) -> Iterator[Server]:
-    """A running server with these *options* besides the usual ones. Where the program is missing the test is skipped;
-    DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
+def require_program() -> None:
+    """Skip the test where the program is missing; DOIT_MCP_TEST_REQUIRE_ALL=1 demands it."""
     if shutil.which(PROGRAM) is None:
         assert os.environ.get("DOIT_MCP_TEST_REQUIRE_ALL") != "1", f"{PROGRAM} is not installed"
         pytest.skip(f"{PROGRAM} is not installed")
+
+
+@contextmanager
+def redis_server(*options: str) -> Iterator[Server]:
+    """A running server with these *options* besides the usual ones."""
+    require_program()
     # A path that is short enough for a socket.
     with tempfile.TemporaryDirectory(prefix="doit-redis-") as folder:
         server = Server(Path(folder), options)

@@ -12,7 +12,8 @@ import pytest
 from doit_mcp import cli
 from doit_mcp.cli import startup
 from doit_mcp.redis_state import connection as module
-from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.client import open_connection
+from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.settings import Settings
 from tests.descriptor_shortage import no_descriptors

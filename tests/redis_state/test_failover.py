@@ -10,7 +10,8 @@ import pytest
 from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.client import open_connection
+from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.errors import WriteRefused
 from doit_mcp.resilience.unavailable import StateUnavailable
 from doit_mcp.server.notification_hub import TOOLS_CHANGED, ChangeEvent

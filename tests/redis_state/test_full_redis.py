@@ -12,7 +12,8 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.deduplication import with_commit, with_deduplication
-from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.client import open_connection
+from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.write_queue import WriteQueue
 from doit_mcp.redis_state.write_receipts import RedisReceiptStore

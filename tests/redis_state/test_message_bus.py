@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.client import open_connection
+from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.message_bus import MessageBus, Payload
 from doit_mcp.resilience.unavailable import StateUnavailable

@@ -10,7 +10,8 @@ import pytest
 
 from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
 from doit_mcp.catalog.tools.tool import ToolError
-from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.client import open_connection
+from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.result_store import RedisResultStore
 from tests.redis_state.conftest import SECRET

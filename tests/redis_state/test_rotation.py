@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
-from doit_mcp.redis_state.connection import open_connection
+from doit_mcp.redis_state.client import open_connection
 from doit_mcp.redis_state.encryption import DecryptionError, Encryptor, key_prefix
 from doit_mcp.redis_state.event_logs import EventLogs
 from doit_mcp.redis_state.key_names import name_variants

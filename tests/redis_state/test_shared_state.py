@@ -15,7 +15,7 @@ from doit_mcp.protocol.jsonrpc import Notification, Response, RpcError
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import DEFAULT_REVISION
 from doit_mcp.redis_state import event_store, tasks
-from doit_mcp.redis_state.connection import open_connection
+from doit_mcp.redis_state.client import open_connection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.event_logs import EventLogs
 from doit_mcp.redis_state.event_store import RedisEventStore

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -29,12 +29,20 @@ FAILURE_PREFIXES = ("Could not ", "Invalid arguments: ", "Nothing was changed: "
 """How a text begins that says what failed."""
 
 
-async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject | ResultWithSeries) -> JsonObject:
+class ToolResult(NamedTuple):
+    """A CallToolResult, the *characters* of its text, and whether parts of the result were left out (*truncated*)."""
+
+    call_result: JsonObject
+    characters: int
+    truncated: bool
+
+
+async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject | ResultWithSeries) -> ToolResult:
     """Return the CallToolResult; builds large ones in a thread."""
     text = to_json(structured_of(result))
     if len(text) > MAX_INLINE_CHARACTERS:
-        return await run_in_thread(make_tool_result_inline, tool, arguments, result, text)
-    return make_tool_result_inline(tool, arguments, result, text)
+        return await run_in_thread(_build_result, tool, arguments, result, text)
+    return _build_result(tool, arguments, result, text)
 
 
 def to_json(result: JsonObject) -> str:
@@ -49,20 +57,31 @@ def make_tool_result_inline(
 
     *text* is the serialized structured content, if it is already available.
     """
+    text = to_json(structured_of(result)) if text is None else text
+    return _build_result(tool, arguments, result, text).call_result
+
+
+def _build_result(tool: Tool, arguments: JsonObject, result: JsonObject | ResultWithSeries, text: str) -> ToolResult:
     structured = structured_of(result)
-    fitted, text = truncate_and_sanitize(tool, arguments, structured, to_json(structured) if text is None else text)
+    fitted, text = truncate_and_sanitize(tool, arguments, structured, text)
+    truncated = "cut" in fitted and "cut" not in structured
     if problems := tool.result_problems(fitted):
         error = ApiError(
             f"the response does not match its schema: {problems[0]}", kind="answer", maybe_applied=tool.writes
         )
-        return error_result(tool, explain(error, tool.name))
+        return _measured(error_result(tool, explain(error, tool.name)), truncated=False)
     tool_result = _text_result(text) | ({"_meta": result_view_meta(tool.name)} if tool.facts.get("view") else {})
     # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
-        return oversized_result(tool, structured, is_dry_run=arguments.get("dryRun") is True)
-    return (
-        _with_series(tool_result, len(text) * 3, result.series) if isinstance(result, ResultWithSeries) else tool_result
-    )
+        is_dry_run = arguments.get("dryRun") is True
+        return _measured(oversized_result(tool, structured, is_dry_run=is_dry_run), truncated=True)
+    if isinstance(result, ResultWithSeries):
+        tool_result = _with_series(tool_result, len(text) * 3, result.series)
+    return ToolResult(tool_result, len(text), truncated)
+
+
+def _measured(call_result: JsonObject, *, truncated: bool) -> ToolResult:
+    return ToolResult(call_result, len(call_result["content"][0]["text"]), truncated)
 
 
 def _with_series(tool_result: JsonObject, max_code_units: int, series: SeriesSet) -> JsonObject:

@@ -27,13 +27,13 @@ from ..audit import record_attempt, run_with_audit
 from ..auth_challenge import challenge_for
 from ..byte_cache import ByteCache
 from ..client_requests import NullAsker
+from ..operation_record import record_tool_call
 from ..request_context import NULL_CHANNEL, Catalog, RequestContext
 from ..round_trip_state import run_round
 from ..running_request import ContinueAsTask, RunningRequest
 from ..task import Task
 from ..task_progress import TaskProgress
 from ..tasks import TOO_MANY_TASKS, TaskInputCollector
-from ..tool_call_record import record_tool_call
 from .tool_arguments import find_tool, read_arguments, read_object
 
 MAX_PAGE_CACHE_BYTES = 8 << 20
@@ -126,14 +126,16 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
 
 async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, arguments: JsonObject) -> JsonObject:
     """Return the result of a call and record it. Rounds that only ask the client are not recorded."""
-    started = time.perf_counter()
+    started, characters, truncated = time.perf_counter(), None, False
     try:
         work = run_with_audit(context, tool, call, arguments) if tool.writes else tool.run(call, arguments)
         result = await call.with_deadline(tool.deadline, work)
         if isinstance(result, ContentResult):
             call_result = _content_result(context, result)
         else:
-            completed = await tool_result.make_tool_result(tool, arguments, with_notice(result, context.notice))
+            completed, characters, truncated = await tool_result.make_tool_result(
+                tool, arguments, with_notice(result, context.notice)
+            )
             call_result = downgrade("CallToolResult", completed, context.caller.revision)
     except (CallSuspended, MissingClientCapability):
         raise
@@ -145,7 +147,8 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     except BaseException:
         record_tool_call(context, tool, True, time.perf_counter() - started)
         raise
-    record_tool_call(context, tool, bool(call_result.get("isError")), time.perf_counter() - started)
+    failed = bool(call_result.get("isError"))
+    record_tool_call(context, tool, failed, time.perf_counter() - started, characters, truncated)
     return call_result
 
 

@@ -88,7 +88,7 @@ def build_app(
         app.cleanup_ctx.append(_connect_redis(state.redis))
     app.on_shutdown.append(_drain)
     if settings.otlp_endpoint:
-        _export_spans(app)
+        _export_telemetry(app, settings)
     app.middlewares.append(request_logging_middleware(app))
     _add_routes(app, (lambda serve: serve) if state.redis is None else with_unavailable_response)
     return app
@@ -96,7 +96,10 @@ def build_app(
 
 def _add_state(app: web.Application, settings: Settings, hub: NotificationHub) -> StateBackends:
     limiter = ConcurrencyLimiter(max_per_owner=settings.calls_per_principal, max_total=settings.calls_total)
-    state = make_state_backends(settings, hub, limiter)
+    # The metrics are created later, because some of them show this state.
+    state = make_state_backends(
+        settings, hub, limiter, lambda revision, seconds: app[app_keys.METRICS].count_session(revision, seconds)
+    )
     app[app_keys.REQUEST_RUNNER], app[app_keys.SHARED_ATTEMPTS] = RequestRunner(limiter), state.limits.attempts
     app[app_keys.SHARED_VERIFIED_TOKENS] = state.limits.verified_tokens
     app[app_keys.STREAM_LIMITER], app[app_keys.EVENT_STORE] = state.streams, state.event_store
@@ -124,7 +127,7 @@ def _make_services(
         settings.console_base,
         state.results,
         clock=clock,
-        on_tool_called=metrics.count_tool_call,
+        call_metrics=metrics,
         receipts=state.receipts,
         audit_required=settings.audit_required,
         consents=state.consents,
@@ -156,18 +159,25 @@ def _make_metrics(app: web.Application, redis: RedisBackend | None) -> Metrics:
     )
 
 
-def _export_spans(app: web.Application) -> None:
+def _export_telemetry(app: web.Application, settings: Settings) -> None:
     try:
         from ...observability.opentelemetry import open_span_recorder
+        from ...observability.opentelemetry_metrics import open_metrics_export
     except ImportError:
         problem = "OTEL_EXPORTER_OTLP_ENDPOINT requires the extra otel: pip install 'doit-mcp[otel]'"
         raise BadSettings([problem]) from None
-    app[SPANS] = spans = open_span_recorder(app[app_keys.SETTINGS].otlp_endpoint)
+    app[SPANS] = spans = open_span_recorder(settings.otlp_endpoint)
 
-    async def close(app: web.Application) -> None:
-        await spans.close()
+    async def running(app: web.Application) -> AsyncIterator[None]:
+        metrics = (
+            open_metrics_export(settings.otlp_endpoint, app[app_keys.METRICS].collect)
+            if settings.metrics_exporter == "otlp"
+            else None
+        )
+        yield
+        await asyncio.gather(spans.close(), *([] if metrics is None else [metrics.close()]))
 
-    app.on_cleanup.append(close)
+    app.cleanup_ctx.append(running)
 
 
 def _connect_redis(redis: RedisBackend) -> CleanupContext:
@@ -207,11 +217,11 @@ async def connect_external_services(app: web.Application) -> AsyncIterator[None]
     to_api, to_identity, to_console = app[health.CIRCUIT_BREAKERS]
     async with open_session() as http:
         upstream = Upstream(
-            http, settings.doit_api_base, on_status=app[app_keys.METRICS].count_upstream_request, breaker=to_api
+            http, settings.doit_api_base, on_exchange=app[app_keys.METRICS].count_upstream_request, breaker=to_api
         )
         console: Upstream | None = None
         if base := settings.trusted_console_base:
-            console = Upstream(http, base, on_status=app[app_keys.METRICS].count_upstream_request, breaker=to_console)
+            console = Upstream(http, base, on_exchange=app[app_keys.METRICS].count_upstream_request, breaker=to_console)
         async with open_authentication(
             resource_urls=settings.base_urls,
             auth_server_url=settings.auth_server_url,

@@ -12,7 +12,8 @@ from ...catalog.stores.result_store import MemoryResultStore, ResultStore
 from ...catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ...catalog.tools.tool import ToolError
 from ...redis_state.backend import RedisBackend
-from ...redis_state.connection import RedisConnection, open_connection
+from ...redis_state.client import open_connection
+from ...redis_state.connection import RedisConnection
 from ...redis_state.consents import RedisConsents
 from ...redis_state.encryption import Encryptor, Secrets, key_prefix
 from ...redis_state.event_logs import EventLogs
@@ -33,13 +34,13 @@ from ...server.event_store import MAX_EVENTS_PER_STREAM, EventStore, MemoryEvent
 from ...server.memory_sessions import MemorySessions
 from ...server.notification_hub import NotificationHub
 from ...server.session_ids import SessionIds
-from ...server.sessions import Sessions
+from ...server.sessions import OnSessionEnd, Sessions
 from ...server.tasks import MemoryTasks, Tasks
 from ...settings import Settings
 from .access import Endpoint
 from .limits import Limits, local_limits, shared_limits
 from .request_body import RequestRejected
-from .stream_limits import StreamLimiter
+from .stream_limits import StreamLimiter, unlimited_sessions
 
 RESULTS_UNAVAILABLE = "Stored tables are temporarily unavailable; try again in a few seconds, or run the query again"
 RECEIPTS_UNAVAILABLE = (
@@ -71,21 +72,21 @@ class StateBackends:
 
 
 def make_state_backends(
-    settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter
+    settings: Settings,
+    hub: NotificationHub,
+    concurrency_limiter: ConcurrencyLimiter,
+    on_session_end: OnSessionEnd,
 ) -> StateBackends:
     """Return the stores and limits for *settings* and the *concurrency_limiter* of calls.
 
     Raise ImportError if Redis is configured and the extra ``redis`` is not installed.
     """
-    return (
-        _redis_backends(settings, hub, concurrency_limiter)
-        if settings.redis_url
-        else _memory_backends(settings, hub, concurrency_limiter)
-    )
+    make = _redis_backends if settings.redis_url else _memory_backends
+    return make(settings, hub, concurrency_limiter, on_session_end)
 
 
 def _memory_backends(
-    settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter
+    settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter, on_session_end: OnSessionEnd
 ) -> StateBackends:
     event_store = MemoryEventStore()
     sessions = MemorySessions(
@@ -94,12 +95,13 @@ def _memory_backends(
         max_total=settings.sessions_total,
         ids=SessionIds(Encryptor(settings.effective_state_secrets, "session ids")),
         on_end=lambda session: event_store.forget_session(session.id),
+        on_session_end=on_session_end,
     )
     return StateBackends(
         hub,
         event_store,
         sessions,
-        StreamLimiter(settings.streams_per_principal),
+        StreamLimiter(settings.streams_per_principal, unlimited_sessions(on_session_end)),
         MemoryTasks(hub),
         MemoryResultStore(),
         MemoryReceiptStore(),
@@ -108,7 +110,9 @@ def _memory_backends(
     )
 
 
-def _redis_backends(settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter) -> StateBackends:
+def _redis_backends(
+    settings: Settings, hub: NotificationHub, concurrency_limiter: ConcurrencyLimiter, on_session_end: OnSessionEnd
+) -> StateBackends:
     secrets, idle = settings.effective_state_secrets, settings.session_idle_s
     connection = open_connection(settings.redis_url, key_prefix(secrets))
     bus = MessageBus(connection, Encryptor(secrets, "bus"), heartbeat_seconds=min(HEARTBEAT_SECONDS, idle / 3))
@@ -118,13 +122,12 @@ def _redis_backends(settings: Settings, hub: NotificationHub, concurrency_limite
     records = SessionRecords(
         connection, session_encryptor, "session", bus.replica_id, ttl=idle, per_owner=settings.sessions_per_principal
     )
-    sessions = RedisSessions(records, bus, "session", on_end=event_store.forget_session)
+    sessions = RedisSessions(records, bus, "session", on_end=event_store.forget_session, on_session_end=on_session_end)
     stream_records = SessionRecords(
         connection, session_encryptor, "stream", bus.replica_id, ttl=max(idle, STREAM_LIFETIME_SECONDS)
     )
-    streams = StreamLimiter(
-        settings.streams_per_principal, RedisSessions(stream_records, bus, "stream", requires_holder=True)
-    )
+    stream_sessions = RedisSessions(stream_records, bus, "stream", requires_holder=True, on_session_end=on_session_end)
+    streams = StreamLimiter(settings.streams_per_principal, stream_sessions)
     tasks = RedisTasks(
         hub, TaskRecords(connection, Encryptor(secrets, "tasks"), bus.write_queue, "task", bus.replica_id), bus
     )

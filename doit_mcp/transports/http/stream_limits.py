@@ -8,7 +8,7 @@ import sys
 from ...resilience.concurrency import BUSY_MESSAGE, ConcurrencyLimiter
 from ...resilience.limits import SharedLimiter
 from ...server.memory_sessions import MemorySessions
-from ...server.sessions import Sessions
+from ...server.sessions import OnSessionEnd, Sessions
 
 RETRY_AFTER_SECONDS = 5.0
 
@@ -18,9 +18,11 @@ def too_many_streams(per_owner: int) -> str:
     return f"This user already has {per_owner} open event streams; close one first"
 
 
-def unlimited_sessions() -> MemorySessions:
+def unlimited_sessions(on_session_end: OnSessionEnd = lambda revision, seconds: None) -> MemorySessions:
     """Return sessions without limits: each session ends with its stream, and streams are limited."""
-    return MemorySessions(idle_seconds=math.inf, max_per_owner=sys.maxsize, max_total=sys.maxsize)
+    return MemorySessions(
+        idle_seconds=math.inf, max_per_owner=sys.maxsize, max_total=sys.maxsize, on_session_end=on_session_end
+    )
 
 
 class StreamSlot:

@@ -179,7 +179,7 @@ async def test_n3_long_answers_of_the_api_hold_nothing() -> None:
         found = await TOOLS["run_query"].run(caller, {"query": {"currency": "EUR"}})
         assert isinstance(found, dict) and found["handle"]
         whole = await tool_result.make_tool_result(TOOLS["run_query"], {}, found)
-    assert "isError" not in whole and lines.longest < MAX_LINES_PER_TURN
+    assert "isError" not in whole.call_result and lines.longest < MAX_LINES_PER_TURN
 
 
 @pytest.mark.parametrize("rows", [0, 1, ROWS_PER_LINE, ROWS_PER_LINE + 1, 3 * ROWS_PER_LINE])

@@ -4,22 +4,28 @@ can be off."""
 from __future__ import annotations
 
 import asyncio
+import gzip
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from threading import Event
 from typing import Any
 
 import pytest
 from aiohttp import web
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExportResult
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from doit_mcp.observability import opentelemetry
+from doit_mcp.observability import opentelemetry, opentelemetry_metrics
+from doit_mcp.observability.metrics import MCP_BUCKETS_SECONDS, Metrics
 from doit_mcp.observability.opentelemetry import SpanRecorder
+from doit_mcp.observability.opentelemetry_metrics import MetricsExport
 from doit_mcp.sandbox.api import Fault
 from doit_mcp.settings import Settings
 from doit_mcp.settings_parsing import BadSettings
@@ -39,7 +45,9 @@ class TracedProduct:
     def __init__(self, there: Product, exporter: InMemorySpanExporter) -> None:
         self.there, self.exporter = there, exporter
 
-    async def call(self, name: str, arguments: Any = None, flags: str = "01", **headers: str) -> dict[str, str]:
+    async def call(
+        self, name: str, arguments: Any = None, flags: str = "01", meta: Any = None, **headers: str
+    ) -> dict[str, str]:
         """Send a call with a traceparent and return the headers of the response."""
         bearer = self.there.world.identity.mint(ADMIN, resource=f"{self.there.base}/mcp")
         parent = {"traceparent": f"00-{TRACE}-{CALLER}-{flags}"} if flags else {}
@@ -49,7 +57,8 @@ class TracedProduct:
             "MCP-Protocol-Version": LATEST_STATEFUL,
         }
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
-        message |= {"params": {"name": name, "arguments": arguments or {}}}  # type: ignore[dict-item]  # JSON
+        params = {"name": name, "arguments": arguments or {}} | ({} if meta is None else {"_meta": meta})
+        message |= {"params": params}  # type: ignore[dict-item]  # JSON
         async with self.there.http.post(
             self.there.base + "/mcp", json=message, headers={**request_headers, **parent, **headers}
         ) as response:
@@ -111,7 +120,10 @@ async def test_call_has_a_child_span_with_children_for_its_requests(traced: Trac
         "http.route": "/mcp",
         "http.response.status_code": 200,
         "mcp.method.name": "tools/call",
+        "mcp.protocol.version": LATEST_STATEFUL,
         "gen_ai.tool.name": "list_labels",
+        "gen_ai.operation.name": "execute_tool",
+        "network.transport": "tcp",
     }
     assert server.status.status_code is StatusCode.UNSET and server.resource.attributes["service.name"] == "doit-mcp"
     assert ids(client) == (TRACE, traced.parents()[0][1], span_id) and traced.parents() == [
@@ -147,6 +159,39 @@ async def test_trace_starts_here_without_a_caller(traced: TracedProduct) -> None
     assert traced.parents()[0][::2] == [headers["X-MCP-Trace-Id"], "01"]
 
 
+async def test_trace_context_in_meta_is_the_parent(traced: TracedProduct) -> None:
+    """The MCP request has a span in the trace that its _meta names, and the HTTP request one in that of its header."""
+    other_trace, other_caller = "1" * 32, "2" * 16
+    meta = {"traceparent": f"00-{other_trace}-{other_caller}-01", "tracestate": "vendor=1"}
+    await traced.call("list_labels", meta=meta)
+    (mcp, http), (sent,) = traced.kinds()
+    assert (mcp.name, *ids(mcp)[::2]) == ("tools/call list_labels", other_trace, other_caller)
+    assert (http.name, *ids(http)[::2]) == ("POST /mcp", TRACE, CALLER)
+    assert [(link.context.trace_id, link.context.span_id) for link in mcp.links] == [
+        (http.context.trace_id, http.context.span_id)
+    ]
+    assert (mcp.attributes or {})["gen_ai.tool.name"] == "list_labels" and "mcp.method.name" not in http.attributes
+    assert ids(sent)[::2] == ids(mcp)[:2] and traced.parents() == [[other_trace, ids(sent)[1], "01"]]
+    # The next request on the connection has no trace of its own.
+    await traced.call("list_labels")
+    assert ids(traced.kinds()[0][-1])[0] == TRACE
+
+
+async def test_trace_context_in_meta_reaches_the_api_without_a_collector() -> None:
+    async with served() as server:
+        await server.call("list_labels", traceparent=f"00-{TRACE}-{CALLER}-01")
+        await server.call("list_labels")
+        sent = [dict(call.headers)["traceparent"] for call in server.api.calls if "labels" in call.path]
+    assert [parent.split("-")[1] == TRACE for parent in sent] == [True, False] and CALLER not in sent[0]
+
+
+@pytest.mark.parametrize("traceparent", ["", f"00-{'0' * 32}-{CALLER}-01", "00-xyz", 7, None])
+async def test_malformed_trace_context_in_meta_is_ignored(traced: TracedProduct, traceparent: object) -> None:
+    await traced.call("list_labels", meta={"traceparent": traceparent})
+    (server,), _ = traced.kinds()
+    assert (server.name, ids(server)[0], len(server.links)) == ("tools/call list_labels", TRACE, 0)
+
+
 async def test_failures_are_recorded_without_naming_users(traced: TracedProduct) -> None:
     traced.there.api.faults.append(Fault("/analytics/v1/budgets", 500))
     await traced.call("get_budget", {"id": "canary-of-an-argument"})
@@ -158,7 +203,7 @@ async def test_failures_are_recorded_without_naming_users(traced: TracedProduct)
     outcomes = [(span.name, (span.attributes or {}).get("error.type")) for span in servers]
     assert outcomes == [
         ("tools/call get_budget", "tool_error"),
-        ("tools/call", None),
+        ("tools/call", "-32602"),
         ("POST /mcp", None),
         ("GET other", None),
     ]
@@ -239,35 +284,90 @@ async def test_work_outliving_its_caller_keeps_its_trace(traced: TracedProduct) 
     assert ids(check)[::2] == ids(request)[:2] and (check.attributes or {})["http.response.status_code"] == 200
 
 
-async def test_collector_receives_spans() -> None:
-    exports: list[ExportTraceServiceRequest] = []
+class Collector:
+    """A collector that keeps what it receives."""
 
-    async def collect(request: web.Request) -> web.Response:
-        assert request.path == "/v1/traces"
-        exports.append(ExportTraceServiceRequest.FromString(await request.read()))
+    def __init__(self) -> None:
+        self.traces: list[ExportTraceServiceRequest] = []
+        self.metrics: list[ExportMetricsServiceRequest] = []
+
+    async def collect(self, request: web.BaseRequest) -> web.Response:
+        body = await request.read()
+        if request.path == "/v1/traces":
+            self.traces.append(ExportTraceServiceRequest.FromString(body))
+        else:
+            assert request.path == "/v1/metrics"
+            if request.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            self.metrics.append(ExportMetricsServiceRequest.FromString(body))
         return web.Response(content_type="application/x-protobuf")
 
-    runner = web.ServerRunner(web.Server(collect), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with served(otlp_endpoint=f"http://127.0.0.1:{runner.addresses[0][1]}") as server:
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        runner = web.ServerRunner(web.Server(self.collect), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await runner.cleanup()
+
+
+async def test_collector_receives_spans_and_metrics() -> None:
+    collector = Collector()
+    async with collector.serve() as url, served(otlp_endpoint=url) as server:
         await server.call("list_labels")
-    await runner.cleanup()
     names = [
-        span.name for export in exports for all_of in export.resource_spans for span in all_of.scope_spans[0].spans
+        span.name
+        for export in collector.traces
+        for all_of in export.resource_spans
+        for span in all_of.scope_spans[0].spans
     ]
     assert sorted(names) == ["list_labels", "token exchange", "tools/call list_labels"]
+    (resource,) = collector.metrics[-1].resource_metrics
+    described = {item.key: item.value.string_value for item in resource.resource.attributes}
+    assert described["service.name"] == "doit-mcp" and described["service.instance.id"]
+    metrics = {metric.name: metric for metric in resource.scope_metrics[0].metrics}
+    operation = metrics["mcp.server.operation.duration"]
+    points = {
+        tuple(sorted((item.key, item.value.string_value) for item in point.attributes)): point
+        for point in operation.histogram.data_points
+    }
+    point = points[
+        ("gen_ai.tool.name", "list_labels"),
+        ("mcp.method.name", "tools/call"),
+        ("mcp.protocol.version", LATEST_STATEFUL),
+        ("network.transport", "tcp"),
+    ]
+    assert (operation.unit, point.count, sum(point.bucket_counts)) == ("s", 1, 1)
+    assert tuple(point.explicit_bounds) == MCP_BUCKETS_SECONDS and point.sum > 0 and not point.HasField("min")
+    assert 0 < point.start_time_unix_nano < point.time_unix_nano
+    calls = metrics["doit_mcp_tool_calls"].sum
+    assert calls.is_monotonic and [point.as_double or point.as_int for point in calls.data_points] == [1]
+    assert metrics["doit_mcp_sessions"].WhichOneof("data") == "gauge" and "doit_mcp_messages" not in metrics
+
+
+async def test_metrics_export_can_be_off() -> None:
+    collector = Collector()
+    async with collector.serve() as url, served(otlp_endpoint=url, metrics_exporter="none") as server:
+        await server.call("list_labels")
+    assert collector.traces and not collector.metrics
 
 
 async def test_hanging_collector_does_not_delay_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opentelemetry, "SHUTDOWN_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(opentelemetry_metrics, "SHUTDOWN_TIMEOUT_SECONDS", 0.01)
     free = Event()
+
+    class HangingExporter(ConsoleMetricExporter):
+        def export(self, *args: Any, **kwargs: Any) -> MetricExportResult:
+            free.wait()
+            return MetricExportResult.SUCCESS
 
     class Hanging(SpanProcessor):
         def shutdown(self) -> None:
             free.wait()
 
     await SpanRecorder(Hanging()).close()
+    await MetricsExport(Metrics({}).collect, HangingExporter()).close()
     free.set()
 
 

@@ -1,0 +1,95 @@
+"""Records MCP requests and tool calls for the request log, the metrics and the traces."""
+
+from __future__ import annotations
+
+import time
+from contextvars import Token
+
+from ..catalog.tools.tool import Tool
+from ..observability.trace import (
+    CURRENT_OPERATION,
+    CURRENT_TRACE,
+    McpFields,
+    Operation,
+    OperationFields,
+    Trace,
+    read_traceparent,
+)
+from ..protocol.jsonrpc import Request
+from .request_context import Catalog, RequestContext, Services
+
+# Error types besides the codes of JSON-RPC. The first is from OpenTelemetry's semantic conventions for MCP.
+TOOL_ERROR, CANCELED = "tool_error", "canceled"
+
+
+def begin_operation(trace: Trace | None, meta: object) -> Token[Operation | None] | None:
+    """Continue the caller's trace in *meta*, the ``_meta`` of a request, if it has one.
+
+    Return what :func:`end_operation` needs, None without such a trace.
+    """
+    caller = read_traceparent(meta["traceparent"]) if isinstance(meta, dict) and "traceparent" in meta else None
+    if caller is None:
+        return None
+    start = None if trace is None else trace.start_operation
+    return CURRENT_OPERATION.set(Operation(caller.trace_id, caller.flags) if start is None else start(caller))
+
+
+def end_operation(
+    context: RequestContext,
+    request: Request,
+    method: str,
+    error_type: str,
+    started: float,
+    token: Token[Operation | None] | None,
+) -> None:
+    """Record the end of *request*, which *started* at a time of time.perf_counter.
+
+    *method* is a known method or "other", and *error_type* is "" if it succeeded.
+    """
+    tool, prompt = _target_names(context.catalog, request) if method in ("tools/call", "prompts/get") else ("", "")
+    record_operation(context.services, (method, tool, prompt, error_type, context.caller.revision.name), started)
+    if token is not None:
+        CURRENT_OPERATION.reset(token)
+
+
+def record_operation(services: Services, fields: OperationFields, started: float) -> None:
+    """Record the end of a request or notification, which *started* at a time of time.perf_counter."""
+    services.call_metrics.count_operation(fields, time.perf_counter() - started)
+    trace = CURRENT_TRACE.get()
+    # Only if spans are exported.
+    if trace is not None and trace.start_operation is not None:
+        operation = CURRENT_OPERATION.get()
+        if operation is not None and operation.on_end is not None:
+            operation.on_end(McpFields(*fields))
+        else:
+            trace.mcp = McpFields(*fields)
+
+
+def _target_names(catalog: Catalog, request: Request) -> tuple[str, str]:
+    """Return the names of the tool and of the prompt that *request* names, "" for what the catalog does not have."""
+    name = request.params.get("name")
+    if not isinstance(name, str):
+        return "", ""
+    if request.method == "prompts/get":
+        return "", name if name in catalog.prompts_by_name else ""
+    tool = catalog.find_tool(name)
+    return ("" if tool is None else tool.name), ""
+
+
+def record_tool_call(
+    context: RequestContext,
+    tool: Tool,
+    failed: bool,
+    seconds: float,
+    characters: int | None = None,
+    truncated: bool = False,
+) -> None:
+    """Record the end of a call of *tool*. It *failed* if its result is an error or an exception was raised.
+
+    *characters* is the length of its result, None without one, and *truncated* whether parts of it were left out.
+    """
+    if (trace := CURRENT_TRACE.get()) is not None:
+        trace.tool, trace.failed = tool.name, failed
+    context.services.call_metrics.count_tool_call(
+        tool.name, context.caller.client_info, failed, seconds, characters, truncated
+    )
