@@ -27,7 +27,7 @@ class Key(TypedDict, total=False):
 
 
 class Code(TypedDict):
-    code: Annotated[str, "The code.", SECRET]
+    code: Annotated[str, "As sent by email.", SECRET]
 
 
 def test_tools_with_secrets() -> None:
