@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import pytest
 
+from doit_mcp.sandbox.api.costs.google_commitments import CORE_PRICE, FEE_PRICE
+
 from .world import World, dollars, open_world, ordinal
 
 FEES = "SUM(cost), SUM(amortized_cost)"
@@ -125,3 +127,26 @@ async def test_marketplace_spend_of_a_commitment_is_that_of_the_bill(november: W
     first = details["periods"][0]["startDate"][:10]
     spent = november.cost(first, "2026-11-28", "sku_description LIKE '%Marketplace%'")
     assert spent > 0 and details["periods"][0]["marketplaceSpend"] == pytest.approx(spent, abs=0.01)
+
+
+async def test_google_commitments_follow_the_bill(november: World) -> None:
+    (google,) = (await november.ask("commitment_summary", cloud="gcp"))["clouds"]
+    days = tuple(map(ordinal, ("2026-10-29", "2026-11-27")))
+    eligible = (
+        "SELECT SUM(cost) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ? AND cost_type <> 'credit'"
+        " AND cloud_provider = 'google-cloud'"
+    )
+    cores = "sku_id = 'A0B1-3C2D-9F10'"
+    instances = f"service_description = 'Compute Engine' AND sku_description LIKE '% Instance %' AND NOT {cores}"
+    ((on_demand,),) = november.sql(f"{eligible} AND (service_description = 'Cloud SQL' OR ({instances}))", *days)
+    ((fees,),) = november.sql(f"{eligible} AND {cores}", *days)
+    # The price of committed cores, below that of the same cores on demand.
+    ratio = CORE_PRICE / FEE_PRICE
+    on_demand, paid, saved = dollars(on_demand), dollars(fees), dollars(fees) * (ratio - 1)
+    assert google["onDemandUncovered30d"] == pytest.approx(on_demand, abs=0.4) and paid > 0
+    assert google["savings30d"] == pytest.approx(saved, abs=0.02)
+    listed = on_demand + paid + saved
+    assert google["coveragePercent"] == pytest.approx(100 * (1 - on_demand / listed), abs=0.06)
+    assert google["effectiveSavingsRatePercent"] == pytest.approx(100 * saved / listed, abs=0.06)
+    (ending,) = google["expiring"]
+    assert google["utilizationPercent"] == 100.0 and (ending["ends"], ending["costPerHour"]) == ("2027-02-10", None)

@@ -131,6 +131,9 @@ def make_api(changes: Mapping[str, Any] | None = None) -> Callable[[Request], An
     changed = dict(changes or {})
 
     def answer(request: Request) -> Any:
+        _, found, part = request.path.partition("/gcp/billing-accounts")
+        if found:
+            return changed.get(f"gcp {part.strip('/')}".strip(), {"items": []})
         _, found, part = request.path.partition("/organizations")
         if found:
             part = part.strip("/")

@@ -44,14 +44,15 @@ PLAN_NAMES = {
 class OwnedCommitment:
     """An active Savings Plan, Reserved Instance, or committed use discount of Google Cloud.
 
-    *hourly_cost* is what it costs per hour whether it is used or not, upfront payments included. *utilization* is the
+    *hourly_cost* is what it costs per hour whether it is used or not, upfront payments included; None if the API has no
+    price of it. *utilization* is the
     used share, from 0 to 1; None if the cloud has not reported it yet.
     """
 
     kind: Literal["savings-plan", "reserved-instance", "spend-cud", "resource-cud"]
     cloud_id: str
     title: str
-    hourly_cost: Decimal
+    hourly_cost: Decimal | None
     utilization: Decimal | None
     ends: date | None
 
@@ -62,23 +63,28 @@ class OwnedCommitment:
 
     @property
     def unused_per_month(self) -> Decimal | None:
-        """What the unused share costs in an average month; None if the utilization is unknown."""
-        return None if self.utilization is None else self.hourly_cost * HOURS_PER_MONTH * (1 - self.utilization)
+        """What the unused share costs in an average month; None if the utilization or the price is unknown."""
+        if self.utilization is None or self.hourly_cost is None:
+            return None
+        return self.hourly_cost * HOURS_PER_MONTH * (1 - self.utilization)
 
 
 @dataclass(frozen=True, slots=True)
 class RecommendedPurchase:
-    """How much more to commit to one type of Savings Plans, and what that saves per month."""
+    """How much more to commit to one type of Savings Plans, or of committed use discounts in a region, and what that saves
+    per month. *account* is the AWS organization or Google Cloud billing account."""
 
-    organization: str
+    account: str
     service: str
     hourly_increase: Decimal
     monthly_savings: Decimal
+    cloud: str = AWS
+    region: str = ""
 
     @property
     def id(self) -> str:
         """An id within the customer."""
-        return f"purchase:{self.organization}/{self.service}"
+        return "/".join(filter(None, (f"purchase:{self.account}", self.service, self.region)))
 
 
 async def list_organizations(call: Call) -> dict[str, str]:
@@ -159,14 +165,22 @@ def _hourly_cost_per_instance(row: JsonObject) -> Decimal:
 def parse_recommendations(organization: str, answer: JsonObject) -> Iterator[RecommendedPurchase]:
     """Yield the purchases that an answer of list_aws_recommendations advises."""
     for service, advice in answer.items():
-        if not isinstance(advice, Mapping):
-            continue
-        current, recommended = (
-            parse_decimal(advice.get(name)) or Decimal(0) for name in ("currentCommitment", "recommendedCommitment")
-        )
-        savings = parse_decimal(advice.get("potentialAdditionalSavings")) or Decimal(0)
-        if savings > 0:
-            yield RecommendedPurchase(organization, service, recommended - current, savings)
+        found = parse_recommendation(organization, service, advice) if isinstance(advice, Mapping) else None
+        if found is not None:
+            yield found
+
+
+def parse_recommendation(
+    account: str, service: str, advice: Mapping[str, Any], cloud: str = AWS, region: str = ""
+) -> RecommendedPurchase | None:
+    """Return the purchase that a recommendation advises; None if it saves nothing."""
+    current, recommended, savings = (
+        parse_decimal(advice.get(name)) or Decimal(0)
+        for name in ("currentCommitment", "recommendedCommitment", "potentialAdditionalSavings")
+    )
+    if savings <= 0:
+        return None
+    return RecommendedPurchase(account, service, recommended - current, savings, cloud, region)
 
 
 def parse_amount(money: Any) -> Decimal:

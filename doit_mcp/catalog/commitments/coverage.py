@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from ...protocol.jsonrpc import JsonObject
 from .aws import OwnedCommitment, parse_amount, parse_day
@@ -70,14 +71,45 @@ def add_spend(organizations: Iterable[JsonObject]) -> EligibleSpend | None:
     )
 
 
+def add_google_spend(accounts: Iterable[JsonObject]) -> EligibleSpend | None:
+    """Return the eligible spend of billing accounts (get_gcp_billing_account); None if no day of it is known.
+
+    Each day has its cost on demand, and a member for each kind of commitment with the cost of that.
+    """
+    on_demand, covered, dates = ZERO, ZERO, []
+    savings: Decimal | None = ZERO
+    for account in accounts:
+        saved = {row.get("service"): row.get("savings") for row in _rows(account.get("stats30d"))}
+        for own in _rows(account.get("dailyCoverage")):
+            money = saved.get(own.get("service"))
+            known = savings is not None and isinstance(money, Mapping)
+            savings = savings + parse_amount(money) if savings is not None and known else None
+            for day in _rows(own.get("days")):
+                dates.append(parse_day(day.get("date")))
+                on_demand += parse_amount(day.get("onDemand"))
+                covered += sum((parse_amount(cost) for name, cost in day.items() if name != "onDemand"), ZERO)
+    known_dates = sorted(filter(None, dates))
+    return EligibleSpend(on_demand, covered, savings, known_dates[0], known_dates[-1]) if known_dates else None
+
+
+def _rows(rows: Any) -> list[JsonObject]:
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
 def utilization(commitments: Sequence[OwnedCommitment]) -> Decimal | None:
     """Return the used share of commitments, weighted by their cost; those without a reported use do not count.
 
-    None if none has one.
+    None if none has one, or if some have no price and the shares differ, so that they cannot be weighted.
     """
     measured = [(item.hourly_cost, item.utilization) for item in commitments if item.utilization is not None]
-    paid = sum((cost for cost, _ in measured), ZERO)
-    return sum((cost * share for cost, share in measured), ZERO) / paid if paid else None
+    shares = {share for _, share in measured}
+    if len(shares) == 1 and any(cost is None or cost for cost, _ in measured):
+        return shares.pop()
+    if any(cost is None for cost, _ in measured):
+        return None
+    costs = [(cost or ZERO, share) for cost, share in measured]
+    paid = sum((cost for cost, _ in costs), ZERO)
+    return sum((cost * share for cost, share in costs), ZERO) / paid if paid else None
 
 
 def _days_by_type(organization: JsonObject) -> Iterator[tuple[str, list[JsonObject]]]:

@@ -1,4 +1,4 @@
-"""Planned purchases of AWS commitments: the next step of a plan."""
+"""Planned purchases of commitments: the next step of a plan."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .aws import ROWS_PER_REQUEST, parse_amount, parse_day
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One purchase of Savings Plans that DoiT has planned; *approval* is pending_approval, approved or paused.
+    """One purchase of commitments that DoiT has planned; *approval* is pending_approval, approved or paused.
 
     It is number *number* of *count* steps, which together commit *target_hourly* and save *target_monthly_savings*.
     """
 
-    organization: str
+    account: str
     service: str
     scheduled_on: date
     hourly: Decimal
@@ -32,6 +32,7 @@ class PlannedStep:
     count: int
     target_hourly: Decimal
     target_monthly_savings: Decimal
+    region: str = ""
 
 
 async def read_planned_steps(doit: Doit, organization: str, today: date) -> list[PlannedStep]:
@@ -41,7 +42,7 @@ async def read_planned_steps(doit: Doit, organization: str, today: date) -> list
     return [step async for row in rows for step in parse_steps(organization, row) if step.scheduled_on >= today]
 
 
-def parse_steps(organization: str, plan: JsonObject) -> Iterator[PlannedStep]:
+def parse_steps(account: str, plan: JsonObject) -> Iterator[PlannedStep]:
     """Yield the steps of a plan that is valid, the earliest first."""
     listed: Any = plan.get("steps")
     days = [
@@ -54,7 +55,7 @@ def parse_steps(organization: str, plan: JsonObject) -> Iterator[PlannedStep]:
     savings = [parse_amount(step.get("estimatedSavings")) for _, step in dated]
     for at, (scheduled_on, _) in enumerate(dated):
         yield PlannedStep(
-            organization,
+            account,
             str(plan.get("service") or ""),
             scheduled_on,
             hourly[at],
@@ -64,6 +65,7 @@ def parse_steps(organization: str, plan: JsonObject) -> Iterator[PlannedStep]:
             len(dated),
             sum(hourly, ZERO),
             sum(savings, ZERO),
+            str(plan.get("region") or ""),
         )
 
 

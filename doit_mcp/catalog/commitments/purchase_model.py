@@ -9,7 +9,7 @@ from statistics import median
 
 from ..costs.amounts import ZERO, round_amount
 from .aws import HOURS_PER_MONTH
-from .aws_figures import USD
+from .figures import USD
 
 MONTHS_PER_YEAR = 12
 EDGE_PARTS = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Annotated
 
 from ...api.nearest import unknown_value
@@ -21,23 +22,29 @@ from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, Row, Series, make_columns, stated_set
+from .account_readings import read_aws, read_google
 from .aws import AWS
-from .aws_figures import USD, Figures, aws_figures, coverage_period, failed_figures, read_aws, unknown_figures
 from .contract_periods import ContractPeriod, read_running_periods
+from .figures import USD, Figures, cloud_figures, coverage_period, failed_figures, unknown_figures
+from .google import GOOGLE
 from .summary_types import CommitmentSummary
 
 SUMMARY_DAYS = 30
 PERCENTS = ("coveragePercent", "utilizationPercent", "effectiveSavingsRatePercent")
 AMOUNTS = ("savings30d", "onDemandUncovered30d")
-METRIC = "eligible AWS spend at on-demand rates; commitments at amortized cost"
-NOT_AWS = "known for AWS only: the DoiT API has no coverage, utilization or purchases for this cloud"
+METRIC = "eligible AWS and Google Cloud spend at on-demand rates; commitments at amortized cost"
+NOT_MANAGED = (
+    "known for AWS and Google Cloud only: the DoiT API has no coverage, utilization or purchases for this cloud"
+)
+MANAGED_CLOUDS = MappingProxyType({AWS: "aws", GOOGLE: "gcp"})
+"""The clouds whose commitments PerfectScale manages, and the names of the parts that are read about them."""
 NO_CONTRACT = "no commitment contract with this cloud is running"
 NO_FORECAST = "too little data for a forecast of the contract period"
 
 
 @composed_tool(
     area="commitments",
-    search_hint="Savings Plans, Reserved Instances: coverage, utilization, expiry",
+    search_hint="Savings Plans, Reserved Instances, committed use discounts (CUDs): coverage, utilization, expiry",
     slow=True,
     default_list=True,
 )
@@ -52,16 +59,18 @@ async def commitment_summary(
         await gather_partial(
             {
                 "contracts": read_running_periods(doit, today),
-                "aws": read_aws(call, today),
+                MANAGED_CLOUDS[AWS]: read_aws(call, today),
+                MANAGED_CLOUDS[GOOGLE]: read_google(call, today),
                 "clouds": _read_clouds(call, usual),
             }
         )
     ).raise_if_all_failed()
-    covered = coverage_period(parts.results["aws"]) if "aws" in parts.results else None
+    periods = [coverage_period(parts.results[part]) for part in MANAGED_CLOUDS.values() if part in parts.results]
+    covered = next(filter(None, periods), None)
     answer: JsonObject = {
         "period": ReportedPeriod(covered or usual, today).as_json,
         "currency": USD,
-        "basis": cost_basis(Scope(), [AWS], METRIC),
+        "basis": cost_basis(Scope(), MANAGED_CLOUDS, METRIC),
         "clouds": [_summarize_cloud(name, parts, today) for name in _selected_clouds(cloud, parts)],
     }
     series = stated_set(answer, [_commitment_series(answer["clouds"])])
@@ -97,18 +106,18 @@ def _cloud_names(parts: PartialResults) -> list[str]:
     """Return the clouds that have costs, contracts or commitments, by cost."""
     costs: Mapping[str, float] = parts.results.get("clouds", {})
     periods: Sequence[ContractPeriod] = parts.results.get("contracts", ())
-    aws = parts.results.get("aws")
-    others = [*(item.cloud for item in periods), *([AWS] if aws is None or aws.organization_names else [])]
+    managed = [cloud for cloud, part in MANAGED_CLOUDS.items() if part in parts.errors or parts.results[part].names]
+    others = [*(item.cloud for item in periods), *managed]
     return list(dict.fromkeys([*sorted(costs, key=lambda name: -costs[name]), *sorted(others)]))
 
 
 def _summarize_cloud(cloud: str, parts: PartialResults, today: date) -> JsonObject:
-    if cloud != AWS:
-        figures = unknown_figures(NOT_AWS)
-    elif "aws" in parts.errors:
-        figures = failed_figures(parts.errors["aws"])
+    if cloud not in MANAGED_CLOUDS:
+        figures = unknown_figures(NOT_MANAGED)
+    elif (part := MANAGED_CLOUDS[cloud]) in parts.errors:
+        figures = failed_figures(parts.errors[part])
     else:
-        figures = aws_figures(parts.results["aws"], today)
+        figures = cloud_figures(parts.results[part], today)
     contract = _contract_figures([item for item in parts.results.get("contracts", ()) if item.cloud == cloud])
     if "contracts" in parts.errors:
         contract = Figures({"shortfall": None}, {"shortfall": "the contracts could not be read"})

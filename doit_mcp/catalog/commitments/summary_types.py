@@ -11,25 +11,28 @@ from ..partial_results import FailedPart
 
 
 class ExpiringCommitment(TypedDict):
-    """A Savings Plan or Reserved Instance that ends soon."""
+    """A Savings Plan, Reserved Instance or committed use discount that ends soon. The API has no price of resource-based
+    ones."""
 
     id: str
     title: Annotated[str, Label]
     ends: Annotated[str, Day]
-    costPerHour: Annotated[float, Money]
+    costPerHour: Annotated[float | None, Money]
 
 
 class OrganizationName(TypedDict):
-    """An AWS organization."""
+    """An AWS organization or a Google Cloud billing account."""
 
     id: str
     name: Annotated[str | None, Label]
 
 
-class NextPurchase(TypedDict):
-    """The commitment to buy next."""
+class NextPurchase(TypedDict, total=False):
+    """The commitment to buy next, in an AWS organization or a Google Cloud billing account and region."""
 
     organization: OrganizationName
+    billingAccount: OrganizationName
+    region: str
     service: str
     commitmentPerHour: Annotated[float, Money]
     monthlySavings: Annotated[float, Money]

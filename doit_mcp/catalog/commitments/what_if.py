@@ -12,16 +12,16 @@ from ...api.report_config import normalize_provider
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import amount_as_json, percent_as_json
+from ..costs.amounts import ZERO, amount_as_json, percent_as_json
 from ..costs.scope import CloudArgument, Scope
 from ..costs.statement import cost_statement
 from ..partial_results import failed_members
 from ..periods.period import ReportedPeriod, months_back, utc_date
 from ..tools.composed import composed_tool
 from .aws import AWS, PER_MONTH
-from .aws_figures import USD
 from .discounts import Discount, Terms, find_discount
 from .eligible_usage import UsageReading
+from .figures import USD
 from .google import GOOGLE
 from .purchase_model import (
     MONTHS_PER_YEAR,
@@ -213,7 +213,7 @@ def _existing(evidence: Evidence, years: int, today: date) -> JsonObject:
                 "id": item.id,
                 "title": item.title,
                 "ends": ends.isoformat(),
-                "perHour": amount_as_json(item.hourly_cost, USD),
+                "perHour": amount_as_json(item.hourly_cost or ZERO, USD),
             }
             for ends, _, item in ending[:MAX_LISTED_COMMITMENTS]
         ],

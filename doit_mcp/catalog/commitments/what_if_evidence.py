@@ -206,4 +206,4 @@ def _terms(settings: JsonObject | None) -> Terms | None:
 
 def current_commitment(evidence: Evidence) -> Decimal:
     """Return the active commitments of a scope, in dollars per hour."""
-    return sum((item.hourly_cost for item in evidence.owned), ZERO)
+    return sum((item.hourly_cost or ZERO for item in evidence.owned), ZERO)

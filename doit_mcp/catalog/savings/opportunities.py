@@ -29,6 +29,7 @@ from ..commitments.aws import (
     read_savings_plans,
 )
 from ..commitments.contract_periods import ContractPeriod, read_running_periods
+from ..commitments.google import list_billing_accounts, read_cud_purchases, read_resource_cuds, read_spend_cuds
 from ..partial_results import FailedPart, PartialResults, failed_members, gather_in_turns, gather_partial
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
@@ -38,7 +39,7 @@ from .recommendations import next_page_token
 from .result_types import SavingsSummary
 from .rows import anomaly_row, purchase_row, rank_rows, recommendation_row, shortfall_row, waste_row
 
-AWS_PART = "AWS commitments"
+AWS_PART, GOOGLE_PART = "AWS commitments", "Google Cloud commitments"
 BASES = MappingProxyType(
     {
         "save": f"saved {PER_MONTH}",
@@ -46,26 +47,35 @@ BASES = MappingProxyType(
         "at_stake": "once: shortfalls until periodEnds, anomalies so far",
     }
 )
+NOT_REPORTED = "the cloud has not reported the utilization"
+NOT_PRICED = "the API has no price of resource-based ones"
 MAX_RECOMMENDATION_PAGES = 4
 ANOMALIES_PER_REQUEST = 200
-NO_ORGANIZATION = (
-    "unused commitments and purchases on AWS: no AWS organization is onboarded to PerfectScale for Commitments"
+NO_ACCOUNT = MappingProxyType(
+    {
+        AWS_PART: "unused commitments and purchases on AWS: no AWS organization is onboarded to PerfectScale for "
+        "Commitments",
+        GOOGLE_PART: "unused commitments and purchases on Google Cloud: no billing account is onboarded to PerfectScale "
+        "for Commitments",
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
-class AwsFindings:
-    """The commitments of all AWS organizations, and the purchases recommended to them."""
+class Findings:
+    """The commitments of all accounts of a cloud (AWS organizations or Google Cloud billing accounts), and the purchases
+    recommended to them."""
 
-    organization_names: Mapping[str, str]
+    names: Mapping[str, str]
     owned: Sequence[OwnedCommitment]
     purchases: Sequence[RecommendedPurchase]
     failures: Sequence[FailedPart]
 
-    def organization_name(self, identifier: str) -> str:
-        """Return the name of an organization, with its id."""
-        name = self.organization_names.get(identifier)
-        return f"{name} ({identifier})" if name else identifier
+
+def account_name(identifier: str, names: Mapping[str, str]) -> str:
+    """Return the name of an account, with its id."""
+    name = names.get(identifier)
+    return f"{name} ({identifier})" if name else identifier
 
 
 @composed_tool(
@@ -88,23 +98,35 @@ async def get_savings_summary(
         "commitment": read_running_periods(doit, today),
         "anomaly": _read_open_anomalies(doit, cut),
         AWS_PART: _read_aws(call),
+        GOOGLE_PART: _read_google(call),
     }
     parts = (await gather_partial(work)).raise_if_all_failed()
-    aws: AwsFindings = parts.results.get(AWS_PART) or AwsFindings({}, (), (), ())
-    unknown, failures = _unknown(parts, aws), [*parts.failures, *aws.failures, *cut]
-    count = len(parts.results.get("recommendation", ())) + len(aws.owned)
-    lists, series = await run_by_rows(count, _lists, parts, aws, top)
+    owned = _join_findings(parts)
+    unknown, failures = _unknown(parts, owned), [*parts.failures, *owned.failures, *cut]
+    count = len(parts.results.get("recommendation", ())) + len(owned.owned)
+    lists, series = await run_by_rows(count, _lists, parts, owned, top)
     answer = {"asOf": today.isoformat(), **lists, **({"unknown": unknown} if unknown else {})}
     return ResultWithSeries(answer | failed_members(failures), {"series": series})
 
 
-def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> tuple[JsonObject, list[Series]]:
+def _join_findings(parts: PartialResults) -> Findings:
+    """Return what was found in all clouds together."""
+    found: list[Findings] = [parts.results[name] for name in (AWS_PART, GOOGLE_PART) if name in parts.results]
+    return Findings(
+        {identifier: name for one in found for identifier, name in one.names.items()},
+        [item for one in found for item in one.owned],
+        [item for one in found for item in one.purchases],
+        [failure for one in found for failure in one.failures],
+    )
+
+
+def _lists(parts: PartialResults, found: Findings, top: int) -> tuple[JsonObject, list[Series]]:
     """Return the ranked lists of the answer, with what their amounts are, their counts and overlaps; and all rows."""
     recommendations: list[JsonObject] = parts.results.get("recommendation", [])
-    purchases = [purchase_row(item, aws.organization_name(item.organization)) for item in aws.purchases]
+    purchases = [purchase_row(item, account_name(item.account, found.names)) for item in found.purchases]
     lists = {
         "save": rank_rows([*map(recommendation_row, recommendations), *purchases]),
-        "waste": rank_rows(filter(None, map(waste_row, aws.owned))),
+        "waste": rank_rows(filter(None, map(waste_row, found.owned))),
         "at_stake": rank_rows(
             [
                 *filter(None, map(shortfall_row, parts.results.get("commitment", ()))),
@@ -112,14 +134,14 @@ def _lists(parts: PartialResults, aws: AwsFindings, top: int) -> tuple[JsonObjec
             ]
         ),
     }
-    rows = {name: [row.as_json for row in found] for name, found in lists.items()}
+    rows = {name: [row.as_json for row in ranked] for name, ranked in lists.items()}
     shown = {
-        **{name: found[:top] for name, found in rows.items()},
+        **{name: listed[:top] for name, listed in rows.items()},
         "basis": dict(BASES),
-        "counts": {name: len(found) for name, found in rows.items()},
-        "overlaps": find_overlaps(recommendations, aws.purchases, {row.id for row in lists["save"][:top]}),
+        "counts": {name: len(listed) for name, listed in rows.items()},
+        "overlaps": find_overlaps(recommendations, found.purchases, {row.id for row in lists["save"][:top]}),
     }
-    return shown, [_savings_series(name, found) for name, found in rows.items() if found]
+    return shown, [_savings_series(name, listed) for name, listed in rows.items() if listed]
 
 
 def _savings_series(name: str, rows: Sequence[JsonObject]) -> Series:
@@ -136,16 +158,23 @@ def _savings_series(name: str, rows: Sequence[JsonObject]) -> Series:
     }
 
 
-def _unknown(parts: PartialResults, aws: AwsFindings) -> list[str]:
+def _unknown(parts: PartialResults, found: Findings) -> list[str]:
     """Return what may cost or save money but has no amount, as sentences: it is not zero."""
     periods: Sequence[ContractPeriod] = parts.results.get("commitment", ())
     unforecast = [
         f"shortfall of {item.title}: too little data for a forecast" for item in periods if item.forecast is None
     ]
-    unmeasured = sum(item.utilization is None for item in aws.owned)
-    noun = "commitment" if unmeasured == 1 else "commitments"
-    unused = [f"unused part of {unmeasured} {noun}: AWS has not reported the utilization"] if unmeasured else []
-    missing = [NO_ORGANIZATION] if AWS_PART in parts.results and not aws.organization_names else []
+    unmeasured = sum(item.utilization is None for item in found.owned)
+    # What is used completely wastes nothing, whatever its price.
+    unpriced = sum(
+        item.hourly_cost is None and item.utilization is not None and item.utilization < 1 for item in found.owned
+    )
+    unused = [
+        f"unused part of {count} {'commitment' if count == 1 else 'commitments'}: {why}"
+        for count, why in ((unmeasured, NOT_REPORTED), (unpriced, NOT_PRICED))
+        if count
+    ]
+    missing = [why for name, why in NO_ACCOUNT.items() if name in parts.results and not parts.results[name].names]
     return [*unforecast, *unused, *missing]
 
 
@@ -174,26 +203,51 @@ async def _read_open_anomalies(doit: Doit, cut: list[FailedPart]) -> list[JsonOb
     return one_of_each_spike([row for row in page.rows if row.get("status") != "inactive"])
 
 
-async def _read_aws(call: Call) -> AwsFindings:
-    doit, organizations = call.doit, await list_organizations(call)
-    work: dict[str, Callable[[], Awaitable[object]]] = {}
-    for identifier in list(organizations)[:MAX_ORGANIZATIONS]:
-        work[f"waste: Savings Plans of {identifier}"] = partial(read_savings_plans, doit, identifier)
-        work[f"waste: Reserved Instances of {identifier}"] = partial(read_reserved_instances, doit, identifier)
-        work[f"save: purchases for {identifier}"] = partial(read_recommended_purchases, doit, identifier)
+Readers = Mapping[str, Callable[[Doit, str], Awaitable[object]]]
+"""What to read of an account, by the name of the part."""
+AWS_READERS: Readers = MappingProxyType(
+    {
+        "waste: Savings Plans of": read_savings_plans,
+        "waste: Reserved Instances of": read_reserved_instances,
+        "save: purchases for": read_recommended_purchases,
+    }
+)
+GOOGLE_READERS: Readers = MappingProxyType(
+    {
+        "waste: spend-based commitments of": read_spend_cuds,
+        "waste: resource-based commitments of": read_resource_cuds,
+        "save: purchases for": read_cud_purchases,
+    }
+)
+
+
+async def _read_aws(call: Call) -> Findings:
+    return await _read_accounts(call.doit, await list_organizations(call), AWS_READERS, "AWS organizations")
+
+
+async def _read_google(call: Call) -> Findings:
+    return await _read_accounts(call.doit, await list_billing_accounts(call), GOOGLE_READERS, "billing accounts")
+
+
+async def _read_accounts(doit: Doit, names: Mapping[str, str], readers: Readers, noun: str) -> Findings:
+    work = {
+        f"{part} {identifier}": partial(reader, doit, identifier)
+        for identifier in list(names)[:MAX_ORGANIZATIONS]
+        for part, reader in readers.items()
+    }
     parts = await gather_in_turns(work, MAX_CONCURRENT_REQUESTS, READ_SECONDS)
     found = [item for rows in parts.results.values() for item in rows]
-    return AwsFindings(
-        organizations,
+    return Findings(
+        names,
         [item for item in found if isinstance(item, OwnedCommitment)],
         [item for item in found if isinstance(item, RecommendedPurchase)],
-        [*parts.failures, *_unread_organizations(len(organizations))],
+        [*parts.failures, *_unread_accounts(len(names), noun)],
     )
 
 
-def _unread_organizations(count: int) -> list[FailedPart]:
-    """Return the entry about organizations that are not read because there are too many; empty if all are read."""
+def _unread_accounts(count: int, noun: str) -> list[FailedPart]:
+    """Return the entry about accounts that are not read because there are too many; empty if all are read."""
     if count <= MAX_ORGANIZATIONS:
         return []
-    part = f"waste and purchases of {count - MAX_ORGANIZATIONS} AWS organizations"
-    return [{"part": part, "why": f"only the first {MAX_ORGANIZATIONS} organizations are read"}]
+    part = f"waste and purchases of {count - MAX_ORGANIZATIONS} {noun}"
+    return [{"part": part, "why": f"only the first {MAX_ORGANIZATIONS} {noun.removeprefix('AWS ')} are read"}]

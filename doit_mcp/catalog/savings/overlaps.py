@@ -36,7 +36,8 @@ def find_overlaps(
     return [
         {"ids": [purchase.id, *shrinking[purchase.service]], "why": WHY.format(service=purchase.service)}
         for purchase in purchases
-        if purchase.id in shown and purchase.service in shrinking
+        # Recommendations that shrink instances are recognized on AWS only.
+        if purchase.cloud == AWS and purchase.id in shown and purchase.service in shrinking
     ]
 
 

@@ -89,12 +89,12 @@ class SavingsSummary(TypedDict, total=False):
     asOf: Annotated[str, Day]
     save: Annotated[
         list[JsonObject],
-        "Savings per month: recommendations and AWS purchases.",
+        "Savings per month: recommendations and commitments to buy.",
         Members(SavingsRow),
     ]
     waste: Annotated[
         list[JsonObject],
-        "Paid for and unused per month; AWS only.",
+        "Paid for and unused per month; AWS and GCP.",
         Members(SavingsRow),
     ]
     at_stake: Annotated[

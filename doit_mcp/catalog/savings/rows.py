@@ -67,21 +67,22 @@ def recommendation_row(row: JsonObject) -> SavingsRow:
     )
 
 
-def purchase_row(purchase: RecommendedPurchase, organization_name: str) -> SavingsRow:
-    """Return a recommended purchase of Savings Plans with its monthly savings."""
+def purchase_row(purchase: RecommendedPurchase, account_name: str) -> SavingsRow:
+    """Return a recommended purchase of commitments with its monthly savings."""
+    place = f" ({purchase.region})" if purchase.region else ""
+    noun = "Savings Plans" if purchase.cloud == AWS else f"committed use discounts{place}"
     return SavingsRow(
         "purchase",
         purchase.id,
-        f"Commit ${purchase.hourly_increase:,.2f} more per hour to {purchase.service} Savings Plans in "
-        f"{organization_name}",
+        f"Commit ${purchase.hourly_increase:,.2f} more per hour to {purchase.service} {noun} in {account_name}",
         purchase.monthly_savings,
         PER_MONTH,
-        facts={"provider": AWS},
+        facts={"provider": purchase.cloud},
     )
 
 
 def waste_row(commitment: OwnedCommitment) -> SavingsRow | None:
-    """Return what the unused share of a commitment costs per month; None if its utilization is unknown."""
+    """Return what the unused share of a commitment costs per month; None if its utilization or price is unknown."""
     unused, utilization = commitment.unused_per_month, commitment.utilization
     if unused is None or utilization is None:
         return None

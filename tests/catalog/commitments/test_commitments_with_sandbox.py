@@ -95,8 +95,13 @@ async def test_waste_is_the_unused_share_of_each_active_commitment(ask: Ask) -> 
 async def test_purchases_stand_beside_recommendations(ask: Ask) -> None:
     savings = await ask("get_savings_summary")
     advice = await ask("list_aws_recommendations", managementAccountId="900100200300")
-    purchases = {row["id"].rpartition("/")[2]: row["amount"] for row in savings["save"] if row["kind"] == "purchase"}
-    assert purchases == {service: item["potentialAdditionalSavings"] for service, item in advice.items()}
+    (account,) = (await ask("list_gcp_billing_accounts"))["items"]
+    google = (await ask("list_gcp_recommendations", billingAccountId=account["billingAccountId"]))["items"]
+    purchases = {row["id"].partition("/")[2]: row["amount"] for row in savings["save"] if row["kind"] == "purchase"}
+    assert purchases == {
+        **{service: item["potentialAdditionalSavings"] for service, item in advice.items()},
+        **{f"{item['service']}/{item['region']}": item["potentialAdditionalSavings"] for item in google},
+    }
     amounts = [row["amount"] for row in savings["save"]]
     assert amounts == sorted(amounts, reverse=True) and len(amounts) > len(purchases)
     assert all(set(overlap["ids"]) <= {row["id"] for row in savings["save"]} for overlap in savings["overlaps"])

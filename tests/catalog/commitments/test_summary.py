@@ -103,10 +103,11 @@ async def test_several_contracts_are_not_summed() -> None:
     )
 
 
-async def test_clouds_other_than_aws_are_unknown_and_not_zero() -> None:
-    (cloud,) = (await summary(cloud="google-cloud"))["clouds"]
+@pytest.mark.parametrize(("cloud", "why"), [("azure", "AWS and Google Cloud only"), ("gcp", "no Google Cloud billing")])
+async def test_clouds_without_commitments_are_unknown_and_not_zero(cloud: str, why: str) -> None:
+    (found,) = (await summary(cloud=cloud))["clouds"]
     for name in (*COVERAGE, "utilizationPercent", "expiring", "nextPurchase"):
-        assert cloud[name] is None and "AWS only" in reasons(cloud)[name]
+        assert found[name] is None and why in reasons(found)[name]
 
 
 async def test_parts_that_fail_make_their_figures_unknown() -> None:
@@ -162,13 +163,13 @@ async def test_states_period_currency_and_basis() -> None:
     # The API may not have all of the 30 days.
     assert (await summary(later))["period"]["from"] == "2026-09-01"
     assert found["currency"] == "USD" and found["basis"]["credits"] == "excluded"
-    assert found["basis"]["timeZones"] == {AWS: "UTC"}
+    assert found["basis"]["timeZones"] == {AWS: "UTC", "google-cloud": "America/Los_Angeles"}
 
 
 async def test_everything_is_read_in_parallel() -> None:
     api = Recorder(make_api())
     await call("commitment_summary", api)
-    # Contracts, organizations and clouds; then five lists of each organization.
-    assert len(api.requests) == 3 + 5 * 2
+    # Contracts, organizations, billing accounts and clouds; then five lists of each organization.
+    assert len(api.requests) == 4 + 5 * 2
     query = next(request.body for request in api.requests if request.path.endswith("query"))
     assert query is not None and query["config"]["currency"] == "USD"

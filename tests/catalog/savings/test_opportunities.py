@@ -69,7 +69,8 @@ async def test_unknown_amounts_are_named_and_are_not_zero() -> None:
     found = await summary()
     assert found["unknown"] == [
         "shortfall of Azure MACC: too little data for a forecast",
-        "unused part of 1 commitment: AWS has not reported the utilization",
+        "unused part of 1 commitment: the cloud has not reported the utilization",
+        "unused commitments and purchases on Google Cloud: no billing account is onboarded to PerfectScale for Commitments",
     ]
     without = await summary({"aws": {"items": []}})
     assert without["waste"] == [] and any("onboarded" in sentence for sentence in without["unknown"])
@@ -107,7 +108,7 @@ async def test_part_that_fails_is_unknown_and_not_empty() -> None:
     ]
     assert brief(found["waste"]) == [("reserved-instance:r", 109.5, "USD")]
     assert [row["part"] for row in (await summary({"aws": FORBIDDEN}))["failed"]] == ["AWS commitments"]
-    everything = dict.fromkeys(("insights", "commitment-manager", "anomalies", "aws"), FORBIDDEN)
+    everything = dict.fromkeys(("insights", "commitment-manager", "anomalies", "aws", "gcp"), FORBIDDEN)
     with pytest.raises(ApiError):
         await summary(everything)
 
@@ -131,7 +132,7 @@ async def test_known_organizations_are_not_listed_again() -> None:
     api = Recorder(make_api())
     await call("get_savings_summary", api)
     listed = [request for request in api.requests if request.path.endswith("/organizations")]
-    assert len(listed) == 1 and len(api.requests) == 4 + 3 * 2
+    assert len(listed) == 1 and len(api.requests) == 5 + 3 * 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from .commitment_policies import CUSTOM_POLICY
 SERVICES = (COMPUTE, CLOUD_SQL)
 ONBOARDED_DAYS_AGO = 260  # before the sandbox started
 YEAR_DAYS = 365
-BOUGHT_DAYS_AGO = 200  # the current resource-based commitment; the one before it ended that day
+BOUGHT_DAYS_AGO = 290  # the current resource-based commitment, which soon ends; the one before it ended that day
 COMMITTED_CORES = "N2 cores for a year"
 # product, service, region, days since the purchase (negative: in the future), dollars per hour
 SPEND_BASED = (

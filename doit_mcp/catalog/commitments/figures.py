@@ -1,53 +1,37 @@
-"""AWS figures of the commitment summary: read from PerfectScale for Commitments, each null with a reason if unknown."""
+"""Figures of the commitment summary by cloud, each null with a reason if unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import partial
 from typing import Any
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
-from ..call import Call
 from ..costs.amounts import amount_as_json, percent_as_json
-from ..partial_results import describe_error, gather_in_turns
+from ..partial_results import describe_error
 from ..periods.period import Period
-from .aws import (
-    MAX_CONCURRENT_REQUESTS,
-    MAX_ORGANIZATIONS,
-    PER_MONTH,
-    READ_SECONDS,
-    OwnedCommitment,
-    RecommendedPurchase,
-    list_organizations,
-    read_recommended_purchases,
-    read_reserved_instances,
-    read_savings_plans,
-)
-from .coverage import add_spend, utilization
-from .planned_purchases import PlannedStep, next_step, read_planned_steps
+from .aws import AWS, PER_MONTH, OwnedCommitment, RecommendedPurchase
+from .coverage import EligibleSpend, utilization
+from .planned_purchases import PlannedStep, next_step
 
 USD = "USD"
 """PerfectScale for Commitments has all amounts in US dollars."""
 EXPIRY_DAYS = 90
 COVERAGE_MEMBERS = ("coveragePercent", "effectiveSavingsRatePercent", "savings30d", "onDemandUncovered30d")
-AWS_MEMBERS = (*COVERAGE_MEMBERS, "utilizationPercent", "expiring", "nextPurchase")
+ALL_MEMBERS = (*COVERAGE_MEMBERS, "utilizationPercent", "expiring", "nextPurchase")
+OWNED_TOPICS = ("plans", "reserved", "spend", "resource")
 MEMBERS_BY_TOPIC = {
     "coverage": COVERAGE_MEMBERS,
-    "plans": ("utilizationPercent", "expiring"),
-    "reserved": ("utilizationPercent", "expiring"),
+    **dict.fromkeys(OWNED_TOPICS, ("utilizationPercent", "expiring")),
     "advice": ("nextPurchase",),
     "planned": ("nextPurchase",),
 }
-NO_ORGANIZATION = "no AWS organization is onboarded to PerfectScale for Commitments"
-TOO_MANY_ORGANIZATIONS = (
-    f"there are {{count}} AWS organizations; figures of all together are read for up to {MAX_ORGANIZATIONS}"
-)
 NO_COVERAGE = "PerfectScale for Commitments has no coverage of the last 30 days yet"
 NO_SAVINGS = "PerfectScale for Commitments has not computed the savings of the last 30 days yet"
-NO_UTILIZATION = "AWS has not reported the use of an active Savings Plan or Reserved Instance"
+NO_UTILIZATION = "the cloud has not reported the use of an active commitment"
+NO_PRICE = "the API has no price of resource-based commitments, so different utilizations cannot be added up"
 NO_PURCHASE = "no purchase is planned or recommended"
 
 
@@ -60,70 +44,51 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class AwsReadings:
-    """What was read about all AWS organizations, by topic, and why topics could not be read."""
+class CloudReadings:
+    """What was read about all accounts of a *cloud* (AWS organizations, or Google Cloud billing accounts), by topic, and
+    why topics could not be read.
 
-    organization_names: Mapping[str, str]
+    *names* has the accounts' names by id; *no_account* says why nothing is known without any. *spend* is their eligible
+    spend; None if it is unknown.
+    """
+
+    cloud: str
+    names: Mapping[str, str]
+    no_account: str
+    spend: EligibleSpend | None = None
     found: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-async def read_aws(call: Call, today: date) -> AwsReadings:
-    """Read the commitments of all AWS organizations. Raise ApiError if they cannot be listed, or are too many."""
-    doit, names = call.doit, await list_organizations(call)
-    if len(names) > MAX_ORGANIZATIONS:
-        # A sum over some of the organizations would be wrong.
-        raise ApiError(TOO_MANY_ORGANIZATIONS.format(count=len(names)), kind="answer")
-    work: dict[tuple[str, str], Callable[[], Awaitable[Any]]] = {}
-    for identifier in names:
-        work["coverage", identifier] = partial(
-            doit.aws_commitments.get_aws_organization, managementAccountId=identifier
-        )
-        work["plans", identifier] = partial(read_savings_plans, doit, identifier)
-        work["reserved", identifier] = partial(read_reserved_instances, doit, identifier)
-        work["advice", identifier] = partial(read_recommended_purchases, doit, identifier)
-        work["planned", identifier] = partial(read_planned_steps, doit, identifier, today)
-    by_name = {" ".join(key): key for key in work}
-    parts = await gather_in_turns(
-        {name: work[key] for name, key in by_name.items()}, MAX_CONCURRENT_REQUESTS, READ_SECONDS
-    )
-    found: dict[str, list[Any]] = {}
-    for name, result in parts.results.items():
-        found.setdefault(by_name[name][0], []).extend(result if isinstance(result, list) else [result])
-    errors = {by_name[name][0]: describe_error(error) for name, error in parts.errors.items()}
-    return AwsReadings(names, found, errors)
-
-
-def coverage_period(readings: AwsReadings) -> Period | None:
+def coverage_period(readings: CloudReadings) -> Period | None:
     """Return the days that the coverage is about; None if it is unknown."""
-    spend = add_spend(readings.found.get("coverage", ()))
-    return None if spend is None else Period(spend.first, spend.last)
+    return None if readings.spend is None else Period(readings.spend.first, readings.spend.last)
 
 
 def failed_figures(error: ApiError) -> Figures:
-    """Return the figures if the organizations could not be read."""
+    """Return the figures if the accounts could not be read."""
     return unknown_figures(describe_error(error))
 
 
 def unknown_figures(why: str) -> Figures:
     """Return the figures if all are unknown for one reason."""
-    return Figures(dict.fromkeys(AWS_MEMBERS), dict.fromkeys(AWS_MEMBERS, why))
+    return Figures(dict.fromkeys(ALL_MEMBERS), dict.fromkeys(ALL_MEMBERS, why))
 
 
-def aws_figures(readings: AwsReadings, today: date) -> Figures:
-    """Return the figures of all AWS organizations together."""
-    if not readings.organization_names:
-        return unknown_figures(NO_ORGANIZATION)
-    owned = [*readings.found.get("plans", ()), *readings.found.get("reserved", ())]
+def cloud_figures(readings: CloudReadings, today: date) -> Figures:
+    """Return the figures of all accounts of a cloud together."""
+    if not readings.names:
+        return unknown_figures(readings.no_account)
+    owned = [item for topic in OWNED_TOPICS for item in readings.found.get(topic, ())]
     parts = (
-        _coverage_figures(readings.found.get("coverage", ())),
+        _coverage_figures(readings.spend),
         _utilization_figures(owned),
         Figures({"expiring": expiring_commitments(owned, today)}),
         _purchase_figures(readings),
     )
     members = {name: value for part in parts for name, value in part.members.items()}
     reasons = {name: why for part in parts for name, why in part.reasons.items()}
-    # A sum over the organizations that could be read would be wrong.
+    # A sum over the accounts that could be read would be wrong.
     failed = {name: why for topic, why in readings.errors.items() for name in MEMBERS_BY_TOPIC[topic]}
     return Figures(members | dict.fromkeys(failed), reasons | failed)
 
@@ -137,14 +102,13 @@ def expiring_commitments(owned: Iterable[OwnedCommitment], today: date) -> list[
             "id": item.id,
             "title": item.title,
             "ends": ends.isoformat(),
-            "costPerHour": amount_as_json(item.hourly_cost, USD),
+            "costPerHour": None if item.hourly_cost is None else amount_as_json(item.hourly_cost, USD),
         }
         for ends, item in sorted(soon, key=lambda pair: (pair[0], pair[1].id))
     ]
 
 
-def _coverage_figures(organizations: Sequence[JsonObject]) -> Figures:
-    spend = add_spend(organizations)
+def _coverage_figures(spend: EligibleSpend | None) -> Figures:
     if spend is None:
         return Figures(dict.fromkeys(COVERAGE_MEMBERS), dict.fromkeys(COVERAGE_MEMBERS, NO_COVERAGE))
     on_demand = {"onDemandUncovered30d": amount_as_json(spend.on_demand, USD)}
@@ -165,11 +129,14 @@ def _coverage_figures(organizations: Sequence[JsonObject]) -> Figures:
 def _utilization_figures(owned: Sequence[OwnedCommitment]) -> Figures:
     share = utilization(owned)
     if share is None:
-        return Figures({"utilizationPercent": None}, {"utilizationPercent": NO_UTILIZATION})
+        is_unpriced = any(item.hourly_cost is None and item.utilization is not None for item in owned)
+        return Figures(
+            {"utilizationPercent": None}, {"utilizationPercent": NO_PRICE if is_unpriced else NO_UTILIZATION}
+        )
     return Figures({"utilizationPercent": percent_as_json(share)})
 
 
-def _purchase_figures(readings: AwsReadings) -> Figures:
+def _purchase_figures(readings: CloudReadings) -> Figures:
     step = next_step(readings.found.get("planned", ()))
     advice: Sequence[RecommendedPurchase] = readings.found.get("advice", ())
     best = max(advice, key=lambda item: (item.monthly_savings, item.id), default=None)
@@ -180,10 +147,10 @@ def _purchase_figures(readings: AwsReadings) -> Figures:
     return Figures({"nextPurchase": None}, {"nextPurchase": NO_PURCHASE})
 
 
-def _planned_purchase(step: PlannedStep, readings: AwsReadings) -> JsonObject:
+def _planned_purchase(step: PlannedStep, readings: CloudReadings) -> JsonObject:
     target, savings = (amount_as_json(value, USD) for value in (step.target_hourly, step.target_monthly_savings))
     return {
-        "organization": _organization(step.organization, readings),
+        **_account(step.account, step.region, readings),
         "service": step.service,
         "commitmentPerHour": amount_as_json(step.hourly, USD),
         "monthlySavings": amount_as_json(step.monthly_savings, USD),
@@ -198,10 +165,10 @@ def _planned_purchase(step: PlannedStep, readings: AwsReadings) -> JsonObject:
     }
 
 
-def _recommended_purchase(purchase: RecommendedPurchase, readings: AwsReadings) -> JsonObject:
+def _recommended_purchase(purchase: RecommendedPurchase, readings: CloudReadings) -> JsonObject:
     hourly, savings = (amount_as_json(value, USD) for value in (purchase.hourly_increase, purchase.monthly_savings))
     return {
-        "organization": _organization(purchase.organization, readings),
+        **_account(purchase.account, purchase.region, readings),
         "service": purchase.service,
         "commitmentPerHour": hourly,
         "monthlySavings": savings,
@@ -215,5 +182,8 @@ def _recommended_purchase(purchase: RecommendedPurchase, readings: AwsReadings) 
     }
 
 
-def _organization(identifier: str, readings: AwsReadings) -> JsonObject:
-    return {"id": identifier, "name": readings.organization_names.get(identifier) or None}
+def _account(identifier: str, region: str, readings: CloudReadings) -> JsonObject:
+    named = {"id": identifier, "name": readings.names.get(identifier) or None}
+    if readings.cloud == AWS:
+        return {"organization": named}
+    return {"billingAccount": named, "region": region}
