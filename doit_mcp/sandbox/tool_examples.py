@@ -104,6 +104,7 @@ def _commitment_examples() -> dict[str, JsonObject]:
         "list_gcp_recommendations": account,
         "get_gcp_recommendation": {**account, "gcp_service": "compute"},
         "list_gcp_planned_purchases": account,
+        "what_if_commitment": {"term": "one_year"},
         "get_commitment_policy": {"policyId": _first("list_commitment_policies", "items.0.id")},
     }
 

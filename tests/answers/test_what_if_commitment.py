@@ -58,7 +58,7 @@ def check_purchase(answer: Any, days: list[tuple[float, float]], target: float, 
     [
         ({"term": "one_year"}, "compute", 0.8, 12),
         ({"term": "three_year", "discountPercent": 46, "coveragePercent": 97.5}, "compute", 0.975, 36),
-        ({"term": "one_year", "service": "database", "coveragePercent": 95}, "database", 0.95, 12),
+        ({"term": "one_year", "commitmentType": "database", "coveragePercent": 95}, "database", 0.95, 12),
     ],
 )
 async def test_savings_plans_follow_the_bill(
@@ -84,7 +84,7 @@ async def test_discounts_are_those_of_the_bill(november: World) -> None:
         *map(ordinal, (FIRST, LAST)),
     )
     for service, source in (("database", "seen on the bill"), ("compute", "DoiT's recommendation")):
-        purchase = (await november.ask("what_if_commitment", term="one_year", service=service))["purchase"]
+        purchase = (await november.ask("what_if_commitment", term="one_year", commitmentType=service))["purchase"]
         assert (
             purchase["discountPercent"] == round(100 * (1 - paid / listed), 1) and source in purchase["discountSource"]
         )
@@ -133,13 +133,13 @@ async def test_google_commitments_follow_whole_weeks(november: World) -> None:
     [
         ({"term": "one_year", "cloud": "azure"}, "works for aws and gcp"),
         ({"term": "two_years"}, "three_year"),
-        ({"term": "three_year", "service": "database"}, "for 1 year without upfront payment only"),
+        ({"term": "three_year", "commitmentType": "database"}, "for 1 year without upfront payment only"),
         ({"term": "one_year", "cloud": "gcp", "payment": "all_upfront"}, "payment: "),
-        ({"term": "one_year", "cloud": "gcp", "service": "database"}, "compute and cloud_sql"),
-        ({"term": "one_year", "cloud": "aws", "service": "cloud_sql"}, "compute and database"),
+        ({"term": "one_year", "cloud": "gcp", "commitmentType": "database"}, "compute and cloud_sql"),
+        ({"term": "one_year", "cloud": "aws", "commitmentType": "cloud_sql"}, "compute and database"),
         ({"term": "one_year", "region": "us_east1"}, "leave it out"),
         ({"term": "one_year", "account": "1"}, "900100200300"),
-        ({"term": "one_year", "service": "cloud_sql", "region": "us_east9"}, "europe_west1"),
+        ({"term": "one_year", "commitmentType": "cloud_sql", "region": "us_east9"}, "europe_west1"),
         ({"term": "one_year", "coveragePercent": 40}, "cover about 4"),
         ({"term": "one_year", "discountPercent": 0}, "discountPercent"),
     ],

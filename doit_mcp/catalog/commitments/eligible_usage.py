@@ -84,7 +84,7 @@ async def read_billed_usage(call: Call, organization: str, service: str, today: 
     """Return the usage of an AWS organization that Savings Plans of a type can cover, by day, from its bill.
 
     The bill does not say which SKUs are eligible: those count of which a Savings Plan covered any usage in the period.
-    None if there are none. Raise ApiError.
+    None if no SKU counts. Raise ApiError.
     """
     period = usage_period(today)
     account: Filter = {"type": "fixed", "id": "billing_account_id", "mode": "is", "values": [organization]}
@@ -124,7 +124,7 @@ def _by_day(lines: Iterable[Mapping[str, Any]], period: Period, discount: Decima
 
 
 def read_reported_weeks(points: Any, today: date) -> UsageReading | None:
-    """Return the last whole weeks of eligibleUsage, as the API returns it by week; None if there are none."""
+    """Return the last whole weeks of eligibleUsage, as the API returns it by week; None without any."""
     final = today - SETTLING_DAYS * ONE_DAY
     weeks = sorted(
         (day, usage)

@@ -13,7 +13,7 @@ from .figures import USD
 
 MONTHS_PER_YEAR = 12
 EDGE_PARTS = 10
-"""The low and high estimates are means of one in so many days: those with the least and the most usage."""
+"""The low and high estimates are means of a tenth of the days: those with the least and the most usage."""
 UPFRONT_SHARES = {"no_upfront": ZERO, "partial_upfront": Decimal("0.5"), "all_upfront": Decimal(1)}
 """The share of a commitment that is paid at once. AWS asks for half of it or more with partial upfront."""
 

@@ -43,6 +43,22 @@ MAX_LISTED_COMMITMENTS = 20
 CLOUD_OF_SERVICE = {"database": AWS, "cloud_sql": GOOGLE}
 
 
+Payment = Annotated[Literal["no_upfront", "partial_upfront", "all_upfront"], "Google Cloud has no_upfront only."]
+Coverage = Annotated[
+    float, "Share of the median eligible usage that all commitments together shall cover.", Range(1, 100)
+]
+CommitmentType = Annotated[
+    Literal["compute", "database", "cloud_sql"] | None, "AWS: compute (default), database. GCP: compute, cloud_sql."
+]
+Region = Annotated[str | None, "For cloud_sql, e.g. us_east1.", Length(1, 100), IDENTIFIER]
+Account = Annotated[
+    str | None, "AWS management account or Google billing account, if there are several.", Length(1, 100), IDENTIFIER
+]
+DiscountPercent = Annotated[
+    float | None, "Discount from on-demand rates, from the price list; required if DoiT does not know it.", Range(1, 90)
+]
+
+
 @composed_tool(
     area="commitments",
     search_hint="What if we buy a Savings Plan or committed use discount for 1 or 3 years: savings, break-even, risk",
@@ -53,34 +69,19 @@ async def what_if_commitment(
     call: Call,
     *,
     term: Literal["one_year", "three_year"],
-    payment: Annotated[
-        Literal["no_upfront", "partial_upfront", "all_upfront"], "Google Cloud has no_upfront only."
-    ] = "no_upfront",
-    coveragePercent: Annotated[
-        float, "Share of the median eligible usage that all commitments together shall cover.", Range(1, 100)
-    ] = 80,
+    payment: Payment = "no_upfront",
+    coveragePercent: Coverage = 80,
     cloud: CloudArgument = None,
-    service: Annotated[
-        Literal["compute", "database", "cloud_sql"] | None, "AWS: compute (default), database. GCP: compute, cloud_sql."
-    ] = None,
-    region: Annotated[str | None, "For cloud_sql, e.g. us_east1.", Length(1, 100), IDENTIFIER] = None,
-    account: Annotated[
-        str | None,
-        "AWS management account or Google billing account, if there are several.",
-        Length(1, 100),
-        IDENTIFIER,
-    ] = None,
-    discountPercent: Annotated[
-        float | None,
-        "Discount from on-demand rates, from the price list; required if DoiT does not know it.",
-        Range(1, 90),
-    ] = None,
+    commitmentType: CommitmentType = None,
+    region: Region = None,
+    account: Account = None,
+    discountPercent: DiscountPercent = None,
 ) -> Annotated[JsonObject, CommitmentWhatIf]:
     """Model the purchase of a Savings Plan (AWS) or spend-based committed use discount (Google Cloud) on the usage of the
     last 60 days: savings per month with low and high, break-even month, hourly commitment, unused share, assumptions.
     Buys nothing. Other clouds are not supported."""
     today = utc_date(call.now)
-    provider, kind = _target(cloud, service, region)
+    provider, kind = _target(cloud, commitmentType, region)
     _check_terms(provider, kind, term, payment)
     if provider == AWS:
         evidence = await read_aws_evidence(call, kind, account, today)
@@ -118,7 +119,7 @@ def _target(cloud: str | None, service: str | None, region: str | None) -> tuple
         )
     if kind in CLOUD_OF_SERVICE and CLOUD_OF_SERVICE[kind] != provider:
         choices = "compute and database" if provider == AWS else "compute and cloud_sql"
-        raise ApiError(f"service: {kind} is not a service of this cloud, which has {choices}", kind="argument")
+        raise ApiError(f"commitmentType: {kind} is not sold by this cloud, which has {choices}", kind="argument")
     if region is not None and kind != "cloud_sql":
         raise ApiError("region: only commitments for cloud_sql have a region; leave it out", kind="argument")
     return provider, kind

@@ -171,7 +171,7 @@ async def _read_plans(call: Call, organization: str, service: str) -> list[JsonO
 async def _read_settings(
     rows: AsyncIterator[JsonObject], owner: Mapping[str, str], service: Mapping[str, str]
 ) -> JsonObject | None:
-    """Return the settings of a service; None if there are none. *owner* and *service* are the members to look for."""
+    """Return the settings of a service; None without any. *owner* and *service* are the members to look for."""
     async for row in rows:
         services = row.get("services") if owner.items() <= row.items() else None
         for item in services if isinstance(services, list) else ():
@@ -185,7 +185,7 @@ async def _collect(rows: AsyncIterator[JsonObject]) -> list[JsonObject]:
 
 
 async def _or_none(answer: Any) -> JsonObject | None:
-    """Return an answer of the API; None if there is none for this service."""
+    """Return an answer of the API; None if it has no data of this service."""
     try:
         found: JsonObject = await answer
     except ApiError as error:

@@ -148,7 +148,7 @@ def _compare(
     currency: str,
 ) -> JsonObject | None:
     """Return the effect of what is *added* by day to the *base* cost by day, of which *expected* is the sum with what is
-    *spent*; None if there is none, or if the limit is not exceeded either way."""
+    *spent*; None without a change, or if the limit is not exceeded either way."""
     limit = to_decimal(status.limit)
     in_period = {day: amount for day, amount in added.items() if period.first <= day <= period.last}
     change = round_amount(_sum_of(in_period), currency)
