@@ -98,7 +98,7 @@ QUESTIONS = (
     ),
     Question(
         "Where can we save?",
-        (("get_savings_summary", {"top": 5}),),
+        (("get_savings_summary", {"top": 6}),),
         lambda answers: {
             row["title"]: cents(row["amount"]) for row in answers[0]["save"] if row["kind"] == "recommendation"
         },
