@@ -23,7 +23,7 @@ from ..tools.tool import ToolError
 from .run_rate import CloudCosts, cost_to_come, days_between, project_cost
 from .scenario_budgets import ScenarioCosts, find_budget_effects
 from .scenario_changes import Change, parse_changes
-from .scenario_model import Shares, change_days, resolve_changes, sum_by_change
+from .scenario_model import ResolvedChange, Shares, change_days, new_services, resolve_changes, sum_by_change
 
 MONTHS = 3
 SHARE_DAYS = 28
@@ -90,12 +90,16 @@ async def add_scenario(
 ) -> tuple[JsonObject, Sequence[FailedPart]]:
     """Return the scenario as the result shows it, and what could not be read. Each of the *clouds* must have a pace."""
     today = utc_date(call.now)
-    costs = await run_in_thread(_apply, request, shares, clouds, currency, today)
+    resolved = resolve_changes(request.changes, shares)
+    costs = await run_in_thread(_apply, request, resolved, shares, clouds, currency, today)
     answer = _compare_periods(request, costs, clouds)
     shared = share_period(today)
     assumptions = [
         text.format(today=today.isoformat(), first=shared.first.isoformat(), last=shared.last.isoformat())
         for text in ASSUMPTIONS
+    ]
+    assumptions += [
+        f"{name} has no costs yet: it is taken as a new service." for name in new_services(resolved, shares)
     ]
     if checked is None:
         return answer | {"assumptions": assumptions}, []
@@ -105,13 +109,18 @@ async def add_scenario(
 
 
 def _apply(
-    request: ScenarioRequest, shares: Shares, clouds: Sequence[CloudCosts], currency: str, today: date
+    request: ScenarioRequest,
+    resolved: Sequence[ResolvedChange],
+    shares: Shares,
+    clouds: Sequence[CloudCosts],
+    currency: str,
+    today: date,
 ) -> ScenarioCosts:
     base = {
         day: sum((to_decimal(cost_to_come(cloud, cloud.pace, day)) for cloud in clouds if cloud.pace is not None), ZERO)
         for day in days_between(today + ONE_DAY, request.horizon.last)
     }
-    days = change_days(resolve_changes(request.changes, shares), shares, base)
+    days = change_days(resolved, shares, base)
     months = [month_of(months_back(today, -count)) for count in range(MONTHS)]
     return ScenarioCosts(base, shares, days, months, currency, today, not request.scope.is_limited)
 

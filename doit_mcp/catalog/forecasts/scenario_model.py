@@ -10,6 +10,7 @@ from decimal import Decimal
 from ...api.nearest import unknown_value
 from ...api.report_config import normalize_provider
 from ..costs.amounts import ZERO, round_amount
+from ..costs.statement import TIME_ZONES
 from ..periods.period import Period
 from .scenario_changes import KINDS, Change, Part
 
@@ -51,9 +52,9 @@ def resolve_changes(changes: Iterable[Change], shares: Shares) -> list[ResolvedC
 def _resolve(change: Change, shares: Shares) -> ResolvedChange:
     at = None if change.of is None else _known_name(change, change.of, shares)
     place = None if change.of is None else (0 if change.of.dimension == "cloud" else 1)
-    target = _target(change.to, shares) if change.to is not None else (None, None)
+    target = _target(change, change.to, shares) if change.to is not None else (None, None)
     if change.kind == "one-off" and change.of is not None and at is not None:
-        target = _target(Part(change.of.dimension, at), shares)
+        target = _target(change, Part(change.of.dimension, at), shares)
     return ResolvedChange(change, lambda atom: place is None or atom[place] == at, target)
 
 
@@ -67,12 +68,23 @@ def _known_name(change: Change, part: Part, shares: Shares) -> str:
     return found
 
 
-def _target(part: Part, shares: Shares) -> Atom:
-    """Return the atom of a part; the cloud of a service if only one has it."""
+def _target(change: Change, part: Part, shares: Shares) -> Atom:
+    """Return the atom of a part; the cloud of a service if only one has it. A service may be new, and a cloud if it is
+    one of the large ones. Raise ApiError for any other cloud."""
     if part.dimension == "cloud":
-        return normalize_provider(part.name), None
+        cloud, known = normalize_provider(part.name), {*TIME_ZONES, *(atom[0] for atom in shares if atom[0])}
+        if cloud not in known:
+            raise unknown_value(change.argument, "cloud", part.name, sorted(known))
+        return cloud, None
     names = {atom for atom in shares if atom[1] is not None and atom[1].casefold() == part.name.casefold()}
     return names.pop() if len(names) == 1 else (None, part.name)
+
+
+def new_services(changes: Iterable[ResolvedChange], shares: Shares) -> list[str]:
+    """Return the services that changes move costs to, and that have no costs."""
+    known = {atom[1] for atom in shares}
+    moved_to = [one.target[1] for one in changes if one.change.kind == "move"]
+    return [name for name in moved_to if name is not None and name not in known]
 
 
 def change_days(changes: Sequence[ResolvedChange], shares: Shares, base: Mapping[date, Decimal]) -> list[DayChange]:

@@ -97,6 +97,13 @@ async def test_the_forecast_itself_stays_the_same() -> None:
     assert {name: value for name, value in changed.items() if name != "scenario"} == plain
 
 
+async def test_costs_can_move_to_what_is_new() -> None:
+    found = await ask(api(), "move service:BigQuery to service:Snowflake at 50% from 2026-10-01")
+    assert found["total"]["change"] == -183.0
+    assert "Snowflake has no costs yet: it is taken as a new service." in found["assumptions"]
+    assert (await ask(api(), "move cloud:gcp to cloud:azure at 50% from 2026-10-01"))["total"]["change"] == -305.0
+
+
 async def test_moves_follow_the_costs_that_arrive() -> None:
     there = "move service:BigQuery to service:Compute Engine at 50% from 2026-10-01"
     back = "move service:Compute Engine to cloud:azure at 100% from 2026-10-01"
@@ -174,6 +181,7 @@ async def test_budgets_that_would_be_exceeded_are_named_with_the_day() -> None:
         ("move cloud:gcp to cloud:gcp at 10% from 2026-10-01", "another cloud or service"),
         ("one-off 0 on 2026-10-01", "must not be 0"),
         ("growth 10% of service:BigQery from 2026-10-01", 'Did you mean "BigQuery"?'),
+        ("move cloud:gcp to cloud:gpc at 10% from 2026-10-01", '"google-cloud"'),
         ("growth 10% of cloud:oracle from 2026-10-01", '"google-cloud"'),
     ],
 )
