@@ -149,4 +149,4 @@ async def test_google_commitments_follow_the_bill(november: World) -> None:
     assert google["coveragePercent"] == pytest.approx(100 * (1 - on_demand / listed), abs=0.06)
     assert google["effectiveSavingsRatePercent"] == pytest.approx(100 * saved / listed, abs=0.06)
     (ending,) = google["expiring"]
-    assert google["utilizationPercent"] == 100.0 and (ending["ends"], ending["costPerHour"]) == ("2027-02-10", None)
+    assert google["utilizationPercent"] == 100.0 and (ending["ends"], ending["costPerHour"]) == ("2027-02-11", None)
