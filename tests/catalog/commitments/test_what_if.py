@@ -51,6 +51,7 @@ def api(bill: list[Line] = lines(DAYS), **changes: Any) -> Recorder:
         },
         "organizations": {"items": [{"managementAccountId": FIRST, "displayName": "Acme AWS"}]},
         "spend": {"items": []},
+        "regions": {"items": [{"region": "us_east1"}, {"region": "europe_west1"}]},
         "gcp_settings": {"items": []},
         "accounts": {"items": [{"billingAccountId": "01A2B3-C4D5E6-F70819", "displayName": None}]},
         **changes,
@@ -58,6 +59,7 @@ def api(bill: list[Line] = lines(DAYS), **changes: Any) -> Recorder:
     paths = {
         "/savings-plans": "savings_plans",
         "/recommendations/": "recommendation",
+        "/recommendations": "regions",
         "/aws/settings": "aws_settings",
         "/aws/organizations": "organizations",
         "/spend-based": "spend",
@@ -142,6 +144,22 @@ async def test_one_of_several_organizations_must_be_named() -> None:
         **{"cloud": "amazon-web-services", "service": "compute"},
         **{"account": FIRST, "accountName": None},
     }
+
+
+async def test_commitments_for_cloud_sql_have_a_region() -> None:
+    sql = {"commitmentType": "cloud_sql", "discountPercent": 20}
+    with pytest.raises(ApiError, match="region: required for cloud_sql, one of .*us_east1"):
+        await ask(api(), **sql)
+    assert (await ask(api(), region="europe_west1", **sql))["scope"]["region"] == "europe_west1"
+    with pytest.raises(ToolError, match="no Cloud SQL usage"):
+        await ask(api(regions={"items": []}), **sql)
+
+
+async def test_errors_of_the_recommendation_are_named() -> None:
+    answer = await ask(api(recommendation=FORBIDDEN))
+    assert [part["part"] for part in answer["failed"]] == ["recommendation"]
+    with pytest.raises(ApiError):
+        await ask(api(recommendation=FORBIDDEN), cloud="gcp")
 
 
 async def test_google_commitments_cover_usage_first() -> None:

@@ -14,6 +14,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.forecasts.scenario_changes import FORMS, parse_changes
 from doit_mcp.catalog.periods.period import Period
+from doit_mcp.catalog.tools.tool import ToolError
 from tests.api.recorder import Recorder
 
 from ..billing import Line, make_api
@@ -162,6 +163,46 @@ async def test_budgets_that_would_be_exceeded_are_named_with_the_day() -> None:
     # The budgets of a customer have other costs than those of one service.
     one = await ask(api(*rows), "growth 90% from 2026-10-01", filters=[{**SCOPED, "mode": "is"}])
     assert one["budgets"] == []
+
+
+async def test_budgets_without_a_known_effect_say_why() -> None:
+    rows = [
+        budget("amortized", 400.0, 210.0, 300.0, metric="amortized_cost"),
+        {**budget("unforecast", 400.0, 210.0, 300.0), "forecastedUtilization": None},
+        budget(
+            "risky label", 250.0, 210.0, 300.0, riskStatus="atRisk", scopes=[{**SCOPED, "type": "label", "id": "team"}]
+        ),
+        budget("other", 250.0, 210.0, 300.0, riskStatus="atRisk", scopes=[{**CLOUD, "values": ["microsoft-azure"]}]),
+    ]
+    found = await ask(api(*rows), "growth 10% from 2026-09-25")
+    assert {row["id"]: row["why"] for row in found["budgetsUnknown"]} == {
+        "amortized": "it does not limit cost",
+        "unforecast": "DoiT has no forecast of it",
+        "risky label": "its scope is not only clouds and services",
+    }
+    assert found["budgets"] == []
+
+
+async def test_many_budgets_are_not_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doit_mcp.catalog.forecasts.scenario_budgets.MAX_BUDGETS", 1)
+    rows = [budget(name, 400.0, 210.0, 300.0, scopes=[SCOPED]) for name in ("a", "b", "c")]
+    answer = (await call("forecast_spend", api(*rows), scenario=["one-off 1 on 2026-09-25"]))["structuredContent"]
+    assert answer["failed"] == [{"part": "effect on 2 budgets", "why": "only 1 are compared"}]
+
+
+async def test_unreadable_budgets_leave_the_forecast() -> None:
+    refused = ApiError("", kind="forbidden", status=403)
+    recorder = Recorder(make_api({"budgets": refused}, LINES))
+    answer = (await call("forecast_spend", recorder, scenario=["growth 10% from 2026-10-01"]))["structuredContent"]
+    assert answer["scenario"]["total"]["change"] == 61.0 and "budgets" not in answer["scenario"]
+    assert [part["part"] for part in answer["failed"]] == ["budgets"]
+
+
+async def test_costs_that_have_ended_have_no_shares() -> None:
+    ended = [line for line in LINES if line[0] < "2026-08-01"]
+    recorder = Recorder(make_api({"budgets": {"budgets": []}}, ended))
+    with pytest.raises(ToolError, match="final days have none"):
+        await ask(recorder, "growth 10% from 2026-10-01")
 
 
 @pytest.mark.parametrize(
