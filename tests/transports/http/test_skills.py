@@ -20,7 +20,7 @@ SKILL_REVISIONS = ("2025-06-18", "2025-11-25", STATELESS_REVISION)
 pytestmark = pytest.mark.asyncio(loop_scope=SCOPE)
 
 
-@pytest_asyncio.fixture(scope=SCOPE, loop_scope=SCOPE, name="site")  # type: ignore[untyped-decorator]
+@pytest_asyncio.fixture(scope=SCOPE, loop_scope=SCOPE, name="site")  # type: ignore[untyped-decorator]  # pytest-asyncio types no decorator with a name
 async def product_site() -> AsyncIterator[Site]:
     async with serving(make=catalog_factory(), api=Api()) as site:
         yield site
