@@ -80,6 +80,8 @@ class Metrics:
         self._upstream: Counter[tuple[str, ...]] = Counter()
         self._closed_connections: Counter[tuple[str, ...]] = Counter()
         self._accept_pauses: Counter[tuple[str, ...]] = Counter()
+        self._event_deliveries: Counter[tuple[str, ...]] = Counter()
+        self._event_looks: Counter[tuple[str, ...]] = Counter()
         self._call_seconds = Histogram(DURATION_BUCKETS_SECONDS)
         self.loop_delay = Histogram(LOOP_DELAY_BUCKETS_SECONDS)
 
@@ -108,6 +110,14 @@ class Metrics:
         """Count a pause in accepting connections, made because file descriptors ran short."""
         self._accept_pauses[(reason,)] += 1
 
+    def count_event_delivery(self, outcome: str) -> None:
+        """Count an attempt to deliver an event; *outcome* is "delivered" or why it failed."""
+        self._event_deliveries[(outcome,)] += 1
+
+    def count_event_look(self, outcome: str) -> None:
+        """Count a look at the DoiT API for events: "ok", "failed", "refused", or "postponed" by the call budget."""
+        self._event_looks[(outcome,)] += 1
+
     def collect(self) -> Iterator[Metric]:
         """Return all metrics as families of prometheus_client."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -125,6 +135,8 @@ class Metrics:
                 dict(self._closed_connections),
             ),
             ("accept_pauses", "Pauses in accepting connections", ("reason",), dict(self._accept_pauses)),
+            ("event_deliveries", "Attempts to deliver events", ("outcome",), dict(self._event_deliveries)),
+            ("event_looks", "Looks at the DoiT API for events", ("outcome",), dict(self._event_looks)),
         )
         for name, text, labels, counts in counters:
             family = CounterMetricFamily(f"doit_mcp_{name}", text, labels=labels)

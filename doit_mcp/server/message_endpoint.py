@@ -148,7 +148,7 @@ class MessageEndpoint:
             await begin(caller)
         except RpcError as error:
             return error_bytes(error, request.id)
-        return result_bytes(request.id, initialize_result(sender.catalog, caller))
+        return result_bytes(request.id, initialize_result(sender.catalog, caller, self._services.events is not None))
 
     async def _start_batch(
         self, sender: Sender, session: Session | None, values: list[Any], channel: ResponseChannel

@@ -97,6 +97,8 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
     So are invalid arguments in every revision, because many clients give up at a protocol error.
     """
     tool, arguments = find_tool(context, request), request.params.get("arguments")
+    if context.services.events is not None:
+        context.services.events.service.note_call(context.owner)
     if (
         tool.name in context.catalog.tools_with_header_params
         and context.headers is not None

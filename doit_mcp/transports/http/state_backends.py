@@ -11,12 +11,14 @@ from ...catalog.stores import result_store, write_receipts
 from ...catalog.stores.result_store import MemoryResultStore, ResultStore
 from ...catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ...catalog.tools.tool import ToolError
+from ...events.store import Mailboxes, MemoryMailboxes
 from ...redis_state.backend import RedisBackend
 from ...redis_state.connection import RedisConnection, open_connection
 from ...redis_state.consents import RedisConsents
 from ...redis_state.encryption import Encryptor, Secrets, key_prefix
 from ...redis_state.event_logs import EventLogs
 from ...redis_state.event_store import RedisEventStore
+from ...redis_state.mailboxes import RedisMailboxes
 from ...redis_state.message_bus import HEARTBEAT_SECONDS, MessageBus
 from ...redis_state.notification_relay import relay_notifications
 from ...redis_state.result_store import RedisResultStore
@@ -67,6 +69,7 @@ class StateBackends:
     receipts: ReceiptStore
     consents: Consents
     limits: Limits
+    mailboxes: Mailboxes
     redis: RedisBackend | None = None
 
 
@@ -105,6 +108,7 @@ def _memory_backends(
         MemoryReceiptStore(),
         MemoryConsents(),
         local_limits(settings, concurrency_limiter),
+        MemoryMailboxes(),
     )
 
 
@@ -146,6 +150,7 @@ def _redis_backends(settings: Settings, hub: NotificationHub, concurrency_limite
         receipts,
         used_consents,
         limits,
+        RedisMailboxes(connection, Encryptor(secrets, "mailboxes"), bus.replica_id),
         RedisBackend(
             connection, bus, (used_consents.record_start,), (receipts.close, *(quota.close for quota in limits.quotas))
         ),
