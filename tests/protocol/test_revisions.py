@@ -30,6 +30,8 @@ EXTENSIONS = {
     "skills/get",
     "resources/directory/read",
 }
+# The extension io.modelcontextprotocol/events, in all revisions.
+EVENTS = {"events/list", "events/subscribe", "events/unsubscribe", "events/poll"}
 
 
 def test_supported_revisions() -> None:
@@ -41,7 +43,7 @@ def test_supported_revisions() -> None:
 
 @pytest.mark.parametrize("name", published_schemas.NAMES)
 def test_methods_match_the_published_ones(name: str) -> None:
-    revision, ours = REVISIONS_BY_NAME[name], EXTENSIONS if name in STATELESS_REVISIONS else set()
+    revision, ours = REVISIONS_BY_NAME[name], EVENTS | (EXTENSIONS if name in STATELESS_REVISIONS else set())
     assert revision.requests - ours == published_schemas.members(name, "ClientRequest").keys() - EXPERIMENTAL
     assert ours <= revision.requests
     assert revision.notifications == published_schemas.members(name, "ClientNotification").keys() - EXPERIMENTAL

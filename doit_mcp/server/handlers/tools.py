@@ -29,9 +29,9 @@ from ..byte_cache import ByteCache
 from ..client_requests import NullAsker
 from ..request_context import NULL_CHANNEL, Catalog, RequestContext
 from ..round_trip_state import run_round
-from ..running_request import ContinueAsTask, RunningRequest
+from ..running_request import RunningRequest
 from ..task import Task
-from ..task_progress import TaskProgress
+from ..task_progress import ContinueAsTask, TaskProgress
 from ..tasks import TOO_MANY_TASKS, TaskInputCollector
 from ..tool_call_record import record_tool_call
 from .tool_arguments import find_tool, read_arguments, read_object
