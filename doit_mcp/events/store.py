@@ -17,7 +17,7 @@ Fields = dict[str, JsonObject]
 
 MEMORY_LIFETIME_SECONDS = 900.0
 """Without Redis, subscriptions end with the process. Clients learn from the short lifetime to refresh soon."""
-LEASE_SECONDS = 12.0
+LEASE_SECONDS = 9.0
 """How long a mailbox belongs to a replica that no longer renews its lease."""
 CONFLICT, NOT_LEASED = -1, -2
 MAX_OWNERS = 10_000

@@ -15,6 +15,7 @@ from doit_mcp.sandbox.server import HostedApi, SandboxServer, run_sandbox
 from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.app import build_app
+from doit_mcp.transports.http.event_wiring import EventNetwork
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.transports.http.serving import ADMIN, SECRET, Bench, Json, NoApi, Session, Site, offer
 
@@ -70,6 +71,7 @@ async def replicas(
     benches: tuple[Bench, ...] = (),
     changes: Json | None = None,
     api: HostedApi | None = None,
+    event_network: EventNetwork | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[Replica, ...]]:
     """Two replicas, or one for each of *benches*."""
@@ -83,7 +85,12 @@ async def replicas(
             bench, hub = benches[number] if benches else Bench(), NotificationHub()
             offered = offer(bench, **(changes or {}))
             site_settings = replace(Settings(), **(settings_for(url, sandbox, socket_url(bound), redis_url) | settings))
-            app = build_app(site_settings, lambda selection, employee, offered=offered: offered, hub=hub)
+            app = build_app(
+                site_settings,
+                lambda selection, employee, offered=offered: offered,
+                hub=hub,
+                event_network=event_network,
+            )
             await stack.enter_async_context(serve_app(app, bound))
             sites.append(Replica(socket_url(bound), url, sandbox, http, bench, hub))
         yield tuple(sites)
