@@ -34,12 +34,14 @@ TOLERANCE_SECONDS = 300
 
 
 class EventReceiver:
-    """The receiver; *url* and *secret* are for subscriptions, and *trust* is the TLS context of clients that trust it."""
+    """The receiver; *url* and *secret* are for subscriptions, and *trust* is the TLS context of clients that trust its
+    *certificate*.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock, self._key = clock, secrets.token_bytes(32)
         self.secret = f"whsec_{base64.b64encode(self._key).decode()}"
-        self.url = ""
+        self.url = self.certificate = ""
         self.trust = ssl.create_default_context()
         self.arrivals: deque[dict[str, Any]] = deque(maxlen=MAX_ARRIVALS)
 
@@ -47,14 +49,14 @@ class EventReceiver:
     async def running(self) -> AsyncIterator[None]:
         """Receive while the block runs."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        certificate, key = _make_certificate()
-        self.trust.load_verify_locations(cadata=certificate)
+        self.certificate, key = _make_certificate()
+        self.trust.load_verify_locations(cadata=self.certificate)
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "pair.pem"
             file.touch(mode=0o600)
-            file.write_text(certificate + key)
+            file.write_text(self.certificate + key)
             context.load_cert_chain(file)
-        runner = web.ServerRunner(web.Server(self._receive), shutdown_timeout=1)
+        runner = web.ServerRunner(web.Server(self.receive), shutdown_timeout=1)
         await runner.setup()
         with socket.create_server(("127.0.0.1", 0)) as bound:
             self.url = f"https://{HOST}:{bound.getsockname()[1]}{PATH}"
@@ -68,7 +70,8 @@ class EventReceiver:
         """What to subscribe with, and what arrived, newest first."""
         return {"url": self.url, "secret": self.secret, "arrivals": list(self.arrivals)}
 
-    async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Show a request, and confirm a subscription."""
         if request.method != "POST" or request.path != PATH:
             return web.Response(status=404)
         body = await request.content.read(MAX_BODY_BYTES + 1)
