@@ -75,7 +75,7 @@ class Authentication:
     async def lend_token(self, principal: Principal, seconds: float) -> LentToken:
         """Return a token that is used without the caller, for at most LONGEST_LOAN_SECONDS. Raise UpstreamCredentialError.
 
-        Exchanged tokens are exchanged anew if they expire within *seconds*.
+        Tokens that expire within *seconds* are exchanged again.
         """
         now = time.time()
         if principal.kind == "api":

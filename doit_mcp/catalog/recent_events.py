@@ -62,7 +62,10 @@ async def get_recent_events(
     if event_id is not None and not events:
         raise ApiError("event_id: no event of this user's subscriptions has this id", kind="argument")
     if not events:
-        return {"events": [], "note": "Only events of active subscriptions are recorded; there are none in this time."}
+        return {
+            "events": [],
+            "note": "Only events of active subscriptions are recorded, and none was recorded in this time.",
+        }
     return {"events": events[:MAX_EVENTS]}
 
 

@@ -12,7 +12,7 @@ from ..protocol.jsonrpc import JsonObject
 MAX_SEEN = 2_000
 """Edges that are remembered for each source and principal. Sources read far fewer rows at each look."""
 MAX_AGE_SECONDS = 45 * 86_400
-"""Older facts are no news, even if a look shows them for the first time."""
+"""Older facts cause no event, even if a look shows them for the first time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ class Granted:
 class Subscriptions:
     """The subscriptions of all principals. *make_api* returns the API client of an account.
 
-    *verifications* limits verification requests by principal and by receiver. *clock* returns epoch seconds.
+    *verifications* limits verification requests by principal, *host_verifications* by host. *clock* returns epoch
+    seconds.
     """
 
     def __init__(
@@ -93,11 +94,13 @@ class Subscriptions:
         clock: Callable[[], float],
         *,
         verifications: Limiter,
+        host_verifications: Limiter,
         per_owner: int,
         console_url: str,
     ) -> None:
         self.store, self._sender, self.make_api, self._clock = store, sender, make_api, clock
-        self._verifications, self._per_owner, self._console_url = verifications, per_owner, console_url
+        self._verifications, self._host_verifications = verifications, host_verifications
+        self._per_owner, self._console_url = per_owner, console_url
 
     def view(self, account: Account) -> View:
         """Return what a look at the API as *account* needs to know."""
@@ -152,8 +155,8 @@ class Subscriptions:
 
     async def _verify(self, owner: str, id: str, request: SubscribeRequest) -> None:
         try:
-            self._verifications.acquire(f"owner {owner}")
-            self._verifications.acquire(f"host {request.host}")
+            self._verifications.acquire(owner)
+            self._host_verifications.acquire(request.host)
         except LimitExceeded as limit:
             message = f"Too many receivers are being verified; try again in {limit.retry_after_seconds} seconds"
             raise EventError("exhausted", message, {"limit": "verifications"}) from None
@@ -162,7 +165,7 @@ class Subscriptions:
             raise callback_error(failure)
 
     async def _baseline(self, account: Account, request: SubscribeRequest) -> list[str]:
-        """Return the marks of what is true now, which is no news. Also checks the permission of the subscriber."""
+        """Return the marks of what is true now, which causes no events. Also checks the permission of the subscriber."""
         source = SOURCES[request.target.event_type.source]
         view = self.view(account)
         try:

@@ -103,8 +103,8 @@ def test_events_wait_for_the_end_of_a_turn() -> None:
     assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
 
 
-def test_termination_deletes_and_tells_once() -> None:
-    """A terminated subscription gets no events; it is gone once its receiver was told, or could not be."""
+def test_termination_deletes_and_notifies_once() -> None:
+    """A terminated subscription gets no events; it is deleted once its receiver was notified, or could not be."""
     fields, id = subscribed({})
     fields = recorded(fields, edge(1))
     fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
@@ -113,8 +113,8 @@ def test_termination_deletes_and_tells_once() -> None:
     body = fields[f"{mailbox.DELIVERY}{id}:terminated"]["control"]
     assert body == {"type": "terminated", "error": {"code": -32012, "message": "ended"}}
     assert not mailbox.record(fields, [edge(2)], "c", NOW)
-    told = settled(fields, f"{id}:terminated", OK)
-    assert not list(mailbox.named(told, mailbox.SUBSCRIPTION)) and not keys(told)
+    notified = settled(fields, f"{id}:terminated", OK)
+    assert not list(mailbox.named(notified, mailbox.SUBSCRIPTION)) and not keys(notified)
     twice = settled(settled(fields, f"{id}:terminated", DOWN), f"{id}:terminated", DOWN)
     assert not list(mailbox.named(twice, mailbox.SUBSCRIPTION)) and not keys(twice)
     revived, _ = subscribed(fields)
@@ -191,7 +191,7 @@ def test_each_edge_is_news_once(looks: list[list[int]]) -> None:
     assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (looks[0] if looks else ())}
 
 
-def test_old_facts_are_no_news_and_marks_are_bounded() -> None:
+def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
     old = Edge("invoice.issued", "i1", NOW - 46 * 86_400, {"id": "i1"})
     assert new_edges([], [old], NOW) == ([], [old.mark])
     _, marks = new_edges(None, [edge(number) for number in range(MAX_SEEN + 10)], NOW)

@@ -22,6 +22,7 @@ SETTINGS = {"events_hold_s": 0, "events_ingest_secret": OTHER_SECRET, "events_po
 TAKEOVER_SECONDS = 20
 
 
+@pytest.mark.requirement("E7")
 async def test_two_replicas_share_subscriptions(redis: Server, receiver: Receiver) -> None:
     """A subscription made at one replica is served, refreshed, read and ended at the other. Events arrive once."""
     network = network_of(receiver)
@@ -59,6 +60,7 @@ def hashes_in(redis: Server) -> bytes:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.requirement("E8")
 async def test_replica_is_killed_between_accept_and_delivery(
     redis: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

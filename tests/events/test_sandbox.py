@@ -70,7 +70,7 @@ async def wait_for(receiver: EventReceiver, count: int) -> list[Json]:
 
 
 async def test_what_happens_is_delivered_once(site: Site, receiver: EventReceiver) -> None:
-    """The first look is no news; then each thing that happens arrives once, and a tool can read it again."""
+    """The first look causes no events; then each thing that happens arrives once, and a tool can read it again."""
     delivery = {"mode": "webhook", "url": receiver.url, "secret": receiver.secret}
     for name in (*NAMES.values(), "anomaly.resolved", "budget.forecast_exceeded", "alert.fired", "incident.opened"):
         await site.send_stateless("events/subscribe", {"name": name, "arguments": {}, "delivery": delivery})
@@ -97,8 +97,9 @@ async def looks(site: Site) -> int:
     return int(float(lines[0].split()[-1])) if lines else 0
 
 
+@pytest.mark.requirement("E5")
 async def test_a_revoked_user_gets_nothing_more(site: Site, receiver: EventReceiver) -> None:
-    """When the API refuses the lent token, the subscription ends, its receiver is told why, and no event follows."""
+    """When the API refuses the lent token, the subscription ends, its receiver learns why, and no event follows."""
     delivery = {"mode": "webhook", "url": receiver.url, "secret": receiver.secret}
     params = {"name": "anomaly.detected", "arguments": {}, "delivery": delivery}
     assert (await site.send_stateless("events/subscribe", params)).status == 200
@@ -113,6 +114,7 @@ async def test_a_revoked_user_gets_nothing_more(site: Site, receiver: EventRecei
     assert (await site.send_stateless("events/unsubscribe", params)).error["code"] == -32011
 
 
+@pytest.mark.requirement("E5")
 async def test_lifetime_never_exceeds_the_lent_token(receiver: EventReceiver) -> None:
     """Without Redis the lifetime is short; it also ends with the token that looks use."""
     async with serving(

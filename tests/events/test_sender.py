@@ -41,6 +41,7 @@ async def test_the_url_is_used_verbatim(sender: WebhookSender, receiver: Receive
     assert "cookie" not in headers and "authorization" not in headers
 
 
+@pytest.mark.requirement("E3")
 @pytest.mark.parametrize(
     ("status", "failure"),
     [(200, None), (299, None), (301, "http_4xx"), (410, "http_4xx"), (413, "http_4xx"), (503, "http_5xx")],
@@ -51,6 +52,7 @@ async def test_outcomes(sender: WebhookSender, receiver: Receiver, status: int, 
     assert len(receiver.arrivals) == 1 and receiver.names.asked == [HOST]
 
 
+@pytest.mark.requirement("E2")
 async def test_each_connection_resolves_again(sender: WebhookSender, receiver: Receiver) -> None:
     """DNS rebinding: the name leads to a private address after it was verified; nothing is sent there."""
     receiver.names.answers[HOST] = [["127.0.0.1"], ["169.254.169.254"], ["127.0.0.1", "10.0.0.1", "fe80::1"]]
@@ -60,6 +62,7 @@ async def test_each_connection_resolves_again(sender: WebhookSender, receiver: R
     assert receiver.names.asked == [HOST] * 3 and len(receiver.arrivals) == 1
 
 
+@pytest.mark.requirement("E2")
 async def test_addresses_are_refused_without_permission(receiver: Receiver) -> None:
     """Without permission, neither names with loopback addresses nor literal addresses are connected to."""
     async with sender_for(receiver, ReceiverPolicy()) as sender:
@@ -81,6 +84,7 @@ async def test_certificates_are_checked_for_the_name(receiver: Receiver, tmp_pat
         assert await sender.send(message(unknown.url())) == Outcome(0, "tls_error")
 
 
+@pytest.mark.requirement("E3")
 async def test_slow_and_endless_answers(receiver: Receiver) -> None:
     """An answer that does not come in time is a failure. The body of an answer is not read, and never held in memory."""
     hang = asyncio.Event()
@@ -100,6 +104,7 @@ async def test_slow_and_endless_answers(receiver: Receiver) -> None:
         assert await sender.verify(receiver.url(), "sub_1", SECRET) == "challenge_failed"
 
 
+@pytest.mark.requirement("E1")
 async def test_a_challenge_counts_once(sender: WebhookSender, receiver: Receiver) -> None:
     """Each verification has its own challenge; the echo of an earlier one does not count."""
     assert await sender.verify(receiver.url(), "sub_1", SECRET) is None

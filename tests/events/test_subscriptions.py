@@ -33,6 +33,7 @@ async def test_capabilities_and_list_in_both_eras(site: Site) -> None:
         assert (await session.ask("events/list")).result["events"] == listed
 
 
+@pytest.mark.requirement("E4")
 async def test_chatgpt_subscribes_and_receives_an_event(site: Site, receiver: Receiver) -> None:
     """The receiver is verified first; then each event arrives once, signed, with its id in header and body."""
     granted = (await site.send_stateless("events/subscribe", subscription(receiver, severity="warning"))).result
@@ -96,6 +97,7 @@ DELIVERIES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.requirement("E1")
 async def test_bad_requests_name_the_problem(site: Site, receiver: Receiver) -> None:
     """Errors say where the problem is and what would be right. Nothing is sent to the receiver, and no secret echoed."""
     cases = [(subscription(receiver) | change, text) for change, text in CASES]
@@ -135,7 +137,7 @@ async def test_codes_for_clients_that_declare_the_extension(site: Site, receiver
     ],
 )
 async def test_receivers_that_do_not_confirm(site: Site, receiver: Receiver, reply: Any, reason: str) -> None:
-    """A subscription needs the echo of its challenge. Only the category of a failure is told."""
+    """A subscription needs the echo of its challenge. Only the category of a failure is in the error."""
     receiver.verify = reply
     error = (await site.send_stateless("events/subscribe", subscription(receiver))).error
     assert error["code"] == -32015 and error["data"] == {"reason": reason}
@@ -160,6 +162,7 @@ async def test_unreachable_receivers(site: Site, receiver: Receiver) -> None:
     assert not receiver.arrivals
 
 
+@pytest.mark.requirement("E6")
 async def test_caps_and_isolation(site: Site, receiver: Receiver) -> None:
     """A user has a limited number of subscriptions, and never sees or ends those of others."""
     for number in range(5):
@@ -190,6 +193,7 @@ async def test_employees_have_no_events(site: Site, receiver: Receiver) -> None:
     assert not receiver.arrivals
 
 
+@pytest.mark.requirement("E5")
 async def test_users_without_permission_cannot_subscribe(site: Site, receiver: Receiver) -> None:
     """A user who may not read invoices cannot subscribe to their events."""
     analyst = next(user for user in USERS if "invoices.read" not in user.permissions and not user.employee)
@@ -215,6 +219,7 @@ async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> Non
     assert len({event["eventId"] for event in page["events"] + rest["events"]}) == 3
 
 
+@pytest.mark.requirement("E9")
 async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     """Unsigned, malformed and unknown reports are refused, and say why."""
     assert (await site.send("POST", "/events/ingest", {}, b"{}")).status == 401

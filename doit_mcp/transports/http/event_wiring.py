@@ -24,7 +24,7 @@ from ...events.subscriptions import Account, Subscriptions
 from ...events.worker import Parts
 from ...observability.metrics import Metrics
 from ...resilience.limits import TieredLimiter
-from ...resilience.token_bucket import RateLimiter, TokenBuckets
+from ...resilience.token_bucket import Rate, RateLimiter, TokenBuckets
 from ...server.request_context import Actor, Events
 from ...settings import Settings
 from . import app_keys
@@ -32,8 +32,10 @@ from .limits import TOO_MANY_LOOKS, look_rate
 from .state_backends import StateBackends
 
 SHORTEST_LOAN_SECONDS = 1800.0
-"""A token that expires sooner is exchanged anew, so that clients need not refresh too often."""
-VERIFICATION_BURST, VERIFICATIONS_PER_SECOND = 30, 0.5
+"""A token that expires sooner is exchanged again, so that clients need not refresh too often."""
+VERIFICATION_RATE = Rate(burst=30, per_second=0.5)
+# All users of a host such as ChatGPT have the same receiver.
+HOST_VERIFICATION_RATE = Rate(burst=300, per_second=20)
 TOO_MANY_VERIFICATIONS = "Too many receivers are being verified"
 
 
@@ -71,12 +73,12 @@ def make_events(
         sender,
         lambda account: app[app_keys.EVENT_API_FACTORY](account),
         clock,
-        verifications=RateLimiter(TOO_MANY_VERIFICATIONS, TokenBuckets(VERIFICATION_BURST, VERIFICATIONS_PER_SECOND)),
+        verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
+        host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
         per_owner=settings.events_per_principal,
         console_url=settings.console_base,
     )
-    rate = look_rate(settings)
-    local_budget = RateLimiter(TOO_MANY_LOOKS, TokenBuckets(rate.burst, rate.per_second))
+    local_budget = _rate_limiter(TOO_MANY_LOOKS, look_rate(settings))
     parts = Parts(
         state.mailboxes,
         sender,
@@ -92,6 +94,10 @@ def make_events(
     )
     service = EventService(subscriptions, parts, tick_seconds=network.tick_seconds)
     return Events(service, lambda actor: _open_account(app[app_keys.AUTHENTICATION], actor))
+
+
+def _rate_limiter(message: str, rate: Rate) -> RateLimiter:
+    return RateLimiter(message, TokenBuckets(rate.burst, rate.per_second))
 
 
 def _names(hosts: tuple[str, ...]) -> frozenset[str]:
