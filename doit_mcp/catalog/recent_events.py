@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from ..api.errors import ApiError
+from ..api.markers import IDENTIFIER
 from ..api.timestamps import parse_optional_time
 from ..api.value_kinds import Moment, Verbatim
 from ..protocol.json_schema import JsonObject, Length
@@ -42,7 +43,7 @@ class RecentEventList(TypedDict, total=False):
 async def get_recent_events(
     call: Call,
     *,
-    event_id: Annotated[str | None, "Only this event; its id is in the trigger.", Length(1, 100)] = None,
+    event_id: Annotated[str | None, "Only this event; its id is in the trigger.", Length(1, 100), IDENTIFIER] = None,
     since: Annotated[str | None, "Only events since this date or time (ISO 8601).", Length(1, 40)] = None,
 ) -> Annotated[JsonObject, RecentEventList]:
     """Show the events that this server sent to the user's event subscriptions, newest first, with their data. Use it

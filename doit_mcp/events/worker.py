@@ -81,16 +81,8 @@ class MailboxWorker:
         self._looking = False
         self._next_look: dict[str, float] = {}
         self._failures: dict[str, int] = {}
-
-    @property
-    def subscription_count(self) -> int:
-        """The number of subscriptions in this mailbox."""
-        return len(mailbox.subscriptions(self._fields))
-
-    @property
-    def pending_count(self) -> int:
-        """The number of deliveries in this mailbox."""
-        return sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
+        # For metrics: the numbers of subscriptions and of waiting deliveries.
+        self.subscription_count = self.pending_count = 0
 
     def notice_version(self, version: int) -> None:
         """Read the mailbox again if *version* is not the one that this worker knows."""
@@ -124,6 +116,8 @@ class MailboxWorker:
         else:
             self._start_look(tasks, now)
             self._start_deliveries(tasks, now)
+        self.subscription_count = len(mailbox.subscriptions(self._fields))
+        self.pending_count = sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
         try:
             async with asyncio.timeout(self._seconds_to_next(self._parts.clock())):
                 await self._wake.wait()
