@@ -13,6 +13,7 @@ import json
 import os
 import random
 import secrets
+import signal
 import socket
 import sys
 import tempfile
@@ -38,6 +39,10 @@ CONCURRENCY = 16
 QUIET_SECONDS = 120.0
 EXCHANGE_SECRET = secrets.token_urlsafe(32)
 REPORT_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+class LoadFailed(Exception):
+    """The load could not run."""
 
 
 class UnreliableReceiver(EventReceiver):
@@ -156,7 +161,7 @@ class Load:
         async with self._slots, self.http.post(url, json=message, headers=headers) as response:
             answer = await response.json()
         if "result" not in answer:
-            raise SystemExit(f"a subscription failed: {answer}")
+            raise LoadFailed(f"a subscription failed: {answer}")
 
     async def report(self, customer: str, number: int) -> None:
         """Report one event, again at another replica if one does not answer."""
@@ -175,7 +180,7 @@ class Load:
                 except aiohttp.ClientError:
                     pass
                 await asyncio.sleep(0.1)
-        raise SystemExit("an event was not accepted")
+        raise LoadFailed("an event was not accepted")
 
     async def wait_for_the_rest(self) -> None:
         """Wait until everything has arrived, or nothing has for longer than the longest usual pause."""
@@ -257,7 +262,13 @@ def main() -> int:
     parser.add_argument("--subscriptions", type=int, default=1000, help="number of subscriptions, a multiple of 20")
     parser.add_argument("--events", type=int, default=10_000, help="number of events")
     options = parser.parse_args()
-    return asyncio.run(run(options.subscriptions, options.events))
+    # The replicas must not outlive this process.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return asyncio.run(run(options.subscriptions, options.events))
+    except LoadFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class Authentication:
         """
         now = time.time()
         if principal.kind == "api":
-            return LentToken(principal.token, min(principal.expires, now + LONGEST_LOAN_SECONDS))
+            return LentToken(principal.token, now + LONGEST_LOAN_SECONDS)
         fresh = self._token_exchange.expiry(principal) < now + seconds
         token = await self._token_exchange.get_token(principal, fresh=fresh)
         return LentToken(token, min(self._token_exchange.expiry(principal), now + LONGEST_LOAN_SECONDS))

@@ -8,19 +8,19 @@ import secrets
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from .. import __version__
 from ..protocol.jsonrpc import JsonObject, parse_json_object
 from .errors import CallbackFailure
+from .name_resolution import ReceiverResolver
 from .receiver_urls import ReceiverPolicy
 from .signatures import signed_headers
 
@@ -67,8 +67,8 @@ class Message:
     url: str
     subscription_id: str
     message_id: str
-    body: bytes
-    secrets: Sequence[str]
+    body: bytes = field(repr=False)
+    secrets: Sequence[str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class WebhookSender:
         policy: ReceiverPolicy,
         clock: Callable[[], float],
         *,
-        make_resolver: Callable[[], AbstractResolver] = ThreadedResolver,
+        make_resolver: Callable[[], AbstractResolver] = ReceiverResolver,
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:

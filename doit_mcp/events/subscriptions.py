@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -21,8 +23,9 @@ from .store import CONFLICT, MAX_OWNERS, Fields, Mailboxes, Owner
 MAX_POLL_EVENTS = 50
 POLL_MILLISECONDS = 30_000
 KEPT_AFTER_END_SECONDS = 600.0
-MAX_ATTEMPTS = 8
-"""Of a change that other replicas make at the same time."""
+MAX_ATTEMPTS = 12
+"""Of a change that conflicts with others to the same mailbox, with pauses that spread them."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.5
 BUSY = "The subscriptions of this user are being changed at the moment; try again in a few seconds"
 
 
@@ -120,13 +123,14 @@ class Subscriptions:
         until = mailbox.granted_until(request, self._clock(), self.store.lifetime_seconds, account.expires)
         # First, so that a mailbox is never without a replica that works on it.
         await self.store.enroll(Owner(subscriber.owner, subscriber.tenant, max(until, mailbox.mailbox_end(fields))))
-        for _ in range(MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             await self._check_caps(fields, id)
             now = self._clock()
             change = mailbox.subscribe(fields, id, request, account.as_json(), until, marks, now)
             expires = max(until, mailbox.mailbox_end(fields)) + KEPT_AFTER_END_SECONDS
             if await self.store.update(subscriber.owner, change, expires, expected=version) != CONFLICT:
                 return self._granted(fields, id, request, until)
+            await _pause_after(attempt)
             fields, version = await self.store.load(subscriber.owner)
         raise EventError("exhausted", BUSY, {"limit": "changes"})
 
@@ -177,12 +181,13 @@ class Subscriptions:
     async def unsubscribe(self, subscriber: Subscriber, params: JsonObject) -> str:
         """Remove a subscription and return its id. Raise EventError and StateUnavailable."""
         id = read_unsubscribe(params).subscription_id(subscriber.owner)
-        for _ in range(MAX_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             fields, version = await self.store.load(subscriber.owner)
             change = mailbox.unsubscribe(fields, id)
             expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
             if await self.store.update(subscriber.owner, change, expires, expected=version) != CONFLICT:
                 return id
+            await _pause_after(attempt)
         raise EventError("exhausted", BUSY, {"limit": "changes"})
 
     async def poll(self, subscriber: Subscriber, params: JsonObject) -> JsonObject:
@@ -209,6 +214,10 @@ class Subscriptions:
     async def recent(self, owner: str) -> list[JsonObject]:
         """Return the events that were recorded for *owner*, oldest first."""
         return mailbox.recent_events((await self.store.load(owner)).fields)
+
+
+async def _pause_after(attempt: int) -> None:
+    await asyncio.sleep(random.random() * min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
 
 
 def refusal(error: ApiError) -> EventError:

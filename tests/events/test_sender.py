@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from doit_mcp.events.name_resolution import MAX_LOOKUPS, ReceiverResolver
 from doit_mcp.events.receiver_urls import ReceiverPolicy
 from doit_mcp.events.sender import MAX_ANSWER_BYTES, Message, Outcome, WebhookSender
 from tests.events.receivers import HOST, SECRET, Arrival, Receiver, answer_with, receiving
@@ -116,3 +119,31 @@ async def test_a_challenge_counts_once(sender: WebhookSender, receiver: Receiver
     receiver.verify = repeat
     assert await sender.verify(receiver.url(), "sub_1", SECRET) == "challenge_failed"
     assert len({arrival.json["challenge"] for arrival in receiver.arrivals}) == 2
+
+
+async def test_names_are_resolved_in_threads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow name server occupies a bounded number of threads, also after their callers gave up."""
+    release, running = threading.Event(), threading.Semaphore(0)
+
+    def slow(*query: object, **options: object) -> list[object]:
+        running.release()
+        release.wait(30)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    resolver = ReceiverResolver()
+    lookups = [asyncio.create_task(resolver.resolve("slow.example", 443)) for _ in range(MAX_LOOKUPS + 4)]
+    for _ in range(MAX_LOOKUPS):
+        await asyncio.to_thread(running.acquire)
+    lookups[0].cancel()
+    await asyncio.sleep(0)
+    assert not running.acquire(blocking=False), "no more than MAX_LOOKUPS"
+    release.set()
+    found = await asyncio.gather(*lookups[1:])
+    assert len(found) == MAX_LOOKUPS + 3 and found[0][0]["host"] == "8.8.8.8"
+
+
+async def test_unknown_names_are_errors() -> None:
+    with pytest.raises(OSError):
+        await ReceiverResolver().resolve("unknown.invalid", 443)
+    assert (await ReceiverResolver().resolve("127.0.0.1", 443))[0]["host"] == "127.0.0.1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +12,11 @@ from standardwebhooks import Webhook
 
 from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.sandbox.accounts import USERS
+from doit_mcp.sandbox.api import Api
+from tests.events.conftest import network_of
 from tests.events.receivers import HOST, OTHER_SECRET, SECRET, Receiver, answer_with
 from tests.events.requests import report, subscription
-from tests.transports.http.serving import EMPLOYEE, OTHER_USER, REVISIONS, VIEWER, Site
+from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, REVISIONS, VIEWER, Site, serving
 
 ANOMALY = {"id": "a1", "severity": "critical", "amount": 120.5, "currency": "USD"}
 
@@ -228,3 +232,38 @@ async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     assert (await report(site, "one", {"id": "a"}, name="nothing")).status == 400
     assert (await site.send("POST", "/events/ingest", {}, b"x" * (65 << 10))).status == 413
     assert HOST not in refused.text
+
+
+async def test_events_wait_until_the_user_has_made_no_call_for_a_while(receiver: Receiver) -> None:
+    """Hosts lose events that arrive during a turn of the conversation, so they arrive after the last tool call."""
+    hold = 2
+    async with serving(
+        api=Api(),
+        event_network=network_of(receiver),
+        events_hold_s=hold,
+        events_private_receivers=(HOST,),
+        events_ingest_secret=OTHER_SECRET,
+    ) as site:
+        assert (await site.send_stateless("events/subscribe", subscription(receiver))).status == 200
+        called_at = time.monotonic()
+        assert (await site.call("echo", {"text": "hello"})).status == 200
+        await report(site, "one", ANOMALY)
+        await receiver.wait_for_events(1)
+        assert time.monotonic() - called_at >= hold
+
+
+@pytest.mark.requirement("E6")
+async def test_api_token_users_have_events_of_their_own(site: Site, receiver: Receiver) -> None:
+    """Callers with a DoiT API token subscribe as well; their customer is the domain that the API returned."""
+    headers = {"Authorization": f"Bearer {ADMIN.api_token}", "Accept": "application/json, text/event-stream"}
+    headers["Content-Type"] = "application/json"
+    for _ in range(2):
+        body = json.dumps(site.request("events/subscribe", subscription(receiver))).encode()
+        answer = await site.send("POST", "/mcp", headers, body)
+        assert answer.result["id"].startswith("sub_"), answer
+    domain = ADMIN.email.partition("@")[2]
+    assert (await report(site, "one", ANOMALY)).body == {"subscribers": 0}
+    assert (await report(site, "two", ANOMALY, customer=domain)).body == {"subscribers": 1}
+    [event] = await receiver.wait_for_events(1)
+    assert event.headers["x-mcp-subscription-id"] == answer.result["id"]
+    assert ADMIN.api_token not in event.body.decode()

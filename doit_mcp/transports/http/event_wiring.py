@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
-from aiohttp.resolver import ThreadedResolver
 
 from ...auth.authentication import Authentication
 from ...auth.ended_logins import EndedLogins
 from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
 from ...events.errors import EventError
+from ...events.name_resolution import ReceiverResolver
 from ...events.receiver_urls import ReceiverPolicy
 from ...events.sender import WebhookSender
 from ...events.service import TICK_SECONDS, EventService
@@ -46,7 +46,7 @@ class EventNetwork:
     *tls* has the certificates that are trusted; None means those of the system.
     """
 
-    make_resolver: Callable[[], AbstractResolver] = ThreadedResolver
+    make_resolver: Callable[[], AbstractResolver] = ReceiverResolver
     tls: ssl.SSLContext | None = None
     tick_seconds: float = TICK_SECONDS
 
