@@ -15,7 +15,7 @@ end
 if version == 0 then
   -- Unlike the first version of a mailbox of the same owner that was deleted.
   local time = redis.call('TIME')
-  version = time[1] * 1000 + math.floor(time[2] / 1000)
+  version = time[1] * 1000000 + time[2]
 end
 -- First: a full Redis refuses a script only at its first write, and then nothing has changed.
 redis.call('HSET', KEYS[1], '#', string.format('%.0f', version + 1))
