@@ -12,7 +12,7 @@ from .errors import invalid
 from .event_types import find_event_type
 from .signatures import is_signed
 
-MAX_INGEST_BYTES = 64 << 10
+MAX_INGEST_BYTES = 16 << 10
 MAX_ID_CHARACTERS = 200
 
 
