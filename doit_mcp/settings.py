@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
 from .settings_environment import read_values
+from .settings_events import EventSettings
 from .settings_parsing import (
     DERIVED,
     Choice,
@@ -35,11 +36,10 @@ WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claud
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(EventSettings):
     """The settings that an operator can change. Times are in seconds, sizes in bytes.
 
-    Each field declares its environment variable. The command-line flags, --help and the
-    configuration reference in the docs are generated from these declarations.
+    Each field declares its environment variable. The flags, --help and the reference in the docs are generated from it.
     """
 
     host: str = setting("127.0.0.1", "DOIT_MCP_HOST", text, "Address to listen on")
@@ -222,7 +222,8 @@ class Settings:
         for item in fields(cls):
             if "variable" not in item.metadata:
                 raise setting_error(item.name, "setting(default, variable, parser, description) as its value")
-        return {item.name: item.metadata["variable"] for item in fields(cls)}
+        in_order = sorted(fields(cls), key=lambda item: item.name in EventSettings.__annotations__)
+        return {item.name: item.metadata["variable"] for item in in_order}
 
     @property
     def effective_state_secrets(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ A parser converts text to a value. For invalid text it raises ValueError with a 
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -197,6 +198,17 @@ def secrets(value: str) -> tuple[str, ...]:
     if len(set(items)) != len(items) or len(items) > MAX_SECRETS:
         raise ValueError(f"must be at most {MAX_SECRETS} different secrets")
     return tuple(items)
+
+
+def webhook_secret(value: str) -> str:
+    """Parse the secret of a webhook (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes."""
+    try:
+        key = b64decode(value.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not value.startswith("whsec_") or not 24 <= len(key) <= 64:
+        raise ValueError("must be whsec_ followed by base64 of 24 to 64 bytes")
+    return value
 
 
 def origins(value: str) -> tuple[str, ...]:

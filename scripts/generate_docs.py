@@ -26,6 +26,7 @@ TOOLSETS = "tools/toolsets"
 TOOLSET_HINTS = {
     "search": "Search objects of the DoiT API, and read one of them",
     "discovery": "Find any tool by keywords, and call it",
+    "events": "The events of the user's subscriptions",
 }
 MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 

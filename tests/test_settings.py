@@ -44,6 +44,14 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_PORT", "0", 0),
     ("DOIT_MCP_VIEW_DOMAIN", "https://mcp.doit.com", "https://mcp.doit.com"),
     ("DOIT_MCP_WORKERS", "2", 2),
+    ("DOIT_MCP_EVENTS", "no", False),
+    ("DOIT_MCP_EVENTS_PER_PRINCIPAL", "5", 5),
+    ("DOIT_MCP_EVENTS_POLL_S", "30", 30),
+    ("DOIT_MCP_EVENTS_CALLS_PER_MINUTE", "10", 10),
+    ("DOIT_MCP_EVENTS_HOLD_S", "0", 0),
+    ("DOIT_MCP_EVENTS_RECEIVERS", "Hooks.example.org, chatgpt.com", ("hooks.example.org", "chatgpt.com")),
+    ("DOIT_MCP_EVENTS_PRIVATE_RECEIVERS", "10.0.0.5:8443", ("10.0.0.5:8443",)),
+    ("DOIT_MCP_EVENTS_INGEST_SECRET", f"whsec_{'h' * 40}", f"whsec_{'h' * 40}"),
     ("MCP_RESOURCE_URL", "https://mcp.example.org/base/", "https://mcp.example.org/base"),
     ("AUTH_SERVER_URL", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
     ("DOIT_API_BASE", "http://[::1]:9000/api", "http://[::1]:9000/api"),
@@ -387,14 +395,19 @@ def test_secrets_are_not_in_the_repr() -> None:
     assert (settings.exchange_secret, settings.api_key) == ("hush-hush", "hush-hush")
 
 
-FILES = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
+FILES = (
+    *("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL"),
+    "DOIT_MCP_EVENTS_INGEST_SECRET",
+)
+WEBHOOK_SECRET = f"whsec_{'h' * 40}"
+EXAMPLES = {"DOIT_MCP_REDIS_URL": "redis://:hush@redis", "DOIT_MCP_EVENTS_INGEST_SECRET": WEBHOOK_SECRET}
 
 
 @pytest.mark.requirement("N22")
 @pytest.mark.parametrize("variable", FILES)
 def test_n22_secrets_are_read_from_files(variable: str, tmp_path: Path) -> None:
     """Secrets can be files as Docker and Kubernetes mount them: symlinks, with a newline after the secret."""
-    secret = "redis://:hush@redis" if variable == "DOIT_MCP_REDIS_URL" else "h" * 40
+    secret = EXAMPLES.get(variable, "h" * 40)
     (tmp_path / "data").write_text(f"  {secret}\n")
     file = tmp_path / "secret"
     file.symlink_to(tmp_path / "data")

@@ -19,6 +19,10 @@ INSTEAD = {"input_required": {"tools/call", "prompts/get", "resources/read"}, "t
 # Notifications of extensions, which are in no published schema.
 EXTENSIONS = {"notifications/tasks"}
 
+# The codes of MCP Events are in reserved ranges: those of the extension, and those of its first draft, which ChatGPT
+# reads.
+EVENT_CODES = {*range(-32027, -32022), *range(-32015, -32010)}
+
 
 def check(revision: str, message: Any, method: str | None = None) -> None:
     """Raise AssertionError unless *message*, sent by the server, is valid in *revision*.
@@ -65,12 +69,12 @@ def _error(revision: str, message: Json) -> None:
     assert type(code) is int, f"the code is not an integer: {message!r}"
     if revision in STATELESS_REVISIONS:
         # Reserved ranges and withdrawn codes (MCP 2026-07-28).
-        assert code not in (-32002, -32042) and not -32019 <= code <= -32000, f"{code} must not be sent"
-        assert not -32099 <= code <= -32023, f"{code} is reserved"
+        is_reserved = code in (-32002, -32042) or -32019 <= code <= -32000
+        assert not is_reserved or code in EVENT_CODES, f"{code} must not be sent"
+        assert not -32099 <= code <= -32023 or code in EVENT_CODES, f"{code} is reserved"
     else:
-        assert not -32099 <= code <= -32020 or (code == -32042 and revision == "2025-11-25"), (
-            f"{code} was introduced later"
-        )
+        is_known = code in EVENT_CODES or (code == -32042 and revision == "2025-11-25")
+        assert not -32099 <= code <= -32020 or is_known, f"{code} was introduced later"
     if "id" not in message:
         # Earlier schemas require an id even if none could be read; omitting it is correct (MCP 2026-07-28, Responses).
         message = {**message, "id": 0}

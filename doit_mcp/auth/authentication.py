@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiohttp import ClientSession, DummyCookieJar
 
@@ -26,6 +26,16 @@ from .provider_metadata import ProviderMetadata
 from .token_exchange import TokenExchange
 
 log = logging.getLogger(__name__)
+
+
+LONGEST_LOAN_SECONDS = 86_400.0
+
+
+class LentToken(NamedTuple):
+    """A token of the DoiT API, and when its use ends, in epoch seconds."""
+
+    token: str
+    expires: float
 
 
 class GetCredential(Protocol):
@@ -61,6 +71,18 @@ class Authentication:
         return (
             self._api_token_credential(principal) if principal.kind == "api" else self._exchanged_credential(principal)
         )
+
+    async def lend_token(self, principal: Principal, seconds: float) -> LentToken:
+        """Return a token that is used without the caller, for at most LONGEST_LOAN_SECONDS. Raise UpstreamCredentialError.
+
+        Tokens that expire within *seconds* are exchanged again.
+        """
+        now = time.time()
+        if principal.kind == "api":
+            return LentToken(principal.token, now + LONGEST_LOAN_SECONDS)
+        fresh = self._token_exchange.expiry(principal) < now + seconds
+        token = await self._token_exchange.get_token(principal, fresh=fresh)
+        return LentToken(token, min(self._token_exchange.expiry(principal), now + LONGEST_LOAN_SECONDS))
 
     def _exchanged_credential(self, principal: Principal) -> GetCredential:
         last_token = ""

@@ -211,6 +211,10 @@ class TokenExchange:
         except LimitExceeded:
             raise UpstreamCredentialError("unavailable", EXCHANGE_UNAVAILABLE_MESSAGE, 1) from None
 
+    def expiry(self, principal: Principal) -> float:
+        """Return when the cached token of *principal* expires, in epoch seconds; 0 without one."""
+        return self._cache.expiry(principal.digest)
+
     async def close(self) -> None:
         """Cancel the exchanges in progress."""
         await self._single_flight.close()

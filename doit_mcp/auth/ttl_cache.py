@@ -33,6 +33,10 @@ class TtlCache(Generic[T]):
             return None
         return entry[1]
 
+    def expiry(self, key: bytes) -> float:
+        """Return when the value of *key* expires, in epoch seconds; 0 if it is missing."""
+        return self._entries[key][0] if key in self._entries else 0.0
+
     def put(self, key: bytes, value: T, expires: float) -> None:
         """Store *value* until *expires*, in epoch seconds; an expired one only removes the old value."""
         self._entries.pop(key, None)

@@ -10,6 +10,7 @@ from typing import Protocol
 import orjson
 
 from ..api import Doit
+from ..events.subscriptions import RecentEvents
 from ..protocol.jsonrpc import JsonObject
 from .stores.customer_facts import Facts
 from .stores.result_store import ResultStore
@@ -110,6 +111,10 @@ class Call(Protocol):
     @property
     def run_followers(self) -> RunFollowers:
         """Which calls of this process wait for which report runs."""
+
+    @property
+    def recent_events(self) -> RecentEvents | None:
+        """The events of the principals' subscriptions; None if this server sends no events."""
 
     @property
     def can_wait(self) -> bool:

@@ -22,6 +22,7 @@ from . import (
     flows,
     forecasts,
     queries,
+    recent_events,
     savings,
     unit_costs,
 )
@@ -72,7 +73,7 @@ FOUND_MODULES = tuple(
     for package in TOOL_PACKAGES
     for info in iter_modules(package.__path__, f"{package.__name__}.")
 )
-COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *FOUND_MODULES, search, assistants)))
+COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *FOUND_MODULES, search, assistants, recent_events)))
 """The modules that may declare composed tools, in listing order. A module's tools follow in the order of declaration."""
 
 

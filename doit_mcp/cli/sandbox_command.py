@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SANDBOX_PACKAGE = "doit_mcp.sandbox"
 # The web page of MCP Inspector, which is often used with the sandbox.
+SANDBOX_POLL_SECONDS = 5
 INSPECTOR_ORIGINS = ("http://localhost:6274", "http://127.0.0.1:6274")
 
 
@@ -34,8 +35,10 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
     if find_spec(SANDBOX_PACKAGE) is None:
         raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
     from ..sandbox import startup_message
+    from ..sandbox.event_receiver import EventReceiver
     from ..sandbox.server import run_sandbox
     from ..transports.http.app_keys import CATALOG_SELECTOR
+    from ..transports.http.event_wiring import EventNetwork
     from ..transports.http.main_app import make_main_app
     from ..transports.http.runner import freeze_heap, serve_app, socket_url, wait_for_stop_signal
 
@@ -44,7 +47,7 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
     clock = _sandbox_clock(options)
     with bind_socket(settings) as listener:
         base, secret = socket_url(listener), _sandbox_secret(options)
-        own_settings = replace(settings, resource_url=base)
+        own_settings, receiver = replace(settings, resource_url=base), EventReceiver()
         sandbox_context = run_sandbox(
             resource_url=base,
             resource_aliases=own_settings.base_urls[1:],
@@ -55,11 +58,15 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
             auto_approve=options.auto_approve,
             directory=accounts,
             api=_make_api(_parse_disturbances(options), clock, accounts),
+            event_receiver=receiver,
         )
-        async with _start_sandbox_server(sandbox_context, options.sandbox_port) as sandbox:
+        async with receiver.running(), _start_sandbox_server(sandbox_context, options.sandbox_port) as sandbox:
             sandbox_settings = _connect_settings(own_settings, sandbox.url)
             app = make_main_app(
-                replace(sandbox_settings, exchange_secret=secret), clock, _describe_sandbox(sandbox.url, clock())
+                replace(sandbox_settings, exchange_secret=secret),
+                clock,
+                _describe_sandbox(sandbox.url, clock()),
+                EventNetwork(tls=receiver.trust),
             )
             sandbox.identity.check_resources_with(app[CATALOG_SELECTOR].find_problem)
             async with serve_app(app, listener):
@@ -91,6 +98,10 @@ def _connect_settings(settings: Settings, sandbox_url: str) -> Settings:
         doit_api_base=sandbox_url,
         doit_console_base=sandbox_url,
         allowed_origins=(*settings.allowed_origins, *INSPECTOR_ORIGINS),
+        # Events arrive soon after a button of the dashboard made them.
+        events_private_receivers=(*settings.events_private_receivers, "localhost"),
+        events_poll_s=min(settings.events_poll_s, SANDBOX_POLL_SECONDS),
+        events_hold_s=0,
     )
 
 

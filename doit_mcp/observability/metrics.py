@@ -79,6 +79,8 @@ class Metrics:
         self._sessions = _by_labels(MCP_BUCKETS_SECONDS, (OTHER,))
         self._results = _by_labels(RESULT_BUCKETS_CHARACTERS, (OTHER,))
         self._upstream_seconds = _by_labels(DURATION_BUCKETS_SECONDS, (OTHER, OTHER, OTHER))
+        self._event_deliveries: Counter[Labels] = Counter()
+        self._event_looks: Counter[Labels] = Counter()
         self._call_seconds = Histogram(DURATION_BUCKETS_SECONDS)
         self.loop_delay = Histogram(LOOP_DELAY_BUCKETS_SECONDS)
 
@@ -132,6 +134,14 @@ class Metrics:
     def count_accept_pause(self, reason: str) -> None:
         """Count a pause in accepting connections, made because file descriptors ran short."""
         self._accept_pauses[(reason,)] += 1
+
+    def count_event_delivery(self, outcome: str) -> None:
+        """Count an attempt to deliver an event; *outcome* is "delivered" or why it failed."""
+        self._event_deliveries[(outcome,)] += 1
+
+    def count_event_look(self, outcome: str) -> None:
+        """Count a look at the DoiT API for events: "ok", "failed", "refused", or "postponed" by the call budget."""
+        self._event_looks[(outcome,)] += 1
 
     def collect(self) -> Iterator[Family]:
         """Return all metrics with their current values."""
@@ -205,6 +215,8 @@ class Metrics:
                 self._closed_connections,
             ),
             ("accept_pauses", "Pauses in accepting connections", ("reason",), self._accept_pauses),
+            ("event_deliveries", "Attempts to deliver events", ("outcome",), self._event_deliveries),
+            ("event_looks", "Looks at the DoiT API for events", ("outcome",), self._event_looks),
         )
         for name, text, labels, counts in counters:
             yield Family(f"doit_mcp_{name}", text, COUNTER, labels, list(counts.items()))

@@ -17,7 +17,8 @@ EXTENSIONS = "extensions"
 TASKS = "io.modelcontextprotocol/tasks"
 SKILLS = "io.modelcontextprotocol/skills"
 VIEWS = "io.modelcontextprotocol/ui"
-KNOWN_EXTENSIONS = (TASKS, SKILLS, VIEWS)
+EVENTS = "io.modelcontextprotocol/events"
+KNOWN_EXTENSIONS = (TASKS, SKILLS, VIEWS, EVENTS)
 # Shared by all clients without information; never modified.
 EMPTY_OBJECT: JsonObject = {}
 

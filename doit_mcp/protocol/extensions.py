@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .client_info import EXTENSIONS, SKILLS, TASKS, VIEWS
+from .client_info import EVENTS, EXTENSIONS, SKILLS, TASKS, VIEWS
 from .jsonrpc import JsonObject
 from .request_metadata import Caller
 
-__all__ = ("EXTENSIONS", "SKILLS", "TASKS", "VIEWS", "is_declared", "is_named", "required_capabilities")
+__all__ = ("EVENTS", "EXTENSIONS", "SKILLS", "TASKS", "VIEWS", "is_declared", "is_named", "required_capabilities")
 
 
 def is_declared(caller: Caller, extension: str) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from .eras import STATEFUL, STATELESS, Era
 
 LISTEN_METHOD = "subscriptions/listen"
+# The extension io.modelcontextprotocol/events, which is not tied to a revision.
+EVENT_METHODS = "events/list events/subscribe events/unsubscribe events/poll"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,8 @@ R2024_11_05 = Revision(
     STATEFUL,
     requests=frozenset(
         "initialize ping tools/list tools/call prompts/list prompts/get resources/list resources/templates/list"
-        " resources/read resources/subscribe resources/unsubscribe completion/complete logging/setLevel".split()
+        " resources/read resources/subscribe resources/unsubscribe completion/complete logging/setLevel"
+        f" {EVENT_METHODS}".split()
     ),
     notifications=frozenset(
         "notifications/initialized notifications/cancelled notifications/progress"

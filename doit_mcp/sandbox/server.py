@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from . import console_api
 from .accounts import DEFAULT_DIRECTORY, AccountDirectory, Grant
 from .dashboard import Dashboard
+from .event_receiver import EventReceiver
 from .identity import DocumentResolver, IdentityProvider
 
 log = logging.getLogger(__name__)
@@ -86,11 +87,12 @@ async def run_sandbox(
     api: HostedApi | None = None,
     directory: AccountDirectory = DEFAULT_DIRECTORY,
     resource_aliases: Sequence[str] = (),
+    event_receiver: EventReceiver | None = None,
 ) -> AsyncIterator[SandboxServer]:
     """Run the sandbox for the duration of the block; *resource_url* and *secret* are the MCP server's.
 
     Raises OSError if the port is in use. The other arguments are those of `IdentityProvider`; *api* replaces the
-    default one.
+    default one. *event_receiver* is shown on the dashboard.
     """
     bound, url = _listen(host, port)
     with bound:
@@ -107,7 +109,7 @@ async def run_sandbox(
             resource_aliases=resource_aliases,
         )
         hosted = api if api is not None else _default_api(clock, directory)
-        app = _make_app(identity, hosted, clock, directory)
+        app = _make_app(identity, hosted, clock, directory, event_receiver)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:
@@ -118,11 +120,15 @@ async def run_sandbox(
 
 
 def _make_app(
-    identity: IdentityProvider, hosted: HostedApi, clock: Callable[[], float], directory: AccountDirectory
+    identity: IdentityProvider,
+    hosted: HostedApi,
+    clock: Callable[[], float],
+    directory: AccountDirectory,
+    event_receiver: EventReceiver | None,
 ) -> web.Application:
     app = web.Application(middlewares=[json_errors], client_max_size=MAX_BODY_BYTES)
     identity.register(app)
     hosted.register(app, identity.lookup)
     console_api.register(app, identity.lookup, directory)
-    Dashboard(identity, clock).register(app)
+    Dashboard(identity, clock, event_receiver=event_receiver).register(app)
     return app

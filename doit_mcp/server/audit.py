@@ -87,6 +87,22 @@ def record_attempt(
     audit_log.info("write", extra=fields)
 
 
+def record_subscription(
+    context: RequestContext,
+    action: Literal["subscribe", "refresh", "unsubscribe"],
+    id: str,
+    *,
+    event: str,
+    receiver: str = "",
+) -> None:
+    """Record a change of an event subscription. *receiver* is the host that events are sent to."""
+    fields = _caller_fields(context) | {"action": action, "subscription": id, "event": event}
+    fields |= {"receiver": receiver} if receiver else {}
+    if (trace := CURRENT_TRACE.get()) is not None:
+        fields["trace"] = trace.id
+    audit_log.info("events", extra=fields)
+
+
 def _classify_failure(failure: BaseException, effects: Effects) -> Outcome:
     if effects.repeated:
         return "repeated"

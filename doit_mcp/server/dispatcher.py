@@ -19,7 +19,7 @@ from ..protocol.jsonrpc import (
     result_bytes,
 )
 from ..protocol.revisions import LISTEN_METHOD
-from .handlers import completion, lifecycle, log_level, prompts, resources, skills, subscriptions, tasks, tools
+from .handlers import completion, events, lifecycle, log_level, prompts, resources, skills, subscriptions, tasks, tools
 from .operation_record import CANCELED, TOOL_ERROR, begin_operation, end_operation
 from .progress import check_progress_token
 from .request_context import Catalog, RequestContext
@@ -44,6 +44,10 @@ HANDLERS: dict[str, Handler] = {
     "completion/complete": completion.complete,
     "logging/setLevel": log_level.set_level,
     LISTEN_METHOD: subscriptions.listen,
+    "events/list": events.list_events,
+    "events/subscribe": events.subscribe,
+    "events/unsubscribe": events.unsubscribe,
+    "events/poll": events.poll,
     "tasks/get": tasks.get_task,
     "tasks/update": tasks.update_task,
     "tasks/cancel": tasks.cancel_task,
@@ -57,7 +61,7 @@ HANDLERS: dict[str, Handler] = {
 INLINE_METHODS = frozenset(
     "server/discover ping tools/list prompts/list resources/list resources/templates/list resources/subscribe"
     " resources/unsubscribe logging/setLevel tasks/get tasks/update tasks/cancel skills/list skills/get"
-    " resources/directory/read".split()
+    " resources/directory/read events/list".split()
 )
 
 
@@ -88,7 +92,8 @@ def supports_method(catalog: Catalog, method: str) -> bool:
 def find_handler(context: RequestContext, method: str) -> Handler:
     """Return the handler of *method*. Raise RpcError -32601 if the revision or the catalog does not have the method."""
     handler = HANDLERS.get(method) if method in context.caller.revision.requests else None
-    if handler is None or (method in OPTIONAL_METHODS and not supports_method(context.catalog, method)):
+    is_missing = method in OPTIONAL_METHODS and not supports_method(context.catalog, method)
+    if handler is None or is_missing or (method.startswith("events/") and context.services.events is None):
         raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:80]}")
     return handler
 

@@ -153,7 +153,8 @@ class MessageEndpoint:
             revision = caller.revision.name
             await begin(caller)
             error_type = ""
-            return result_bytes(request.id, initialize_result(sender.catalog, caller))
+            has_events = self._services.events is not None
+            return result_bytes(request.id, initialize_result(sender.catalog, caller, has_events))
         except RpcError as error:
             error_type = str(error.code)
             return error_bytes(error, request.id)

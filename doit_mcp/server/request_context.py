@@ -18,6 +18,8 @@ from ..catalog.stores.result_store import MemoryResultStore, ResultStore
 from ..catalog.stores.run_followers import RunFollowers
 from ..catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ..catalog.tools.tool import Tool
+from ..events.service import EventService
+from ..events.subscriptions import Account
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameter_headers import find_parameter_headers
 from ..protocol.request_metadata import Caller, Headers
@@ -152,6 +154,14 @@ NULL_CHANNEL = NullChannel()
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """MCP Events: the service, and the function that lends it the credential of a caller."""
+
+    service: EventService
+    open_account: Callable[[Actor], Awaitable[Account]]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Services shared by all requests of a process. *console_url* is where users open the DoiT console."""
 
@@ -168,6 +178,7 @@ class Services:
     consents: Consents = field(default_factory=MemoryConsents)
     facts: CustomerFacts = field(default_factory=CustomerFacts)
     run_followers: RunFollowers = field(default_factory=RunFollowers)
+    events: Events | None = None
 
 
 class RequestContext(NamedTuple):

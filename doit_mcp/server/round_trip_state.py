@@ -14,7 +14,8 @@ from ..protocol.jsonrpc import INVALID_PARAMS, MISSING_CLIENT_CAPABILITY, JsonOb
 from .client_requests import ANSWER_TIMEOUT_SECONDS, Asker, NullAsker, StreamAsker, input_requests
 from .multi_round_trip import InputRequired, PreviousRounds, RetryInputCollector, read_input_responses
 from .request_context import RequestContext
-from .running_request import ContinueAsTask, RunningRequest
+from .running_request import RunningRequest
+from .task_progress import ContinueAsTask
 
 NO_PREVIOUS_ROUNDS = PreviousRounds()
 

@@ -10,13 +10,14 @@ import orjson
 
 from ..api import Doit
 from ..api.client import DEADLINE_SECONDS as API_DEADLINE
-from ..catalog.call import CallSuspended, MissingClientCapability, Question
+from ..catalog.call import MissingClientCapability, Question
 from ..catalog.stores.customer_facts import Facts
 from ..catalog.stores.result_store import ResultStore
 from ..catalog.stores.run_followers import RunFollowers
 from ..catalog.stores.write_receipts import ReceiptStore
 from ..catalog.tools.sanitize import sanitize_json
 from ..catalog.tools.tool import ToolError
+from ..events.subscriptions import RecentEvents
 from ..protocol import extensions
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
 from ..protocol.request_metadata import LOG_LEVELS
@@ -26,7 +27,7 @@ from .client_requests import Asker, NullAsker, missing_capabilities
 from .multi_round_trip import RetryInputCollector
 from .progress import ProgressReporter
 from .request_context import ApiFactory, RequestContext
-from .task_progress import TaskProgress
+from .task_progress import ContinueAsTask, TaskProgress
 
 T = TypeVar("T")
 
@@ -36,12 +37,6 @@ CONFIRMATION_UNVERIFIED = (
     "Nothing was changed: the server cannot check at the moment whether this confirmation was used before. Call again"
     " in a few seconds; the user will be asked again."
 )
-
-
-class ContinueAsTask(CallSuspended):
-    """Raised when the call should continue as a task. *answers* are the client's answers so far, by key."""
-
-    answers: Mapping[str, JsonObject] = {}
 
 
 class RunningRequest:
@@ -168,6 +163,11 @@ class RunningRequest:
     def run_followers(self) -> RunFollowers:
         """Which calls of this process wait for which report runs."""
         return self._context.services.run_followers
+
+    @property
+    def recent_events(self) -> RecentEvents | None:
+        """The events of subscriptions; None if this server sends no events."""
+        return None if (events := self._context.services.events) is None else events.service
 
     @property
     def receipts(self) -> ReceiptStore:

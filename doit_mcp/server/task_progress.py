@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ..catalog.call import CallSuspended
 from ..catalog.tools.sanitize import sanitize_text
 from ..protocol.json_schema import truncate
+from ..protocol.jsonrpc import JsonObject
 from .task import Task
 from .tasks import Tasks
 
 MAX_MESSAGE_CHARACTERS = 300
+
+
+class ContinueAsTask(CallSuspended):
+    """Raised when the call should continue as a task. *answers* are the client's answers so far, by key."""
+
+    answers: Mapping[str, JsonObject] = {}
 
 
 class TaskProgress:

@@ -17,6 +17,7 @@ from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptSt
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.series import structured_of
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
+from doit_mcp.events.subscriptions import RecentEvents
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder
 
@@ -34,6 +35,7 @@ class Caller:
         self.facts: Facts = CustomerFacts().for_customer(self.owner, self.tenant)
         self.receipts: ReceiptStore = MemoryReceiptStore()
         self.run_followers = RunFollowers()
+        self.recent_events: RecentEvents | None = None
         self.can_wait = self.is_extended = False
         self.steps: list[tuple[float, str]] = []
         self.detached = self.committed = False

@@ -69,7 +69,7 @@ async def page_report(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens
 
 async def test_in_a_browser(page_report: dict[str, Any], tokens: dict[str, Any]) -> None:
     assert (page_report["console"], page_report["violations"]) == ([], [])
-    assert set(page_report["requests"]) == {"/", "/dashboard/events"}
+    assert set(page_report["requests"]) == {"/", "/dashboard/events", "/sandbox/receiver"}
 
     assert not [row for row in page_report["before"] if "/nothing/" in row]
     assert [

@@ -25,6 +25,8 @@ EXPERIMENTAL = {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list", "noti
 TASKS = {"tasks/get", "tasks/update", "tasks/cancel"}
 SKILLS = {"skills/list", "skills/get", "resources/directory/read"}
 EXTENSIONS = {"2025-06-18": SKILLS, "2025-11-25": SKILLS, "2026-07-28": SKILLS | TASKS}
+# The extension io.modelcontextprotocol/events, in all revisions.
+EVENTS = {"events/list", "events/subscribe", "events/unsubscribe", "events/poll"}
 
 
 def test_supported_revisions() -> None:
@@ -36,7 +38,7 @@ def test_supported_revisions() -> None:
 
 @pytest.mark.parametrize("name", published_schemas.NAMES)
 def test_methods_match_the_published_ones(name: str) -> None:
-    revision, ours = REVISIONS_BY_NAME[name], EXTENSIONS.get(name, set())
+    revision, ours = REVISIONS_BY_NAME[name], EVENTS | EXTENSIONS.get(name, set())
     assert revision.requests - ours == published_schemas.members(name, "ClientRequest").keys() - EXPERIMENTAL
     assert ours <= revision.requests
     assert revision.notifications == published_schemas.members(name, "ClientNotification").keys() - EXPERIMENTAL

@@ -17,6 +17,7 @@ from doit_mcp.server.notification_hub import NotificationHub
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.app import build_app
 from doit_mcp.transports.http.catalog_selection import MakeCatalog
+from doit_mcp.transports.http.event_wiring import EventNetwork
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.transports.http.serving import ADMIN, SECRET, Bench, Json, NoApi, Session, Site, offer
 
@@ -74,6 +75,7 @@ async def replicas(
     api: HostedApi | None = None,
     make: MakeCatalog | None = None,
     run_followers: RunFollowers | None = None,
+    event_network: EventNetwork | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[Replica, ...]]:
     """Two replicas, or one for each of *benches*. *make* creates the catalog, *run_followers* has the clock of waits
@@ -89,7 +91,9 @@ async def replicas(
             offered = offer(bench, **(changes or {}))
             site_settings = replace(Settings(), **(settings_for(url, sandbox, socket_url(bound), redis_url) | settings))
             make_catalog = make or (lambda selection, employee, offered=offered: offered)
-            app = build_app(site_settings, make_catalog, hub=hub, run_followers=run_followers)
+            app = build_app(
+                site_settings, make_catalog, hub=hub, run_followers=run_followers, event_network=event_network
+            )
             await stack.enter_async_context(serve_app(app, bound))
             sites.append(Replica(socket_url(bound), url, sandbox, http, bench, hub))
         yield tuple(sites)

@@ -213,7 +213,8 @@ class Client(Protocol):
 
 @asynccontextmanager
 async def on_streamable_http(revision: str) -> AsyncIterator[Client]:
-    async with serving() as site:
+    # A process on stdio has no events.
+    async with serving(events=False) as site:
         session = await site.initialize(revision)
 
         async def ask(data: bytes) -> Any:
@@ -234,7 +235,7 @@ async def post(site: Site, session: HttpSession, path: str, data: bytes, headers
 
 @asynccontextmanager
 async def on_http_with_sse(revision: str) -> AsyncIterator[Client]:
-    async with serving() as site, sse_opened(site) as stream:
+    async with serving(events=False) as site, sse_opened(site) as stream:
         await stream.initialize(revision)
 
         async def ask(data: bytes) -> Any:

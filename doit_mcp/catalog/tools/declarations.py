@@ -12,7 +12,7 @@ from ...api.operation import Operation, description_of, operation_of
 from ...api.value_kinds import ValueKind, amounts_without_currency, annotation_parts, declared_members
 from ...protocol.json_schema import JsonObject, record_hints
 
-COMPOSED_TOOLSETS = ("search", "discovery", "employees")
+COMPOSED_TOOLSETS = ("search", "discovery", "employees", "events")
 """Toolsets of composed tools only, without an area of the API."""
 SLOW_MEANING = "True if its response is computed and can take many seconds, else False"
 NUMBER_KINDS = frozenset({ValueKind.MONEY, ValueKind.US_DOLLARS, ValueKind.PERCENT, ValueKind.QUANTITY})

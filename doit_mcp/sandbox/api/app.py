@@ -125,7 +125,12 @@ class Api:
             self._generated_tenants.move_to_end(customer.id)
         return tenant
 
-    async def _open_tenant(self, customer: Customer) -> Tenant:
+    @property
+    def now(self) -> float:
+        """The current time, in epoch seconds."""
+        return self._clock()
+
+    async def open_tenant(self, customer: Customer) -> Tenant:
         """The customer's state, without blocking other requests while billing lines are generated."""
         await self._billing_data.prepare(customer)
         return self.tenant(customer)
@@ -156,8 +161,8 @@ class Api:
                 grant = access.identify(request, lookup)
                 customer = access.find_customer(request, grant, self.directory)
                 access.require_permission(grant.user, route.permission)
-                tenant = await self._open_tenant(customer)
-                return await route.handle(ApiRequest(request, grant.user, tenant, self._clock(), self._open_tenant))
+                tenant = await self.open_tenant(customer)
+                return await route.handle(ApiRequest(request, grant.user, tenant, self._clock(), self.open_tenant))
             except ApiError as error:
                 response = route.format_error(error) if route.format_error is not None else None
                 problem = has_problem_details(request.path, error.status) or error.status in route.problem_statuses

@@ -9,13 +9,15 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
-from ..accounts import AccountDirectory
+from ..accounts import CUSTOMERS, AccountDirectory, Customer
 from ..http_requests import is_loopback
 from .fault_parsing import parse_settings
 from .faults import Fault, RecordedCall
 from .listing import query_integer
+from .made_events import KINDS
 from .report_timing import ReportTiming
 from .responses import ApiError, JsonObject, bad_request, json_response
+from .tenants import Tenant
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 1000, 10_000  # customers
 ControlHandler = Callable[[web.Request], Awaitable[web.Response]]
@@ -27,6 +29,13 @@ class ControllableApi(Protocol):
     faults: list[Fault]
     latency: float
     report_timing: ReportTiming
+
+    @property
+    def now(self) -> float:
+        """The current time, in epoch seconds."""
+
+    async def open_tenant(self, customer: Customer) -> Tenant:
+        """The state of a customer."""
 
     @property
     def operations(self) -> Collection[str]:
@@ -42,7 +51,9 @@ class ControllableApi(Protocol):
 
 
 def register(app: web.Application, api: ControllableApi) -> None:
-    """Add GET, PUT (replaces all) and DELETE /sandbox/faults, GET and DELETE /sandbox/calls, GET /sandbox/customers."""
+    """Add GET, PUT (replaces all) and DELETE /sandbox/faults, GET and DELETE /sandbox/calls, GET /sandbox/customers, and
+    POST /sandbox/events, which makes something happen now.
+    """
 
     async def faults(request: web.Request) -> web.Response:
         if request.method == "PUT":
@@ -68,6 +79,10 @@ def register(app: web.Application, api: ControllableApi) -> None:
         stop = start + (query_integer(request.query, "limit", 1, MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE)
         return json_response(_customer_page(api.directory, start, stop))
 
+    async def events(request: web.Request) -> web.Response:
+        return json_response(await _make_event(request, api), 201)
+
+    app.router.add_route("POST", "/sandbox/events", _local_only(events))
     app.router.add_route("GET", "/sandbox/customers", _local_only(customers))
     for method in ("GET", "PUT", "DELETE"):
         app.router.add_route(method, "/sandbox/faults", _local_only(faults))
@@ -82,11 +97,30 @@ def _local_only(handler: ControlHandler) -> ControlHandler:
         try:
             if not (is_loopback(request.remote) and is_loopback(request.url.host)):
                 raise ApiError(403, "available only to clients on this machine")
+            if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+                raise ApiError(403, "available only to the dashboard page")
             return await handler(request)
         except ApiError as error:
             return json_response({"error": error.message}, error.status)
 
     return handle
+
+
+async def _make_event(request: web.Request, api: ControllableApi) -> JsonObject:
+    """Make what the body names: {"kind": "anomaly", "customer": id}. The default is the first customer."""
+    try:
+        given = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        raise bad_request("the body is not JSON") from None
+    given = given if isinstance(given, dict) else {}
+    make = KINDS.get(str(given.get("kind")))
+    if make is None:
+        raise bad_request(f"kind must be one of {', '.join(KINDS)}", field="kind")
+    customer = api.directory.customer_by_id(str(given.get("customer", CUSTOMERS[0].id)))
+    if customer is None:
+        raise bad_request("customer: there is no such customer", field="customer")
+    tenant = await api.open_tenant(customer)
+    return {"kind": given["kind"], "customer": customer.id, "id": make(tenant, api.now)}
 
 
 async def _replace_faults(request: web.Request, api: ControllableApi) -> None:

@@ -14,6 +14,8 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from ...observability.trace import TRACEPARENT_PATTERN
 from ..accounts import CUSTOMERS, USERS, AccountDirectory, Grant, permission_summary
+from ..event_receiver import STATE_PATH as RECEIVER_PATH
+from ..event_receiver import EventReceiver
 from ..http_requests import abort, bearer_token, is_disconnected, is_loopback, requested_tenant
 from ..identity import SIGNED_IN_USER, IdentityProvider
 from ..identity.metadata import REGISTER_PATH, REVOKE_PATH, TOKEN_PATH
@@ -55,9 +57,10 @@ class Dashboard:
         history: int = MAX_HISTORY,
         watchers: int = MAX_WATCHERS,
         queue: int = MAX_QUEUED_EVENTS,
+        event_receiver: EventReceiver | None = None,
     ) -> None:
         self._identity = identity
-        self._clock = clock
+        self._clock, self._event_receiver = clock, event_receiver
         self._token_tracker = TokenTracker(identity, clock)
         self._stream = EventStream(history=history, watchers=watchers, queue=queue)
         self._published_tokens: list[dict[str, Any]] = []
@@ -67,6 +70,7 @@ class Dashboard:
         app.middlewares.insert(0, self._recording_middleware())
         for path in PAGE_PATHS:
             app.router.add_route("*", path, _local_only(self._page, allow_cross_site=True))
+        app.router.add_route("*", RECEIVER_PATH, _local_only(self._received))
         app.router.add_route("*", STATE_PATH, _local_only(self._state))
         app.router.add_route("*", EVENTS_PATH, _local_only(self._events))
 
@@ -147,6 +151,10 @@ class Dashboard:
     async def _state(self, request: web.Request) -> web.StreamResponse:
         calls = [json.loads(event.data) for event in self._stream.all_calls()]
         return web.json_response({**self._snapshot(), "calls": calls}, headers=PRIVATE_HEADERS)
+
+    async def _received(self, request: web.Request) -> web.StreamResponse:
+        state = None if self._event_receiver is None else self._event_receiver.state()
+        return web.json_response(state, headers=PRIVATE_HEADERS)
 
     def _snapshot(self) -> dict[str, Any]:
         return {

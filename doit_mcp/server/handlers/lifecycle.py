@@ -26,7 +26,7 @@ def read_initialize(request: Request) -> Caller:
     return make_caller(negotiate_revision(requested), members["clientInfo"], members["capabilities"])
 
 
-def server_capabilities(catalog: Catalog, revision: Revision) -> JsonObject:
+def server_capabilities(catalog: Catalog, revision: Revision, has_events: bool) -> JsonObject:
     """Return the capabilities of *catalog*, as declared to a client of *revision*."""
     list_changed: JsonObject = {"listChanged": True} if catalog.can_change else {}
     declared: JsonObject = {"logging": {}}
@@ -46,14 +46,19 @@ def server_capabilities(catalog: Catalog, revision: Revision) -> JsonObject:
         offered[extensions.SKILLS] = {"directoryRead": True}
     if offered:
         declared[extensions.EXTENSIONS] = offered
-    return downgrade("ServerCapabilities", declared, revision)
+    declared = downgrade("ServerCapabilities", declared, revision)
+    if has_events:
+        # Both forms, in every revision: clients of any revision look for one or the other.
+        declared["events"] = {}
+        declared[extensions.EXTENSIONS] = declared.get(extensions.EXTENSIONS, {}) | {extensions.EVENTS: {}}
+    return declared
 
 
-def initialize_result(catalog: Catalog, caller: Caller) -> JsonObject:
+def initialize_result(catalog: Catalog, caller: Caller, has_events: bool = False) -> JsonObject:
     """Return the result of ``initialize``."""
     result: JsonObject = {
         "protocolVersion": caller.revision.name,
-        "capabilities": server_capabilities(catalog, caller.revision),
+        "capabilities": server_capabilities(catalog, caller.revision, has_events),
         "serverInfo": downgrade("Implementation", catalog.server_info, caller.revision),
     }
     return result | ({"instructions": catalog.instructions} if catalog.instructions else {})
@@ -63,7 +68,9 @@ async def discover(context: RequestContext, request: Request) -> JsonObject:
     """Return the result of ``server/discover``. It lists only the stateless revisions."""
     result: JsonObject = {
         "supportedVersions": list(STATELESS_REVISIONS),
-        "capabilities": server_capabilities(context.catalog, context.caller.revision),
+        "capabilities": server_capabilities(
+            context.catalog, context.caller.revision, context.services.events is not None
+        ),
         **cache_hints(context, context.catalog.cache_milliseconds),
     }
     # Complete, unlike in other results: here the client learns about the server.

@@ -30,9 +30,9 @@ from ..client_requests import NullAsker
 from ..operation_record import record_tool_call
 from ..request_context import NULL_CHANNEL, Catalog, RequestContext
 from ..round_trip_state import run_round
-from ..running_request import ContinueAsTask, RunningRequest
+from ..running_request import RunningRequest
 from ..task import Task
-from ..task_progress import TaskProgress
+from ..task_progress import ContinueAsTask, TaskProgress
 from ..tasks import TOO_MANY_TASKS, TaskInputCollector
 from .tool_arguments import find_tool, read_arguments, read_object
 
@@ -97,6 +97,8 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
     So are invalid arguments in every revision, because many clients give up at a protocol error.
     """
     tool, arguments = find_tool(context, request), request.params.get("arguments")
+    if context.services.events is not None:
+        context.services.events.service.note_call(context.owner)
     if (
         tool.name in context.catalog.tools_with_header_params
         and context.headers is not None

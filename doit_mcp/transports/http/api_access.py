@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from aiohttp import web
@@ -14,8 +15,12 @@ from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
 from ...catalog.employees import CUSTOMER_ARGUMENT
 from ...catalog.tools.tool import ToolError
+from ...events.subscriptions import Account
+from ...events.worker import LOOK_SECONDS
 from ...observability.trace import CURRENT_TRACE
-from ...protocol.request_metadata import Caller, Headers
+from ...protocol.request_metadata import Caller, Headers, make_caller
+from ...protocol.revisions import NEWEST_STATEFUL_REVISION
+from ...resilience.requester import Requester
 from ...server.api_client import make_api_client
 from ...server.credential_expiry import NEVER_EXPIRES, StreamLease
 from ...server.message_endpoint import Sender
@@ -25,6 +30,8 @@ from . import app_keys
 from .access import base_url, resource_path, sign_in_challenge
 from .app_keys import PrincipalApiFactory
 
+# The caller of requests that no client made.
+EVENT_CALLER = make_caller(NEWEST_STATEFUL_REVISION, {}, {})
 NO_CUSTOMER = (
     "No customer has been chosen. Call change_customer with the id of a customer, which search_customers finds, or pass"
     f" {CUSTOMER_ARGUMENT} to the call."
@@ -58,6 +65,34 @@ def make_api_factory(upstream: Upstream, auth: Authentication, console: Upstream
             report,
             seconds,
             console_upstream=console,
+            requester=requester,
+        )
+
+    return connect_for
+
+
+async def report_nothing(message: str) -> None:
+    """Drop the progress of a request that no client waits for."""
+
+
+def make_event_api_factory(upstream: Upstream) -> Callable[[Account], Doit]:
+    """Return a factory of clients that act with a lent token only, for looks at the API for events."""
+
+    def connect_for(account: Account) -> Doit:
+        async def get_credential(*, fresh: bool = False) -> str:
+            if fresh:
+                raise CredentialError("refused", "The DoiT API no longer accepts the token that was lent for events")
+            return account.token
+
+        requester = Requester.for_user(account.digest, account.tenant)
+        return make_api_client(
+            upstream,
+            get_credential,
+            account.customer,
+            "events",
+            EVENT_CALLER,
+            report_nothing,
+            LOOK_SECONDS,
             requester=requester,
         )
 

@@ -24,19 +24,21 @@ from ...resilience.concurrency import ConcurrencyLimiter
 from ...server.credential_expiry import StreamLeases
 from ...server.message_endpoint import MessageEndpoint
 from ...server.notification_hub import NotificationHub
-from ...server.request_context import Services
+from ...server.request_context import Events, Services
 from ...server.request_runner import RequestRunner
 from ...server.signed_state import StateSigner
 from ...settings import Settings
 from ...settings_parsing import BadSettings
 from . import app_keys, health, well_known
 from .access import Endpoint, add_common_headers, check_expect, make_endpoint
-from .api_access import make_api_factory
+from .api_access import make_api_factory, make_event_api_factory
 from .body_memory import BodyMemory
 from .catalog_selection import CatalogSelector, MakeCatalog
 from .check_page import CheckPage
 from .connection_limits import ConnectionLimits
 from .event_loop_lag import monitor_lag
+from .event_reports import INGEST_PATH, report_event
+from .event_wiring import EventNetwork, make_events, run_events
 from .keepalive import Keepalive
 from .legacy_sse import LegacySseEndpoint
 from .paths import MCP_PATHS
@@ -54,12 +56,14 @@ def build_app(
     hub: NotificationHub | None = None,
     clock: Callable[[], float] = time.time,
     run_followers: RunFollowers | None = None,
+    event_network: EventNetwork | None = None,
 ) -> web.Application:
     """Build the application for *settings*. *make_catalog* makes the catalog for a selection.
 
     *external_services* connects the application to the identity provider and the DoiT API while it runs. Changes
     published on *hub* reach all subscribed clients. *clock* tells tools the current time, in epoch seconds; tokens are
-    always checked against the real time. *run_followers* has the clock of waits for report runs.
+    always checked against the real time. *run_followers* has the clock of waits for report runs. *event_network* is how
+    receivers of events are reached.
     """
     app = web.Application(client_max_size=settings.max_body)
     app[app_keys.SETTINGS] = settings
@@ -75,23 +79,30 @@ def build_app(
     app[app_keys.METRICS] = metrics = _make_metrics(app, state.redis)
     app[app_keys.BODY_MEMORY] = BodyMemory(settings.max_body)
     app[app_keys.CONNECTION_LIMITS] = ConnectionLimits(metrics, settings.keep_alive_timeout_s)
-    app[app_keys.SERVICES] = _make_services(settings, state, metrics, clock, run_followers)
+    events = make_events(app, settings, state, metrics, time.time, event_network or EventNetwork())
+    app[app_keys.SERVICES] = _make_services(settings, state, metrics, clock, run_followers, events)
     app[app_keys.MESSAGE_ENDPOINT] = MessageEndpoint(
         app[app_keys.SERVICES], app[app_keys.REQUEST_RUNNER], state.limits.admission
     )
     app[app_keys.CATALOG_SELECTOR] = CatalogSelector(make_catalog)
     app[app_keys.DRAINING] = asyncio.Event()
     app.on_response_prepare.append(add_common_headers)
-    app.cleanup_ctx.append(monitor_lag(metrics.loop_delay.observe))
-    app.cleanup_ctx.append(external_services or connect_external_services)
-    if state.redis is not None:
-        app.cleanup_ctx.append(_connect_redis(state.redis))
-    app.on_shutdown.append(_drain)
+    _add_lifetimes(app, external_services or connect_external_services, state.redis)
     if settings.otlp_endpoint:
         _export_telemetry(app, settings)
     app.middlewares.append(request_logging_middleware(app))
     _add_routes(app, (lambda serve: serve) if state.redis is None else with_unavailable_response)
     return app
+
+
+def _add_lifetimes(app: web.Application, external_services: CleanupContext, redis: RedisBackend | None) -> None:
+    """Add what runs while the application runs, in the order in which it starts."""
+    app.cleanup_ctx.append(monitor_lag(app[app_keys.METRICS].loop_delay.observe))
+    app.cleanup_ctx.append(external_services)
+    if redis is not None:
+        app.cleanup_ctx.append(_connect_redis(redis))
+    app.cleanup_ctx.append(run_events)
+    app.on_shutdown.append(_drain)
 
 
 def _add_state(app: web.Application, settings: Settings, hub: NotificationHub) -> StateBackends:
@@ -119,6 +130,7 @@ def _make_services(
     metrics: Metrics,
     clock: Callable[[], float],
     run_followers: RunFollowers | None,
+    events: Events | None,
 ) -> Services:
     return Services(
         state.hub,
@@ -132,6 +144,7 @@ def _make_services(
         audit_required=settings.audit_required,
         consents=state.consents,
         run_followers=RunFollowers() if run_followers is None else run_followers,
+        events=events,
     )
 
 
@@ -147,6 +160,8 @@ def _make_metrics(app: web.Application, redis: RedisBackend | None) -> Metrics:
                 "Requests in progress",
                 lambda: app[app_keys.REQUEST_RUNNER].limiter.in_use,
             ),
+            "event_subscriptions": ("Event subscriptions", lambda: _count_events(app, "subscription_count")),
+            "event_deliveries_pending": ("Waiting deliveries", lambda: _count_events(app, "pending_count")),
             "tasks": ("Stored tasks", lambda: len(app[app_keys.SERVICES].tasks)),
             "listeners": (
                 "Subscriptions to change notifications",
@@ -157,6 +172,11 @@ def _make_metrics(app: web.Application, redis: RedisBackend | None) -> Metrics:
         {circuit.name: partial(getattr, circuit, "state") for circuit in app[health.CIRCUIT_BREAKERS]},
         LOG_STREAMS,
     )
+
+
+def _count_events(app: web.Application, name: str) -> float:
+    events = app[app_keys.SERVICES].events
+    return 0.0 if events is None else float(getattr(events.service, name))
 
 
 def _export_telemetry(app: web.Application, settings: Settings) -> None:
@@ -207,6 +227,7 @@ def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> N
             web.get("/healthz", health.get_liveness),
             web.get("/readyz", health.get_readiness),
             web.get("/metrics", health.get_metrics),
+            web.post(INGEST_PATH, report_event),
         ]
     )
 
@@ -240,6 +261,7 @@ async def connect_external_services(app: web.Application) -> AsyncIterator[None]
 def _attach_auth(app: web.Application, auth: Authentication, upstream: Upstream, console: Upstream | None) -> None:
     app[app_keys.AUTHENTICATOR], app[app_keys.PROVIDER_METADATA] = auth.authenticator, auth.provider_metadata
     app[app_keys.API_FACTORY] = make_api_factory(upstream, auth, console)
+    app[app_keys.EVENT_API_FACTORY], app[app_keys.AUTHENTICATION] = make_event_api_factory(upstream), auth
     app[app_keys.IS_READY] = lambda: auth.ready
 
 

@@ -9,10 +9,12 @@ from typing import Protocol
 from aiohttp import web
 
 from ...api import Doit
+from ...auth.authentication import Authentication
 from ...auth.ended_logins import EndedLogins
 from ...auth.failed_attempts import SharedVerifiedTokens
 from ...auth.principal import Principal
 from ...auth.provider_metadata import ProviderMetadata
+from ...events.subscriptions import Account
 from ...observability.metrics import Metrics
 from ...protocol.jsonrpc import Id
 from ...protocol.request_metadata import Caller
@@ -59,6 +61,9 @@ ALLOWED_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("allowed_origins")
 AUTHENTICATOR: web.AppKey[CallerAuthenticator] = web.AppKey("authenticator")
 PROVIDER_METADATA: web.AppKey[ProviderMetadata] = web.AppKey("provider_metadata")
 API_FACTORY: web.AppKey[PrincipalApiFactory] = web.AppKey("api_factory")
+# The clients of looks at the DoiT API for events, and the credentials that they use.
+EVENT_API_FACTORY: web.AppKey[Callable[[Account], Doit]] = web.AppKey("event_api_factory")
+AUTHENTICATION = web.AppKey("authentication", Authentication)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 BODY_MEMORY = web.AppKey("body_memory", BodyMemory)
 CONNECTION_LIMITS = web.AppKey("connection_limits", ConnectionLimits)

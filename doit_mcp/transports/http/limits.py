@@ -14,10 +14,13 @@ from ...redis_state.rate_limiter import RedisRateLimiter
 from ...redis_state.verified_tokens import RedisVerifiedTokens
 from ...resilience.concurrency import CALLS_MESSAGE, ConcurrencyLimiter
 from ...resilience.limits import SharedLimiter, TieredLimiter
+from ...resilience.token_bucket import Rate
 from ...server.admission import TOO_MANY_CALLS, Admission, call_rate, call_rate_limiter
 from ...server.tasks import MAX_RUNNING_PER_OWNER, TOO_MANY_TASKS, Tasks
 from ...settings import Settings
 from .stream_limits import RETRY_AFTER_SECONDS, StreamLimiter, too_many_streams
+
+TOO_MANY_LOOKS = "Too many looks at the DoiT API for the events of this customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Limits:
     attempts: SharedLimiter | None = None
     verified_tokens: SharedVerifiedTokens | None = None
     quotas: tuple[RedisQuota, ...] = ()
+    event_looks: SharedLimiter | None = None
 
 
 def local_limits(settings: Settings, concurrency_limiter: ConcurrencyLimiter) -> Limits:
@@ -78,7 +82,20 @@ def shared_limits(
         _attempt_limiter(settings, connection, bus),
         RedisVerifiedTokens(connection, Encryptor(secrets, "proven"), bus.write_queue),
         (calls, open_streams, running_tasks),
+        RedisRateLimiter(
+            connection,
+            Encryptor(secrets, "looks"),
+            bus.write_queue,
+            "looks",
+            TOO_MANY_LOOKS,
+            per_owner=look_rate(settings),
+        ),
     )
+
+
+def look_rate(settings: Settings) -> Rate:
+    """Return the rate of looks at the DoiT API for events, by customer."""
+    return Rate(settings.events_calls_per_minute, settings.events_calls_per_minute / 60)
 
 
 def _call_rate(settings: Settings, connection: RedisConnection, bus: MessageBus) -> TieredLimiter | None:

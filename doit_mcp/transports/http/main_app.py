@@ -13,6 +13,7 @@ from ...settings import Settings
 from ..api_document import load_api_document
 from . import app_keys, public_documents
 from .app import build_app
+from .event_wiring import EventNetwork
 from .html_templates import read_template
 from .landing_page import policy_links, render_page
 from .sandbox_info import SandboxInfo
@@ -24,7 +25,10 @@ ICON_HEADERS = {"Content-Type": "image/svg+xml", "Cache-Control": "public, max-a
 
 
 def make_main_app(
-    settings: Settings, clock: Callable[[], float] = time.time, sandbox: SandboxInfo | None = None
+    settings: Settings,
+    clock: Callable[[], float] = time.time,
+    sandbox: SandboxInfo | None = None,
+    event_network: EventNetwork | None = None,
 ) -> web.Application:
     """Build the application for *settings*, with the landing page at ``/``. *clock* tells tools the current time.
 
@@ -50,7 +54,7 @@ def make_main_app(
         areas = {tool.name: tool.area for tool in full_catalog.tools}
         pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in default_catalog.tools])
         pages["/try/view"] = view_page()
-    app = build_app(settings, make_catalog, clock=clock)
+    app = build_app(settings, make_catalog, clock=clock, event_network=event_network)
     if sandbox is not None:
         app[app_keys.EXAMPLE_TOKEN] = sandbox.accounts[0].token
     app.add_routes(public_documents.routes(settings))

@@ -11,6 +11,7 @@ from ...catalog.stores import result_store, write_receipts
 from ...catalog.stores.result_store import MemoryResultStore, ResultStore
 from ...catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ...catalog.tools.tool import ToolError
+from ...events.store import Mailboxes, MemoryMailboxes
 from ...redis_state.backend import RedisBackend
 from ...redis_state.client import open_connection
 from ...redis_state.connection import RedisConnection
@@ -18,6 +19,7 @@ from ...redis_state.consents import RedisConsents
 from ...redis_state.encryption import Encryptor, Secrets, key_prefix
 from ...redis_state.event_logs import EventLogs
 from ...redis_state.event_store import RedisEventStore
+from ...redis_state.mailboxes import RedisMailboxes
 from ...redis_state.message_bus import HEARTBEAT_SECONDS, MessageBus
 from ...redis_state.notification_relay import relay_notifications
 from ...redis_state.result_store import RedisResultStore
@@ -68,6 +70,7 @@ class StateBackends:
     receipts: ReceiptStore
     consents: Consents
     limits: Limits
+    mailboxes: Mailboxes
     redis: RedisBackend | None = None
 
 
@@ -107,6 +110,7 @@ def _memory_backends(
         MemoryReceiptStore(),
         MemoryConsents(),
         local_limits(settings, concurrency_limiter),
+        MemoryMailboxes(),
     )
 
 
@@ -149,6 +153,7 @@ def _redis_backends(
         receipts,
         used_consents,
         limits,
+        RedisMailboxes(connection, Encryptor(secrets, "mailboxes"), bus.replica_id),
         RedisBackend(
             connection, bus, (used_consents.record_start,), (receipts.close, *(quota.close for quota in limits.quotas))
         ),

@@ -27,6 +27,7 @@ from doit_mcp.server.request_context import Catalog
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http.app import build_app
 from doit_mcp.transports.http.catalog_selection import MakeCatalog
+from doit_mcp.transports.http.event_wiring import EventNetwork
 from doit_mcp.transports.http.runner import bind, serve_app, socket_url
 from tests.wire_schema import check
 
@@ -422,6 +423,7 @@ async def serving(
     api: HostedApi | None = None,
     make: MakeCatalog | None = None,
     run_followers: RunFollowers | None = None,
+    event_network: EventNetwork | None = None,
     **settings: Any,
 ) -> AsyncIterator[Site]:
     """Serve the application with the tests' catalog. *settings* replace defaults, *changes* replace parts of the
@@ -447,6 +449,13 @@ async def serving(
             # Clients are still connected when the server stops.
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
                 async with serve_app(
-                    build_app(settings_used, make or make_offer, hub=hub, run_followers=run_followers), bound
+                    build_app(
+                        settings_used,
+                        make or make_offer,
+                        hub=hub,
+                        run_followers=run_followers,
+                        event_network=event_network,
+                    ),
+                    bound,
                 ):
                     yield Site(base, sandbox, http, used, hub)

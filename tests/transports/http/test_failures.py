@@ -247,10 +247,18 @@ NOTHING: Json = {
 
 async def test_unsupported_features_are_neither_declared_nor_available() -> None:
     """Capabilities list only what is offered; other methods get -32601."""
-    async with serving(changes=NOTHING) as site:
+    async with serving(changes=NOTHING, events=False) as site:
         session = await site.initialize()
         assert session.welcome["capabilities"] == {"logging": {}} and "instructions" not in session.welcome
-        for method in ("prompts/list", "prompts/get", "resources/list", "resources/read", "completion/complete"):
+        for method in (
+            "events/list",
+            "events/subscribe",
+            "prompts/list",
+            "prompts/get",
+            "resources/list",
+            "resources/read",
+            "completion/complete",
+        ):
             assert (await session.ask(method, {})).code == (200, -32601)
             params = {"name": "x", "uri": "x"}
             assert (await site.send_stateless(method, params)).code == (404, -32601)

@@ -14,6 +14,7 @@ from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.estates import SERVICES
 from ..costs.ledger import Ledger
 from ..costs.money import amount, round_to_cents
+from ..made_events import made_anomalies
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import compile_object, object_schema, one_of, text_schema
@@ -131,6 +132,7 @@ def _current_anomalies(request: ApiRequest) -> dict[str, JsonObject]:
     items = [
         _make_anomaly(request.tenant, ledger, anomaly) for anomaly in request.tenant.compute_cached(detect_anomalies)
     ]
+    items += ({**item} for item in made_anomalies(request.tenant).values())
     for item in items:
         item["linkedAnomalies"] = [other["id"] for other in items if other is not item and _is_same_spike(item, other)]
         review = reviews.get(item["id"], {})

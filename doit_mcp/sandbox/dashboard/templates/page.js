@@ -5,6 +5,7 @@ const KINDS = { access: "Access token", refresh: "Refresh token", exchanged: "Ex
 const RETRY_MS = 5000;
 const TICK_MS = 5000;
 const COPIED_MS = 2000;
+const ARRIVALS_MS = 2000;
 
 const at = (id) => document.getElementById(id);
 const rows = at("rows");
@@ -278,6 +279,41 @@ function userItem(user) {
   );
 }
 
+function arrivalItem(arrival) {
+  const holds = arrival.signature === "holds";
+  const name = arrival.body.name ?? arrival.body.type ?? "unknown";
+  return make(
+    "li", "",
+    make("div", "line", make("span", "strong", name), clock(arrival.at), make("span", `badge ${holds ? "ok" : "failed"}`, `Signature ${arrival.signature}`)),
+    make("div", "fine", `${arrival.id} \u00b7 ${arrival.subscription}`),
+    make("div", "", make("code", "", JSON.stringify(arrival.body.data ?? arrival.body))),
+  );
+}
+
+let newest = "";
+async function showArrivals() {
+  if (document.hidden) return;
+  const response = await fetch("/sandbox/receiver").catch(() => null);
+  const state = response?.ok ? await response.json() : null;
+  if (!state) return;
+  at("receiver").hidden = false;
+  at("receiver-url").textContent = state.url;
+  at("receiver-secret").textContent = state.secret;
+  at("no-arrivals").hidden = state.arrivals.length > 0;
+  const first = JSON.stringify(state.arrivals[0] ?? "");
+  if (first === newest) return;
+  newest = first;
+  at("arrivals").replaceChildren(...state.arrivals.slice(0, 20).map(arrivalItem));
+}
+
+async function makeEvent(event) {
+  const kind = event.target.dataset.kind;
+  if (!kind) return;
+  const response = await fetch("/sandbox/events", { method: "POST", body: JSON.stringify({ kind }) });
+  const made = await response.json();
+  at("made").textContent = response.ok ? `Made: ${made.kind} ${made.id}` : made.error;
+}
+
 function reset(event) {
   const state = JSON.parse(event.data);
   connectedAt = state.now;
@@ -334,4 +370,7 @@ filter.addEventListener("input", applyFilter);
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
 addEventListener("pagehide", disconnect);
 addEventListener("pageshow", connect);
+at("make").addEventListener("click", makeEvent);
 setInterval(tick, TICK_MS);
+setInterval(showArrivals, ARRIVALS_MS);
+showArrivals();

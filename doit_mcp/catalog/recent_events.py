@@ -1,0 +1,74 @@
+"""The tool that reads the events of a user's subscriptions, for hosts that wake up without seeing their data."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from ..api.errors import ApiError
+from ..api.markers import IDENTIFIER
+from ..api.timestamps import parse_optional_time
+from ..api.value_kinds import Moment, Verbatim
+from ..protocol.json_schema import JsonObject, Length
+from ..resilience.unavailable import StateUnavailable
+from .call import Call
+from .tools.composed import composed_tool
+from .tools.tool import ToolError
+
+MAX_EVENTS = 50
+OFF = "This server sends no events. Use the tools that list anomalies, budgets, invoices or tickets instead."
+
+
+class RecentEvent(TypedDict, total=False):
+    """An event that was sent to the user's subscriptions."""
+
+    eventId: str
+    name: Annotated[str, "Its type, such as anomaly.detected."]
+    timestamp: Annotated[str, Moment]
+    data: Annotated[JsonObject, "Ids, amounts with their currency, and a link.", Verbatim]
+
+
+class RecentEventList(TypedDict, total=False):
+    """Recent events."""
+
+    events: Annotated[list[RecentEvent], f"Newest first, at most {MAX_EVENTS}."]
+    note: str
+
+
+@composed_tool(
+    area="events",
+    search_hint="Recent events, what triggered this, webhook, notification, subscription, wake-up",
+    default_list=False,
+    slow=False,
+)
+async def get_recent_events(
+    call: Call,
+    *,
+    event_id: Annotated[str | None, "Only this event; its id is in the trigger.", Length(1, 100), IDENTIFIER] = None,
+    since: Annotated[str | None, "Only events since this date or time (ISO 8601).", Length(1, 40)] = None,
+) -> Annotated[JsonObject, RecentEventList]:
+    """Show the events that this server sent to the user's event subscriptions, newest first, with their data. Use it
+    after an event started this conversation and its data is not in view."""
+    if call.recent_events is None:
+        raise ToolError(OFF)
+    start = parse_optional_time(since, "since")
+    try:
+        recorded = await call.recent_events.recent(call.owner)
+    except StateUnavailable as unavailable:
+        raise ToolError(str(unavailable)) from unavailable
+    events = [
+        event
+        for event in reversed(recorded)
+        if (event_id is None or event["eventId"] == event_id) and (start is None or _milliseconds(event) >= start)
+    ]
+    if event_id is not None and not events:
+        raise ApiError("event_id: no event of this user's subscriptions has this id", kind="argument")
+    if not events:
+        return {
+            "events": [],
+            "note": "Only events of active subscriptions are recorded, and none was recorded in this time.",
+        }
+    return {"events": events[:MAX_EVENTS]}
+
+
+def _milliseconds(event: JsonObject) -> int:
+    return parse_optional_time(event["timestamp"], "timestamp") or 0

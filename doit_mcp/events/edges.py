@@ -1,0 +1,72 @@
+"""Edges: what became true since the last look. Pure functions of rows, without I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ..protocol.jsonrpc import JsonObject
+
+MAX_SEEN = 2_000
+"""Edges that are remembered for each source and principal. Sources read far fewer rows at each look."""
+MAX_AGE_SECONDS = 45 * 86_400
+"""Older facts cause no event, even if a look shows them for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A fact that is news when it is first seen. *key* identifies it; the same fact always has the same key.
+
+    *occurred_at* is in epoch seconds.
+    """
+
+    name: str
+    key: str
+    occurred_at: float
+    data: JsonObject
+
+    @property
+    def mark(self) -> str:
+        """What is remembered of the edge: 16 hexadecimal digits."""
+        return hashlib.sha256(f"{self.name}\n{self.key}".encode()).hexdigest()[:16]
+
+    def event_id(self, tenant: str) -> str:
+        """Return the id of the event: the same at every replica, for every subscription and after every restart."""
+        return "evt_" + hashlib.sha256(f"{tenant}\n{self.name}\n{self.key}".encode()).hexdigest()[:32]
+
+
+def new_edges(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> tuple[list[Edge], list[str]]:
+    """Return the edges that are news, oldest first, and the marks to remember, newest last.
+
+    Without *seen*, this is the first look: it sets the baseline, and nothing is news.
+    """
+    marks = dict.fromkeys(seen or ())
+    fresh: list[Edge] = []
+    for edge in sorted(edges, key=lambda edge: edge.occurred_at):
+        if edge.mark in marks:
+            # Moved to the end, so that what still holds is not forgotten first.
+            del marks[edge.mark]
+        elif seen is not None and edge.occurred_at > now - MAX_AGE_SECONDS:
+            fresh.append(edge)
+        marks[edge.mark] = None
+    return fresh, list(marks)[-MAX_SEEN:]
+
+
+def period_start(interval: str, now: float) -> str:
+    """Return the first day of the current period of a budget, in UTC, as YYYY-MM-DD; "" for another *interval*."""
+    today = datetime.fromtimestamp(now, UTC).date()
+    match interval:
+        case "day":
+            return today.isoformat()
+        case "week":
+            # Weeks of budgets begin on Sunday.
+            return (today - timedelta(days=today.isoweekday() % 7)).isoformat()
+        case "month":
+            return today.replace(day=1).isoformat()
+        case "quarter":
+            return today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1).isoformat()
+        case "year":
+            return today.replace(month=1, day=1).isoformat()
+    return ""

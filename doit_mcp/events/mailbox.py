@@ -1,0 +1,284 @@
+"""The rules of a mailbox: subscriptions, events, deliveries and their retries. Pure functions, without I/O.
+
+A rule reads the fields of a mailbox and returns the change to make.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
+
+from ..protocol.jsonrpc import JsonObject
+from .edges import Edge
+from .errors import EventError
+from .event_types import EVENT_TYPES
+from .requests import SubscribeRequest
+from .sender import Outcome
+from .store import Change, Fields
+
+ACCOUNT, ACTIVITY = "account", "activity"
+SUBSCRIPTION, STATUS, SOURCE, EVENT, DELIVERY, VERIFIED = (
+    "sub:",
+    "status:",
+    "source:",
+    "event:",
+    "delivery:",
+    "verified:",
+)
+
+ROTATION_SECONDS = 600.0
+"""How long deliveries are also signed with the secret that a refresh replaced."""
+VERIFIED_SECONDS = 86_400.0
+MAX_EVENTS, MAX_PENDING = 200, 100
+"""Events that are kept for each principal, and deliveries that wait for each subscription."""
+RETRY_SECONDS = (15.0, 60.0, 180.0, 420.0)
+"""Delays before the second to fifth attempt, before jitter: less than 15 minutes in total."""
+NOT_RETRIED = (410, 413)
+CONTROL_ATTEMPTS = 2
+
+
+def iso(seconds: float) -> str:
+    """Return a time in RFC 3339, UTC, in whole seconds."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+
+
+def url_mark(url: str) -> str:
+    """Return the name of a receiver in field names."""
+    return hashlib.sha256(url.encode()).hexdigest()[:24]
+
+
+def named(fields: Fields, prefix: str) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the fields with *prefix*, by the rest of their names."""
+    return ((name.removeprefix(prefix), value) for name, value in list(fields.items()) if name.startswith(prefix))
+
+
+def subscriptions(fields: Fields) -> dict[str, JsonObject]:
+    """Return the subscriptions that have not been terminated, by id."""
+    return {id: subscription for id, subscription in named(fields, SUBSCRIPTION) if not subscription.get("ended")}
+
+
+def is_verified(fields: Fields, url: str, now: float) -> bool:
+    """Return whether the receiver at *url* confirmed that it wants events of this principal."""
+    verified = fields.get(VERIFIED + url_mark(url))
+    return verified is not None and verified["until"] > now
+
+
+def granted_until(request: SubscribeRequest, now: float, longest: float, credential_expires: float) -> float:
+    """Return when the subscription ends: never later than the credential that it is served with."""
+    seconds = longest if request.ttl_seconds is None else min(max(request.ttl_seconds, 60.0), longest)
+    return min(now + seconds, credential_expires)
+
+
+def subscribe(
+    fields: Fields, id: str, request: SubscribeRequest, account: JsonObject, until: float, marks: list[str], now: float
+) -> Change:
+    """Return the change that makes or refreshes a subscription. *marks* are the baseline of a new source."""
+    target, before = request.target, fields.get(SUBSCRIPTION + id)
+    subscription: JsonObject = {
+        "name": target.event_type.name,
+        "arguments": target.arguments,
+        "url": target.url,
+        "secret": request.secret,
+        "until": until,
+        # Whether the client reads the codes of the extension.
+        "extension": request.declares_extension,
+    }
+    if before is not None and before["secret"] != request.secret:
+        subscription |= {"previous": before["secret"], "previousUntil": now + ROTATION_SECONDS}
+    elif before is not None and before.get("previousUntil", 0) > now:
+        subscription |= {"previous": before["previous"], "previousUntil": before["previousUntil"]}
+    change = Change({SUBSCRIPTION + id: subscription, ACCOUNT: account})
+    change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}
+    source = SOURCE + target.event_type.source
+    if source not in fields:
+        change.put[source] = {"seen": marks}
+    if STATUS + id in fields:
+        change.delete.add(STATUS + id)
+        change.merge(_resume(fields, id, now))
+    return change
+
+
+def _resume(fields: Fields, id: str, now: float) -> Change:
+    """Return the change that resumes the deliveries of a suspended subscription, after telling about lost events."""
+    change, status = Change(), fields[STATUS + id]
+    for key, delivery in named(fields, f"{DELIVERY}{id}:"):
+        name = f"{DELIVERY}{id}:{key}"
+        if delivery.get("control"):
+            change.delete.add(name)
+        elif status.get("suspended"):
+            change.put[name] = delivery | {"tries": 0, "next": now}
+    if status.get("dropped"):
+        change.put[f"{DELIVERY}{id}:gap"] = _control({"type": "gap", "cursor": f"after-{int(now)}"}, now)
+    return change
+
+
+def unsubscribe(fields: Fields, id: str) -> Change:
+    """Return the change that removes a subscription with all that belongs to it. Raise EventError."""
+    if id not in subscriptions(fields):
+        raise EventError("not_found", "There is no such subscription", {"kind": "subscription"})
+    return remove(fields, [id])
+
+
+def remove(fields: Fields, ids: Iterable[str]) -> Change:
+    """Return the change that removes subscriptions, and the sources that no other subscription needs."""
+    removed, change = set(ids), Change()
+    for id in removed:
+        change.delete |= {SUBSCRIPTION + id, STATUS + id}
+        change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in named(fields, f"{DELIVERY}{id}:")}
+    kept = {EVENT_TYPES[item["name"]].source for id, item in subscriptions(fields).items() if id not in removed}
+    change.delete |= {SOURCE + source for source, _ in named(fields, SOURCE) if source not in kept}
+    change.delete &= fields.keys()
+    return change
+
+
+def terminate(fields: Fields, ids: Collection[str], error: EventError, now: float) -> Change:
+    """Return the change that ends subscriptions at once, and tells their receivers why."""
+    change = remove(fields, ids)
+    for id in ids:
+        ended = fields[SUBSCRIPTION + id] | {"ended": True}
+        body = {
+            "type": "terminated",
+            "error": {"code": error.code(bool(ended.get("extension"))), "message": error.message},
+        }
+        change.merge(Change({SUBSCRIPTION + id: ended, f"{DELIVERY}{id}:terminated": _control(body, now)}))
+    return change
+
+
+def _control(body: JsonObject, now: float) -> JsonObject:
+    return {"control": body, "tries": 0, "next": now, "at": now}
+
+
+def sweep(fields: Fields, now: float) -> Change:
+    """Return the change that removes what has ended: subscriptions, verifications, and deliveries without either."""
+    change = remove(fields, [id for id, item in named(fields, SUBSCRIPTION) if item["until"] <= now])
+    change.delete |= {VERIFIED + mark for mark, item in named(fields, VERIFIED) if item["until"] <= now}
+    for key, _ in named(fields, DELIVERY):
+        if SUBSCRIPTION + key.partition(":")[0] not in fields:
+            change.delete.add(DELIVERY + key)
+    for id, item in named(fields, SUBSCRIPTION):
+        if item.get("ended") and f"{DELIVERY}{id}:terminated" not in fields:
+            change.delete.add(SUBSCRIPTION + id)
+    return change
+
+
+def record(fields: Fields, edges: Iterable[Edge], tenant: str, now: float) -> Change:
+    """Return the change that records edges as events, with a delivery for each subscription that they match.
+
+    Edges that no subscription wants, and those that were recorded before, change nothing.
+    """
+    change, active = Change(), subscriptions(fields)
+    for edge in edges:
+        event_id, event_type = edge.event_id(tenant), EVENT_TYPES[edge.name]
+        if EVENT + event_id in fields:
+            continue
+        ids = [
+            id
+            for id, item in active.items()
+            if item["name"] == edge.name and item["until"] > now and event_type.matches(item["arguments"], edge.data)
+        ]
+        if ids:
+            event = {"eventId": event_id, "name": edge.name, "timestamp": iso(edge.occurred_at), "data": edge.data}
+            change.put[EVENT + event_id] = {"event": event, "at": now}
+        for id in ids:
+            change.put[f"{DELIVERY}{id}:{event_id}"] = {"tries": 0, "next": now, "at": now}
+    change.merge(_trim(fields | change.put, active))
+    return change
+
+
+def _trim(fields: Fields, active: Iterable[str]) -> Change:
+    """Return the change that keeps a mailbox within its bounds: the oldest deliveries are dropped, and counted."""
+    change, waiting = Change(), dict[str, list[tuple[str, JsonObject]]]()
+    for key, delivery in named(fields, DELIVERY):
+        id, _, rest = key.partition(":")
+        waiting.setdefault(id, []).append((rest, delivery))
+    for id in active:
+        in_order = sorted(waiting.get(id, ()), key=lambda item: item[1]["at"])
+        if excess := in_order[: max(0, len(in_order) - MAX_PENDING)]:
+            change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in excess}
+            status = fields.get(STATUS + id, {})
+            change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + len(excess)}
+    pending = {
+        rest for id, items in waiting.items() for rest, _ in items if f"{DELIVERY}{id}:{rest}" not in change.delete
+    }
+    events = sorted(
+        ((key, item) for key, item in named(fields, EVENT) if key not in pending), key=lambda item: item[1]["at"]
+    )
+    change.delete |= {EVENT + key for key, _ in events[: max(0, len(events) - MAX_EVENTS)]}
+    return change
+
+
+def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float) -> float | None:
+    """Return when a delivery is due, None while its subscription is suspended.
+
+    Events wait until the user has made no call for *hold_seconds*: hosts lose those that arrive during a turn.
+    """
+    if delivery.get("control"):
+        return float(delivery["next"])
+    if fields.get(STATUS + key.partition(":")[0], {}).get("suspended"):
+        return None
+    return float(max(delivery["next"], fields.get(ACTIVITY, {"at": 0})["at"] + hold_seconds))
+
+
+def settle(fields: Fields, key: str, outcome: Outcome, now: float, jitter: float) -> Change:
+    """Return the change after an attempt. *jitter*, from 0 to 1, spreads the next one."""
+    id, name = key.partition(":")[0], DELIVERY + key
+    delivery, status = fields.get(name), fields.get(STATUS + id, {})
+    if delivery is None:
+        return Change()
+    if outcome.failure is None:
+        healthy = {"dropped": status["dropped"]} if status.get("dropped") else {}
+        change = Change({STATUS + id: healthy | {"lastDeliveryAt": now}}, {name})
+        return _after_control(change, id, delivery)
+    tries = delivery["tries"] + 1
+    failed = status | {"lastError": outcome.failure, "failedSince": status.get("failedSince", now)}
+    if outcome.status in NOT_RETRIED:
+        return _after_control(Change({STATUS + id: failed}, {name}), id, delivery)
+    limit = CONTROL_ATTEMPTS if delivery.get("control") else len(RETRY_SECONDS) + 1
+    if tries < limit:
+        delay = RETRY_SECONDS[tries - 1] * (0.8 + 0.4 * jitter)
+        return Change({name: delivery | {"tries": tries, "next": now + delay}, STATUS + id: failed})
+    if not delivery.get("control"):
+        failed |= {"suspended": True, "dropped": status.get("dropped", 0) + 1}
+    return _after_control(Change({STATUS + id: failed}, {name}), id, delivery)
+
+
+def _after_control(change: Change, id: str, delivery: JsonObject) -> Change:
+    """Return *change*, which ends *delivery*; the message about a terminated subscription is its last one."""
+    if (delivery.get("control") or {}).get("type") == "terminated":
+        change.put.pop(STATUS + id, None)
+        change.delete |= {SUBSCRIPTION + id, STATUS + id}
+    return change
+
+
+def recent_events(fields: Fields, name: str = "", arguments: JsonObject | None = None) -> list[JsonObject]:
+    """Return the recorded events, oldest first: all of them, or those of one type that pass filters."""
+    kept = sorted((item for _, item in named(fields, EVENT)), key=lambda item: item["at"])
+    events = [item["event"] for item in kept]
+    if not name:
+        return events
+    matches = EVENT_TYPES[name].matches
+    return [event for event in events if event["name"] == name and matches(arguments or {}, event["data"])]
+
+
+def covers(fields: Fields, name: str, arguments: JsonObject) -> bool:
+    """Return whether a subscription of this principal records the events of a type that pass the filters *arguments*."""
+    return any(item["name"] == name and item["arguments"] in ({}, arguments) for item in subscriptions(fields).values())
+
+
+def delivery_status(fields: Fields, id: str) -> JsonObject | None:
+    """Return the ``deliveryStatus`` of a subscription before it is refreshed, None if nothing was sent yet."""
+    status = fields.get(STATUS + id)
+    if status is None:
+        return None
+    last, since = status.get("lastDeliveryAt"), status.get("failedSince")
+    return {
+        "active": not status.get("suspended", False),
+        "lastDeliveryAt": None if last is None else iso(last),
+        "lastError": status.get("lastError"),
+    } | ({} if since is None else {"failedSince": iso(since)})
+
+
+def mailbox_end(fields: Fields) -> float:
+    """Return when the last subscription of a mailbox ends, in epoch seconds; 0 without any."""
+    return max((item["until"] for _, item in named(fields, SUBSCRIPTION)), default=0.0)

@@ -1,0 +1,67 @@
+"""Resolves the host names of receivers, apart from those of the DoiT API: clients choose them, and they can be slow."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+MAX_LOOKUPS = 16
+"""Lookups at the same time. A slow name server delays other receivers, but nothing else."""
+
+
+class ReceiverResolver(AbstractResolver):
+    """Resolves each name in a daemon thread of its own, which does not delay the exit of the process."""
+
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(MAX_LOOKUPS)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of *host*. Raise OSError."""
+        await self._slots.acquire()
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[list[Any]] = loop.create_future()
+
+        def finish(addresses: list[Any], failure: OSError | None) -> None:
+            # Only now is the thread free, even if the caller has given up.
+            self._slots.release()
+            if found.done():
+                return
+            if failure is not None:
+                found.set_exception(failure)
+            else:
+                found.set_result(addresses)
+
+        def look_up() -> None:
+            addresses, failure = [], None
+            try:
+                addresses = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+            except OSError as error:
+                failure = error
+            except UnicodeError:
+                failure = OSError("the host name is not valid")
+            # The loop is closed while the process ends.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(finish, addresses, failure)
+
+        Thread(target=look_up, name="receiver-lookup", daemon=True).start()
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address[0],
+                port=address[1],
+                family=address_family,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for address_family, _, protocol, _, address in await found
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: lookups end by themselves."""

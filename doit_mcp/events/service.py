@@ -1,0 +1,180 @@
+"""The events of this process: leases of mailboxes and their workers, calls of users, and reports of the operator."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ..process.task_cancellation import cancel_tasks
+from ..protocol.jsonrpc import JsonObject
+from ..resilience.unavailable import StateUnavailable
+from . import mailbox
+from .ingest import Report
+from .store import Change, Owner
+from .subscriptions import KEPT_AFTER_END_SECONDS, Granted, Subscriber, Subscriptions
+from .worker import LeaseLost, MailboxWorker, Parts
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+LEASE_TICKS = 3
+"""Leases are renewed, and abandoned mailboxes are taken over, at every third tick."""
+
+
+class EventService:
+    """Handles requests about events, and works on mailboxes while :meth:`running`."""
+
+    def __init__(self, subscriptions: Subscriptions, parts: Parts, *, tick_seconds: float = TICK_SECONDS) -> None:
+        self._subscriptions, self._parts, self._tick_seconds = subscriptions, parts, tick_seconds
+        self._workers: dict[str, tuple[MailboxWorker, asyncio.Task[None]]] = {}
+        self._known_owners: set[str] = set()
+        self._new_calls: set[str] = set()
+
+    @property
+    def subscription_count(self) -> int:
+        """The number of subscriptions that this replica works on."""
+        return sum(worker.subscription_count for worker, _ in self._workers.values())
+
+    @property
+    def pending_count(self) -> int:
+        """The number of deliveries that wait at this replica."""
+        return sum(worker.pending_count for worker, _ in self._workers.values())
+
+    @property
+    def now(self) -> float:
+        """The current time, in epoch seconds."""
+        return self._parts.clock()
+
+    async def subscribe(self, subscriber: Subscriber, params: JsonObject, declares_extension: bool) -> Granted:
+        """Make or refresh a subscription. Raise EventError and StateUnavailable."""
+        granted = await self._subscriptions.subscribe(subscriber, params, declares_extension)
+        self._known_owners.add(subscriber.owner)
+        await self._take(Owner(subscriber.owner, subscriber.tenant, 0))
+        return granted
+
+    async def unsubscribe(self, subscriber: Subscriber, params: JsonObject) -> str:
+        """Remove a subscription and return its id. Raise EventError and StateUnavailable."""
+        return await self._subscriptions.unsubscribe(subscriber, params)
+
+    async def poll(self, subscriber: Subscriber, params: JsonObject) -> JsonObject:
+        """Return the result of ``events/poll``. Raise EventError and StateUnavailable."""
+        return await self._subscriptions.poll(subscriber, params)
+
+    async def recent(self, owner: str) -> list[JsonObject]:
+        """Return the events that were recorded for *owner*, oldest first. Raise StateUnavailable."""
+        return await self._subscriptions.recent(owner)
+
+    async def ingest(self, report: Report) -> int:
+        """Record a reported event for all subscribers of its customer. Return how many. Raise StateUnavailable."""
+        store, count = self._parts.store, 0
+        for owner in await store.owners():
+            if owner.tenant != report.tenant:
+                continue
+            fields, _ = await store.load(owner.key)
+            change = mailbox.record(fields, [report.edge], owner.tenant, self._parts.clock())
+            if change:
+                expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
+                version = await store.update(owner.key, change, expires, leased=False)
+                self._notice(owner.key, version)
+            count += 1
+        return count
+
+    def note_call(self, owner: str) -> None:
+        """Remember that *owner* just made a call: events wait until the turn of the conversation is over."""
+        if owner in self._known_owners:
+            self._parts.last_calls[owner] = self._parts.clock()
+            self._new_calls.add(owner)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work on mailboxes while the block runs."""
+        async with self._parts.sender:
+            loop = asyncio.create_task(self._run())
+            try:
+                yield
+            finally:
+                held = list(self._workers)
+                await cancel_tasks(loop, *(task for _, task in self._workers.values()))
+                self._workers.clear()
+                try:
+                    await self._parts.store.release(held)
+                except StateUnavailable:
+                    log.debug("leases of mailboxes were not released; they expire")
+
+    async def _run(self) -> None:
+        ticks = 0
+        while True:
+            try:
+                if ticks % LEASE_TICKS == 0:
+                    await self._renew_leases()
+                await self._notice_changes()
+                await self._share_calls()
+            except StateUnavailable:
+                log.debug("mailboxes are unavailable")
+            except Exception:
+                log.exception("the loop of event mailboxes failed")
+            ticks += 1
+            await asyncio.sleep(self._tick_seconds)
+
+    async def _renew_leases(self) -> None:
+        owners = {owner.key: owner for owner in await self._parts.store.owners()}
+        self._known_owners = set(owners)
+        # Owners stay in the list for a while after their last subscription has ended.
+        idle = list(owners.keys() - self._workers.keys())
+        versions = dict(zip(idle, await self._parts.store.versions(idle), strict=True)) if idle else {}
+        held = await self._parts.store.lease([*self._workers, *(key for key in idle if versions[key])])
+        for key in held & owners.keys():
+            self._start_worker(owners[key])
+        await self._stop_workers(self._workers.keys() - held)
+
+    async def _take(self, owner: Owner) -> None:
+        """Start to work on a mailbox at once, unless another replica does."""
+        if owner.key in self._workers:
+            self._workers[owner.key][0].notice_version(-1)
+        elif owner.key in await self._parts.store.lease([owner.key]):
+            self._start_worker(owner)
+
+    def _start_worker(self, owner: Owner) -> None:
+        running = self._workers.get(owner.key)
+        if running is None or running[1].done():
+            worker = MailboxWorker(owner, self._parts)
+            self._workers[owner.key] = worker, asyncio.create_task(self._work(owner.key, worker))
+
+    async def _work(self, key: str, worker: MailboxWorker) -> None:
+        try:
+            await worker.run()
+        except (LeaseLost, StateUnavailable):
+            log.debug("a mailbox is left to the next holder of its lease")
+        except Exception:
+            log.exception("the worker of a mailbox failed")
+        finally:
+            if (running := self._workers.get(key)) is not None and running[0] is worker:
+                del self._workers[key]
+
+    async def _stop_workers(self, keys: set[str]) -> None:
+        tasks = [self._workers.pop(key)[1] for key in keys if key in self._workers]
+        if tasks:
+            await cancel_tasks(*tasks)
+
+    async def _notice_changes(self) -> None:
+        keys = list(self._workers)
+        if keys:
+            for key, version in zip(keys, await self._parts.store.versions(keys), strict=True):
+                self._notice(key, version)
+
+    def _notice(self, key: str, version: int) -> None:
+        if (running := self._workers.get(key)) is not None:
+            running[0].notice_version(version)
+
+    async def _share_calls(self) -> None:
+        """Tell the replica that works on a mailbox when its owner made the last call, if that is another one."""
+        calls, self._new_calls = self._new_calls, set()
+        last_calls = self._parts.last_calls
+        for key in calls - self._workers.keys():
+            change = Change({mailbox.ACTIVITY: {"at": last_calls[key]}})
+            await self._parts.store.update(key, change, 0, leased=False)
+        oldest = self._parts.clock() - self._parts.hold_seconds
+        for key in [key for key, at in last_calls.items() if at < oldest]:
+            del last_calls[key]

@@ -1,0 +1,245 @@
+"""Sources: the lists of the DoiT API that events come from, and the facts in each row.
+
+Each source reads one page at each look, with the permission of the subscriber.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from ..api import Doit
+from ..api.pagination import parse_page
+from ..protocol.jsonrpc import JsonObject
+from .edges import Edge, period_start
+
+PAGE_SIZE = 100
+MAX_ROWS = 300
+"""Rows of a page that are read, whatever the API returns."""
+MAX_TEXT_CHARACTERS = 200
+EXPIRY_NOTICE_SECONDS = 30 * 86_400
+FAILED_RUNS = ("failed", "completed-with-errors")
+HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]+")
+"""Characters that users cannot see but models read."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a look needs to know: the time in epoch seconds, and the console page of the customer, for links."""
+
+    now: float
+    console: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A list of the API: how one page is read, and the edges of a row."""
+
+    read: Callable[[Doit], Awaitable[JsonObject]]
+    rows_key: str
+    edges_of: Callable[[JsonObject, View], Iterator[Edge]]
+
+    async def look(self, doit: Doit, view: View) -> list[Edge]:
+        """Return the edges that the list shows now. Raise ApiError."""
+        rows = parse_page(await self.read(doit), self.rows_key).rows[:MAX_ROWS]
+        return [edge for row in rows for edge in self.edges_of(row, view)]
+
+
+def _clean(value: Any) -> Any:
+    """Return a text without invisible characters and of bounded length; other values unchanged."""
+    if not isinstance(value, str):
+        return value
+    text = HIDDEN.sub(" ", value).strip()
+    return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"
+
+
+def _data(**members: Any) -> JsonObject:
+    """Return a payload without members that are unknown."""
+    return {name: _clean(value) for name, value in members.items() if value is not None and value != ""}
+
+
+def _seconds(text: Any) -> float | None:
+    """Return an RFC 3339 time or a date in epoch seconds, None if it is not one."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return None if moment is None else (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _anomaly_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id, started = str(row.get("id") or ""), _seconds(row.get("startTime"))
+    if not id:
+        return
+    data = _data(
+        id=id,
+        cloud=row.get("platform"),
+        service=row.get("serviceName"),
+        scope=row.get("scope"),
+        severity=row.get("severityLevel"),
+        amount=_number(row.get("costOfAnomaly")),
+        currency="USD",
+        attribution=row.get("attribution"),
+        startTime=row.get("startTime"),
+        url=f"{view.console}anomalies/{quote(id, safe='')}",
+    )
+    yield Edge("anomaly.detected", id, started or view.now, data)
+    ended = row.get("endTime")
+    if ended or row.get("status") == "inactive":
+        yield Edge("anomaly.resolved", id, _seconds(ended) or view.now, data | _data(endTime=ended))
+
+
+def _budget_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id, amount, spent = str(row.get("id") or ""), _number(row.get("amount")), _number(row.get("currentUtilization"))
+    if not id:
+        return
+    interval = str(row.get("timeInterval") or "")
+    is_fixed = bool(row.get("endPeriod"))
+    start = str(row.get("startPeriod") or "")[:10] if is_fixed else period_start(interval, view.now)
+    data = _data(
+        id=id,
+        budgetId=id,
+        name=row.get("budgetName"),
+        amount=amount,
+        spent=spent,
+        currency=row.get("currency"),
+        interval="fixed" if is_fixed else interval,
+        periodStart=start,
+        url=row.get("url"),
+    )
+    thresholds = row.get("alertThresholds")
+    for alert in thresholds[:20] if isinstance(thresholds, list) else []:
+        percentage, limit = _number(alert.get("percentage")), _number(alert.get("amount"))
+        if percentage is not None and limit is not None and spent is not None and spent >= limit > 0:
+            reached = data | _data(threshold=percentage, thresholdAmount=limit)
+            yield Edge("budget.threshold_reached", f"{id} {start} {percentage:g}", view.now, reached)
+    if row.get("riskStatus") == "atRisk":
+        yield Edge("budget.forecast_exceeded", f"{id} {start}", view.now, data)
+
+
+def _alert_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id, fired = str(row.get("id") or ""), row.get("lastAlerted")
+    if id and (at := _seconds(fired)):
+        yield Edge("alert.fired", f"{id} {fired}", at, _data(id=id, name=row.get("name"), firedAt=fired))
+
+
+def _invoice_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    if id := str(row.get("id") or ""):
+        data = _data(
+            id=id,
+            cloud=row.get("platform"),
+            amount=_number(row.get("totalAmount")),
+            currency=row.get("currency"),
+            status=row.get("status"),
+            invoiceDate=row.get("invoiceDateFormatted"),
+            dueDate=row.get("dueDateFormatted"),
+            url=row.get("url"),
+        )
+        yield Edge("invoice.issued", id, _seconds(row.get("invoiceDateFormatted")) or view.now, data)
+
+
+def _ticket_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id, updated = str(row.get("id") or ""), row.get("updateTime")
+    if id and (at := _seconds(updated)):
+        data = _data(
+            id=id,
+            subject=row.get("subject"),
+            status=row.get("status"),
+            severity=row.get("severity"),
+            updateTime=updated,
+            url=row.get("urlUI"),
+        )
+        yield Edge("ticket.updated", f"{id} {updated}", at, data)
+
+
+def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id = str(row.get("id") or "")
+    if id and row.get("status") == "active":
+        created = row.get("createTime")
+        at = _number(created)
+        if at is not None:
+            created = datetime.fromtimestamp(min(at, 4e12) / 1000, UTC).isoformat(timespec="seconds")
+        data = _data(
+            id=id,
+            cloud=row.get("platform"),
+            product=row.get("product"),
+            title=row.get("title"),
+            createTime=created,
+        )
+        yield Edge("incident.opened", id, _seconds(created) or view.now, data)
+
+
+def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    source, key = str(row.get("source") or ""), str(row.get("key") or "")
+    if not key or row.get("displayStatus", "actionable") != "actionable":
+        return
+    summary, categories = row.get("summary"), row.get("categories")
+    savings = _number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else None
+    data = _data(
+        id=f"{source}/{key}",
+        title=row.get("title"),
+        category=categories[0] if isinstance(categories, list) and categories else None,
+        cloud=row.get("cloudProvider"),
+        dailySavings=savings,
+        currency=None if savings is None else "USD",
+    )
+    yield Edge("insight.new", f"{source}/{key}", view.now, data)
+
+
+def _commitment_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id, ends = str(row.get("id") or ""), row.get("endDate")
+    at = _seconds(ends)
+    if id and at is not None and view.now < at <= view.now + EXPIRY_NOTICE_SECONDS:
+        data = _data(
+            id=id,
+            name=row.get("name"),
+            cloud=row.get("cloudProvider"),
+            endDate=ends,
+            amount=_number(row.get("totalCommitmentValue")),
+            attained=_number(row.get("totalCurrentAttainment")),
+            currency=row.get("currency"),
+        )
+        yield Edge("commitment.expiring", f"{id} {ends}", view.now, data)
+
+
+def _flow_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id, ran, status = str(row.get("id") or ""), row.get("lastExecutedTime"), row.get("lastExecutionStatus")
+    at = _seconds(ran)
+    if id and at is not None and status in FAILED_RUNS:
+        yield Edge(
+            "cloudflow.run_failed", f"{id} {ran}", at, _data(id=id, name=row.get("name"), status=status, runTime=ran)
+        )
+
+
+SOURCES: Mapping[str, Source] = {
+    "anomalies": Source(lambda doit: doit.anomalies.get_anomalies(maxResults=PAGE_SIZE), "anomalies", _anomaly_edges),
+    "budgets": Source(lambda doit: doit.budgets.list_budgets(maxResults=PAGE_SIZE), "budgets", _budget_edges),
+    "alerts": Source(
+        lambda doit: doit.alerts.list_alerts(maxResults=PAGE_SIZE, sortBy="lastAlerted", sortOrder="desc"),
+        "alerts",
+        _alert_edges,
+    ),
+    "invoices": Source(lambda doit: doit.invoices.list_invoices(maxResults=PAGE_SIZE), "invoices", _invoice_edges),
+    "tickets": Source(lambda doit: doit.tickets.list_tickets(maxResults=PAGE_SIZE), "tickets", _ticket_edges),
+    "incidents": Source(
+        lambda doit: doit.cloud_incidents.get_cloud_incidents(maxResults=PAGE_SIZE), "incidents", _incident_edges
+    ),
+    "insights": Source(
+        lambda doit: doit.insights.list_optimization_recommendations(maxResults=PAGE_SIZE), "results", _insight_edges
+    ),
+    "commitments": Source(
+        lambda doit: doit.commitments.list_commitments(maxResults=PAGE_SIZE, sortBy="endDate", sortOrder="asc"),
+        "commitments",
+        _commitment_edges,
+    ),
+    "flows": Source(lambda doit: doit.cloudflow.list_cloudflows(maxResults=PAGE_SIZE), "items", _flow_edges),
+}
+"""By the name in :class:`~.event_types.EventType`. A look takes one request of the API."""

@@ -1,0 +1,232 @@
+"""Handles requests about subscriptions: ``events/subscribe``, ``events/unsubscribe``, ``events/poll``, recent events."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ..api import Doit
+from ..api.errors import ApiError
+from ..protocol.jsonrpc import JsonObject
+from ..resilience.limits import Limiter, LimitExceeded
+from . import mailbox
+from .edges import new_edges
+from .errors import EventError, callback_error
+from .requests import SubscribeRequest, read_poll, read_subscribe, read_unsubscribe
+from .sender import WebhookSender
+from .sources import SOURCES, View
+from .store import CONFLICT, MAX_OWNERS, Fields, Mailboxes, Owner
+
+MAX_POLL_EVENTS = 50
+POLL_MILLISECONDS = 30_000
+KEPT_AFTER_END_SECONDS = 600.0
+MAX_ATTEMPTS = 12
+"""Of a change that conflicts with others to the same mailbox, with pauses that spread them."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.5
+BUSY = "The subscriptions of this user are being changed at the moment; try again in a few seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The short-lived credential that the events of a subscriber are read with.
+
+    *customer* is the customer that requests to the API name, *tenant* the key of the customer, *digest* that of the
+    login (hexadecimal), and *expires* the end of *token*, in epoch seconds.
+    """
+
+    token: str
+    customer: str
+    tenant: str
+    digest: str
+    expires: float
+
+    def as_json(self) -> JsonObject:
+        """Return the account as it is stored: encrypted, or in memory."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> Account:
+        """Return a stored account."""
+        return cls(**value)
+
+    def __repr__(self) -> str:
+        return "Account()"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """The caller of ``events/*``: *owner* and *tenant* are its keys, and *open_account* lends its credential."""
+
+    owner: str
+    tenant: str
+    open_account: Callable[[], Awaitable[Account]]
+
+
+class RecentEvents(Protocol):
+    """Returns the events that were recorded for a principal."""
+
+    async def recent(self, owner: str) -> list[JsonObject]:
+        """Return the events of *owner*, oldest first. Raise StateUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A subscription that was made or refreshed: its *id*, the *result* for the client, and its receiver's *host*."""
+
+    id: str
+    result: JsonObject
+    host: str
+    what: Literal["subscribe", "refresh"]
+
+
+class Subscriptions:
+    """The subscriptions of all principals. *make_api* returns the API client of an account.
+
+    *verifications* limits verification requests by principal, *host_verifications* by host. *clock* returns epoch
+    seconds.
+    """
+
+    def __init__(
+        self,
+        store: Mailboxes,
+        sender: WebhookSender,
+        make_api: Callable[[Account], Doit],
+        clock: Callable[[], float],
+        *,
+        verifications: Limiter,
+        host_verifications: Limiter,
+        per_owner: int,
+        console_url: str,
+    ) -> None:
+        self.store, self._sender, self.make_api, self._clock = store, sender, make_api, clock
+        self._verifications, self._host_verifications = verifications, host_verifications
+        self._per_owner, self._console_url = per_owner, console_url
+
+    def view(self, account: Account) -> View:
+        """Return what a look at the API as *account* needs to know."""
+        page = f"customers/{account.customer}/" if account.customer else "#"
+        return View(self._clock(), f"{self._console_url}/{page}")
+
+    async def subscribe(self, subscriber: Subscriber, params: JsonObject, declares_extension: bool) -> Granted:
+        """Make or refresh a subscription. Raise EventError and StateUnavailable."""
+        request = read_subscribe(params, self._sender.policy, declares_extension)
+        id = request.target.subscription_id(subscriber.owner)
+        fields, version = await self.store.load(subscriber.owner)
+        await self._check_caps(fields, id)
+        if not mailbox.is_verified(fields, request.target.url, self._clock()):
+            await self._verify(subscriber.owner, id, request)
+        account = await subscriber.open_account()
+        marks = [] if id in mailbox.subscriptions(fields) else await self._baseline(account, request)
+        until = mailbox.granted_until(request, self._clock(), self.store.lifetime_seconds, account.expires)
+        # First, so that a mailbox is never without a replica that works on it.
+        await self.store.enroll(Owner(subscriber.owner, subscriber.tenant, max(until, mailbox.mailbox_end(fields))))
+        for attempt in range(MAX_ATTEMPTS):
+            await self._check_caps(fields, id)
+            now = self._clock()
+            change = mailbox.subscribe(fields, id, request, account.as_json(), until, marks, now)
+            expires = max(until, mailbox.mailbox_end(fields)) + KEPT_AFTER_END_SECONDS
+            if await self.store.update(subscriber.owner, change, expires, expected=version) != CONFLICT:
+                return self._granted(fields, id, request, until)
+            await _pause_after(attempt)
+            fields, version = await self.store.load(subscriber.owner)
+        raise EventError("exhausted", BUSY, {"limit": "changes"})
+
+    def _granted(self, fields: Fields, id: str, request: SubscribeRequest, until: float) -> Granted:
+        status = mailbox.delivery_status(fields, id)
+        dropped = fields.get(mailbox.STATUS + id, {}).get("dropped", 0)
+        result: JsonObject = {
+            "id": id,
+            "refreshBefore": mailbox.iso(until),
+            "cursor": None,
+            "truncated": bool(dropped),
+        }
+        what: Literal["subscribe", "refresh"] = "refresh" if id in mailbox.subscriptions(fields) else "subscribe"
+        return Granted(id, result | ({"deliveryStatus": status} if status else {}), request.host, what)
+
+    async def _check_caps(self, fields: Fields, id: str) -> None:
+        active = mailbox.subscriptions(fields)
+        if id not in active and len(active) >= self._per_owner:
+            raise EventError(
+                "exhausted",
+                f"A user can have {self._per_owner} subscriptions; unsubscribe from one first",
+                {"limit": "subscriptions", "max": self._per_owner},
+            )
+        if not active and len(await self.store.owners()) >= MAX_OWNERS:
+            raise EventError("exhausted", "This server has too many subscribers", {"limit": "subscribers"})
+
+    async def _verify(self, owner: str, id: str, request: SubscribeRequest) -> None:
+        try:
+            self._verifications.acquire(owner)
+            self._host_verifications.acquire(request.host)
+        except LimitExceeded as limit:
+            message = f"Too many receivers are being verified; try again in {limit.retry_after_seconds} seconds"
+            raise EventError("exhausted", message, {"limit": "verifications"}) from None
+        failure = await self._sender.verify(request.target.url, id, request.secret)
+        if failure is not None:
+            raise callback_error(failure)
+
+    async def _baseline(self, account: Account, request: SubscribeRequest) -> list[str]:
+        """Return the marks of what is true now, which causes no events. Also checks the permission of the subscriber."""
+        source = SOURCES[request.target.event_type.source]
+        view = self.view(account)
+        try:
+            edges = await source.look(self.make_api(account), view)
+        except ApiError as error:
+            raise refusal(error) from error
+        return new_edges(None, edges, view.now)[1]
+
+    async def unsubscribe(self, subscriber: Subscriber, params: JsonObject) -> str:
+        """Remove a subscription and return its id. Raise EventError and StateUnavailable."""
+        id = read_unsubscribe(params).subscription_id(subscriber.owner)
+        for attempt in range(MAX_ATTEMPTS):
+            fields, version = await self.store.load(subscriber.owner)
+            change = mailbox.unsubscribe(fields, id)
+            expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
+            if await self.store.update(subscriber.owner, change, expires, expected=version) != CONFLICT:
+                return id
+            await _pause_after(attempt)
+        raise EventError("exhausted", BUSY, {"limit": "changes"})
+
+    async def poll(self, subscriber: Subscriber, params: JsonObject) -> JsonObject:
+        """Return the events that were recorded for a subscription since a cursor. Raise EventError."""
+        request = read_poll(params, MAX_POLL_EVENTS)
+        fields, _ = await self.store.load(subscriber.owner)
+        if not mailbox.covers(fields, request.event_type.name, request.arguments):
+            message = "Only events of a subscription are recorded: call events/subscribe first"
+            raise EventError("not_found", message, {"kind": "subscription"})
+        events = mailbox.recent_events(fields, request.event_type.name, request.arguments)
+        ids = [event["eventId"] for event in events]
+        # Without a cursor, the poll starts now.
+        start = ids.index(request.after) + 1 if request.after in ids else 0 if request.after else len(events)
+        page = events[start : start + request.limit]
+        last = page[-1]["eventId"] if page else request.after or (ids[-1] if ids else "start")
+        return {
+            "events": page,
+            "cursor": last,
+            "truncated": bool(request.after) and request.after != "start" and request.after not in ids,
+            "hasMore": start + len(page) < len(events),
+            "nextPollMs": POLL_MILLISECONDS,
+        }
+
+    async def recent(self, owner: str) -> list[JsonObject]:
+        """Return the events that were recorded for *owner*, oldest first."""
+        return mailbox.recent_events((await self.store.load(owner)).fields)
+
+
+async def _pause_after(attempt: int) -> None:
+    await asyncio.sleep(random.random() * min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
+
+
+def refusal(error: ApiError) -> EventError:
+    """Return the error for a look that the API refused."""
+    if error.kind in ("forbidden", "credential"):
+        return EventError("forbidden", "The signed-in user may not read what these events are about")
+    return EventError("exhausted", "The DoiT API is unavailable; subscribe again in a minute", {"limit": "upstream"})
+
+
+def closed_to_employees() -> EventError:
+    """Return the error for DoiT employees, who act for many customers and have no events of their own."""
+    return EventError("forbidden", "Events are for the users of a customer, not for DoiT employees")

@@ -1,0 +1,285 @@
+"""Works on one mailbox while this replica holds its lease: looks for news, and delivers it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import orjson
+
+from ..api import Doit
+from ..api.errors import ApiError
+from ..resilience.limits import LimitExceeded
+from . import mailbox
+from .edges import new_edges
+from .errors import EventError
+from .event_types import EVENT_TYPES
+from .sender import MAX_BODY_BYTES, Message, Outcome, WebhookSender, event_body
+from .sources import SOURCES, View
+from .store import NOT_LEASED, Change, Fields, Mailboxes, Owner
+from .subscriptions import KEPT_AFTER_END_SECONDS, Account
+
+log = logging.getLogger(__name__)
+
+MAX_BACKOFF_SECONDS = 900.0
+FIRST_LOOK_SECONDS = 5.0
+"""After a replica takes over a mailbox, its looks are spread over this time."""
+MAX_DELIVERIES_PER_OWNER = 8
+LONGEST_WAIT_SECONDS = 60.0
+LOOK_SECONDS = 45.0
+REVOKED = EventError(
+    "forbidden", "The user may no longer read what these events are about; sign in and subscribe again"
+)
+
+
+class CallBudget(Protocol):
+    """Limits the looks at the API by customer."""
+
+    async def acquire(self, owner: str, amount: int = 1) -> None:
+        """Count *amount* for the customer *owner*. Raise LimitExceeded."""
+
+
+class LeaseLost(Exception):
+    """Another replica works on this mailbox now."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What all workers of a process share. *on_delivery* and *on_look* count outcomes."""
+
+    store: Mailboxes
+    sender: WebhookSender
+    make_api: Callable[[Account], Doit]
+    view: Callable[[Account], View]
+    budget: CallBudget
+    clock: Callable[[], float]
+    is_login_ended: Callable[[str], bool]
+    on_delivery: Callable[[str], None]
+    on_look: Callable[[str], None]
+    look_seconds: float
+    hold_seconds: float
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
+    random_fraction: Callable[[], float] = random.random
+    last_calls: dict[str, float] = field(default_factory=dict)
+
+
+class MailboxWorker:
+    """Works on the mailbox of *owner*."""
+
+    def __init__(self, owner: Owner, parts: Parts) -> None:
+        self._owner, self._parts = owner, parts
+        self._fields: Fields = {}
+        self._version = 0
+        self._is_stale = True
+        self._lock = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._sending: set[str] = set()
+        self._looking = False
+        self._next_look: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        # For metrics: the numbers of subscriptions and of waiting deliveries.
+        self.subscription_count = self.pending_count = 0
+
+    def notice_version(self, version: int) -> None:
+        """Read the mailbox again if *version* is not the one that this worker knows."""
+        if version != self._version:
+            self._is_stale = True
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Work until the mailbox has no subscriptions. Raise LeaseLost, StateUnavailable."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while await self._step(tasks):
+                    pass
+        except BaseExceptionGroup as group:
+            # One cause is enough: the others followed from it.
+            raise group.exceptions[0] from None
+
+    async def _step(self, tasks: asyncio.TaskGroup) -> bool:
+        """Start what is due and wait for what comes next. Return whether to go on."""
+        self._wake.clear()
+        if self._is_stale:
+            async with self._lock:
+                self._is_stale = False
+                self._fields, self._version = await self._parts.store.load(self._owner.key)
+        now = self._parts.clock()
+        await self._change(lambda fields: mailbox.sweep(fields, now))
+        if not any(mailbox.named(self._fields, mailbox.SUBSCRIPTION)):
+            if not self._sending and not self._looking:
+                await self._parts.store.drop(self._owner.key, self._version)
+                return False
+        else:
+            self._start_look(tasks, now)
+            self._start_deliveries(tasks, now)
+        self.subscription_count = len(mailbox.subscriptions(self._fields))
+        self.pending_count = sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
+        try:
+            async with asyncio.timeout(self._seconds_to_next(self._parts.clock())):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        return True
+
+    async def _change(self, rule: Callable[[Fields], Change]) -> None:
+        """Apply the change that *rule* makes of the current fields, in the store and here."""
+        async with self._lock:
+            change = rule(self._fields)
+            if not change:
+                return
+            expires = mailbox.mailbox_end(self._fields | change.put) + KEPT_AFTER_END_SECONDS
+            version = await self._parts.store.update(self._owner.key, change, expires)
+            if version == NOT_LEASED:
+                raise LeaseLost
+            for name in change.delete:
+                self._fields.pop(name, None)
+            self._fields |= change.put
+            if version != self._version + 1:
+                # Another replica changed the mailbox in between.
+                self._is_stale = True
+            self._version = version
+        self._wake.set()
+
+    def _seconds_to_next(self, now: float) -> float:
+        due = [now + LONGEST_WAIT_SECONDS]
+        if not self._looking:
+            due += self._next_look.values()
+        if len(self._sending) < MAX_DELIVERIES_PER_OWNER:
+            due += (at for key, at in self._due() if key not in self._sending)
+        return max(0.0, min(due) - now)
+
+    def _due(self) -> list[tuple[str, float]]:
+        hold = self._parts.hold_seconds
+        held_until = self._parts.last_calls.get(self._owner.key, 0) + hold
+        dues = (
+            (key, delivery, mailbox.due_at(self._fields, key, delivery, hold))
+            for key, delivery in mailbox.named(self._fields, mailbox.DELIVERY)
+        )
+        return [
+            (key, at if delivery.get("control") else max(at, held_until))
+            for key, delivery, at in dues
+            if at is not None
+        ]
+
+    # Looks
+
+    def _start_look(self, tasks: asyncio.TaskGroup, now: float) -> None:
+        wanted = {EVENT_TYPES[item["name"]].source for item in mailbox.subscriptions(self._fields).values()}
+        for source in self._next_look.keys() - wanted:
+            del self._next_look[source]
+        for source in wanted - self._next_look.keys():
+            spread = min(FIRST_LOOK_SECONDS, self._parts.look_seconds) * self._parts.random_fraction()
+            self._next_look[source] = now + spread
+        due = [source for source, at in self._next_look.items() if at <= now]
+        if due and not self._looking and mailbox.ACCOUNT in self._fields:
+            self._looking = True
+            tasks.create_task(self._look_at(min(due, key=lambda source: self._next_look[source])))
+
+    async def _look_at(self, source: str) -> None:
+        try:
+            self._next_look[source] = self._parts.clock() + await self._look(source)
+        finally:
+            self._looking = False
+            self._wake.set()
+
+    async def _look(self, source: str) -> float:
+        """Look at *source* once. Return the seconds until the next look."""
+        parts, account = self._parts, Account.from_json(self._fields[mailbox.ACCOUNT])
+        pause = parts.look_seconds * (0.8 + 0.4 * parts.random_fraction())
+        if account.expires <= parts.clock() or parts.is_login_ended(account.digest):
+            await self._terminate(list(mailbox.subscriptions(self._fields)))
+            return pause
+        try:
+            await parts.budget.acquire(account.tenant)
+            view = parts.view(account)
+            edges = await SOURCES[source].look(parts.make_api(account), view)
+        except LimitExceeded as limit:
+            parts.on_look("postponed")
+            return float(limit.retry_after * (1 + parts.random_fraction()))
+        except ApiError as error:
+            return await self._on_failed_look(source, account, error, pause)
+        parts.on_look("ok")
+        self._failures.pop(source, None)
+
+        def record(fields: Fields) -> Change:
+            before = fields.get(mailbox.SOURCE + source)
+            fresh, marks = new_edges(None if before is None else before["seen"], edges, view.now)
+            change = mailbox.record(fields, fresh, account.tenant, parts.clock())
+            if before is None or set(marks) != set(before["seen"]):
+                change.put[mailbox.SOURCE + source] = {"seen": marks}
+            return change
+
+        await self._change(record)
+        return pause
+
+    async def _on_failed_look(self, source: str, account: Account, error: ApiError, pause: float) -> float:
+        """End subscriptions that the user has no permission for any more. Return the seconds until the next look."""
+        if error.kind in ("credential", "forbidden"):
+            self._parts.on_look("refused")
+            # A refresh may have brought another credential in the meantime.
+            if self._fields.get(mailbox.ACCOUNT, {}).get("token") == account.token:
+                is_all = error.kind == "credential"
+                active = mailbox.subscriptions(self._fields).items()
+                await self._terminate(
+                    [id for id, item in active if is_all or EVENT_TYPES[item["name"]].source == source]
+                )
+            return pause
+        self._parts.on_look("failed")
+        failures = self._failures[source] = self._failures.get(source, 0) + 1
+        return float(max(error.retry_after or 0, min(pause * 2 ** min(failures, 8), MAX_BACKOFF_SECONDS)))
+
+    async def _terminate(self, ids: list[str]) -> None:
+        log.info("event subscriptions end: their user has no access any more", extra={"count": len(ids)})
+        now = self._parts.clock()
+        await self._change(
+            lambda fields: mailbox.terminate(
+                fields, [id for id in ids if mailbox.SUBSCRIPTION + id in fields], REVOKED, now
+            )
+        )
+
+    # Deliveries
+
+    def _start_deliveries(self, tasks: asyncio.TaskGroup, now: float) -> None:
+        for key, at in sorted(self._due(), key=lambda item: item[1]):
+            if at > now or len(self._sending) >= MAX_DELIVERIES_PER_OWNER:
+                return
+            if key not in self._sending:
+                self._sending.add(key)
+                tasks.create_task(self._deliver(key))
+
+    async def _deliver(self, key: str) -> None:
+        try:
+            async with self._parts.slots:
+                message = self._message(key)
+                if message is None:
+                    return
+                is_sendable = len(message.body) <= MAX_BODY_BYTES
+                outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
+            self._parts.on_delivery(outcome.failure or "delivered")
+            now, jitter = self._parts.clock(), self._parts.random_fraction()
+            await self._change(lambda fields: mailbox.settle(fields, key, outcome, now, jitter))
+        finally:
+            self._sending.discard(key)
+            self._wake.set()
+
+    def _message(self, key: str) -> Message | None:
+        """Return the message of a delivery, None if it is no longer wanted."""
+        id, _, event_id = key.partition(":")
+        delivery, subscription = self._fields.get(mailbox.DELIVERY + key), self._fields.get(mailbox.SUBSCRIPTION + id)
+        if delivery is None or subscription is None:
+            return None
+        now = self._parts.clock()
+        secrets = [subscription["secret"]]
+        if subscription.get("previousUntil", 0) > now:
+            secrets.append(subscription["previous"])
+        if control := delivery.get("control"):
+            message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
+            return Message(subscription["url"], id, message_id, orjson.dumps(control), secrets)
+        event = self._fields.get(mailbox.EVENT + event_id)
+        if event is None or subscription["until"] <= now:
+            return None
+        return Message(subscription["url"], id, event_id, event_body(event["event"]), secrets)

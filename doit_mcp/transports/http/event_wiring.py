@@ -1,0 +1,129 @@
+"""Wires MCP Events: mailboxes, the sender of webhooks, and the credentials that looks at the DoiT API use."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.abc import AbstractResolver
+
+from ...auth.authentication import Authentication
+from ...auth.ended_logins import EndedLogins
+from ...auth.errors import UpstreamCredentialError
+from ...auth.principal import Principal
+from ...events.errors import EventError
+from ...events.name_resolution import ReceiverResolver
+from ...events.receiver_urls import ReceiverPolicy
+from ...events.sender import WebhookSender
+from ...events.service import TICK_SECONDS, EventService
+from ...events.subscriptions import Account, Subscriptions
+from ...events.worker import Parts
+from ...observability.metrics import Metrics
+from ...resilience.limits import TieredLimiter
+from ...resilience.token_bucket import Rate, RateLimiter, TokenBuckets
+from ...server.request_context import Actor, Events
+from ...settings import Settings
+from . import app_keys
+from .limits import TOO_MANY_LOOKS, look_rate
+from .state_backends import StateBackends
+
+SHORTEST_LOAN_SECONDS = 1800.0
+"""A token that expires sooner is exchanged again, so that clients need not refresh too often."""
+VERIFICATION_RATE = Rate(burst=30, per_second=0.5)
+# All users of a host such as ChatGPT have the same receiver.
+HOST_VERIFICATION_RATE = Rate(burst=300, per_second=20)
+TOO_MANY_VERIFICATIONS = "Too many receivers are being verified"
+
+
+@dataclass(frozen=True, slots=True)
+class EventNetwork:
+    """How receivers are reached, and how often the work on mailboxes is checked. Only tests change it.
+
+    *tls* has the certificates that are trusted; None means those of the system.
+    """
+
+    make_resolver: Callable[[], AbstractResolver] = ReceiverResolver
+    tls: ssl.SSLContext | None = None
+    tick_seconds: float = TICK_SECONDS
+
+
+def make_events(
+    app: web.Application,
+    settings: Settings,
+    state: StateBackends,
+    metrics: Metrics,
+    clock: Callable[[], float],
+    network: EventNetwork,
+) -> Events | None:
+    """Return the events of the application, None if they are turned off."""
+    if not settings.events:
+        return None
+    sender = WebhookSender(
+        ReceiverPolicy(_names(settings.events_receivers), _names(settings.events_private_receivers)),
+        clock,
+        make_resolver=network.make_resolver,
+        tls=network.tls,
+    )
+    subscriptions = Subscriptions(
+        state.mailboxes,
+        sender,
+        lambda account: app[app_keys.EVENT_API_FACTORY](account),
+        clock,
+        verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
+        host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
+        per_owner=settings.events_per_principal,
+        console_url=settings.console_base,
+    )
+    local_budget = _rate_limiter(TOO_MANY_LOOKS, look_rate(settings))
+    parts = Parts(
+        state.mailboxes,
+        sender,
+        subscriptions.make_api,
+        subscriptions.view,
+        TieredLimiter(local_budget, state.limits.event_looks),
+        clock,
+        partial(_is_login_ended, app[app_keys.ENDED_LOGINS]),
+        metrics.count_event_delivery,
+        metrics.count_event_look,
+        settings.events_poll_s,
+        settings.events_hold_s,
+    )
+    service = EventService(subscriptions, parts, tick_seconds=network.tick_seconds)
+    return Events(service, lambda actor: _open_account(app[app_keys.AUTHENTICATION], actor))
+
+
+def _rate_limiter(message: str, rate: Rate) -> RateLimiter:
+    return RateLimiter(message, TokenBuckets(rate.burst, rate.per_second))
+
+
+def _names(hosts: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of *hosts*, without ports and brackets."""
+    return frozenset((urlsplit(f"//{host}").hostname or "") for host in hosts)
+
+
+def _is_login_ended(ended_logins: EndedLogins, digest: str) -> bool:
+    return bytes.fromhex(digest) in ended_logins.digests
+
+
+async def _open_account(auth: Authentication, actor: Actor) -> Account:
+    """Return the account of *actor*, who is always a principal here. Raise EventError."""
+    assert isinstance(actor, Principal)
+    try:
+        token, expires = await auth.lend_token(actor, SHORTEST_LOAN_SECONDS)
+    except UpstreamCredentialError as error:
+        raise EventError("forbidden" if error.kind == "refused" else "exhausted", str(error)) from error
+    return Account(token, actor.customer, actor.tenant, actor.digest.hex(), expires)
+
+
+async def run_events(app: web.Application) -> AsyncIterator[None]:
+    """Work on mailboxes while the application runs."""
+    events = app[app_keys.SERVICES].events
+    if events is None:
+        yield
+        return
+    async with events.service.running():
+        yield

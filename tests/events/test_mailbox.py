@@ -1,0 +1,217 @@
+"""The rules of a mailbox, with an invented clock: retries, 410 and 413, suspension, rotation, bounds, ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.events import mailbox
+from doit_mcp.events.edges import MAX_SEEN, Edge, new_edges, period_start
+from doit_mcp.events.errors import ERROR_CODES, EventError
+from doit_mcp.events.receiver_urls import ReceiverPolicy
+from doit_mcp.events.requests import read_subscribe
+from doit_mcp.events.sender import Outcome
+from doit_mcp.events.store import Change, Fields
+from tests.events.receivers import OTHER_SECRET, SECRET
+
+NOW = 1_796_000_000.0
+OK, REFUSED, DOWN = Outcome(204, None), Outcome(410, "http_4xx"), Outcome(503, "http_5xx")
+ACCOUNT = {"token": "t", "customer": "c", "tenant": "c", "digest": "00", "expires": NOW + 3600}
+
+
+def apply(fields: Fields, change: Change) -> Fields:
+    """The fields after *change*."""
+    return {name: value for name, value in fields.items() if name not in change.delete} | change.put
+
+
+def subscribed(
+    fields: Fields, name: str = "anomaly.detected", *, secret: str = SECRET, **more: Any
+) -> tuple[Fields, str]:
+    """The fields with a subscription, and its id."""
+    params = {"name": name, "delivery": {"mode": "webhook", "url": "https://a.example/h", "secret": secret}, **more}
+    request = read_subscribe(params, ReceiverPolicy(), False)
+    id = request.target.subscription_id("owner")
+    return apply(fields, mailbox.subscribe(fields, id, request, ACCOUNT, NOW + 900, ["seen"], NOW)), id
+
+
+def edge(number: int, name: str = "anomaly.detected", **data: Any) -> Edge:
+    return Edge(name, f"a{number}", NOW + number, {"id": f"a{number}", **data})
+
+
+def recorded(fields: Fields, *edges: Edge, now: float = NOW) -> Fields:
+    return apply(fields, mailbox.record(fields, edges, "c", now))
+
+
+def keys(fields: Fields) -> list[str]:
+    return [key for key, _ in mailbox.named(fields, mailbox.DELIVERY)]
+
+
+def settled(fields: Fields, key: str, outcome: Outcome, now: float = NOW) -> Fields:
+    return apply(fields, mailbox.settle(fields, key, outcome, now, 0.5))
+
+
+def test_retries_end_within_15_minutes_and_suspend() -> None:
+    """Five attempts with growing delays; then the subscription is suspended until a refresh, which tells of the gap."""
+    fields, id = subscribed({})
+    fields = recorded(fields, edge(1), edge(2))
+    first, second = keys(fields)
+    now = NOW
+    for attempt in range(5):
+        assert mailbox.due_at(fields, first, fields[mailbox.DELIVERY + first], 0) == pytest.approx(now)
+        fields = settled(fields, first, DOWN, now)
+        if attempt < 4:
+            now = fields[mailbox.DELIVERY + first]["next"]
+    assert now - NOW < 900 and mailbox.DELIVERY + first not in fields
+    assert mailbox.due_at(fields, second, fields[mailbox.DELIVERY + second], 0) is None, "suspended"
+    status = mailbox.delivery_status(fields, id)
+    assert (
+        status is not None and status["active"] is False and status["lastError"] == "http_5xx" and status["failedSince"]
+    )
+    fields, _ = subscribed(fields)
+    assert set(keys(fields)) == {second, f"{id}:gap"}
+    assert mailbox.due_at(fields, second, fields[mailbox.DELIVERY + second], 0) == NOW
+    assert fields[f"{mailbox.DELIVERY}{id}:gap"]["control"]["type"] == "gap"
+    fields = settled(fields, f"{id}:gap", DOWN)
+    fields = settled(fields, f"{id}:gap", DOWN)
+    assert keys(fields) == [second]
+
+
+@pytest.mark.parametrize("status", [410, 413])
+def test_gone_and_too_large_are_not_retried(status: int) -> None:
+    """The event is dropped; the subscription and its other events go on."""
+    fields, _ = subscribed({})
+    fields = recorded(fields, edge(1), edge(2))
+    first, second = keys(fields)
+    fields = settled(fields, first, Outcome(status, "http_4xx"))
+    assert keys(fields) == [second]
+    assert mailbox.due_at(fields, second, fields[mailbox.DELIVERY + second], 0) is not None
+    fields = settled(fields, second, OK)
+    assert keys(fields) == [] and not mailbox.settle(fields, second, OK, NOW, 0.5)
+
+
+def test_events_wait_for_the_end_of_a_turn() -> None:
+    """Events are due once the user has made no call for a while, wherever the call was made; control messages at once."""
+    fields, id = subscribed({})
+    fields = recorded(fields, edge(1)) | {mailbox.ACTIVITY: {"at": NOW + 5}}
+    [key] = keys(fields)
+    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW + 95
+    fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
+    [key] = keys(fields)
+    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
+
+
+def test_termination_deletes_and_notifies_once() -> None:
+    """A terminated subscription gets no events; it is deleted once its receiver was notified, or could not be."""
+    fields, id = subscribed({})
+    fields = recorded(fields, edge(1))
+    fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
+    assert keys(fields) == [f"{id}:terminated"] and not mailbox.subscriptions(fields)
+    assert not any(name.startswith(mailbox.SOURCE) for name in fields)
+    body = fields[f"{mailbox.DELIVERY}{id}:terminated"]["control"]
+    assert body == {"type": "terminated", "error": {"code": -32012, "message": "ended"}}
+    assert not mailbox.record(fields, [edge(2)], "c", NOW)
+    notified = settled(fields, f"{id}:terminated", OK)
+    assert not list(mailbox.named(notified, mailbox.SUBSCRIPTION)) and not keys(notified)
+    twice = settled(settled(fields, f"{id}:terminated", DOWN), f"{id}:terminated", DOWN)
+    assert not list(mailbox.named(twice, mailbox.SUBSCRIPTION)) and not keys(twice)
+    revived, _ = subscribed(fields)
+    assert id in mailbox.subscriptions(revived)
+
+
+def test_rotation_keeps_the_old_secret_for_some_minutes() -> None:
+    fields, id = subscribed({})
+    fields, _ = subscribed(fields, secret=OTHER_SECRET)
+    item = fields[mailbox.SUBSCRIPTION + id]
+    assert (item["secret"], item["previous"]) == (OTHER_SECRET, SECRET)
+    fields, _ = subscribed(fields, secret=OTHER_SECRET)
+    assert fields[mailbox.SUBSCRIPTION + id]["previous"] == SECRET
+    assert fields[mailbox.SUBSCRIPTION + id]["previousUntil"] == item["previousUntil"] == NOW + mailbox.ROTATION_SECONDS
+
+
+def test_a_mailbox_is_bounded() -> None:
+    """Beyond the limits the oldest deliveries are dropped and counted, and the oldest events forgotten."""
+    fields, id = subscribed({})
+    for number in range(mailbox.MAX_PENDING + 50):
+        fields = recorded(fields, edge(number), now=NOW + number)
+    assert len(keys(fields)) == mailbox.MAX_PENDING and fields[mailbox.STATUS + id]["dropped"] == 50
+    for key in keys(fields):
+        fields = settled(fields, key, OK)
+    for number in range(1000, 1000 + mailbox.MAX_EVENTS):
+        fields = recorded(fields, edge(number), now=NOW + 200 + number / 10)
+        fields = settled(fields, keys(fields)[0], OK)
+    assert len(list(mailbox.named(fields, mailbox.EVENT))) <= mailbox.MAX_EVENTS + 1
+    assert not mailbox.record(fields, [edge(1100)], "c", NOW).put, "recorded before"
+
+
+def test_ended_subscriptions_are_swept() -> None:
+    fields, id = subscribed({})
+    fields = recorded(fields, edge(1)) | {f"{mailbox.DELIVERY}sub_gone:evt": {"tries": 0, "next": 0, "at": 0}}
+    assert set(mailbox.sweep(fields, NOW).delete) == {f"{mailbox.DELIVERY}sub_gone:evt"}
+    fields = apply(fields, mailbox.sweep(fields, NOW + 901))
+    assert not keys(fields) and not mailbox.subscriptions(fields) and mailbox.SOURCE + "anomalies" not in fields
+
+
+def test_only_matching_subscriptions_get_an_event() -> None:
+    """Each filter narrows; a missing value never passes one."""
+    cases: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
+        ("anomaly.detected", {"severity": "warning"}, {"severity": "critical"}, True),
+        ("anomaly.detected", {"severity": "warning"}, {"severity": "information"}, False),
+        ("anomaly.detected", {"minimumAmount": 100}, {"amount": 100.0}, True),
+        ("anomaly.detected", {"minimumAmount": 100}, {}, False),
+        ("budget.threshold_reached", {"threshold": 85}, {"threshold": 50}, False),
+        ("ticket.updated", {"ticket": "a1", "status": "open"}, {"status": "open"}, True),
+        ("invoice.issued", {"cloud": "google-cloud"}, {"cloud": "amazon-web-services"}, False),
+    ]
+    for name, arguments, data, wanted in cases:
+        fields, _ = subscribed({}, name, arguments=arguments)
+        assert bool(keys(recorded(fields, edge(1, name, **data)))) is wanted, (name, arguments, data)
+
+
+def test_ids_are_stable_and_differ_by_customer() -> None:
+    one, other = edge(1), edge(2)
+    assert one.event_id("c") == edge(1).event_id("c") != one.event_id("d") != other.event_id("d")
+    _, first = subscribed({}, arguments={"minimumAmount": 50})
+    _, second = subscribed({}, arguments={"minimumAmount": 50.0})
+    _, third = subscribed({}, arguments={"minimumAmount": 51})
+    assert first == second != third
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=12))
+def test_each_edge_is_news_once(looks: list[list[int]]) -> None:
+    """Whatever the looks show: nothing of the first is news, and nothing is news twice."""
+    seen: list[str] | None = None
+    news: list[str] = []
+    for number, look in enumerate(looks):
+        fresh, seen = new_edges(seen, [edge(item) for item in look], NOW)
+        news += [item.key for item in fresh]
+        assert number or not fresh
+    assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (looks[0] if looks else ())}
+
+
+def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
+    old = Edge("invoice.issued", "i1", NOW - 46 * 86_400, {"id": "i1"})
+    assert new_edges([], [old], NOW) == ([], [old.mark])
+    _, marks = new_edges(None, [edge(number) for number in range(MAX_SEEN + 10)], NOW)
+    assert len(marks) == MAX_SEEN
+
+
+def test_periods() -> None:
+    """The first day of each period that contains 2026-11-28, a Saturday."""
+    days = {
+        "day": "2026-11-28",
+        "week": "2026-11-22",
+        "month": "2026-11-01",
+        "quarter": "2026-10-01",
+        "year": "2026-01-01",
+    }
+    assert {interval: period_start(interval, 1_795_860_000) for interval in days} == days
+    assert period_start("decade", NOW) == ""
+
+
+def test_error_codes() -> None:
+    """Both sets of codes, in one table."""
+    codes = [ERROR_CODES[kind] for kind in ("not_found", "forbidden", "exhausted", "unsupported", "callback")]
+    assert codes == [(-32023 - number, -32011 - number) for number in range(5)]
