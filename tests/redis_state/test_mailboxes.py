@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from doit_mcp.events.store import CONFLICT, NOT_LEASED, Change, Mailboxes, MemoryMailboxes, Owner
-from doit_mcp.redis_state.connection import RedisConnection, open_connection
+from doit_mcp.redis_state.client import open_connection
+from doit_mcp.redis_state.connection import RedisConnection
 from doit_mcp.redis_state.encryption import Encryptor, key_prefix
 from doit_mcp.redis_state.mailboxes import RedisMailboxes
 from tests.redis_state.conftest import SECRET
