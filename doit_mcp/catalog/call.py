@@ -11,6 +11,7 @@ import orjson
 
 from ..api import Doit
 from ..protocol.jsonrpc import JsonObject
+from .stores.approvals import CallApprovals
 from .stores.customer_facts import Facts
 from .stores.result_store import ResultStore
 from .stores.run_followers import RunFollowers
@@ -106,6 +107,10 @@ class Call(Protocol):
     @property
     def receipts(self) -> ReceiptStore:
         """Receipts of recent writes, which prevent duplicates."""
+
+    @property
+    def approvals(self) -> CallApprovals:
+        """Approvals of prepared changes, for clients that cannot be asked."""
 
     @property
     def run_followers(self) -> RunFollowers:

@@ -41,11 +41,13 @@ from .tools.result_handles import with_declared_handle
 from .tools.tool import Tool, ToolError, ToolResult
 from .tools.tool_factory import tool_from_function, tool_from_operation
 from .tools.untested import with_untested_note
-from .writes.confirmation import always_confirms, find_reader, with_confirmation
+from .writes.confirmation import with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
 from .writes.receipt_verification import verifier_for
 from .writes.related_objects import find_related
 from .writes.secret_results import with_withheld_result
+from .writes.state_reader import find_reader
+from .writes.undo import find_undo
 
 FIRST_MODULES = (
     *(overview, breakdown, trends, compare, change, forecast),
@@ -84,10 +86,10 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     """
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
-    writing |= {
-        name: with_confirmation(tool, find_reader(tool, named), find_related(tool, named))
+    readers = {name: find_reader(tool, named) for name, tool in writing.items()}
+    writing = {
+        name: with_confirmation(tool, readers[name], find_related(tool, named), find_undo(tool, readers[name], named))
         for name, tool in writing.items()
-        if always_confirms(tool) or tool.external_target_paths or tool.linked_text_paths
     }
     writing = {name: with_scope_check(tool) for name, tool in writing.items()}
     writing = {name: with_deduplication(tool, verifier_for(tool, named)) for name, tool in writing.items()}

@@ -15,6 +15,7 @@ from ..call import Call
 from ..tools.composed import composed_tool
 from ..tools.tool import Tool, ToolError, ToolResult
 from ..tools.tool_factory import tool_from_function
+from .confirm_action import make_confirm_tool
 from .ranking import WORD_PATTERN, ToolFinder
 from .topics import topic_hints
 
@@ -67,10 +68,12 @@ class OperationMatches(TypedDict, total=False):
 
 @lru_cache(maxsize=8)
 def with_discovery(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-    """Return *tools* plus the tools that find and call them, without call_operation if no tool writes."""
+    """Return *tools* plus the tools that find and call them, and apply their changes if any tool writes."""
     finder = ToolFinder(tools)
     extended = (*tools, make_find_tool(finder), make_read_tool(finder))
-    return (*extended, make_call_tool(finder)) if any(tool.writes for tool in tools) else extended
+    if not any(tool.writes for tool in tools):
+        return extended
+    return (*extended, make_call_tool(finder), make_confirm_tool({tool.name: tool for tool in tools}))
 
 
 def make_find_tool(finder: ToolFinder) -> Tool:

@@ -15,7 +15,7 @@ from ...catalog.tools import tool_result
 from ...catalog.tools.locales import MAX_TAG_CHARACTERS
 from ...catalog.tools.localized_display import LOCALE_META_KEY
 from ...catalog.tools.series import with_notice
-from ...catalog.tools.tool import DEADLINE_SECONDS, ContentResult, Tool, ToolError
+from ...catalog.tools.tool import APPROVAL_ARGUMENT, DEADLINE_SECONDS, ContentResult, Tool, ToolError
 from ...protocol import cursors, extensions
 from ...protocol.content_blocks import downgrade_blocks
 from ...protocol.downgrade import downgrade
@@ -111,6 +111,12 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
             # From here on, the call is treated as a call of the target tool.
             tool, arguments = tool.resolve_target(arguments)
             context, arguments = await read_arguments(context, tool, arguments)
+        elif tool.resolve_approval is not None:
+            # The same for the tool whose change the user approved, with the arguments that were checked then.
+            token = arguments[APPROVAL_ARGUMENT]
+            approval = await context.services.approvals.find(context.owner, context.tenant, token)
+            tool, arguments = tool.resolve_approval(approval)
+            context = context._replace(approval=approval)
     except (ToolError, LimitExceeded) as refusal:
         record_attempt(context, tool, arguments if isinstance(arguments, dict) else {})
         return tool_result.error_result(tool, str(refusal))

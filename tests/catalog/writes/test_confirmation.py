@@ -15,9 +15,9 @@ from doit_mcp.catalog.tools.tool import Tool, ToolError
 from doit_mcp.catalog.writes.confirmation import (
     always_confirms,
     confirmation_question,
-    find_reader,
 )
 from doit_mcp.catalog.writes.preview import preview_message
+from doit_mcp.catalog.writes.state_reader import find_reader
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.protocol.schema_validator import SchemaValidator
 from tests.api.recorder import Recorder
