@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Annotated
 
 from ...api.facts import Unconfirmed
-from ...protocol.json_schema import Length
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..stores.approvals import Approval
@@ -30,7 +29,7 @@ def make_confirm_tool(tools_by_name: Mapping[str, Tool]) -> Tool:
 
     @composed_tool(
         area=AREA,
-        search_hint="Apply an approved change",
+        search_hint="Approve",
         writes=True,
         destructive=True,
         open_world=True,
@@ -40,11 +39,8 @@ def make_confirm_tool(tools_by_name: Mapping[str, Tool]) -> Tool:
         confirm=Unconfirmed("Its token proves that the change was shown before."),
         preview_with=None,
     )
-    async def confirm_action(
-        call: Call, *, approvalToken: Annotated[str, "As in the result that asks for approval.", Length(1, 100)]
-    ) -> ToolResult:
-        """Apply a change for which a tool returned approval_required. First show its change to the user, who must agree.
-        Tokens are valid once, for 5 minutes."""
+    async def confirm_action(call: Call, *, approvalToken: Annotated[str, "From that result."]) -> ToolResult:
+        """Apply a change that returned approval_required, once the user has seen it and agreed."""
         tool, arguments = approved_call(await call.approvals.find(approvalToken))
         return await tool.run(call, arguments)
 

@@ -147,7 +147,7 @@ def make_read_tool(finder: ToolFinder) -> Tool:
         area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True, slow=False
     )
     async def read_operation(call: Call, *, name: OperationName, input: OperationInput = None) -> ToolResult:
-        """Run a read-only operation that find_operation returned. Returns the result of the operation."""
+        """Run a read-only operation that find_operation returned."""
         return await run_tool(read_only_tool(finder, name), call, input)
 
     return replace(
@@ -172,11 +172,12 @@ def make_call_tool(finder: ToolFinder) -> Tool:
         discovery_list=True,
         always_loaded=True,
         confirm=Unconfirmed("The operation that it runs asks for confirmation."),
+        view=True,
         preview_with=None,
     )
     async def call_operation(call: Call, *, name: OperationName, input: OperationInput = None) -> ToolResult:
         """Run any operation that find_operation returned, including those that change or delete data or notify others:
-        ask the user first. For read-only operations, use read_operation. Returns the result of the operation."""
+        ask the user first. For read-only operations, use read_operation."""
         return await run_tool(tool_by_name(finder, name), call, input)
 
     return replace(

@@ -13,6 +13,7 @@ from ..call import Call, NoAnswer, Question
 from ..stores.approvals import ConfirmationPolicy
 from ..tools.declarations import always_asks
 from ..tools.tool import Declined, Tool, ToolError, ToolResult
+from ..views.metadata import tool_view_meta
 from .approval_result import approval_result, with_approval_status
 from .snapshot import ChangeDescriber, ReadObjects, Snapshot
 from .state_reader import StateReader
@@ -73,7 +74,9 @@ def with_confirmation(
                     return await approval_result(call, tool, arguments, change, digest)
         return await run_with_undo(call, tool, undo, arguments, snapshot)
 
-    return replace(with_approval_status(tool), run=run)
+    # Hosts with views show changes for approval as a card.
+    meta = {**tool.meta, **tool_view_meta()} if always_confirms(tool) else tool.meta
+    return replace(with_approval_status(tool), run=run, meta=meta)
 
 
 async def _confirm(call: Call, describer: ChangeDescriber, arguments: JsonObject) -> Snapshot:
