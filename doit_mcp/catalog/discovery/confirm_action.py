@@ -29,7 +29,7 @@ def make_confirm_tool(tools_by_name: Mapping[str, Tool]) -> Tool:
 
     @composed_tool(
         area=AREA,
-        search_hint="Approve",
+        search_hint="Apply a prepared change",
         writes=True,
         destructive=True,
         open_world=True,
