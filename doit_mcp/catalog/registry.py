@@ -43,6 +43,7 @@ from .tools.tool_factory import tool_from_function, tool_from_operation
 from .tools.untested import with_untested_note
 from .writes.confirmation import with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
+from .writes.dry_run import with_dry_run
 from .writes.receipt_verification import verifier_for
 from .writes.related_objects import find_related
 from .writes.secret_results import with_withheld_result
@@ -79,7 +80,7 @@ def with_declared_extras(tool: Tool) -> Tool:
 
 
 def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication.
+    """Return *tools* with safeguards on writes: confirmation if needed, dry runs, the commit point, and deduplication.
 
     The scopes of budgets and alerts, and whether results with secrets can be kept out of stores, are checked before the
     user is asked.
@@ -87,10 +88,12 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     readers = {name: find_reader(tool, named) for name, tool in writing.items()}
+    related = {name: find_related(tool, named) for name, tool in writing.items()}
     writing = {
-        name: with_confirmation(tool, readers[name], find_related(tool, named), find_undo(tool, readers[name], named))
+        name: with_confirmation(tool, readers[name], related[name], find_undo(tool, readers[name], named))
         for name, tool in writing.items()
     }
+    writing = {name: with_dry_run(tool, readers[name], related[name]) for name, tool in writing.items()}
     writing = {name: with_scope_check(tool) for name, tool in writing.items()}
     writing = {name: with_deduplication(tool, verifier_for(tool, named)) for name, tool in writing.items()}
     writing = {name: with_withheld_result(tool) for name, tool in writing.items()}

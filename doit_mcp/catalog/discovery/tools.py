@@ -22,7 +22,7 @@ from .topics import topic_hints
 AREA = "discovery"
 DEFAULT_LIMIT, MAX_MORE_NAMES = 3, 10
 READ_TOOL, WRITE_TOOL = "read_operation", "call_operation"
-SEARCH_HINT = "Everything else that DoiT can do: any operation of the DoiT API that has no listed tool"
+SEARCH_HINT = "Everything else: any operation of the DoiT API without a listed tool"
 
 OperationName = Annotated[str, "Name from find_operation.", Length(1, 80), IDENTIFIER]
 

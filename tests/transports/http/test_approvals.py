@@ -265,3 +265,27 @@ async def test_nothing_is_applied_while_redis_is_unavailable(redis: Server) -> N
         redis.start()
         await wait_for_redis(a, b)
         assert "no longer stored" in await refusal(a, token) and things.done == ["1"]
+
+
+async def test_dry_run_shows_before_and_after(site: Site) -> None:
+    budget = await call(site, "create_budget", **BUDGET)
+    change: Json = {
+        "amount": 77,
+        "alerts": [{"percentage": 50}, {"percentage": 90}],
+        "recipients": ["eve@partner.example"],
+    }
+    shown = await call(site, "update_budget", id=budget["id"], **change, dryRun=True)
+    assert shown["status"] == "dry_run" and "approvalToken" not in shown and "undo" not in shown
+    fields = {row["field"]: row for row in shown["change"]["fields"]}
+    assert fields["amount"] == {"field": "amount", "before": BUDGET["amount"], "after": 77}
+    assert shown["change"]["object"]["name"] == BUDGET["name"] and not shown["change"]["irreversible"]
+    assert any("eve@partner.example" in line for line in shown["change"]["affected"])
+    prepared = await prepare(site, "update_budget", id=budget["id"], **change)
+    assert prepared["change"] == shown["change"]
+    assert (await call(site, "get_budget", id=budget["id"]))["amount"] == BUDGET["amount"]
+    listed = (await site.send_stateless("tools/list", path="/mcp/x/all")).result["tools"]
+    updates = {tool["name"]: tool["inputSchema"]["properties"] for tool in listed if tool["name"].startswith("update_")}
+    assert {name for name, properties in updates.items() if "dryRun" not in properties} == {"update_insight_status"}
+    # A false value is no dry run, and the call equals one without it.
+    assert (await call(site, "update_budget", id=budget["id"], amount=78, dryRun=False))["amount"] == 78
+    assert ALREADY_DONE_KEY in await call(site, "update_budget", id=budget["id"], amount=78)
