@@ -187,7 +187,7 @@ class Settings:
         "when-destructive",
         "DOIT_MCP_CONFIRM_CHANGES",
         Choice("always", "when-destructive", "never"),
-        "Changes that the user must confirm: all, those that delete or affect access, people or purchases, or none",
+        "Changes that the user must confirm: all, those that delete or affect access, users or purchases, or none",
     )
     audit_required: bool = setting(
         False, "DOIT_MCP_AUDIT_REQUIRED", boolean, "Refuse changes while the audit log cannot be written"

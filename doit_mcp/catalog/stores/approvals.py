@@ -22,7 +22,7 @@ MAX_BYTES_PER_OWNER = 4 << 20
 MAX_CHANGES, MAX_TOTAL_BYTES = 2_000, 64 << 20
 
 ConfirmationPolicy = Literal["always", "when-destructive", "never"]
-"""Which changes need the user's confirmation: all, those that delete, reach people outside or are declared so, none."""
+"""Which changes need the user's confirmation: all, those that delete, reach users outside or are declared so, none."""
 
 
 @dataclass(frozen=True, slots=True)

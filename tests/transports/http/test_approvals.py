@@ -108,7 +108,7 @@ async def test_change_in_between_asks_again(site: Site) -> None:
     assert (await call(site, "confirm_action", approvalToken=asked_again["approvalToken"]))["deleted"]
 
 
-async def test_invalid_tokens_are_told_apart(site: Site) -> None:
+async def test_invalid_tokens_have_different_answers(site: Site) -> None:
     label = await call(site, "create_label", name="Quarter", color="blue")
     token = (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]
     for altered in (
@@ -149,7 +149,7 @@ async def test_call_operation_prepares_too(site: Site) -> None:
     assert nested["isError"] and "unknown operation" in nested["content"][0]["text"]
 
 
-async def test_update_is_prepared_if_it_names_people_and_can_be_undone(site: Site) -> None:
+async def test_update_is_prepared_if_it_names_recipients_and_can_be_undone(site: Site) -> None:
     budget = await call(site, "create_budget", **BUDGET)
     changed = await call(site, "update_budget", id=budget["id"], amount=77.0)
     assert changed["undo"] == {"tool": "update_budget", "arguments": {"id": budget["id"], "amount": BUDGET["amount"]}}
@@ -286,6 +286,6 @@ async def test_dry_run_shows_before_and_after(site: Site) -> None:
     listed = (await site.send_stateless("tools/list", path="/mcp/x/all")).result["tools"]
     updates = {tool["name"]: tool["inputSchema"]["properties"] for tool in listed if tool["name"].startswith("update_")}
     assert {name for name, properties in updates.items() if "dryRun" not in properties} == {"update_insight_status"}
-    # A false value is no dry run, and the call equals one without it.
+    # A false value starts a real call, and the call equals one without it.
     assert (await call(site, "update_budget", id=budget["id"], amount=78, dryRun=False))["amount"] == 78
     assert ALREADY_DONE_KEY in await call(site, "update_budget", id=budget["id"], amount=78)
