@@ -24,6 +24,7 @@ from .confirming import BUDGET, methods, run
 
 NOW = 1_790_000_000.0
 CONFIRM = "confirm_action"
+SIGNUP = f"sr_{'0' * 32}"
 
 
 class ApprovingCaller(Caller):
@@ -65,8 +66,8 @@ async def test_token_expires_and_still_leads_to_its_receipt() -> None:
 
 
 async def test_secret_arguments_are_not_shown() -> None:
-    caller = ApprovingCaller(Recorder({"id": "s1", "status": "pending_consent"}))
-    prepared = await caller.call("verify_signup_request", signupRequestId="s1", code="123456")
+    caller = ApprovingCaller(Recorder({"id": SIGNUP, "status": "pending_consent"}))
+    prepared = await caller.call("verify_signup_request", signupRequestId=SIGNUP, code="123456")
     assert "123456" not in str(prepared)
     assert {"field": "code", "before": None, "after": HIDDEN} in prepared["change"]["fields"]
     await caller.call(CONFIRM, approvalToken=prepared["approvalToken"])
@@ -75,17 +76,11 @@ async def test_secret_arguments_are_not_shown() -> None:
 
 async def test_large_changes_are_refused() -> None:
     caller = ApprovingCaller(Recorder({}))
-    events = [
-        {
-            "provider": "p",
-            "id": str(number),
-            "time": "2026-01-01T00:00:00Z",
-            "dimensions": [{"key": "k", "type": "t", "value": "x" * 1000}],
-        }
-        for number in range(1 + MAX_CHANGE_BYTES // 1000)
-    ]
+    dimensions = [{"key": "k", "type": "label", "value": "x" * 1_000}]
+    event = {"provider": "p", "time": "2026-01-01T00:00:00Z", "dimensions": dimensions}
+    events = [event] * (1 + MAX_CHANGE_BYTES // 1_000)
     with pytest.raises(ToolError, match="larger than 1 MB"):
-        await caller.call("send_datahub_events", Events=events)
+        await caller.call("send_datahub_events", events=events)
     assert caller.api.requests == []
 
 
