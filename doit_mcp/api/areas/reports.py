@@ -215,7 +215,13 @@ class Reports(Area):
         """Change the given fields of a report. Lists are replaced."""
         return await self._update(id=id, **_report_body(changes))
 
-    @delete("/analytics/v1/reports/{id}", confirm=True, preview_with=get_report_config, open_world=False)
+    @delete(
+        "/analytics/v1/reports/{id}",
+        confirm=True,
+        preview_with=get_report_config,
+        restore_with=create_report,
+        open_world=False,
+    )
     async def delete_report(self, *, id: Id) -> JsonObject:
         """Delete a saved report. This cannot be undone: confirm its name with the user first."""
         ...

@@ -26,7 +26,7 @@ MAX_UNDO_BYTES = 16 << 10
 MAX_DEPTH = 12
 RENAMING_ARGUMENT = "newName"
 """An argument after which the object can no longer be found by the arguments of the write."""
-CREATES_ANOTHER = "The restored object has a new id and no history."
+CREATES_ANOTHER = "The restored object has a new id and no history, and nothing refers to it."
 UNSET_BEFORE = "The former state cannot be restored: {} had no value."
 
 
@@ -47,7 +47,7 @@ class UndoPlan:
 
     def make(self, arguments: JsonObject, current: JsonObject) -> JsonObject | None:
         """Return the undo call for a write with these *arguments*; None if it would not restore the state."""
-        before = self.tool.with_argument_names(current)
+        before = self.restoring.with_argument_names(current)
         former = before
         if not self.tool.deletes:
             targets = {name: value for name, value in arguments.items() if name in self.tool.targets}
