@@ -98,6 +98,7 @@ async def test_budget_is_deleted_in_two_steps_and_restored(site: Site) -> None:
     }
 
 
+@pytest.mark.requirement("N13")
 async def test_change_in_between_asks_again(site: Site) -> None:
     budget = await call(site, "create_budget", **BUDGET)
     prepared = await prepare(site, "delete_budget", id=budget["id"])
@@ -108,6 +109,7 @@ async def test_change_in_between_asks_again(site: Site) -> None:
     assert (await call(site, "confirm_action", approvalToken=asked_again["approvalToken"]))["deleted"]
 
 
+@pytest.mark.requirement("N14")
 async def test_invalid_tokens_have_different_answers(site: Site) -> None:
     label = await call(site, "create_label", name="Quarter", color="blue")
     token = (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]
@@ -162,6 +164,7 @@ async def test_update_is_prepared_if_it_names_recipients_and_can_be_undone(site:
     assert done["undo"]["arguments"]["recipients"] == former
 
 
+@pytest.mark.requirement("N15")
 async def test_employees_approve_for_the_customer_that_they_saw(site: Site) -> None:
     acme = ADMIN.customer
     label = await call(site, "create_label", name="Quarter", color="blue")
@@ -227,6 +230,7 @@ class Things:
         self.tools = (deleting, make_confirm_tool({deleting.name: deleting}))
 
 
+@pytest.mark.requirement("N14")
 async def test_token_applies_once_at_all_replicas(redis: Server) -> None:
     things = Things()
     async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
@@ -247,6 +251,7 @@ async def test_token_applies_once_at_all_replicas(redis: Server) -> None:
         assert ALREADY_DONE_KEY in again and things.done == ["1"]
 
 
+@pytest.mark.requirement("N14")
 async def test_nothing_is_applied_while_redis_is_unavailable(redis: Server) -> None:
     things = Things()
     things.may_end.set()
