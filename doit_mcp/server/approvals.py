@@ -152,5 +152,5 @@ class BoundApprovals:
 
     async def use(self) -> None:
         """Use up the current approval, if any. Raise ToolError if it does not count."""
-        if self.current is not None:
+        if self.current is not None and not self.current.is_used:
             await self._approvals.use(self._owner, self.current)

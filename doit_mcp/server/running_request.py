@@ -41,9 +41,16 @@ CONFIRMATION_UNVERIFIED = (
 
 
 class ContinueAsTask(CallSuspended):
-    """Raised when the call should continue as a task. *answers* are the client's answers so far, by key."""
+    """Raised when the call should continue as a task. *answers* are the client's answers so far, by key.
+
+    *committed* is whether the call has used the user's approval.
+    """
 
     answers: Mapping[str, JsonObject] = {}
+
+    def __init__(self, *, committed: bool = False) -> None:
+        super().__init__()
+        self.committed = committed
 
 
 class RunningRequest:
@@ -278,7 +285,7 @@ class RunningRequest:
         if self._is_task:
             return
         if extensions.is_declared(self._context.caller, extensions.TASKS):
-            raise ContinueAsTask
+            raise ContinueAsTask(committed=self.committed)
         if required:
             raise MissingClientCapability(extensions.required_capabilities(extensions.TASKS))
 

@@ -30,7 +30,8 @@ class Approval:
     """The approval of one prepared change.
 
     *arguments* are those of the call that prepared it, *digest* identifies what the user saw. *prepared_at* is in epoch
-    milliseconds. With *is_expired*, it only leads to the receipt of a change that was made in time.
+    milliseconds. With *is_expired*, it only leads to the receipt of a change that was made in time. With *is_used*, this
+    call has used it, and continues as a task.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Approval:
     digest: str
     prepared_at: int
     is_expired: bool = False
+    is_used: bool = False
 
 
 class CallApprovals(Protocol):

@@ -54,7 +54,7 @@ class UndoPlan:
             changed = {
                 name: before.get(READER_FIELD_NAMES.get(name, name)) for name in arguments if name not in targets
             }
-            unset = [name for name, value in changed.items() if value is None]
+            unset = [name for name, value in changed.items() if _sets_new_member(arguments[name], value)]
             if unset:
                 return {"note": UNSET_BEFORE.format(", ".join(unset))}
             former = {**targets, **changed}
@@ -63,6 +63,13 @@ class UndoPlan:
             return None
         note = {"note": CREATES_ANOTHER} if self.tool.deletes else {}
         return {"tool": self.restoring.name, "arguments": restored, **note}
+
+
+def _sets_new_member(value: Any, former: Any) -> bool:
+    """Return whether *value*, or a member of it, had no value in the *former* state. Updates cannot remove it again."""
+    if isinstance(value, dict) and isinstance(former, dict):
+        return any(_sets_new_member(member, former.get(name)) for name, member in value.items())
+    return former is None and value is not None
 
 
 def _fit(value: Any, schema: JsonObject, depth: int) -> Any:
@@ -90,7 +97,9 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
         raise TypeError(f"{tool.declared_in}: {tool.name} has restore_with={name}, which is not a tool that writes")
     if tool.verb == "update" and tool.targets and not name and RENAMING_ARGUMENT not in tool.input_schema["properties"]:
         restoring = tool
-    if reader is None or restoring is None or has_secrets(tool) or tool.secret_arguments | restoring.secret_arguments:
+    if tool.facts.get("undone_by") == "nothing" or reader is None or restoring is None:
+        return None
+    if has_secrets(tool) or tool.secret_arguments | restoring.secret_arguments:
         return None
     return UndoPlan(tool, restoring, reader)
 

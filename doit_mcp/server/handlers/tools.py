@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import orjson
 
@@ -127,6 +128,8 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
     except MissingClientCapability:
         return tool_result.error_result(tool, "it needs to ask the user, which this client does not support")
     except ContinueAsTask as continuation:
+        if continuation.committed and context.approval is not None:
+            context = context._replace(approval=replace(context.approval, is_used=True))
         return await _run_as_task(context, request, tool, arguments, continuation.answers)
 
 

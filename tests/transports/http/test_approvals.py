@@ -24,6 +24,7 @@ from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,
     LATEST_STATEFUL,
+    META,
     OTHER_USER,
     VIEWER,
     Json,
@@ -294,3 +295,19 @@ async def test_dry_run_shows_before_and_after(site: Site) -> None:
     # A false value starts a real call, and the call equals one without it.
     assert (await call(site, "update_budget", id=budget["id"], amount=78, dryRun=False))["amount"] == 78
     assert ALREADY_DONE_KEY in await call(site, "update_budget", id=budget["id"], amount=78)
+
+
+async def test_approved_call_can_continue_as_a_task(site: Site) -> None:
+    tasks = {"extensions": {f"{META}tasks": {}}}
+    question = {"question": "Email the idle disks to eve@partner.example"}
+    prepared = (await site.call("build_cloud_flow", question, clientCapabilities=tasks)).result["structuredContent"]
+    approved = {"approvalToken": prepared["approvalToken"]}
+    created = (await site.call("confirm_action", approved, clientCapabilities=tasks)).result
+    assert created["resultType"] == "task", created
+    while (
+        task := (await site.send_stateless("tasks/get", {"taskId": created["taskId"]}, clientCapabilities=tasks)).result
+    )["status"] == "working":
+        await asyncio.sleep(0)
+    assert task["status"] == "completed" and not task["result"].get("isError"), task
+    repeated = (await site.call("confirm_action", approved, clientCapabilities=tasks)).result
+    assert ALREADY_DONE_KEY in str(repeated) or "result of the same call" in str(repeated)
