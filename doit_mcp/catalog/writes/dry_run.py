@@ -21,10 +21,10 @@ UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
 def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None) -> Tool:
     """Make an update show its change with ``dryRun``, if *reader* reads its object.
 
-    If the API has a dry run of its own, that runs as well, and its result has the change.
+    If the API has a dry run of such an update, that runs as well, and its result has the change.
     """
     has_own = ARGUMENT in tool.accepted_schema["properties"]
-    if reader is None or (tool.verb not in UPDATING_VERBS and not has_own):
+    if reader is None or tool.verb not in UPDATING_VERBS:
         return tool
     describer = ChangeDescriber(tool, reader, read_related)
 
