@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.catalog.stores.approvals import LIFETIME_SECONDS, MAX_CHANGE_BYTES, REPEAT_SECONDS
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.writes.change_record import change_record
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY
@@ -131,3 +132,13 @@ def test_tokens_are_short_and_bound(raw: bytes, expires_at: int, owner: str, ten
 @given(st.text(max_size=80))
 def test_any_other_text_is_not_a_token(text: str) -> None:
     assert ApprovalTokens("secret").read(text) is None
+
+
+async def test_used_token_without_a_receipt_changes_nothing() -> None:
+    caller = ApprovingCaller(Recorder(BUDGET))
+    token = (await caller.call("delete_budget", id="b1"))["approvalToken"]
+    await caller.call(CONFIRM, approvalToken=token)
+    caller.receipts = MemoryReceiptStore()
+    with pytest.raises(ToolError, match="^Nothing was changed: .* already used"):
+        await caller.call(CONFIRM, approvalToken=token)
+    assert methods(caller.api).count("DELETE") == 1
