@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Literal
 from urllib.parse import urlsplit
 
 from .settings_environment import read_values
@@ -122,10 +123,7 @@ class Settings(EventSettings):
         "Domain verification token of OpenAI, served publicly at /.well-known/openai-apps-challenge",
     )
     view_domain: str = setting(
-        "",
-        "DOIT_MCP_VIEW_DOMAIN",
-        visible_token,
-        "Dedicated origin or domain of the charts in MCP Apps hosts, in the form that the host requires",
+        "", "DOIT_MCP_VIEW_DOMAIN", visible_token, "Dedicated origin of charts in MCP Apps hosts, as the host requires"
     )
     session_idle_s: int = setting(
         1800,
@@ -185,6 +183,12 @@ class Settings(EventSettings):
     metrics_exporter: str = setting(
         "otlp", "OTEL_METRICS_EXPORTER", Choice("otlp", "none"), "Metrics that the collector gets: otlp (all) or none"
     )
+    confirm_changes: Literal["always", "when-destructive", "never"] = setting(
+        "when-destructive",
+        "DOIT_MCP_CONFIRM_CHANGES",
+        Choice("always", "when-destructive", "never"),
+        "Changes that the user must confirm: all, those that delete or affect access, users or purchases, or none",
+    )
     audit_required: bool = setting(
         False, "DOIT_MCP_AUDIT_REQUIRED", boolean, "Refuse changes while the audit log cannot be written"
     )
@@ -195,10 +199,7 @@ class Settings(EventSettings):
         "Offer tools whose results contain secrets, such as new API tokens, which models then read",
     )
     openapi: str = setting(
-        "",
-        "DOIT_MCP_OPENAPI",
-        text,
-        "Path of a newer API document (OpenAPI as JSON), whose new operations can then be called untested",
+        "", "DOIT_MCP_OPENAPI", text, "Path of a newer API document (OpenAPI as JSON) with operations to offer untested"
     )
     log_level: str = setting(
         "info",

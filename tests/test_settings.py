@@ -88,6 +88,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_LOG_FORMAT", "JSON", "json"),
     ("DOIT_MCP_OFFER_SECRETS", "true", True),
     ("DOIT_MCP_OPENAPI", "/etc/doit-mcp/openapi.json", "/etc/doit-mcp/openapi.json"),
+    ("DOIT_MCP_CONFIRM_CHANGES", "Always", "always"),
     ("DOIT_MCP_AUDIT_REQUIRED", "true", True),
 ]
 

@@ -11,7 +11,8 @@ from typing import Any, Literal, TypedDict
 from .permissions import Permission
 
 Reader = Callable[..., Any] | str
-"""A read-only method of an area that is a tool, or its name if it is defined further down."""
+"""A method of an area that is a tool, or its name if it is defined further down. It only reads, unless a fact says
+otherwise."""
 TableShape = Literal["query", "report", "top_groups"]
 UndoneBy = Literal["change", "removal", "nothing"]
 
@@ -72,6 +73,9 @@ class ToolFacts(TypedDict, total=False):
     these ids. From a list, the row with the id."""
     effect: str
     """What the write means if its name does not say it, such as who gets access: a sentence for the question."""
+    restore_with: Reader
+    """The method that creates an equal object from the former values of one that this write deletes. The result of the
+    deletion then says how to call it. It must restore all that the user set."""
     can_be_restored: bool
     """Another write restores what this one deletes, so the question does not say that it cannot be undone."""
     verify_with: Reader | None

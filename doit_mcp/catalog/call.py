@@ -12,6 +12,7 @@ import orjson
 from ..api import Doit
 from ..events.subscriptions import RecentEvents
 from ..protocol.jsonrpc import JsonObject
+from .stores.approvals import CallApprovals
 from .stores.customer_facts import Facts
 from .stores.result_store import ResultStore
 from .stores.run_followers import RunFollowers
@@ -107,6 +108,10 @@ class Call(Protocol):
     @property
     def receipts(self) -> ReceiptStore:
         """Receipts of recent writes, which prevent duplicates."""
+
+    @property
+    def approvals(self) -> CallApprovals:
+        """Approvals of prepared changes, for clients that cannot be asked."""
 
     @property
     def run_followers(self) -> RunFollowers:

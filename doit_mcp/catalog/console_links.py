@@ -1,22 +1,48 @@
-"""Links to pages of the DoiT console that this server is configured for."""
+"""Links to objects in the DoiT console that this server is configured for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
+from ..protocol.jsonrpc import JsonObject
 from .call import Call
 
+CONSOLE_PATHS: Mapping[str, str] = MappingProxyType(
+    {
+        "reports": "analytics/reports/{id}",
+        "budgets": "analytics/budgets/{id}",
+        "anomalies": "anomalies/{id}",
+        "invoices": "invoices/{id}",
+        "tickets": "support/tickets/{id}",
+        "allocations": "analytics/allocations/{id}",
+    }
+)
+"""Paths of objects in the console, by area."""
+LINK_FIELDS = ("urlUI", "url")
+"""Members of objects of the API with their page in a console."""
 MAX_LINK_CHARACTERS = 2_000
-BUDGET_PATH, ANOMALY_PATH = "analytics/budgets/{id}", "anomalies/{id}"
+"""Characters of a console link."""
 
 
-def console_link(call: Call, path: str, identifier: str, own_link: object = None) -> str:
-    """Return the URL of an object's page: *path* with its *identifier* for {id}.
+def console_link(call: Call, path: str, identifier: str, link: object = "") -> str:
+    """Return the page of an object: that of its own *link*, or the *path* with its identifier.
 
-    *own_link* is the link in the API's response, if it has one. Its path replaces *path*, its host is ignored.
+    The host of *link* is replaced, because it may be that of another console.
     """
-    link = urlsplit(str(own_link or "")[:MAX_LINK_CHARACTERS])
-    if link.scheme in ("http", "https") and link.path.strip("/"):
-        return f"{call.console_url}{link.path}{f'?{link.query}' if link.query else ''}"
-    page, tenant = path.replace("{id}", quote(identifier, safe="")), call.doit.tenant
-    return f"{call.console_url}/customers/{quote(tenant, safe='')}/{page}" if tenant else f"{call.console_url}/#{page}"
+    parts = urlsplit(str(link or "")[:MAX_LINK_CHARACTERS])
+    if parts.scheme in ("http", "https") and parts.path.strip("/"):
+        return f"{call.console_url}{parts.path}{f'?{parts.query}' if parts.query else ''}"
+    path = path.replace("{id}", quote(identifier, safe=""))
+    tenant = call.doit.tenant
+    return f"{call.console_url}/customers/{quote(tenant, safe='')}/{path}" if tenant else f"{call.console_url}/#{path}"
+
+
+def object_link(call: Call, area: str, identifier: object, state: JsonObject) -> str:
+    """Return the page of an object of an *area*, by its state; "" if it has none."""
+    path = CONSOLE_PATHS.get(area)
+    if path is None or not isinstance(identifier, str | int):
+        return ""
+    link = next((state[name] for name in LINK_FIELDS if isinstance(state.get(name), str)), "")
+    return console_link(call, path, str(identifier), link)

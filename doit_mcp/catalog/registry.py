@@ -43,11 +43,14 @@ from .tools.result_handles import with_declared_handle
 from .tools.tool import Tool, ToolError, ToolResult
 from .tools.tool_factory import tool_from_function, tool_from_operation
 from .tools.untested import with_untested_note
-from .writes.confirmation import always_confirms, find_reader, with_confirmation
+from .writes.confirmation import with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
+from .writes.dry_run import with_dry_run
 from .writes.receipt_verification import verifier_for
 from .writes.related_objects import find_related
 from .writes.secret_results import with_withheld_result
+from .writes.state_reader import find_reader
+from .writes.undo import find_undo
 
 FIRST_MODULES = (
     *(overview, breakdown, trends, compare, change, forecast),
@@ -91,18 +94,20 @@ def with_declared_extras(tool: Tool) -> Tool:
 
 
 def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    """Return *tools* with safeguards on writes: confirmation if needed, the commit point, and deduplication.
+    """Return *tools* with safeguards on writes: confirmation if needed, dry runs, the commit point, and deduplication.
 
     The scopes of budgets and alerts, and whether results with secrets can be kept out of stores, are checked before the
     user is asked.
     """
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
-    writing |= {
-        name: with_confirmation(tool, find_reader(tool, named), find_related(tool, named))
+    readers = {name: find_reader(tool, named) for name, tool in writing.items()}
+    related = {name: find_related(tool, named) for name, tool in writing.items()}
+    writing = {
+        name: with_confirmation(tool, readers[name], related[name], find_undo(tool, readers[name], named))
         for name, tool in writing.items()
-        if always_confirms(tool) or tool.external_target_paths or tool.linked_text_paths
     }
+    writing = {name: with_dry_run(tool, readers[name], related[name]) for name, tool in writing.items()}
     writing = {name: with_scope_check(tool) for name, tool in writing.items()}
     writing = {name: with_deduplication(tool, verifier_for(tool, named)) for name, tool in writing.items()}
     writing = {name: with_withheld_result(tool) for name, tool in writing.items()}

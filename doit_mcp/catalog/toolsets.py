@@ -71,20 +71,26 @@ def check_selection(tools: Collection[Tool], selection: Selection) -> None:
 def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     """Return the tools to list, in the order of *tools*. Raises UnknownToolset with names that exist.
 
-    Untested tools are not listed, and cannot be selected.
+    Untested tools are not listed, and cannot be selected. The tool that applies prepared changes is listed with any
+    other that writes.
     """
     tools = tuple(tool for tool in tools if not is_untested(tool))
     check_selection(tools, selection)
     toolsets = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
     declared_filters = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in toolsets]
     areas = toolsets - DECLARED_TOOLSETS.keys()
-    return tuple(
-        tool
-        for tool in callable_tools(tools, selection)
+    available = callable_tools(tools, selection)
+    selected = {
+        tool.name
+        for tool in available
         if ALL_TOOLSET in toolsets
         or tool.area in areas
         or tool.name in selection.tools
         or any(is_listed(tool) for is_listed in declared_filters)
+    }
+    any_writes = any(tool.writes and tool.name in selected for tool in available)
+    return tuple(
+        tool for tool in available if tool.name in selected or (any_writes and tool.resolve_approval is not None)
     )
 
 

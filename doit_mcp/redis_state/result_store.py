@@ -20,7 +20,8 @@ PUT_SCRIPT = load_script("put_result")
 class RedisResultStore:
     """The results of all replicas. They expire; beyond a limit the oldest are evicted, of the owner or of all owners.
 
-    *unavailable_error* makes the error that readers get while Redis is unavailable.
+    *unavailable_error* makes the error that readers get while Redis is unavailable. *name* begins the keys in Redis, so
+    that several stores can share it.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class RedisResultStore:
         encryptor: Encryptor,
         unavailable_error: Callable[[], Exception],
         *,
+        name: str = "result",
         ttl: float,
         max_result_bytes: int,
         per_owner: int,
@@ -37,6 +39,7 @@ class RedisResultStore:
         total_bytes: int,
     ) -> None:
         self._connection, self._encryptor, self._unavailable_error = connection, encryptor, unavailable_error
+        self._name = name
         self._ttl, self._max_result_bytes, self._per_owner, self._owner_bytes = (
             ttl,
             max_result_bytes,
@@ -52,9 +55,9 @@ class RedisResultStore:
         handle = secrets.token_urlsafe(18)
         key = self._result_key(owner, handle)
         keys = [
-            self._connection.key("results", self._encryptor.hash_name(owner)),
+            self._connection.key(f"{self._name}s", self._encryptor.hash_name(owner)),
             key,
-            self._connection.key("results-of-all"),
+            self._connection.key(f"{self._name}s-of-all"),
         ]
         limits = (self._per_owner, self._owner_bytes, self._total, self._total_bytes)
         try:
@@ -79,4 +82,4 @@ class RedisResultStore:
             return None
 
     def _result_key(self, owner: str, handle: str) -> str:
-        return self._connection.key("result", self._encryptor.hash_name(owner), self._encryptor.hash_name(handle))
+        return self._connection.key(self._name, self._encryptor.hash_name(owner), self._encryptor.hash_name(handle))

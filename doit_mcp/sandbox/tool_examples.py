@@ -217,5 +217,6 @@ def _write_examples() -> dict[str, JsonObject]:
         },
         "create_datahub_dataset": {"name": "Deliveries"},
         "invite_user": {"email": "new@acme.example"},
+        "confirm_action": {"approvalToken": _first("invite_user", "approvalToken", {"email": "new@acme.example"})},
         "call_operation": {"name": "create_label", "input": {"name": "Quarterly plan", "color": "lime"}},
     }

@@ -6,23 +6,27 @@ Every attempt to change something has one line; reads have none. docs/operations
 from __future__ import annotations
 
 import logging
+from hashlib import sha256
 from typing import Any, Literal
 
 from ..api.effects import EFFECTS, Effects
 from ..api.errors import ApiError
 from ..catalog.call import Call, CallSuspended
 from ..catalog.tools.series import ResultWithSeries
-from ..catalog.tools.tool import ContentResult, Declined, Tool, ToolError, ToolResult
+from ..catalog.tools.tool import APPROVAL_ARGUMENT, ContentResult, Declined, Tool, ToolError, ToolResult
 from ..catalog.writes.affected_objects import MAX_IDENTIFIERS, extract_identifiers
+from ..catalog.writes.approval_result import is_prepared
 from ..observability.logging_setup import is_audit_log_working
 from ..observability.trace import CURRENT_TRACE
 from ..protocol.jsonrpc import JsonObject
+from .approval_tokens import HANDLE_CHARACTERS
 from .request_context import RequestContext
 
 audit_log = logging.getLogger("doit_mcp.audit")
 
 Outcome = Literal[
     "done",  # the API made the change
+    "prepared",  # not made yet: the user can approve it
     "dry_run",  # the API described the change without making it
     "repeated",  # not sent again: an equal call succeeded, or may have succeeded, a moment ago
     "declined",  # the user was asked and did not accept
@@ -65,6 +69,7 @@ async def run_with_audit(context: RequestContext, tool: Tool, call: Call, argume
     finally:
         EFFECTS.reset(token)
     outcome: Outcome = "dry_run" if arguments.get("dryRun") is True else "done"
+    outcome = "prepared" if is_prepared(_structured(result)) else outcome
     record_attempt(context, tool, arguments, "repeated" if effects.repeated else outcome, result)
     return result
 
@@ -79,9 +84,13 @@ def record_attempt(
     """Record an attempt to change something. Record nothing if *tool* only reads."""
     if not tool.writes:
         return
-    structured = result.structured if isinstance(result, ContentResult | ResultWithSeries) else result
-    affected = affected_objects(tool, arguments, structured or {})
+    structured = _structured(result)
+    affected = affected_objects(tool, arguments, structured)
     fields = _caller_fields(context) | {"tool": tool.name, "objects": affected, "outcome": outcome}
+    if is_prepared(structured):
+        fields["approval"] = approval_label(structured[APPROVAL_ARGUMENT][:HANDLE_CHARACTERS])
+    elif context.approval is not None:
+        fields["approval"] = approval_label(context.approval.id)
     if (trace := CURRENT_TRACE.get()) is not None:
         fields["trace"] = trace.id
     audit_log.info("write", extra=fields)
@@ -101,6 +110,15 @@ def record_subscription(
     if (trace := CURRENT_TRACE.get()) is not None:
         fields["trace"] = trace.id
     audit_log.info("events", extra=fields)
+
+
+def _structured(result: ToolResult | None) -> JsonObject:
+    return (result.structured if isinstance(result, ContentResult | ResultWithSeries) else result) or {}
+
+
+def approval_label(handle: str) -> str:
+    """Return the text that connects the line of a prepared change with that of its approval. It approves nothing."""
+    return sha256(handle.encode()).hexdigest()[:12]
 
 
 def _classify_failure(failure: BaseException, effects: Effects) -> Outcome:

@@ -42,8 +42,8 @@ INSTRUCTIONS = (
     " (month-end review, anomaly triage, budgets, commitments, savings) and how to write queries: search, then fetch."
     " query_result shows other parts of a large result without a new query. search and fetch find reports, budgets,"
     " anomalies, invoices, tickets and more. Each result states the currency of its amounts; dates are UTC. To get the next"
-    " page of a list, pass its pageToken. Ask the user before you call a tool that changes something. If you repeat a"
-    " change with the same arguments within two minutes, it is not made twice."
+    " page of a list, pass its pageToken. Ask the user before you call a tool that changes something. If a result has"
+    " an approvalToken, nothing has changed yet: show its change to the user, and call confirm_action only if they agree. If you repeat a change with the same arguments within two minutes, it is not made twice."
 )
 EMPLOYEE_INSTRUCTIONS = (
     " The user is a DoiT employee: search_customers finds customers, and change_customer switches to one of them. A single"

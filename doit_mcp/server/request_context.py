@@ -13,6 +13,7 @@ from ..api import Doit
 from ..catalog.prompts.prompt import Prompt
 from ..catalog.resources.resource import Resource, ResourceTemplate
 from ..catalog.skills.skill import Skill
+from ..catalog.stores.approvals import Approval
 from ..catalog.stores.customer_facts import CustomerFacts
 from ..catalog.stores.result_store import MemoryResultStore, ResultStore
 from ..catalog.stores.run_followers import RunFollowers
@@ -23,6 +24,7 @@ from ..events.subscriptions import Account
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.parameter_headers import find_parameter_headers
 from ..protocol.request_metadata import Caller, Headers
+from .approvals import Approvals
 from .call_metrics import NULL_METRICS, CallMetrics
 from .consents import Consents, MemoryConsents
 from .credential_expiry import StreamLease
@@ -176,6 +178,8 @@ class Services:
     # Whether changes are refused while the audit log cannot be written.
     audit_required: bool = False
     consents: Consents = field(default_factory=MemoryConsents)
+    # Of changes that clients prepare. By default, those of this process.
+    approvals: Approvals = field(default_factory=lambda: Approvals.in_memory(MemoryConsents()))
     facts: CustomerFacts = field(default_factory=CustomerFacts)
     run_followers: RunFollowers = field(default_factory=RunFollowers)
     events: Events | None = None
@@ -188,7 +192,8 @@ class RequestContext(NamedTuple):
     the HTTP request. *customer_api_factory* makes API factories for other customers, only for DoiT employees.
     *make_auth_challenge* returns the challenge for results when the sign-in is no longer accepted, if the transport has
     sign-in. *lease* limits how long a stream stays open. *tenant* is the customer whose data *api_factory* accesses: a
-    key for stored data, never sent to the API. *notice* is a sentence that the result of a call must contain.
+    key for stored data, never sent to the API. *notice* is a sentence that the result of a call must contain. *approval*
+    is the user's approval of the change that the call makes.
     """
 
     catalog: Catalog
@@ -205,6 +210,7 @@ class RequestContext(NamedTuple):
     lease: StreamLease | None = None
     tenant: str = ""
     notice: str = ""
+    approval: Approval | None = None
 
     @property
     def customer(self) -> str | None:

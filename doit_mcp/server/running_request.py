@@ -22,8 +22,10 @@ from ..protocol import extensions
 from ..protocol.jsonrpc import JsonObject, Request, notification_bytes
 from ..protocol.request_metadata import LOG_LEVELS
 from ..resilience.unavailable import StateUnavailable
+from .approvals import BoundApprovals
 from .audit import record_customer_change
 from .client_requests import Asker, NullAsker, missing_capabilities
+from .deadline_pause import DeadlinePause
 from .multi_round_trip import RetryInputCollector
 from .progress import ProgressReporter
 from .request_context import ApiFactory, RequestContext
@@ -56,6 +58,9 @@ class RunningRequest:
         self._deadline: asyncio.Timeout | None = None
         self._is_extended = self._is_task = task_progress is not None
         self.committed = False
+        self.approvals = BoundApprovals(
+            context.services.approvals, context.owner, context.tenant, current=context.approval
+        )
 
     @property
     def _progress(self) -> ProgressReporter | TaskProgress:
@@ -241,25 +246,24 @@ class RunningRequest:
             needed |= self._missing_capabilities(question) or {}
         if needed:
             raise MissingClientCapability(needed)
-        with self._pause_deadline():
+        with DeadlinePause(self._deadline):
             answers = await self._asker.ask(questions)
         # The deadline of the API client kept running while the client was asked.
         self._doit = None
         return answers
 
-    def _pause_deadline(self) -> _DeadlinePause:
-        return _DeadlinePause(self._deadline)
-
     async def commit(self) -> None:
-        """Use the user's consents: from here on, the call makes changes.
+        """Use the user's consents, or their approval: from here on, the call makes changes.
 
-        Raise InputRequired if the user has to be asked again, ToolError if the consents cannot be checked.
+        Raise InputRequired if the user has to be asked again, ToolError if consents cannot be checked or an approval was
+        used before.
         """
         if isinstance(self._asker, RetryInputCollector):
             try:
                 await self._asker.use_consents()
             except StateUnavailable:
                 raise ToolError(CONFIRMATION_UNVERIFIED) from None
+        await self.approvals.use()
         self.committed = True
 
     def withhold_result(self) -> bool:
@@ -274,27 +278,10 @@ class RunningRequest:
         if self._is_task:
             return
         if extensions.is_declared(self._context.caller, extensions.TASKS):
-            raise ContinueAsTask
+            raise ContinueAsTask(committed=self.committed)
         if required:
             raise MissingClientCapability(extensions.required_capabilities(extensions.TASKS))
 
     async def release_connection(self) -> None:
         """Release the connection if the client can fetch the response later."""
         await self._context.channel.release()
-
-
-class _DeadlinePause:
-    """Pauses a deadline while the block runs."""
-
-    def __init__(self, deadline: asyncio.Timeout | None) -> None:
-        self._deadline = deadline
-        self._remaining_seconds: float | None = None
-
-    def __enter__(self) -> None:
-        if self._deadline is not None and (when := self._deadline.when()) is not None:
-            self._remaining_seconds = when - asyncio.get_running_loop().time()
-            self._deadline.reschedule(None)
-
-    def __exit__(self, *failure: object) -> None:
-        if self._deadline is not None and self._remaining_seconds is not None and not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._remaining_seconds)

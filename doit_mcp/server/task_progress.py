@@ -15,9 +15,16 @@ MAX_MESSAGE_CHARACTERS = 300
 
 
 class ContinueAsTask(CallSuspended):
-    """Raised when the call should continue as a task. *answers* are the client's answers so far, by key."""
+    """Raised when the call should continue as a task. *answers* are the client's answers so far, by key.
+
+    *committed* is whether the call has used the user's approval.
+    """
 
     answers: Mapping[str, JsonObject] = {}
+
+    def __init__(self, *, committed: bool = False) -> None:
+        super().__init__()
+        self.committed = committed
 
 
 class TaskProgress:

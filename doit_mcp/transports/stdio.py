@@ -23,7 +23,9 @@ from ..protocol.revisions import DEFAULT_REVISION
 from ..resilience.concurrency import ConcurrencyLimiter
 from ..resilience.limits import LimitExceeded
 from ..server.api_client import make_api_client
+from ..server.approvals import Approvals
 from ..server.catalog import catalog_factory
+from ..server.consents import MemoryConsents
 from ..server.message_endpoint import MessageEndpoint, Payload, Sender, parse_payload
 from ..server.message_queue import MessageQueue
 from ..server.notification_hub import NotificationHub
@@ -103,6 +105,7 @@ class StdioServer:
             MemoryTasks(hub),
             settings.console_base,
             audit_required=settings.audit_required,
+            approvals=Approvals.in_memory(MemoryConsents(), settings.confirm_changes),
         )
         customer = settings.tenant_id or settings.customer_context
         self._sender = Sender(catalog, OWNER, lambda session: (api_factory, None, customer))

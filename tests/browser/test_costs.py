@@ -170,8 +170,11 @@ def prepared(**change: object) -> Json:
         "change": {
             "title": "Change the budget Production",
             "object": {"name": "Production", "url": "https://console.doit.com/budgets/1"},
-            "fields": [{"field": "amount", "before": 50400, "after": 60000}],
-            "affected": "2 people",
+            "fields": [
+                {"field": "amount", "before": 50400, "after": 60000},
+                {"field": "alerts", "added": ["90 %"], "removed": ["50 %", "75 %"]},
+            ],
+            "affected": ["recipients: add ann@acme.example", "2 more"],
             "irreversible": False,
             **change,
         },
@@ -197,13 +200,25 @@ def test_a_prepared_change(browser: Browser) -> None:
             [*start, {"press": "Apply"}, {"expect": "has expired"}, {"look": "after"}],
             answers={"confirm_action": [refused]},
         ),
-        Case("final", [{"input": {}}, {"result": prepared(irreversible=True)}, SHOWN], width=320),
+        Case(
+            "changed",
+            [{"input": {"input": {"customerContext": "c1"}}}, start[1], SHOWN]
+            + [{"press": "Apply"}, {"expect": "The object has changed."}, {"look": "after"}],
+            answers={"confirm_action": [prepared(title="Change it as it is now")]},
+        ),
+        Case("final", [{"input": {}}, {"result": prepared(irreversible=True, customer="Globex")}, SHOWN], width=320),
         Case("no-calls", start, capabilities=without),
     )
     assert faults_of(seen) == []
     look = seen["apply"].looks["shown"]
-    assert look["tables"] == [[["Field", "Before", "After"], ["amount", "50,400", "60,000"]]]
-    assert "Production" in look["text"] and "2 people" in look["text"] and "12:30" in look["text"]
+    assert look["tables"] == [
+        [
+            ["Field", "Before", "After"],
+            ["amount", "50,400", "60,000"],
+            ["alerts (removed, added)", "50 %, 75 %", "90 %"],
+        ]
+    ]
+    assert "Production" in look["text"] and "add ann@acme.example, 2 more" in look["text"] and "12:30" in look["text"]
     assert "approval-token" not in look["text"]
     (call,) = seen["apply"].requests("tools/call")
     assert call == {"name": "confirm_action", "arguments": {"approvalToken": "approval-token"}}
@@ -211,7 +226,12 @@ def test_a_prepared_change(browser: Browser) -> None:
     assert seen["cancel"].requests("tools/call") == []
     assert "Apply" not in seen["cancel"].looks["after"]["buttons"]
     assert "Apply" in seen["refused"].looks["after"]["buttons"], "the user can try again, and the server decides"
-    assert "cannot be undone" in seen["final"].looks["shown"]["text"]
+    (call,) = seen["changed"].requests("tools/call")
+    assert call["arguments"] == {"approvalToken": "approval-token", "customerContext": "c1"}
+    changed = seen["changed"].looks["after"]
+    assert "Apply" in changed["buttons"] and "Change it as it is now" in changed["text"]
+    final = seen["final"].looks["shown"]["text"]
+    assert "cannot be undone" in final and "Globex" in final
     assert "Apply" not in seen["no-calls"].looks["shown"]["buttons"]
 
 

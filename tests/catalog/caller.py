@@ -10,6 +10,7 @@ import orjson
 from doit_mcp.api import Doit
 from doit_mcp.catalog.call import MissingClientCapability, Question
 from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.stores.approvals import ConfirmationPolicy
 from doit_mcp.catalog.stores.customer_facts import CustomerFacts, Facts
 from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
 from doit_mcp.catalog.stores.run_followers import RunFollowers
@@ -19,11 +20,18 @@ from doit_mcp.catalog.tools.series import structured_of
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.events.subscriptions import RecentEvents
 from doit_mcp.protocol.jsonrpc import JsonObject
+from doit_mcp.server.approvals import Approvals, BoundApprovals
+from doit_mcp.server.consents import MemoryConsents
 from tests.api.recorder import Recorder
 
 
 class Caller:
-    """Implements Call over a recorder. Progress is recorded, and the client supports no elicitation."""
+    """Implements Call over a recorder. Progress is recorded, and the client supports no elicitation.
+
+    By default, the server lets writes run without confirmation.
+    """
+
+    policy: ConfirmationPolicy = "never"
 
     def __init__(self, api: Recorder) -> None:
         self.doit = Doit.for_sender(api)
@@ -42,6 +50,8 @@ class Caller:
         self.customer_context: str | None = None
         self.waits_for_answers = False
         self.can_withhold = True
+        approvals = Approvals.in_memory(MemoryConsents(since=0), self.policy)
+        self.approvals = BoundApprovals(approvals, self.owner, self.tenant)
 
     async def report_progress(self, done: float, total: float | None = None, message: str = "") -> None:
         self.steps.append((done, message))
@@ -74,6 +84,7 @@ class Caller:
         return False
 
     async def commit(self) -> None:
+        await self.approvals.use()
         self.committed = True
 
     def withhold_result(self) -> bool:

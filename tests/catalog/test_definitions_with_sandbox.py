@@ -34,7 +34,9 @@ async def test_alert_lifecycle(ask: Ask) -> None:
     assert changed["name"] == "AWS by day"
     assert (await ask("get_alert", name="aws by DAY"))["id"] == alert["id"]
     assert [row["id"] for row in (await ask("list_alerts", nameContains="by day"))["alerts"]] == [alert["id"]]
-    assert await ask("delete_alert", id=alert["id"]) == {"status": "completed", "deleted": True, "id": alert["id"]}
+    deleted = await ask("delete_alert", id=alert["id"])
+    assert deleted.pop("undo")["tool"] == "create_alert"
+    assert deleted == {"status": "completed", "deleted": True, "id": alert["id"]}
     await check_deleted(ask, "get_alert", id=alert["id"])
 
 

@@ -103,7 +103,7 @@ def test_the_search_that_stores_a_filter_is_a_write() -> None:
 
 def test_few_tools_are_always_loaded() -> None:
     pinned = {tool.name for tool in TOOLS if tool.meta.get("anthropic/alwaysLoad") is True}
-    assert pinned == {"get_cloud_overview", "find_operation", "read_operation", "call_operation"}
+    assert pinned == {"get_cloud_overview", "find_operation", "read_operation", "call_operation", "confirm_action"}
     assert pinned < {tool.name for tool in TOOLS if tool.facts.get("default_list")}
     assert all("anthropic/alwaysLoad" not in tool.meta for tool in TOOLS if tool.name not in pinned)
 

@@ -31,14 +31,16 @@ def test_default_selection_lists_the_default_tools() -> None:
     assert {"get_cloud_overview", "run_query", "list_budgets", "search", "find_operation"} < USUAL
 
 
-def test_discovery_lists_its_five_tools_and_who_am_i() -> None:
+def test_discovery_lists_its_six_tools_and_who_am_i() -> None:
     assert list_names("discovery") == [
-        *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
+        *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation"),
+        "confirm_action",
     ]
 
 
 def test_area_lists_its_own_tools() -> None:
-    assert list_names("labels") == [tool.name for tool in TOOLS if tool.area == "labels"]
+    # With any tool that writes comes the one that applies prepared changes.
+    assert list_names("labels") == [*(tool.name for tool in TOOLS if tool.area == "labels"), "confirm_action"]
     assert set(list_names("labels", "budgets")) == set(list_names("labels")) | set(list_names("budgets"))
     assert set(list_names("core", "labels")) == set(list_names()) | set(list_names("labels"))
     assert list_names("all") == [tool.name for tool in TOOLS if not is_untested(tool)]

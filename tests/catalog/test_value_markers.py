@@ -44,7 +44,7 @@ COMPOSED = (
     *employee_tools(),
     *(tool for tool in all_tools() if tool.area == DISCOVERY),
 )
-FORWARDING = {"read_operation", "call_operation"}
+FORWARDING = {"read_operation", "call_operation", "confirm_action"}
 """Their results are those of the tools that they call."""
 NUMBER_KINDS = {Money, UsDollars, Percent, Quantity}
 DATE_KINDS = {Day, Moment}

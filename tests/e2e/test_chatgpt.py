@@ -182,6 +182,34 @@ async def test_invalid_arguments_are_explained_to_the_model(sandbox: Sandbox, ht
         assert all(word in result["content"][0]["text"] for word in words)
 
 
+async def test_deletes_a_budget_in_two_visible_steps(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    link = await link_account(http, sandbox.mcp)
+
+    async def call(name: str, /, **arguments: Any) -> dict[str, Any]:
+        result = (await link.call(name, arguments)).result
+        assert not result.get("isError"), result
+        content: dict[str, Any] = result["structuredContent"]
+        return content
+
+    budget = {"name": "Of the assistant", "amount": 100, "currency": "USD", "type": "recurring"}
+    made = await call(
+        "call_operation", name="create_budget", input={**budget, "timeInterval": "month", "startPeriod": "2026-01-01"}
+    )
+    deletion = {"name": "delete_budget", "input": {"id": made["id"]}}
+    # One step is not enough, however often the model repeats it.
+    prepared, repeated = await call("call_operation", **deletion), await call("call_operation", **deletion)
+    assert prepared["status"] == repeated["status"] == "approval_required"
+    assert prepared["change"]["object"]["name"] == budget["name"] and prepared["change"]["irreversible"]
+    assert (await call("get_budget", id=made["id"]))["name"] == budget["name"]
+    refused = (await link.call("confirm_action", {"approvalToken": prepared["approvalToken"][::-1]})).result
+    assert refused["isError"] and "Nothing was changed" in refused["content"][0]["text"]
+    deleted = await call("confirm_action", approvalToken=prepared["approvalToken"])
+    assert deleted["deleted"] and (await link.call("get_budget", {"id": made["id"]})).result["isError"]
+    listed = (await chatgpt.send_stateless(http, sandbox.mcp, link.access, "tools/list")).result["tools"]
+    (confirm,) = [tool for tool in listed if tool["name"] == "confirm_action"]
+    assert confirm["annotations"]["destructiveHint"] and not confirm["annotations"]["readOnlyHint"]
+
+
 async def test_refreshes_with_the_resource(
     sandbox: Sandbox, expected: ExpectedResults, http: aiohttp.ClientSession
 ) -> None:

@@ -149,6 +149,9 @@ async def budget_and_alert(say: Say, service: str) -> None:
     budgets = (await say("list_budgets", nameContains=budget["name"]))["budgets"]
     assert [(row["id"], cents(row["currentUtilization"])) for row in budgets] == [(budget["id"], cents(spent))]
     assert alert["id"] in {alert_row["id"] for alert_row in (await say("list_alerts"))["alerts"]}
-    assert (await say("delete_alert", id=alert["id"]))["deleted"]
-    assert (await say("delete_budget", id=budget["id"]))["deleted"]
+    for name, made in (("delete_alert", alert), ("delete_budget", budget)):
+        # This client cannot be asked, so the user approves the prepared change.
+        prepared = await say(name, id=made["id"])
+        assert prepared["change"]["object"]["name"] == made["name"]
+        assert (await say("confirm_action", approvalToken=prepared["approvalToken"]))["deleted"]
     assert {kind: await say(f"list_{kind}") for kind in before} == before

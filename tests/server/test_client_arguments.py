@@ -23,7 +23,7 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def structured(site: Site, name: str, arguments: Any) -> Any:
-    answer = await site.call(name, arguments)
+    answer = await site.apply(name, arguments)
     assert not answer.result.get("isError"), text_of(answer)
     return answer.result["structuredContent"]
 

@@ -278,7 +278,9 @@ class Alerts(Area):
         whole: read get_alert first. Each scope must match costs."""
         return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 
-    @delete("/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, open_world=False)
+    @delete(
+        "/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, restore_with=create_alert, open_world=False
+    )
     async def delete_alert(self, *, id: Id) -> None:
         """Delete an alert. Its notifications stop. This cannot be undone: confirm its name with the user first."""
         ...

@@ -224,7 +224,13 @@ class Allocations(Area):
         it."""
         return await self._update(id=id, **cast(AllocationChanges, with_api_names(cast(JsonObject, changes))))
 
-    @delete("/analytics/v1/allocations/{id}", confirm=True, preview_with=get_allocation, open_world=False)
+    @delete(
+        "/analytics/v1/allocations/{id}",
+        confirm=True,
+        preview_with=get_allocation,
+        restore_with=create_allocation,
+        open_world=False,
+    )
     async def delete_allocation(self, *, id: Id) -> None:
         """Delete an allocation. Refused while reports, budgets or other allocations use it. This cannot be undone:
         confirm its name with the user first."""

@@ -122,7 +122,13 @@ class Annotations(Area):
         get_annotation first."""
         ...
 
-    @delete("/analytics/v1/annotations/{id}", confirm=True, preview_with=get_annotation, open_world=False)
+    @delete(
+        "/analytics/v1/annotations/{id}",
+        confirm=True,
+        preview_with=get_annotation,
+        restore_with=create_annotation,
+        open_world=False,
+    )
     async def delete_annotation(self, *, id: AnnotationId) -> None:
         """Delete an annotation of the cost charts. This cannot be undone: quote it to the user and ask first."""
         ...

@@ -243,7 +243,13 @@ class Budgets(Area):
         replaced as a whole: read get_budget first. Each scope must match costs."""
         return format_budget(await self._update_budget(id=id, **_budget_body(changes)))
 
-    @delete("/analytics/v1/budgets/{id}", confirm=True, preview_with=get_budget, open_world=False)
+    @delete(
+        "/analytics/v1/budgets/{id}",
+        confirm=True,
+        preview_with=get_budget,
+        restore_with=create_budget,
+        open_world=False,
+    )
     async def delete_budget(self, *, id: Id) -> None:
         """Delete a budget. Its alerts stop. This cannot be undone: confirm its name with the user first."""
         ...

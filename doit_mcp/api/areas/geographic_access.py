@@ -153,6 +153,7 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_custom_region,
+        restore_with=create_custom_region,
         open_world=False,
     )
     async def delete_custom_region(self, *, customRegionId: RegionId) -> None:

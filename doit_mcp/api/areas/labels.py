@@ -122,7 +122,9 @@ class Labels(Area):
         """Rename a label or change its color; omitted fields stay unchanged."""
         ...
 
-    @delete("/analytics/v1/labels/{id}", confirm=True, preview_with=get_label, open_world=False)
+    @delete(
+        "/analytics/v1/labels/{id}", confirm=True, preview_with=get_label, restore_with=create_label, open_world=False
+    )
     async def delete_label(self, *, id: LabelId) -> None:
         """Delete a label and remove it from all objects. This cannot be undone: confirm its name with the user first."""
         ...

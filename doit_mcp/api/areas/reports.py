@@ -212,11 +212,16 @@ class Reports(Area):
 
     @offers(_update)
     async def update_report(self, *, id: Id, **changes: Unpack[ReportChanges]) -> Annotated[JsonObject, ReportConfig]:
-        """Change a report; omitted fields stay. Lists are replaced whole ([] clears). forecastSettings mode none ends
-        forecasts. Read get_report_config first."""
+        """Change the given fields of a report. Lists are replaced."""
         return await self._update(id=id, **_report_body(changes))
 
-    @delete("/analytics/v1/reports/{id}", confirm=True, preview_with=get_report_config, open_world=False)
+    @delete(
+        "/analytics/v1/reports/{id}",
+        confirm=True,
+        preview_with=get_report_config,
+        restore_with=create_report,
+        open_world=False,
+    )
     async def delete_report(self, *, id: Id) -> None:
         """Delete a saved report. This cannot be undone: confirm its name with the user first."""
         ...

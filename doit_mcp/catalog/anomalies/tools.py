@@ -25,7 +25,7 @@ from ...api.parameters import ConsoleLink, Id, PageToken, SortOrder
 from ...api.value_kinds import CurrencyCode, Label, Members, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..console_links import ANOMALY_PATH, console_link
+from ..console_links import CONSOLE_PATHS, console_link
 from ..costs.amounts import amount_as_json, sum_amounts
 from ..partial_results import FailedParts, describe_error, failed_members, gather_partial
 from ..tools.composed import composed_tool
@@ -163,7 +163,7 @@ async def get_anomaly(call: Call, *, id: Id) -> Annotated[ResultWithSeries, Owne
     )
     parts.require()
     ownership: Ownership = parts.results["owners"]
-    url = console_link(call, ANOMALY_PATH, id)
+    url = console_link(call, CONSOLE_PATHS["anomalies"], id)
     described = describe_anomaly(anomaly, ownership)
     result = {**described, "currency": CURRENCY, "url": url, **failed_members(ownership.failures)}
     return ResultWithSeries(result, parts.results["series"])

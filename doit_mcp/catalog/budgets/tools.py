@@ -27,7 +27,7 @@ from ...api.value_kinds import CurrencyCode, Day, Label, Members, Moment, Money,
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..console_links import BUDGET_PATH, console_link
+from ..console_links import CONSOLE_PATHS, console_link
 from ..costs.amounts import to_decimal
 from ..costs.daily_costs import cost_by_day, day_exceeding
 from ..costs.query_config import cost_config
@@ -188,7 +188,7 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
     budget = {**row, **details}
     (status,), unread = await add_exceeded_days(call, [(budget, find_status(row, details, today))])
     failed += unread
-    url = console_link(call, BUDGET_PATH, str(details.get("id") or id or ""), budget.get("url"))
+    url = console_link(call, CONSOLE_PATHS["budgets"], str(details.get("id") or id or ""), budget.get("url"))
     result = {**with_rounded_amounts(details), **state_of(details, status), "url": url} | failed_members(failed)
     named = {"id": details.get("id"), "budgetName": budget_name(details), "currency": details.get("currency")}
     return ResultWithSeries(result, stated_set({}, [budget_series([(named, status)])]))

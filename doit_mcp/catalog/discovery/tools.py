@@ -15,13 +15,14 @@ from ..call import Call
 from ..tools.composed import composed_tool
 from ..tools.tool import Tool, ToolError, ToolResult
 from ..tools.tool_factory import tool_from_function
+from .confirm_action import make_confirm_tool
 from .ranking import WORD_PATTERN, ToolFinder
 from .topics import topic_hints
 
 AREA = "discovery"
 DEFAULT_LIMIT, MAX_MORE_NAMES = 3, 10
 READ_TOOL, WRITE_TOOL = "read_operation", "call_operation"
-SEARCH_HINT = "Everything else that DoiT can do: any operation of the DoiT API that has no listed tool"
+SEARCH_HINT = "Everything else: any operation of the DoiT API without a listed tool"
 
 OperationName = Annotated[str, "Name from find_operation.", Length(1, 80), IDENTIFIER]
 
@@ -67,10 +68,12 @@ class OperationMatches(TypedDict, total=False):
 
 @lru_cache(maxsize=8)
 def with_discovery(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-    """Return *tools* plus the tools that find and call them, without call_operation if no tool writes."""
+    """Return *tools* plus the tools that find and call them, and apply their changes if any tool writes."""
     finder = ToolFinder(tools)
     extended = (*tools, make_find_tool(finder), make_read_tool(finder))
-    return (*extended, make_call_tool(finder)) if any(tool.writes for tool in tools) else extended
+    if not any(tool.writes for tool in tools):
+        return extended
+    return (*extended, make_call_tool(finder), make_confirm_tool({tool.name: tool for tool in tools}))
 
 
 def make_find_tool(finder: ToolFinder) -> Tool:
@@ -144,7 +147,7 @@ def make_read_tool(finder: ToolFinder) -> Tool:
         area=AREA, search_hint=SEARCH_HINT, default_list=True, discovery_list=True, always_loaded=True, slow=False
     )
     async def read_operation(call: Call, *, name: OperationName, input: OperationInput = None) -> ToolResult:
-        """Run a read-only operation that find_operation returned. Returns the result of the operation."""
+        """Run a read-only operation that find_operation returned."""
         return await run_tool(read_only_tool(finder, name), call, input)
 
     return replace(
@@ -169,11 +172,12 @@ def make_call_tool(finder: ToolFinder) -> Tool:
         discovery_list=True,
         always_loaded=True,
         confirm=Unconfirmed("The operation that it runs asks for confirmation."),
+        view=True,
         preview_with=None,
     )
     async def call_operation(call: Call, *, name: OperationName, input: OperationInput = None) -> ToolResult:
         """Run any operation that find_operation returned, including those that change or delete data or notify others:
-        ask the user first. For read-only operations, use read_operation. Returns the result of the operation."""
+        ask the user first. For read-only operations, use read_operation."""
         return await run_tool(tool_by_name(finder, name), call, input)
 
     return replace(

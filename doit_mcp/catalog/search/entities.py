@@ -16,7 +16,7 @@ from ...api.timestamps import format_date
 from ...protocol.jsonrpc import JsonObject
 from ..budgets.status import find_status, with_rounded_amounts
 from ..call import Call
-from ..console_links import ANOMALY_PATH, BUDGET_PATH, console_link
+from ..console_links import CONSOLE_PATHS, console_link
 from ..costs.amounts import ZERO, round_amount, to_decimal
 from ..partial_results import gather_partial
 from ..savings.recommendations import CURRENCY as SAVINGS_CURRENCY
@@ -54,7 +54,8 @@ class EntityKind:
 
     def url(self, call: Call, row: JsonObject, identifier: str) -> str:
         """Return the object's page in the DoiT console that this server is configured for."""
-        return console_link(call, self.console_path, identifier, row.get(self.link_field))
+        link = row.get(self.link_field) if self.link_field else ""
+        return console_link(call, self.console_path, identifier, link)
 
 
 def title_or_id(row: JsonObject, *fields: str, kind: str) -> str:
@@ -149,7 +150,7 @@ ENTITY_KINDS = (
         filters_by_name=True,
         fetch_by_id=lambda doit, id: doit.reports.get_report_results(id=id),
         title=lambda row, today: f"Report: {title_or_id(row, 'reportName', kind='report')}",
-        console_path="analytics/reports/{id}",
+        console_path=CONSOLE_PATHS["reports"],
         link_field="urlUI",
     ),
     EntityKind(
@@ -160,7 +161,7 @@ ENTITY_KINDS = (
         filters_by_name=True,
         fetch_by_id=_fetch_budget,
         title=_budget_title,
-        console_path=BUDGET_PATH,
+        console_path=CONSOLE_PATHS["budgets"],
         link_field="url",
     ),
     EntityKind(
@@ -170,7 +171,7 @@ ENTITY_KINDS = (
         list_method=lambda doit: doit.anomalies.get_anomalies,
         fetch_by_id=_fetch_anomaly,
         title=_anomaly_title,
-        console_path=ANOMALY_PATH,
+        console_path=CONSOLE_PATHS["anomalies"],
     ),
     EntityKind(
         name="invoice",
@@ -179,7 +180,7 @@ ENTITY_KINDS = (
         list_method=lambda doit: doit.invoices.list_invoices,
         fetch_by_id=lambda doit, id: doit.invoices.get_invoice(id=id),
         title=_invoice_title,
-        console_path="invoices/{id}",
+        console_path=CONSOLE_PATHS["invoices"],
         link_field="url",
     ),
     EntityKind(
@@ -189,7 +190,7 @@ ENTITY_KINDS = (
         list_method=lambda doit: doit.tickets.list_tickets,
         fetch_by_id=_fetch_ticket,
         title=_ticket_title,
-        console_path="support/tickets/{id}",
+        console_path=CONSOLE_PATHS["tickets"],
         link_field="urlUI",
     ),
     EntityKind(
@@ -200,7 +201,7 @@ ENTITY_KINDS = (
         filters_by_name=True,
         fetch_by_id=lambda doit, id: doit.allocations.get_allocation(id=id),
         title=lambda row, today: f"Allocation: {title_or_id(row, 'name', kind='allocation')}",
-        console_path="analytics/allocations/{id}",
+        console_path=CONSOLE_PATHS["allocations"],
         link_field="urlUI",
     ),
     EntityKind(

@@ -11,6 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import MAX_LIST_ITEMS, MAX_OPEN_OBJECT_VALUES, with_default_limits
 from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
+from ..stores.approvals import Approval
 from .argument_coercion import coerce_arguments, needs_no_coercion
 from .empty_updates import UpdateFields
 from .series import ResultWithSeries
@@ -23,6 +24,9 @@ NARROW_HINT = "Ask for less: use arguments that narrow the result."
 NARROW_LIST_HINT = "Ask for fewer rows (maxResults) or use a filter."
 
 RunTool = Callable[[Call, JsonObject], Awaitable["ToolResult"]]
+APPROVAL_ARGUMENT = "approvalToken"
+"""The argument with the token of a prepared change."""
+ResolveApproval = Callable[[Approval], tuple["Tool", JsonObject]]
 ResolveTarget = Callable[[JsonObject], tuple["Tool", JsonObject]]
 
 
@@ -75,6 +79,8 @@ class Tool:
     """Seconds after which a slow read without questions becomes a task, if the client can follow one."""
     resolve_target: ResolveTarget | None = None
     """For a tool that calls others: returns the tool to call and its arguments, or raises ToolError."""
+    resolve_approval: ResolveApproval | None = None
+    """For the tool that applies prepared changes: returns the tool of one and its arguments, or raises ToolError."""
     open_world: bool = False
     """The operation itself reaches outside the account."""
     external_target_paths: tuple[ArgumentPath, ...] = ()

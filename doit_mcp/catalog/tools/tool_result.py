@@ -9,7 +9,7 @@ import orjson
 from ...api.errors import ApiError, explain
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
-from ..views.metadata import result_view_meta
+from ..views.metadata import has_view, result_view_meta
 from .sanitize import sanitize_json, sanitize_text
 from .series import SERIES_META_KEY, ResultWithSeries, SeriesSet, pack_series, structured_of
 from .tool import DEADLINE_SECONDS, Tool
@@ -70,7 +70,7 @@ def _build_result(tool: Tool, arguments: JsonObject, result: JsonObject | Result
             f"the response does not match its schema: {problems[0]}", kind="answer", maybe_applied=tool.writes
         )
         return _measured(error_result(tool, explain(error, tool.name)), truncated=False)
-    tool_result = _text_result(text) | ({"_meta": result_view_meta(tool.name)} if tool.facts.get("view") else {})
+    tool_result = _text_result(text) | ({"_meta": result_view_meta(tool.name)} if has_view(tool.meta) else {})
     # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
         is_dry_run = arguments.get("dryRun") is True

@@ -23,6 +23,11 @@ def tool_view_meta() -> JsonObject:
     }
 
 
+def has_view(tool_meta: JsonObject) -> bool:
+    """Return whether this ``_meta`` of a tool names a view."""
+    return "ui" in tool_meta
+
+
 def result_view_meta(tool_name: str) -> JsonObject:
     """Return ``_meta`` of a result of the tool *tool_name*, which has a view."""
     return {RESULT_META_KEY: {"tool": tool_name}}

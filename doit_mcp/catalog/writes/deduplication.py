@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, replace
+from functools import partial
 from hashlib import sha256
 
 import orjson
@@ -15,6 +16,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call, CallSuspended, MissingClientCapability, NoAnswer
+from ..stores.approvals import EXPIRED
 from ..stores.write_receipts import TTL_SECONDS, Receipt
 from ..tools.argument_coercion import canonicalize
 from ..tools.series import ResultWithSeries, structured_of
@@ -73,7 +75,32 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
                 mark_repeated()
                 return _repeat_result(tool, receipt)
             await call.receipts.forget(call.owner, key)
-        return await _run_and_settle(tool, call, key, arguments)
+        return await _run_and_settle(tool, call, arguments, partial(_settle_receipt, tool, call, key, arguments))
+
+    return with_approval_receipt(replace(tool, run=run))
+
+
+def with_approval_receipt(tool: Tool) -> Tool:
+    """Make *tool* return the first receipt if the same approval is used again, whatever happened to the object since.
+
+    An approval that expired leads only to that receipt.
+    """
+
+    async def run(call: Call, arguments: JsonObject) -> ToolResult:
+        approval = call.approvals.current
+        if approval is None:
+            return await tool.run(call, arguments)
+        key = f"{call.tenant} approval {approval.id}"
+        # Approvals themselves count only once, so this claim only serves repeats.
+        receipt = await call.receipts.claim(call.owner, key, idempotent=True)
+        if receipt is not None:
+            mark_repeated()
+            return _repeat_result(tool, receipt)
+        settle = partial(call.receipts.settle, call.owner, key)
+        if approval.is_expired:
+            await settle(None)
+            raise ToolError(EXPIRED)
+        return await _run_and_settle(tool, call, arguments, settle)
 
     return replace(tool, run=run)
 
@@ -106,8 +133,12 @@ def _write_digest(tool: Tool, arguments: JsonObject) -> str:
     return sha256(text).hexdigest()
 
 
-async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObject) -> ToolResult:
-    """Return the result of the tool and store it under *key*, which is settled however the call ends."""
+Settle = Callable[..., Awaitable[None]]
+"""Settles a claim with a packed result, or None if the write was certainly not done; *known* as in ReceiptStore."""
+
+
+async def _run_and_settle(tool: Tool, call: Call, arguments: JsonObject, settle: Settle) -> ToolResult:
+    """Return the result of the tool, and settle the claim with it however the call ends."""
     packed: bytes | None = b""
     is_done = False
     try:
@@ -122,11 +153,11 @@ async def _run_and_settle(tool: Tool, call: Call, key: str, arguments: JsonObjec
         raise
     finally:
         # If the client disconnects before the end, the outcome is unknown, unless the call has not committed yet.
-        await asyncio.shield(_settle_receipt(tool, call, key, arguments, packed if call.committed else None, is_done))
+        await asyncio.shield(settle(packed if call.committed else None, known=is_done))
 
 
 async def _settle_receipt(
-    tool: Tool, call: Call, key: str, arguments: JsonObject, packed: bytes | None, is_done: bool
+    tool: Tool, call: Call, key: str, arguments: JsonObject, packed: bytes | None, *, known: bool
 ) -> None:
     if packed is None:
         await call.receipts.settle(call.owner, key, None)
@@ -145,7 +176,7 @@ async def _settle_receipt(
     else:
         created = affected_identifiers(arguments, _structured_content(packed))
         groups = _group_keys(tool, call, CREATED_KIND, created)
-    await call.receipts.settle(call.owner, key, packed, known=is_done, groups=groups)
+    await call.receipts.settle(call.owner, key, packed, known=known, groups=groups)
 
 
 def _pack_result(tool: Tool, result: ToolResult) -> bytes:

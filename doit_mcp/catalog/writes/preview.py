@@ -58,14 +58,14 @@ def preview_message(
     targets = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]
-    identity = [f"{name}: {preview_value(value)}" for name, value in _identifying_values(arguments, before).items()]
-    lines += _section("About", limit_lines(target_lines) + identity + _related_lines(related))
+    identity = [f"{name}: {preview_value(value)}" for name, value in identifying_values(arguments, before).items()]
+    lines += _section("About", limit_lines(target_lines) + identity + related_lines(related))
     access = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.verb == "update")
-    lines += _section("Recipients and access", access + _mention_lines(tool, arguments))
+    lines += _section("Recipients and access", access + mention_lines(tool, arguments))
     for path in tool.external_target_paths:
         changes = remove_path(changes, path)
     title = "Changes" if before.keys() & changes.keys() else "Details"
-    previous = _previous_values(changes, before)
+    previous = previous_values(changes, before)
     change_lines = (
         line for name, value in changes.items() for line in value_lines(name, value, previous.get(name, UNKNOWN))
     )
@@ -77,24 +77,24 @@ def _section(title: str, lines: list[str]) -> list[str]:
     return [f"{title}:", *(f"- {line}" for line in lines)] if lines else []
 
 
-def _identifying_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
+def identifying_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """Return the values that identify the object to users, without those that change."""
     names = (name for name in IDENTIFYING_FIELDS if name not in arguments)
     return {name: before[name] for name in names if before.get(name) not in (None, "", [], {})}
 
 
-def _related_lines(related: Mapping[str, JsonObject]) -> list[str]:
+def related_lines(related: Mapping[str, JsonObject]) -> list[str]:
     """Return the lines that say what the ids in arguments stand for, such as "user.email: ann@acme.example"."""
     lines = []
     for argument, found in related.items():
         label = argument.removesuffix("Id")
-        values = _identifying_values({}, found)
+        values = identifying_values({}, found)
         lines += limit_lines(line for name, value in values.items() for line in value_lines(f"{label}.{name}", value))
         lines += [] if values else [f"{label}: {UNKNOWN_OBJECT}"]
     return lines
 
 
-def _mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
+def mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
     """Return the addresses in texts that can reach outside, and in texts that are too long to be shown in full."""
     mentions = dict(addresses_at(arguments, tool.linked_text_paths))
     for name, value in arguments.items():
@@ -110,7 +110,7 @@ def _mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
     return lines
 
 
-def _previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
+def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """Return the parts of *before* that the arguments change. Other members stay, or change on their own."""
     return {name: common_part(before[name], value) for name, value in arguments.items() if name in before}
 
@@ -129,8 +129,8 @@ def preview_digest(
     own. It does not cover the new values, because the arguments stay the same while the user is asked.
     """
     before = tool.with_argument_names(current or {})
-    previous = _previous_values(arguments, before)
+    previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
-    inputs = [tool.name, customer, note, _identifying_values(arguments, before), previous, access]
-    inputs.append({argument: _identifying_values({}, found) for argument, found in related.items()})
+    inputs = [tool.name, customer, note, identifying_values(arguments, before), previous, access]
+    inputs.append({argument: identifying_values({}, found) for argument, found in related.items()})
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -12,7 +12,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Tool, ToolError
-from .confirmation import StateReader, declared_reader, reader_names
+from .state_reader import StateReader, declared_reader, reader_names
 
 STATUS_FIELD = "status"
 READER_FIELD_NAMES: Mapping[str, str] = {"jobFunction": "jobTitle", "newName": "name"}

@@ -28,15 +28,27 @@ ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
 
 
 class DiffLine(NamedTuple):
-    """One line.
+    """One line: the value at *path*, the one *before*, and the one *after*, which is UNKNOWN for a removed item.
 
-    *kind* is the path of its value without list positions. A prominent line names a target, so it comes before all
-    other lines and is the last to be omitted.
+    *kind* is the path without list positions. A prominent line names a target, so it comes before all other lines and is
+    the last to be omitted. *list_path* is the path of the list whose item was added or removed, else "".
     """
 
     kind: str
-    text: str
+    path: str
+    before: Any
+    after: Any
     is_prominent: bool = False
+    list_path: str = ""
+
+    @property
+    def text(self) -> str:
+        """The line as text."""
+        if self.after is UNKNOWN:
+            return f"{self.path}: remove {preview_value(self.before)}"
+        if self.before is UNKNOWN or self.before == self.after:
+            return f"{self.path}: {preview_value(self.after)}"
+        return f"{self.path}: {preview_value(self.before)} → {preview_value(self.after)}"
 
 
 def value_lines(name: str, value: Any, before: Any = UNKNOWN) -> Iterator[DiffLine]:
@@ -54,13 +66,7 @@ def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> It
     elif isinstance(value, list) and depth < MAX_DEPTH and not (_fits_on_line(value) and _fits_on_line(before)):
         yield from _list_lines(path, kind, value, before if isinstance(before, list) else [], depth)
     else:
-        changes = before is not UNKNOWN and before != value
-        text = (
-            f"{path}: {preview_value(before)} → {preview_value(value)}"
-            if changes
-            else f"{path}: {preview_value(value)}"
-        )
-        yield DiffLine(kind, text, _is_prominent(kind, value))
+        yield DiffLine(kind, path, before, value, _is_prominent(kind, value))
 
 
 def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], depth: int) -> Iterator[DiffLine]:
@@ -76,12 +82,12 @@ def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], dept
         if old_keys and _value_key(value) in old_keys:
             continue
         if isinstance(value, dict) and _fits_on_line(value):
-            yield DiffLine(kind, f"{path}[{index}]: {preview_value(value)}", _is_prominent(kind, value))
+            yield DiffLine(kind, f"{path}[{index}]", UNKNOWN, value, _is_prominent(kind, value), path)
         else:
             yield from _diff_lines(f"{path}[{index}]", kind, value, UNKNOWN, depth + 1)
     for value in before:
         if _value_key(value) not in new_keys:
-            yield DiffLine(kind, f"{path}: remove {preview_value(value)}", _is_prominent(kind, value))
+            yield DiffLine(kind, path, value, UNKNOWN, _is_prominent(kind, value), path)
 
 
 def _value_key(value: Any) -> bytes:
@@ -151,14 +157,20 @@ def _find_hidden(path: str, value: Any, depth: int) -> Iterator[tuple[str, list[
 
 def limit_lines(lines: Iterable[DiffLine]) -> list[str]:
     """Return the lines to show, prominent ones first, and a line that counts the omitted ones."""
+    shown, omitted = select_lines(lines)
+    return [line.text for line in shown] + ([omitted] if omitted else [])
+
+
+def select_lines(lines: Iterable[DiffLine]) -> tuple[list[DiffLine], str]:
+    """Return the lines to show, prominent ones first, and a text that counts the omitted ones, or ""."""
     all_lines = list(lines)
     shown = [index for is_prominent in (True, False) for index in _pick_lines(all_lines, is_prominent)]
     omitted = Counter(all_lines[index].kind for index in {*range(len(all_lines))} - {*shown})
-    texts = [all_lines[index].text for index in shown]
+    selected = [all_lines[index] for index in shown]
     if not omitted:
-        return texts
+        return selected, ""
     kinds = [f"{shorten(kind)} ({count})" for kind, count in omitted.most_common(MAX_KINDS)]
-    return [*texts, f"and {omitted.total()} more: {', '.join(kinds)}{', …' if len(omitted) > MAX_KINDS else ''}"]
+    return selected, f"and {omitted.total()} more: {', '.join(kinds)}{', …' if len(omitted) > MAX_KINDS else ''}"
 
 
 def _pick_lines(lines: list[DiffLine], is_prominent: bool) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import orjson
 
@@ -15,7 +16,7 @@ from ...catalog.tools import tool_result
 from ...catalog.tools.locales import MAX_TAG_CHARACTERS
 from ...catalog.tools.localized_display import LOCALE_META_KEY
 from ...catalog.tools.series import with_notice
-from ...catalog.tools.tool import DEADLINE_SECONDS, ContentResult, Tool, ToolError
+from ...catalog.tools.tool import APPROVAL_ARGUMENT, DEADLINE_SECONDS, ContentResult, Tool, ToolError
 from ...protocol import cursors, extensions
 from ...protocol.content_blocks import downgrade_blocks
 from ...protocol.downgrade import downgrade
@@ -113,6 +114,12 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
             # From here on, the call is treated as a call of the target tool.
             tool, arguments = tool.resolve_target(arguments)
             context, arguments = await read_arguments(context, tool, arguments)
+        elif tool.resolve_approval is not None:
+            # The same for the tool whose change the user approved, with the arguments that were checked then.
+            token = arguments[APPROVAL_ARGUMENT]
+            approval = await context.services.approvals.find(context.owner, context.tenant, token)
+            tool, arguments = tool.resolve_approval(approval)
+            context = context._replace(approval=approval)
     except (ToolError, LimitExceeded) as refusal:
         record_attempt(context, tool, arguments if isinstance(arguments, dict) else {})
         return tool_result.error_result(tool, str(refusal))
@@ -123,6 +130,8 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
     except MissingClientCapability:
         return tool_result.error_result(tool, "it needs to ask the user, which this client does not support")
     except ContinueAsTask as continuation:
+        if continuation.committed and context.approval is not None:
+            context = context._replace(approval=replace(context.approval, is_used=True))
         return await _run_as_task(context, request, tool, arguments, continuation.answers)
 
 

@@ -21,6 +21,8 @@ from ...redis_state.ended_logins import share_ended_logins
 from ...redis_state.stream_leases import share_renewals
 from ...resilience.circuit_breaker import CircuitBreaker
 from ...resilience.concurrency import ConcurrencyLimiter
+from ...server.approval_tokens import ApprovalTokens
+from ...server.approvals import Approvals
 from ...server.credential_expiry import StreamLeases
 from ...server.message_endpoint import MessageEndpoint
 from ...server.notification_hub import NotificationHub
@@ -143,6 +145,12 @@ def _make_services(
         receipts=state.receipts,
         audit_required=settings.audit_required,
         consents=state.consents,
+        approvals=Approvals(
+            state.prepared_changes,
+            ApprovalTokens(*settings.effective_state_secrets),
+            state.consents,
+            settings.confirm_changes,
+        ),
         run_followers=RunFollowers() if run_followers is None else run_followers,
         events=events,
     )

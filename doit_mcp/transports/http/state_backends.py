@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ...auth.principal import Principal
+from ...catalog.stores import approvals as approval_limits
 from ...catalog.stores import result_store, write_receipts
 from ...catalog.stores.result_store import MemoryResultStore, ResultStore
 from ...catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
@@ -30,7 +31,7 @@ from ...redis_state.tasks import RedisTasks
 from ...redis_state.write_receipts import RedisReceiptStore
 from ...resilience.concurrency import ConcurrencyLimiter
 from ...resilience.unavailable import StateUnavailable
-from ...server import consents
+from ...server import approvals, consents
 from ...server.consents import Consents, MemoryConsents
 from ...server.event_store import MAX_EVENTS_PER_STREAM, EventStore, MemoryEventStore
 from ...server.memory_sessions import MemorySessions
@@ -45,6 +46,9 @@ from .request_body import RequestRejected
 from .stream_limits import StreamLimiter, unlimited_sessions
 
 RESULTS_UNAVAILABLE = "Stored tables are temporarily unavailable; try again in a few seconds, or run the query again"
+CHANGES_UNAVAILABLE = (
+    "Nothing was changed: prepared changes are temporarily unavailable. Call confirm_action again in a few seconds"
+)
 RECEIPTS_UNAVAILABLE = (
     "Nothing was changed: the server records writes to prevent duplicates, and cannot record new ones at the moment. If"
     " this write may have been made a moment ago, check the current state. Otherwise, try again in a few minutes. If the"
@@ -67,6 +71,7 @@ class StateBackends:
     streams: StreamLimiter
     tasks: Tasks
     results: ResultStore
+    prepared_changes: ResultStore
     receipts: ReceiptStore
     consents: Consents
     limits: Limits
@@ -107,6 +112,7 @@ def _memory_backends(
         StreamLimiter(settings.streams_per_principal, unlimited_sessions(on_session_end)),
         MemoryTasks(hub),
         MemoryResultStore(),
+        approvals.memory_store(),
         MemoryReceiptStore(),
         MemoryConsents(),
         local_limits(settings, concurrency_limiter),
@@ -150,6 +156,7 @@ def _redis_backends(
         streams,
         tasks,
         _make_result_store(connection, secrets),
+        _make_store_of_changes(connection, secrets),
         receipts,
         used_consents,
         limits,
@@ -185,6 +192,21 @@ def _make_result_store(connection: RedisConnection, secrets: Secrets) -> RedisRe
         owner_bytes=result_store.MAX_BYTES_PER_OWNER,
         total=result_store.MAX_RESULTS,
         total_bytes=result_store.MAX_TOTAL_BYTES,
+    )
+
+
+def _make_store_of_changes(connection: RedisConnection, secrets: Secrets) -> RedisResultStore:
+    return RedisResultStore(
+        connection,
+        Encryptor(secrets, "prepared changes"),
+        lambda: ToolError(CHANGES_UNAVAILABLE),
+        name="change",
+        ttl=approval_limits.LIFETIME_SECONDS + approval_limits.REPEAT_SECONDS,
+        max_result_bytes=approval_limits.MAX_CHANGE_BYTES,
+        per_owner=approval_limits.MAX_CHANGES_PER_OWNER,
+        owner_bytes=approval_limits.MAX_BYTES_PER_OWNER,
+        total=approval_limits.MAX_CHANGES,
+        total_bytes=approval_limits.MAX_TOTAL_BYTES,
     )
 
 

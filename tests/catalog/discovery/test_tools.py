@@ -89,7 +89,9 @@ async def test_call_tool_runs_reads_and_writes() -> None:
     api = Recorder({})
     await run("call_operation", api, name="delete_label", arguments={"id": "l/1"})
     await run("call_operation", api, name="get_label", arguments={"id": "l"})
+    # The former state is read for the undo call of the deletion.
     assert [(request.method, request.path) for request in api.requests] == [
+        ("GET", "/analytics/v1/labels/l%2F1"),
         ("DELETE", "/analytics/v1/labels/l%2F1"),
         ("GET", "/analytics/v1/labels/l"),
     ]

@@ -239,8 +239,8 @@ async def test_api_receives_trimmed_identifiers() -> None:
     api = Recorder({"id": "7"})
     await run("get_ticket", api, id=" 7 ")
     await run("update_user", api, id="u1 ", firstName=" Ann", roleId="r\n")
-    assert [request.path.rpartition("/")[2] for request in api.requests] == ["7", "u1"]
-    assert api.requests[1].body == {"firstName": "Ann", "roleId": "r"}
+    assert [request.path.rpartition("/")[2] for request in api.requests] == ["7", "users", "u1"]
+    assert api.requests[-1].body == {"firstName": "Ann", "roleId": "r"}
 
 
 JSON = st.recursive(

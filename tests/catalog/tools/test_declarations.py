@@ -29,8 +29,8 @@ from doit_mcp.catalog.tools.declarations import reader_name
 from doit_mcp.catalog.tools.titles import make_title
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.tools.tool_factory import tool_from_function, tool_from_operation
-from doit_mcp.catalog.writes.confirmation import find_reader
 from doit_mcp.catalog.writes.receipt_verification import verifier_for
+from doit_mcp.catalog.writes.state_reader import find_reader
 from doit_mcp.protocol.jsonrpc import JsonObject
 
 TOOLS = (*all_tools(), *employee_tools())

@@ -87,4 +87,4 @@ async def test_n18_ineffective_empty_values_are_not_a_change(name: str, argument
 async def test_n18_clearing_values_is_a_change(name: str, arguments: Any) -> None:
     api = Recorder()
     await TOOLS[name].run(Caller(api), arguments)
-    assert [request.method for request in api.requests] == ["PATCH"]
+    assert [request.method for request in api.requests] == ["GET", "PATCH"]

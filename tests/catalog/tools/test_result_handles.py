@@ -68,4 +68,4 @@ async def test_allocations_always_state_public_access(permissions: dict[str, Any
     """The API fails on allocations without the field, and on null; omitted fields stay unchanged."""
     api = Recorder({"public": "viewer", **OWNER})
     await run("update_resource_permissions", api, resourceType="allocations", resourceId="a", **permissions)
-    assert api.requests[-1].body == {**OWNER, "public": expected} and len(api.requests) == 2
+    assert api.requests[-1].body == {**OWNER, "public": expected} and len(api.requests) == 3

@@ -21,6 +21,8 @@ BUDGET = {"id": "b1", "name": "Data team", "amount": 1000, "currency": "USD", "c
 class ConfirmingCaller(Caller):
     """A caller whose user can be asked, and gives this answer."""
 
+    policy = "when-destructive"
+
     def __init__(self, api: Recorder, action: str = "accept", *, waits_for_answers: bool = False) -> None:
         super().__init__(api)
         self.waits_for_answers = waits_for_answers

@@ -8,9 +8,9 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.registry import direct_tools
-from doit_mcp.catalog.writes.confirmation import find_reader
 from doit_mcp.catalog.writes.preview import preview_digest
 from doit_mcp.catalog.writes.related_objects import find_related
+from doit_mcp.catalog.writes.state_reader import find_reader
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS

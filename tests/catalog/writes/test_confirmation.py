@@ -15,9 +15,9 @@ from doit_mcp.catalog.tools.tool import Tool, ToolError
 from doit_mcp.catalog.writes.confirmation import (
     always_confirms,
     confirmation_question,
-    find_reader,
 )
 from doit_mcp.catalog.writes.preview import preview_message
+from doit_mcp.catalog.writes.state_reader import find_reader
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.protocol.schema_validator import SchemaValidator
 from tests.api.recorder import Recorder
@@ -185,10 +185,11 @@ async def test_n19_ended_sign_in_is_not_swallowed(customer: str | None) -> None:
     assert raised.value.kind == "credential" and caller.questions == []
 
 
-async def test_no_preview_without_elicitation() -> None:
+async def test_changes_are_made_at_once_if_the_setting_is_never() -> None:
     api = Recorder(None)
     await run("delete_budget", Caller(api), id="b1")
-    assert methods(api) == ["DELETE"]
+    # The former state is read for the undo call alone.
+    assert methods(api) == ["GET", "DELETE"]
 
 
 async def test_dry_run_is_not_confirmed() -> None:
@@ -257,7 +258,7 @@ async def test_n11_writes_without_recipients_are_not_confirmed() -> None:
     api = Recorder(BUDGET)
     caller = ConfirmingCaller(api)
     await run("update_budget", caller, id="b1", description="x")
-    assert caller.questions == [] and methods(api) == ["PATCH"]
+    assert caller.questions == [] and methods(api) == ["GET", "PATCH"]
 
 
 @pytest.mark.requirement("N11")

@@ -10,10 +10,10 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.writes.confirmation import (
-    StateReader,
     confirmation_question,
 )
 from doit_mcp.catalog.writes.preview import ACCEPT_INSTRUCTION, preview_message
+from doit_mcp.catalog.writes.state_reader import StateReader
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder, pages_of
 

@@ -116,15 +116,17 @@ async def test_intervening_change_makes_it_a_new_write() -> None:
     await call("create_label", **LABEL)
     await call("delete_label", id="l1")
     await call("create_label", **LABEL)
-    assert call.sent == ["POST", "DELETE", "POST"]
+    # The deletion first reads the former state, for the undo call.
+    assert call.sent == ["POST", "GET", "DELETE", "POST"]
 
 
 async def test_alternating_updates_are_all_applied() -> None:
-    call = RepeatingCallers(*({"id": "b", "description": text} for text in ("x", "y", "x")))
+    # Each update first reads the former state, for the undo call.
+    call = RepeatingCallers(*({"id": "b", "description": text} for text in ("a", "x", "x", "y", "y", "x")))
     for text in ("x", "y", "x"):
         assert ALREADY_DONE_KEY not in await call("update_budget", id="b", description=text)
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", description="x")
-    assert call.sent == ["PATCH"] * 3 + ["GET"]
+    assert call.sent == ["GET", "PATCH"] * 3 + ["GET"]
 
 
 async def test_unrelated_creation_does_not_matter() -> None:
@@ -152,11 +154,11 @@ async def test_n16_deleted_object_is_created_again() -> None:
 
 @pytest.mark.requirement("N16")
 async def test_n16_changed_value_is_set_again() -> None:
-    call = RepeatingCallers(*({"id": "b", "description": text} for text in ("x", "y", "x")))
+    call = RepeatingCallers(*({"id": "b", "description": text} for text in ("a", "x", "y", "y", "x")))
     await call("update_budget", id="b", description="x")
     assert ALREADY_DONE_KEY not in await call("update_budget", id="b", description="x")
     assert ALREADY_DONE_KEY in await call("update_budget", id="b", description="x")
-    assert call.sent == ["PATCH", "GET", "PATCH", "GET"]
+    assert call.sent == ["GET", "PATCH", "GET", "GET", "PATCH", "GET"]
 
 
 @pytest.mark.requirement("N16")
@@ -170,11 +172,13 @@ async def test_n16_other_fields_and_api_formatting_are_not_changes() -> None:
 
 @pytest.mark.requirement("N16")
 async def test_n16_repeated_deletion_is_skipped_while_the_object_is_gone() -> None:
-    call = RepeatingCallers({}, GONE, {"id": "l1", "name": "back again"}, {})
+    there = {"id": "l1", "name": "back again"}
+    call = RepeatingCallers(there, {}, GONE, there, there, {})
     await call("delete_label", id="l1")
     assert ALREADY_DONE_KEY in await call("delete_label", id="l1")
     assert ALREADY_DONE_KEY not in await call("delete_label", id="l1")
-    assert call.sent == ["DELETE", "GET", "GET", "DELETE"]
+    # Each deletion first reads the former state, for the undo call.
+    assert call.sent == ["GET", "DELETE", "GET", "GET", "GET", "DELETE"]
 
 
 @pytest.mark.requirement("N16")
@@ -188,11 +192,11 @@ async def test_n16_unreadable_target_keeps_its_receipt(kind: Any) -> None:
 @pytest.mark.requirement("N16")
 async def test_n16_write_by_an_alternative_argument_is_verified() -> None:
     ticket = {"id": 5, "status": "solved"}
-    call = RepeatingCallers(ticket, ticket, {**ticket, "status": "open"}, ticket)
+    call = RepeatingCallers(ticket, ticket, ticket, {**ticket, "status": "open"}, ticket)
     await call("update_ticket", ticketId=5, status="solved")
     assert ALREADY_DONE_KEY in await call("update_ticket", ticketId=5, status="solved")
     assert ALREADY_DONE_KEY not in await call("update_ticket", ticketId=5, status="solved")
-    assert [request.path for request in call.api.requests[1:3]] == ["/support/v1/tickets/5"] * 2
+    assert [request.path for request in call.api.requests[2:4]] == ["/support/v1/tickets/5"] * 2
 
 
 @pytest.mark.requirement("N16")
@@ -343,7 +347,8 @@ async def test_n16_list_members_are_verified(
 async def test_n16_value_absent_or_under_another_name_is_set_again(
     name: str, arguments: dict[str, Any], now: dict[str, Any]
 ) -> None:
-    call = RepeatingCallers({}, now, {})
+    reads_first = name != "update_theme"
+    call = RepeatingCallers(*([now] if reads_first else []), {}, now, *([now] if reads_first else []), {})
     await call(name, **arguments)
     assert ALREADY_DONE_KEY not in await call(name, **arguments)
 
@@ -397,7 +402,8 @@ async def test_n16_contract_with_a_newer_version_is_updated_again() -> None:
     }
     version = {"contractId": "k", "version": 2, "status": "draft"}
     contract = {"id": "k", "name": "n", "status": "active", "currentVersionNumber": 2}
-    call = RepeatingCallers(version, contract, {**contract, "currentVersionNumber": 3}, version)
+    newer = {**contract, "currentVersionNumber": 3}
+    call = RepeatingCallers(contract, version, contract, newer, newer, version)
     await call("update_contract", **terms)
     assert ALREADY_DONE_KEY in await call("update_contract", **terms)
     assert ALREADY_DONE_KEY not in await call("update_contract", **terms)

@@ -391,7 +391,7 @@ async def test_tools_reach_the_endpoints(clock: Clock) -> None:
     async with serving(make=catalog_factory(), api=Api(clock=clock)) as site:
 
         async def call(name: str, user: User = ADMIN, **arguments: object) -> Any:
-            result = (await site.call(name, arguments, user=user)).result
+            result = (await site.apply(name, arguments, user=user)).result
             assert not result.get("isError"), (name, result)
             return result["structuredContent"]
 
@@ -415,5 +415,5 @@ async def test_tools_reach_the_endpoints(clock: Clock) -> None:
         assert [row["ecAccountId"] for row in after] == [*(row["ecAccountId"] for row in before), NEW]
         rows = (await call("list_billing_transfer_reseller_tenants", OTHER_USER, includeRevoked=True))["items"]
         assert len(rows[0]["tenants"]) == len(after) + 1
-        refusal = await site.call("create_billing_transfer_mappings", {**place, "items": items * 2}, user=OTHER_USER)
+        refusal = await site.apply("create_billing_transfer_mappings", {**place, "items": items * 2}, user=OTHER_USER)
         assert refusal.result["isError"] is True and "in the batch twice" in str(refusal.result["content"])

@@ -123,7 +123,7 @@ async def test_tools_reach_the_endpoints(clock: Clock) -> None:
     async with serving(make=catalog_factory(), api=Api(clock=clock)) as site:
 
         async def call(name: str, **arguments: object) -> Any:
-            result = (await site.call(name, arguments)).result
+            result = (await site.apply(name, arguments)).result
             assert not result.get("isError"), (name, result)
             return result.get("structuredContent")
 

@@ -354,6 +354,16 @@ class Site:
         """Send tools/call on the newest revision."""
         return await self.send_stateless("tools/call", {"name": name, "arguments": arguments or {}}, **options)
 
+    async def apply(self, name: str, arguments: Json | None = None, **options: Any) -> Answer:
+        """Call a tool as a client without elicitation, whose user approves the change that it prepares, if any."""
+        answer = await self.call(name, arguments, **options)
+        prepared = answer.result.get("structuredContent", {})
+        if prepared.get("status") != "approval_required":
+            return answer
+        customer = {name: value for name, value in (arguments or {}).items() if name == "customerContext"}
+        approved = {"approvalToken": prepared["approvalToken"], **customer}
+        return await self.call("confirm_action", approved, **options)
+
     async def initialize(self, revision: str = LATEST_STATEFUL, *, user: User = ADMIN, **capabilities: Json) -> Session:
         """Open a session of a stateful revision."""
         params = {

@@ -205,12 +205,16 @@ async def test_n20_created_object_is_named(audit: Written) -> None:
 @pytest.mark.requirement("N20")
 async def test_n20_call_through_another_tool_is_logged_as_the_operation(audit: Written) -> None:
     async with serving_site() as (site, api):
-        await site.call("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})
+        await site.apply("call_operation", {"name": "delete_label", "arguments": {"id": "l1"}})
         await site.call("call_operation", {"name": "get_label", "arguments": {"id": "l1"}})
         await site.call("read_operation", {"name": "get_label", "arguments": {"id": "l1"}})
         await site.call("get_label", {"id": "l1"})
         await site.call("get_label", {"wrong": "l1"})
-    assert audit.outcomes == [("delete_label", "done")]
+        await site.call("confirm_action", {"approvalToken": "of no use"})
+    assert audit.outcomes == [("delete_label", "prepared"), ("delete_label", "done"), ("confirm_action", "not_sent")]
+    prepared, done, refused = audit.lines()
+    assert prepared["approval"] == done["approval"] and prepared["objects"] == done["objects"] == {"id": "l1"}
+    assert "approval" not in refused and "of no use" not in str(refused)
 
 
 @pytest.mark.requirement("N20")
@@ -266,7 +270,7 @@ async def test_n20_retries_are_one_write_and_dry_runs_are_not_logged(
 ) -> None:
     api = Invites()
     api.busy = busy
-    async with serving(make=catalog_factory(), api=api) as site:
+    async with serving(make=catalog_factory(), api=api, confirm_changes="never") as site:
         await site.call("resend_invite", {"id": "u1", **more})
     assert audit.outcomes == [("resend_invite", outcome)] and api.writes >= 1 + (busy > 0)
     assert audit.lines()[0]["objects"] == {"id": "u1"} | ({} if outcome == "unknown" else {"inviteId": "i1"})

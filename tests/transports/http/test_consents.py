@@ -208,8 +208,9 @@ async def test_n14_undeliverable_confirmation_is_not_skipped() -> None:
         refused = (await session.post(message, Accept="application/json")).result
         assert refused["isError"] and tools_used.done == []
         assert "Accept: application/json, text/event-stream" in refused["content"][0]["text"]
-        # Clients without elicitation have their own approval, and so do writes that ask nothing.
+        # Clients without elicitation prepare the change, and writes that ask nothing make it.
         await session.post(site.request("tools/call", {**arguments, "name": "change_thing"}), Accept="application/json")
         mute = await site.initialize("2025-06-18")
-        await mute.post(site.request("tools/call", arguments), Accept="application/json")
-        assert tools_used.done == ["change 1", "delete 1"]
+        prepared = await mute.post(site.request("tools/call", arguments), Accept="application/json")
+        assert prepared.result["structuredContent"]["status"] == "approval_required"
+        assert tools_used.done == ["change 1"]

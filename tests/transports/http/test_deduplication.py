@@ -26,7 +26,7 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def complete_call(site: Site, name: str, arguments: Json, user: User = ADMIN) -> Json:
-    answer = await site.call(name, arguments, user=user)
+    answer = await site.apply(name, arguments, user=user)
     assert not answer.result.get("isError"), answer
     content: Json = answer.result["structuredContent"]
     return content
@@ -64,7 +64,7 @@ async def test_n16_write_undone_by_a_colleague_with_an_api_token_is_repeated(sit
     assert (await complete_call(site, "assign_objects_to_label", {"id": label, "add": objects}))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {ADMIN.api_token}"}
     removal = {"id": label, "remove": objects}
-    answer = await site.call("assign_objects_to_label", removal, headers=headers)
+    answer = await site.apply("assign_objects_to_label", removal, headers=headers)
     assert not answer.result.get("isError")
     assert ALREADY_DONE_KEY not in await complete_call(site, "assign_objects_to_label", {"id": label, "add": objects})
     content = await complete_call(site, "get_label_assignments", {"id": label})
@@ -137,7 +137,7 @@ async def test_n16_contract_changed_by_a_colleague_is_updated_again(site: Site) 
     assert (await complete_call(site, "update_contract", change, EMPLOYEE))[ALREADY_DONE_KEY]
     headers = {"Authorization": f"Bearer {EMPLOYEE.api_token}"}
     other = {**change, "invoicesEmail": "evil@attacker.example", "customerContext": customer}
-    answer = await site.call("update_contract", other, headers=headers)
+    answer = await site.apply("update_contract", other, headers=headers)
     assert not answer.result.get("isError"), answer
     assert ALREADY_DONE_KEY not in await complete_call(site, "update_contract", change, EMPLOYEE)
     details = await complete_call(site, "get_contract", {"customerID": customer, "contractID": contract}, EMPLOYEE)

@@ -92,7 +92,8 @@ async def list_tools(site: Site, path: str, **options: Any) -> list[str]:
 async def test_unlisted_tool_is_found_and_called() -> None:
     async with serving_site() as (site, api):
         assert await list_tools(site, "/mcp/x/discovery") == [
-            *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation")
+            *("search", "fetch", "validate_user", "find_operation", "read_operation", "call_operation"),
+            "confirm_action",
         ]
         result = await site.call("find_operation", {"query": "create a label"}, path="/mcp/x/discovery")
         first = result.result["structuredContent"]["operations"][0]
@@ -199,13 +200,21 @@ async def test_answer_counts_only_for_what_was_shown() -> None:
         assert "resultType" in done.result and done.result["resultType"] == "complete" and "DELETE" in api.methods
 
 
-async def test_client_without_elicitation_is_not_asked() -> None:
-    """The client relies on its own approval by destructiveHint, with stateful and stateless requests."""
+async def test_client_without_elicitation_prepares_the_change() -> None:
+    """With stateful and stateless requests, nothing is changed before the user approves."""
     async with serving_site() as (site, api):
-        await site.call("delete_label", {"id": "l1"})
         session = await site.initialize()
-        await session.call("delete_label", {"id": "l2"})
-        assert api.methods == ["DELETE", "DELETE"]
+        for caller, id in ((site, "l1"), (session, "l2")):
+            prepared = (await caller.call("delete_label", {"id": id})).result["structuredContent"]
+            assert prepared["status"] == "approval_required" and prepared["change"]["object"]["id"] == id
+        assert api.methods == ["GET", "GET"]
+
+
+async def test_client_without_elicitation_is_not_asked_if_the_setting_is_never() -> None:
+    """The client relies on its own approval by destructiveHint."""
+    async with serving_site(confirm_changes="never") as (site, api):
+        await site.call("delete_label", {"id": "l1"})
+        assert api.methods == ["GET", "DELETE"]
 
 
 @pytest.mark.parametrize("action", ["accept", "decline"])
@@ -350,7 +359,7 @@ async def test_only_employees_have_employee_tools() -> None:
             plain = [name for name in await list_tools(site, path, user=EMPLOYEE) if name not in employee_tools]
             assert plain == await list_tools(site, path)
         assert (await site.post(site.request("ping"), path="/mcp/x/employees")).status == 404
-        assert set(await list_tools(site, "/mcp/x/employees", user=EMPLOYEE)) == employee_tools
+        assert set(await list_tools(site, "/mcp/x/employees", user=EMPLOYEE)) == {*employee_tools, "confirm_action"}
         for name, arguments in (("change_customer", {"customerContext": OTHER}), ("search_customers", {})):
             assert (await site.call(name, arguments)).code == (400, -32602)
             through = await site.call("call_operation", {"name": name, "arguments": arguments})

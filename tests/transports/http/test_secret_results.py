@@ -110,7 +110,7 @@ async def test_setting_offers_them(site: Site) -> None:
 async def test_receipts_have_no_secret(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     arguments = await make_arguments(site)
-    secret = secret_in((await site.call(CREATE, arguments)).body)
+    secret = secret_in((await site.apply(CREATE, arguments)).body)
     repeated = (await site.call(CREATE, arguments)).result["structuredContent"]
     assert "accessToken" not in repeated and "shown only once" in repeated[ALREADY_DONE_KEY]
     assert repeated["name"] == "ci" and await count_tokens(site, arguments) == 1
@@ -176,7 +176,7 @@ async def test_resumed_stream_has_no_secret(site: Site) -> None:
 
 async def test_call_never_becomes_a_task(site: Site) -> None:
     capabilities = {"extensions": {f"{META}tasks": {}}}
-    answer: Answer = await site.call(CREATE, await make_arguments(site), clientCapabilities=capabilities)
+    answer: Answer = await site.apply(CREATE, await make_arguments(site), clientCapabilities=capabilities)
     assert answer.result["resultType"] == "complete" and secret_in(answer.body)
 
 
@@ -217,7 +217,7 @@ def redis_values(server: Server) -> Iterator[bytes]:
 async def test_redis_has_no_secret(redis: Server, encrypted: list[str]) -> None:
     async with two_replicas(redis) as (a, b):
         arguments = await make_arguments(a)
-        secret = secret_in((await a.call(CREATE, arguments)).body)
+        secret = secret_in((await a.apply(CREATE, arguments)).body)
         repeated = (await b.call(CREATE, arguments)).result["structuredContent"]
         assert "accessToken" not in repeated and repeated[ALREADY_DONE_KEY], "the receipt is shared"
         session = await a.initialize(elicitation={})
@@ -242,5 +242,8 @@ async def test_legacy_stream_of_another_replica_is_refused(redis: Server, encryp
             refused = (await stream.next("tools/call"))["result"]
             assert refused["isError"] and "Streamable HTTP" in refused["content"][0]["text"]
             assert await count_tokens(a, arguments) == 0
-            secret = secret_in(await stream.ask("tools/call", {"name": CREATE, "arguments": arguments}))
+            prepared = await stream.ask("tools/call", {"name": CREATE, "arguments": arguments})
+            token = json.loads(prepared["result"]["content"][0]["text"])["approvalToken"]
+            approved = {"name": "confirm_action", "arguments": {"approvalToken": token}}
+            secret = secret_in(await stream.ask("tools/call", approved))
         assert not any(secret in text for text in encrypted)

@@ -1,24 +1,27 @@
 // The card of a prepared change: what changes, and the buttons that apply or cancel it.
-const CONFIRM_TOOL = "confirm_action";
-
 function isPrepared({ data }) {
-  return data.status === "approval_required" && typeof data.approvalToken === "string";
+  return data.status === "approval_required" && Boolean(data.change);
 }
 
 function confirmCard(answer) {
-  const { change = {}, expiresAt } = answer.data;
-  const decision = answer.decision;
-  const rows = (change.fields ?? []).map(({ field, before, after }) => [field, valueText(before), valueText(after)]);
+  const { change, expiresAt } = answer.data;
+  const { decision } = answer;
   const columns = ["Field", "Before", "After"].map((name) => ({ name, kind: "text" }));
+  const rows = (change.fields ?? []).map(({ field, before, after, added, removed }) =>
+    [added ? `${field} (removed, added)` : field, before ?? removed, after ?? added].map(valueText),
+  );
+  const notes = [...(change.notes ?? [])];
+  if (change.affected) notes.push(`Affects: ${valueText(change.affected)}`);
   return [
     make(
       "header",
       {},
-      make("h1", {}, phrase(change.title ?? "Confirm this change")),
+      make("h1", {}, phrase(change.title)),
+      change.customer ? make("p", {}, named(change.customer)) : null,
       change.object ? make("p", { class: "headline" }, named(change.object.name)) : null,
     ),
     rows.length ? valueTable("Change", columns, rows) : null,
-    change.affected ? make("p", { class: "notes" }, phrase(`Affects: ${valueText(change.affected)}`)) : null,
+    notes.map((note) => make("p", { class: "notes" }, phrase(note))),
     change.irreversible ? make("p", { class: "message error" }, phrase("This cannot be undone.")) : null,
     decision
       ? make("p", { class: `message ${decision.failed ? "error" : ""}` }, phrase(decision.text))
@@ -29,49 +32,48 @@ function confirmCard(answer) {
 
 function waitingText(expiresAt) {
   const until = expiresAt ? ` You can apply it until ${time(expiresAt)}.` : "";
-  const how = can("call") ? "" : " This app cannot apply it from here. Reply in the conversation instead.";
+  const how = can("call") ? "" : " Reply in the conversation to apply it.";
   return make("p", { class: "notes" }, phrase(`Nothing has changed yet.${until}${how}`));
 }
 
 function confirmButtons(answer) {
-  const { change, approvalToken } = answer.data;
-  const open =
-    change?.object?.url && can("open") ? actionButton(openAction("Open in console", change.object.url)) : null;
+  const { url } = answer.data.change.object ?? {};
+  const open = url && can("open") ? actionButton(openAction("Open in console", url)) : null;
   if (answer.decision && !answer.decision.failed) return open && make("footer", {}, open);
-  const isBusy = Boolean(app.busy);
-  const apply = () => decide(answer, approvalToken);
+  const disabled = Boolean(app.busy);
   return make(
     "footer",
     {},
-    can("call") ? button("Apply", apply, { class: "primary", disabled: isBusy, "data-key": "apply" }) : null,
-    button("Cancel", () => cancelChange(answer), { disabled: isBusy, "data-key": "cancel" }),
+    can("call") ? button("Apply", () => decide(answer), { class: "primary", disabled, "data-key": "apply" }) : null,
+    button("Cancel", () => cancelChange(answer), { disabled, "data-key": "cancel" }),
   );
 }
 
-async function decide(answer, approvalToken) {
+// The change is prepared again if its object has changed since.
+async function decide(answer) {
   await whileBusy("Applying the change", async () => {
-    const found = readAnswer(
-      await perform("call", { name: CONFIRM_TOOL, arguments: { approvalToken } }),
-      CONFIRM_TOOL,
-      {},
-    );
-    const text = found.failed ? found.text : "Applied.";
-    answer.decision = { failed: found.failed, text };
-    say(text);
+    const { approvalToken, change } = answer.data;
+    const customerContext = answer.args.customerContext ?? answer.args.input?.customerContext;
+    const args = { approvalToken, ...(customerContext && { customerContext }) };
+    const { failed, text, ...found } = readAnswer(await perform("call", { name: "confirm_action", arguments: args }), "", {});
+    if (isPrepared(found)) answer.data = found.data;
+    answer.decision = isPrepared(found)
+      ? { failed: true, text: "The object has changed. Check it again." }
+      : { failed, text: failed ? text : "Applied." };
+    say(answer.decision.text);
+    if (!answer.decision.failed) await tell(`The user applied this change: ${quoted(change.title)}.`);
   });
-  if (answer.decision && !answer.decision.failed)
-    await tell(`The user applied this change: ${quoted(answer.data.change?.title)}.`);
 }
 
 async function cancelChange(answer) {
   answer.decision = { failed: false, text: "Canceled. Nothing has changed." };
   say(answer.decision.text);
   render();
-  await tell(`The user canceled this change: ${quoted(answer.data.change?.title)}. It is not applied.`);
+  await tell(`The user canceled this change: ${quoted(answer.data.change.title)}.`);
 }
 
 function valueText(value) {
-  if (value === null || value === undefined || value === "") return "–";
+  if ((value ?? "") === "") return "–";
   if (typeof value === "boolean") return value ? "Yes" : "No";
   if (typeof value === "number") return number(value);
   if (Array.isArray(value)) return value.map(valueText).join(", ");

@@ -11,7 +11,7 @@ function genericPicture(answer) {
 
 // An answer in words, but not the JSON that is for models.
 function plainText({ text }) {
-  return text && !parsed(text) ? text : "There is no picture of this answer. The conversation has its figures.";
+  return text && !parsed(text) ? text : "Done. The conversation has the details.";
 }
 
 // Any series as a table of values.

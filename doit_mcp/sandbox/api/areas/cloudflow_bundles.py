@@ -74,7 +74,7 @@ def _create_flows(request: ApiRequest, bundle: Bundle) -> JsonObject:
             **dict.fromkeys(cloudflow.FLOW_FIELDS),
             "id": request.tenant.new_id(),
             "name": f"{bundle.name_prefix}{flow['name']}",
-            "description": flow.get("description"),
+            "description": flow.get("description") or "",
             "published": False,
             "triggerType": flow.get("triggerType"),
             "createTime": rfc3339(request.now),

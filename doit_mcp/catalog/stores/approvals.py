@@ -1,0 +1,64 @@
+"""Approvals of prepared changes: which change a user approves with a token, for clients that cannot be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ...protocol.jsonrpc import JsonObject
+
+LIFETIME_SECONDS = 300.0
+"""How long a user can approve a prepared change."""
+REPEAT_SECONDS = 120.0
+"""How long after that a repeated approval still finds the receipt of the change."""
+EXPIRED = (
+    f"Nothing was changed: this approvalToken expired after {LIFETIME_SECONDS / 60:g} minutes. Call the tool of the"
+    " change again to prepare it."
+)
+MAX_CHANGE_BYTES = 1 << 20
+"""Size of one prepared change: its arguments as JSON. A larger one cannot be prepared."""
+MAX_CHANGES_PER_OWNER = 20
+MAX_BYTES_PER_OWNER = 4 << 20
+MAX_CHANGES, MAX_TOTAL_BYTES = 2_000, 64 << 20
+
+ConfirmationPolicy = Literal["always", "when-destructive", "never"]
+"""Which changes need the user's confirmation: all, those that delete, reach users outside or are declared so, none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The approval of one prepared change.
+
+    *arguments* are those of the call that prepared it, *digest* identifies what the user saw. *prepared_at* is in epoch
+    milliseconds. With *is_expired*, it only leads to the receipt of a change that was made in time. With *is_used*, this
+    call has used it, and continues as a task.
+    """
+
+    id: str
+    tool: str
+    arguments: JsonObject
+    digest: str
+    prepared_at: int
+    is_expired: bool = False
+    is_used: bool = False
+
+
+class CallApprovals(Protocol):
+    """The approvals of one call: the one that it was given, and those that it asks for."""
+
+    @property
+    def policy(self) -> ConfirmationPolicy:
+        """Which changes need the user's confirmation."""
+
+    @property
+    def current(self) -> Approval | None:
+        """The approval that this call was given; None for calls of the tools themselves."""
+
+    async def find(self, token: str) -> Approval:
+        """Return the approval for *token*, which becomes the current one. Raises ToolError for an invalid token."""
+
+    async def prepare(self, tool: str, arguments: JsonObject, digest: str) -> tuple[str, float]:
+        """Store a change. Return the token that approves it and when that expires, in epoch seconds.
+
+        Raises ToolError if the change is too large, or cannot be stored at the moment.
+        """

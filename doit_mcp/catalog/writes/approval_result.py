@@ -1,0 +1,42 @@
+"""The result of a call that prepares a change: the change, and the token with which the user approves it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...api.timestamps import format_timestamp
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..tools.tool import APPROVAL_ARGUMENT, Tool
+
+APPROVAL_REQUIRED = "approval_required"
+CONFIRM_TOOL = "confirm_action"
+NEXT = f"Nothing has changed yet. Show change to the user. Only if they agree, call {CONFIRM_TOOL} with this token"
+SAME_CUSTOMER = " and the same customerContext"
+
+
+async def approval_result(call: Call, tool: Tool, arguments: JsonObject, change: JsonObject, digest: str) -> JsonObject:
+    """Store the call and return the result that asks for approval. Raises ToolError if it cannot be stored."""
+    token, expires_at = await call.approvals.prepare(tool.name, arguments, digest)
+    return {
+        "status": APPROVAL_REQUIRED,
+        APPROVAL_ARGUMENT: token,
+        "expiresAt": format_timestamp(int(expires_at * 1000)),
+        "change": change,
+        "next": f"{NEXT}{SAME_CUSTOMER if call.customer_context is not None else ''}.",
+    }
+
+
+def is_prepared(result: object) -> bool:
+    """Return whether the structured content of a result asks for approval."""
+    return isinstance(result, dict) and result.get("status") == APPROVAL_REQUIRED and APPROVAL_ARGUMENT in result
+
+
+def with_approval_status(tool: Tool) -> Tool:
+    """Return *tool* with an output schema that allows the status of a prepared change."""
+    schema = tool.output_schema or {}
+    status = schema.get("properties", {}).get("status", {})
+    if "enum" not in status:
+        return tool
+    extended = {**status, "enum": [*status["enum"], APPROVAL_REQUIRED]}
+    return replace(tool, output_schema={**schema, "properties": {**schema["properties"], "status": extended}})

@@ -1,0 +1,144 @@
+"""Prepared changes: what they show and store, how long their tokens are valid, and how they are undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.catalog.stores.approvals import LIFETIME_SECONDS, MAX_CHANGE_BYTES, REPEAT_SECONDS
+from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
+from doit_mcp.catalog.tools.tool import ToolError
+from doit_mcp.catalog.writes.change_record import change_record
+from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY
+from doit_mcp.catalog.writes.preview import HIDDEN
+from doit_mcp.protocol.base64url import encode_base64url
+from doit_mcp.server.approval_tokens import MAX_TOKEN_CHARACTERS, ApprovalTokens
+from doit_mcp.server.approvals import Approvals, BoundApprovals, memory_store
+from doit_mcp.server.consents import MemoryConsents
+from tests.api.recorder import Recorder
+
+from ..caller import TOOLS, Caller
+from .confirming import BUDGET, methods, run
+
+NOW = 1_790_000_000.0
+CONFIRM = "confirm_action"
+SIGNUP = f"sr_{'0' * 32}"
+
+
+class ApprovingCaller(Caller):
+    """A client that cannot be asked, at a server that prepares changes, with a clock of its own."""
+
+    policy = "when-destructive"
+
+    def __init__(self, api: Recorder) -> None:
+        super().__init__(api)
+        self.api = api
+        self.time = NOW
+        self.store = memory_store(lambda: self.time)
+        consents = MemoryConsents(lambda: self.time, since=0)
+        self.service = Approvals(self.store, ApprovalTokens("a secret"), consents, self.policy, lambda: self.time)
+
+    async def call(self, name: str, **arguments: Any) -> Any:
+        """Run a tool as a new call of the same user."""
+        self.committed = False
+        self.approvals = BoundApprovals(self.service, self.owner, self.tenant)
+        return await run(name, self, **arguments)
+
+
+async def test_token_expires_and_still_leads_to_its_receipt() -> None:
+    caller = ApprovingCaller(Recorder(BUDGET))
+    used, unused = [(await caller.call("delete_budget", id=id))["approvalToken"] for id in ("b1", "b2")]
+    caller.time += LIFETIME_SECONDS - 1
+    done = await caller.call(CONFIRM, approvalToken=used)
+    assert methods(caller.api) == ["GET", "GET", "GET", "DELETE"]
+    caller.time += 1
+    with pytest.raises(ToolError, match=r"^Nothing was changed: .*expired after 5 minutes"):
+        await caller.call(CONFIRM, approvalToken=unused)
+    again = await caller.call(CONFIRM, approvalToken=used)
+    assert again.pop(ALREADY_DONE_KEY) and again == done
+    caller.time += REPEAT_SECONDS
+    for token in (used, unused):
+        with pytest.raises(ToolError, match="expired after 5 minutes"):
+            await caller.call(CONFIRM, approvalToken=token)
+    assert methods(caller.api).count("DELETE") == 1
+
+
+async def test_secret_arguments_are_not_shown() -> None:
+    caller = ApprovingCaller(Recorder({"id": SIGNUP, "status": "pending_consent"}))
+    prepared = await caller.call("verify_signup_request", signupRequestId=SIGNUP, code="123456")
+    assert "123456" not in str(prepared)
+    assert {"field": "code", "before": None, "after": HIDDEN} in prepared["change"]["fields"]
+    await caller.call(CONFIRM, approvalToken=prepared["approvalToken"])
+    assert caller.api.requests[-1].body == {"code": "123456"}
+
+
+async def test_large_changes_are_refused() -> None:
+    caller = ApprovingCaller(Recorder({}))
+    dimensions = [{"key": "k", "type": "label", "value": "x" * 1_000}]
+    event = {"provider": "p", "time": "2026-01-01T00:00:00Z", "dimensions": dimensions}
+    events = [event] * (1 + MAX_CHANGE_BYTES // 1_000)
+    with pytest.raises(ToolError, match="larger than 1 MB"):
+        await caller.call("send_datahub_events", events=events)
+    assert caller.api.requests == []
+
+
+def test_lists_are_shown_as_added_and_removed_items() -> None:
+    state = {**BUDGET, "alerts": [{"percentage": 50}, {"percentage": 80}], "usePrevSpend": False, "note": "x" * 500}
+    arguments: dict[str, Any] = {"id": "b1", "alerts": [{"percentage": 80}, {"percentage": 90}], "amount": 2000.5}
+    arguments |= {"usePrevSpend": True, "description": "new <b>"}
+    change = change_record(TOOLS["update_budget"], arguments, state, link="https://console.example/b1")
+    assert change == {
+        "title": TOOLS["update_budget"].title,
+        "object": {"name": "Data team", "id": "b1", "url": "https://console.example/b1"},
+        "fields": [
+            {"field": "alerts", "added": ['{"percentage":90}'], "removed": ['{"percentage":50}']},
+            {"field": "amount", "before": 1000, "after": 2000.5},
+            {"field": "usePrevSpend", "before": False, "after": True},
+            {"field": "description", "before": None, "after": "new < b>"},
+        ],
+        "irreversible": False,
+    }
+    unknown = change_record(TOOLS["update_budget"], arguments, None, note="The current state could not be read.")
+    assert all("before" not in row for row in unknown["fields"]) and len(unknown["notes"]) == 1
+
+
+async def test_undo_restores_only_what_had_a_value() -> None:
+    api = Recorder({**BUDGET, "alerts": [{"percentage": 50, "triggered": True, "forecastedDate": None}]})
+    done = await run("update_budget", Caller(api), id="b1", alerts=[{"percentage": 60}])
+    assert done["undo"] == {"tool": "update_budget", "arguments": {"id": "b1", "alerts": [{"percentage": 50}]}}
+    done = await run("update_budget", Caller(api), id="b1", amount=1, description="x")
+    assert done["undo"] == {"note": "The former state cannot be restored: description had no value."}
+    # What a creation requires is not known, and long values are not returned.
+    assert "undo" not in await run("delete_budget", Caller(api), id="b1")
+    long = Recorder({**BUDGET, "description": "x" * 20_000})
+    assert "undo" not in await run("update_budget", Caller(long), id="b1", description="y")
+
+
+@given(st.binary(min_size=18, max_size=18), st.integers(0, (1 << 40) - 1), st.text(), st.text())
+def test_tokens_are_short_and_bound(raw: bytes, expires_at: int, owner: str, tenant: str) -> None:
+    old, new = ApprovalTokens("old"), ApprovalTokens("new", "old")
+    token = old.make(encode_base64url(raw), expires_at, owner, tenant)
+    assert len(token) <= MAX_TOKEN_CHARACTERS
+    read = new.read(token)
+    assert read is not None and (read.handle, read.expires_at) == (encode_base64url(raw), expires_at)
+    assert new.belongs_to(read, owner, tenant) and not new.belongs_to(read, owner + "x", tenant)
+    assert not new.belongs_to(read, owner, tenant + "x")
+    assert ApprovalTokens("new").read(token) is None
+
+
+@given(st.text(max_size=80))
+def test_any_other_text_is_not_a_token(text: str) -> None:
+    assert ApprovalTokens("secret").read(text) is None
+
+
+async def test_used_token_without_a_receipt_changes_nothing() -> None:
+    caller = ApprovingCaller(Recorder(BUDGET))
+    token = (await caller.call("delete_budget", id="b1"))["approvalToken"]
+    await caller.call(CONFIRM, approvalToken=token)
+    caller.receipts = MemoryReceiptStore()
+    with pytest.raises(ToolError, match="^Nothing was changed: .* already used"):
+        await caller.call(CONFIRM, approvalToken=token)
+    assert methods(caller.api).count("DELETE") == 1

@@ -1,0 +1,62 @@
+"""The undo calls in the results of updates and deletions restore the former state of the sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.sandbox.api import Api
+from doit_mcp.server.catalog import catalog_factory
+from tests.sandbox.bodies import ALERT, ALLOCATION, BUDGET, BY_CLOUD
+from tests.transports.http.serving import Json, Site, serving
+
+CHANGING = {"id", "customRegionId", "createTime", "updateTime", "lastAlerted", "url", "urlUI"}
+"""Members that the API sets."""
+OBJECTS: dict[str, tuple[Json, Json, str]] = {
+    "budget": (BUDGET, {"amount": 77, "alerts": [{"percentage": 30}], "recipients": ["a@b.example"]}, "get_budget"),
+    "alert": (ALERT, {"name": "Another"}, "get_alert"),
+    "allocation": (ALLOCATION, {"name": "Another", "description": "Another one"}, "get_allocation"),
+    "annotation": ({"content": "Moved", "timestamp": "2026-01-01T00:00:00Z"}, {"content": "x"}, "get_annotation"),
+    "label": ({"name": "Quarter", "color": "blue"}, {"color": "teal", "name": "Half"}, "get_label"),
+    "report": ({"name": "R", "description": "d", "report": BY_CLOUD}, {"name": "S"}, "get_report_config"),
+    "custom_region": ({"name": "North", "countryCodes": ["DK", "SE"]}, {"countryCodes": ["NO"]}, "get_custom_region"),
+}
+"""How to create each kind of object, how to change it, and what reads it."""
+
+
+async def applied(site: Site, name: str, arguments: Json) -> Json:
+    answer = (await site.apply(name, arguments)).result
+    assert not answer.get("isError"), (name, answer)
+    content: Json = answer["structuredContent"]
+    return content
+
+
+def as_set(state: Json) -> Json:
+    return {name: value for name, value in state.items() if name not in CHANGING}
+
+
+def test_deletions_that_can_be_undone() -> None:
+    assert {tool.name for tool in direct_tools() if "restore_with" in tool.facts} == {
+        f"delete_{kind}" for kind in OBJECTS
+    }
+
+
+async def test_undo_calls_restore_the_former_state() -> None:
+    async with serving(make=catalog_factory(), api=Api()) as site:
+        for kind, (made, changes, reader) in OBJECTS.items():
+            key = "customRegionId" if kind == "custom_region" else "id"
+            created = await applied(site, f"create_{kind}", made)
+            selected: dict[str, Any] = {key: created["id"]}
+            former = await applied(site, reader, selected)
+            updated = await applied(site, f"update_{kind}", {**selected, **changes})
+            assert as_set(await applied(site, reader, selected)) != as_set(former), kind
+            assert updated["undo"]["tool"] == f"update_{kind}", (kind, updated)
+            await applied(site, f"update_{kind}", updated["undo"]["arguments"])
+            assert as_set(await applied(site, reader, selected)) == as_set(former), kind
+            deleted = await applied(site, f"delete_{kind}", selected)
+            assert (await site.call(reader, selected)).result["isError"], kind
+            undo = deleted["undo"]
+            assert undo["tool"] == f"create_{kind}" and "new id" in undo["note"]
+            restored = await applied(site, undo["tool"], undo["arguments"])
+            assert restored["id"] != created["id"]
+            assert as_set(await applied(site, reader, {key: restored["id"]})) == as_set(former), kind
