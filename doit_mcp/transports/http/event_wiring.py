@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -56,12 +57,16 @@ def make_events(
     settings: Settings,
     state: StateBackends,
     metrics: Metrics,
-    clock: Callable[[], float],
+    data_clock: Callable[[], float],
     network: EventNetwork,
 ) -> Events | None:
-    """Return the events of the application, None if they are turned off."""
+    """Return the events of the application, None if they are turned off.
+
+    *data_clock* is the time that the data of the API is for. Messages always have the real time.
+    """
     if not settings.events:
         return None
+    clock = time.time
     sender = WebhookSender(
         ReceiverPolicy(_names(settings.events_receivers), _names(settings.events_private_receivers)),
         clock,
@@ -73,6 +78,7 @@ def make_events(
         sender,
         lambda account: app[app_keys.EVENT_API_FACTORY](account),
         clock,
+        data_clock=data_clock,
         verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
         host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
         per_owner=settings.events_per_principal,
