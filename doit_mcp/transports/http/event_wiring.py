@@ -21,6 +21,7 @@ from ...events.name_resolution import ReceiverResolver
 from ...events.receiver_urls import ReceiverPolicy
 from ...events.sender import WebhookSender
 from ...events.service import TICK_SECONDS, EventService
+from ...events.store import Mailboxes
 from ...events.subscriptions import Account, Subscriptions
 from ...events.worker import Parts
 from ...observability.metrics import Metrics
@@ -73,17 +74,7 @@ def make_events(
         make_resolver=network.make_resolver,
         tls=network.tls,
     )
-    subscriptions = Subscriptions(
-        state.mailboxes,
-        sender,
-        lambda account: app[app_keys.EVENT_API_FACTORY](account),
-        clock,
-        data_clock=data_clock,
-        verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
-        host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
-        per_owner=settings.events_per_principal,
-        console_url=settings.console_base,
-    )
+    subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, data_clock)
     local_budget = _rate_limiter(TOO_MANY_LOOKS, look_rate(settings))
     parts = Parts(
         state.mailboxes,
@@ -100,6 +91,26 @@ def make_events(
     )
     service = EventService(subscriptions, parts, tick_seconds=network.tick_seconds)
     return Events(service, lambda actor: _open_account(app[app_keys.AUTHENTICATION], actor))
+
+
+def _make_subscriptions(
+    app: web.Application,
+    settings: Settings,
+    mailboxes: Mailboxes,
+    sender: WebhookSender,
+    data_clock: Callable[[], float],
+) -> Subscriptions:
+    return Subscriptions(
+        mailboxes,
+        sender,
+        lambda account: app[app_keys.EVENT_API_FACTORY](account),
+        time.time,
+        data_clock=data_clock,
+        verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
+        host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
+        per_owner=settings.events_per_principal,
+        console_url=settings.console_base,
+    )
 
 
 def _rate_limiter(message: str, rate: Rate) -> RateLimiter:
