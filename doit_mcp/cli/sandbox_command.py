@@ -23,17 +23,14 @@ if TYPE_CHECKING:
     from ..transports.http.sandbox_info import SandboxInfo
 
 SANDBOX_PACKAGE = "doit_mcp.sandbox"
-# The web page of MCP Inspector, which is often used with the sandbox.
 SANDBOX_POLL_SECONDS = 5
+# The web page of MCP Inspector, which is often used with the sandbox.
 INSPECTOR_ORIGINS = ("http://localhost:6274", "http://127.0.0.1:6274")
 
 
 async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None:
     """Run the server with the sandbox's identity provider and DoiT API, on loopback. Raise BadSettings."""
-    require_redis_library(settings)
-    # Its accounts have public passwords, so the production image does not contain it.
-    if find_spec(SANDBOX_PACKAGE) is None:
-        raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
+    _check_installation(settings)
     from ..sandbox import startup_message
     from ..sandbox.event_receiver import EventReceiver
     from ..sandbox.server import run_sandbox
@@ -75,6 +72,13 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
                 freeze_heap()
                 print(line if options.announce == "json" else text, flush=True)
                 await wait_for_stop_signal()
+
+
+def _check_installation(settings: Settings) -> None:
+    require_redis_library(settings)
+    # Its accounts have public passwords, so the production image does not contain it.
+    if find_spec(SANDBOX_PACKAGE) is None:
+        raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
 
 
 def _make_api(given: Disturbances, clock: Callable[[], float], accounts: AccountDirectory) -> Api:

@@ -71,6 +71,10 @@ def _seconds(text: Any) -> float | None:
     return None if moment is None else (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def _number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
@@ -116,7 +120,7 @@ def _budget_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         url=row.get("url"),
     )
     thresholds = row.get("alertThresholds")
-    for alert in thresholds[:20] if isinstance(thresholds, list) else []:
+    for alert in filter(_is_object, thresholds[:20]) if isinstance(thresholds, list) else ():
         percentage, limit = _number(alert.get("percentage")), _number(alert.get("amount"))
         if percentage is not None and limit is not None and spent is not None and spent >= limit > 0:
             reached = data | _data(threshold=percentage, thresholdAmount=limit)

@@ -86,7 +86,7 @@ class Subscriptions:
     """The subscriptions of all principals. *make_api* returns the API client of an account.
 
     *verifications* limits verification requests by principal, *host_verifications* by host. *clock* returns epoch
-    seconds.
+    seconds, and *data_clock* the time that the data of the API is for, which can differ in the sandbox.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class Subscriptions:
         make_api: Callable[[Account], Doit],
         clock: Callable[[], float],
         *,
+        data_clock: Callable[[], float],
         verifications: Limiter,
         host_verifications: Limiter,
         per_owner: int,
@@ -103,12 +104,12 @@ class Subscriptions:
     ) -> None:
         self.store, self._sender, self.make_api, self._clock = store, sender, make_api, clock
         self._verifications, self._host_verifications = verifications, host_verifications
-        self._per_owner, self._console_url = per_owner, console_url
+        self._data_clock, self._per_owner, self._console_url = data_clock, per_owner, console_url
 
     def view(self, account: Account) -> View:
         """Return what a look at the API as *account* needs to know."""
         page = f"customers/{account.customer}/" if account.customer else "#"
-        return View(self._clock(), f"{self._console_url}/{page}")
+        return View(self._data_clock(), f"{self._console_url}/{page}")
 
     async def subscribe(self, subscriber: Subscriber, params: JsonObject, declares_extension: bool) -> Granted:
         """Make or refresh a subscription. Raise EventError and StateUnavailable."""

@@ -202,6 +202,10 @@ class MailboxWorker:
             return float(limit.retry_after * (1 + parts.random_fraction()))
         except ApiError as error:
             return await self._on_failed_look(source, account, error, pause)
+        except Exception:
+            # An unexpected response must not end the deliveries of other events.
+            log.exception("a look at the DoiT API for events failed", extra={"source": source})
+            return self._pause_after_failure(source, pause)
         parts.on_look("ok")
         self._failures.pop(source, None)
 
@@ -228,9 +232,13 @@ class MailboxWorker:
                     [id for id, item in active if is_all or EVENT_TYPES[item["name"]].source == source]
                 )
             return pause
+        return max(error.retry_after or 0.0, self._pause_after_failure(source, pause))
+
+    def _pause_after_failure(self, source: str, pause: float) -> float:
+        """Return the seconds until the next look at *source*, which double with each failure in a row."""
         self._parts.on_look("failed")
         failures = self._failures[source] = self._failures.get(source, 0) + 1
-        return float(max(error.retry_after or 0, min(pause * 2 ** min(failures, 8), MAX_BACKOFF_SECONDS)))
+        return float(min(pause * 2 ** min(failures, 8), MAX_BACKOFF_SECONDS))
 
     async def _terminate(self, ids: list[str]) -> None:
         log.info("event subscriptions end: their user has no access any more", extra={"count": len(ids)})

@@ -81,7 +81,7 @@ def build_app(
     app[app_keys.METRICS] = metrics = _make_metrics(app, state.redis)
     app[app_keys.BODY_MEMORY] = BodyMemory(settings.max_body)
     app[app_keys.CONNECTION_LIMITS] = ConnectionLimits(metrics, settings.keep_alive_timeout_s)
-    events = make_events(app, settings, state, metrics, time.time, event_network or EventNetwork())
+    events = make_events(app, settings, state, metrics, clock, event_network or EventNetwork())
     app[app_keys.SERVICES] = _make_services(settings, state, metrics, clock, run_followers, events)
     app[app_keys.MESSAGE_ENDPOINT] = MessageEndpoint(
         app[app_keys.SERVICES], app[app_keys.REQUEST_RUNNER], state.limits.admission

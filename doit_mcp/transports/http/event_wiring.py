@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from ...events.name_resolution import ReceiverResolver
 from ...events.receiver_urls import ReceiverPolicy
 from ...events.sender import WebhookSender
 from ...events.service import TICK_SECONDS, EventService
+from ...events.store import Mailboxes
 from ...events.subscriptions import Account, Subscriptions
 from ...events.worker import Parts
 from ...observability.metrics import Metrics
@@ -56,28 +58,23 @@ def make_events(
     settings: Settings,
     state: StateBackends,
     metrics: Metrics,
-    clock: Callable[[], float],
+    data_clock: Callable[[], float],
     network: EventNetwork,
 ) -> Events | None:
-    """Return the events of the application, None if they are turned off."""
+    """Return the events of the application, None if they are turned off.
+
+    *data_clock* is the time that the data of the API is for. Messages always have the real time.
+    """
     if not settings.events:
         return None
+    clock = time.time
     sender = WebhookSender(
         ReceiverPolicy(_names(settings.events_receivers), _names(settings.events_private_receivers)),
         clock,
         make_resolver=network.make_resolver,
         tls=network.tls,
     )
-    subscriptions = Subscriptions(
-        state.mailboxes,
-        sender,
-        lambda account: app[app_keys.EVENT_API_FACTORY](account),
-        clock,
-        verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
-        host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
-        per_owner=settings.events_per_principal,
-        console_url=settings.console_base,
-    )
+    subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, data_clock)
     local_budget = _rate_limiter(TOO_MANY_LOOKS, look_rate(settings))
     parts = Parts(
         state.mailboxes,
@@ -94,6 +91,26 @@ def make_events(
     )
     service = EventService(subscriptions, parts, tick_seconds=network.tick_seconds)
     return Events(service, lambda actor: _open_account(app[app_keys.AUTHENTICATION], actor))
+
+
+def _make_subscriptions(
+    app: web.Application,
+    settings: Settings,
+    mailboxes: Mailboxes,
+    sender: WebhookSender,
+    data_clock: Callable[[], float],
+) -> Subscriptions:
+    return Subscriptions(
+        mailboxes,
+        sender,
+        lambda account: app[app_keys.EVENT_API_FACTORY](account),
+        time.time,
+        data_clock=data_clock,
+        verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
+        host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
+        per_owner=settings.events_per_principal,
+        console_url=settings.console_base,
+    )
 
 
 def _rate_limiter(message: str, rate: Rate) -> RateLimiter:

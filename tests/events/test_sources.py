@@ -1,0 +1,110 @@
+"""Sources: the facts in rows of the API, whatever the API returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doit_mcp.events.edges import Edge
+from doit_mcp.events.event_types import EVENT_TYPES
+from doit_mcp.events.sources import MAX_TEXT_CHARACTERS, SOURCES, View
+
+VIEW = View(1_796_000_000.0, "https://console.example/customers/c/")
+NAMES = (
+    *("id", "status", "startTime", "endTime", "amount", "currentUtilization", "alertThresholds", "timeInterval"),
+    *("startPeriod", "endPeriod", "riskStatus", "lastAlerted", "invoiceDateFormatted", "updateTime", "createTime"),
+    *(
+        "source",
+        "key",
+        "summary",
+        "categories",
+        "endDate",
+        "lastExecutedTime",
+        "lastExecutionStatus",
+        "name",
+        "subject",
+    ),
+    *("percentage", "potentialDailySavings", "displayStatus"),
+)
+TEXTS = st.sampled_from(("active", "inactive", "atRisk", "failed", "month", "2026-11-28T10:00:00Z", "2026-12-01", "x"))
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False), TEXTS, st.text(max_size=9)
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(SOURCES)), st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_any_row_is_read(source: str, row: dict[str, Any]) -> None:
+    """No row raises. Each edge has a known type of this source, and data that is JSON with an id."""
+    for edge in SOURCES[source].edges_of(row, VIEW):
+        assert EVENT_TYPES[edge.name].source == source and edge.data["id"]
+        orjson.dumps(edge.data)
+
+
+def edges(source: str, /, **row: Any) -> list[Edge]:
+    return list(SOURCES[source].edges_of(row, VIEW))
+
+
+def test_every_type_has_a_source() -> None:
+    assert {declared.source for declared in EVENT_TYPES.values()} == set(SOURCES)
+
+
+ROWS: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("anomalies", {"id": "a", "status": "active", "startTime": "2026-11-28T10:00:00Z"}, ["anomaly.detected"]),
+    ("anomalies", {"id": "a", "status": "inactive"}, ["anomaly.detected", "anomaly.resolved"]),
+    ("alerts", {"id": "a", "lastAlerted": None}, []),
+    ("alerts", {"id": "a", "lastAlerted": "2026-11-28T10:00:00Z"}, ["alert.fired"]),
+    ("incidents", {"id": "a", "status": "archived"}, []),
+    ("incidents", {"id": "a", "status": "active", "createTime": 1_795_900_000_000}, ["incident.opened"]),
+    ("insights", {"source": "s", "key": "k", "displayStatus": "dismissed"}, []),
+    ("insights", {"source": "s", "key": "k", "displayStatus": "actionable"}, ["insight.new"]),
+    ("commitments", {"id": "a", "endDate": "2027-12-01T00:00:00Z"}, []),
+    ("commitments", {"id": "a", "endDate": "2026-12-10T00:00:00Z"}, ["commitment.expiring"]),
+    ("flows", {"id": "a", "lastExecutedTime": "2026-11-28T10:00:00Z", "lastExecutionStatus": "complete"}, []),
+    (
+        "flows",
+        {"id": "a", "lastExecutedTime": "2026-11-28T10:00:00Z", "lastExecutionStatus": "failed"},
+        ["cloudflow.run_failed"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "row", "names"), ROWS)
+def test_rows_that_are_news(source: str, row: dict[str, Any], names: list[str]) -> None:
+    found = edges(source, **row)
+    assert [edge.name for edge in found] == names
+    for edge in found:
+        assert EVENT_TYPES[edge.name].payload_validator.problems(edge.data) == []
+
+
+def test_a_budget_has_an_edge_for_each_threshold_and_period() -> None:
+    thresholds = [{"percentage": 50, "amount": 50.0}, {"percentage": 100, "amount": 100.0}]
+    row = {
+        "id": "b",
+        "amount": 100.0,
+        "currentUtilization": 80.0,
+        "alertThresholds": thresholds,
+        "timeInterval": "month",
+    }
+    [reached] = edges("budgets", **row)
+    assert reached.data["threshold"] == 50 and reached.data["periodStart"] == "2026-11-01"
+    [later] = SOURCES["budgets"].edges_of(row, View(VIEW.now + 40 * 86_400, ""))
+    assert later.mark != reached.mark
+    assert len(edges("budgets", **row | {"currentUtilization": 100.0, "riskStatus": "atRisk"})) == 3
+    assert EVENT_TYPES[reached.name].payload_validator.problems(reached.data) == []
+
+
+def test_texts_of_others_are_clean_and_short() -> None:
+    """Characters that only models read are removed, and long texts are cut."""
+    subject = "Hi\u200b\u202e\U000e0041 there\n\x00" + "x" * 500
+    [edge] = edges("tickets", id=7, subject=subject, updateTime="2026-11-28T10:00:00Z")
+    text = edge.data["subject"]
+    assert text.startswith(("Hi  there ", "Hi there "))
+    assert len(text) == MAX_TEXT_CHARACTERS and text.isprintable()
