@@ -38,10 +38,7 @@ WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claud
 
 @dataclass(frozen=True, slots=True)
 class Settings(EventSettings):
-    """The settings that an operator can change. Times are in seconds, sizes in bytes.
-
-    Each field declares its environment variable. The flags, --help and the reference in the docs are generated from it.
-    """
+    """The settings that an operator can change, each with its variable. Times are in seconds, sizes in bytes."""
 
     host: str = setting("127.0.0.1", "DOIT_MCP_HOST", text, "Address to listen on")
     port: int = setting(8080, "DOIT_MCP_PORT", Integer(0, 65535), "Port to listen on; 0 picks a free one")

@@ -47,7 +47,7 @@ EligibleUsage = Annotated[
     "By time: usageTime, and totalUsage by hour or minUsage, maxUsage, medianUsage (USD per hour).",
 ]
 """The usage that commitments of AWS or Google Cloud could cover."""
-ConsoleLink = Annotated[str, "Link to it in the DoiT console."]
+ConsoleLink = Annotated[str, "Its DoiT console page."]
 CloudAccountIds = Annotated[list[str], "Cloud account ids.", Length(maximum=1000)]
 
 

@@ -119,7 +119,7 @@ class CostChange(TypedDict, total=False):
         JsonObject,
         "Parts of the change: calendar (difference in days at the earlier cost per day), usage, price (per unit), new "
         "and gone SKUs, credits, commitments (reservations and Savings Plans: charges, usage moved to them), fees "
-        "(one-time, tax, refunds, monthly fees that one period has more often), untold, provisional (other days).",
+        "(one-time, tax, refunds, monthly fees), untold, provisional (other days).",
         Members(ChangeCauses),
     ]
     priceDrivers: Annotated[list[JsonObject], "SKUs with the largest effects of price.", Members(PriceDriver)]
