@@ -63,7 +63,7 @@ AnyMembers = Annotated[JsonObject, PublishedMembers(ExampleMembers, and_others=T
 class ListPage(TypedDict, total=False):
     """Fields of every page of a list, besides its rows."""
 
-    pageToken: Annotated[str | None, "Token of the next page; missing, null or empty on the last."]
+    pageToken: Annotated[str | None, "Of the next page; missing, null or empty on the last."]
     rowCount: int
 
 

@@ -126,7 +126,7 @@ class CostChange(TypedDict, total=False):
     by: Annotated[
         list[JsonObject],
         "Drivers by dimension, the largest first, and other, the rest: before, after, change, share in percent, "
-        "status new or gone; byUsage, byPrice and so on of a SKU. new, gone: their change.",
+        "status new or gone; byUsage, byPrice and so on of a SKU.",
         Members(DimensionDrivers),
     ]
     currency: StatedCurrency

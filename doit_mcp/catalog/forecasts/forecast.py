@@ -92,7 +92,7 @@ class CostHistory:
 
 @composed_tool(
     area="reports",
-    search_hint="Forecast, projected bill, month-end estimate, budget overrun, what if costs grow, scenario: growth, price change, one-off, migration",
+    search_hint="Forecast, projected bill, month-end estimate, budget overrun, what if costs grow, scenario, migration",
     slow=True,
     default_list=True,
     view=True,

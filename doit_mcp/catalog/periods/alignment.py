@@ -9,9 +9,7 @@ from typing import Annotated, Literal
 from .period import ONE_DAY, Period, ReportedPeriod, month_of, months_back
 
 Alignment = Literal["same_days", "whole", "per_day"]
-AlignmentMember = Annotated[
-    Alignment, "whole: whole calendar periods. per_day: their lengths differ, so only costs per day compare."
-]
+AlignmentMember = Annotated[Alignment, "whole: whole calendar periods. per_day: lengths differ; compare costs per day."]
 DAYS_PER_WEEK = 7
 
 

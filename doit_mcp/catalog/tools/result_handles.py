@@ -26,7 +26,7 @@ ROWS_PER_LINE = 5_000
 """Rows in one line of a stored table. Parsing a line cannot be interrupted."""
 HANDLE_SCHEMA: JsonObject = {
     "type": "string",
-    "description": "For query_result, for half an hour: the whole table.",
+    "description": "For query_result (30 minutes): the whole table.",
 }
 
 
