@@ -9,11 +9,11 @@ from ...protocol.jsonrpc import JsonObject
 from ..comparisons.causes import ChangeCauses
 from ..costs.statement import CostStatement
 from ..partial_results import FailedPart
-from ..periods.period import PeriodDays
+from ..periods.period import PeriodDays, PeriodStatement
 
 
 class WeekSpend(PeriodDays, total=False):
-    """The cost of some days of the week, and of the same days of the week before."""
+    """The cost of the seven days, and of the seven before."""
 
     week: Annotated[float | None, Money]
     weekBefore: Annotated[float | None, Money]
@@ -41,7 +41,7 @@ class WeekDrivers(TypedDict):
 
 
 class NewAnomaly(TypedDict, total=False):
-    """An anomaly that began since the week began."""
+    """An anomaly that began on or after the first of the seven days."""
 
     id: str
     service: Annotated[str | None, Label]
@@ -157,18 +157,15 @@ class OpenTickets(TypedDict, total=False):
 
 
 class Digest(CostStatement, total=False):
-    """The week. Parts that could not be read are in failed; they are unknown, not zero."""
+    """The seven days. Parts that could not be read are in failed; they are unknown, not zero."""
 
-    comparedWith: Annotated[JsonObject, "The week before.", Members(PeriodDays)]
+    comparedWith: Annotated[JsonObject, "The seven days before period.", Members(PeriodStatement)]
     spend: Annotated[
-        JsonObject,
-        "Final days of the week and the same days of the week before: week, weekBefore, change, changePercent.",
-        Members(WeekSpend),
+        JsonObject, "week: cost of period; weekBefore: of comparedWith. All days are final.", Members(WeekSpend)
     ]
-    provisional: Annotated[JsonObject, "The other days: costs can still change.", Members(WeekSpend)]
     causes: Annotated[JsonObject, "Parts of the change that are not zero.", Members(ChangeCauses)]
     drivers: Annotated[list[JsonObject], "By service and project; each adds up to change.", Members(WeekDrivers)]
-    anomalies: Annotated[JsonObject, "Begun since the week began.", Members(NewAnomalies)]
+    anomalies: Annotated[JsonObject, "Begun on or after since.", Members(NewAnomalies)]
     budgets: Annotated[JsonObject, "Exceeded or at risk; on: the day.", Members(RiskyBudgets)]
     savings: Annotated[JsonObject, "rows, unused: per month; shortfalls: once.", Members(DigestSavings)]
     invoices: Annotated[JsonObject, "Past due, or due by dueBy.", Members(DueInvoices)]

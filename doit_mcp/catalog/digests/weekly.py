@@ -1,4 +1,4 @@
-"""weekly_digest: the last full week against the week before, and what needs someone, in one short answer."""
+"""weekly_digest: the last seven final days against the seven before, and what needs someone, in one short answer."""
 
 from __future__ import annotations
 
@@ -40,9 +40,8 @@ MAX_REASON_CHARACTERS = 120
     default_list=False,
 )
 async def weekly_digest(call: Call, *, currency: CurrencyArgument = None) -> Annotated[JsonObject, Digest]:
-    """Summarize the last full week (Monday to Sunday): spend against the week before over final days, what drove the
-    change, new anomalies, budgets at risk, savings, invoices to pay and open tickets. For another period, use
-    explain_cost_change."""
+    """Summarize the week: spend of the last seven final days against the seven before, what drove the change, new
+    anomalies, budgets at risk, savings, invoices to pay and open tickets. For another period, use explain_cost_change."""
     today, code = utc_date(call.now), parse_currency(currency)
     weeks = compared_weeks(today)
     work: dict[str, Awaitable[Section]] = {
@@ -54,7 +53,7 @@ async def weekly_digest(call: Call, *, currency: CurrencyArgument = None) -> Ann
         "tickets": read_tickets(call),
     }
     parts = (await gather_partial(work)).raise_if_all_failed()
-    week = {"period": weeks.asked.after.as_json, "comparedWith": weeks.asked.before.elapsed.as_json}
+    week = {"period": weeks.asked.after.as_json, "comparedWith": weeks.asked.before.as_json}
     return fit_digest(week | compose_digest(parts))
 
 
