@@ -27,6 +27,7 @@ NOTHING: dict[str, Any] = {
     "/insights": {"results": []},
     "/commitment-manager": {"commitments": []},
     "/organizations": {"items": []},
+    "/billing-accounts": {"items": []},
     "/dimensions": {"dimensions": []},
     "/allocations": {"allocations": []},
 }
@@ -77,8 +78,8 @@ async def test_an_unknown_currency_is_refused() -> None:
     [
         # Monday: from Saturday to Friday.
         ("2026-11-30", "2026-11-21", "2026-11-27"),
-        # Thursday: from Monday to Sunday.
-        ("2026-12-03", "2026-11-23", "2026-11-29"),
+        # Wednesday: from Monday to Sunday.
+        ("2026-12-02", "2026-11-23", "2026-11-29"),
         ("2027-01-03", "2026-12-25", "2026-12-31"),
         ("2028-03-04", "2028-02-24", "2028-03-01"),
     ],
