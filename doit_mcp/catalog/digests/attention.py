@@ -107,7 +107,7 @@ async def read_budgets(call: Call) -> Section:
 
 
 async def read_savings(call: Call) -> Section:
-    """Return the largest savings, unused commitments and shortfalls. Anomalies have their own member."""
+    """Return the largest savings and their overlaps, unused commitments and shortfalls. Anomalies have their own member."""
     summary, _ = await summarize_savings(call, LARGE_PAGE_SIZE)
     counts, unknown, failures = summary["counts"], summary.get("unknown", []), summary.get("failed", ())
     owed = [row for row in summary["at_stake"] if row["kind"] == "commitment"]
@@ -115,6 +115,7 @@ async def read_savings(call: Call) -> Section:
         "basis": f"rows and unused: {PER_MONTH}; shortfalls: once, by periodEnds",
         "count": counts["save"],
         "rows": _saving_rows(summary["save"]),
+        "overlaps": summary["overlaps"],
         "unusedCount": None if any(one.startswith(UNKNOWN_WASTE) for one in unknown) else counts["waste"],
         "unused": _saving_rows(summary["waste"]),
         "shortfallCount": None if any(one["part"] == SHORTFALLS for one in failures) else len(owed),

@@ -9,11 +9,12 @@ from ...protocol.jsonrpc import JsonObject
 from ..comparisons.causes import ChangeCauses
 from ..costs.statement import CostStatement
 from ..partial_results import FailedPart
-from ..periods.period import PeriodDays, PeriodStatement
+from ..periods.period import PeriodStatement
+from ..savings.result_types import Overlap
 
 
-class WeekSpend(PeriodDays, total=False):
-    """The cost of the seven days, and of the seven before."""
+class WeekSpend(TypedDict, total=False):
+    """The cost of the seven days (period), and of the seven before (comparedWith)."""
 
     week: Annotated[float | None, Money]
     weekBefore: Annotated[float | None, Money]
@@ -105,11 +106,13 @@ class DigestSaving(TypedDict, total=False):
 
 
 class DigestSavings(TypedDict, total=False):
-    """What could be saved per month, is unused per month, and is owed once. The lists do not add up."""
+    """What could be saved per month, is unused per month, and is owed once. The lists do not add up, and rows that are in
+    overlaps save partly the same money."""
 
     basis: str
     count: int | None
     rows: Annotated[list[JsonObject], Members(DigestSaving)]
+    overlaps: Annotated[list[JsonObject], Members(Overlap)]
     unused: Annotated[list[JsonObject], Members(DigestSaving)]
     unusedCount: int | None
     shortfalls: Annotated[list[JsonObject], Members(DigestSaving)]
@@ -167,7 +170,9 @@ class Digest(CostStatement, total=False):
     drivers: Annotated[list[JsonObject], "By service and project; each adds up to change.", Members(WeekDrivers)]
     anomalies: Annotated[JsonObject, "Begun on or after since.", Members(NewAnomalies)]
     budgets: Annotated[JsonObject, "Exceeded or at risk; on: the day.", Members(RiskyBudgets)]
-    savings: Annotated[JsonObject, "rows, unused: per month; shortfalls: once.", Members(DigestSavings)]
+    savings: Annotated[
+        JsonObject, "rows, unused: per month; shortfalls: once. Do not add up overlaps.", Members(DigestSavings)
+    ]
     invoices: Annotated[JsonObject, "Past due, or due by dueBy.", Members(DueInvoices)]
     tickets: Annotated[JsonObject, "Not solved; pending ones wait for you.", Members(OpenTickets)]
     failed: Annotated[list[JsonObject], "Not read, so unknown.", Members(FailedPart)]

@@ -64,10 +64,9 @@ def describe_spend(change: FetchedChange, rows: int) -> JsonObject:
     if not any(one.drivers for one in change.changes):
         # Without any line, it is unknown whether the week cost nothing.
         nothing = dict.fromkeys(("week", "weekBefore", "change", "changePercent"))
-        return members | {"spend": {**compared.after.elapsed.as_json, **nothing}, "note": change.note}
+        return members | {"spend": nothing, "note": change.note}
     before, after = change.totals
     members["spend"] = {
-        **compared.after.elapsed.as_json,
         **_both_weeks(before, after, stated),
         **change_figures(before, after, compared, stated),
     }

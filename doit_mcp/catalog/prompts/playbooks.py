@@ -114,7 +114,7 @@ FINOPS_PLAYBOOKS = (
         2. The two largest drivers of the change.
         3. What needs someone, the most urgent first: new anomalies with their owner, budgets that are exceeded or at
         risk with the day, invoices to pay with the due date, tickets that wait for our reply.
-        4. The largest saving per month that is open.
+        4. The largest saving per month that is open, and the savings in overlaps that depend on it.
         Name every part in failed as unknown. Do not compute figures that the answer does not have, do not add up
         amounts of different kinds, and change nothing. If nothing needs someone, say so in one sentence.""",
         PromptArgument("currency", "Such as EUR; default: the customer's own."),

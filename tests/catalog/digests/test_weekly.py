@@ -53,6 +53,8 @@ async def test_a_count_of_a_list_that_was_not_read_is_null() -> None:
     )
     assert digest["savings"]["count"] is None and digest["savings"]["shortfallCount"] is None
     assert {part["part"] for part in digest["failed"]} == {"savings: recommendation", "savings: commitment"}
+    digest = await run("weekly_digest", api([], **{"billing-accounts": forbidden}), currency="USD")
+    assert digest["savings"]["count"] is None and digest["savings"]["unusedCount"] is None
     page = {"anomalies": [{"id": "a", "startTime": 1_790_000_000_000, "costOfAnomaly": 5.0}], "pageToken": "more"}
     tickets = {"tickets": [{"id": 7, "status": "pending", "subject": "x"}], "pageToken": "more"}
     digest = await run("weekly_digest", api([], anomalies=page, tickets=tickets), currency="USD")
@@ -106,3 +108,10 @@ def test_long_lists_and_names_fit(text: str) -> None:
     digest = fit_digest({"failed": failed, **lists, "savings": savings})
     assert len(failed) == 7 and failed[-1]["part"] == "24 more"
     assert COUNT(orjson.dumps(digest).decode()) <= MAX_TOKENS and digest["budgets"]["count"] == 99
+
+
+def test_overlaps_are_those_of_rows_that_are_shown() -> None:
+    overlaps = [{"ids": ["purchase:a", "1", "3"], "why": ""}, {"ids": ["purchase:b", "1", "2"], "why": ""}]
+    rows = [{"id": name} for name in ("purchase:a", "1", "2", "3", "purchase:b")]
+    digest = fit_digest({"savings": {"rows": rows, "overlaps": overlaps}})
+    assert digest["savings"]["overlaps"] == [{"ids": ["purchase:a", "1"], "why": ""}]
