@@ -34,7 +34,6 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
     # Its accounts have public passwords, so the production image does not contain it.
     if find_spec(SANDBOX_PACKAGE) is None:
         raise BadSettings(["The sandbox is not part of this installation. Run scripts/sandbox in a checkout."])
-    from ..sandbox import startup_message
     from ..sandbox.event_receiver import EventReceiver
     from ..sandbox.server import run_sandbox
     from ..transports.http.app_keys import CATALOG_SELECTOR
@@ -70,11 +69,18 @@ async def serve_sandbox(settings: Settings, options: argparse.Namespace) -> None
             )
             sandbox.identity.check_resources_with(app[CATALOG_SELECTOR].find_problem)
             async with serve_app(app, listener):
-                line = startup_message.format_json(base, sandbox.url)
-                text = startup_message.format_text(base, sandbox.url, options.customers, options.today)
                 freeze_heap()
-                print(line if options.announce == "json" else text, flush=True)
+                _announce(base, sandbox.url, options)
                 await wait_for_stop_signal()
+
+
+def _announce(base: str, sandbox_url: str, options: argparse.Namespace) -> None:
+    """Print where the server and the sandbox are."""
+    from ..sandbox.startup_message import format_json, format_text
+
+    is_json = options.announce == "json"
+    text = format_text(base, sandbox_url, options.customers, options.today)
+    print(format_json(base, sandbox_url) if is_json else text, flush=True)
 
 
 def _make_api(given: Disturbances, clock: Callable[[], float], accounts: AccountDirectory) -> Api:
