@@ -150,3 +150,32 @@ async def test_google_commitments_follow_the_bill(november: World) -> None:
     assert google["effectiveSavingsRatePercent"] == pytest.approx(100 * saved / listed, abs=0.06)
     (ending,) = google["expiring"]
     assert google["utilizationPercent"] == 100.0 and (ending["ends"], ending["costPerHour"]) == ("2027-02-11", None)
+
+
+SERVICES = {
+    "900100200300/compute": ("Amazon Elastic Compute Cloud", "AWS Lambda"),
+    "900100200300/database": ("Amazon Relational Database Service",),
+    "01A2B3-C4D5E6-F70819/compute/global": ("Compute Engine",),
+    "01A2B3-C4D5E6-F70819/cloud_sql/europe_west1": ("Cloud SQL",),
+}
+"""The services that each purchase covers."""
+
+
+async def test_overlaps_are_purchases_and_recommendations_for_the_same_lines(november: World) -> None:
+    """On every cloud: a commitment and a smaller size count the same lines of the bill."""
+    savings = await november.ask("get_savings_summary", top=50)
+    titles = {row["id"]: row["title"] for row in savings["save"]}
+    rightsized = {title.removeprefix("Right-size "): one for one, title in titles.items() if "Right-size" in title}
+    expected = []
+    for purchase in (one for one in titles if one.startswith("purchase:")):
+        services = SERVICES[purchase.removeprefix("purchase:")]
+        for service, recommendation in rightsized.items():
+            # Both are based on the cost of the last 30 days.
+            shared = november.cost("2026-10-29", "2026-11-27", "service_description = ?", service)
+            if service in services and shared > 0:
+                expected.append([purchase, recommendation])
+    assert {row["id"].partition("/")[0] for row in savings["save"] if row["kind"] == "purchase"} == {
+        "purchase:900100200300",
+        "purchase:01A2B3-C4D5E6-F70819",
+    }
+    assert len(expected) == 2 and sorted(overlap["ids"] for overlap in savings["overlaps"]) == sorted(expected)

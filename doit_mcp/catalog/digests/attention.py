@@ -22,7 +22,7 @@ from ..costs.amounts import amount_as_json, sum_amounts, to_decimal
 from ..costs.scope import Scope
 from ..partial_results import FailedPart
 from ..periods.period import ONE_DAY
-from ..savings.opportunities import AWS_PART, summarize_savings
+from ..savings.opportunities import summarize_savings
 from .short_text import shorten
 
 Section = tuple[JsonObject, Sequence[FailedPart]]
@@ -37,10 +37,10 @@ DUE_DAYS = 14
 BASIS_ANOMALIES = "above the expected range; of linked anomalies, the most expensive one"
 BASIS_BUDGETS = "spent: so far; expected: DoiT's forecast for the end of the period"
 BASIS_INVOICES = "balance: unpaid, with credits and tax"
-UNREAD_WASTE = (AWS_PART, "waste", "unused")
-UNREAD_SAVINGS = (AWS_PART, "recommendation", "save", "further recommendations")
-UNREAD_SHORTFALLS = ("commitment",)
-"""How the names of what was not read begin, by the list that it belongs to."""
+UNKNOWN_WASTE = "unused"
+"""How sentences about unused commitments without an amount begin."""
+SHORTFALLS = "commitment"
+"""The part with the shortfalls."""
 WAITING = "pending"
 """The status of tickets that wait for the customer's reply."""
 OPEN_STATUSES = (WAITING, "new", "open", "hold")
@@ -107,28 +107,23 @@ async def read_budgets(call: Call) -> Section:
 
 
 async def read_savings(call: Call) -> Section:
-    """Return the largest savings, unused commitments and shortfalls. Anomalies have their own member."""
+    """Return the largest savings and their overlaps, unused commitments and shortfalls. Anomalies have their own member."""
     summary, _ = await summarize_savings(call, LARGE_PAGE_SIZE)
-    unread = [*(failure["part"] for failure in summary.get("failed", ())), *summary.get("unknown", ())]
+    counts, unknown, failures = summary["counts"], summary.get("unknown", []), summary.get("failed", ())
     owed = [row for row in summary["at_stake"] if row["kind"] == "commitment"]
     section: JsonObject = {
         "basis": f"rows and unused: {PER_MONTH}; shortfalls: once, by periodEnds",
-        "count": None if _has(unread, *UNREAD_SAVINGS) else summary["counts"]["save"],
+        "count": counts["save"],
         "rows": _saving_rows(summary["save"]),
-        "unusedCount": None if _has(unread, *UNREAD_WASTE) else summary["counts"]["waste"],
+        "overlaps": summary["overlaps"],
+        "unusedCount": None if any(one.startswith(UNKNOWN_WASTE) for one in unknown) else counts["waste"],
         "unused": _saving_rows(summary["waste"]),
-        "shortfallCount": None if _has(unread, *UNREAD_SHORTFALLS) else len(owed),
+        "shortfallCount": None if any(one["part"] == SHORTFALLS for one in failures) else len(owed),
         "shortfalls": _saving_rows(owed),
     }
-    unknown: list[str] = summary.get("unknown", [])
     section |= {"unknown": [shorten(one, MAX_UNKNOWN_CHARACTERS) for one in unknown[:MAX_ROWS]]} if unknown else {}
     section |= {"unknownCount": len(unknown)} if len(unknown) > MAX_ROWS else {}
-    return section, summary.get("failed", ())
-
-
-def _has(unread: Sequence[str], *starts: str) -> bool:
-    """Return whether something *unread* begins with one of *starts*: then a count is unknown."""
-    return any(part.startswith(starts) for part in unread)
+    return section, failures
 
 
 def _saving_rows(rows: Sequence[JsonObject]) -> list[JsonObject]:

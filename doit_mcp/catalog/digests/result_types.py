@@ -9,11 +9,12 @@ from ...protocol.jsonrpc import JsonObject
 from ..comparisons.causes import ChangeCauses
 from ..costs.statement import CostStatement
 from ..partial_results import FailedPart
-from ..periods.period import PeriodDays
+from ..periods.period import PeriodStatement
+from ..savings.result_types import Overlap
 
 
-class WeekSpend(PeriodDays, total=False):
-    """The cost of some days of the week, and of the same days of the week before."""
+class WeekSpend(TypedDict, total=False):
+    """The cost of the seven days (period), and of the seven before (comparedWith)."""
 
     week: Annotated[float | None, Money]
     weekBefore: Annotated[float | None, Money]
@@ -41,7 +42,7 @@ class WeekDrivers(TypedDict):
 
 
 class NewAnomaly(TypedDict, total=False):
-    """An anomaly that began since the week began."""
+    """An anomaly that began on or after the first of the seven days."""
 
     id: str
     service: Annotated[str | None, Label]
@@ -105,11 +106,13 @@ class DigestSaving(TypedDict, total=False):
 
 
 class DigestSavings(TypedDict, total=False):
-    """What could be saved per month, is unused per month, and is owed once. The lists do not add up."""
+    """What could be saved per month, is unused per month, and is owed once. The lists do not add up, and rows that are in
+    overlaps save partly the same money."""
 
     basis: str
     count: int | None
     rows: Annotated[list[JsonObject], Members(DigestSaving)]
+    overlaps: Annotated[list[JsonObject], Members(Overlap)]
     unused: Annotated[list[JsonObject], Members(DigestSaving)]
     unusedCount: int | None
     shortfalls: Annotated[list[JsonObject], Members(DigestSaving)]
@@ -157,20 +160,19 @@ class OpenTickets(TypedDict, total=False):
 
 
 class Digest(CostStatement, total=False):
-    """The week. Parts that could not be read are in failed; they are unknown, not zero."""
+    """The seven days. Parts that could not be read are in failed; they are unknown, not zero."""
 
-    comparedWith: Annotated[JsonObject, "The week before.", Members(PeriodDays)]
+    comparedWith: Annotated[JsonObject, "The seven days before period.", Members(PeriodStatement)]
     spend: Annotated[
-        JsonObject,
-        "Final days of the week and the same days of the week before: week, weekBefore, change, changePercent.",
-        Members(WeekSpend),
+        JsonObject, "week: cost of period; weekBefore: of comparedWith. All days are final.", Members(WeekSpend)
     ]
-    provisional: Annotated[JsonObject, "The other days: costs can still change.", Members(WeekSpend)]
     causes: Annotated[JsonObject, "Parts of the change that are not zero.", Members(ChangeCauses)]
     drivers: Annotated[list[JsonObject], "By service and project; each adds up to change.", Members(WeekDrivers)]
-    anomalies: Annotated[JsonObject, "Begun since the week began.", Members(NewAnomalies)]
+    anomalies: Annotated[JsonObject, "Begun on or after since.", Members(NewAnomalies)]
     budgets: Annotated[JsonObject, "Exceeded or at risk; on: the day.", Members(RiskyBudgets)]
-    savings: Annotated[JsonObject, "rows, unused: per month; shortfalls: once.", Members(DigestSavings)]
+    savings: Annotated[
+        JsonObject, "rows, unused: per month; shortfalls: once. Do not add up overlaps.", Members(DigestSavings)
+    ]
     invoices: Annotated[JsonObject, "Past due, or due by dueBy.", Members(DueInvoices)]
     tickets: Annotated[JsonObject, "Not solved; pending ones wait for you.", Members(OpenTickets)]
     failed: Annotated[list[JsonObject], "Not read, so unknown.", Members(FailedPart)]

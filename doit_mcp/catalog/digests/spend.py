@@ -1,4 +1,5 @@
-"""The spend of the last full week against the week before: the queries, and their figures as the digest shows them."""
+"""The spend of the last seven final days against the seven before: the queries, and their figures as the digest shows
+them."""
 
 from __future__ import annotations
 
@@ -14,32 +15,30 @@ from ..comparisons.compared_periods import ComparedPeriods
 from ..comparisons.comparison import ComparedDimension, change_figures
 from ..comparisons.drivers import split_change
 from ..comparisons.explanation import DimensionChange, explain_causes
-from ..comparisons.final_days import note_arriving, note_month_starts
+from ..comparisons.final_days import note_month_starts
 from ..costs.amounts import amount_as_json, round_amount
 from ..costs.groups import fixed_group
 from ..costs.scope import Scope
 from ..costs.statement import cost_statement
 from ..partial_results import FailedPart
 from ..periods.alignment import align
-from ..periods.period import ONE_DAY, Period, ReportedPeriod
+from ..periods.period import ONE_DAY, SETTLING_DAYS, Period, ReportedPeriod
 from .short_text import shorten
 
 DAYS_PER_WEEK = 7
 DIMENSIONS = ("service", "project")
 
 
-def last_full_week(today: date) -> Period:
-    """Return the last week, Monday to Sunday (ISO 8601), that was over before *today*."""
-    monday = today - today.weekday() * ONE_DAY
-    return Period(monday - DAYS_PER_WEEK * ONE_DAY, monday - ONE_DAY)
+def last_final_week(today: date) -> Period:
+    """Return the last seven days whose costs are final on the day *today*."""
+    last = today - SETTLING_DAYS * ONE_DAY
+    return Period(last - (DAYS_PER_WEEK - 1) * ONE_DAY, last)
 
 
 def compared_weeks(today: date) -> ComparedPeriods:
-    """Return the last full week and the week before, and their final days."""
-    week = last_full_week(today)
-    return ComparedPeriods.from_asked(
-        align(ReportedPeriod(week, today), ReportedPeriod(week.previous(), today)),
-    )
+    """Return the last seven final days and the seven days before. All are final, and both have each weekday once."""
+    week = last_final_week(today)
+    return ComparedPeriods.from_asked(align(ReportedPeriod(week, today), ReportedPeriod(week.previous(), today)))
 
 
 async def read_spend(
@@ -57,47 +56,32 @@ async def read_spend(
 def describe_spend(change: FetchedChange, rows: int) -> JsonObject:
     """Return the members of the digest about spend."""
     weeks, stated = change.periods, change.basis.currency
-    asked, compared = weeks.asked, weeks.compared
+    compared = weeks.compared
     members: JsonObject = {
-        **cost_statement(asked.after, stated, change.scope, change.clouds),
-        "comparedWith": asked.before.elapsed.as_json,
+        **cost_statement(compared.after, stated, change.scope, change.clouds),
+        "comparedWith": compared.before.as_json,
     }
     if not any(one.drivers for one in change.changes):
         # Without any line, it is unknown whether the week cost nothing.
         nothing = dict.fromkeys(("week", "weekBefore", "change", "changePercent"))
-        return members | {"spend": {**compared.after.elapsed.as_json, **nothing}, "note": change.note}
+        return members | {"spend": nothing, "note": change.note}
     before, after = change.totals
     members["spend"] = {
-        **compared.after.elapsed.as_json,
         **_both_weeks(before, after, stated),
         **change_figures(before, after, compared, stated),
     }
-    members |= _provisional(change)
     if change.skus is not None and change.skus.causes:
         causes: JsonObject = explain_causes(change.skus, change.totals, change.basis, credits=False)["causes"]
         members["causes"] = {name: amount for name, amount in causes.items() if amount}
     start, end = round_amount(before, stated), round_amount(after, stated)
     members["drivers"] = [_drivers(one, start, end, rows) for one in change.changes]
-    notes = (change.note, note_arriving(asked, has_final=False), note_month_starts(weeks))
-    note = " ".join(filter(None, notes))
-    return members | ({"note": note} if note else {})
+    later = (compared.after.elapsed.last + ONE_DAY).isoformat()
+    notes = (change.note, f"Costs from {later} on are still arriving, so they are left out.", note_month_starts(weeks))
+    return members | {"note": " ".join(filter(None, notes))}
 
 
 def _both_weeks(before: Decimal, after: Decimal, currency: str) -> JsonObject:
     return {"week": amount_as_json(after, currency), "weekBefore": amount_as_json(before, currency)}
-
-
-def _provisional(change: FetchedChange) -> JsonObject:
-    """Return the costs of the days after the final ones; {} if all are final, or if the whole weeks were not read."""
-    final, whole = change.periods.final, change.asked_totals
-    if final is None or whole is None:
-        return {}
-    currency = change.basis.currency
-    days = Period(final.after.elapsed.last + ONE_DAY, change.periods.asked.after.elapsed.last)
-    old, new = (
-        round_amount(total, currency) - round_amount(part, currency) for total, part in zip(whole, change.totals)
-    )
-    return {"provisional": {**days.as_json, **_both_weeks(old, new, currency)}}
 
 
 def _drivers(change: DimensionChange, before: Decimal, after: Decimal, rows: int) -> JsonObject:

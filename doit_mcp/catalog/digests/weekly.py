@@ -1,9 +1,9 @@
-"""weekly_digest: the last full week against the week before, and what needs someone, in one short answer."""
+"""weekly_digest: the last seven final days against the seven before, and what needs someone, in one short answer."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Awaitable, Container, Mapping, Sequence
+from typing import Annotated
 
 import orjson
 
@@ -28,7 +28,18 @@ from .spend import compared_weeks, read_spend
 
 SPEND = "spend"
 MAX_TOKENS = 1_500
-ROW_LISTS = ("rows", "unused", "shortfalls")
+MINOR_LISTS = (("savings", "unused"), ("tickets", "rows"), ("savings", "shortfalls"), ("invoices", "rows"))
+MAJOR_LISTS = (("anomalies", "rows"), ("budgets", "rows"), ("savings", "rows"))
+"""The members and their lists of rows, in the order in which they are shortened."""
+SHORTENINGS = (
+    (MINOR_LISTS, 2),
+    (MINOR_LISTS, 1),
+    (MAJOR_LISTS, 2),
+    (MAJOR_LISTS, 1),
+    (MINOR_LISTS, 0),
+    (MAJOR_LISTS, 0),
+)
+"""How many rows are kept until the digest fits."""
 MAX_FAILURES = 6
 MAX_REASON_CHARACTERS = 120
 
@@ -40,9 +51,8 @@ MAX_REASON_CHARACTERS = 120
     default_list=False,
 )
 async def weekly_digest(call: Call, *, currency: CurrencyArgument = None) -> Annotated[JsonObject, Digest]:
-    """Summarize the last full week (Monday to Sunday): spend against the week before over final days, what drove the
-    change, new anomalies, budgets at risk, savings, invoices to pay and open tickets. For another period, use
-    explain_cost_change."""
+    """Summarize the week: spend of the last seven final days against the seven before, what drove the change, new
+    anomalies, budgets at risk, savings, invoices to pay and open tickets. For another period, use explain_cost_change."""
     today, code = utc_date(call.now), parse_currency(currency)
     weeks = compared_weeks(today)
     work: dict[str, Awaitable[Section]] = {
@@ -54,7 +64,7 @@ async def weekly_digest(call: Call, *, currency: CurrencyArgument = None) -> Ann
         "tickets": read_tickets(call),
     }
     parts = (await gather_partial(work)).raise_if_all_failed()
-    week = {"period": weeks.asked.after.as_json, "comparedWith": weeks.asked.before.elapsed.as_json}
+    week = {"period": weeks.asked.after.as_json, "comparedWith": weeks.asked.before.as_json}
     return fit_digest(week | compose_digest(parts))
 
 
@@ -85,16 +95,31 @@ def shown_failures(failures: Sequence[FailedPart]) -> list[FailedPart]:
 
 
 def fit_digest(digest: JsonObject) -> JsonObject:
-    """Return *digest* with as many rows of each list as fit into MAX_TOKENS. Its counts are those of all rows."""
-    fitted = digest
-    for rows in range(MAX_ROWS, -1, -1):
-        fitted = {name: _with_rows(member, rows) for name, member in digest.items()}
+    """Return *digest* with as many rows of its lists as fit into MAX_TOKENS. Its counts are those of all rows."""
+    limits = dict.fromkeys((*MINOR_LISTS, *MAJOR_LISTS), MAX_ROWS)
+    fitted = _with_rows(digest, limits)
+    for place, rows in ((place, rows) for lists, rows in SHORTENINGS for place in lists):
         if estimate_tokens(orjson.dumps(fitted).decode()) <= MAX_TOKENS:
             break
+        limits[place] = rows
+        fitted = _with_rows(digest, limits)
     return fitted
 
 
-def _with_rows(member: Any, rows: int) -> Any:
-    if not isinstance(member, dict):
-        return member
-    return {name: value[:rows] if name in ROW_LISTS else value for name, value in member.items()}
+def _with_rows(digest: JsonObject, limits: Mapping[tuple[str, str], int]) -> JsonObject:
+    """Return *digest* with the first rows of its lists, and the overlaps of what it shows."""
+    fitted = dict(digest)
+    for (member, name), rows in limits.items():
+        if name in fitted.get(member, {}):
+            fitted[member] = {**fitted[member], name: fitted[member][name][:rows]}
+    savings = fitted.get("savings", {})
+    if "overlaps" in savings:
+        shown = {row["id"] for row in savings["rows"]}
+        fitted["savings"] = {**savings, "overlaps": _overlaps_of(shown, savings["overlaps"])}
+    return fitted
+
+
+def _overlaps_of(shown: Container[str], overlaps: Sequence[JsonObject]) -> list[JsonObject]:
+    """Return the overlaps of rows that are *shown*: of a purchase, which is the first id, with recommendations."""
+    cut = [{**one, "ids": [identifier for identifier in one["ids"] if identifier in shown]} for one in overlaps]
+    return [one for one, whole in zip(cut, overlaps) if len(one["ids"]) > 1 and one["ids"][0] == whole["ids"][0]]

@@ -105,16 +105,16 @@ FINOPS_PLAYBOOKS = (
     playbook(
         "weekly_digest",
         "Weekly digest",
-        "Last week's spend and what needs someone; made to be scheduled for every Monday.",
+        "The spend of the last seven final days and what needs someone; made to be scheduled for every Monday.",
         """Every Monday morning, send me a digest of our cloud costs.
         Call weekly_digest once, with the currency below if given (if it is not in your tool list, run it with
         read_operation). Then write at most 150 words:
-        1. One sentence: spend of the final days of the week against the same days of the week before, with dates,
-        currency and change in percent, and which days are provisional.
+        1. One sentence: spend of its seven days (period) against the seven days before (comparedWith), with the dates of
+        both, currency and change in percent. Later days are not final; the next digest has them.
         2. The two largest drivers of the change.
         3. What needs someone, the most urgent first: new anomalies with their owner, budgets that are exceeded or at
         risk with the day, invoices to pay with the due date, tickets that wait for our reply.
-        4. The largest saving per month that is open.
+        4. The largest saving per month that is open, and the savings in overlaps that depend on it.
         Name every part in failed as unknown. Do not compute figures that the answer does not have, do not add up
         amounts of different kinds, and change nothing. If nothing needs someone, say so in one sentence.""",
         PromptArgument("currency", "Such as EUR; default: the customer's own."),

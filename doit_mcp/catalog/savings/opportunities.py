@@ -47,6 +47,15 @@ BASES = MappingProxyType(
         "at_stake": "once: shortfalls until periodEnds, anomalies so far",
     }
 )
+UNREAD_ACCOUNTS = "waste and purchases"
+UNREAD_PARTS = MappingProxyType(
+    {
+        "save": ("recommendation", "further recommendations", AWS_PART, GOOGLE_PART, "save", UNREAD_ACCOUNTS),
+        "waste": (AWS_PART, GOOGLE_PART, "waste"),
+        "at_stake": ("commitment", "anomaly", "earlier anomalies"),
+    }
+)
+"""How the names of failed parts begin, by the list whose rows they have."""
 NOT_REPORTED = "the cloud has not reported the utilization"
 NOT_PRICED = "the API has no price of resource-based ones"
 MAX_RECOMMENDATION_PAGES = 4
@@ -110,7 +119,7 @@ async def summarize_savings(call: Call, top: int) -> tuple[JsonObject, list[Seri
     owned = _join_findings(parts)
     unknown, failures = _unknown(parts, owned), [*parts.failures, *owned.failures, *cut]
     count = len(parts.results.get("recommendation", ())) + len(owned.owned)
-    lists, series = await run_by_rows(count, _lists, parts, owned, top)
+    lists, series = await run_by_rows(count, _lists, parts, owned, failures, top)
     answer = {"asOf": today.isoformat(), **lists, **({"unknown": unknown} if unknown else {})}
     return answer | failed_members(failures), series
 
@@ -126,7 +135,9 @@ def _join_findings(parts: PartialResults) -> Findings:
     )
 
 
-def _lists(parts: PartialResults, found: Findings, top: int) -> tuple[JsonObject, list[Series]]:
+def _lists(
+    parts: PartialResults, found: Findings, failures: Sequence[FailedPart], top: int
+) -> tuple[JsonObject, list[Series]]:
     """Return the ranked lists of the answer, with what their amounts are, their counts and overlaps; and all rows."""
     recommendations: list[JsonObject] = parts.results.get("recommendation", [])
     purchases = [purchase_row(item, account_name(item.account, found.names)) for item in found.purchases]
@@ -144,10 +155,15 @@ def _lists(parts: PartialResults, found: Findings, top: int) -> tuple[JsonObject
     shown = {
         **{name: listed[:top] for name, listed in rows.items()},
         "basis": dict(BASES),
-        "counts": {name: len(listed) for name, listed in rows.items()},
+        "counts": {name: None if _is_unread(name, failures) else len(listed) for name, listed in rows.items()},
         "overlaps": find_overlaps(recommendations, found.purchases, {row.id for row in lists["save"][:top]}),
     }
     return shown, [_savings_series(name, listed) for name, listed in rows.items() if listed]
+
+
+def _is_unread(name: str, failures: Sequence[FailedPart]) -> bool:
+    """Return whether rows of a list were not read, so that their number is unknown."""
+    return any(failure["part"].startswith(UNREAD_PARTS[name]) for failure in failures)
 
 
 def _savings_series(name: str, rows: Sequence[JsonObject]) -> Series:
@@ -255,5 +271,5 @@ def _unread_accounts(count: int, noun: str) -> list[FailedPart]:
     """Return the entry about accounts that are not read because there are too many; empty if all are read."""
     if count <= MAX_ORGANIZATIONS:
         return []
-    part = f"waste and purchases of {count - MAX_ORGANIZATIONS} {noun}"
+    part = f"{UNREAD_ACCOUNTS} of {count - MAX_ORGANIZATIONS} {noun}"
     return [{"part": part, "why": f"only the first {MAX_ORGANIZATIONS} {noun.removeprefix('AWS ')} are read"}]

@@ -76,11 +76,11 @@ class SavingsBasis(TypedDict):
 
 
 class RowCounts(TypedDict):
-    """How many rows each list has, those that are not shown included."""
+    """How many rows each list has, those that are not shown included; null if some were not read (failed)."""
 
-    save: int
-    waste: int
-    at_stake: int
+    save: int | None
+    waste: int | None
+    at_stake: int | None
 
 
 class SavingsSummary(TypedDict, total=False):
@@ -103,7 +103,7 @@ class SavingsSummary(TypedDict, total=False):
         Members(SavingsRow),
     ]
     basis: Annotated[JsonObject, "What the amounts of each list are.", Members(SavingsBasis)]
-    counts: Annotated[JsonObject, "Rows of each list, shown or not.", Members(RowCounts)]
+    counts: Annotated[JsonObject, "Rows of each list, shown or not; null: some not read.", Members(RowCounts)]
     overlaps: Annotated[list[JsonObject], "ids that save partly the same money.", Members(Overlap)]
     unknown: Annotated[list[str], "What has no known amount, and why."]
     failed: FailedParts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.digests.short_text import shorten
-from doit_mcp.catalog.digests.spend import last_full_week
+from doit_mcp.catalog.digests.spend import compared_weeks, last_final_week
 from doit_mcp.catalog.digests.weekly import MAX_TOKENS, fit_digest, shown_failures
 from scripts.token_counts import make_tokenizer
 from tests.api.recorder import Recorder
@@ -27,6 +27,7 @@ NOTHING: dict[str, Any] = {
     "/insights": {"results": []},
     "/commitment-manager": {"commitments": []},
     "/organizations": {"items": []},
+    "/billing-accounts": {"items": []},
     "/dimensions": {"dimensions": []},
     "/allocations": {"allocations": []},
 }
@@ -52,6 +53,8 @@ async def test_a_count_of_a_list_that_was_not_read_is_null() -> None:
     )
     assert digest["savings"]["count"] is None and digest["savings"]["shortfallCount"] is None
     assert {part["part"] for part in digest["failed"]} == {"savings: recommendation", "savings: commitment"}
+    digest = await run("weekly_digest", api([], **{"billing-accounts": forbidden}), currency="USD")
+    assert digest["savings"]["count"] is None and digest["savings"]["unusedCount"] is None
     page = {"anomalies": [{"id": "a", "startTime": 1_790_000_000_000, "costOfAnomaly": 5.0}], "pageToken": "more"}
     tickets = {"tickets": [{"id": 7, "status": "pending", "subject": "x"}], "pageToken": "more"}
     digest = await run("weekly_digest", api([], anomalies=page, tickets=tickets), currency="USD")
@@ -73,17 +76,27 @@ async def test_an_unknown_currency_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("today", "first"),
+    ("today", "first", "last"),
     [
-        ("2026-11-30", "2026-11-23"),
-        ("2026-11-29", "2026-11-16"),
-        ("2026-12-01", "2026-11-23"),
-        ("2027-01-03", "2026-12-21"),
+        # Monday: from Saturday to Friday.
+        ("2026-11-30", "2026-11-21", "2026-11-27"),
+        # Wednesday: from Monday to Sunday.
+        ("2026-12-02", "2026-11-23", "2026-11-29"),
+        ("2027-01-03", "2026-12-25", "2026-12-31"),
+        ("2028-03-04", "2028-02-24", "2028-03-01"),
     ],
 )
-def test_the_week_is_the_last_one_that_is_over(today: str, first: str) -> None:
-    week = last_full_week(date.fromisoformat(today))
-    assert week.first == date.fromisoformat(first) and week.days == 7 and week.last < date.fromisoformat(today)
+def test_the_week_is_the_last_seven_final_days(today: str, first: str, last: str) -> None:
+    week = last_final_week(date.fromisoformat(today))
+    assert (week.first.isoformat(), week.last.isoformat(), week.days) == (first, last, 7)
+
+
+@pytest.mark.parametrize("day", range(7))
+def test_digests_of_each_week_cover_each_day_once(day: int) -> None:
+    today = date(2026, 11, 30) + timedelta(days=day)
+    weeks = [compared_weeks(today + timedelta(days=7 * number)).asked for number in range(3)]
+    assert [week.after.whole for week in weeks[:2]] == [week.before.whole for week in weeks[1:]]
+    assert all(week.after.whole.first == week.before.whole.last + timedelta(days=1) for week in weeks)
 
 
 @pytest.mark.parametrize("text", ["team-8f3a-prod " * 4, "費用" * 30, "Überprüfung der Kosten, Werk 2" * 2, "a" * 9999])
@@ -95,3 +108,10 @@ def test_long_lists_and_names_fit(text: str) -> None:
     digest = fit_digest({"failed": failed, **lists, "savings": savings})
     assert len(failed) == 7 and failed[-1]["part"] == "24 more"
     assert COUNT(orjson.dumps(digest).decode()) <= MAX_TOKENS and digest["budgets"]["count"] == 99
+
+
+def test_overlaps_are_those_of_rows_that_are_shown() -> None:
+    overlaps = [{"ids": ["purchase:a", "1", "3"], "why": ""}, {"ids": ["purchase:b", "1", "2"], "why": ""}]
+    rows = [{"id": name} for name in ("purchase:a", "1", "2", "3", "purchase:b")]
+    digest = fit_digest({"savings": {"rows": rows, "overlaps": overlaps}})
+    assert digest["savings"]["overlaps"] == [{"ids": ["purchase:a", "1"], "why": ""}]

@@ -108,6 +108,26 @@ async def test_part_that_fails_is_unknown_and_not_empty() -> None:
     ]
     assert brief(found["waste"]) == [("reserved-instance:r", 109.5, "USD")]
     assert [row["part"] for row in (await summary({"aws": FORBIDDEN}))["failed"]] == ["AWS commitments"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "unknown"),
+    [
+        ({"insights": FORBIDDEN}, {"save"}),
+        ({"aws": FORBIDDEN}, {"save", "waste"}),
+        ({"gcp": FORBIDDEN}, {"save", "waste"}),
+        ({f"aws {FIRST}/savings-plans": FORBIDDEN}, {"waste"}),
+        ({f"aws {FIRST}/recommendations": FORBIDDEN}, {"save"}),
+        ({"commitment-manager": FORBIDDEN}, {"at_stake"}),
+        ({"anomalies": FORBIDDEN}, {"at_stake"}),
+    ],
+)
+async def test_the_number_of_rows_of_a_list_that_was_not_read_is_null(
+    changes: dict[str, Any], unknown: set[str]
+) -> None:
+    found = await summary(changes)
+    assert len(found["failed"]) == 1
+    assert {name for name, count in found["counts"].items() if count is None} == unknown
     everything = dict.fromkeys(("insights", "commitment-manager", "anomalies", "aws", "gcp"), FORBIDDEN)
     with pytest.raises(ApiError):
         await summary(everything)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalog.commitments.aws import RecommendedPurchase
+from doit_mcp.catalog.commitments.google import GOOGLE
 from doit_mcp.catalog.savings.overlaps import find_overlaps
 
 PURCHASES = [RecommendedPurchase("1", service, Decimal(1), Decimal(10)) for service in ("compute", "database")]
@@ -25,7 +26,8 @@ PURCHASES = [RecommendedPurchase("1", service, Decimal(1), Decimal(10)) for serv
         ({"title": "Idle S3 buckets"}, None),
         ({"title": "Move words like dynasty"}, None),
         ({"title": "Encrypt EC2 volumes"}, None),
-        ({"cloudProvider": "gcp"}, None),
+        ({"cloudProvider": "azure"}, None),
+        ({"title": "Idle EBS volumes", "shortDescription": "No EC2 instance uses them."}, None),
         ({"summary": {"potentialDailySavings": 0}}, None),
         ({"title": "Shrink", "tags": ["Right Sizing"], "shortDescription": "For ec2."}, "compute"),
         ({"key": "ec2-rightsizing", "title": "Smaller"}, "compute"),
@@ -87,3 +89,34 @@ def test_purchase_overlaps_only_with_what_it_covers() -> None:
         "purchase:1/compute": ["recommendation:s/Right-size EC2"],
         "purchase:1/database": ["recommendation:s/Idle RDS instances"],
     }
+
+
+@pytest.mark.parametrize(
+    ("title", "purchase"),
+    [
+        ("Right-size Compute Engine", "purchase:A/compute/global"),
+        ("Rightsizing of VMs", "purchase:A/compute/global"),
+        ("Overprovisioned Cloud SQL instances", "purchase:A/cloud_sql/us_east1"),
+        ("Overprovisioned GKE clusters", "purchase:A/compute/global"),
+        ("Right-size VMs and their disks", "purchase:A/compute/global"),
+        ("Idle persistent disks|No virtual machine uses them.", None),
+        ("Underutilized|The virtual machines have little load.", "purchase:A/compute/global"),
+        ("Idle Memorystore instances", None),
+        ("Right-size BigQuery slots", None),
+        ("Upgrade Compute Engine images", None),
+    ],
+)
+def test_overlaps_on_google_cloud(title: str, purchase: str | None) -> None:
+    purchases = [
+        RecommendedPurchase("A", "compute", Decimal(1), Decimal(10), GOOGLE, "global"),
+        RecommendedPurchase("A", "cloud_sql", Decimal(1), Decimal(10), GOOGLE, "us_east1"),
+        *PURCHASES,
+    ]
+    title, _, description = title.partition("|")
+    recommendation = {
+        **{"source": "s", "key": "k", "title": title, "cloudProvider": "gcp", "shortDescription": description},
+        "summary": {"potentialDailySavings": 1.0},
+    }
+    shown = {"recommendation:s/k", *(one.id for one in purchases)}
+    expected = [[purchase, "recommendation:s/k"]] if purchase else []
+    assert [overlap["ids"] for overlap in find_overlaps([recommendation], purchases, shown)] == expected

@@ -12,6 +12,7 @@ CALL = re.compile(r"([a-z_]+) (\{.*\})")
 PLACEHOLDER = re.compile(r"[A-Z]+(_[A-Z]+)*")
 FOUND: Mapping[str, tuple[str, str]] = {
     "SERVICE": ("explain_cost_change", "by.0.drivers.0.name"),
+    "CURRENCY": ("cost_trend", "currency"),
     "ANOMALY_ID": ("get_anomalies", "anomalies.0.id"),
     "PROJECT_ID": ("get_anomaly", "project.id"),
     "ACCOUNT_ID": ("list_aws_organizations", "items.0.managementAccountId"),

@@ -26,7 +26,10 @@ DAY = "2026-11-30"
 FIXED = {
     "MONTH": "2026-10",
     "MONTH_START": "2026-10-01",
-    "MONTH_END": "2026-10-31",
+    "MONTH_END": "2026-10-31T23:59:59Z",
+    "NEXT_START": "2026-11-01",
+    "NEXT_END": "2026-11-30T23:59:59Z",
+    "RECIPIENT": "admin@acme.example",
     "BUDGET_NAME": "Largest service",
     "AMOUNT": 20_000.0,
 }
@@ -122,6 +125,19 @@ async def test_calls_of_the_method_work_in_order(skill: Skill) -> None:
                     assert any(value["value"] == "BigQuery" for value in answer["values"])
         finally:
             await delete_budget(world)
+
+
+async def test_invoices_of_a_month_are_those_issued_in_the_next() -> None:
+    """The month-end review reads the invoices of its month only, though later ones exist."""
+    (skill,) = (skill for skill in SKILLS if skill.name == "month-end-review")
+    (call,) = (call for call in calls_in(manifest(skill)) if call.tool == "list_invoices")
+    months = {"NEXT_START": "2026-10-01", "NEXT_END": "2026-10-31T23:59:59Z"}
+    async with open_world(DAY) as world:
+        found = (await world.ask("list_invoices", **with_values(call.arguments, months)))["invoices"]
+        everything = (await world.ask("list_invoices"))["invoices"]
+    days = {str(invoice["invoiceDateFormatted"])[:10] for invoice in found}
+    assert found and all("2026-10-01" <= day <= "2026-10-31" for day in days)
+    assert any(str(invoice["invoiceDateFormatted"])[:10] > "2026-10-31" for invoice in everything)
 
 
 async def delete_budget(world: World) -> None:
