@@ -116,6 +116,18 @@ async def test_next_months_of_budgets_are_those_of_their_cloud(november: World) 
             assert row["scenarioBreaksOn"] < row["breaksOn"]
 
 
+async def test_limits_of_growing_budgets_grow(november: World) -> None:
+    amazon = (await november.ask("list_budgets", nameContains="Amazon Web Services"))["budgets"][0]
+    try:
+        await november.ask("update_budget", id=amazon["id"], growthPerPeriod=50, startPeriod="2026-11-01")
+        # 10 % more is over 53,500, and within 80,250; 60 % more is not.
+        assert not find_budget(await ask(november, "growth 10% of cloud:aws from 2026-12-01"), amazon, "2026-12-01")
+        row = find_budget(await ask(november, "growth 60% of cloud:aws from 2026-12-01"), amazon, "2026-12-01")
+        assert (row["amount"], row["effect"]) == (80250.0, "newly_exceeded")
+    finally:
+        await november.ask("update_budget", id=amazon["id"], growthPerPeriod=0, startPeriod=amazon["startPeriod"])
+
+
 async def test_a_budget_of_the_only_changed_costs_changes_to_the_cent(november: World) -> None:
     listed = {row["budgetName"]: row for row in (await november.ask("list_budgets"))["budgets"]}
     move = "move cloud:gcp to cloud:aws at 0% from 2026-12-10"

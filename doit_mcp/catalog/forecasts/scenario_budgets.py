@@ -117,10 +117,10 @@ async def find_budget_effects(call: Call, checked: CheckedBudgets, costs: Scenar
     listed = checked.on_track[:MAX_BUDGETS]
     amounts = await run_in_thread(lambda: [read_changed_costs(row, costs.days) for row in listed])
     # A budget that the scenario leaves alone needs no request.
-    changed = [row for row, found in zip(listed, amounts, strict=True) if found is not None and found.added]
-    statuses, failures = await fetch_statuses(call, changed)
-    pairs = [*checked.budgets, *zip(changed, statuses, strict=True)]
-    effects, unknown = await run_in_thread(_all_effects, pairs, costs)
+    changed = [found for found in amounts if found is not None and found.added]
+    statuses, failures = await fetch_statuses(call, [found.row for found in changed])
+    on_track = list(zip(changed, statuses, strict=True))
+    effects, unknown = await run_in_thread(_all_effects, checked.budgets, on_track, costs)
     unknown += [_unknown(row, UNSPLIT) for row, found in zip(listed, amounts, strict=True) if found is None]
     if unread := len(checked.on_track) - len(listed):
         failures = [*failures, {"part": f"effect on {unread} budgets", "why": f"only {MAX_BUDGETS} are compared"}]
@@ -140,36 +140,38 @@ def _unknown(row: JsonObject, why: str) -> JsonObject:
 
 
 def _all_effects(
-    budgets: Iterable[tuple[JsonObject, BudgetStatus]], costs: ScenarioCosts
+    risky: Iterable[tuple[JsonObject, BudgetStatus]],
+    on_track: Iterable[tuple[ChangedCosts, BudgetStatus]],
+    costs: ScenarioCosts,
 ) -> tuple[list[JsonObject], list[JsonObject]]:
     """Return the effects on budgets, and the budgets on which the effect, or a part of it, is unknown."""
-    effects, unknown = [], []
-    for row, status in budgets:
-        changed = read_changed_costs(row, costs.days)
-        found = UNSPLIT if changed is None else outlooks(changed, status, costs)
-        if isinstance(found, str):
-            unknown.append(_unknown(row, found))
-        elif changed is not None:
-            effects += [effect for one in found.known if (effect := _compare(changed, one, costs)) is not None]
-            unknown += [_unknown(row, found.why)] if found.why else []
+    effects, unknown, readable = [], [], []
+    for row, status in risky:
+        if (changed := read_changed_costs(row, costs.days)) is None:
+            unknown.append(_unknown(row, UNSPLIT))
+        else:
+            readable.append((changed, status))
+    for changed, status in [*readable, *on_track]:
+        found = outlooks(changed, status, costs)
+        effects += [effect for one in found.known if (effect := _compare(changed, one, costs)) is not None]
+        unknown += [_unknown(changed.row, found.why)] if found.why else []
     return effects, unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Outlooks:
-    """The outlooks of a budget, and *why* those of the next months are unknown; empty if they are not."""
+    """The outlooks of a budget that are *known*, and *why* others are not; empty if all are."""
 
     known: Sequence[Outlook]
     why: str = ""
 
 
-def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) -> Outlooks | str:
-    """Return the outlooks of the running period of a budget, and of the next months of a monthly one, as far as they are
-    known; a text if none is."""
+def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) -> Outlooks:
+    """Return the outlooks of the running period of a budget, and of the next months of a monthly one."""
     if not changed.added:
         return Outlooks([])
     if (why := _why_unknown(changed.row, status, costs)) is not None:
-        return why
+        return Outlooks([], why)
     running = _running_period(status, costs.today)
     is_monthly = changed.row.get("timeInterval") == "month" and changed.row.get("type") != "fixed"
     if not is_monthly or max(day for _, day in changed.added) <= costs.months[0].last:
