@@ -13,9 +13,18 @@ SHARE_DAYS = ("2026-10-29", "2026-11-25")
 RDS = "Amazon Relational Database Service"
 
 
+IN_AWS = f"cloud_provider = '{AWS}'"
+
+
 def share(world: World, where: str, *values: Any) -> float:
-    """Return the share in the costs of the last four weeks that are final."""
-    return world.cost(*SHARE_DAYS, where, *values) / world.cost(*SHARE_DAYS)
+    """Return the share in the costs of AWS in the last four weeks that are final."""
+    return world.cost(*SHARE_DAYS, f"{IN_AWS} AND {where}", *values) / world.cost(*SHARE_DAYS, IN_AWS)
+
+
+async def forecast_of(world: World, cloud: str) -> list[float]:
+    """Return the forecast of the costs of one cloud in this month and the next two."""
+    found = await world.ask("forecast_spend", cloud=cloud, scenario=["growth 1% from 2026-12-01"])
+    return [row["expected"] for row in found["scenario"]["months"]]
 
 
 async def ask(world: World, *changes: str, **arguments: Any) -> Any:
@@ -24,14 +33,17 @@ async def ask(world: World, *changes: str, **arguments: Any) -> Any:
 
 async def test_each_change_is_its_share_of_the_forecast(november: World) -> None:
     plain = await november.ask("forecast_spend")
-    rds, aws = share(november, "service_description = ?", RDS), share(november, "cloud_provider = ?", AWS)
+    aws, google = (await forecast_of(november, AWS))[1], (await forecast_of(november, GOOGLE))[1]
+    rds = share(november, "service_description = ?", RDS) * aws
     december = (await ask(november, "growth 10% from 2026-12-01"))["months"][1]
     expected = december["expected"]
+    assert expected > aws + google > 0.9 * expected
     for change, amount in (
         ("growth 10% from 2026-12-01", 0.1 * expected),
-        (f"price -20% of service:{RDS} from 2026-12-01", -0.2 * rds * expected),
-        (f"move service:{RDS} to cloud:gcp at 70% from 2026-12-01", -0.3 * rds * expected),
-        ("growth 5.5% of cloud:aws from 2026-12-01", 0.055 * aws * expected),
+        (f"price -20% of service:{RDS} from 2026-12-01", -0.2 * rds),
+        (f"move service:{RDS} to cloud:gcp at 70% from 2026-12-01", -0.3 * rds),
+        ("growth 5.5% of cloud:aws from 2026-12-01", 0.055 * aws),
+        ("growth 300% of cloud:gcp from 2026-12-01", 3 * google),
         ("one-off -1234.56 on 2026-12-31", -1234.56),
     ):
         found = await ask(november, change)
@@ -46,18 +58,20 @@ async def test_each_change_is_its_share_of_the_forecast(november: World) -> None
 
 
 async def test_several_changes_apply_one_after_another(november: World) -> None:
-    rds = share(november, "service_description = ?", RDS)
+    rds = [share(november, "service_description = ?", RDS) * aws for aws in await forecast_of(november, AWS)]
     found = await ask(
         november,
         f"move service:{RDS} to cloud:gcp at 50% from 2026-12-01",
         "growth 10% from 2026-12-01",
         f"price 20% of service:{RDS} from 2026-12-01",
     )
-    december = found["months"][1]
-    amounts = [1.1 * 1.2 * rds * -0.5, 0.1, 1.1 * rds * 0.2]
-    assert december["change"] == pytest.approx(sum(amounts) * december["expected"], abs=0.03)
-    both = sum(row["expected"] for row in found["months"][1:])
-    assert [row["amount"] for row in found["changes"]] == pytest.approx([each * both for each in amounts], abs=0.03)
+    amounts = [
+        [1.1 * 1.2 * cost * -0.5, 0.1 * row["expected"], 1.1 * cost * 0.2]
+        for cost, row in zip(rds[1:], found["months"][1:], strict=True)
+    ]
+    assert found["months"][1]["change"] == pytest.approx(sum(amounts[0]), abs=0.03)
+    both = [sum(pair) for pair in zip(*amounts, strict=True)]
+    assert [row["amount"] for row in found["changes"]] == pytest.approx(both, abs=0.03)
 
 
 async def test_budgets_change_by_what_is_in_their_scope(november: World) -> None:
@@ -81,14 +95,51 @@ async def test_budgets_change_by_what_is_in_their_scope(november: World) -> None
         assert (row["effect"], row["change"], row["scenarioBreaksOn"]) == ("already_exceeded", amount, None)
 
 
-async def test_next_months_of_budgets_are_shares_of_the_forecast(november: World) -> None:
+async def test_next_months_of_budgets_are_those_of_their_cloud(november: World) -> None:
+    listed = {row["budgetName"]: row for row in (await november.ask("list_budgets"))["budgets"]}
+    amazon, google = listed["Amazon Web Services"], listed["Google Cloud"]
+    months = ("2026-12-01", "2027-01-01")
+    # Limited to the cloud or not, with the change for all costs or for those of the cloud, the numbers are the same.
+    for change, arguments in (("growth 10% of cloud:aws", {}), ("growth 10%", {"cloud": "aws"})):
+        found = await ask(november, f"{change} from 2026-12-01", **arguments)
+        for first, expected in zip(months, (await forecast_of(november, AWS))[1:], strict=True):
+            row = find_budget(found, amazon, first)
+            assert (row["effect"], row["amount"], row["expected"]) == ("newly_exceeded", amazon["amount"], expected)
+            assert row["change"] == pytest.approx(0.1 * expected, abs=0.006)
+    assert "All clouds" in [row["name"] for row in found["budgetsUnknown"]]
+    for percent in (10, 300):
+        found = await ask(november, f"growth {percent}% of cloud:gcp from 2026-12-01")
+        for first, expected in zip(months, (await forecast_of(november, GOOGLE))[1:], strict=True):
+            row = find_budget(found, google, first)
+            assert expected > row["amount"] == google["amount"] and row["effect"] == "still_exceeded"
+            assert (row["expected"], row["change"]) == (expected, pytest.approx(percent / 100 * expected, abs=0.006))
+            assert row["scenarioBreaksOn"] < row["breaksOn"]
+
+
+async def test_limits_of_growing_budgets_grow(november: World) -> None:
     amazon = (await november.ask("list_budgets", nameContains="Amazon Web Services"))["budgets"][0]
-    found = await ask(november, "growth 60% of cloud:aws from 2026-12-01")
-    december, aws = found["months"][1]["expected"], share(november, "cloud_provider = ?", AWS)
-    row = find_budget(found, amazon, "2026-12-01")
-    assert row["effect"] == "newly_exceeded" and row["amount"] == amazon["amount"]
-    assert row["expected"] == pytest.approx(aws * december, abs=0.02)
-    assert row["scenario"] == pytest.approx(1.6 * aws * december, abs=0.02)
+    try:
+        await november.ask("update_budget", id=amazon["id"], growthPerPeriod=50, startPeriod="2026-11-01")
+        # 10 % more is over 53,500, and within 80,250; 60 % more is not.
+        assert not find_budget(await ask(november, "growth 10% of cloud:aws from 2026-12-01"), amazon, "2026-12-01")
+        row = find_budget(await ask(november, "growth 60% of cloud:aws from 2026-12-01"), amazon, "2026-12-01")
+        assert (row["amount"], row["effect"]) == (80250.0, "newly_exceeded")
+    finally:
+        await november.ask("update_budget", id=amazon["id"], growthPerPeriod=0, startPeriod=amazon["startPeriod"])
+
+
+async def test_a_budget_of_the_only_changed_costs_changes_to_the_cent(november: World) -> None:
+    listed = {row["budgetName"]: row for row in (await november.ask("list_budgets"))["budgets"]}
+    move = "move cloud:gcp to cloud:aws at 0% from 2026-12-10"
+    for percent in (50, 51, 52, 53, 54):
+        found = await ask(november, move, f"growth {percent}% of cloud:gcp from 2026-12-01")
+        for month in found["months"][1:]:
+            assert find_budget(found, listed["Google Cloud"], month["from"])["change"] == month["change"]
+
+
+async def test_costs_to_come_are_not_negative(november: World) -> None:
+    found = await ask(november, "growth -100% from 2026-12-01")
+    assert [(row["scenario"], row["low"]) for row in found["months"][1:]] == [(0, 0), (0, 0)]
 
 
 def find_budget(scenario: Any, budget: Any, first: str) -> Any:

@@ -8,24 +8,33 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.sandbox.accounts import ACME, USERS
+
 from .world import MICROS, World, ordinal
 
-SKUS = {"compute": ("AmazonEC2", "AWSLambda"), "database": ("AmazonRDS",)}
+SKUS = {"compute": ("AmazonEC2", "AWSLambda", "AmazonECS"), "database": ("AmazonRDS",)}
 FIRST, LAST = "2026-09-27", "2026-11-25"
 HOURS, DAYS = 730, 60
 
 
-def eligible_days(world: World, service: str) -> list[tuple[float, float]]:
-    """Return the eligible usage of each day and its part on demand, in dollars per hour at on-demand rates."""
+USAGE_TYPES = {
+    "compute": "sku_id LIKE 'BoxUsage:%' OR sku_id LIKE 'Fargate-%' OR sku_id = 'Lambda-GB-Second'",
+    "database": "sku_id = 'InstanceUsage:db.r6g.large'",
+}
+
+
+def eligible_days(world: World, service: str, later: float = 0) -> list[tuple[float, float]]:
+    """Return the eligible usage of each day and its part on demand, in dollars per hour at on-demand rates. Commitments
+    that start later cover *later*."""
     services = ", ".join(f"'{name}'" for name in SKUS[service])
     rows = world.sql(
         "SELECT day, SUM(cost), SUM(CASE cost_type WHEN 'Usage' THEN cost ELSE 0 END) FROM lines JOIN series USING (series)"
-        " WHERE cost_type IN ('Usage', 'SavingsPlanCoveredUsage') AND day BETWEEN ? AND ? AND sku_id IN (SELECT sku_id"
-        f" FROM series WHERE cost_type = 'SavingsPlanCoveredUsage' AND service_id IN ({services})) GROUP BY day",
+        " WHERE cost_type IN ('Usage', 'SavingsPlanCoveredUsage') AND day BETWEEN ? AND ?"
+        f" AND service_id IN ({services}) AND ({USAGE_TYPES[service]}) GROUP BY day",
         *map(ordinal, (FIRST, LAST)),
     )
     assert len(rows) == DAYS
-    return [(total / MICROS / 24, on_demand / MICROS / 24) for _, total, on_demand in rows]
+    return [(total / MICROS / 24, max(0, on_demand / MICROS / 24 - later)) for _, total, on_demand in rows]
 
 
 def check_purchase(answer: Any, days: list[tuple[float, float]], target: float, months: int) -> None:
@@ -47,6 +56,8 @@ def check_purchase(answer: Any, days: list[tuple[float, float]], target: float, 
     total = bought * HOURS * months
     assert answer["purchase"]["total"] == pytest.approx(total, abs=0.01)
     assert answer["breakEvenMonth"] == ceil(total / (means["expected"] * HOURS))
+    low = ceil(total / (means["low"] * HOURS))
+    assert answer["breakEvenMonthLow"] == (low if low <= months else None)
     levels = {"onDemandLow": fmean(on_demand[:used_edge]), "onDemandHigh": fmean(on_demand[-used_edge:])}
     levels |= {"eligibleMedian": median(total for total, _ in days), "onDemandMedian": median(on_demand)}
     assert {name: answer["usage"][name] for name in levels} == pytest.approx(levels, abs=0.0051)
@@ -67,14 +78,31 @@ async def test_savings_plans_follow_the_bill(
     answer = await november.ask("what_if_commitment", **arguments)
     assert answer["period"] | {"from": FIRST, "to": LAST, "days": DAYS, "complete": True} == answer["period"]
     assert (answer["currency"], answer["basis"]["credits"]) == ("USD", "excluded")
-    check_purchase(answer, eligible_days(november, service), target, months)
-    plans = (await november.ask("list_aws_savings_plans", managementAccountId="900100200300", status="active"))["items"]
-    owned = [plan for plan in plans if plan["savingsPlanType"] == service]
+    organization = {"managementAccountId": "900100200300"}
+    plans = (await november.ask("list_aws_savings_plans", **organization))["items"]
+    owned, queued = (
+        [plan for plan in plans if plan["savingsPlanType"] == service and plan["state"] == state]
+        for state in ("active", "queued")
+    )
+    later = sum(float(plan["commitment"]["amount"]) for plan in queued)
+    assert [row["perHour"] for row in answer["existing"]["notStarted"]] == [0.24][: len(queued)]
+    covered_later = later / (1 - answer["purchase"]["discountPercent"] / 100)
+    check_purchase(answer, eligible_days(november, service, covered_later), target, months)
     assert answer["existing"]["perHour"] == pytest.approx(sum(float(plan["commitment"]["amount"]) for plan in owned))
     assert answer["existing"]["count"] == len(owned) > 0
     last = f"{2026 + months // 12}-11-01"
     ending = sorted((plan["endTime"][:10], plan["commitmentId"]) for plan in owned if plan["endTime"][:10] < last)
-    assert [row["id"] for row in answer["existing"]["endWithinTerm"]] == [f"savings-plan:{at}" for _, at in ending]
+    listed = [row["id"] for row in answer["existing"]["endWithinTerm"]]
+    assert [at for at in listed if at.startswith("savings-plan:")] == [f"savings-plan:{at}" for _, at in ending]
+    instances = await november.ask("list_aws_reserved_instances", status="active", **organization)
+    others = [item for item in instances["items"] if service == "compute"]
+    assert answer["existing"]["otherKinds"] == len(others) == (2 if service == "compute" else 0)
+    assert {at for at in listed if at.startswith("reserved-instance:")} == {
+        f"reserved-instance:{item['commitmentId']}" for item in others if item["endTime"][:10] < last
+    }
+    # Of $21.14 per hour on average, the plans in use cover about a third.
+    if service == "compute":
+        assert fmean(total for total, _ in eligible_days(november, service)) == pytest.approx(21.14, abs=0.01)
 
 
 async def test_discounts_are_those_of_the_bill(november: World) -> None:
@@ -90,6 +118,15 @@ async def test_discounts_are_those_of_the_bill(november: World) -> None:
         )
     refused = await november.refusal("what_if_commitment", term="three_year")
     assert "discountPercent: required" in refused and "known for 1 year, no upfront" in refused
+    # A model without the price list must not take a number from the error.
+    assert "Not read" not in refused and "discountPercent: 4" not in refused and "ask the user" in refused
+
+
+async def test_a_missing_permission_is_named(november: World) -> None:
+    viewer = next(user.email for user in USERS if user.customer == ACME.id and "viewer" in user.email)
+    answer = await november.call("what_if_commitment", {"term": "one_year"}, user=viewer)
+    assert answer["isError"]
+    assert "purchase settings: the signed-in user lacks the permission (HTTP 403)" in answer["content"][0]["text"]
 
 
 async def test_payments_differ_in_payback_only(november: World) -> None:
@@ -102,7 +139,7 @@ async def test_payments_differ_in_payback_only(november: World) -> None:
     assert [one["purchase"]["upfront"] for one in answers.values()] == [
         share * none["purchase"]["total"] for share in (0, 0.5, 1)
     ]
-    assert none["paybackMonth"] == 1 < half["paybackMonth"] < all_["paybackMonth"] == all_["breakEvenMonth"]
+    assert "paybackMonth" not in none and 1 < half["paybackMonth"] < all_["paybackMonth"] == all_["breakEvenMonth"]
 
 
 async def test_google_commitments_follow_whole_weeks(november: World) -> None:
@@ -124,8 +161,12 @@ async def test_google_commitments_follow_whole_weeks(november: World) -> None:
     for at, rate in enumerate(weeks):
         days = daily[7 * at : 7 * at + 7]
         assert min(days) <= rate <= max(days)
-    check_purchase(answer, [(rate, rate) for rate in weeks], 1.0, 12)
-    assert answer["purchase"]["payment"] is None and answer["existing"]["count"] == 0
+    later = 0.5 / (1 - answer["purchase"]["discountPercent"] / 100)
+    check_purchase(answer, [(rate, rate - later) for rate in weeks], 1.0, 12)
+    existing = answer["existing"]
+    assert answer["purchase"]["payment"] is None and (existing["count"], existing["otherKinds"]) == (0, 1)
+    assert [row["ends"] for row in existing["endWithinTerm"]] == ["2027-02-11"]
+    assert [(row["starts"], row["perHour"]) for row in existing["notStarted"]] == [("2026-12-10", 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +181,10 @@ async def test_google_commitments_follow_whole_weeks(november: World) -> None:
         ({"term": "one_year", "region": "us_east1"}, "leave it out"),
         ({"term": "one_year", "account": "1"}, "900100200300"),
         ({"term": "one_year", "commitmentType": "cloud_sql", "region": "us_east9"}, "europe_west1"),
-        ({"term": "one_year", "coveragePercent": 40}, "cover about 4"),
+        (
+            {"term": "one_year", "coveragePercent": 20},
+            "cover 32.2 % of the median usage of compute already (32 % of all",
+        ),
         ({"term": "one_year", "discountPercent": 0}, "discountPercent"),
     ],
 )

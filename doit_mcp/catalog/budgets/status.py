@@ -31,7 +31,10 @@ DATE_CHARACTERS = len("2026-01-31")
 
 @dataclass(frozen=True, slots=True)
 class BudgetStatus:
-    """What a budget's amounts mean today. Amounts are in the budget's currency; None is unknown."""
+    """What a budget's amounts mean today. Amounts are in the budget's currency; None is unknown.
+
+    Each later period has *growth* times the limit of the one before; None if later limits are unknown.
+    """
 
     limit: float | None
     spent: float | None
@@ -41,6 +44,7 @@ class BudgetStatus:
     exceeded_on: date | None = None
     breaks_on: date | None = None
     metric: str = "cost"
+    growth: Decimal | None = None
 
     @property
     def percent_used(self) -> float | None:
@@ -80,12 +84,13 @@ def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStat
         # The API tells the risk of list rows by day; a forecast above the limit is a risk even without a day.
         status = "at_risk"
     metric = str(budget.get("metric") or "cost")
+    growth = _limit_growth(details)
     day = _forecast_day(row, details)
     if period is None or day is None or not period.first <= day <= period.last:
-        return BudgetStatus(limit, spent, forecast, period, status, metric=metric)
+        return BudgetStatus(limit, spent, forecast, period, status, metric=metric, growth=growth)
     exceeded_on = day if status == "exceeded" and day <= today else None
     breaks_on = day if status == "at_risk" and day >= today else None
-    return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on, metric)
+    return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on, metric, growth)
 
 
 def with_rounded_amounts(budget: JsonObject) -> JsonObject:
@@ -98,6 +103,14 @@ def with_rounded_amounts(budget: JsonObject) -> JsonObject:
 def has_fixed_limit(budget: JsonObject) -> bool:
     """Return whether the amount of a budget is the limit of each of its periods."""
     return not (budget.get("growthPerPeriod") or budget.get("seasonalAmounts"))
+
+
+def _limit_growth(details: JsonObject) -> Decimal | None:
+    """Return by what to multiply the limit of a period for the next one; None if only the API knows."""
+    if not details or details.get("seasonalAmounts") or details.get("usePrevSpend"):
+        return None
+    percent = to_amount(details.get("growthPerPeriod") or 0)
+    return None if percent is None else 1 + to_decimal(percent) / FULL_PERCENT
 
 
 def _is_over(amount: float | None, limit: float | None) -> bool:

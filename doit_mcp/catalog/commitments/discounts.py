@@ -10,6 +10,7 @@ from typing import Any
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ONE_TENTH, ZERO
+from ..partial_results import FailedPart
 from .aws import HOURS_PER_MONTH, TERM_NAMES, parse_decimal
 
 PAYMENT_NAMES = {"no_upfront": "no upfront", "partial_upfront": "partial upfront", "all_upfront": "all upfront"}
@@ -28,12 +29,13 @@ class Discount:
 @dataclass(frozen=True, slots=True)
 class DiscountEvidence:
     """What is known about discounts: *seen* on the bill for active commitments with the *owned* terms, and DoiT's *advice*
-    (a recommendation of the API) for the *advised* terms; None if unknown."""
+    (a recommendation of the API) for the *advised* terms; None if unknown. *unread* are parts that may have more."""
 
     seen: Decimal | None = None
     owned: Collection[Terms] = ()
     advice: Mapping[str, Any] | None = None
     advised: Terms | None = None
+    unread: Collection[FailedPart] = ()
 
 
 def find_discount(given: float | None, wanted: Terms, evidence: DiscountEvidence) -> Discount:
@@ -51,8 +53,9 @@ def find_discount(given: float | None, wanted: Terms, evidence: DiscountEvidence
         source = f"implied by DoiT's recommendation, which is for {name}: its savings per month and its commitment"
         return Discount(_to_tenth(implied), source)
     raise ApiError(
-        f"discountPercent: required, because the discount of a commitment for {name} is not known. {_known(evidence)}Take "
-        "the discount from on-demand rates from the price list of the cloud, such as discountPercent: 40",
+        f"discountPercent: required, because the discount of a commitment for {name} is not known. {_unread(evidence)}"
+        f"{_known(evidence)}Pass the discount from on-demand rates that the cloud's price list has for these terms. If you do "
+        "not have it, ask the user; do not estimate it",
         kind="argument",
     )
 
@@ -90,6 +93,12 @@ def _known(evidence: DiscountEvidence) -> str:
     if evidence.seen is not None and len(set(evidence.owned)) == 1:
         known += [text for terms in evidence.owned if (text := describe_terms(terms)) not in known][:1]
     return f"It is known for {' and '.join(known)}. " if known else ""
+
+
+def _unread(evidence: DiscountEvidence) -> str:
+    """Return why a discount may be unknown though there is one, as a sentence."""
+    parts = "; ".join(f"{part['part']}: {part['why']}" for part in evidence.unread)
+    return f"Not read: {parts}. " if parts else ""
 
 
 def _to_tenth(share: Decimal) -> Decimal:

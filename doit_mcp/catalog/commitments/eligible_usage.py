@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -43,6 +44,20 @@ COVERED_SERVICES = MappingProxyType(
     }
 )
 """The AWS services that each type of Savings Plans covers, by id."""
+COMPUTE_USAGE = re.compile(
+    r"(?:[A-Z0-9]+-)?(?:(?:BoxUsage|DedicatedUsage|UnusedBox|UnusedDed)(?::.+)?"
+    r"|Fargate-(?:(?:ARM|Windows)-)?(?:vCPU-Hours|GB-Hours|OS-Hours)(?::.+)?"
+    r"|Lambda-(?:Provisioned-)?(?:GB-Second|Concurrency)(?:-ARM)?)"
+)
+"""Usage types that Compute Savings Plans cover, after the prefix of a region: EC2 instances except Spot, Fargate except
+storage, and the duration of Lambda. See https://aws.amazon.com/savingsplans/compute-pricing/."""
+TYPED_SOURCE = (
+    "the bill: {skus} SKUs of usage types that Compute Savings Plans cover (EC2 instances except Spot, Fargate, Lambda "
+    "duration), or that one covered; daily cost at on-demand rates divided by 24"
+)
+COVERED_SOURCE = (
+    "the bill: SKUs of which Savings Plans covered any usage ({skus}); daily cost at on-demand rates divided by 24"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,7 @@ class UsageReading:
     """Eligible usage in dollars per hour at on-demand rates, by *unit* (day or week) of a *period*.
 
     *on_demand* is the part that no commitment covers; None if only the whole is known. *discount* is that of the covered
-    part, from 0 to 1; None if unknown. *source* says where it comes from.
+    part, from 0 to 1; None if unknown. *source* says where it comes from. *lowest* is the lowest hour; None if unknown.
     """
 
     period: Period
@@ -59,6 +74,7 @@ class UsageReading:
     source: str
     on_demand: Sequence[Decimal] | None = None
     discount: Decimal | None = None
+    lowest: Decimal | None = None
 
     @property
     def is_enough(self) -> bool:
@@ -66,11 +82,12 @@ class UsageReading:
         least = MIN_DAYS if self.unit == "day" else MIN_WEEKS
         return sum(amount > 0 for amount in self.eligible) >= least
 
-    def samples(self, current: Decimal, discount: Decimal) -> list[UsageSample]:
-        """Return the usage by unit. Existing commitments of *current* dollars per hour with a *discount* cover usage
-        first, unless the bill shows what they cover."""
-        covers = current / (1 - discount)
-        rest = self.on_demand or [max(amount - covers, ZERO) for amount in self.eligible]
+    def samples(self, current: Decimal, later: Decimal, discount: Decimal) -> list[UsageSample]:
+        """Return the usage by unit. Commitments of *current* dollars per hour with a *discount* cover usage first, unless
+        the bill shows what they cover; then those of *later* dollars per hour, which have not started."""
+        left = self.eligible if self.on_demand is None else self.on_demand
+        covers = (later if self.on_demand is not None else current + later) / (1 - discount)
+        rest = [max(amount - covers, ZERO) for amount in left]
         return [UsageSample(*pair) for pair in zip(self.eligible, rest, strict=True)]
 
 
@@ -83,26 +100,33 @@ def usage_period(today: date) -> Period:
 async def read_billed_usage(call: Call, organization: str, service: str, today: date) -> UsageReading | None:
     """Return the usage of an AWS organization that Savings Plans of a type can cover, by day, from its bill.
 
-    The bill does not say which SKUs are eligible: those count of which a Savings Plan covered any usage in the period.
-    None if no SKU counts. Raise ApiError.
+    The bill does not say which SKUs are eligible: those count of which a Savings Plan covered any usage in the period, and
+    for compute, those with a usage type that Compute Savings Plans cover. None if no SKU counts. Raise ApiError.
     """
     period = usage_period(today)
     account: Filter = {"type": "fixed", "id": "billing_account_id", "mode": "is", "values": [organization]}
-    covered = await _query(call, period, "year", [account, _is("cost_type", [COVERED])], ["sku_id", "service_id"])
+    wanted = [
+        account,
+        _is("cost_type", [ON_DEMAND, COVERED]),
+        _is("service_id", sorted(COVERED_SERVICES[service])),
+    ]
     listed, paid, skus = ZERO, ZERO, set()
-    for row in covered:
-        if row.get("service_id") in COVERED_SERVICES[service]:
+    for row in await _query(call, period, "year", wanted, ["sku_id", "cost_type"]):
+        sku = str(row.get("sku_id"))
+        if row.get("cost_type") == COVERED:
             listed += to_decimal(row.get("cost"))
             paid += to_decimal(row.get("amortized_cost"))
-            skus.add(str(row.get("sku_id")))
-    if not skus or len(skus) > MAX_SKUS or listed <= 0:
+            skus.add(sku)
+        elif service == "compute" and COMPUTE_USAGE.fullmatch(sku):
+            skus.add(sku)
+    if not skus or len(skus) > MAX_SKUS:
         return None
-    filters = [account, _is("cost_type", [ON_DEMAND, COVERED]), _is("sku_id", sorted(skus))]
-    lines = await _query(call, period, "day", filters, ["cost_type"])
-    return _by_day(lines, period, 1 - paid / listed, len(skus))
+    lines = await _query(call, period, "day", [*wanted, _is("sku_id", sorted(skus))], ["cost_type"])
+    source = TYPED_SOURCE if service == "compute" else COVERED_SOURCE
+    return _by_day(lines, period, 1 - paid / listed if listed > 0 else None, source.format(skus=len(skus)))
 
 
-def _by_day(lines: Iterable[Mapping[str, Any]], period: Period, discount: Decimal, skus: int) -> UsageReading:
+def _by_day(lines: Iterable[Mapping[str, Any]], period: Period, discount: Decimal | None, source: str) -> UsageReading:
     eligible: dict[date, Decimal] = {}
     on_demand: dict[date, Decimal] = {}
     for line in lines:
@@ -117,7 +141,7 @@ def _by_day(lines: Iterable[Mapping[str, Any]], period: Period, discount: Decima
         Period(first, period.last),
         "day",
         [eligible.get(day, ZERO) for day in days],
-        f"the bill: SKUs of which Savings Plans covered any usage ({skus}); daily cost at on-demand rates divided by 24",
+        source,
         [on_demand.get(day, ZERO) for day in days],
         discount,
     )
@@ -127,7 +151,7 @@ def read_reported_weeks(points: Any, today: date) -> UsageReading | None:
     """Return the last whole weeks of eligibleUsage, as the API returns it by week; None without any."""
     final = today - SETTLING_DAYS * ONE_DAY
     weeks = sorted(
-        (day, usage)
+        (day, usage, parse_decimal(point.get("minUsage")))
         for point in (points if isinstance(points, list) else ())
         if isinstance(point, dict)
         and (day := parse_day(point.get("usageTime"))) is not None
@@ -139,8 +163,9 @@ def read_reported_weeks(points: Any, today: date) -> UsageReading | None:
     return UsageReading(
         Period(weeks[0][0], weeks[-1][0] + (DAYS_PER_WEEK - 1) * ONE_DAY),
         "week",
-        [usage for _, usage in weeks],
+        [usage for _, usage, _ in weeks],
         "DoiT's eligible usage, the median hour of each week at on-demand rates",
+        lowest=min((least for *_, least in weeks if least is not None), default=None),
     )
 
 

@@ -31,9 +31,12 @@ class UsageSample:
 
 @dataclass(frozen=True, slots=True)
 class UsageLevels:
-    """Medians of eligible usage and of its part on demand, and the means of that part on the slowest and busiest days."""
+    """Medians of eligible usage, of its *covered* part and of its part on demand, and the means of the latter on the
+    slowest and busiest days. *coverage* is the covered share of all usage, from 0 to 1."""
 
     eligible: Decimal
+    covered: Decimal
+    coverage: Decimal
     on_demand: Decimal
     on_demand_low: Decimal
     on_demand_high: Decimal
@@ -63,7 +66,8 @@ class Purchase:
     """A commitment of *hourly* dollars, which covers *covers* dollars per hour at on-demand rates.
 
     *avoided* is the on-demand cost per month that it replaces. *coverage_before* and *coverage_after* are shares of the
-    eligible usage. Months count from 1; None if the commitment is not paid off within its term.
+    eligible usage. Months count from 1; None if the commitment is not paid off within its term. *break_even_low* is the
+    month at low usage. *payback_month* is None without upfront payment too, because there is nothing to pay back.
     """
 
     hourly: Decimal
@@ -78,14 +82,18 @@ class Purchase:
     monthly_payment: Decimal
     total: Decimal
     break_even_month: int | None
+    break_even_low: int | None
     payback_month: int | None
 
 
 def describe_usage(samples: Sequence[UsageSample]) -> UsageLevels:
     """Return the levels of the usage; *samples* must not be empty."""
     on_demand = sorted(sample.on_demand for sample in samples)
+    total = sum((sample.eligible for sample in samples), ZERO)
     return UsageLevels(
         median(sample.eligible for sample in samples),
+        median(sample.eligible - sample.on_demand for sample in samples),
+        1 - sum(on_demand, ZERO) / total if total else ZERO,
         median(on_demand),
         _mean(on_demand[: edge_count(on_demand)]),
         _mean(on_demand[-edge_count(on_demand) :]),
@@ -97,9 +105,8 @@ def hourly_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms) -> D
 
     The target is a share of the median eligible usage, less the median of what is covered already.
     """
-    usage = median(sample.eligible for sample in samples)
-    covered = median(sample.eligible - sample.on_demand for sample in samples)
-    missing = max(terms.target * usage - covered, ZERO)
+    usage = describe_usage(samples)
+    missing = max(terms.target * usage.eligible - usage.covered, ZERO)
     return round_amount(missing * (1 - terms.discount), USD)
 
 
@@ -112,6 +119,7 @@ def model_purchase(samples: Sequence[UsageSample], terms: PurchaseTerms) -> Purc
     on_demand = sorted(sample.on_demand for sample in samples)
     by_sample = [min(amount, covers) for amount in on_demand]
     used, edge = _mean(by_sample), edge_count(by_sample)
+    used_low = _mean(by_sample[:edge])
     eligible = _mean([sample.eligible for sample in samples])
     before = eligible - _mean(on_demand)
     avoided, monthly = used * HOURS_PER_MONTH, hourly * HOURS_PER_MONTH
@@ -123,7 +131,7 @@ def model_purchase(samples: Sequence[UsageSample], terms: PurchaseTerms) -> Purc
         hourly,
         covers,
         _estimate(used, covers, hourly),
-        _estimate(_mean(by_sample[:edge]), covers, hourly),
+        _estimate(used_low, covers, hourly),
         _estimate(_mean(by_sample[-edge:]), covers, hourly),
         avoided,
         before / eligible,
@@ -132,7 +140,8 @@ def model_purchase(samples: Sequence[UsageSample], terms: PurchaseTerms) -> Purc
         recurring,
         total,
         _months_until(total, avoided, months),
-        _months_until(upfront, avoided - recurring, months),
+        _months_until(total, used_low * HOURS_PER_MONTH, months),
+        _months_until(upfront, avoided - recurring, months) if upfront else None,
     )
 
 

@@ -12,27 +12,25 @@ from ...api.report_config import normalize_provider
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import ZERO, amount_as_json, percent_as_json
+from ..costs.amounts import amount_as_json, percent_as_json
 from ..costs.scope import CloudArgument, Scope
 from ..costs.statement import cost_statement
 from ..partial_results import failed_members
-from ..periods.period import ReportedPeriod, months_back, utc_date
+from ..periods.period import ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
-from .aws import AWS, PER_MONTH
+from .aws import AWS, OwnedCommitment
 from .discounts import Discount, Terms, find_discount
-from .eligible_usage import UsageReading
 from .figures import USD
 from .google import GOOGLE
 from .purchase_model import (
-    MONTHS_PER_YEAR,
     Purchase,
     PurchaseTerms,
     UsageSample,
     describe_usage,
-    edge_count,
     model_purchase,
 )
-from .what_if_evidence import Evidence, current_commitment, read_aws_evidence, read_google_evidence
+from .what_if_assumptions import COVERAGE_BASIS, describe_assumptions, ending
+from .what_if_evidence import Evidence, read_aws_evidence, read_google_evidence
 from .what_if_types import CommitmentWhatIf
 
 METRIC = "usage that the commitment can cover, per hour, at on-demand rates"
@@ -90,7 +88,7 @@ async def what_if_commitment(
     wanted: Terms = (term, payment if provider == AWS else None)
     discount = find_discount(discountPercent, wanted, evidence.discounts)
     terms = PurchaseTerms(YEARS[term], payment, discount.share, Decimal(str(coveragePercent)) / 100)
-    samples = evidence.usage.samples(current_commitment(evidence), discount.share)
+    samples = evidence.usage.samples(evidence.owned.hourly, evidence.owned.added_hourly, discount.share)
     purchase = model_purchase(samples, terms)
     if purchase is None:
         raise _reached(coveragePercent, evidence, samples)
@@ -102,7 +100,7 @@ async def what_if_commitment(
         **_scope_and_usage(evidence, samples),
         **_purchase_members(purchase, wanted, terms, discount),
         "existing": _existing(evidence, terms.years, today),
-        "assumptions": _assumptions(evidence, terms, discount),
+        "assumptions": describe_assumptions(evidence, terms, discount, purchase, today),
         **failed_members(evidence.failures),
     }
 
@@ -139,10 +137,11 @@ def _check_terms(provider: str, service: str, term: str, payment: str) -> None:
 
 def _reached(target: float, evidence: Evidence, samples: list[UsageSample]) -> ApiError:
     usage = describe_usage(samples)
-    share = percent_as_json((usage.eligible - usage.on_demand) / usage.eligible) if usage.eligible else 0.0
+    share = percent_as_json(usage.covered / usage.eligible) if usage.eligible else 0.0
     return ApiError(
-        f"coveragePercent: existing commitments cover about {share:g} % of the median usage of {evidence.scope.service} "
-        f"already, so nothing has to be bought for {target:g} %; ask for more",
+        f"coveragePercent: existing commitments cover {share:g} % of the median usage of {evidence.scope.service} already "
+        f"({percent_as_json(usage.coverage):g} % of all usage of the period), so nothing has to be bought for {target:g} %; "
+        "ask for more",
         kind="argument",
     )
 
@@ -195,60 +194,36 @@ def _purchase_members(purchase: Purchase, wanted: Terms, terms: PurchaseTerms, d
             "target": float(100 * terms.target),
             "before": percent_as_json(purchase.coverage_before),
             "after": percent_as_json(purchase.coverage_after),
+            "basis": COVERAGE_BASIS,
         },
         "breakEvenMonth": purchase.break_even_month,
-        "paybackMonth": purchase.payback_month,
+        "breakEvenMonthLow": purchase.break_even_low,
+        **({"paybackMonth": purchase.payback_month} if purchase.upfront else {}),
     }
 
 
 def _existing(evidence: Evidence, years: int, today: date) -> JsonObject:
-    """Return the active commitments of the same kind, and which of them end within the term."""
-    # Month arithmetic, because 29 February has no day in most years.
-    last = months_back(today, -MONTHS_PER_YEAR * years)
-    ending = sorted((item.ends, item.id, item) for item in evidence.owned if item.ends is not None and item.ends < last)
+    """Return the commitments that exist or are bought, and which of them end within the term."""
+    owned = evidence.owned
+    ends = ending([*owned.active, *owned.other], years, today)
     return {
-        "perHour": amount_as_json(current_commitment(evidence), USD),
-        "count": len(evidence.owned),
+        "perHour": amount_as_json(owned.hourly, USD),
+        "count": len(owned.active),
+        "otherKinds": len(owned.other),
         "endWithinTerm": [
+            {**_describe(item), "ends": last.isoformat()} for last, item in ends[:MAX_LISTED_COMMITMENTS]
+        ],
+        "notStarted": [
             {
-                "id": item.id,
-                "title": item.title,
-                "ends": ends.isoformat(),
-                "perHour": amount_as_json(item.hourly_cost or ZERO, USD),
+                **_describe(item.commitment),
+                "starts": item.starts and item.starts.isoformat(),
+                "isRenewal": item.is_renewal,
             }
-            for ends, _, item in ending[:MAX_LISTED_COMMITMENTS]
+            for item in owned.later[:MAX_LISTED_COMMITMENTS]
         ],
     }
 
 
-def _assumptions(evidence: Evidence, terms: PurchaseTerms, discount: Discount) -> list[str]:
-    """Return what the figures take for granted, as sentences."""
-    usage, edge = evidence.usage, edge_count(evidence.usage.eligible)
-    spread = f"{edge} {usage.unit}s" if edge > 1 else usage.unit
-    found = [
-        f"Usage stays as in the {len(usage.eligible)} {usage.unit}s of the period, for the whole term: no growth, no "
-        "change of prices.",
-        f"All usage that the commitment covers costs {float(100 * discount.share):g} % less than on demand.",
-        f"expected is the mean of all {usage.unit}s; low and high are the mean of the {spread} with the least and the most "
-        "usage that no commitment covers.",
-        f"Amounts per month are {PER_MONTH}; the term has {MONTHS_PER_YEAR * terms.years} of them.",
-        _existing_assumption(usage),
-        _unit_assumption(usage),
-    ]
-    if terms.payment == "partial_upfront":
-        found.append("Half of the commitment is paid upfront.")
-    if evidence.scope.cloud == GOOGLE and evidence.scope.service == "compute":
-        found.append(
-            "The commitment is a spend-based (flexible) one; usage that resource-based ones cover is left out."
-        )
-    return found
-
-
-def _existing_assumption(usage: UsageReading) -> str:
-    how = "as the bill shows" if usage.on_demand is not None else "before the new one, at the same discount"
-    return f"Existing commitments keep covering usage, {how}, and are renewed when they end."
-
-
-def _unit_assumption(usage: UsageReading) -> str:
-    within = "a day" if usage.unit == "day" else "a week"
-    return f"Usage is even within {within}; commitments apply by the hour, so hours below that leave more unused."
+def _describe(item: OwnedCommitment) -> JsonObject:
+    hourly = None if item.hourly_cost is None else amount_as_json(item.hourly_cost, USD)
+    return {"id": item.id, "title": item.title, "perHour": hourly}

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
@@ -15,17 +14,28 @@ from ...api.nearest import list_names, unknown_value
 from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import ZERO
 from ..partial_results import FailedPart, gather_partial
 from ..tools.tool import ToolError
-from .aws import ROWS_PER_REQUEST, OwnedCommitment, list_organizations, parse_savings_plan
+from .aws import ROWS_PER_REQUEST, list_organizations, parse_savings_plan
 from .discounts import DiscountEvidence, Terms, advised_terms
 from .eligible_usage import MIN_DAYS, MIN_WEEKS, UsageReading, read_billed_usage, read_reported_weeks
 from .google import list_billing_accounts, parse_spend_cud
+from .what_if_owned import (
+    CUDS,
+    INSTANCES,
+    LATER_CUDS,
+    LATER_PLANS,
+    PLANS,
+    RESOURCES,
+    OwnedCommitments,
+    parse_owned,
+    read_aws_parts,
+    read_google_parts,
+)
 
-PLAN_TYPES = MappingProxyType({"compute": ("compute", "ec2_instance"), "database": ("database",)})
-"""The types of Savings Plans that cover the usage of each service."""
 GOOGLE_TERMS = MappingProxyType({"P1Y": "one_year", "P3Y": "three_year"})
+DISCOUNT_PARTS = ("billed usage", "recommendation", "purchase settings")
+"""Parts that can tell a discount."""
 CLOUD_SQL: Literal["cloud_sql"] = "cloud_sql"
 AwsService = Literal["compute", "database"]
 
@@ -43,13 +53,17 @@ class CommitmentScope:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about a scope: *usage*, active commitments (*owned*), discounts, and what could not be read."""
+    """What is known about a scope: *usage*, commitments (*owned*), discounts, and what could not be read.
+
+    *reported* is the usage that DoiT reports, if *usage* is from the bill; None if it is unknown.
+    """
 
     scope: CommitmentScope
     usage: UsageReading
-    owned: Sequence[OwnedCommitment]
+    owned: OwnedCommitments
     discounts: DiscountEvidence
     failures: Sequence[FailedPart]
+    reported: UsageReading | None = None
 
 
 async def read_aws_evidence(call: Call, service: str, account: str | None, today: date) -> Evidence:
@@ -60,7 +74,7 @@ async def read_aws_evidence(call: Call, service: str, account: str | None, today
     parts = await gather_partial(
         {
             "billed usage": read_billed_usage(call, organization, service, today),
-            "Savings Plans": _read_plans(call, organization, service),
+            **read_aws_parts(call, organization, service),
             "recommendation": _or_none(
                 api.get_aws_recommendation(
                     managementAccountId=organization, serviceId=cast(AwsService, service), granularity="week"
@@ -73,16 +87,23 @@ async def read_aws_evidence(call: Call, service: str, account: str | None, today
             ),
         }
     )
-    parts.require("Savings Plans")
-    rows: list[JsonObject] = parts.results["Savings Plans"]
+    parts.require(PLANS)
+    rows: list[JsonObject] = parts.results[PLANS]
     answer: JsonObject = parts.results.get("recommendation") or {}
     scope = CommitmentScope("amazon-web-services", service, organization, names[organization])
-    usage = _enough([parts.results.get("billed usage"), read_reported_weeks(answer.get("eligibleUsage"), today)], scope)
+    reported = read_reported_weeks(answer.get("eligibleUsage"), today)
+    usage = _enough([parts.results.get("billed usage"), reported], scope)
     owned_terms: list[Terms] = [(str(row.get("termDuration")), str(row.get("paymentOption"))) for row in rows]
     discounts = DiscountEvidence(
-        usage.discount, owned_terms, _advice(answer), _terms(parts.results.get("purchase settings"))
+        usage.discount,
+        owned_terms,
+        _advice(answer),
+        _terms(parts.results.get("purchase settings")),
+        [part for part in parts.failures if part["part"] in DISCOUNT_PARTS],
     )
-    return Evidence(scope, usage, [parse_savings_plan(row) for row in rows], discounts, parts.failures)
+    later, other = parts.results.get(LATER_PLANS, []), parts.results.get(INSTANCES, [])
+    owned = parse_owned(parse_savings_plan, rows, later, other)
+    return Evidence(scope, usage, owned, discounts, parts.failures, None if reported is usage else reported)
 
 
 async def read_google_evidence(
@@ -96,9 +117,7 @@ async def read_google_evidence(
     where: dict[str, Any] = {"billingAccountId": billing_account, "gcp_service": service, "region": place}
     parts = await gather_partial(
         {
-            "commitments": _collect(
-                iterate_rows(api.list_gcp_spend_cuds, status="active", maxResults=ROWS_PER_REQUEST, **where)
-            ),
+            **read_google_parts(call, billing_account, where, service),
             "recommendation": _or_none(api.get_gcp_recommendation(granularity="week", **where)),
             "purchase settings": _read_settings(
                 iterate_rows(api.list_gcp_billing_accounts_settings, maxResults=ROWS_PER_REQUEST),
@@ -107,16 +126,22 @@ async def read_google_evidence(
             ),
         }
     )
-    parts.require("commitments", "recommendation")
-    rows: list[JsonObject] = parts.results["commitments"]
+    parts.require(CUDS, "recommendation")
+    rows: list[JsonObject] = parts.results[CUDS]
     answer: JsonObject = parts.results.get("recommendation") or {}
     scope = CommitmentScope("google-cloud", service, billing_account, names[billing_account], place)
     usage = _enough([read_reported_weeks(answer.get("eligibleUsage"), today)], scope)
     owned_terms: list[Terms] = [(GOOGLE_TERMS.get(str(row.get("term")), ""), None) for row in rows]
     discounts = DiscountEvidence(
-        usage.discount, owned_terms, _advice(answer), _terms(parts.results.get("purchase settings"))
+        usage.discount,
+        owned_terms,
+        _advice(answer),
+        _terms(parts.results.get("purchase settings")),
+        [part for part in parts.failures if part["part"] in DISCOUNT_PARTS],
     )
-    return Evidence(scope, usage, [parse_spend_cud(row) for row in rows], discounts, parts.failures)
+    later, other = parts.results.get(LATER_CUDS, []), parts.results.get(RESOURCES, [])
+    owned = parse_owned(parse_spend_cud, rows, later, other)
+    return Evidence(scope, usage, owned, discounts, parts.failures)
 
 
 def pick_account(names: Mapping[str, str], wanted: str | None, kind: str) -> str:
@@ -160,14 +185,6 @@ def _enough(readings: Sequence[UsageReading | None], scope: CommitmentScope) -> 
     )
 
 
-async def _read_plans(call: Call, organization: str, service: str) -> list[JsonObject]:
-    method = call.doit.aws_commitments.list_aws_savings_plans
-    rows = await _collect(
-        iterate_rows(method, managementAccountId=organization, status="active", maxResults=ROWS_PER_REQUEST)
-    )
-    return [row for row in rows if row.get("savingsPlanType") in PLAN_TYPES[service]]
-
-
 async def _read_settings(
     rows: AsyncIterator[JsonObject], owner: Mapping[str, str], service: Mapping[str, str]
 ) -> JsonObject | None:
@@ -178,10 +195,6 @@ async def _read_settings(
             if isinstance(item, dict) and service.items() <= item.items() and isinstance(item.get("settings"), dict):
                 return dict(item["settings"])
     return None
-
-
-async def _collect(rows: AsyncIterator[JsonObject]) -> list[JsonObject]:
-    return [row async for row in rows]
 
 
 async def _or_none(answer: Any) -> JsonObject | None:
@@ -202,8 +215,3 @@ def _advice(answer: JsonObject) -> JsonObject | None:
 
 def _terms(settings: JsonObject | None) -> Terms | None:
     return None if settings is None else advised_terms(settings)
-
-
-def current_commitment(evidence: Evidence) -> Decimal:
-    """Return the active commitments of a scope, in dollars per hour."""
-    return sum((item.hourly_cost or ZERO for item in evidence.owned), ZERO)

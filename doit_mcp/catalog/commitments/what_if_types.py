@@ -63,28 +63,42 @@ class PercentRange(TypedDict):
 
 
 class CoverageChange(TypedDict):
-    """The covered share of the eligible usage, without and with the purchase."""
+    """The covered share of the eligible usage, without and with the purchase; *basis* says of what."""
 
     target: Annotated[float, Percent]
     before: Annotated[float, Percent]
     after: Annotated[float, Percent]
+    basis: str
 
 
 class ExistingCommitment(TypedDict):
-    """An active commitment that ends within the term of the purchase."""
+    """An active commitment that ends within the term of the purchase; *perHour* is null if DoiT has no price of it."""
 
     id: str
     title: Annotated[str, Label]
     ends: Annotated[str, Day]
-    perHour: Annotated[float, Money]
+    perHour: Annotated[float | None, Money]
+
+
+class LaterCommitment(TypedDict):
+    """A commitment that is bought and has not started, and whether it renews one that ends then."""
+
+    id: str
+    title: Annotated[str, Label]
+    starts: Annotated[str | None, Day]
+    perHour: Annotated[float | None, Money]
+    isRenewal: bool
 
 
 class ExistingCommitments(TypedDict):
-    """Active commitments of the same kind. They are kept."""
+    """Active commitments, which are kept: *perHour* and *count* are of the same kind, *otherKinds* counts Reserved
+    Instances or resource-based ones."""
 
     perHour: Annotated[float, Money]
     count: int
+    otherKinds: int
     endWithinTerm: Annotated[list[JsonObject], Members(ExistingCommitment)]
+    notStarted: Annotated[list[JsonObject], Members(LaterCommitment)]
 
 
 class CommitmentWhatIf(CostStatement, total=False):
@@ -108,8 +122,10 @@ class CommitmentWhatIf(CostStatement, total=False):
         int | None,
         "Month of the term after which the avoided on-demand cost has paid for the whole commitment. Null: never.",
     ]
+    breakEvenMonthLow: Annotated[int | None, "The same at low usage."]
     paybackMonth: Annotated[
-        int | None, "Month after which savings have paid back what is paid upfront and monthly so far. Null: never."
+        int | None,
+        "Month after which savings have paid back the upfront payment; only with one. Null: never.",
     ]
     existing: Annotated[JsonObject, Members(ExistingCommitments)]
     assumptions: list[str]

@@ -98,6 +98,11 @@ class Scope:
         return {"id": CLOUD_DIMENSION, "type": "fixed", "mode": "is", "values": [normalize_provider(self.cloud)]}
 
     @property
+    def all_filters(self) -> list[Filter]:
+        """The filters, with that for the cloud."""
+        return [*self.filters, *([self.cloud_filter] if self.cloud_filter else [])]
+
+    @property
     def is_limited(self) -> bool:
         """Whether it leaves out any costs."""
         return self.cloud is not None or bool(self.filters)

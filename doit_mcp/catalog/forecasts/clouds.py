@@ -25,7 +25,7 @@ def read_clouds(answer: JsonObject, today: date) -> list[CloudCosts]:
     """Return the clouds in an answer that ever had a cost; all of them as one if one has too few days for a pace."""
     forecasts = costs_by_cloud(answer, "forecastRows")
     clouds = [
-        learn_cloud(costs, forecasts.get(cloud, {}), today)
+        learn_cloud(costs, forecasts.get(cloud, {}), today, None if cloud is None else str(cloud))
         for cloud, costs in costs_by_cloud(answer, "rows").items()
         if any(costs.values())
     ]
@@ -51,9 +51,10 @@ def costs_by_cloud(answer: JsonObject, rows_key: str) -> dict[Any, dict[date, De
     return clouds
 
 
-def learn_cloud(actual: DailyAmounts, forecast: DailyAmounts, today: date) -> CloudCosts:
+def learn_cloud(actual: DailyAmounts, forecast: DailyAmounts, today: date, cloud: str | None = None) -> CloudCosts:
     """Return the costs of a cloud with the pace that they show."""
-    return CloudCosts(actual, forecast, learn_pace({day: float(cost) for day, cost in actual.items()}, today))
+    pace = learn_pace({day: float(cost) for day, cost in actual.items()}, today)
+    return CloudCosts(actual, forecast, pace, cloud)
 
 
 def sum_by_day(parts: Iterable[DailyAmounts]) -> dict[date, Decimal]:

@@ -83,11 +83,15 @@ def _changes(
 
 @dataclass(frozen=True, slots=True)
 class CloudCosts:
-    """Costs of one cloud by day so far, DoiT's forecast by day, and the pace; None if there are too few days for one."""
+    """Costs of one cloud by day so far, DoiT's forecast by day, and the pace; None if there are too few days for one.
+
+    *cloud* is its id; None if these are the costs of all clouds.
+    """
 
     actual: Mapping[date, Decimal]
     forecast: Mapping[date, Decimal]
     pace: WeekdayPace | None
+    cloud: str | None = None
 
 
 def project_cost(period: Period, clouds: Sequence[CloudCosts], today: date) -> Projection:

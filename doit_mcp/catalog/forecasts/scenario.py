@@ -21,9 +21,18 @@ from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.tool import ToolError
 from .run_rate import CloudCosts, cost_to_come, days_between, project_cost
-from .scenario_budgets import ScenarioCosts, find_budget_effects
+from .scenario_budgets import ScenarioCosts, find_budget_effects, read_conditions
 from .scenario_changes import Change, parse_changes
-from .scenario_model import ResolvedChange, Shares, change_days, new_services, resolve_changes, sum_by_change
+from .scenario_model import (
+    ResolvedChange,
+    Shares,
+    amounts_by_change,
+    change_days,
+    new_services,
+    resolve_changes,
+    split_costs,
+    sum_by_change,
+)
 
 MONTHS = 3
 SHARE_DAYS = 28
@@ -32,16 +41,17 @@ CLOUD, SERVICE = fixed_group("cloud"), fixed_group("service")
 ASSUMPTIONS = (
     "Changes apply to days after {today} only, as steps from their day on: growth 10% is 10 % more cost each day, not per "
     "month.",
-    "A cloud or service has the same share of each day's cost as in {first} to {last}.",
+    "Each cloud has its own forecast, and a service the same share of its cloud's cost each day as in {first} to {last}.",
     "Per day in this order: growth, price, move (what is left of its cost, times its percentage), one-off (in the currency of "
     "the answer); entries of one "
     "kind as listed.",
-    "low and high keep the distance that they have without changes.",
+    "low and high keep the distance that they have without changes, but low is at least what is spent, with one-offs.",
 )
 BUDGET_ASSUMPTION = (
     "A budget's scenario is DoiT's forecast of it plus the changes in its scope; to find the day, its forecast is spread "
-    "evenly over the days to come. The next months of monthly budgets are checked too, if all costs are forecast: basis. A "
-    "one-off without of counts for budgets of all costs only."
+    "evenly over the days to come. The next months of monthly budgets are checked too, if this forecast has all of their "
+    'costs; basis says how. A one-off counts for the budgets of its cloud or service; without "of", it is of the selected '
+    "cloud, or else counts for budgets of all costs only."
 )
 
 
@@ -90,7 +100,7 @@ async def add_scenario(
 ) -> tuple[JsonObject, Sequence[FailedPart]]:
     """Return the scenario as the result shows it, and what could not be read. Each of the *clouds* must have a pace."""
     today = utc_date(call.now)
-    resolved = resolve_changes(request.changes, shares)
+    resolved = resolve_changes(request.changes, shares, request.scope.cloud)
     costs = await run_in_thread(_apply, request, resolved, shares, clouds, currency, today)
     answer = _compare_periods(request, costs, clouds)
     shared = share_period(today)
@@ -99,7 +109,8 @@ async def add_scenario(
         for text in ASSUMPTIONS
     ]
     assumptions += [
-        f"{name} has no costs yet: it is taken as a new service." for name in new_services(resolved, shares)
+        f"{name} has no costs yet: it is taken as a new service, which budgets of a cloud do not count."
+        for name in new_services(resolved, shares)
     ]
     if checked is None:
         return answer | {"assumptions": assumptions}, []
@@ -116,45 +127,74 @@ def _apply(
     currency: str,
     today: date,
 ) -> ScenarioCosts:
-    base = {
-        day: sum((to_decimal(cost_to_come(cloud, cloud.pace, day)) for cloud in clouds if cloud.pace is not None), ZERO)
-        for day in days_between(today + ONE_DAY, request.horizon.last)
-    }
-    days = change_days(resolved, shares, base)
+    to_come = days_between(today + ONE_DAY, request.horizon.last)
+    bases = [
+        (one.cloud, {day: to_decimal(cost_to_come(one, one.pace, day)) for day in to_come})
+        for one in clouds
+        if one.pace is not None
+    ]
+    split = split_costs(bases, shares)
     months = [month_of(months_back(today, -count)) for count in range(MONTHS)]
-    return ScenarioCosts(base, shares, days, months, currency, today, not request.scope.is_limited)
+    limits = read_conditions(request.scope.all_filters)
+    return ScenarioCosts(split, change_days(resolved, split), months, currency, today, limits)
 
 
 def _compare_periods(request: ScenarioRequest, costs: ScenarioCosts, clouds: Sequence[CloudCosts]) -> JsonObject:
     """Return the months, the quarter, the sum of the months and the amount of each change. All add up exactly."""
     months, currency, today = costs.months, costs.currency, costs.today
-    added = {month: sum_by_change(costs.days, month, currency) for month in months}
-    changes = {month: sum(added[month].values(), ZERO) for month in months}
+    amounts = amounts_by_change(costs.days, lambda atom: True)
+    added = {month: sum_by_change(amounts, month, currency) for month in months}
+    paid_once = {change.index for change in request.changes if change.kind == "one-off"}
+    changes = {
+        month: PeriodChange(
+            sum(added[month].values(), ZERO),
+            sum((amount for index, amount in added[month].items() if index in paid_once), ZERO),
+        )
+        for month in months
+    }
     rows = [_compare(month, changes[month], clouds, currency, today) for month in months]
     quarter = quarter_of(today)
-    in_quarter = sum((changes[month] for month in months if month.last <= quarter.last), ZERO)
+    in_quarter = [changes[month] for month in months if month.last <= quarter.last]
     expected = sum((to_decimal(row["expected"]) for row in rows), ZERO)
-    total = sum(changes.values(), ZERO)
-    amounts = [
+    total = sum((change.amount for change in changes.values()), ZERO)
+    listed = [
         {"change": change.text, "amount": float(sum((added[month].get(change.index, ZERO) for month in months), ZERO))}
         for change in request.changes
     ]
     return {
         "months": rows,
-        "quarter": _compare(quarter, in_quarter, clouds, currency, today),
+        "quarter": _compare(quarter, sum_changes(in_quarter), clouds, currency, today),
         "total": {**request.horizon.as_json, **_difference(expected, total, currency)},
-        "changes": amounts,
+        "changes": listed,
     }
 
 
-def _compare(period: Period, change: Decimal, clouds: Sequence[CloudCosts], currency: str, today: date) -> JsonObject:
+@dataclass(frozen=True, slots=True)
+class PeriodChange:
+    """What changes add to a period, and how much of that are one-offs."""
+
+    amount: Decimal
+    one_offs: Decimal
+
+
+def sum_changes(changes: Sequence[PeriodChange]) -> PeriodChange:
+    """Return the changes of several periods together."""
+    return PeriodChange(sum((one.amount for one in changes), ZERO), sum((one.one_offs for one in changes), ZERO))
+
+
+def _compare(
+    period: Period, change: PeriodChange, clouds: Sequence[CloudCosts], currency: str, today: date
+) -> JsonObject:
     base = project_cost(period, clouds, today).as_json(currency, period, None)
-    low, high = (float(round_amount(to_decimal(base[name]) + change, currency)) for name in ("low", "high"))
+    spent, expected, low, high = (to_decimal(base[name]) for name in ("spent", "expected", "low", "high"))
+    least = min(spent + change.one_offs, expected + change.amount)
+    # Costs to come of a cloud that is never negative stay so, however large the decrease.
+    changed_low = max(low + change.amount, least) if low >= spent else low + change.amount
     return {
         **period.as_json,
-        **_difference(to_decimal(base["expected"]), change, currency),
-        "low": low,
-        "high": high,
+        **_difference(expected, change.amount, currency),
+        "low": float(round_amount(changed_low, currency)),
+        "high": float(round_amount(high + change.amount, currency)),
     }
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json, round_amount, to_decimal
 from ..partial_results import FailedPart
 from ..periods.period import ONE_DAY, Period
-from .scenario_model import Atom, DayChange, Shares, sum_by_day
+from .scenario_model import Atom, ChangeAmounts, DayChange, SplitCosts, amounts_by_change, sum_by_change, sum_by_day
 
 PLACES = {"cloud_provider": 0, "service_description": 1}
 MAX_LISTED = 20
@@ -32,9 +32,11 @@ OTHER_CURRENCY = "it has another currency; pass currency"
 NO_FORECAST = "DoiT has no forecast of it"
 NO_COST = "it does not limit cost"
 BASIS_FORECAST = "DoiT's forecast of this budget"
-BASIS_SHARE = (
-    "month of this forecast, times the share of the budget's clouds and services; the limit of the running month"
-)
+BASIS_SHARE = "this forecast of the budget's clouds in that month, times the share of its services"
+BASIS_GROWTH = f"{BASIS_SHARE}; its limit grows"
+PARTLY_FORECAST = "next months: this forecast does not have all of its costs; leave out cloud and filters"
+OPEN_LIMIT = "next months: only the limit of its running period is known"
+CROSSES = ("newly_exceeded", "no_longer_exceeded")
 LAST = "9999"
 Condition = tuple[int, frozenset[str]]
 """A place in an atom, and the values that it may have."""
@@ -42,23 +44,39 @@ Condition = tuple[int, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class ScenarioCosts:
-    """What a scenario is about: the expected cost (*base*) of each day to come, split by *shares*, and what changes add.
+    """What a scenario is about: the expected costs to come of *clouds*, and what changes add to them.
 
-    *is_whole* is whether these are all costs of the customer, so that a budget's costs are a part of them.
+    *limits* are the conditions of the forecast on clouds and services, empty if it has all costs of the customer; None if
+    it has other conditions.
     """
 
-    base: Mapping[date, Decimal]
-    shares: Shares
+    clouds: Sequence[SplitCosts]
     days: Sequence[DayChange]
     months: Sequence[Period]
     currency: str
     today: date
-    is_whole: bool
+    limits: Sequence[Condition] | None
 
     @property
     def last(self) -> date:
         """The last day."""
         return self.months[-1].last
+
+    def has_all(self, conditions: Sequence[Condition]) -> bool:
+        """Return whether all costs that match the *conditions* are forecast."""
+        return self.limits is not None and all(
+            any(place == at and values <= allowed for place, values in conditions) for at, allowed in self.limits
+        )
+
+    def base_of(self, conditions: Sequence[Condition], period: Period) -> dict[date, Decimal]:
+        """Return the expected cost of each day of a period to come that matches the *conditions*."""
+        base: dict[date, Decimal] = {}
+        for cloud in self.clouds:
+            share = sum((part for atom, part in cloud.shares.items() if _matches(atom, conditions)), ZERO)
+            for day, cost in cloud.base.items():
+                if period.first <= day <= period.last:
+                    base[day] = base.get(day, ZERO) + share * cost
+        return base
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,122 +88,171 @@ class BudgetEffects:
     failures: Sequence[FailedPart]
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A period of a budget without changes: its *limit*, what is *spent*, and the *base* cost of each day to come, which
+    *expected* includes."""
+
+    period: Period
+    limit: Decimal
+    spent: Decimal
+    expected: Decimal
+    base: Mapping[date, Decimal]
+    basis: str
+    breaks_on: date | None
+    is_exceeded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedCosts:
+    """A budget of a list, the *conditions* on its costs, and what changes add to them."""
+
+    row: JsonObject
+    conditions: Sequence[Condition]
+    added: ChangeAmounts
+
+
 async def find_budget_effects(call: Call, checked: CheckedBudgets, costs: ScenarioCosts) -> BudgetEffects:
     """Return the effect of a scenario on all running budgets."""
     listed = checked.on_track[:MAX_BUDGETS]
-    added = await run_in_thread(lambda: [days_of_budget(row, costs.days) for row in listed])
-    # A budget on track needs its forecast only if the scenario adds to its costs.
-    rising = [row for row, by_day in zip(listed, added, strict=True) if by_day and _sum_of(by_day) > 0]
-    statuses, failures = await fetch_statuses(call, rising)
-    effects, unknown = [], []
-    for row, status in [*checked.budgets, *zip(rising, statuses, strict=True)]:
-        found = budget_effect(row, status, costs)
-        if isinstance(found, str):
-            unknown.append(_unknown(row, found))
-        elif found is not None:
-            effects.append(found)
-        effects += next_months(row, status, costs)
-    unknown += [_unknown(row, UNSPLIT) for row, by_day in zip(listed, added, strict=True) if by_day is None]
+    amounts = await run_in_thread(lambda: [read_changed_costs(row, costs.days) for row in listed])
+    # A budget that the scenario leaves alone needs no request.
+    changed = [found for found in amounts if found is not None and found.added]
+    statuses, failures = await fetch_statuses(call, [found.row for found in changed])
+    on_track = list(zip(changed, statuses, strict=True))
+    effects, unknown = await run_in_thread(_all_effects, checked.budgets, on_track, costs)
+    unknown += [_unknown(row, UNSPLIT) for row, found in zip(listed, amounts, strict=True) if found is None]
     if unread := len(checked.on_track) - len(listed):
         failures = [*failures, {"part": f"effect on {unread} budgets", "why": f"only {MAX_BUDGETS} are compared"}]
-    effects.sort(key=lambda item: (item["scenarioBreaksOn"] or LAST, item["name"] or ""))
+    for name, rows in (("budgets", effects), ("budgetsUnknown", unknown)):
+        if more := len(rows) - MAX_LISTED:
+            failures = [*failures, _cut(name, more)] if more > 0 else failures
+    effects.sort(key=lambda item: (item["effect"] not in CROSSES, item["scenarioBreaksOn"] or LAST, item["name"] or ""))
     return BudgetEffects(effects[:MAX_LISTED], unknown[:MAX_LISTED], failures)
+
+
+def _cut(name: str, more: int) -> FailedPart:
+    return {"part": f"{more} more of scenario.{name}", "why": f"only {MAX_LISTED} are listed"}
 
 
 def _unknown(row: JsonObject, why: str) -> JsonObject:
     return {"id": row.get("id"), "name": row.get("budgetName"), "why": why}
 
 
-def budget_effect(row: JsonObject, status: BudgetStatus, costs: ScenarioCosts) -> JsonObject | str | None:
-    """Return the effect on the running period of a budget; None if it has none or the budget is within its limit either
-    way, and a text if it is unknown."""
-    added = days_of_budget(row, costs.days)
-    if added is None:
-        return UNSPLIT
-    if not _sum_of(added):
-        return None
-    if (why := _why_unknown(row, status, costs)) is not None:
-        return why
+def _all_effects(
+    risky: Iterable[tuple[JsonObject, BudgetStatus]],
+    on_track: Iterable[tuple[ChangedCosts, BudgetStatus]],
+    costs: ScenarioCosts,
+) -> tuple[list[JsonObject], list[JsonObject]]:
+    """Return the effects on budgets, and the budgets on which the effect, or a part of it, is unknown."""
+    effects, unknown, readable = [], [], []
+    for row, status in risky:
+        if (changed := read_changed_costs(row, costs.days)) is None:
+            unknown.append(_unknown(row, UNSPLIT))
+        else:
+            readable.append((changed, status))
+    for changed, status in [*readable, *on_track]:
+        found = outlooks(changed, status, costs)
+        effects += [effect for one in found.known if (effect := _compare(changed, one, costs)) is not None]
+        unknown += [_unknown(changed.row, found.why)] if found.why else []
+    return effects, unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Outlooks:
+    """The outlooks of a budget that are *known*, and *why* others are not; empty if all are."""
+
+    known: Sequence[Outlook]
+    why: str = ""
+
+
+def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) -> Outlooks:
+    """Return the outlooks of the running period of a budget, and of the next months of a monthly one."""
+    if not changed.added:
+        return Outlooks([])
+    if (why := _why_unknown(changed.row, status, costs)) is not None:
+        return Outlooks([], why)
+    running = _running_period(status, costs.today)
+    is_monthly = changed.row.get("timeInterval") == "month" and changed.row.get("type") != "fixed"
+    if not is_monthly or max(day for _, day in changed.added) <= costs.months[0].last:
+        return Outlooks([running])
+    if not costs.has_all(changed.conditions):
+        return Outlooks([running], PARTLY_FORECAST)
+    if status.growth is None:
+        return Outlooks([running], OPEN_LIMIT)
+    return Outlooks([running, *_next_months(changed, status, status.growth, costs)])
+
+
+def _running_period(status: BudgetStatus, today: date) -> Outlook:
     assert status.period is not None
-    spent, expected, left = (
-        to_decimal(status.spent),
-        to_decimal(status.forecast),
-        (status.period.last - costs.today).days,
+    spent, expected, left = to_decimal(status.spent), to_decimal(status.forecast), (status.period.last - today).days
+    base = {today + count * ONE_DAY: (expected - spent) / left for count in range(1, left + 1)}
+    return Outlook(
+        status.period,
+        to_decimal(status.limit),
+        spent,
+        expected,
+        base,
+        BASIS_FORECAST,
+        status.breaks_on,
+        status.status == "exceeded",
     )
-    base = {costs.today + count * ONE_DAY: (expected - spent) / left for count in range(1, left + 1)}
-    return _compare(row, status, status.period, spent, expected, base, added, costs.currency)
 
 
-def next_months(row: JsonObject, status: BudgetStatus, costs: ScenarioCosts) -> list[JsonObject]:
-    """Return the effects on the next months of a monthly budget whose costs are a part of the *costs*: months in which
-    only the scenario, or only the forecast without it, exceeds the limit."""
-    added, conditions = days_of_budget(row, costs.days), _conditions(row)
-    is_monthly = row.get("timeInterval") == "month" and status.period is not None
-    if not costs.is_whole or added is None or conditions is None or not is_monthly or row.get("type") == "fixed":
-        return []
-    if status.metric != "cost" or status.limit is None or row.get("currency") != costs.currency:
-        return []
-    share = sum((part for atom, part in costs.shares.items() if _matches(atom, conditions)), ZERO)
-    found = []
-    for month in costs.months[1:]:
-        base = {day: share * cost for day, cost in costs.base.items() if month.first <= day <= month.last}
-        expected = round_amount(_sum_of(base), costs.currency)
-        later = replace(status, status="on_track", breaks_on=_first_over(ZERO, status.limit, base))
-        effect = _compare(row, later, month, ZERO, expected, base, added, costs.currency)
-        if effect is not None and effect["effect"] != "still_exceeded":
-            found.append(effect | {"basis": BASIS_SHARE})
-    return found
-
-
-def _compare(
-    row: JsonObject,
-    status: BudgetStatus,
-    period: Period,
-    spent: Decimal,
-    expected: Decimal,
-    base: Mapping[date, Decimal],
-    added: Mapping[date, Decimal],
-    currency: str,
-) -> JsonObject | None:
-    """Return the effect of what is *added* by day to the *base* cost by day, of which *expected* is the sum with what is
-    *spent*; None without a change, or if the limit is not exceeded either way."""
+def _next_months(
+    changed: ChangedCosts, status: BudgetStatus, growth: Decimal, costs: ScenarioCosts
+) -> Iterator[Outlook]:
     limit = to_decimal(status.limit)
-    in_period = {day: amount for day, amount in added.items() if period.first <= day <= period.last}
-    change = round_amount(_sum_of(in_period), currency)
-    is_exceeded = status.status == "exceeded"
-    was_over, is_over = is_exceeded or expected > limit, is_exceeded or expected + change > limit
+    for month in costs.months[1:]:
+        limit *= growth
+        base = costs.base_of(changed.conditions, month)
+        rounded, expected = round_amount(limit, costs.currency), round_amount(_sum_of(base), costs.currency)
+        basis = BASIS_SHARE if growth == 1 else BASIS_GROWTH
+        yield Outlook(month, rounded, ZERO, expected, base, basis, _first_over(ZERO, rounded, base))
+
+
+def _compare(changed: ChangedCosts, outlook: Outlook, costs: ScenarioCosts) -> JsonObject | None:
+    """Return the effect on a period of a budget; None without a change, or if the limit is not exceeded either way."""
+    currency, limit, expected = costs.currency, outlook.limit, outlook.expected
+    change = sum(sum_by_change(changed.added, outlook.period, currency).values(), ZERO)
+    was_over = outlook.is_exceeded or expected > limit
+    is_over = outlook.is_exceeded or expected + change > limit
     if not change or not (was_over or is_over):
         return None
-    by_day = {day: cost + in_period.get(day, ZERO) for day, cost in base.items()}
-    breaks_on = _first_over(spent, status.limit, by_day) if is_over and not is_exceeded else None
+    added = sum_by_day(changed.added)
+    by_day = {day: cost + added.get(day, ZERO) for day, cost in outlook.base.items()}
+    breaks_on = _first_over(outlook.spent, limit, by_day) if is_over and not outlook.is_exceeded else None
     return {
-        "id": row.get("id"),
-        "name": row.get("budgetName"),
+        "id": changed.row.get("id"),
+        "name": changed.row.get("budgetName"),
         "currency": currency,
-        "amount": status.limit,
+        "amount": amount_as_json(limit, currency),
         "expected": amount_as_json(expected, currency),
         "change": float(change),
         "scenario": amount_as_json(expected + change, currency),
-        "effect": "already_exceeded" if is_exceeded else _effect(was_over, is_over),
-        "breaksOn": status.breaks_on and status.breaks_on.isoformat(),
+        "effect": "already_exceeded" if outlook.is_exceeded else _effect(was_over, is_over),
+        "breaksOn": outlook.breaks_on and outlook.breaks_on.isoformat(),
         "scenarioBreaksOn": breaks_on and breaks_on.isoformat(),
-        "period": period.as_json,
-        "basis": BASIS_FORECAST,
+        "period": outlook.period.as_json,
+        "basis": outlook.basis,
     }
 
 
-def days_of_budget(row: JsonObject, days: Iterable[DayChange]) -> dict[date, Decimal] | None:
-    """Return what changes add to the costs of a budget by day; None if its scope is not only clouds and services."""
-    conditions = _conditions(row)
-    return None if conditions is None else sum_by_day(days, lambda atom: _matches(atom, conditions))
-
-
-def _conditions(row: JsonObject) -> list[Condition] | None:
-    """Return the conditions on clouds and services that a budget's scope consists of; None for any other scope."""
+def read_changed_costs(row: JsonObject, days: Iterable[DayChange]) -> ChangedCosts | None:
+    """Return what changes add to the costs of a budget; None if its scope is not only clouds and services."""
     written = budget_scope(row)
-    read = [_read_condition(condition) for condition in written.filters]
+    conditions = None if written.allocations else read_conditions(written.filters)
+    if conditions is None:
+        return None
+    added = amounts_by_change(days, lambda atom: _matches(atom, conditions))
+    return ChangedCosts(row, conditions, added)
+
+
+def read_conditions(filters: Iterable[Any]) -> list[Condition] | None:
+    """Return the conditions on clouds and services that filters consist of; None for any other filters."""
+    read = [_read_condition(condition) for condition in filters]
     wanted = [condition for condition in read if condition is not None]
-    return None if written.allocations or len(wanted) < len(read) else wanted
+    return None if len(wanted) < len(read) else wanted
 
 
 def _read_condition(condition: Any) -> Condition | None:
@@ -219,10 +286,10 @@ def _effect(was_over: bool, is_over: bool) -> str:
     return "newly_exceeded" if not was_over else "still_exceeded" if is_over else "no_longer_exceeded"
 
 
-def _first_over(spent: Decimal, limit: float | None, costs: Mapping[date, Decimal]) -> date | None:
+def _first_over(spent: Decimal, limit: Decimal, costs: Mapping[date, Decimal]) -> date | None:
     """Return the first day on which what is *spent* and the *costs* by day exceed a limit; None if they do not."""
     for day in sorted(costs):
         spent += costs[day]
-        if spent > to_decimal(limit):
+        if spent > limit:
             return day
     return None

@@ -56,6 +56,12 @@ _PATTERNS = MappingProxyType(
         "one-off": re.compile(rf"one-off {_NUMBER}{_OF} on {_DAY}", re.IGNORECASE),
     }
 )
+_PLAIN_AMOUNT = re.compile(r"[+-]?\d{1,13}(?:\.\d{1,6})?")
+_UNIT = re.compile(r"one-off \S+ (?P<unit>(?!of\b|on\b)\S+)", re.IGNORECASE)
+_UNIT_PERCENT = re.compile(r"\w+ \S+ ?%")
+_OTHER_PART = re.compile(r"\b(?:of|move|to) (?P<dimension>\w{1,50}):", re.IGNORECASE)
+_ANY_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+DIMENSIONS = ("cloud", "service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def _parse_change(index: int, text: str, today: date, horizon: Period) -> Change
         raise _problem(index, f"{short_json(text)} is not a change. Accepted: {forms}")
     found = _PATTERNS[kind].fullmatch(text)
     if found is None:
-        raise _problem(index, f"{short_json(text)} cannot be read. Write {FORMS[kind]}")
+        raise _problem(index, f"{short_json(text)} cannot be read{_reason(kind, text)}. Write {FORMS[kind]}")
     parts = found.groupdict()
     change = Change(
         index,
@@ -112,6 +118,23 @@ def _parse_change(index: int, text: str, today: date, horizon: Period) -> Change
     )
     _check_number(change)
     return change
+
+
+def _reason(kind: Kind, text: str) -> str:
+    """Return what is wrong with a change that does not have the form of its kind; empty if that is unclear."""
+    for part in _OTHER_PART.finditer(text):
+        if part["dimension"].lower() not in DIMENSIONS:
+            return f": {short_json(part['dimension'])} is not a part of costs that changes know; use cloud: or service:"
+    number = text[len(kind) :].split(maxsplit=1)[0] if kind != "move" and text[len(kind) :].strip() else ""
+    if kind == "one-off" and _PLAIN_AMOUNT.fullmatch(number) is None:
+        return f": {short_json(number)} is not a plain number; write 5000 or 5000.50, without separators, units or currency"
+    if kind == "one-off" and (unit := _UNIT.match(text)) is not None:
+        return (
+            f": leave out {short_json(unit['unit'])}; amounts are in the currency of the answer, which currency selects"
+        )
+    if kind in ("growth", "price") and number and not number.endswith("%") and not _UNIT_PERCENT.match(text):
+        return ": the number must be a percentage, such as 10%"
+    return "" if _ANY_DAY.search(text) else ": it has no day as YYYY-MM-DD"
 
 
 def _parse_day(index: int, text: str, today: date, horizon: Period) -> date:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from difflib import SequenceMatcher
 
-from ...api.nearest import unknown_value
+from ...api.nearest import nearest_values, unknown_value
 from ...api.report_config import normalize_provider
 from ..costs.amounts import ZERO, round_amount
 from ..costs.statement import TIME_ZONES
@@ -15,10 +16,14 @@ from ..periods.period import Period
 from .scenario_changes import KINDS, Change, Part
 
 ONE = Decimal(1)
+MISSPELLED_RATIO = 0.9
+"""How similar, from 0 to 1, a new name is to a known one that was probably meant."""
 Atom = tuple[str | None, str | None]
 """A cloud and a service, which costs are split by; None where a change does not say."""
 Shares = Mapping[Atom, Decimal]
 """The share of each atom in the costs; together 1."""
+ChangeAmounts = Mapping[tuple[int, date], Decimal]
+"""What each change, by its index, adds on each day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +48,43 @@ class DayChange:
     parts: Mapping[Atom, Decimal]
 
 
-def resolve_changes(changes: Iterable[Change], shares: Shares) -> list[ResolvedChange]:
-    """Return the changes in the order in which they apply. Raise ApiError for a cloud or service that has no costs."""
+@dataclass(frozen=True, slots=True)
+class SplitCosts:
+    """The expected cost of each day to come (*base*), of one cloud or of all, and the *shares* of its atoms."""
+
+    base: Mapping[date, Decimal]
+    shares: Shares
+
+
+def split_costs(clouds: Sequence[tuple[str | None, Mapping[date, Decimal]]], shares: Shares) -> list[SplitCosts]:
+    """Return the expected costs of each of the *clouds* by day, split by the *shares* of its services within it.
+
+    A cloud without shares has one atom.
+    """
+    if len(clouds) == 1:
+        return [SplitCosts(base, shares) for _, base in clouds]
+    found = []
+    for cloud, base in clouds:
+        own = {atom: share for atom, share in shares.items() if atom[0] == cloud}
+        total = sum(own.values(), ZERO)
+        within: Shares = {atom: share / total for atom, share in own.items()} if total > 0 else {(cloud, None): ONE}
+        found.append(SplitCosts(base, within))
+    return found
+
+
+def resolve_changes(changes: Iterable[Change], shares: Shares, cloud: str | None = None) -> list[ResolvedChange]:
+    """Return the changes in the order in which they apply. A one-off of nothing is one of *cloud*, if all costs are.
+
+    Raise ApiError for a cloud or service that has no costs.
+    """
     ordered = sorted(changes, key=lambda change: (KINDS.index(change.kind), change.index))
-    return [_resolve(change, shares) for change in ordered]
+    return [_resolve(change, shares, cloud) for change in ordered]
 
 
-def _resolve(change: Change, shares: Shares) -> ResolvedChange:
+def _resolve(change: Change, shares: Shares, cloud: str | None) -> ResolvedChange:
     at = None if change.of is None else _known_name(change, change.of, shares)
     place = None if change.of is None else (0 if change.of.dimension == "cloud" else 1)
-    target = _target(change, change.to, shares) if change.to is not None else (None, None)
+    target = _target(change, change.to, shares) if change.to is not None else (cloud, None)
     if change.kind == "one-off" and change.of is not None and at is not None:
         target = _target(change, Part(change.of.dimension, at), shares)
     return ResolvedChange(change, lambda atom: place is None or atom[place] == at, target)
@@ -77,7 +109,17 @@ def _target(change: Change, part: Part, shares: Shares) -> Atom:
             raise unknown_value(change.argument, "cloud", part.name, sorted(known))
         return cloud, None
     names = {atom for atom in shares if atom[1] is not None and atom[1].casefold() == part.name.casefold()}
-    return names.pop() if len(names) == 1 else (None, part.name)
+    if not names:
+        _refuse_misspelling(change, part, {atom[1] for atom in shares if atom[1] is not None})
+        return None, part.name
+    return names.pop() if len(names) == 1 else (None, names.pop()[1])
+
+
+def _refuse_misspelling(change: Change, part: Part, known: Collection[str]) -> None:
+    """Raise ApiError if the name of a service is almost that of a known one."""
+    nearest = nearest_values(part.name, known, limit=1)
+    if nearest and SequenceMatcher(None, nearest[0].casefold(), part.name.casefold()).ratio() >= MISSPELLED_RATIO:
+        raise unknown_value(change.argument, part.dimension, part.name, nearest)
 
 
 def new_services(changes: Iterable[ResolvedChange], shares: Shares) -> list[str]:
@@ -87,25 +129,26 @@ def new_services(changes: Iterable[ResolvedChange], shares: Shares) -> list[str]
     return [name for name in moved_to if name is not None and name not in known]
 
 
-def change_days(changes: Sequence[ResolvedChange], shares: Shares, base: Mapping[date, Decimal]) -> list[DayChange]:
-    """Return what each change adds to the *base* cost of each day.
+def change_days(changes: Sequence[ResolvedChange], clouds: Iterable[SplitCosts]) -> list[DayChange]:
+    """Return what each change adds to the expected cost of each day.
 
-    A day's costs are split by *shares*. Changes that have started apply one after another: growth and prices multiply,
-    moves take what is left and add it to their target at its cost ratio, and one-off amounts are added.
+    Changes that have started apply one after another: growth and prices multiply, moves take what is left and add it to
+    their target at its cost ratio, and one-off amounts are added. Multiples of costs can be computed by cloud.
     """
-    found: list[DayChange] = []
-    effects: dict[tuple[int, ...], list[tuple[Change, dict[Atom, Decimal]]]] = {}
-    for day, cost in base.items():
-        active = [one for one in changes if one.change.kind != "one-off" and one.change.starts <= day]
-        key = tuple(one.change.index for one in active)
-        if key not in effects:
-            effects[key] = _apply(active, shares)
-        found += [DayChange(change, day, cost, parts) for change, parts in effects[key]]
-        found += [
-            DayChange(one.change, day, one.change.number, {one.target: ONE})
-            for one in changes
-            if one.change.kind == "one-off" and one.change.starts == day
-        ]
+    lasting = [one for one in changes if one.change.kind != "one-off"]
+    found = [
+        DayChange(one.change, one.change.starts, one.change.number, {one.target: ONE})
+        for one in changes
+        if one.change.kind == "one-off"
+    ]
+    for cloud in clouds:
+        effects: dict[tuple[int, ...], list[tuple[Change, dict[Atom, Decimal]]]] = {}
+        for day, cost in cloud.base.items():
+            active = [one for one in lasting if one.change.starts <= day]
+            key = tuple(one.change.index for one in active)
+            if key not in effects:
+                effects[key] = _apply(active, cloud.shares)
+            found += [DayChange(change, day, cost, parts) for change, parts in effects[key]]
     return found
 
 
@@ -127,22 +170,35 @@ def _apply(active: Sequence[ResolvedChange], shares: Shares) -> list[tuple[Chang
     return added
 
 
-def sum_by_day(days: Iterable[DayChange], counts: Callable[[Atom], bool]) -> dict[date, Decimal]:
-    """Return what all changes add to the atoms that *counts* selects, by day."""
+def amounts_by_change(days: Iterable[DayChange], counts: Callable[[Atom], bool]) -> ChangeAmounts:
+    """Return what each change adds to the atoms that *counts* selects."""
     shares: dict[int, Decimal] = {}
-    sums: dict[date, Decimal] = {}
+    found: dict[tuple[int, date], Decimal] = {}
     for item in days:
-        key = id(item.parts)
-        if key not in shares:
-            shares[key] = sum((share for atom, share in item.parts.items() if counts(atom)), ZERO)
-        sums[item.day] = sums.get(item.day, ZERO) + item.cost * shares[key]
+        at = id(item.parts)
+        if at not in shares:
+            shares[at] = sum((share for atom, share in item.parts.items() if counts(atom)), ZERO)
+        if shares[at]:
+            key = item.change.index, item.day
+            found[key] = found.get(key, ZERO) + item.cost * shares[at]
+    return found
+
+
+def sum_by_day(amounts: ChangeAmounts) -> dict[date, Decimal]:
+    """Return what all changes add, by day."""
+    sums: dict[date, Decimal] = {}
+    for (_, day), amount in amounts.items():
+        sums[day] = sums.get(day, ZERO) + amount
     return sums
 
 
-def sum_by_change(days: Sequence[DayChange], period: Period, currency: str) -> dict[int, Decimal]:
-    """Return what each change adds in a period, by its index, rounded to the currency's minor unit."""
+def sum_by_change(amounts: ChangeAmounts, period: Period, currency: str) -> dict[int, Decimal]:
+    """Return what each change adds in a period, by its index, rounded to the currency's minor unit.
+
+    All sums of a result are sums of these, so that they add up.
+    """
     sums: dict[int, Decimal] = {}
-    for index in sorted({item.change.index for item in days}):
-        own = sum_by_day([item for item in days if item.change.index == index], lambda atom: True)
-        sums[index] = sum((amount for day, amount in own.items() if period.first <= day <= period.last), ZERO)
+    for (index, day), amount in amounts.items():
+        if period.first <= day <= period.last:
+            sums[index] = sums.get(index, ZERO) + amount
     return {index: round_amount(amount, currency) for index, amount in sums.items()}

@@ -44,7 +44,7 @@ def test_savings_are_the_avoided_cost_less_the_commitment() -> None:
     ("years", "payment", "upfront", "monthly", "break_even", "payback"),
     [
         # $6 an hour for 12 months is $52,560, and avoids $5,402 a month: 9.73 months.
-        (1, "no_upfront", 0, 4380, 10, 1),
+        (1, "no_upfront", 0, 4380, 10, None),
         # Half of it upfront; then 5402 - 2190 = 3212 a month: 8.18 months.
         (1, "partial_upfront", 26280, 2190, 10, 9),
         (1, "all_upfront", 52560, 0, 10, 10),
@@ -52,12 +52,14 @@ def test_savings_are_the_avoided_cost_less_the_commitment() -> None:
     ],
 )
 def test_break_even_and_payback(
-    years: int, payment: str, upfront: int, monthly: int, break_even: int, payback: int
+    years: int, payment: str, upfront: int, monthly: int, break_even: int, payback: int | None
 ) -> None:
     found = model_purchase(TEN_DAYS, terms(years, payment))
     assert found is not None
     assert (found.upfront, found.monthly_payment, found.total) == (upfront, monthly, 52560 * years)
     assert (found.break_even_month, found.payback_month) == (break_even, payback)
+    # $2 an hour avoid $1,460 a month, which takes 36 months per year of the term.
+    assert found.break_even_low is None
 
 
 def test_a_commitment_that_loses_money_never_breaks_even() -> None:
@@ -112,12 +114,12 @@ def test_discounts_come_from_the_caller_the_bill_or_doit(
 @pytest.mark.parametrize(
     ("evidence", "said"),
     [
-        (DiscountEvidence(), "not known. Take"),
+        (DiscountEvidence(), "not known. Pass"),
         (DiscountEvidence(None, [], ADVICE, ("one_year", "all_upfront")), "It is known for 1 year, all upfront. "),
         (DiscountEvidence(Decimal("0.3"), [("three_year", "no_upfront")]), "It is known for 3 years, no upfront. "),
         # One discount of two kinds of plans.
-        (DiscountEvidence(Decimal("0.3"), [YEAR, ("three_year", "no_upfront")]), "not known. Take"),
-        (DiscountEvidence(None, [], {**ADVICE, "recommendedCommitment": 1.0}, YEAR), "not known. Take"),
+        (DiscountEvidence(Decimal("0.3"), [YEAR, ("three_year", "no_upfront")]), "not known. Pass"),
+        (DiscountEvidence(None, [], {**ADVICE, "recommendedCommitment": 1.0}, YEAR), "not known. Pass"),
     ],
 )
 def test_an_unknown_discount_is_required(evidence: DiscountEvidence, said: str) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from doit_mcp.catalog.tools.tool import ToolError
 from tests.api.recorder import Recorder
 
 from ..billing import Line, make_api
 from ..caller import call, run
-from ..commitments_api import FIRST, FORBIDDEN, SECOND, savings_plan
+from ..commitments_api import FIRST, FORBIDDEN, SECOND, make_reserved_instance, savings_plan
 
 MISSING = ApiError("", kind="missing", status=404)
 ADVICE = {"currentCommitment": 0.0, "recommendedCommitment": 1.0, "potentialAdditionalSavings": 730.0}
@@ -41,16 +42,23 @@ def lines(days: list[str]) -> list[Line]:
     ]
 
 
+def active_only(*rows: Any) -> Any:
+    """Return an answer with *rows* for active commitments, and none for others."""
+    return lambda request: {"items": list(rows) if dict(request.query)["status"] == "active" else []}
+
+
 def api(bill: list[Line] = lines(DAYS), **changes: Any) -> Recorder:
     """Return an API with one AWS organization and one billing account. *changes* replace responses by their names."""
     answers: dict[str, Any] = {
-        "savings_plans": {"items": [savings_plan("a", "5.00", 1.0, paymentOption="no_upfront")]},
+        "savings_plans": active_only(savings_plan("a", "5.00", 1.0, paymentOption="no_upfront")),
         "recommendation": {"recommendation": ADVICE, "eligibleUsage": weeks(*[20.0] * 9)},
         "aws_settings": {
             "items": [{"managementAccountId": FIRST, "services": [{"service": "compute", "settings": SETTINGS}]}]
         },
         "organizations": {"items": [{"managementAccountId": FIRST, "displayName": "Acme AWS"}]},
+        "reserved": {"items": []},
         "spend": {"items": []},
+        "resources": {"items": []},
         "regions": {"items": [{"region": "us_east1"}, {"region": "europe_west1"}]},
         "gcp_settings": {"items": []},
         "accounts": {"items": [{"billingAccountId": "01A2B3-C4D5E6-F70819", "displayName": None}]},
@@ -58,6 +66,8 @@ def api(bill: list[Line] = lines(DAYS), **changes: Any) -> Recorder:
     }
     paths = {
         "/savings-plans": "savings_plans",
+        "/reserved-instances": "reserved",
+        "/resource-based": "resources",
         "/recommendations/": "recommendation",
         "/recommendations": "regions",
         "/aws/settings": "aws_settings",
@@ -83,15 +93,94 @@ async def test_the_bill_tells_usage_and_discount() -> None:
         **{"commitmentPerHour": 3.0, "coversPerHour": 6.0, "upfront": 0.0, "perMonth": 2190.0, "total": 26280.0},
     }
     assert answer["savingsPerMonth"] == {"expected": 2190.0, "low": 2190.0, "high": 2190.0}
-    assert answer["coveragePercent"] == {"target": 80.0, "before": 50.0, "after": 80.0}
-    assert (answer["breakEvenMonth"], answer["paybackMonth"]) == (6, 1)
+    basis = answer["coveragePercent"].pop("basis")
+    assert answer["coveragePercent"] == {"target": 80.0, "before": 50.0, "after": 80.0} and "median" in basis
+    assert (answer["breakEvenMonth"], answer["breakEvenMonthLow"]) == (6, 6) and "paybackMonth" not in answer
+    assert any(text.startswith("breakEvenMonth is ") for text in answer["assumptions"])
     assert answer["usage"] == {
         **{"eligibleMedian": 20.0, "onDemandMedian": 10.0, "onDemandLow": 10.0, "onDemandHigh": 10.0},
         **{"samples": 60, "unit": "day"},
-        "source": "the bill: SKUs of which Savings Plans covered any usage (1); daily cost at on-demand rates divided by 24",
+        "source": "the bill: 1 SKUs of usage types that Compute Savings Plans cover (EC2 instances except Spot, Fargate, "
+        "Lambda duration), or that one covered; daily cost at on-demand rates divided by 24",
     }
     assert answer["existing"]["perHour"] == 5.0 and answer["existing"]["endWithinTerm"][0]["ends"] == "2027-06-30"
+    assert any("DoiT itself reports $20.00" in text for text in answer["assumptions"])
     assert "failed" not in answer
+
+
+USAGE_TYPES = {
+    "AmazonEC2": {
+        **{"BoxUsage:c6i.2xlarge": 24.0, "EUW1-BoxUsage": 24.0, "APN1-DedicatedUsage:m5.large": 24.0},
+        **{"EBS:VolumeUsage.gp3": 0.0, "SpotUsage:m6i.xlarge": 0.0, "EUW1-DataTransfer-Out-Bytes": 0.0},
+        **{"NatGateway-Hours": 0.0, "HeavyUsage:m6i.xlarge": 0.0, "CPUCredits:t3": 0.0},
+    },
+    "AmazonECS": {"USE2-Fargate-vCPU-Hours:perCPU": 24.0, "Fargate-ARM-GB-Hours": 24.0},
+    "AmazonEKS": {
+        **{"Fargate-Windows-OS-Hours:perCPU": 24.0, "AmazonEKS-Hours:perCluster": 0.0},
+        **{"Fargate-EphemeralStorage-GB-Hours": 0.0, "SpotUsage-Fargate-GB-Hours": 0.0},
+    },
+    "AWSLambda": {"Lambda-GB-Second-ARM": 24.0, "Lambda-Provisioned-Concurrency": 24.0, "Request": 0.0},
+    "AmazonS3": {"BoxUsage:odd": 0.0},
+}
+
+
+async def test_all_usage_types_of_compute_savings_plans_count() -> None:
+    common = {"cloud_provider": "amazon-web-services", "billing_account_id": FIRST, "cost_type": "Usage"}
+    more: list[Line] = [
+        (day, {**common, "service_id": service, "sku_id": sku}, counted or 777.0, counted or 777.0)
+        for day in DAYS
+        for service, skus in USAGE_TYPES.items()
+        for sku, counted in skus.items()
+    ]
+    usage = (await ask(api(lines(DAYS) + more)))["usage"]
+    # $20 per hour of the covered SKU, and $1 of each of eight others.
+    assert (usage["eligibleMedian"], usage["onDemandMedian"]) == (28.0, 18.0) and "9 SKUs" in usage["source"]
+    # Without any Savings Plan, the bill still tells the usage.
+    none = await ask(api(more), discountPercent=20)
+    assert none["usage"]["eligibleMedian"] == none["usage"]["onDemandMedian"] == 8.0
+
+
+async def test_commitments_that_start_later_cover_usage_first() -> None:
+    def plans(request: Request) -> Any:
+        queued = {"state": "queued", "startTime": "2026-10-01T12:00:00Z", "endTime": "2027-10-01T12:00:00Z"}
+        renewal = {**queued, "startTime": "2027-06-30T12:00:00Z", "endTime": "2028-06-30T12:00:00Z"}
+        rows = {
+            "active": [savings_plan("a", "5.00", 1.0, paymentOption="no_upfront")],
+            "queued": [savings_plan("b", "1.00", None, **queued), savings_plan("c", "5.00", None, **renewal)],
+        }
+        return {"items": rows[dict(request.query)["status"]]}
+
+    answer = await ask(api(savings_plans=plans))
+    # $20 per hour, of which $10 are covered and $2 will be: 80 % is $4 more, for $2.
+    assert (answer["purchase"]["commitmentPerHour"], answer["coveragePercent"]["before"]) == (2.0, 60.0)
+    assert answer["existing"]["perHour"] == 5.0 and answer["existing"]["count"] == 1
+    later = [(row["id"], row["starts"], row["perHour"], row["isRenewal"]) for row in answer["existing"]["notStarted"]]
+    assert later == [
+        ("savings-plan:b", "2026-10-01", 1.0, False),
+        ("savings-plan:c", "2027-06-30", 5.0, True),
+    ]
+    assert any("($1.00 per hour without renewals)" in text for text in answer["assumptions"])
+    weekly = await ask(api(bill=[], savings_plans=plans))
+    assert (weekly["purchase"]["commitmentPerHour"], weekly["coveragePercent"]["before"]) == (2.0, 60.0)
+
+
+async def test_reserved_instances_are_named() -> None:
+    instances = {"items": [make_reserved_instance("r", 2, 1.0), make_reserved_instance("l", 2, 1.0, endTime=None)]}
+    answer = await ask(api(reserved=instances))
+    assert (answer["existing"]["otherKinds"], answer["existing"]["count"]) == (2, 1)
+    assert [row["id"] for row in answer["existing"]["endWithinTerm"]] == ["reserved-instance:r", "savings-plan:a"]
+    assert any("Reserved Instances cover (2) is not in the figures; 1 end" in text for text in answer["assumptions"])
+    failed = (await ask(api(reserved=FORBIDDEN)))["failed"]
+    assert [part["part"] for part in failed] == ["Reserved Instances"]
+
+
+async def test_weeks_hide_their_hours() -> None:
+    reported = [{**week, "minUsage": 13.0} for week in weeks(*[20.0] * 9)]
+    answer = await ask(api(bill=[], recommendation={"recommendation": ADVICE, "eligibleUsage": reported}))
+    # $10 of $13 are covered, and $6 are bought.
+    assert answer["savingsPerMonth"]["low"] == answer["savingsPerMonth"]["high"]
+    assert any("not because there is no risk" in text for text in answer["assumptions"])
+    assert any("usage was $13.00: 50 % of the commitment" in text for text in answer["assumptions"])
 
 
 @pytest.mark.parametrize(
@@ -109,10 +198,15 @@ async def test_without_the_bill_doits_weeks_count(changes: dict[str, Any]) -> No
 
 
 async def test_without_settings_a_discount_must_be_given() -> None:
-    plans = {"items": [savings_plan("a", "5.00", 1.0, termDuration="three_year", paymentOption="all_upfront")]}
+    plans = active_only(savings_plan("a", "5.00", 1.0, termDuration="three_year", paymentOption="all_upfront"))
     recorder = api(aws_settings=FORBIDDEN, savings_plans=plans)
-    with pytest.raises(ApiError, match="known for 3 years, all upfront"):
+    with pytest.raises(ApiError, match="known for 3 years, all upfront") as refused:
         await ask(recorder)
+    # The error names what was not read, and suggests no number.
+    assert "purchase settings: the signed-in user lacks the permission (HTTP 403)" in refused.value.reason
+    assert (
+        "ask the user; do not estimate it" in refused.value.reason and "discountPercent: 4" not in refused.value.reason
+    )
     answer = await ask(recorder, discountPercent=20)
     assert answer["purchase"]["commitmentPerHour"] == 4.8
     assert answer["failed"] == [
@@ -164,19 +258,33 @@ async def test_errors_of_the_recommendation_are_named() -> None:
 
 async def test_google_commitments_cover_usage_first() -> None:
     cud = {"cudId": "c", "cudProductName": "Compute Flexible", "commitmentAmount": 4.0, "term": "P1Y"}
-    recorder = api(spend={"items": [{**cud, "region": "global", "endTime": "2026-12-31T12:00:00Z"}]})
+    resource = {
+        "commitmentNumericId": "7",
+        "plan": "TWELVE_MONTH",
+        "region": "us-east1",
+        "endTime": "2027-02-11T12:00:00Z",
+    }
+    recorder = api(
+        spend=active_only({**cud, "region": "global", "endTime": "2026-12-31T12:00:00Z"}),
+        resources={"items": [{**resource, "reservedResources": [{"resourceKind": "VCPU", "amount": "31"}]}]},
+    )
     with pytest.raises(ApiError, match="discountPercent: required"):
         await ask(recorder, cloud="gcp")
     answer = await ask(recorder, cloud="gcp", discountPercent=20)
     # $4 at 80 % of on-demand rates cover $5 of $20; 80 % needs $11 more, for $8.80.
     assert answer["purchase"]["commitmentPerHour"] == 8.8 and answer["coveragePercent"]["before"] == 25.0
     assert answer["existing"] == {
-        **{"perHour": 4.0, "count": 1},
+        **{"perHour": 4.0, "count": 1, "otherKinds": 1, "notStarted": []},
         "endWithinTerm": [
             {
                 "id": "spend-cud:c",
                 "title": "Compute Flexible commitment in global, 1 year, $4.00 per hour",
                 **{"ends": "2026-12-31", "perHour": 4.0},
-            }
+            },
+            {
+                "id": "resource-cud:7",
+                "title": "31 VCPU commitment in us-east1, 1 year",
+                **{"ends": "2027-02-11", "perHour": None},
+            },
         ],
     }

@@ -1,0 +1,101 @@
+"""Commitments that a customer has when a purchase is modeled: active ones, ones bought to start later, and other kinds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from ...api.pagination import iterate_rows
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..costs.amounts import ZERO
+from .aws import ROWS_PER_REQUEST, OwnedCommitment, parse_day, read_reserved_instances
+from .google import read_resource_cuds
+
+PLAN_TYPES = MappingProxyType({"compute": ("compute", "ec2_instance"), "database": ("database",)})
+"""The types of Savings Plans that cover the usage of each service."""
+RENEWAL_DAYS = 1
+"""Days between the end of a commitment and the start of the one that renews it."""
+PLANS, LATER_PLANS = "Savings Plans", "queued Savings Plans"
+CUDS, LATER_CUDS = "commitments", "commitments that start later"
+INSTANCES, RESOURCES = "Reserved Instances", "resource-based commitments"
+
+
+@dataclass(frozen=True, slots=True)
+class LaterCommitment:
+    """A commitment that is bought and starts later, and whether it renews one that ends then."""
+
+    commitment: OwnedCommitment
+    starts: date | None
+    is_renewal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedCommitments:
+    """Commitments for the usage of a scope: *active* ones of the kind to buy, those that start *later*, and active ones of
+    *other* kinds (Reserved Instances, resource-based commitments), whose usage is not in the figures."""
+
+    active: Sequence[OwnedCommitment]
+    later: Sequence[LaterCommitment] = ()
+    other: Sequence[OwnedCommitment] = ()
+
+    @property
+    def hourly(self) -> Decimal:
+        """The active ones of the kind to buy, in dollars per hour."""
+        return sum((item.hourly_cost or ZERO for item in self.active), ZERO)
+
+    @property
+    def added_hourly(self) -> Decimal:
+        """Those that start later and renew nothing, in dollars per hour."""
+        return sum((item.commitment.hourly_cost or ZERO for item in self.later if not item.is_renewal), ZERO)
+
+
+def read_aws_parts(call: Call, organization: str, service: str) -> dict[str, Awaitable[Any]]:
+    """Return the requests for an organization's commitments by the names of the parts: rows, and Reserved Instances."""
+
+    async def read_plans(status: Any) -> list[JsonObject]:
+        method = call.doit.aws_commitments.list_aws_savings_plans
+        rows = iterate_rows(method, managementAccountId=organization, status=status, maxResults=ROWS_PER_REQUEST)
+        return [row async for row in rows if row.get("savingsPlanType") in PLAN_TYPES[service]]
+
+    parts: dict[str, Awaitable[Any]] = {PLANS: read_plans("active"), LATER_PLANS: read_plans("queued")}
+    # Reserved Instances of databases are not in the API.
+    return parts | ({INSTANCES: read_reserved_instances(call.doit, organization)} if service == "compute" else {})
+
+
+def read_google_parts(call: Call, account: str, where: JsonObject, service: str) -> dict[str, Awaitable[Any]]:
+    """Return the requests for a billing account's commitments by the names of the parts: rows, and resource-based ones.
+    *where* are the arguments that name the account and the service."""
+
+    async def read_cuds(status: Any) -> list[JsonObject]:
+        method = call.doit.gcp_commitments.list_gcp_spend_cuds
+        return await collect(iterate_rows(method, status=status, maxResults=ROWS_PER_REQUEST, **where))
+
+    parts: dict[str, Awaitable[Any]] = {CUDS: read_cuds("active"), LATER_CUDS: read_cuds("not_yet_active")}
+    return parts | ({RESOURCES: read_resource_cuds(call.doit, account)} if service == "compute" else {})
+
+
+async def collect(rows: AsyncIterator[JsonObject]) -> list[JsonObject]:
+    """Return all rows."""
+    return [row async for row in rows]
+
+
+def parse_owned(
+    parse: Callable[[JsonObject], OwnedCommitment],
+    active: Sequence[JsonObject],
+    later: Sequence[JsonObject],
+    other: Sequence[OwnedCommitment],
+) -> OwnedCommitments:
+    """Return the commitments in rows of the API; *parse* reads one. Raise ApiError for an implausible number."""
+    owned = [parse(row) for row in active]
+    ends = [item.ends for item in owned if item.ends is not None]
+    found = []
+    for row in later:
+        starts = parse_day(row.get("startTime"))
+        is_renewal = starts is not None and any(abs((starts - end).days) <= RENEWAL_DAYS for end in ends)
+        found.append(LaterCommitment(parse(row), starts, is_renewal))
+    return OwnedCommitments(owned, found, other)
