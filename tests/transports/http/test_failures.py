@@ -300,4 +300,4 @@ async def test_skills() -> None:
             assert (await site.send_stateless(method, {"uri": uri})).code == (400, -32602)
         session = await site.initialize(revision="2025-03-26")
         assert (await session.ask("skills/list")).code == (200, -32601)
-        assert "extensions" not in session.welcome["capabilities"]
+        assert f"{META}skills" not in session.welcome["capabilities"].get("extensions", {})
