@@ -6,7 +6,6 @@ from ...protocol.json_schema import JsonObject
 from ..errors import ApiError
 from ..operation import Area, get, offers
 
-
 PLAN_ADVICE = "Do not repeat the call: the DoiT account manager of the customer knows the plan."
 CUSTOMER_ADVICE = (
     "Call it again with customerContext, a customer id from search_customers, or call change_customer first."
