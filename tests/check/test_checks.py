@@ -126,11 +126,12 @@ def test_exchange(seen: Any, status: str, word: str) -> None:
         (BASE, ["8.8.8.8"], "ok"),
         (BASE, ["10.0.0.1", "8.8.8.8"], "ok"),
         (BASE, ["10.0.0.1", "fe80::1%eth0"], "warn"),
-        (BASE, [], "ok"),
+        (BASE, [], "fail"),
+        (BASE, None, "ok"),
         ("http://127.0.0.1:8080", ["127.0.0.1"], "warn"),
     ],
 )
-def test_public_url(base: str, addresses: list[str], status: str) -> None:
+def test_public_url(base: str, addresses: list[str] | None, status: str) -> None:
     assert check_public_url(base, addresses).status == status
 
 
@@ -217,7 +218,7 @@ def test_report() -> None:
     ]
     text = format_findings(findings)
     assert text.splitlines()[0].split() == ["ok", "pkce", "S256"] and "To do: Fix." in text
-    assert text.endswith("1 ok, 1 warnings, 1 failures")
+    assert text.endswith("1 ok, 1 warning, 1 failure")
     document = orjson.loads(as_json(BASE, findings))
     assert (document["url"], document["status"]) == (BASE, "fail")
     assert document["checks"][0] == {"check": "pkce", "status": "ok", "seen": "S256"}
