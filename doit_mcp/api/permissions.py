@@ -34,7 +34,9 @@ ANOMALIES_MANAGER = Permission("Anomalies Manager", "AnomaliesManager")
 BILLING_PROFILES_ADMIN = Permission("Billing Profiles Admin", "BillingProfilesAdmin")
 BILLING_TRANSFER_ADMIN = Permission("BillingTransferAdmin", "BillingTransferAdmin")
 CLOUD_ANALYTICS_ADMIN = Permission("Cloud Analytics Admin", "CloudAnalyticsAdmin")
-CONTRACTS_EDITOR = Permission("for changes to contracts (only for users of partners)")
+CONTRACTS_EDITOR = Permission(
+    "to change contracts (contractsViewer and contractsReadOnly only allow reading; only for users of partners)"
+)
 CONTRACTS_VIEWER = Permission("contractsViewer or contractsReadOnly (only for users of partners)")
 CONTRACT_TEMPLATES_ADMIN = Permission(
     "ContractTemplatesAdmin (only for customers entitled to contract templates)", "ContractTemplatesAdmin"

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 from ..protocol.json_schema import (
     UNLISTED,
     UNLISTED_OPTIONS,
-    FormerOptions,
     JsonObject,
     Length,
     PublishedMembers,
     Range,
 )
+from .change_filter import OPERATOR_NAMES, ChangeFilter, NamedMetric
 from .common_types import Currency, Filter
 
 Span = TypedDict("Span", {"from": str, "to": str})
@@ -32,13 +32,6 @@ class Dimension(TypedDict):
 
     id: str
     type: str
-
-
-class NamedMetric(TypedDict, total=False):
-    """A metric, as in metrics, which list the types once to save tokens."""
-
-    type: str
-    value: str
 
 
 class RowLimit(TypedDict, total=False):
@@ -84,20 +77,6 @@ class MetricFilter(TypedDict, total=False):
     operator: Literal["gt", "lt", "lte", "gte", "e", "ne", "b", "nb"]
     values: Annotated[list[float], Length(maximum=100)]
     operand: Annotated[Literal["single_value", "series_total"], UNLISTED_OPTIONS]
-
-
-OPERATOR_NAMES = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "between": "b", "not_between": "nb"}
-"""The operators of limitByChange, by the names that the API had for them before."""
-
-
-class ChangeFilter(TypedDict):
-    """The rows to show by how much they changed."""
-
-    metric: NamedMetric
-    changeType: Literal["percentage", "absolute"]
-    operator: Annotated[Literal["gt", "gte", "lt", "lte", "b", "nb"], FormerOptions(tuple(OPERATOR_NAMES))]
-    values: Annotated[list[float], Length(maximum=100)]
-    includeIncompleteData: bool
 
 
 class AdvancedAnalysis(TypedDict, total=False):

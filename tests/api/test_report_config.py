@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.change_filter import ChangeFilter
 from doit_mcp.api.report_config import (
     PROVIDER_ALIASES,
-    ChangeFilter,
     normalize_config,
     normalize_provider,
     provider_code,

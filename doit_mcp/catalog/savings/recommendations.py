@@ -41,9 +41,7 @@ async def list_optimization_recommendations(
     category: Annotated[list[Category] | None, "With several, pages may be short.", Length(1, 6)] = None,
     priority: Annotated[list[Priority] | None, Length(1, 3)] = None,
     displayStatus: Annotated[list[DisplayStatus] | None, Length(1, 5)] = None,
-    provider: Annotated[
-        str | None, "Cloud: aws, gcp or azure.", Length(1, 100), FormerName("cloudProvider")
-    ] = None,
+    provider: Annotated[str | None, "Cloud: aws, gcp or azure.", Length(1, 100), FormerName("cloudProvider")] = None,
     source: Annotated[list[str] | None, "public-api: the customer's own.", Length(1, 50)] = None,
     tag: Annotated[list[str] | None, "Has one of these.", Length(1, 50)] = None,
     easyWin: Annotated[bool | None, "true: only what is easy to do."] = None,

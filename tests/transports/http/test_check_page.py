@@ -116,7 +116,11 @@ async def test_api_token_and_html(product: tuple[Site, Api]) -> None:
     assert "The lists of refused tools are incomplete" in text and "The user lacks the permission" in text
     assert "Billing Profiles Admin" in text and ANALYST.email in text and ANALYST.api_token not in text
     # Readable, not JSON. An API token does not contain the customer's id.
-    assert "<li><b>Domain</b> acme.example</li>" in text and "Customer id" not in text and "{" not in text.split("</style>")[1]
+    assert (
+        "<li><b>Domain</b> acme.example</li>" in text
+        and "Customer id" not in text
+        and "{" not in text.split("</style>")[1]
+    )
 
 
 async def test_customer_without_api_access(product: tuple[Site, Api]) -> None:
