@@ -193,6 +193,9 @@ def test_clocks(offsets: tuple[float | None, float | None], status: str) -> None
     assert finding.status == status
     if status == "fail":
         assert "ahead" in finding.seen and "NTP" in finding.advice
+    three = {name: reply(offset=0.0) for name in ("the server", "the identity provider", "the DoiT API")}
+    seen = "the clocks of the server, the identity provider and the DoiT API agree"
+    assert check_clocks(three).seen == seen
 
 
 def test_api() -> None:
