@@ -61,14 +61,14 @@ DIFFERENT = {
     "* config.group[].type": "the values are those of filters: listed there only, the schemas have to stay small",
     "* config.layout": "the previous server took csv_export and sheets_export as well; they are sent as table",
     "* config.timeRange.customTimeRange": "the previous server's place for it; it is sent as config.customTimeRange",
+    "* config.limitByChange.operator": "the previous server's signs are taken as well; they are sent as gt, b and so on",
     "* config.forecastSettings.mode": "none is a word of arguments, and sent as null",
     "updateResourcePermission public": "no_access is a word of arguments, and sent as null",
     **dict.fromkeys(
         (
             *("* config.count.id", "* config.count.type", "* config.group[].limit.metric"),
+            *("* config.limitByChange.metric.type", "* config.limitByChange.metric.value"),
             *("* config.metricFilter.metric", "* config.metricFilter.operator", "* config.metricFilter.values"),
-            *("* config.limitByChange.metric", "* config.limitByChange.changeType", "* config.limitByChange.operator"),
-            *("* config.limitByChange.values", "* config.limitByChange.includeIncompleteData"),
             *("* config.splits[].type", "* config.splits[].origin.type", "* config.splits[].targets[].type"),
         ),
         "the API says what is missing or wrong: the schemas have to stay small",

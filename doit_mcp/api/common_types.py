@@ -63,7 +63,7 @@ AnyMembers = Annotated[JsonObject, PublishedMembers(ExampleMembers, and_others=T
 class ListPage(TypedDict, total=False):
     """Fields of every page of a list, besides its rows."""
 
-    pageToken: Annotated[str | None, "Of the next page; missing, null or empty on the last."]
+    pageToken: Annotated[str | None, "Of the next page; absent or empty on the last."]
     rowCount: int
 
 
@@ -81,7 +81,7 @@ class Filter(TypedDict, total=False):
     type: Required[Annotated[DimensionType, "fixed for built-in dimensions."]]
     mode: Annotated[MatchMode, "Default: is."]
     inverse: Annotated[bool, "Exclude these values."]
-    values: Annotated[list[str], "Values exactly as they occur in the data.", Length(maximum=5000)]
+    values: Annotated[list[str], "Exactly as in the data.", Length(maximum=5000)]
     caseInsensitive: bool
     includeNull: Annotated[bool, "Also rows without a value."]
 

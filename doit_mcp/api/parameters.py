@@ -55,4 +55,9 @@ def require_customer_id(argument: str, customer: str | None, tenant: str) -> str
     """Return the *customer* of an argument, or else the *tenant* of the credential. Raises ApiError without either."""
     if identifier := customer or tenant:
         return identifier
-    raise ApiError(f"{argument} is required: this credential does not belong to one customer", kind="argument")
+    # API tokens belong to one customer, but GET /auth/v1/validate says only the customer's domain.
+    raise ApiError(
+        f"{argument} is required: the credential does not contain the customer's id. In the DoiT console, it is the part"
+        " of the address after /customers/",
+        kind="argument",
+    )

@@ -34,14 +34,17 @@ ANOMALIES_MANAGER = Permission("Anomalies Manager", "AnomaliesManager")
 BILLING_PROFILES_ADMIN = Permission("Billing Profiles Admin", "BillingProfilesAdmin")
 BILLING_TRANSFER_ADMIN = Permission("BillingTransferAdmin", "BillingTransferAdmin")
 CLOUD_ANALYTICS_ADMIN = Permission("Cloud Analytics Admin", "CloudAnalyticsAdmin")
-CONTRACTS = Permission("to contracts (contractsViewer or contractsReadOnly to read), as a partner's user")
+CONTRACTS_EDITOR = Permission(
+    "to change contracts (contractsViewer and contractsReadOnly only allow reading; only for users of partners)"
+)
+CONTRACTS_VIEWER = Permission("contractsViewer or contractsReadOnly (only for users of partners)")
 CONTRACT_TEMPLATES_ADMIN = Permission(
-    "ContractTemplatesAdmin, and the entitlement to contract templates", "ContractTemplatesAdmin"
+    "ContractTemplatesAdmin (only for customers entitled to contract templates)", "ContractTemplatesAdmin"
 )
 SERVICE_ACCOUNT_CREATOR = Permission("Service Account Creator", "ServiceAccountCreator")
 SERVICE_ACCOUNT_MANAGER = Permission("Service Account Manager", "ServiceAccountManager")
 SERVICE_ACCOUNT_VIEWER = Permission("Service Account Viewer", "ServiceAccountViewer")
 SETTINGS = Permission("Settings", "Settings")
-SETTINGS_OF_INVITES = Permission("Settings (for allowedInviteDomains also Users Manager)", "Settings")
-SHARED_PAYERS_ADMIN = Permission("SharedPayersAdmin, as a partner's user", "SharedPayersAdmin")
+SETTINGS_OF_INVITES = Permission("Settings (and Users Manager to change allowedInviteDomains)", "Settings")
+SHARED_PAYERS_ADMIN = Permission("SharedPayersAdmin (only for users of partners)", "SharedPayersAdmin")
 USERS_MANAGER = Permission("Users Manager", "UsersManager")

@@ -3,7 +3,15 @@
 import re
 from typing import Annotated, Any, Literal, Required, TypedDict
 
-from ..protocol.json_schema import UNLISTED, UNLISTED_OPTIONS, JsonObject, Length, PublishedMembers, Range
+from ..protocol.json_schema import (
+    UNLISTED,
+    UNLISTED_OPTIONS,
+    JsonObject,
+    Length,
+    PublishedMembers,
+    Range,
+)
+from .change_filter import OPERATOR_NAMES, ChangeFilter, NamedMetric
 from .common_types import Currency, Filter
 
 Span = TypedDict("Span", {"from": str, "to": str})
@@ -26,13 +34,6 @@ class Dimension(TypedDict):
     type: str
 
 
-class NamedMetric(TypedDict, total=False):
-    """A metric, as in metrics, which list the types once to save tokens."""
-
-    type: str
-    value: str
-
-
 class RowLimit(TypedDict, total=False):
     """How many values of a group to show."""
 
@@ -44,7 +45,7 @@ class RowLimit(TypedDict, total=False):
 class Group(Dimension, total=False):
     """A dimension whose values become rows."""
 
-    limit: Annotated[JsonObject, PublishedMembers(RowLimit), "First group only: value is the number of rows."]
+    limit: Annotated[JsonObject, PublishedMembers(RowLimit), "First group only: value: row count."]
 
 
 class TimeRange(TypedDict, total=False):
@@ -76,16 +77,6 @@ class MetricFilter(TypedDict, total=False):
     operator: Literal["gt", "lt", "lte", "gte", "e", "ne", "b", "nb"]
     values: Annotated[list[float], Length(maximum=100)]
     operand: Annotated[Literal["single_value", "series_total"], UNLISTED_OPTIONS]
-
-
-class ChangeFilter(TypedDict, total=False):
-    """The rows to show by how much they changed."""
-
-    metric: NamedMetric
-    changeType: Literal["percentage", "absolute"]
-    operator: str
-    values: Annotated[list[float], Length(maximum=100)]
-    includeIncompleteData: bool
 
 
 class AdvancedAnalysis(TypedDict, total=False):
@@ -152,9 +143,6 @@ Layout = Literal[
     "csv_export",
     "sheets_export",
 ]
-OPERATOR_NAMES = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte", "=": "e", "==": "e", "!=": "ne", "<>": "ne"}
-OPERATOR_NAMES |= {"between": "b", "not_between": "nb"}
-"""The operators of limitByChange, by the names that the API had for them before, and by other signs."""
 FORMER_LAYOUTS = ("csv_export", "sheets_export")
 """Layouts that the API refuses. Their rows are those of a table."""
 FontSize = Literal["auto", "small", "medium", "large"]
@@ -176,16 +164,13 @@ class QueryFields(TypedDict, total=False):
     dataSource: Literal["billing", "bqlens", "billing-datahub", "kubernetes-utilization"]
     metrics: Annotated[
         list[Metric],
-        "Values: basic: cost, usage, savings; custom: its id; extended: e.g. amortized_cost.",
+        "basic: cost, usage, savings; custom: its id; extended: e.g. amortized_cost.",
         Length(maximum=4),
     ]
     metric: Annotated[Metric, UNLISTED]
     """The former form of metrics."""
     customTimeRange: Annotated[Span, "Dates or RFC 3339."]
-    secondaryTimeRange: Annotated[
-        SecondaryTimeRange,
-        "Comparison period: amount of units back, or customTimeRange.",
-    ]
+    secondaryTimeRange: Annotated[SecondaryTimeRange, "Compared period: amount units back."]
     timeInterval: Literal["hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"]
     group: Annotated[list[Group], "Rows; types as in filters.", Length(maximum=100)]
     filters: Annotated[list[Filter], Length(maximum=100)]
@@ -195,9 +180,9 @@ class QueryFields(TypedDict, total=False):
         "count requires the field count.",
     ]
     count: CostSource
-    metricFilter: Annotated[MetricFilter, "Only rows in bounds. b: between, nb: not between."]
-    limitByChange: Annotated[ChangeFilter, "Only rows that changed. operator: as in metricFilter."]
-    limitAggregation: Annotated[Literal["none", "top", "all"], "Which omitted rows to add up."]
+    metricFilter: Annotated[MetricFilter, "Rows in bounds; nb: not between."]
+    limitByChange: Annotated[ChangeFilter, "Rows that changed."]
+    limitAggregation: Annotated[Literal["none", "top", "all"], "Omitted rows to add up."]
     advancedAnalysis: AdvancedAnalysis
     forecastSettings: ForecastSettings
     currency: Annotated[Currency, "Such as EUR.", UNLISTED_OPTIONS]
@@ -205,7 +190,7 @@ class QueryFields(TypedDict, total=False):
     includeSubtotals: bool
     splits: Annotated[
         list[Split],
-        "Shared costs to spread; the type of origin can be unallocated. value 0.3 is 30 %.",
+        "Shared costs; origin type can be unallocated. value 0.3 is 30 %.",
         Length(maximum=100),
     ]
     sortGroups: Annotated[Sort, UNLISTED_OPTIONS]

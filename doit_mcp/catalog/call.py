@@ -16,6 +16,7 @@ from .stores.approvals import CallApprovals
 from .stores.customer_facts import Facts
 from .stores.result_store import ResultStore
 from .stores.run_followers import RunFollowers
+from .stores.write_claim import WriteClaim
 from .stores.write_receipts import ReceiptStore
 
 
@@ -178,6 +179,9 @@ class Call(Protocol):
         Before it, the call must not change anything. Raises CallSuspended if the user has to be asked again, and
         ToolError if consent cannot be checked.
         """
+
+    claim: WriteClaim | None
+    """The claim of the write that this call does; None before it has one."""
 
     @property
     def committed(self) -> bool:

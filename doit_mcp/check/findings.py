@@ -43,8 +43,14 @@ def format_findings(findings: Sequence[Finding]) -> str:
         if finding.advice:
             lines.append(f"{'':<{STATUS_WIDTH + NAME_WIDTH}}To do: {finding.advice}")
     counts = {status: sum(finding.status == status for finding in findings) for status in ("ok", "warn", "fail")}
-    lines.append(f"\n{counts['ok']} ok, {counts['warn']} warnings, {counts['fail']} failures")
+    warnings, failures = (count_of(counts[status], noun) for status, noun in (("warn", "warning"), ("fail", "failure")))
+    lines.append(f"\n{counts['ok']} ok, {warnings}, {failures}")
     return "\n".join(lines)
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return the count with its *noun*, such as "1 failure"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def as_json(base: str, findings: Sequence[Finding]) -> str:

@@ -25,8 +25,8 @@ CHALLENGE_URL = re.compile(r'resource_metadata="([^"]*)"')
 FORWARD_PATHS = "Forward /mcp, /sse and every path below /.well-known to the server unchanged, without redirects."
 
 
-def check_public_url(base: str, addresses: Sequence[str]) -> Finding:
-    """Check that clients on the internet can reach *base*, whose host resolves to *addresses*.
+def check_public_url(base: str, addresses: Sequence[str] | None) -> Finding:
+    """Check that clients on the internet can reach *base*, whose host resolves to *addresses*; None if unknown.
 
     Only URLs of loopback addresses may use plain HTTP (:func:`doit_mcp.settings_parsing.url`).
     """
@@ -38,7 +38,10 @@ def check_public_url(base: str, addresses: Sequence[str]) -> Finding:
             f"{base} is this computer",
             "Only clients on this computer can connect. For ChatGPT and Claude on the web, serve a public HTTPS URL.",
         )
-    if addresses and not any(ip_address(address.partition("%")[0]).is_global for address in addresses):
+    if addresses is not None and not addresses:
+        advice = "Check the spelling of the URL, and create a public DNS record for its name."
+        return Finding("public-url", "fail", f"{parts.hostname} does not resolve", advice)
+    if addresses is not None and not any(ip_address(address.partition("%")[0]).is_global for address in addresses):
         return Finding(
             "public-url",
             "warn",

@@ -34,7 +34,8 @@ def check_clocks(replies: Mapping[str, Observation]) -> Finding:
     earliest, latest = min(offsets, key=offsets.__getitem__), max(offsets, key=offsets.__getitem__)
     skew = offsets[latest] - offsets[earliest]
     if skew <= LEEWAY_SECONDS - DATE_PRECISION_SECONDS:
-        return Finding("clock", "ok", f"the clocks of {', '.join(offsets)} agree")
+        *others, last = offsets
+        return Finding("clock", "ok", f"the clocks of {', '.join(others)} and {last} agree")
     seen = f"the clock of {latest} is {skew:.0f} seconds ahead of that of {earliest}"
     advice = (
         f"Synchronize the clocks (NTP). The server refuses tokens issued more than {LEEWAY_SECONDS:g} seconds in the"

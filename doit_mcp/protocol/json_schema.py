@@ -90,6 +90,13 @@ class PublishedMembers:
     and_others: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FormerOptions:
+    """Marker for texts with options: other spellings of them, which are accepted, but not published."""
+
+    options: tuple[str, ...]
+
+
 class Unlisted:
     """The type of the markers for what is accepted, but not published."""
 
@@ -144,6 +151,8 @@ def _annotated_schema(args: tuple[Any, ...], form: SchemaForm) -> JsonObject:
             schema = _with_limit(schema, marker, form)
         elif marker is UNLISTED_OPTIONS and form == "published":
             schema = {name: value for name, value in schema.items() if name != "enum"}
+        elif isinstance(marker, FormerOptions) and form == "accepted":
+            schema = {**schema, "enum": [*schema["enum"], *marker.options]}
         elif isinstance(marker, PublishedMembers):
             schema = _with_members(schema, marker, form)
     return schema

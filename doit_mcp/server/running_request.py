@@ -14,6 +14,7 @@ from ..catalog.call import MissingClientCapability, Question
 from ..catalog.stores.customer_facts import Facts
 from ..catalog.stores.result_store import ResultStore
 from ..catalog.stores.run_followers import RunFollowers
+from ..catalog.stores.write_claim import WriteClaim
 from ..catalog.stores.write_receipts import ReceiptStore
 from ..catalog.tools.sanitize import sanitize_json
 from ..catalog.tools.tool import ToolError
@@ -58,6 +59,7 @@ class RunningRequest:
         self._deadline: asyncio.Timeout | None = None
         self._is_extended = self._is_task = task_progress is not None
         self.committed = False
+        self.claim: WriteClaim | None = None
         self.approvals = BoundApprovals(
             context.services.approvals, context.owner, context.tenant, current=context.approval
         )

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.api.report_config import PROVIDER_ALIASES, normalize_config, normalize_provider, provider_code
+from doit_mcp.api.change_filter import ChangeFilter
+from doit_mcp.api.report_config import (
+    PROVIDER_ALIASES,
+    normalize_config,
+    normalize_provider,
+    provider_code,
+)
+from doit_mcp.protocol.json_schema import schema_of_typed_dict
+from doit_mcp.protocol.schema_validator import SchemaValidator
 
 
 @pytest.mark.parametrize("provider", PROVIDER_ALIASES)
@@ -41,8 +49,21 @@ def test_other_time_ranges_reach_the_api(time_range: Any) -> None:
 
 @pytest.mark.parametrize(
     ("sign", "operator"),
-    [(">", "gt"), ("<=", "lte"), ("!=", "ne"), ("gt", "gt"), ("b", "b"), ("between", "b"), ("not_between", "nb")],
+    [(">", "gt"), ("<=", "lte"), ("gt", "gt"), ("b", "b"), ("between", "b"), ("not_between", "nb")],
 )
 def test_signs_of_operators_are_sent_as_the_api_names_them(sign: str, operator: str) -> None:
     limit = {"operator": sign, "values": [1]}
     assert normalize_config({"limitByChange": limit})["limitByChange"] == {"operator": operator, "values": [1]}
+
+
+def test_limit_by_change_takes_what_the_api_takes() -> None:
+    accepted = schema_of_typed_dict(ChangeFilter, "accepted")
+    published = schema_of_typed_dict(ChangeFilter, "published")
+    assert published["properties"]["operator"]["enum"] == ["gt", "gte", "lt", "lte", "b", "nb"]
+    assert published["required"] == ["metric", "changeType", "operator", "values", "includeIncompleteData"]
+    limit = {"metric": {}, "changeType": "absolute", "values": [1], "includeIncompleteData": True}
+    validator = SchemaValidator(accepted)
+    assert not validator.problems({**limit, "operator": "gt"}) and not validator.problems({**limit, "operator": "<="})
+    (problem,) = validator.problems({**limit, "operator": "e"})
+    assert "must be one of gt, gte, lt, lte, b, nb" in problem
+    assert validator.problems(limit) != []

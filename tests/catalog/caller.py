@@ -14,6 +14,7 @@ from doit_mcp.catalog.stores.approvals import ConfirmationPolicy
 from doit_mcp.catalog.stores.customer_facts import CustomerFacts, Facts
 from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
 from doit_mcp.catalog.stores.run_followers import RunFollowers
+from doit_mcp.catalog.stores.write_claim import WriteClaim
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.series import structured_of
@@ -47,6 +48,7 @@ class Caller:
         self.can_wait = self.is_extended = False
         self.steps: list[tuple[float, str]] = []
         self.detached = self.committed = False
+        self.claim: WriteClaim | None = None
         self.customer_context: str | None = None
         self.waits_for_answers = False
         self.can_withhold = True

@@ -126,11 +126,12 @@ def test_exchange(seen: Any, status: str, word: str) -> None:
         (BASE, ["8.8.8.8"], "ok"),
         (BASE, ["10.0.0.1", "8.8.8.8"], "ok"),
         (BASE, ["10.0.0.1", "fe80::1%eth0"], "warn"),
-        (BASE, [], "ok"),
+        (BASE, [], "fail"),
+        (BASE, None, "ok"),
         ("http://127.0.0.1:8080", ["127.0.0.1"], "warn"),
     ],
 )
-def test_public_url(base: str, addresses: list[str], status: str) -> None:
+def test_public_url(base: str, addresses: list[str] | None, status: str) -> None:
     assert check_public_url(base, addresses).status == status
 
 
@@ -192,6 +193,9 @@ def test_clocks(offsets: tuple[float | None, float | None], status: str) -> None
     assert finding.status == status
     if status == "fail":
         assert "ahead" in finding.seen and "NTP" in finding.advice
+    three = {name: reply(offset=0.0) for name in ("the server", "the identity provider", "the DoiT API")}
+    seen = "the clocks of the server, the identity provider and the DoiT API agree"
+    assert check_clocks(three).seen == seen
 
 
 def test_api() -> None:
@@ -217,7 +221,7 @@ def test_report() -> None:
     ]
     text = format_findings(findings)
     assert text.splitlines()[0].split() == ["ok", "pkce", "S256"] and "To do: Fix." in text
-    assert text.endswith("1 ok, 1 warnings, 1 failures")
+    assert text.endswith("1 ok, 1 warning, 1 failure")
     document = orjson.loads(as_json(BASE, findings))
     assert (document["url"], document["status"]) == (BASE, "fail")
     assert document["checks"][0] == {"check": "pkce", "status": "ok", "seen": "S256"}

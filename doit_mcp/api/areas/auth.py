@@ -5,7 +5,11 @@ from typing import Annotated, Required, TypedDict
 from ...protocol.json_schema import JsonObject
 from ..errors import ApiError
 from ..operation import Area, get, offers
-from ..permissions import BILLING_PROFILES_ADMIN
+
+PLAN_ADVICE = "Do not repeat the call: the DoiT account manager of the customer knows the plan."
+CUSTOMER_ADVICE = (
+    "Call it again with customerContext, a customer id from search_customers, or call change_customer first."
+)
 
 
 class User(TypedDict, total=False):
@@ -22,22 +26,33 @@ class User(TypedDict, total=False):
 class Auth(Area):
     """Signed-in user and account: who am I, which customer, check the connection."""
 
-    # Any user may call it, so a 403 is about what connecting requires.
-    @get(
-        "/auth/v1/validate",
-        default_list=True,
-        discovery_list=True,
-        identifies_account=True,
-        permission=BILLING_PROFILES_ADMIN,
-    )
+    @get("/auth/v1/validate", default_list=True, discovery_list=True, identifies_account=True)
     async def _validate(self) -> JsonObject: ...
 
     @offers(_validate)
     async def validate_user(self) -> Annotated[JsonObject, User]:
         """Show the signed-in user's email address, permissions and the customer's domain. Use it to check the connection
         and whose data the other tools show."""
-        user = await self._validate()
+        try:
+            user = await self._validate()
+        except ApiError as error:
+            if error.kind == "forbidden":
+                _explain_refusal(error, self.sender.tenant)
+            raise
         return {**user, "id": account_key(user)}
+
+
+def _explain_refusal(error: ApiError, tenant: str) -> None:
+    """Say what a 403 of this operation means. The API requires no permission for it.
+
+    Without a *tenant*, the user works for DoiT: an API token of a customer's user is checked with the same request.
+    """
+    if tenant:
+        error.reason = "the customer's plan does not include DoiT API access, or the user may no longer use it"
+        error.advice = PLAN_ADVICE
+    else:
+        error.reason = "this user works for DoiT, so the call must name a customer"
+        error.advice = CUSTOMER_ADVICE
 
 
 def account_key(user: JsonObject) -> str:

@@ -7,7 +7,7 @@ from ..common_types import AnyMembers
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, get, offers, post
 from ..parameters import CloudAccountIds, Id, ObjectName, Rfc3339, require_customer_id
-from ..permissions import CONTRACTS
+from ..permissions import CONTRACTS_EDITOR, CONTRACTS_VIEWER
 
 OptionalCustomerId = Annotated[
     str | None, "Id of the contract's customer. Default: the signed-in one.", Length(1, 500), IDENTIFIER
@@ -138,7 +138,7 @@ class ContractStatus(TypedDict, total=False):
 class Contracts(Area):
     """Contracts of partners (resellers) with the customers below them: terms, price books, start, renewal."""
 
-    @get("/customers/{customerID}/contracts", items="contracts", permission=CONTRACTS)
+    @get("/customers/{customerID}/contracts", items="contracts", permission=CONTRACTS_VIEWER)
     async def _contracts(self, *, customerID: Id) -> list[JsonObject]: ...
 
     @offers(_contracts)
@@ -149,7 +149,7 @@ class Contracts(Area):
         cloud commitments, use list_commitments."""
         return await self._contracts(customerID=require_customer_id("customerID", customerID, self.sender.tenant))
 
-    @get("/customers/{customerID}/contracts/{contractID}", permission=CONTRACTS)
+    @get("/customers/{customerID}/contracts/{contractID}", permission=CONTRACTS_VIEWER)
     async def _contract(self, *, customerID: Id, contractID: ContractId) -> JsonObject: ...
 
     @offers(_contract)
@@ -164,7 +164,7 @@ class Contracts(Area):
     @post(
         "/customers/{customerID}/contracts",
         destructive=False,
-        permission=CONTRACTS,
+        permission=CONTRACTS_EDITOR,
         confirm=True,
         preview_with=None,
         verify_with=get_contract,
@@ -180,7 +180,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}",
         open_world=True,
         destructive=True,
-        permission=CONTRACTS,
+        permission=CONTRACTS_EDITOR,
         confirm=True,
         preview_with=get_contract,
     )
@@ -195,7 +195,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}/activate",
         open_world=True,
         destructive=True,
-        permission=CONTRACTS,
+        permission=CONTRACTS_EDITOR,
         confirm=True,
         preview_with=get_contract,
         sets_status=True,
@@ -211,7 +211,7 @@ class Contracts(Area):
         "/customers/{customerID}/contracts/{contractID}/cancel",
         open_world=True,
         destructive=True,
-        permission=CONTRACTS,
+        permission=CONTRACTS_EDITOR,
         confirm=True,
         preview_with=get_contract,
         sets_status=True,

@@ -141,7 +141,7 @@ class ResourcePage(TypedDict, total=False):
         "Each with resourceId, resourceType, cloudProvider, account, location, resolved, severity, resultType "
         "and result: value (savings per day, USD), current, recommendation, or numbers of risks.",
     ]
-    pageToken: Annotated[str | None, "Of the next page; missing, null or empty on the last."]
+    pageToken: Annotated[str | None, "Of the next page; absent or empty on the last."]
     rowCount: int
 
 

@@ -52,7 +52,7 @@ class OperationDescription(TypedDict, total=False):
     title: str
     description: str
     area: str
-    callWith: Annotated[str, "The tool that runs it: read_operation if it only reads, else call_operation."]
+    callWith: Annotated[str, "The tool that runs it."]
     destructive: Annotated[bool, "It changes or deletes existing data."]
     reachesOutside: Annotated[bool, "It reaches recipients or systems outside the customer's account."]
     inputSchema: Annotated[JsonObject, Verbatim]

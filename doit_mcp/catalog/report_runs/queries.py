@@ -44,9 +44,10 @@ FINAL_KINDS: frozenset[ErrorKind] = frozenset(
 )
 """Errors that the other way of running a report would have, too."""
 UNAVAILABLE_FACT = "report_runs_unavailable"
+TOO_SLOW = "it takes longer than this call can wait"
 RUN_IN_BACKGROUND = (
-    "it takes longer than this call can wait. {} runs it in the background without this limit, and get_report_run tells when"
-    " it has ended"
+    "{} runs it in the background without this limit, and get_report_run tells when it has ended. If these tools are not"
+    " listed, call them through read_operation."
 )
 NO_FILE = "this account cannot run reports in the background, which files need"
 NO_FILE_NOW = "the API could not make the file; try again"
@@ -145,8 +146,9 @@ async def _run_while_client_waits(call: Call, request: ReportRequest, *, is_avai
         return await request.synchronous(call.doit)
     except ApiError as error:
         if is_available and request.start_tool and _means_cut_off(error):
-            reason = RUN_IN_BACKGROUND.format(request.start_tool)
-            raise ApiError(reason, kind="timeout", status=error.status) from error
+            failure = ApiError(TOO_SLOW, kind="timeout", status=error.status)
+            failure.advice = RUN_IN_BACKGROUND.format(request.start_tool)
+            raise failure from error
         raise
 
 

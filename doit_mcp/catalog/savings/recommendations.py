@@ -9,6 +9,7 @@ from typing import Annotated
 
 from ...api.areas.insights import Category, DisplayStatus, Priority
 from ...api.errors import ApiError
+from ...api.markers import FormerName
 from ...api.pagination import parse_page
 from ...api.parameters import PageToken
 from ...api.report_config import provider_code
@@ -40,14 +41,14 @@ async def list_optimization_recommendations(
     category: Annotated[list[Category] | None, "With several, pages may be short.", Length(1, 6)] = None,
     priority: Annotated[list[Priority] | None, Length(1, 3)] = None,
     displayStatus: Annotated[list[DisplayStatus] | None, Length(1, 5)] = None,
-    provider: Annotated[str | None, "Cloud: aws, gcp or azure.", Length(1, 100)] = None,
+    provider: Annotated[str | None, "Cloud: aws, gcp or azure.", Length(1, 100), FormerName("cloudProvider")] = None,
     source: Annotated[list[str] | None, "public-api: the customer's own.", Length(1, 50)] = None,
     tag: Annotated[list[str] | None, "Has one of these.", Length(1, 50)] = None,
     easyWin: Annotated[bool | None, "true: only what is easy to do."] = None,
     cloudFlows: Annotated[bool | None, "true: only what CloudFlow can do."] = None,
     searchTerm: Annotated[str | None, "Text in title or description.", Length(maximum=300)] = None,
     page: Annotated[int | None, "Number of the page, from 0; pageToken is better.", Range(0)] = None,
-    pageSize: Annotated[int, "Rows of a page.", Range(1, 100)] = DEFAULT_PAGE_SIZE,
+    pageSize: Annotated[int, "Rows of a page.", Range(1, 100), FormerName("maxResults")] = DEFAULT_PAGE_SIZE,
     pageToken: PageToken = None,
 ) -> Annotated[JsonObject, Recommendations]:
     """List recommendations (insights) that save money or reduce risk, with the savings of each. For one ranked list of

@@ -27,6 +27,8 @@ IGNORED_ARGUMENTS = frozenset(
     )
 )
 """Arguments that clients add to those of the model. Dropped unless the schema declares them."""
+OFFERED_ARGUMENTS = frozenset(("id", "name", "filter", "maxResults", "pageToken"))
+"""Arguments that the schema of the discovery tools names, because many operations have them. Clients fill in all."""
 NULL_WORDS = frozenset({"null", "None", "undefined"})
 """How models and clients in JavaScript and Python write an omitted value as text."""
 NO_FORMER_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -97,11 +99,17 @@ def _with_current_names(arguments: JsonObject, properties: JsonObject, former_na
     accepted: JsonObject = {}
     for name, value in arguments.items():
         current = former_names.get(name, name)
-        if value is None or (name not in properties and name in IGNORED_ARGUMENTS):
+        is_unknown = name not in properties and current == name
+        if value is None or (is_unknown and (name in IGNORED_ARGUMENTS or _is_unused(name, value))):
             continue
         # An argument under both names stays under both, and validation rejects the former one.
         accepted[name if current != name and arguments.get(current) is not None else current] = value
     return accepted
+
+
+def _is_unused(name: str, value: Any) -> bool:
+    """Return whether an argument that the tool does not have is one that a form fills in although it is empty."""
+    return name in OFFERED_ARGUMENTS and isinstance(value, str) and value in (*NULL_WORDS, "")
 
 
 def _needs_items(schema: JsonObject) -> bool:
@@ -203,9 +211,13 @@ def _is_omitted(value: Any, schema: JsonObject, required: bool) -> bool:
         return False
     if value in NULL_WORDS:
         return _match_enum(value, schema["enum"]) not in schema["enum"] if "enum" in schema else True
-    if value != "" or "anyOf" in schema:
-        return False
-    return schema.get("type") != "string" or "enum" in schema or "pattern" in schema or schema.get("minLength", 0) > 0
+    return value == "" and not any(map(_allows_empty_text, schema.get("anyOf", (schema,))))
+
+
+def _allows_empty_text(schema: JsonObject) -> bool:
+    if "enum" in schema:
+        return "" in schema["enum"]
+    return schema.get("type") == "string" and "pattern" not in schema and schema.get("minLength", 0) == 0
 
 
 def _parse_text(text: str, kind: Any, schema: JsonObject) -> Any:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ...api.errors import ApiError
-from ...api.permissions import BILLING_PROFILES_ADMIN
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from .series import structured_of, with_structured
@@ -53,8 +52,7 @@ def refused_tools(tools: Iterable[Tool], permissions: Collection[str]) -> tuple[
     uncertain: list[JsonObject] = []
     for tool in tools:
         permission = tool.facts.get("permission")
-        # Billing Profiles Admin is about connecting; the API itself lets every user call validate_user.
-        if permission is None or permission is BILLING_PROFILES_ADMIN:
+        if permission is None:
             continue
         is_granted = permission.is_granted(permissions)
         if not is_granted:

@@ -137,9 +137,14 @@ def oversized_result(tool: Tool, result: JsonObject, *, is_dry_run: bool = False
     return _text_result(sanitize_json(orjson.dumps(notice).decode()))
 
 
-def timeout_message(tool: Tool, seconds: float | None = None) -> str:
-    """Return the message for a tool that did not finish within *seconds*, by default its deadline."""
-    if tool.writes:
+def timeout_message(tool: Tool, seconds: float | None = None, *, unchanged: bool = False) -> str:
+    """Return the message for a tool that did not finish within *seconds*, by default its deadline.
+
+    *unchanged* is whether a write certainly changed nothing.
+    """
+    if unchanged:
+        text = "Nothing was changed: call it again."
+    elif tool.writes:
         text = "It may still take effect: check the current state before repeating it."
     else:
         text = f"{tool.narrow_hint} Or try again later."

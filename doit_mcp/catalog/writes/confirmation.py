@@ -114,17 +114,26 @@ async def _ask(call: Call, tool: Tool, question: Question) -> None:
     """
     other_ways = f"make the change in the DoiT console ({call.console_url}), or use a client that shows questions"
     try:
-        answer = (await call.ask_all({CONFIRMATION_KEY: question}))[CONFIRMATION_KEY]
+        answers = await _ask_without_claim(call, question)
     except NoAnswer as reason:
         raise ToolError(
             f"Nothing was changed: {tool.name} requires the user's confirmation, but {reason}. If the user saw no"
             f" question, do not call it again: {other_ways}."
         ) from None
-    if answer["action"] != "accept":
+    if answers[CONFIRMATION_KEY]["action"] != "accept":
         raise Declined(
             f"Nothing was changed: the user declined {tool.name}, or the client declined without showing the question."
             f" Do not call it again unless the user asks for it. If the user saw no question, {other_ways}."
         )
+
+
+async def _ask_without_claim(call: Call, question: Question) -> dict[str, JsonObject]:
+    """Return the answers. An equal call does not wait meanwhile: its user may never have seen the first question."""
+
+    async def ask() -> dict[str, JsonObject]:
+        return await call.ask_all({CONFIRMATION_KEY: question})
+
+    return await (call.claim.run_without(ask) if call.waits_for_answers and call.claim is not None else ask())
 
 
 def confirmation_question(text: str, source_digest: str = "") -> Question:

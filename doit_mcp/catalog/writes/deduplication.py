@@ -17,6 +17,7 @@ from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call, CallSuspended, MissingClientCapability, NoAnswer
 from ..stores.approvals import EXPIRED
+from ..stores.write_claim import DoneMeanwhile, WriteClaim
 from ..stores.write_receipts import TTL_SECONDS, Receipt
 from ..tools.argument_coercion import canonicalize
 from ..tools.series import ResultWithSeries, structured_of
@@ -75,7 +76,13 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
                 mark_repeated()
                 return _repeat_result(tool, receipt)
             await call.receipts.forget(call.owner, key)
-        return await _run_and_settle(tool, call, arguments, partial(_settle_receipt, tool, call, key, arguments))
+        call.claim = claim = WriteClaim(call.receipts, call.owner, key, idempotent=is_idempotent)
+        settle = partial(_settle_claim, claim, partial(_settle_receipt, tool, call, key, arguments))
+        try:
+            return await _run_and_settle(tool, call, arguments, settle)
+        except DoneMeanwhile as done:
+            mark_repeated()
+            return _repeat_result(tool, done.receipt)
 
     return with_approval_receipt(replace(tool, run=run))
 
@@ -154,6 +161,12 @@ async def _run_and_settle(tool: Tool, call: Call, arguments: JsonObject, settle:
     finally:
         # If the client disconnects before the end, the outcome is unknown, unless the call has not committed yet.
         await asyncio.shield(settle(packed if call.committed else None, known=is_done))
+
+
+async def _settle_claim(claim: WriteClaim, settle: Settle, packed: bytes | None, *, known: bool) -> None:
+    """Settle *claim*, unless an equal call can have it now."""
+    if claim.is_held:
+        await settle(packed, known=known)
 
 
 async def _settle_receipt(

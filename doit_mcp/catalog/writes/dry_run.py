@@ -1,4 +1,4 @@
-"""Dry runs of updates: the change with the values before and after, without making it."""
+"""Dry runs of writes: what would happen, marked as a dry run; for updates, with the values before and after."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
 
 
 def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None) -> Tool:
-    """Make an update show its change with ``dryRun``, if *reader* reads its object.
+    """Make *tool* mark the results of its dry runs, and make an update show its change if *reader* reads its object.
 
-    If the API has a dry run of such an update, that runs as well, and its result has the change.
+    If the API has a dry run of such a write, that runs, because it checks the arguments. Its response can look like
+    that of a write, so every result of a dry run has ``dryRun``. Tools without any dry run are unchanged.
     """
     has_own = ARGUMENT in tool.accepted_schema["properties"]
-    if reader is None or tool.verb not in UPDATING_VERBS:
+    describer = ChangeDescriber(tool, reader, read_related) if reader and tool.verb in UPDATING_VERBS else None
+    if describer is None and not has_own:
         return tool
-    describer = ChangeDescriber(tool, reader, read_related)
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         given = arguments if has_own else {name: value for name, value in arguments.items() if name != ARGUMENT}
@@ -35,8 +36,10 @@ def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjec
         result = await tool.run(call, arguments) if has_own else {"status": DRY_RUN_STATUS}
         if isinstance(result, ContentResult):
             return result
-        change = await describer.record(given, await describer.read(call, given))
-        return with_structured(result, {**structured_of(result), "change": change})
+        marked = {**structured_of(result), ARGUMENT: True}
+        if describer is not None:
+            marked["change"] = await describer.record(given, await describer.read(call, given))
+        return with_structured(result, marked)
 
     if has_own:
         return replace(tool, run=run)

@@ -155,12 +155,18 @@ class ApiRequest:
             parsed = orjson.loads(await self.http_request.read())
         except ValueError:
             raise bad_request("the body is not JSON") from None
-        problems = [(".".join(map(str, error.instance_path)), error.message) for error in schema.iter_errors(parsed)]
+        problems = [(".".join(map(str, error.instance_path)), _describe(error)) for error in schema.iter_errors(parsed)]
         if problems:
             messages = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
             raise bad_request("; ".join(messages), field=problems[0][0])
         document: JsonObject = parsed
         return document
+
+
+def _describe(error: jsonschema_rs.ValidationError) -> str:
+    """What is wrong; for an unknown option, with all known ones, of which the validator names only two."""
+    options = error.kind.as_dict().get("options") if error.kind.name == "enum" else None
+    return f"must be one of {', '.join(map(str, options))}" if options else error.message
 
 
 def get_existing(records: Records, identifier: str, kind: str) -> JsonObject:

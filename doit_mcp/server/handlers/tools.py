@@ -151,7 +151,7 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     except (CallSuspended, MissingClientCapability):
         raise
     except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
-        message = _failure_message(context, tool, failure, call.extended_seconds)
+        message = _failure_message(context, tool, failure, call)
         call_result = tool_result.error_result(tool, f"{message} {context.notice}".rstrip())
         if challenge := challenge_for(context, failure):
             call_result["_meta"] = challenge
@@ -163,8 +163,8 @@ async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, a
     return call_result
 
 
-def _failure_message(context: RequestContext, tool: Tool, failure: Exception, seconds: float | None) -> str:
-    """Return the message for an expected failure of a call that could take *seconds*, by default its deadline."""
+def _failure_message(context: RequestContext, tool: Tool, failure: Exception, call: RunningRequest) -> str:
+    """Return the message for an expected failure of *call*."""
     match failure:
         case ApiError() if context.customer and names_unknown_customer(failure):
             return UNKNOWN_CUSTOMER
@@ -173,7 +173,9 @@ def _failure_message(context: RequestContext, tool: Tool, failure: Exception, se
         case NoAnswer():
             return f"it asked the client a question and got no usable answer: {failure}"
         case TimeoutError():
-            return tool_result.timeout_message(tool, seconds)
+            # Without the claim, the call may have waited for an equal one, which can still take effect.
+            unchanged = call.claim is not None and call.claim.is_held and not call.committed
+            return tool_result.timeout_message(tool, call.extended_seconds, unchanged=unchanged)
     return str(failure)
 
 

@@ -31,7 +31,10 @@ async def check_account(connect: PrincipalApiFactory, principal: Principal, tool
     as for DoiT employees.
     """
     doit = connect(principal, PURPOSE, Caller(DEFAULT_REVISION), _ignore_progress, DEADLINE_SECONDS)
-    user: JsonObject = {"email": principal.email or principal.subject, "customer": principal.tenant}
+    user: JsonObject = {"email": principal.email or principal.subject}
+    if principal.customer:
+        # API tokens do not contain the customer's id.
+        user["customer"] = principal.customer
     try:
         validated = await doit.auth.validate_user()
     except ApiError as error:

@@ -43,6 +43,19 @@ HEADERS = {
 }
 
 
+USER_LABELS = {
+    "email": "Email address",
+    "domain": "Domain",
+    "customer": "Customer id",
+    "role": "Role",
+    "permissions": "Permissions",
+}
+TOOL_LABELS = {
+    "refusedTools": "Refused, because you lack the permission",
+    "uncertainTools": "Refused unless you have the permission",
+}
+
+
 class CheckPage:
     """Handles requests. The findings about an account are kept for CACHE_SECONDS."""
 
@@ -91,7 +104,7 @@ def self_checks(app: web.Application) -> Sequence[Finding]:
     """Return what the process knows about itself, without any request."""
     api = next(circuit for circuit in app[health.CIRCUIT_BREAKERS] if circuit.name == "api")
     return (
-        check_public_url(app[app_keys.SETTINGS].own_origin, ()),
+        check_public_url(app[app_keys.SETTINGS].own_origin, None),
         _finding("accepting", not app[app_keys.DRAINING].is_set(), "The server accepts requests", "It is stopping"),
         _finding("sign-in", app[app_keys.IS_READY](), "Sign-ins can be verified", "Sign-ins cannot be verified yet"),
         _finding("api", api.state == "closed", "The DoiT API responds", "Requests to the DoiT API fail"),
@@ -133,9 +146,19 @@ def _as_sentence(text: str) -> str:
 
 
 def _render_account(document: JsonObject) -> Html:
-    details = {name: value for name, value in document.items() if name not in ("checks", "hint", "note")}
-    text = orjson.dumps(details, option=orjson.OPT_INDENT_2).decode()
-    return Html(f"<h2>Your account</h2><p>{LIMITS}</p><pre>{escape(text)}</pre>")
+    user: JsonObject = document["user"]
+    rows = [(USER_LABELS[name], _as_text(user[name])) for name in USER_LABELS if user.get(name)]
+    for name, label in TOOL_LABELS.items():
+        by_permission: dict[str, list[str]] = {}
+        for item in document[name]:
+            by_permission.setdefault(item["permission"], []).append(item["tool"])
+        rows += [(f"{label}: {permission}", ", ".join(tools)) for permission, tools in by_permission.items()]
+    items = join_html(Html(f"<li><b>{escape(label)}</b> {escape(text)}</li>") for label, text in rows)
+    return Html(f"<h2>Your account</h2><ul>{items}</ul><p>{LIMITS}</p>")
+
+
+def _as_text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _render_hint(base: str, token: str) -> Html:

@@ -28,6 +28,10 @@ ENDPOINT = Explanation(
     "This address is for MCP clients",
     "Browsers cannot show it. Add it to ChatGPT, Claude, an editor or another MCP client, which then asks you to sign in.",
 )
+REFUSED_TOKEN = Explanation(
+    "The server does not accept this token",
+    "It is neither an access token for this server nor a valid DoiT API token. Check the Authorization header.",
+)
 EXPLANATIONS = {
     404: Explanation(
         "This page does not exist", "Check the address for typing errors. MCP clients connect to the server URL below."
@@ -58,7 +62,10 @@ def error_page(request: web.Request, response: web.StreamResponse, base: str) ->
     """Return the page for *response*, an error, with its status and its headers. *base* is the public base URL."""
     at_endpoint = is_endpoint(request.path)
     is_for_clients = response.status == 401 or (at_endpoint and response.status not in EXPLANATIONS)
-    reason = ENDPOINT if is_for_clients else EXPLANATIONS.get(response.status, OTHER)
+    if response.status == 401 and "Authorization" in request.headers:
+        reason = REFUSED_TOKEN
+    else:
+        reason = ENDPOINT if is_for_clients else EXPLANATIONS.get(response.status, OTHER)
     style = read_template("message.css")
     trace = CURRENT_TRACE.get()
     page = render_template(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.catalog.discovery.tools import CommonArguments
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tools.argument_coercion import coerce_arguments, needs_no_coercion
+from doit_mcp.catalog.tools.argument_coercion import OFFERED_ARGUMENTS, coerce_arguments, needs_no_coercion
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.protocol.message_limits import MAX_STRING_LENGTH, with_default_limits
 from doit_mcp.protocol.schema_validator import SchemaValidator
@@ -341,3 +342,21 @@ def test_empty_lists_of_reads_and_writes() -> None:
     assert reader.parse_arguments({"category": [], "source": []}) == ({}, [])
     assert tools["cost_breakdown"].parse_arguments({"groupBy": []}) == ({}, [])
     assert writer.parse_arguments({"eventIds": []})[1]
+
+
+@pytest.mark.parametrize("empty", ["null", "None", "undefined", ""])
+def test_empty_arguments_that_the_discovery_tools_offer_are_omitted(empty: str) -> None:
+    """Forms fill in every argument of a schema."""
+    assert set(CommonArguments.__annotations__) == OFFERED_ARGUMENTS
+    named = {tool.name: tool for tool in all_tools()}
+    assert named["list_budgets"].coerce_arguments({"id": empty, "maxResults": 1}) == {"maxResults": 1}
+    assert named["cost_breakdown"].coerce_arguments({"groupBy": empty, "filter": empty}) == {}
+    # Other unknown arguments can be typing errors, and "" clears a field.
+    assert named["update_budget"].coerce_arguments({"descripton": empty}) == {"descripton": empty}
+    assert named["update_datahub_dataset"].coerce_arguments({"logoName": ""}) == {"logoName": ""}
+
+
+def test_former_names_of_recommendations_are_accepted() -> None:
+    tool = next(tool for tool in all_tools() if tool.name == "list_optimization_recommendations")
+    coerced = tool.coerce_arguments({"maxResults": "3", "cloudProvider": "aws"})
+    assert coerced == {"pageSize": 3, "provider": "aws"} and tool.argument_problems(coerced) == []

@@ -196,4 +196,6 @@ def test_escaped_backslashes_are_not_escapes() -> None:
 def test_timeout_message_depends_on_the_operation() -> None:
     assert "45 seconds" in tool_result.timeout_message(READ) and READ.narrow_hint in tool_result.timeout_message(READ)
     assert "check the current state" in tool_result.timeout_message(WRITE)
+    unchanged = tool_result.timeout_message(WRITE, unchanged=True)
+    assert "Nothing was changed" in unchanged and "take effect" not in unchanged
     assert "within 600 seconds" in tool_result.timeout_message(READ, 600.0)

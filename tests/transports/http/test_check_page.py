@@ -83,6 +83,8 @@ async def test_refused_token_leads_to_the_metadata_of_the_endpoint(product: tupl
     site, _ = product
     answer = await site.send("GET", "/check", {"Authorization": "Bearer nonsense"})
     assert answer.status == 401
+    page = await site.send("GET", "/check", {"Authorization": "Bearer nonsense", "Accept": "text/html"})
+    assert page.status == 401 and "does not accept this token" in page.text and "MCP clients" not in page.text
     assert f'"{site.base}/.well-known/oauth-protected-resource/mcp"' in answer.headers["WWW-Authenticate"]
 
 
@@ -113,6 +115,12 @@ async def test_api_token_and_html(product: tuple[Site, Api]) -> None:
     text = (await site.send("GET", "/check", headers)).text
     assert "The lists of refused tools are incomplete" in text and "The user lacks the permission" in text
     assert "Billing Profiles Admin" in text and ANALYST.email in text and ANALYST.api_token not in text
+    # Readable, not JSON. An API token does not contain the customer's id.
+    assert (
+        "<li><b>Domain</b> acme.example</li>" in text
+        and "Customer id" not in text
+        and "{" not in text.split("</style>")[1]
+    )
 
 
 async def test_customer_without_api_access(product: tuple[Site, Api]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -14,6 +15,7 @@ from doit_mcp.server.catalog import catalog_factory
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import replicas
 from tests.transports.http.serving import ADMIN, EMPLOYEE, Json, Site, serving
+from tests.transports.http.streaming import open_stream
 
 LABEL = {"name": "Quarter", "color": "blue"}
 
@@ -75,6 +77,29 @@ async def test_n16_write_undone_by_a_colleague_with_an_api_token_is_repeated(sit
     assert not (await site.call("remove_ticket_tags", ticket, headers=headers)).result.get("isError")
     assert ALREADY_DONE_KEY not in await complete_call(site, "add_ticket_tags", ticket)
     assert "mine" in (await complete_call(site, "list_ticket_tags", {"ticketId": ticket["ticketId"]}))["tags"]
+
+
+@pytest.mark.requirement("N16")
+async def test_n16_repeat_does_not_wait_for_an_unanswered_question(site: Site) -> None:
+    """Each session is asked at once, and the write that both users accept is done once."""
+    label = (await complete_call(site, "create_label", LABEL))["id"]
+    sessions = [await site.initialize("2025-06-18", elicitation={}) for _ in range(2)]
+    call = {"name": "delete_label", "arguments": {"id": label}}
+    async with AsyncExitStack() as stack:
+        streams, questions = [], []
+        for session in sessions:
+            message, headers = site.request("tools/call", call), site.headers(**session.head)
+            streams.append(await stack.enter_async_context(open_stream(site, message, headers, "2025-06-18")))
+            questions.append(await streams[-1].until("elicitation/create"))
+        results = []
+        for index in (1, 0):
+            accepted = {"jsonrpc": "2.0", "id": questions[index]["id"], "result": {"action": "accept", "content": {}}}
+            assert (await sessions[index].post(accepted)).status == 202
+            results.append((await streams[index].until(""))["result"])
+    assert not any(result.get("isError") for result in results), results
+    first, second = (result["structuredContent"] for result in results)
+    assert first["deleted"] is True and ALREADY_DONE_KEY not in first
+    assert second["deleted"] is True and second[ALREADY_DONE_KEY]
 
 
 @pytest.mark.requirement("N16")
