@@ -172,6 +172,7 @@ class GeographicAccess(Area):
         confirm=True,
         preview_with=get_customer_geographic_scope,
         effect=REPLACES_SCOPE,
+        replaces=True,
     )
     async def _update_customer_scope(
         self, *, targetCustomerId: CustomerId, **scope: Unpack[NewScope]
@@ -213,6 +214,7 @@ class GeographicAccess(Area):
         preview_with=get_user_geographic_scope,
         also_shows={"userId": Users.list_users},
         effect=REPLACES_SCOPE,
+        replaces=True,
     )
     async def _update_user_scope(
         self, *, targetCustomerId: CustomerId, userId: UserId, **scope: Unpack[NewScope]

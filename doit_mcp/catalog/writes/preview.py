@@ -143,6 +143,15 @@ def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     return {name: common_part(before[name], value) for name, value in arguments.items() if name in before}
 
 
+def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> JsonObject:
+    """Return *arguments* with null for each value of the *current* state that the write removes, as declared."""
+    if current is None or not tool.facts.get("replaces"):
+        return arguments
+    before = tool.with_argument_names(current)
+    omitted = (name for name in tool.accepted_schema["properties"] if name not in (*arguments, *tool.targets))
+    return {**arguments, **{name: None for name in omitted if before.get(name) not in (None, "", [], {})}}
+
+
 def preview_digest(
     tool: Tool,
     arguments: JsonObject,
