@@ -82,7 +82,7 @@ class ToolFacts(TypedDict, total=False):
     """The arguments of an update whose omitted members stay unchanged, so that the undo restores only the given members.
     Each has the members that the API also clears, by the member whose change does that."""
     cleared_by: Mapping[str, Any]
-    """The values with which the update clears arguments, by the name of the argument."""
+    """The values with which the update clears arguments, by the name of the argument or the path of a member."""
     no_undo: str
     """Why no call restores the former state, although a tool shows it: a sentence for the result."""
     can_be_restored: bool

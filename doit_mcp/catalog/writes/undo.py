@@ -76,10 +76,10 @@ class UndoPlan:
             if former[name] is None:
                 former[name] = cleared_by.get(name)
             elif name in merges and isinstance(value, dict) and isinstance(former[name], dict):
-                lost = {also for member, also in merges[name].items() if member in value}
-                former[name] = {
-                    member: old for member, old in former[name].items() if member in value or member in lost
-                }
+                members = {*value, *(also for member, also in merges[name].items() if member in value)}
+                cleared = {member: cleared_by.get(f"{name}.{member}") for member in value}
+                old_values = {**cleared, **former[name]}
+                former[name] = {member: old_values.get(member) for member in members}
         return former
 
 

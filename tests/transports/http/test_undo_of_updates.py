@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
-from tests.transports.http.serving import Json, Site, serving
+from tests.sandbox.bodies import ALERT
+from tests.transports.http.serving import EMPLOYEE, Json, Site, serving
 from tests.transports.http.test_undo import applied
 
 TERMS: Json = {
@@ -17,6 +19,13 @@ TERMS: Json = {
     "eligibleFrom": "2026-01-01T00:00:00Z",
     "eligibleTo": "2027-01-01T00:00:00Z",
     "priceBooks": [{"name": "Standard", "rules": [{"name": "Discount", "percentageChange": -3}]}],
+}
+REAL_TIME: Json = {
+    "accountID": "123456789012",
+    "roleArn": "arn:aws:iam::123456789012:role/DoiTRole",
+    "enabledFeatures": ["real-time-data"],
+    "s3Bucket": "acme-cloudtrail",
+    "s3BucketRegion": "us-east-1",
 }
 CHILD, CONTRACT = "U6eAmQoRzZ", "pf8b6xKxU8skznfm4Deu"
 
@@ -66,3 +75,82 @@ async def test_new_version_of_a_contract_lists_and_restores_omitted_terms(site: 
     assert {name: value for name, value in restored.items() if name not in changing} == {
         name: value for name, value in former.items() if name not in changing
     }
+
+
+async def test_undo_keeps_what_others_changed_in_the_same_object(site: Site) -> None:
+    alert = await applied(site, "create_alert", ALERT)
+    selected = {"id": alert["id"]}
+    done = await applied(site, "update_alert", {**selected, "alert": {"value": 77}})
+    assert done["undo"]["arguments"] == {**selected, "alert": {"value": ALERT["config"]["value"]}}
+    await site.apply("update_alert", {**selected, "alert": {"operator": "lt"}}, user=EMPLOYEE)
+    await applied(site, "update_alert", done["undo"]["arguments"])
+    config = (await applied(site, "get_alert", selected))["config"]
+    assert (config["value"], config["operator"]) == (ALERT["config"]["value"], "lt")
+    settings = (await applied(site, "get_customer", {}))["settings"]
+    done = await applied(site, "update_customer", {"settings": {"currency": "GBP"}})
+    assert done["undo"]["arguments"] == {"settings": {"currency": settings["currency"]}}
+
+
+async def test_undo_of_a_condition_restores_the_range_that_it_clears(site: Site) -> None:
+    percentage = {"condition": "percentage-change", "operator": "gt", "value": 20}
+    ignored = {"lowerBound": 0, "upperBound": 5}
+    config = {**ALERT["config"], **percentage, "ignoreValuesRange": ignored}
+    ignoring = {"name": "Growth", "recipients": ["ann@acme.example"], "alert": config}
+    selected = {"id": (await applied(site, "create_alert", ignoring))["id"]}
+    former = (await applied(site, "get_alert", selected))["config"]
+    done = await applied(site, "update_alert", {**selected, "alert": {"condition": "value"}})
+    await applied(site, "update_alert", done["undo"]["arguments"])
+    assert (await applied(site, "get_alert", selected))["config"] == former
+    # "none" removes a range that was not there before.
+    await applied(site, "update_alert", {**selected, "alert": {"ignoreValuesRange": "none"}})
+    former = (await applied(site, "get_alert", selected))["config"]
+    done = await applied(site, "update_alert", {**selected, "alert": {"ignoreValuesRange": ignored}})
+    await applied(site, "update_alert", done["undo"]["arguments"])
+    assert (await applied(site, "get_alert", selected))["config"] == former
+
+
+async def test_geographic_scopes_are_restored_with_their_country_or_region(site: Site) -> None:
+    name, target = "update_customer_geographic_scope", {"targetCustomerId": CHILD}
+    region = await applied(site, "create_custom_region", {"name": "North", "countryCodes": ["DK", "SE"]})
+    scopes: list[Json] = [
+        {"type": "country", "countryCode": "FR"},
+        {"type": "global"},
+        {"type": "customRegion", "customRegionId": region["id"]},
+        {"type": "global"},
+    ]
+    await applied(site, name, {**target, **scopes[0]})
+    for former, scope in pairwise(scopes):
+        dry_run = await applied(site, name, {**target, **scope, "dryRun": True})
+        lost = former.keys() - scope.keys()
+        assert {row["field"] for row in dry_run["change"]["fields"]} >= lost or all(
+            member in str(dry_run["change"]) for member in lost
+        ), dry_run
+        done = await applied(site, name, {**target, **scope})
+        assert done["undo"]["arguments"] == {**target, **former}, done
+        await applied(site, name, done["undo"]["arguments"])
+        shown = await applied(site, "get_customer_geographic_scope", target)
+        assert former.items() <= shown.items()
+        await applied(site, name, {**target, **scope})
+
+
+async def test_changes_without_a_true_undo_offer_none(site: Site) -> None:
+    assets = (await applied(site, "list_assets", {"filter": "type:g-suite"}))["assets"]
+    seats = next(asset for asset in assets if asset.get("quantity"))
+    bought = await applied(site, "update_asset", {"id": seats["id"], "quantity": seats["quantity"] + 5})
+    assert bought["undo"].keys() == {"note"}
+    tickets = (await applied(site, "list_tickets", {}))["tickets"]
+    ticket = next(ticket for ticket in tickets if ticket["status"] == "open")
+    solved = await applied(site, "update_ticket", {"ticketId": ticket["id"], "status": "solved"})
+    assert solved["undo"].keys() == {"note"}
+
+
+async def test_features_are_restored_with_their_bucket(site: Site) -> None:
+    connected = await applied(site, "create_account_role", REAL_TIME)
+    selected = {"accountID": connected["accountID"]}
+    former = await applied(site, "get_aws_account", selected)
+    features = {"enabledFeatures": [name for name in former["enabledFeatures"] if name != "real-time-data"]}
+    done = await applied(site, "update_aws_feature", {**selected, **features})
+    assert done["undo"]["arguments"]["s3Bucket"] == former["s3Bucket"]
+    await applied(site, "update_aws_feature", done["undo"]["arguments"])
+    restored = await applied(site, "get_aws_account", selected)
+    assert restored["s3Bucket"] == former["s3Bucket"] and restored["enabledFeatures"] == former["enabledFeatures"]
