@@ -234,6 +234,26 @@ async def test_stateful_clients_without_elicitation_prepare(site: Site) -> None:
     assert done["structuredContent"]["deleted"]
 
 
+@pytest.mark.requirement("N14")
+async def test_clients_that_can_be_asked_are_asked_in_spite_of_a_token(site: Site) -> None:
+    for action in ("accept", "decline"):
+        label = await call(site, "create_label", name=f"Quarter {action}", color="blue")
+        token = (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]
+        asking: Json = {"clientCapabilities": {"elicitation": {"form": {}}}}
+        asked = (await site.call("confirm_action", {"approvalToken": token}, **asking)).result
+        assert asked["resultType"] == "input_required", asked
+        assert "Delete label?" in asked["inputRequests"]["confirm"]["params"]["message"]
+        answer: Json = {"action": action} | ({"content": {}} if action == "accept" else {})
+        retry: Json = {"name": "confirm_action", "arguments": {"approvalToken": token}}
+        retry |= {"inputResponses": {"confirm": answer}, "requestState": asked["requestState"]}
+        done = (await site.send_stateless("tools/call", retry, **asking)).result
+        assert done.get("isError", False) is (action == "decline"), done
+        if action == "decline":
+            assert "already used" in await refusal(site, token)
+        exists = not (await site.call("get_label", {"id": label["id"]})).result.get("isError", False)
+        assert exists is (action == "decline")
+
+
 class Things:
     """A tool that deletes a thing of this process once it may, and the tool that applies prepared changes."""
 
