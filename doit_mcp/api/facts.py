@@ -74,8 +74,8 @@ class ToolFacts(TypedDict, total=False):
     effect: str
     """What the write means if its name does not say it, such as who gets access: a sentence for the question."""
     restore_with: Reader
-    """The method that creates an equal object from the former values of one that this write deletes. The result of the
-    deletion then says how to call it. It must restore all that the user set."""
+    """The method that creates an equal object from the former values of one that this write deletes, or that sets them
+    again. The result of the deletion then says how to call it. It must restore all that the user set."""
     replaces: bool
     """The update removes the arguments that it does not name. The question lists them, and the undo restores them all."""
     merges: Mapping[str, Mapping[str, str]]

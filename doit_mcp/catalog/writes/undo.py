@@ -27,7 +27,7 @@ MAX_DEPTH = 12
 MAX_UNSET = 10
 """Names of unset members that a note lists."""
 RENAMING_ARGUMENT = "newName"
-"""An argument after which the object can no longer be found by the arguments of the write."""
+"""An argument after which the object can no longer be found by its name."""
 CREATES_ANOTHER = "The restored object has a new id and no history, and nothing refers to it."
 UNSET_BEFORE = "The former state cannot be restored: {} had no value."
 
@@ -51,6 +51,9 @@ class UndoPlan:
         """Return the undo call for a write with these *arguments*; None if it would not restore the state."""
         before = self.restoring.with_argument_names(current)
         targets = {name: value for name, value in arguments.items() if name in self.restoring.targets}
+        if RENAMING_ARGUMENT in self.restoring.input_schema["properties"]:
+            # The object may have been found by its name, which changes.
+            targets = {"id": current.get("id"), **targets, "name": None}
         if self.tool.deletes:
             former = {**before, **targets}
         elif self.tool.facts.get("replaces"):
@@ -73,8 +76,8 @@ class UndoPlan:
         former: JsonObject = {}
         for name, value in changes.items():
             former[name] = before.get(READER_FIELD_NAMES.get(name, name))
-            if former[name] is None:
-                former[name] = cleared_by.get(name)
+            if former[name] in (None, "") and name in cleared_by:
+                former[name] = cleared_by[name]
             elif name in merges and isinstance(value, dict) and isinstance(former[name], dict):
                 members = {*value, *(also for member, also in merges[name].items() if member in value)}
                 cleared = {member: cleared_by.get(f"{name}.{member}") for member in value}
@@ -101,6 +104,9 @@ def _fit(value: Any, schema: JsonObject, depth: int) -> Any:
             for name, member in value.items()
             if (name in known or is_open) and member is not None
         }
+    if isinstance(value, dict) and schema.get("type") == "string":
+        # References are read as {id, name} and written as ids.
+        return value.get("id")
     if isinstance(value, list) and "items" in schema and depth < MAX_DEPTH:
         return [_fit(item, schema["items"], depth + 1) for item in value]
     return value
@@ -115,7 +121,7 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
     restoring = tools_by_name.get(name)
     if name and (restoring is None or not restoring.writes):
         raise TypeError(f"{tool.declared_in}: {tool.name} has restore_with={name}, which is not a tool that writes")
-    if tool.verb == "update" and tool.targets and not name and RENAMING_ARGUMENT not in tool.input_schema["properties"]:
+    if not name and (tool.verb == "set" or (tool.verb == "update" and tool.targets)):
         restoring = tool
     if tool.facts.get("undone_by") == "nothing" or reader is None or restoring is None:
         return None

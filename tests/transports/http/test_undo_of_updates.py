@@ -9,7 +9,7 @@ import pytest
 
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
-from tests.sandbox.bodies import ALERT
+from tests.sandbox.bodies import ALERT, BUDGET, BY_CLOUD, METRIC
 from tests.transports.http.serving import EMPLOYEE, Json, Site, serving
 from tests.transports.http.test_undo import applied
 
@@ -154,3 +154,56 @@ async def test_features_are_restored_with_their_bucket(site: Site) -> None:
     await applied(site, "update_aws_feature", done["undo"]["arguments"])
     restored = await applied(site, "get_aws_account", selected)
     assert restored["s3Bucket"] == former["s3Bucket"] and restored["enabledFeatures"] == former["enabledFeatures"]
+
+
+async def test_values_that_were_empty_are_cleared_again(site: Site) -> None:
+    budget = await applied(site, "create_budget", BUDGET)
+    resource = {"resourceType": "budgets", "resourceId": budget["id"]}
+    done = await applied(site, "update_resource_permissions", {**resource, "public": "viewer"})
+    assert done["undo"]["arguments"] == {**resource, "public": "no_access"}
+    await applied(site, "update_resource_permissions", done["undo"]["arguments"])
+    assert (await applied(site, "get_resource_permissions", resource))["public"] is None
+    dataset = {"name": (await applied(site, "list_datahub_datasets", {}))["datasets"][0]["name"]}
+    await applied(site, "update_datahub_dataset", {**dataset, "displayName": ""})
+    done = await applied(site, "update_datahub_dataset", {**dataset, "displayName": "Shown"})
+    assert done["undo"]["arguments"] == {**dataset, "displayName": ""}
+    await applied(site, "update_datahub_dataset", done["undo"]["arguments"])
+    assert not (await applied(site, "get_datahub_dataset", dataset)).get("displayName")
+
+
+async def test_themes_and_labeled_annotations_are_restored(site: Site) -> None:
+    colors = {"light": ["#111111"], "dark": ["#222222"]}
+    theme = await applied(site, "create_custom_theme", {"name": "T", "primaryColor": "#123456", "colors": colors})
+    done = await applied(site, "update_theme", {"id": theme["id"], "newName": "T2", "primaryColor": "#654321"})
+    assert done["undo"]["arguments"] == {"id": theme["id"], "newName": "T", "primaryColor": "#123456"}
+    await applied(site, "update_theme", done["undo"]["arguments"])
+    assert (await applied(site, "get_theme", {"id": theme["id"]}))["name"] == "T"
+    former = (await applied(site, "get_active_theme", {}))["themeId"]
+    done = await applied(site, "set_active_theme", {"themeId": theme["id"]})
+    assert done["undo"] == {"tool": "set_active_theme", "arguments": {"themeId": former}}
+    label = await applied(site, "create_label", {"name": "Quarter", "color": "blue"})
+    note = {"content": "Moved", "timestamp": "2026-01-01T00:00:00Z", "labels": [label["id"]]}
+    selected = {"id": (await applied(site, "create_annotation", note))["id"]}
+    done = await applied(site, "update_annotation", {**selected, "labels": []})
+    assert done["undo"]["arguments"] == {**selected, "labels": [label["id"]]}
+    await applied(site, "update_annotation", done["undo"]["arguments"])
+    deleted = await applied(site, "delete_annotation", selected)
+    restored = await applied(site, "create_annotation", deleted["undo"]["arguments"])
+    assert [row["id"] for row in restored["labels"]] == [label["id"]]
+
+
+async def test_removed_geographic_scope_is_set_again(site: Site) -> None:
+    target = {"targetCustomerId": CHILD}
+    await applied(site, "update_customer_geographic_scope", {**target, "type": "country", "countryCode": "FR"})
+    undo = (await applied(site, "delete_customer_geographic_scope", target))["undo"]
+    assert undo == {
+        "tool": "update_customer_geographic_scope",
+        "arguments": {**target, "type": "country", "countryCode": "FR"},
+    }
+
+
+async def test_notes_name_the_member_that_had_no_value(site: Site) -> None:
+    report = await applied(site, "create_report", {"name": "R", "description": "d", "report": BY_CLOUD})
+    limit = {"metricFilter": {"metric": METRIC, "operator": "gt", "values": [1]}}
+    done = await applied(site, "update_report", {"id": report["id"], "report": limit})
+    assert "report.metricFilter" in done["undo"]["note"]
