@@ -41,6 +41,21 @@ def test_deletions_that_can_be_undone() -> None:
     }
 
 
+def test_facts_about_undo_name_arguments() -> None:
+    for tool in direct_tools():
+        arguments = tool.accepted_schema["properties"]
+        for name, cleared in tool.facts.get("merges", {}).items():
+            members = arguments[name]["properties"].keys()
+            assert {*cleared, *cleared.values()} <= members, tool.name
+        for path in tool.facts.get("cleared_by", {}):
+            name, _, member = path.partition(".")
+            assert not member or member in arguments[name]["properties"], (tool.name, path)
+            assert name in arguments, (tool.name, path)
+        if "replaces" in tool.facts:
+            assert tool.verb == "update" and "preview_with" in tool.facts, tool.name
+        assert tool.facts.get("no_undo", ".").endswith("."), tool.name
+
+
 async def test_undo_calls_restore_the_former_state() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         for kind, (made, changes, reader) in OBJECTS.items():
