@@ -122,9 +122,7 @@ async def test_geographic_scopes_are_restored_with_their_country_or_region(site:
     for former, scope in pairwise(scopes):
         dry_run = await applied(site, name, {**target, **scope, "dryRun": True})
         lost = former.keys() - scope.keys()
-        assert {row["field"] for row in dry_run["change"]["fields"]} >= lost or all(
-            member in str(dry_run["change"]) for member in lost
-        ), dry_run
+        assert all(member in str(dry_run["change"]) for member in lost), dry_run
         done = await applied(site, name, {**target, **scope})
         assert done["undo"]["arguments"] == {**target, **former}, done
         await applied(site, name, done["undo"]["arguments"])
