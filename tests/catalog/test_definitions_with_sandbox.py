@@ -141,7 +141,7 @@ async def test_theme_lifecycle(ask: Ask) -> None:
     chosen = await ask("set_active_theme", themeId=theme["id"])
     assert chosen["undo"]["arguments"] == {"themeId": "default"}
     assert await ask("get_active_theme") == {"themeId": theme["id"]}
-    assert await ask("set_active_theme", themeId="default") == {"themeId": "default"}
+    assert (await ask("set_active_theme", themeId="default"))["themeId"] == "default"
     await ask("delete_custom_theme", id=theme["id"])
     await check_deleted(ask, "get_theme", id=theme["id"])
 
