@@ -74,8 +74,17 @@ class ToolFacts(TypedDict, total=False):
     effect: str
     """What the write means if its name does not say it, such as who gets access: a sentence for the question."""
     restore_with: Reader
-    """The method that creates an equal object from the former values of one that this write deletes. The result of the
-    deletion then says how to call it. It must restore all that the user set."""
+    """The method that creates an equal object from the former values of one that this write deletes, or that sets them
+    again. The result of the deletion then says how to call it. It must restore all that the user set."""
+    replaces: bool
+    """The update removes the arguments that it does not name. The question lists them, and the undo restores them all."""
+    merges: Mapping[str, Mapping[str, str]]
+    """The arguments of an update whose omitted members stay unchanged, so that the undo restores only the given members.
+    Each has the members that the API also clears, by the member whose change does that."""
+    cleared_by: Mapping[str, Any]
+    """The values with which the update clears arguments, by the name of the argument or the path of a member."""
+    no_undo: str
+    """Why no call restores the former state, although a tool shows it: a sentence for the result."""
     can_be_restored: bool
     """Another write restores what this one deletes, so the question does not say that it cannot be undone."""
     verify_with: Reader | None

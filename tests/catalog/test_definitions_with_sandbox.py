@@ -138,8 +138,10 @@ async def test_theme_lifecycle(ask: Ask) -> None:
     assert (await ask("update_theme", name="dusk", newName="Dawn"))["name"] == "Dawn"
     assert (await ask("get_theme", name="dawn"))["colors"] == THEME["colors"]
     assert theme["id"] in {row["id"] for row in (await ask("list_themes"))["themes"]}
-    assert await ask("set_active_theme", themeId=theme["id"]) == await ask("get_active_theme")
-    assert await ask("set_active_theme", themeId="default") == {"themeId": "default"}
+    chosen = await ask("set_active_theme", themeId=theme["id"])
+    assert chosen["undo"]["arguments"] == {"themeId": "default"}
+    assert await ask("get_active_theme") == {"themeId": theme["id"]}
+    assert (await ask("set_active_theme", themeId="default"))["themeId"] == "default"
     await ask("delete_custom_theme", id=theme["id"])
     await check_deleted(ask, "get_theme", id=theme["id"])
 

@@ -269,6 +269,8 @@ class Alerts(Area):
         preview_with=get_alert,
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
+        merges={"alert": {"condition": "ignoreValuesRange"}},
+        cleared_by={"alert.ignoreValuesRange": NO_RANGE},
     )
     async def _update_alert(self, *, id: Id, **body: Unpack[AlertBody]) -> JsonObject: ...
 

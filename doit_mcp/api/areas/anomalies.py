@@ -226,7 +226,13 @@ class Anomalies(Area):
         """Explain one cost anomaly in a text written by an AI model."""
         ...
 
-    @patch("/anomalies/v1/{id}", confirm=REVERSIBLE, preview_with=get_anomaly, permission=ANOMALIES_MANAGER)
+    @patch(
+        "/anomalies/v1/{id}",
+        confirm=REVERSIBLE,
+        preview_with=get_anomaly,
+        permission=ANOMALIES_MANAGER,
+        no_undo="No tool shows the former review, so it cannot be restored.",
+    )
     async def _review(self, *, id: Id, **update: Unpack[ReviewUpdate]) -> JsonObject: ...
 
     @offers(_review)

@@ -93,6 +93,7 @@ class CloudConnect(Area):
         confirm=True,
         preview_with=get_aws_account,
         verify_with=None,
+        replaces=True,
         open_world=False,
     )
     async def update_aws_feature(

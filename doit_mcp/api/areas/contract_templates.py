@@ -133,6 +133,7 @@ class ContractTemplates(Area):
         permission=CONTRACT_TEMPLATES_ADMIN,
         confirm=True,
         preview_with=get_contract_template,
+        replaces=True,
         open_world=False,
     )
     async def update_contract_template(

@@ -183,6 +183,7 @@ class Contracts(Area):
         permission=CONTRACTS_EDITOR,
         confirm=True,
         preview_with=get_contract,
+        replaces=True,
     )
     async def update_contract(
         self, *, customerID: CustomerId, contractID: ContractId, **terms: Unpack[Terms]

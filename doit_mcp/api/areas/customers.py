@@ -78,6 +78,8 @@ class Customers(Area):
         permission=SETTINGS_OF_INVITES,
         confirm=True,
         preview_with=get_customer,
+        merges={"settings": {}, "contact": {}},
+        cleared_by={"urlSlug": ""},
     )
     async def _update(self, *, customerId: Id, **changes: Unpack[CustomerChanges]) -> JsonObject: ...
 

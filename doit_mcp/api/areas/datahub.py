@@ -168,7 +168,13 @@ class Datahub(Area):
         """Show one DataHub dataset: description, number of records and last change."""
         ...
 
-    @patch("/datahub/v1/datasets/{name}", confirm=REVERSIBLE, preview_with=get_datahub_dataset, open_world=False)
+    @patch(
+        "/datahub/v1/datasets/{name}",
+        confirm=REVERSIBLE,
+        preview_with=get_datahub_dataset,
+        cleared_by=dict.fromkeys(("description", "displayName", "logoName"), ""),
+        open_world=False,
+    )
     async def update_datahub_dataset(
         self, *, name: Dataset, **changes: Unpack[DatasetChanges]
     ) -> Annotated[JsonObject, DatasetDetails]:

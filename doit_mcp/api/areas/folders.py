@@ -84,7 +84,13 @@ class Folders(Area):
         number. To move reports and allocations, use their own update tools."""
         ...
 
-    @delete("/analytics/v1/folders/{id}", confirm=True, preview_with=get_folder, open_world=False)
+    @delete(
+        "/analytics/v1/folders/{id}",
+        confirm=True,
+        preview_with=get_folder,
+        no_undo="Folders in it cannot be restored, and its reports and allocations do not move back.",
+        open_world=False,
+    )
     async def delete_folder(self, *, id: FolderId) -> None:
         """Delete a folder and all folders in it. Their reports and allocations move to the top level. This cannot be
         undone: confirm its name with the user first."""

@@ -172,6 +172,7 @@ class GeographicAccess(Area):
         confirm=True,
         preview_with=get_customer_geographic_scope,
         effect=REPLACES_SCOPE,
+        replaces=True,
     )
     async def _update_customer_scope(
         self, *, targetCustomerId: CustomerId, **scope: Unpack[NewScope]
@@ -191,6 +192,7 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_customer_geographic_scope,
+        restore_with=update_customer_geographic_scope,
         effect=REMOVES_SCOPE,
         can_be_restored=True,
         open_world=False,
@@ -213,6 +215,7 @@ class GeographicAccess(Area):
         preview_with=get_user_geographic_scope,
         also_shows={"userId": Users.list_users},
         effect=REPLACES_SCOPE,
+        replaces=True,
     )
     async def _update_user_scope(
         self, *, targetCustomerId: CustomerId, userId: UserId, **scope: Unpack[NewScope]
@@ -233,6 +236,7 @@ class GeographicAccess(Area):
         confirm=True,
         preview_with=get_user_geographic_scope,
         also_shows={"userId": Users.list_users},
+        restore_with=update_user_geographic_scope,
         effect=REMOVES_SCOPE,
         can_be_restored=True,
         open_world=False,

@@ -207,7 +207,13 @@ class Reports(Area):
         name. For its numbers, use get_report_results."""
         return await self._config(id=id or await self.find_report_id(name))
 
-    @patch("/analytics/v1/reports/{id}", confirm=REVERSIBLE, preview_with=get_report_config, open_world=False)
+    @patch(
+        "/analytics/v1/reports/{id}",
+        confirm=REVERSIBLE,
+        preview_with=get_report_config,
+        merges={"report": {}},
+        open_world=False,
+    )
     async def _update(self, *, id: Id, **body: Unpack[ReportBody]) -> JsonObject: ...
 
     @offers(_update)

@@ -68,6 +68,7 @@ class Sharing(Area):
         confirm=True,
         preview_with=get_resource_permissions,
         canonical_arguments={"public": parse_public},
+        cleared_by={"public": NO_ACCESS},
     )
     async def _update(
         self, *, resourceType: ResourceType, resourceId: ResourceId, **permissions: Unpack[PermissionChanges]

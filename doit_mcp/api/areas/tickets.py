@@ -12,8 +12,7 @@ from ..parameters import ConsoleLink, CreatedSinceTime, CreatedUntilTime, PageTo
 from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "created"), format_timestamp)
-MAX_ROWS = 100
-PAGE_SIZE = 40
+MAX_ROWS, PAGE_SIZE = 100, 40
 CURRENT_PLATFORMS = {
     "cloud_management_platform": "doit",
     "perfectscale": "doit",
@@ -234,6 +233,7 @@ class Tickets(Area):
         confirm=WORDS_OF_THE_USER,
         preview_with=get_ticket,
         preview_arguments={"ticketId": "id"},
+        no_undo="Only DoiT employees can restore the former status or assignee of a ticket.",
     )
     async def update_ticket(
         self, *, ticketId: TicketId, **changes: Unpack[TicketChanges]

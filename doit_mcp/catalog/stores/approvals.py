@@ -62,3 +62,6 @@ class CallApprovals(Protocol):
 
         Raises ToolError if the change is too large, or cannot be stored at the moment.
         """
+
+    async def use(self) -> None:
+        """Use up the current approval, if any. Raises ToolError if it was used before, or if that cannot be checked."""

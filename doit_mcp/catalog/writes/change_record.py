@@ -11,6 +11,7 @@ from .access_changes import access_lines
 from .preview import (
     HIDDEN,
     NO_OBJECTS,
+    deleted_values,
     identifying_values,
     mention_lines,
     previous_values,
@@ -45,7 +46,8 @@ def change_record(
     changes = {name: value for name, value in arguments.items() if name not in targets and name != "dryRun"}
     identity = identifying_values(arguments, before)
     if tool.deletes:
-        lines: Iterable[DiffLine] = (DiffLine(name, name, value, None) for name, value in identity.items())
+        lost = identity | deleted_values(arguments, before)
+        lines: Iterable[DiffLine] = (DiffLine(name, name, value, None) for name, value in lost.items())
     else:
         previous = previous_values(changes, before)
         lines = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...api.errors import ApiError
 from ...api.markers import addresses_at, has_value_at
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call, NoAnswer, Question
@@ -60,16 +61,19 @@ def with_confirmation(
         snapshot: Snapshot | None = None
         if must_confirm(tool, arguments, call.approvals.policy):
             approval = call.approvals.current
+            # A token does not replace a question that can be asked. A task continues after its question.
+            is_open = approval is None or not approval.is_used
             # An empty question is enough to check the client, and building the real one costs requests.
-            asks = approval is None and call.can_ask(confirmation_question(""))
-            if asks:
+            if is_open and call.can_ask(confirmation_question("")):
                 snapshot = await _confirm(call, describer, arguments)
-            elif approval is None and call.client_supports(confirmation_question("")):
+            elif is_open and call.client_supports(confirmation_question("")):
                 raise ToolError(f"Nothing was changed: {tool.name} {CLIENT_UNREACHABLE}")
             else:
-                snapshot = await describer.read(call, arguments)
+                snapshot = await _read_approved(call, describer, arguments)
                 digest = (await _make_question(describer, arguments, snapshot)).digest
                 if approval is None or approval.tool != tool.name or approval.digest != digest:
+                    # A token that was used before says so, instead of preparing its change again.
+                    await call.approvals.use()
                     change = await describer.record(arguments, snapshot)
                     return await approval_result(call, tool, arguments, change, digest)
         return await run_with_undo(call, tool, undo, arguments, snapshot)
@@ -77,6 +81,16 @@ def with_confirmation(
     # Hosts with views show changes for approval as a card.
     meta = {**tool.meta, **tool_view_meta()} if always_confirms(tool) else tool.meta
     return replace(with_approval_status(tool), run=run, meta=meta)
+
+
+async def _read_approved(call: Call, describer: ChangeDescriber, arguments: JsonObject) -> Snapshot:
+    """Return the current state. Raises ToolError instead of "not found" if the approval of this call was used before."""
+    try:
+        return await describer.read(call, arguments)
+    except ApiError as error:
+        if error.kind == "missing":
+            await call.approvals.use()
+        raise
 
 
 async def _confirm(call: Call, describer: ChangeDescriber, arguments: JsonObject) -> Snapshot:
@@ -121,6 +135,8 @@ async def _ask(call: Call, tool: Tool, question: Question) -> None:
             f" question, do not call it again: {other_ways}."
         ) from None
     if answers[CONFIRMATION_KEY]["action"] != "accept":
+        # A declined change cannot be applied with its token.
+        await call.approvals.use()
         raise Declined(
             f"Nothing was changed: the user declined {tool.name}, or the client declined without showing the question."
             f" Do not call it again unless the user asks for it. If the user saw no question, {other_ways}."

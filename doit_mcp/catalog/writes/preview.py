@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 from types import MappingProxyType
+from typing import Any
 
 import orjson
 
@@ -22,6 +23,14 @@ IDENTIFYING_FIELDS = (
 )
 """Fields that identify the object to users and do not change on their own while users decide."""
 
+VOLATILE_FIELDS = frozenset(
+    "basis breaksOn createTime createdAt currentUtilization etag exceededOn failed forecastedDate forecastedUtilization"
+    " forecastedUtilizationDate lastAlerted lastAlertedTime lastLogin lastUpdated lastUsedTime percentUsed period"
+    " periodLimit status supportedFeatures timeCreated timeLinked timeModified triggered updateTime updatedAt updatedBy url".split()
+)
+"""Members, at any depth, that change on their own or with each write. What users set is never among them."""
+MAX_STATE_DEPTH = 12
+"""Levels of the state of an object that are searched for volatile members."""
 MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address that are shown. Email addresses are shorter."""
 NO_OBJECTS: Mapping[str, JsonObject] = MappingProxyType({})
@@ -60,6 +69,9 @@ def preview_message(
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]
     identity = [f"{name}: {preview_value(value)}" for name, value in identifying_values(arguments, before).items()]
     lines += _section("About", limit_lines(target_lines) + identity + related_lines(related))
+    if deletes:
+        lost = (line for name, value in deleted_values(arguments, before).items() for line in value_lines(name, value))
+        lines += _section("Deleted with it", limit_lines(lost))
     access = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.verb == "update")
     lines += _section("Recipients and access", access + mention_lines(tool, arguments))
     for path in tool.external_target_paths:
@@ -81,6 +93,22 @@ def identifying_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """Return the values that identify the object to users, without those that change."""
     names = (name for name in IDENTIFYING_FIELDS if name not in arguments)
     return {name: before[name] for name in names if before.get(name) not in (None, "", [], {})}
+
+
+def deleted_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
+    """Return what a deletion removes besides the values that identify the object, without volatile members."""
+    shown = identifying_values({}, before).keys() | arguments.keys() | {"id"}
+    lost = {name: _without_volatile(value) for name, value in before.items() if name not in VOLATILE_FIELDS | shown}
+    return {name: value for name, value in lost.items() if value not in (None, "", [], {})}
+
+
+def _without_volatile(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, dict) and depth < MAX_STATE_DEPTH:
+        members = ((name, member) for name, member in value.items() if name not in VOLATILE_FIELDS)
+        return {name: _without_volatile(member, depth + 1) for name, member in members}
+    if isinstance(value, list) and depth < MAX_STATE_DEPTH:
+        return [_without_volatile(item, depth + 1) for item in value]
+    return value
 
 
 def related_lines(related: Mapping[str, JsonObject]) -> list[str]:
@@ -115,6 +143,15 @@ def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     return {name: common_part(before[name], value) for name, value in arguments.items() if name in before}
 
 
+def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> JsonObject:
+    """Return *arguments* with null for each value of the *current* state that the write removes, as declared."""
+    if current is None or not tool.facts.get("replaces"):
+        return arguments
+    before = tool.with_argument_names(current)
+    omitted = (name for name in tool.accepted_schema["properties"] if name not in (*arguments, *tool.targets))
+    return {**arguments, **{name: None for name in omitted if before.get(name) not in (None, "", [], {})}}
+
+
 def preview_digest(
     tool: Tool,
     arguments: JsonObject,
@@ -126,11 +163,12 @@ def preview_digest(
     """Return a digest of the untruncated input of preview_message(), which covers values that the message only counts.
 
     It covers only the fields of the current state that the message compares or shows, because others change on their
-    own. It does not cover the new values, because the arguments stay the same while the user is asked.
+    own; for a deletion, these are all but the volatile ones. It does not cover the new values, because the arguments stay the same while the user is asked.
     """
     before = tool.with_argument_names(current or {})
     previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
-    inputs = [tool.name, customer, note, identifying_values(arguments, before), previous, access]
+    lost = deleted_values(arguments, before) if tool.deletes else {}
+    inputs = [tool.name, customer, note, identifying_values(arguments, before), previous, access, lost]
     inputs.append({argument: identifying_values({}, found) for argument, found in related.items()})
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -17,7 +17,7 @@ from ..console_links import object_link
 from ..tools.tool import Tool
 from .change_record import change_record
 from .plain_text import to_plain_text
-from .preview import preview_digest, preview_message
+from .preview import preview_digest, preview_message, with_removed_values
 from .state_reader import StateReader
 
 T = TypeVar("T")
@@ -66,11 +66,13 @@ class ChangeDescriber:
         return await _run(arguments, self._record, arguments, snapshot)
 
     def _describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
+        arguments = with_removed_values(self.tool, arguments, snapshot.current)
         inputs = (self.tool, arguments, snapshot.current, snapshot.customer, snapshot.note, snapshot.related)
         return preview_message(*inputs), preview_digest(*inputs)
 
     def _record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
         current, note, related, customer, link = snapshot
+        arguments = with_removed_values(self.tool, arguments, current)
         return change_record(self.tool, arguments, current, customer=customer, note=note, related=related, link=link)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,10 @@ UNDO_KEY = "undo"
 MAX_UNDO_BYTES = 16 << 10
 """Size of the arguments of that call as JSON. Larger former states are not returned."""
 MAX_DEPTH = 12
+MAX_UNSET = 10
+"""Names of unset members that a note lists."""
 RENAMING_ARGUMENT = "newName"
-"""An argument after which the object can no longer be found by the arguments of the write."""
+"""An argument after which the object can no longer be found by its name."""
 CREATES_ANOTHER = "The restored object has a new id and no history, and nothing refers to it."
 UNSET_BEFORE = "The former state cannot be restored: {} had no value."
 
@@ -48,39 +50,63 @@ class UndoPlan:
     def make(self, arguments: JsonObject, current: JsonObject) -> JsonObject | None:
         """Return the undo call for a write with these *arguments*; None if it would not restore the state."""
         before = self.restoring.with_argument_names(current)
-        former = before
-        if not self.tool.deletes:
-            targets = {name: value for name, value in arguments.items() if name in self.tool.targets}
-            changed = {
-                name: before.get(READER_FIELD_NAMES.get(name, name)) for name in arguments if name not in targets
-            }
-            unset = [name for name, value in changed.items() if _sets_new_member(arguments[name], value)]
+        targets = {name: value for name, value in arguments.items() if name in self.restoring.targets}
+        if RENAMING_ARGUMENT in self.restoring.input_schema["properties"]:
+            # The object may have been found by its name, which changes.
+            targets = {"id": current.get("id"), **targets, "name": None}
+        if self.tool.deletes:
+            former = {**before, **targets}
+        elif self.tool.facts.get("replaces"):
+            former = {**{name: before.get(name) for name in self.tool.accepted_schema["properties"]}, **targets}
+        else:
+            changed = self._former_values({name: arguments[name] for name in arguments if name not in targets}, before)
+            unset = [path for name in changed for path in _new_members(name, arguments[name], changed[name])]
             if unset:
-                return {"note": UNSET_BEFORE.format(", ".join(unset))}
+                return {"note": UNSET_BEFORE.format(", ".join(unset[:MAX_UNSET]))}
             former = {**targets, **changed}
         restored: JsonObject = _fit(former, self.restoring.accepted_schema, 0)
         if self.restoring.argument_problems(restored) or len(orjson.dumps(restored)) > MAX_UNDO_BYTES:
             return None
-        note = {"note": CREATES_ANOTHER} if self.tool.deletes else {}
+        note = {"note": CREATES_ANOTHER} if self.restoring.verb == "create" else {}
         return {"tool": self.restoring.name, "arguments": restored, **note}
 
+    def _former_values(self, changes: JsonObject, before: JsonObject) -> JsonObject:
+        """Return the values *before* of the arguments that change; of merged ones, only the members that change."""
+        merges, cleared_by = self.tool.facts.get("merges", {}), self.tool.facts.get("cleared_by", {})
+        former: JsonObject = {}
+        for name, value in changes.items():
+            former[name] = before.get(READER_FIELD_NAMES.get(name, name))
+            if former[name] in (None, "") and name in cleared_by:
+                former[name] = cleared_by[name]
+            elif name in merges and isinstance(value, dict) and isinstance(former[name], dict):
+                members = {*value, *(also for member, also in merges[name].items() if member in value)}
+                cleared = {member: cleared_by.get(f"{name}.{member}") for member in value}
+                old_values = {**cleared, **former[name]}
+                former[name] = {member: old_values.get(member) for member in members}
+        return former
 
-def _sets_new_member(value: Any, former: Any) -> bool:
-    """Return whether *value*, or a member of it, had no value in the *former* state. Updates cannot remove it again."""
-    if isinstance(value, dict) and isinstance(former, dict):
-        return any(_sets_new_member(member, former.get(name)) for name, member in value.items())
-    return former is None and value is not None
+
+def _new_members(path: str, value: Any, former: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the paths in *value* that had no value in the *former* state. Updates cannot remove them again."""
+    if isinstance(value, dict) and isinstance(former, dict) and depth < MAX_DEPTH:
+        for name, member in value.items():
+            yield from _new_members(f"{path}.{name}", member, former.get(name), depth + 1)
+    elif former is None and value is not None:
+        yield path
 
 
 def _fit(value: Any, schema: JsonObject, depth: int) -> Any:
-    """Return *value* with only the members that *schema* declares, without nulls: the API returns more than it accepts."""
+    """Return *value* with only the members that *schema* accepts, without nulls: the API returns more than it accepts."""
     if isinstance(value, dict) and "properties" in schema and depth < MAX_DEPTH:
-        known = schema["properties"]
+        known, is_open = schema["properties"], schema.get("additionalProperties") is True
         return {
-            name: _fit(member, known[name], depth + 1)
+            name: _fit(member, known.get(name, {}), depth + 1)
             for name, member in value.items()
-            if name in known and member is not None
+            if (name in known or is_open) and member is not None
         }
+    if isinstance(value, dict) and schema.get("type") == "string":
+        # References are read as {id, name} and written as ids.
+        return value.get("id")
     if isinstance(value, list) and "items" in schema and depth < MAX_DEPTH:
         return [_fit(item, schema["items"], depth + 1) for item in value]
     return value
@@ -95,7 +121,7 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
     restoring = tools_by_name.get(name)
     if name and (restoring is None or not restoring.writes):
         raise TypeError(f"{tool.declared_in}: {tool.name} has restore_with={name}, which is not a tool that writes")
-    if tool.verb == "update" and tool.targets and not name and RENAMING_ARGUMENT not in tool.input_schema["properties"]:
+    if not name and (tool.verb == "set" or (tool.verb == "update" and tool.targets)):
         restoring = tool
     if tool.facts.get("undone_by") == "nothing" or reader is None or restoring is None:
         return None
@@ -108,10 +134,12 @@ async def run_with_undo(
     call: Call, tool: Tool, plan: UndoPlan | None, arguments: JsonObject, snapshot: Snapshot | None
 ) -> ToolResult:
     """Run *tool* and return its result, with the undo call of *plan*. *snapshot* is the state if it was just read."""
-    if plan is None or arguments.get("dryRun") is True:
+    if arguments.get("dryRun") is True:
         return await tool.run(call, arguments)
-    state = await plan.read(call, arguments) if snapshot is None else snapshot.current
-    undo = None if state is None else plan.make(arguments, state)
+    undo: JsonObject | None = {"note": tool.facts["no_undo"]} if "no_undo" in tool.facts else None
+    if plan is not None and undo is None:
+        state = await plan.read(call, arguments) if snapshot is None else snapshot.current
+        undo = None if state is None else plan.make(arguments, state)
     result = await tool.run(call, arguments)
     if undo is None or isinstance(result, ContentResult):
         return result

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.api import Doit
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.stores.approvals import LIFETIME_SECONDS, MAX_CHANGE_BYTES, REPEAT_SECONDS
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import ToolError
@@ -142,3 +144,21 @@ async def test_used_token_without_a_receipt_changes_nothing() -> None:
     with pytest.raises(ToolError, match="^Nothing was changed: .* already used"):
         await caller.call(CONFIRM, approvalToken=token)
     assert methods(caller.api).count("DELETE") == 1
+
+
+async def test_used_token_says_so_whatever_became_of_the_object() -> None:
+    caller = ApprovingCaller(Recorder(BUDGET))
+    recipients = {"id": "b1", "recipients": ["bob@acme.example"]}
+    deletion = (await caller.call("delete_budget", id="b1"))["approvalToken"]
+    update = (await caller.call("update_budget", **recipients))["approvalToken"]
+    await caller.call(CONFIRM, approvalToken=update)
+    await caller.call(CONFIRM, approvalToken=deletion)
+    states: tuple[Any, ...] = (
+        {**BUDGET, "name": "Renamed", **recipients},
+        ApiError("gone", kind="missing", status=404),
+    )
+    for state in states:
+        caller.receipts, caller.doit = MemoryReceiptStore(), Doit.for_sender(Recorder(state))
+        for token in (update, deletion):
+            with pytest.raises(ToolError, match="^Nothing was changed: .* already used"):
+                await caller.call(CONFIRM, approvalToken=token)

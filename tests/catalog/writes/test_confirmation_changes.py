@@ -79,3 +79,26 @@ async def test_n13_accepting_round_reads_once() -> None:
     api = Recorder(BUDGET, None)
     await run("delete_budget", ConfirmingCaller(api), id="b1")
     assert methods(api) == ["GET", "DELETE"]
+
+
+ALERTS = [{"percentage": 50, "triggered": False, "forecastedDate": None}]
+
+
+@pytest.mark.requirement("N13")
+@pytest.mark.parametrize(
+    ("changed", "questions"),
+    [
+        ({"currentUtilization": 99, "updateTime": "now", "percentUsed": 9.9}, 1),
+        ({"alerts": [{"percentage": 50, "triggered": True, "forecastedDate": "2026-12-01"}]}, 1),
+        ({"alerts": [{"percentage": 60, "triggered": False, "forecastedDate": None}]}, 2),
+        ({"scopes": [{"type": "fixed", "id": "cloud_provider", "values": ["google-cloud"]}]}, 2),
+    ],
+)
+async def test_n13_deletion_covers_the_whole_object_without_volatile_members(
+    changed: JsonObject, questions: int
+) -> None:
+    before = {**BUDGET, "alerts": ALERTS}
+    caller = ConfirmingCaller(Recorder(before, *[{**before, **changed}] * questions, None), waits_for_answers=True)
+    await run("delete_budget", caller, id="b1")
+    assert len(caller.questions) == questions
+    assert "alerts" in str(caller.questions[0].params["message"])

@@ -19,7 +19,7 @@ from doit_mcp.server.approval_tokens import MAX_TOKEN_CHARACTERS, ApprovalTokens
 from doit_mcp.server.catalog import catalog_factory
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import replicas, wait_for_redis
-from tests.sandbox.bodies import BUDGET
+from tests.sandbox.bodies import ALERT, BUDGET
 from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,
@@ -108,6 +108,32 @@ async def test_change_in_between_asks_again(site: Site) -> None:
     assert asked_again["approvalToken"] != prepared["approvalToken"] and await exists(site, budget["id"])
     assert {"field": "amount", "before": BUDGET["amount"] + 1, "after": None} in asked_again["change"]["fields"]
     assert (await call(site, "confirm_action", approvalToken=asked_again["approvalToken"]))["deleted"]
+
+
+LOOSE_ALERT: Json = {"operator": "lt", "value": 5}
+REGION: Json = {"name": "North", "countryCodes": ["DK", "SE"]}
+CHANGED_BETWEEN: dict[str, tuple[Json, Json, str]] = {
+    "budget": (BUDGET, {"alerts": [{"percentage": 30}]}, "alerts"),
+    "alert": (ALERT, {"alert": LOOSE_ALERT}, "config"),
+    "custom_region": (REGION, {"countryCodes": ["NO"]}, "countryCodes"),
+}
+
+
+@pytest.mark.requirement("N13")
+async def test_deletion_asks_again_after_any_change_of_the_object(site: Site) -> None:
+    for kind, (made, changes, field) in CHANGED_BETWEEN.items():
+        created = (await site.apply(f"create_{kind}", made)).result["structuredContent"]
+        selected = {"customRegionId" if kind == "custom_region" else "id": created["id"]}
+        prepared = await prepare(site, f"delete_{kind}", **selected)
+        await site.apply(f"update_{kind}", {**selected, **changes})
+        asked_again = await prepare(site, "confirm_action", approvalToken=prepared["approvalToken"])
+        before, after = (
+            [row["before"] for row in shown["change"]["fields"] if row["field"] in (field, "alert")]
+            for shown in (prepared, asked_again)
+        )
+        assert before and after and before != after, (kind, prepared, asked_again)
+        # Without a change, the token counts.
+        assert (await call(site, "confirm_action", approvalToken=asked_again["approvalToken"]))["deleted"]
 
 
 @pytest.mark.requirement("N14")
@@ -206,6 +232,26 @@ async def test_stateful_clients_without_elicitation_prepare(site: Site) -> None:
     assert prepared["status"] == "approval_required"
     done = (await session.call("confirm_action", {"approvalToken": prepared["approvalToken"]})).result
     assert done["structuredContent"]["deleted"]
+
+
+@pytest.mark.requirement("N14")
+async def test_clients_that_can_be_asked_are_asked_in_spite_of_a_token(site: Site) -> None:
+    for action in ("accept", "decline"):
+        label = await call(site, "create_label", name=f"Quarter {action}", color="blue")
+        token = (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]
+        asking: Json = {"clientCapabilities": {"elicitation": {"form": {}}}}
+        asked = (await site.call("confirm_action", {"approvalToken": token}, **asking)).result
+        assert asked["resultType"] == "input_required", asked
+        assert "Delete label?" in asked["inputRequests"]["confirm"]["params"]["message"]
+        answer: Json = {"action": action} | ({"content": {}} if action == "accept" else {})
+        retry: Json = {"name": "confirm_action", "arguments": {"approvalToken": token}}
+        retry |= {"inputResponses": {"confirm": answer}, "requestState": asked["requestState"]}
+        done = (await site.send_stateless("tools/call", retry, **asking)).result
+        assert done.get("isError", False) is (action == "decline"), done
+        if action == "decline":
+            assert "already used" in await refusal(site, token)
+        exists = not (await site.call("get_label", {"id": label["id"]})).result.get("isError", False)
+        assert exists is (action == "decline")
 
 
 class Things:

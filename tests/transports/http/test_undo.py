@@ -37,8 +37,23 @@ def as_set(state: Json) -> Json:
 
 def test_deletions_that_can_be_undone() -> None:
     assert {tool.name for tool in direct_tools() if "restore_with" in tool.facts} == {
-        f"delete_{kind}" for kind in OBJECTS
+        f"delete_{kind}" for kind in (*OBJECTS, "customer_geographic_scope", "user_geographic_scope")
     }
+
+
+def test_facts_about_undo_name_arguments() -> None:
+    for tool in direct_tools():
+        arguments = tool.accepted_schema["properties"]
+        for name, cleared in tool.facts.get("merges", {}).items():
+            members = arguments[name]["properties"].keys()
+            assert {*cleared, *cleared.values()} <= members, tool.name
+        for path in tool.facts.get("cleared_by", {}):
+            name, _, member = path.partition(".")
+            assert not member or member in arguments[name]["properties"], (tool.name, path)
+            assert name in arguments, (tool.name, path)
+        if "replaces" in tool.facts:
+            assert tool.verb == "update" and "preview_with" in tool.facts, tool.name
+        assert tool.facts.get("no_undo", ".").endswith("."), tool.name
 
 
 async def test_undo_calls_restore_the_former_state() -> None:
