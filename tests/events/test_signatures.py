@@ -31,6 +31,16 @@ def test_only_the_signed_message_is_accepted(secret: str, other: str, id: str, b
     assert not is_signed(secret, id, str(now), headers["webhook-signature"], body, now + 301)
 
 
+@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_any_header_is_refused(id: str, timestamp: str, signatures: str) -> None:
+    """Headers of unauthenticated callers never raise, whatever bytes they contain."""
+    secret, now = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", int(time.time())
+    for text in (id, id + "\udce9"):
+        assert not is_signed(secret, text, str(now), signatures, b"{}", now)
+        assert not is_signed(secret, "msg", str(now), text, b"{}", now)
+        assert not is_signed(secret, "msg", timestamp + text, signatures, b"{}", now)
+
+
 @given(KEYS, IDS, st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=5))
 def test_standardwebhooks_verifies(secret: str, id: str, payload: dict[str, str]) -> None:
     body = orjson.dumps(payload)

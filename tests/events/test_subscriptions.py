@@ -11,6 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from doit_mcp.events.event_types import EVENT_TYPES
+from doit_mcp.events.signatures import signed_headers
 from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.sandbox.api import Api
 from tests.events.conftest import network_of
@@ -227,6 +228,9 @@ async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> Non
 async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     """Unsigned, malformed and unknown reports are refused, and say why."""
     assert (await site.send("POST", "/events/ingest", {}, b"{}")).status == 401
+    signed = signed_headers([OTHER_SECRET], "msg_1", int(time.time()), b"{}")
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        assert (await site.send("POST", "/events/ingest", signed | {name: "v1,\u00e9"}, b"{}")).status == 401, name
     refused = await report(site, "one", {"id": "a", "color": "red"})
     assert refused.status == 400 and "color" in refused.text
     assert (await report(site, "one", {"id": "a"}, name="nothing")).status == 400
