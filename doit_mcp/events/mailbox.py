@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 
 from ..protocol.jsonrpc import JsonObject
-from .edges import Edge
 from .errors import EventError
 from .event_types import EVENT_TYPES
 from .requests import SubscribeRequest
@@ -18,10 +17,10 @@ from .sender import Outcome
 from .store import Change, Fields
 
 ACCOUNT, ACTIVITY = "account", "activity"
-SUBSCRIPTION, STATUS, SOURCE, EVENT, DELIVERY, VERIFIED = (
+SUBSCRIPTION, STATUS, SEEN, EVENT, DELIVERY, VERIFIED = (
     "sub:",
     "status:",
-    "source:",
+    "seen:",
     "event:",
     "delivery:",
     "verified:",
@@ -30,8 +29,6 @@ SUBSCRIPTION, STATUS, SOURCE, EVENT, DELIVERY, VERIFIED = (
 ROTATION_SECONDS = 600.0
 """How long deliveries are also signed with the secret that a refresh replaced."""
 VERIFIED_SECONDS = 86_400.0
-MAX_EVENTS, MAX_PENDING = 200, 100
-"""Events that are kept for each principal, and deliveries that wait for each subscription."""
 RETRY_SECONDS = (15.0, 60.0, 180.0, 420.0)
 """Delays before the second to fifth attempt, before jitter: less than 15 minutes in total."""
 NOT_RETRIED = (410, 413)
@@ -58,6 +55,11 @@ def subscriptions(fields: Fields) -> dict[str, JsonObject]:
     return {id: subscription for id, subscription in named(fields, SUBSCRIPTION) if not subscription.get("ended")}
 
 
+def wants(subscription: JsonObject, name: str, data: JsonObject) -> bool:
+    """Return whether an event of the type *name* with *data* passes the filters of a subscription."""
+    return bool(subscription["name"] == name and EVENT_TYPES[name].matches(subscription["arguments"], data))
+
+
 def is_verified(fields: Fields, url: str, now: float) -> bool:
     """Return whether the receiver at *url* confirmed that it wants events of this principal."""
     verified = fields.get(VERIFIED + url_mark(url))
@@ -73,7 +75,7 @@ def granted_until(request: SubscribeRequest, now: float, longest: float, credent
 def subscribe(
     fields: Fields, id: str, request: SubscribeRequest, account: JsonObject, until: float, marks: list[str], now: float
 ) -> Change:
-    """Return the change that makes or refreshes a subscription. *marks* are the baseline of a new source."""
+    """Return the change that makes or refreshes a subscription. *marks* are the baseline of a new one."""
     target, before = request.target, fields.get(SUBSCRIPTION + id)
     subscription: JsonObject = {
         "name": target.event_type.name,
@@ -90,9 +92,8 @@ def subscribe(
         subscription |= {"previous": before["previous"], "previousUntil": before["previousUntil"]}
     change = Change({SUBSCRIPTION + id: subscription, ACCOUNT: account})
     change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}
-    source = SOURCE + target.event_type.source
-    if source not in fields:
-        change.put[source] = {"seen": marks}
+    if SEEN + id not in fields:
+        change.put[SEEN + id] = {"marks": marks}
     if STATUS + id in fields:
         change.delete.add(STATUS + id)
         change.merge(_resume(fields, id, now))
@@ -121,13 +122,18 @@ def unsubscribe(fields: Fields, id: str) -> Change:
 
 
 def remove(fields: Fields, ids: Iterable[str]) -> Change:
-    """Return the change that removes subscriptions, and the sources that no other subscription needs."""
+    """Return the change that removes subscriptions, and the events that no other subscription covers."""
     removed, change = set(ids), Change()
     for id in removed:
-        change.delete |= {SUBSCRIPTION + id, STATUS + id}
+        change.delete |= {SUBSCRIPTION + id, STATUS + id, SEEN + id}
         change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in named(fields, f"{DELIVERY}{id}:")}
-    kept = {EVENT_TYPES[item["name"]].source for id, item in subscriptions(fields).items() if id not in removed}
-    change.delete |= {SOURCE + source for source, _ in named(fields, SOURCE) if source not in kept}
+    if removed:
+        kept = [item for id, item in subscriptions(fields).items() if id not in removed]
+        change.delete |= {
+            EVENT + id
+            for id, item in named(fields, EVENT)
+            if not any(wants(subscription, item["event"]["name"], item["event"]["data"]) for subscription in kept)
+        }
     change.delete &= fields.keys()
     return change
 
@@ -150,61 +156,20 @@ def _control(body: JsonObject, now: float) -> JsonObject:
 
 
 def sweep(fields: Fields, now: float) -> Change:
-    """Return the change that removes what has ended: subscriptions, verifications, and deliveries without either."""
+    """Return the change that removes what has ended: subscriptions, verifications, and what belongs to neither."""
     change = remove(fields, [id for id, item in named(fields, SUBSCRIPTION) if item["until"] <= now])
     change.delete |= {VERIFIED + mark for mark, item in named(fields, VERIFIED) if item["until"] <= now}
-    for key, _ in named(fields, DELIVERY):
-        if SUBSCRIPTION + key.partition(":")[0] not in fields:
+    for key, delivery in named(fields, DELIVERY):
+        id, _, event_id = key.partition(":")
+        is_known = bool(delivery.get("control")) or EVENT + event_id in fields
+        if SUBSCRIPTION + id not in fields or not is_known:
             change.delete.add(DELIVERY + key)
+    # An attempt that ended after its subscription leaves a status.
+    for prefix in (STATUS, SEEN):
+        change.delete |= {prefix + id for id, _ in named(fields, prefix) if SUBSCRIPTION + id not in fields}
     for id, item in named(fields, SUBSCRIPTION):
         if item.get("ended") and f"{DELIVERY}{id}:terminated" not in fields:
             change.delete.add(SUBSCRIPTION + id)
-    return change
-
-
-def record(fields: Fields, edges: Iterable[Edge], tenant: str, now: float) -> Change:
-    """Return the change that records edges as events, with a delivery for each subscription that they match.
-
-    Edges that no subscription wants, and those that were recorded before, change nothing.
-    """
-    change, active = Change(), subscriptions(fields)
-    for edge in edges:
-        event_id, event_type = edge.event_id(tenant), EVENT_TYPES[edge.name]
-        if EVENT + event_id in fields:
-            continue
-        ids = [
-            id
-            for id, item in active.items()
-            if item["name"] == edge.name and item["until"] > now and event_type.matches(item["arguments"], edge.data)
-        ]
-        if ids:
-            event = {"eventId": event_id, "name": edge.name, "timestamp": iso(edge.occurred_at), "data": edge.data}
-            change.put[EVENT + event_id] = {"event": event, "at": now}
-        for id in ids:
-            change.put[f"{DELIVERY}{id}:{event_id}"] = {"tries": 0, "next": now, "at": now}
-    change.merge(_trim(fields | change.put, active))
-    return change
-
-
-def _trim(fields: Fields, active: Iterable[str]) -> Change:
-    """Return the change that keeps a mailbox within its bounds: the oldest deliveries are dropped, and counted."""
-    change, waiting = Change(), dict[str, list[tuple[str, JsonObject]]]()
-    for key, delivery in named(fields, DELIVERY):
-        id, _, rest = key.partition(":")
-        waiting.setdefault(id, []).append((rest, delivery))
-    for id in active:
-        in_order = sorted(waiting.get(id, ()), key=lambda item: item[1]["at"])
-        if excess := in_order[: max(0, len(in_order) - MAX_PENDING)]:
-            change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in excess}
-            status = fields.get(STATUS + id, {})
-            change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + len(excess)}
-    pending = {
-        rest for id, items in waiting.items() for rest, _ in items if f"{DELIVERY}{id}:{rest}" not in change.delete
-    }
-    events = sorted(
-        ((key, item) for key, item in named(fields, EVENT) if key not in pending), key=lambda item: item[1]["at"]
-    )
-    change.delete |= {EVENT + key for key, _ in events[: max(0, len(events) - MAX_EVENTS)]}
     return change
 
 
@@ -224,7 +189,7 @@ def settle(fields: Fields, key: str, outcome: Outcome, now: float, jitter: float
     """Return the change after an attempt. *jitter*, from 0 to 1, spreads the next one."""
     id, name = key.partition(":")[0], DELIVERY + key
     delivery, status = fields.get(name), fields.get(STATUS + id, {})
-    if delivery is None:
+    if delivery is None or SUBSCRIPTION + id not in fields:
         return Change()
     if outcome.failure is None:
         healthy = {"dropped": status["dropped"]} if status.get("dropped") else {}
@@ -249,21 +214,6 @@ def _after_control(change: Change, id: str, delivery: JsonObject) -> Change:
         change.put.pop(STATUS + id, None)
         change.delete |= {SUBSCRIPTION + id, STATUS + id}
     return change
-
-
-def recent_events(fields: Fields, name: str = "", arguments: JsonObject | None = None) -> list[JsonObject]:
-    """Return the recorded events, oldest first: all of them, or those of one type that pass filters."""
-    kept = sorted((item for _, item in named(fields, EVENT)), key=lambda item: item["at"])
-    events = [item["event"] for item in kept]
-    if not name:
-        return events
-    matches = EVENT_TYPES[name].matches
-    return [event for event in events if event["name"] == name and matches(arguments or {}, event["data"])]
-
-
-def covers(fields: Fields, name: str, arguments: JsonObject) -> bool:
-    """Return whether a subscription of this principal records the events of a type that pass the filters *arguments*."""
-    return any(item["name"] == name and item["arguments"] in ({}, arguments) for item in subscriptions(fields).values())
 
 
 def delivery_status(fields: Fields, id: str) -> JsonObject | None:

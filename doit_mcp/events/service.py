@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from ..process.task_cancellation import cancel_tasks
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.unavailable import StateUnavailable
-from . import mailbox
+from . import mailbox, recording
 from .ingest import Report
 from .store import Change, Owner
 from .subscriptions import KEPT_AFTER_END_SECONDS, Granted, Subscriber, Subscriptions
@@ -73,7 +73,7 @@ class EventService:
             if owner.tenant != report.tenant:
                 continue
             fields, _ = await store.load(owner.key)
-            change = mailbox.record(fields, [report.edge], owner.tenant, self._parts.clock())
+            change = recording.record(fields, [report.edge], owner.tenant, self._parts.clock())
             if change:
                 expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
                 version = await store.update(owner.key, change, expires, leased=False)

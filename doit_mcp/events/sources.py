@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..api import Doit
+from ..api.errors import ApiError
 from ..api.pagination import parse_page
 from ..protocol.jsonrpc import JsonObject
 from .edges import Edge, period_start
@@ -247,3 +248,14 @@ SOURCES: Mapping[str, Source] = {
     "flows": Source(lambda doit: doit.cloudflow.list_cloudflows(maxResults=PAGE_SIZE), "items", _flow_edges),
 }
 """By the name in :class:`~.event_types.EventType`. A look takes one request of the API."""
+
+
+async def is_readable(source: str, doit: Doit) -> bool:
+    """Return whether the user of *doit* may read *source* now. Raise ApiError for other failures."""
+    try:
+        await SOURCES[source].read(doit)
+    except ApiError as error:
+        if error.kind == "forbidden":
+            return False
+        raise
+    return True

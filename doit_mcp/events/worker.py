@@ -14,10 +14,10 @@ import orjson
 from ..api import Doit
 from ..api.errors import ApiError
 from ..resilience.limits import LimitExceeded
-from . import mailbox
-from .edges import new_edges
+from . import mailbox, recording
 from .errors import EventError
 from .event_types import EVENT_TYPES
+from .look_schedule import LookSchedule
 from .sender import MAX_BODY_BYTES, Message, Outcome, WebhookSender, event_body
 from .sources import SOURCES, View
 from .store import NOT_LEASED, Change, Fields, Mailboxes, Owner
@@ -79,8 +79,7 @@ class MailboxWorker:
         self._wake = asyncio.Event()
         self._sending: set[str] = set()
         self._looking = False
-        self._next_look: dict[str, float] = {}
-        self._failures: dict[str, int] = {}
+        self._looks = LookSchedule()
         # For metrics: the numbers of subscriptions and of waiting deliveries.
         self.subscription_count = self.pending_count = 0
 
@@ -147,9 +146,10 @@ class MailboxWorker:
     def _seconds_to_next(self, now: float) -> float:
         due = [now + LONGEST_WAIT_SECONDS]
         if not self._looking:
-            due += self._next_look.values()
+            due += self._looks.next_looks.values()
         if len(self._sending) < MAX_DELIVERIES_PER_OWNER:
-            due += (at for key, at in self._due() if key not in self._sending)
+            # Those that are due wait for a look, or for an attempt to the same receiver; both wake this worker.
+            due += (at for key, at in self._due() if at > now)
         return max(0.0, min(due) - now)
 
     def _due(self) -> list[tuple[str, float]]:
@@ -162,26 +162,39 @@ class MailboxWorker:
         return [
             (key, at if delivery.get("control") else max(at, held_until))
             for key, delivery, at in dues
-            if at is not None
+            if at is not None and key not in self._sending
         ]
 
     # Looks
 
     def _start_look(self, tasks: asyncio.TaskGroup, now: float) -> None:
         wanted = {EVENT_TYPES[item["name"]].source for item in mailbox.subscriptions(self._fields).values()}
-        for source in self._next_look.keys() - wanted:
-            del self._next_look[source]
-        for source in wanted - self._next_look.keys():
-            spread = min(FIRST_LOOK_SECONDS, self._parts.look_seconds) * self._parts.random_fraction()
-            self._next_look[source] = now + spread
-        due = [source for source, at in self._next_look.items() if at <= now]
+        spread = min(FIRST_LOOK_SECONDS, self._parts.look_seconds) * self._parts.random_fraction()
+        self._looks.keep(wanted, now + spread)
+        self._looks.request(
+            (self._source_of(key) for key, at in self._due() if self._waits_for_look(key, at, now)), now
+        )
+        next_looks = self._looks.next_looks
+        due = [source for source, at in next_looks.items() if at <= now]
         if due and not self._looking and mailbox.ACCOUNT in self._fields:
             self._looking = True
-            tasks.create_task(self._look_at(min(due, key=lambda source: self._next_look[source])))
+            tasks.create_task(self._look_at(min(due, key=lambda source: next_looks[source])))
+
+    def _source_of(self, key: str) -> str:
+        """Return the source of the events that a delivery is about."""
+        return EVENT_TYPES[self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["name"]].source
+
+    def _waits_for_look(self, key: str, at: float, now: float) -> bool:
+        """Return whether a delivery is due, but it is not known whether the user may still read the event."""
+        is_control = bool(self._fields[mailbox.DELIVERY + key].get("control"))
+        return at <= now and not is_control and not self._looks.is_confirmed(self._source_of(key), now)
 
     async def _look_at(self, source: str) -> None:
         try:
-            self._next_look[source] = self._parts.clock() + await self._look(source)
+            pause = await self._look(source)
+            self._looks.next_looks[source] = self._parts.clock() + pause
+            if not self._looks.is_confirmed(source, self._parts.clock()):
+                self._looks.pause(source, self._parts.clock() + pause)
         finally:
             self._looking = False
             self._wake.set()
@@ -195,7 +208,7 @@ class MailboxWorker:
             return pause
         try:
             await parts.budget.acquire(account.tenant)
-            view = parts.view(account)
+            started, view = parts.clock(), parts.view(account)
             edges = await SOURCES[source].look(parts.make_api(account), view)
         except LimitExceeded as limit:
             parts.on_look("postponed")
@@ -207,23 +220,17 @@ class MailboxWorker:
             log.exception("a look at the DoiT API for events failed", extra={"source": source})
             return self._pause_after_failure(source, pause)
         parts.on_look("ok")
-        self._failures.pop(source, None)
-
-        def record(fields: Fields) -> Change:
-            before = fields.get(mailbox.SOURCE + source)
-            fresh, marks = new_edges(None if before is None else before["seen"], edges, view.now)
-            change = mailbox.record(fields, fresh, account.tenant, parts.clock())
-            if before is None or set(marks) != set(before["seen"]):
-                change.put[mailbox.SOURCE + source] = {"seen": marks}
-            return change
-
-        await self._change(record)
+        self._looks.succeed(source, started)
+        await self._change(
+            lambda fields: recording.record_look(fields, source, edges, account.tenant, parts.clock(), view.now)
+        )
         return pause
 
     async def _on_failed_look(self, source: str, account: Account, error: ApiError, pause: float) -> float:
         """End subscriptions that the user has no permission for any more. Return the seconds until the next look."""
         if error.kind in ("credential", "forbidden"):
             self._parts.on_look("refused")
+            self._looks.fail(source)
             # A refresh may have brought another credential in the meantime.
             if self._fields.get(mailbox.ACCOUNT, {}).get("token") == account.token:
                 is_all = error.kind == "credential"
@@ -237,8 +244,7 @@ class MailboxWorker:
     def _pause_after_failure(self, source: str, pause: float) -> float:
         """Return the seconds until the next look at *source*, which double with each failure in a row."""
         self._parts.on_look("failed")
-        failures = self._failures[source] = self._failures.get(source, 0) + 1
-        return float(min(pause * 2 ** min(failures, 8), MAX_BACKOFF_SECONDS))
+        return float(min(pause * 2 ** min(self._looks.fail(source), 8), MAX_BACKOFF_SECONDS))
 
     async def _terminate(self, ids: list[str]) -> None:
         log.info("event subscriptions end: their user has no access any more", extra={"count": len(ids)})
@@ -255,7 +261,7 @@ class MailboxWorker:
         for key, at in sorted(self._due(), key=lambda item: item[1]):
             if at > now or len(self._sending) >= MAX_DELIVERIES_PER_OWNER:
                 return
-            if key not in self._sending:
+            if not self._waits_for_look(key, at, now):
                 self._sending.add(key)
                 tasks.create_task(self._deliver(key))
 
@@ -275,7 +281,7 @@ class MailboxWorker:
             self._wake.set()
 
     def _message(self, key: str) -> Message | None:
-        """Return the message of a delivery, None if it is no longer wanted."""
+        """Return the message of a delivery, None if it is no longer wanted, or has to wait for a look."""
         id, _, event_id = key.partition(":")
         delivery, subscription = self._fields.get(mailbox.DELIVERY + key), self._fields.get(mailbox.SUBSCRIPTION + id)
         if delivery is None or subscription is None:
@@ -288,6 +294,6 @@ class MailboxWorker:
             message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
             return Message(subscription["url"], id, message_id, orjson.dumps(control), secrets)
         event = self._fields.get(mailbox.EVENT + event_id)
-        if event is None or subscription["until"] <= now:
+        if event is None or subscription["until"] <= now or self._waits_for_look(key, now, now):
             return None
         return Message(subscription["url"], id, event_id, event_body(event["event"]), secrets)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from doit_mcp.events import look_schedule
 from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.events.signatures import signed_headers
 from doit_mcp.sandbox.accounts import USERS
@@ -206,6 +207,34 @@ async def test_users_without_permission_cannot_subscribe(site: Site, receiver: R
         await site.send_stateless("events/subscribe", subscription(receiver, "invoice.issued"), user=analyst)
     ).error
     assert error["code"] == -32012
+
+
+@pytest.mark.requirement("E5")
+async def test_a_user_whose_permission_ended_gets_and_keeps_nothing(
+    site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each delivery and refresh, a look checks the permission. Once it ended, recorded events are deleted."""
+    invoices, others = subscription(receiver, "invoice.issued"), subscription(receiver)
+    for params in (invoices, others):
+        assert (await site.send_stateless("events/subscribe", params)).status == 200
+    assert (await report(site, "one", {"id": "i1", "amount": 5.0}, name="invoice.issued")).status == 200
+    await receiver.wait_for_events(1)
+    fault = {"kind": 403, "path_prefix": "/billing/v1/invoices", "times": None}
+    async with site.http.put(f"{site.world.url}/sandbox/faults", json={"faults": [fault]}) as response:
+        assert response.status == 200, await response.text()
+    polled = {"name": "invoice.issued", "arguments": {}, "cursor": "start"}
+    for method, request in (("events/subscribe", invoices), ("events/poll", polled)):
+        assert (await site.send_stateless(method, request)).error["code"] == -32012, method
+    # As if the last look were long ago.
+    monkeypatch.setattr(look_schedule, "CONFIRMED_SECONDS", 0.0)
+    assert (await report(site, "two", {"id": "i2", "amount": 6.0}, name="invoice.issued")).status == 200
+    await receiver.wait_for(lambda: receiver.controls)
+    assert receiver.controls[0].json["type"] == "terminated"
+    assert (await site.send_stateless("events/poll", polled)).error["code"] == -32011, "deleted"
+    # Other sources go on.
+    monkeypatch.undo()
+    assert (await report(site, "three", ANOMALY)).status == 200
+    assert [event.json["data"]["id"] for event in await receiver.wait_for_events(2)] == ["i1", "a1"]
 
 
 async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> None:
