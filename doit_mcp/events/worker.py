@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 MAX_BACKOFF_SECONDS = 900.0
 FIRST_LOOK_SECONDS = 5.0
 """After a replica takes over a mailbox, its looks are spread over this time."""
-MAX_DELIVERIES_PER_OWNER = 8
+MAX_DELIVERIES_PER_OWNER = 20
+"""At the same time, at most one to each URL, so that a slow receiver delays no other one."""
 LONGEST_WAIT_SECONDS = 60.0
 LOOK_SECONDS = 45.0
 REVOKED = EventError(
@@ -62,7 +63,6 @@ class Parts:
     on_look: Callable[[str], None]
     look_seconds: float
     hold_seconds: float
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
     random_fraction: Callable[[], float] = random.random
     last_calls: dict[str, float] = field(default_factory=dict)
 
@@ -77,7 +77,8 @@ class MailboxWorker:
         self._is_stale = True
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._sending: set[str] = set()
+        # By key of a delivery: the URL that it is being sent to.
+        self._sending: dict[str, str] = {}
         self._looking = False
         self._looks = LookSchedule()
         # For metrics: the numbers of subscriptions and of waiting deliveries.
@@ -261,23 +262,23 @@ class MailboxWorker:
         for key, at in sorted(self._due(), key=lambda item: item[1]):
             if at > now or len(self._sending) >= MAX_DELIVERIES_PER_OWNER:
                 return
-            if not self._waits_for_look(key, at, now):
-                self._sending.add(key)
+            url = self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["url"]
+            if url not in self._sending.values() and not self._waits_for_look(key, at, now):
+                self._sending[key] = url
                 tasks.create_task(self._deliver(key))
 
     async def _deliver(self, key: str) -> None:
         try:
-            async with self._parts.slots:
-                message = self._message(key)
-                if message is None:
-                    return
-                is_sendable = len(message.body) <= MAX_BODY_BYTES
-                outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
+            message = self._message(key)
+            if message is None:
+                return
+            is_sendable = len(message.body) <= MAX_BODY_BYTES
+            outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
             self._parts.on_delivery(outcome.failure or "delivered")
             now, jitter = self._parts.clock(), self._parts.random_fraction()
             await self._change(lambda fields: mailbox.settle(fields, key, outcome, now, jitter))
         finally:
-            self._sending.discard(key)
+            del self._sending[key]
             self._wake.set()
 
     def _message(self, key: str) -> Message | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import datetime
 from typing import Any
 
 import pytest
+from aiohttp import web
 from standardwebhooks import Webhook
 
 from doit_mcp.events import look_schedule
@@ -16,7 +18,7 @@ from doit_mcp.events.signatures import signed_headers
 from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.sandbox.api import Api
 from tests.events.conftest import network_of
-from tests.events.receivers import HOST, OTHER_SECRET, SECRET, Receiver, answer_with
+from tests.events.receivers import HOST, OTHER_SECRET, SECRET, Arrival, Receiver, answer_with
 from tests.events.requests import report, subscription
 from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, REVISIONS, VIEWER, Site, serving
 
@@ -197,6 +199,26 @@ async def test_employees_have_no_events(site: Site, receiver: Receiver) -> None:
     error = (await site.send_stateless("events/subscribe", subscription(receiver), user=EMPLOYEE)).error
     assert error["code"] == -32012 and "employees" in error["message"]
     assert not receiver.arrivals
+
+
+async def test_a_receiver_that_hangs_delays_no_other(site: Site, receiver: Receiver) -> None:
+    """With many events for receivers that hang, another receiver of the same user on the same host gets all of its own."""
+    release = asyncio.Event()
+
+    async def hang(arrival: Arrival) -> web.StreamResponse:
+        if arrival.path != "/good":
+            await release.wait()
+        return web.Response(status=204)
+
+    receiver.reply = hang
+    for path in ("/0", "/1", "/2", "/3", "/good"):
+        await site.send_stateless("events/subscribe", subscription(receiver, path=path))
+    for number in range(8):
+        await report(site, f"n{number}", {"id": f"a{number}"})
+    await receiver.wait_for(lambda: sum(item.path == "/good" for item in receiver.events) == 8)
+    release.set()
+    # One attempt at a time to each of the others.
+    assert len(receiver.events) <= 16
 
 
 @pytest.mark.requirement("E5")
