@@ -15,6 +15,7 @@ DELIVERY_MODES = ("webhook",)
 SEVERITIES = ("information", "warning", "critical")
 CLOUDS = ("amazon-web-services", "google-cloud", "microsoft-azure")
 MAX_FILTER_CHARACTERS = 200
+MAX_FILTER_NUMBER = 10**12
 
 Accepts = Callable[[Any, Any], bool]
 
@@ -45,7 +46,7 @@ def _at_least(member: str, description: str) -> Filter:
     def accepts(wanted: float, value: Any) -> bool:
         return isinstance(value, int | float) and value >= wanted
 
-    return Filter(member, _number(description, minimum=0), accepts)
+    return Filter(member, _number(description, minimum=0, maximum=MAX_FILTER_NUMBER), accepts)
 
 
 SEVERITY = Filter(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
+LOOK_SECONDS = 45.0
+"""The longest duration of a look."""
 CONFIRMED_SECONDS = 10.0
 """Events are sent only if a look succeeded this recently: the permission of the user may have ended."""
 

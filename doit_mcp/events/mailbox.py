@@ -31,6 +31,8 @@ ROTATION_SECONDS = 600.0
 VERIFIED_SECONDS = 86_400.0
 RETRY_SECONDS = (15.0, 60.0, 180.0, 420.0)
 """Delays before the second to fifth attempt, before jitter: less than 15 minutes in total."""
+MAX_HOLD_SECONDS = 600.0
+"""How long calls of the user delay an event."""
 NOT_RETRIED = (410, 413)
 CONTROL_ATTEMPTS = 2
 
@@ -173,16 +175,18 @@ def sweep(fields: Fields, now: float) -> Change:
     return change
 
 
-def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float) -> float | None:
+def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, last_call: float = 0.0) -> float | None:
     """Return when a delivery is due, None while its subscription is suspended.
 
-    Events wait until the user has made no call for *hold_seconds*: hosts lose those that arrive during a turn.
+    Events wait until the user has made no call for *hold_seconds*, at most MAX_HOLD_SECONDS: hosts lose those that
+    arrive during a turn. *last_call* is the time of the last one at this replica.
     """
     if delivery.get("control"):
         return float(delivery["next"])
     if fields.get(STATUS + key.partition(":")[0], {}).get("suspended"):
         return None
-    return float(max(delivery["next"], fields.get(ACTIVITY, {"at": 0})["at"] + hold_seconds))
+    held_until = max(last_call, fields.get(ACTIVITY, {"at": 0})["at"]) + hold_seconds
+    return float(max(delivery["next"], min(held_until, delivery["at"] + MAX_HOLD_SECONDS)))
 
 
 def settle(fields: Fields, key: str, outcome: Outcome, now: float, jitter: float) -> Change:
@@ -219,7 +223,8 @@ def _after_control(change: Change, id: str, delivery: JsonObject) -> Change:
 def delivery_status(fields: Fields, id: str) -> JsonObject | None:
     """Return the ``deliveryStatus`` of a subscription before it is refreshed, None if nothing was sent yet."""
     status = fields.get(STATUS + id)
-    if status is None:
+    # A status without a subscription was left by one that ended.
+    if status is None or id not in subscriptions(fields):
         return None
     last, since = status.get("lastDeliveryAt"), status.get("failedSince")
     return {

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,7 +32,6 @@ FIRST_LOOK_SECONDS = 5.0
 MAX_DELIVERIES_PER_OWNER = 20
 """At the same time, at most one to each URL, so that a slow receiver delays no other one."""
 LONGEST_WAIT_SECONDS = 60.0
-LOOK_SECONDS = 45.0
 REVOKED = EventError(
     "forbidden", "The user may no longer read what these events are about; sign in and subscribe again"
 )
@@ -50,7 +50,10 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True)
 class Parts:
-    """What all workers of a process share. *on_delivery* and *on_look* count outcomes."""
+    """What all workers of a process share. *on_delivery* and *on_look* count outcomes.
+
+    *on_end* records that the server ended a subscription: its owner, its id, and its type of event.
+    """
 
     store: Mailboxes
     sender: WebhookSender
@@ -61,6 +64,7 @@ class Parts:
     is_login_ended: Callable[[str], bool]
     on_delivery: Callable[[str], None]
     on_look: Callable[[str], None]
+    on_end: Callable[[Owner, str, str], None]
     look_seconds: float
     hold_seconds: float
     random_fraction: Callable[[], float] = random.random
@@ -118,11 +122,9 @@ class MailboxWorker:
             self._start_deliveries(tasks, now)
         self.subscription_count = len(mailbox.subscriptions(self._fields))
         self.pending_count = sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._seconds_to_next(self._parts.clock())):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
         return True
 
     async def _change(self, rule: Callable[[Fields], Change]) -> None:
@@ -154,17 +156,12 @@ class MailboxWorker:
         return max(0.0, min(due) - now)
 
     def _due(self) -> list[tuple[str, float]]:
-        hold = self._parts.hold_seconds
-        held_until = self._parts.last_calls.get(self._owner.key, 0) + hold
+        hold, last_call = self._parts.hold_seconds, self._parts.last_calls.get(self._owner.key, 0)
         dues = (
-            (key, delivery, mailbox.due_at(self._fields, key, delivery, hold))
+            (key, mailbox.due_at(self._fields, key, delivery, hold, last_call))
             for key, delivery in mailbox.named(self._fields, mailbox.DELIVERY)
         )
-        return [
-            (key, at if delivery.get("control") else max(at, held_until))
-            for key, delivery, at in dues
-            if at is not None and key not in self._sending
-        ]
+        return [(key, at) for key, at in dues if at is not None and key not in self._sending]
 
     # Looks
 
@@ -248,8 +245,10 @@ class MailboxWorker:
         return float(min(pause * 2 ** min(self._looks.fail(source), 8), MAX_BACKOFF_SECONDS))
 
     async def _terminate(self, ids: list[str]) -> None:
-        log.info("event subscriptions end: their user has no access any more", extra={"count": len(ids)})
         now = self._parts.clock()
+        for id in ids:
+            if (ended := mailbox.subscriptions(self._fields).get(id)) is not None:
+                self._parts.on_end(self._owner, id, ended["name"])
         await self._change(
             lambda fields: mailbox.terminate(
                 fields, [id for id in ids if mailbox.SUBSCRIPTION + id in fields], REVOKED, now

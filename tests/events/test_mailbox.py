@@ -98,6 +98,9 @@ def test_events_wait_for_the_end_of_a_turn() -> None:
     fields = recorded(fields, edge(1)) | {mailbox.ACTIVITY: {"at": NOW + 5}}
     [key] = keys(fields)
     assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW + 95
+    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 20) == NOW + 110
+    # Calls that never end delay an event for ten minutes, not forever.
+    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 7200) == NOW + 600
     fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
     [key] = keys(fields)
     assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
@@ -199,6 +202,19 @@ def test_events_are_deleted_with_the_last_subscription_that_covers_them() -> Non
     fields = apply(fields, mailbox.unsubscribe(fields, all_id))
     assert [event["data"]["id"] for event in recording.recent_events(fields)] == ["a2"]
     assert not recording.recent_events(apply(fields, mailbox.unsubscribe(fields, large)))
+
+
+def test_nothing_is_left_of_a_subscription_that_ended_during_an_attempt() -> None:
+    """Its outcome changes nothing, and a status that another replica wrote is swept."""
+    fields, id = subscribed({})
+    fields = recorded(fields, edge(1))
+    [key] = keys(fields)
+    ended = apply(fields, mailbox.unsubscribe(fields, id)) | {mailbox.DELIVERY + key: {"tries": 0, "next": 0, "at": 0}}
+    assert not mailbox.settle(ended, key, DOWN, NOW, 0.5)
+    left = {mailbox.STATUS + id: {"lastError": "timeout"}, mailbox.SEEN + id: {"marks": []}}
+    assert mailbox.sweep(left, NOW).delete == set(left)
+    again, _ = subscribed(left)
+    assert mailbox.delivery_status(left, id) is None and mailbox.STATUS + id not in again
 
 
 def test_ids_are_stable_and_differ_by_customer() -> None:

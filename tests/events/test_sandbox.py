@@ -98,7 +98,9 @@ async def looks(site: Site) -> int:
 
 
 @pytest.mark.requirement("E5")
-async def test_a_revoked_user_gets_nothing_more(site: Site, receiver: EventReceiver) -> None:
+async def test_a_revoked_user_gets_nothing_more(
+    site: Site, receiver: EventReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
     """When the API refuses the lent token, the subscription ends, its receiver learns why, and no event follows."""
     delivery = {"mode": "webhook", "url": receiver.url, "secret": receiver.secret}
     params = {"name": "anomaly.detected", "arguments": {}, "delivery": delivery}
@@ -109,6 +111,8 @@ async def test_a_revoked_user_gets_nothing_more(site: Site, receiver: EventRecei
     async with asyncio.timeout(30):
         while not any(arrival["body"].get("type") == "terminated" for arrival in receiver.arrivals):
             await asyncio.sleep(0.02)
+    [line] = [item for item in caplog.records if item.name == "doit_mcp.audit" and vars(item)["action"] == "terminate"]
+    assert vars(line)["event"] == "anomaly.detected" and vars(line)["subscription"].startswith("sub_")
     error = next(item["body"]["error"] for item in receiver.arrivals if item["body"].get("type") == "terminated")
     assert error["code"] == -32012 and "subscribe again" in error["message"]
     assert (await site.send_stateless("events/unsubscribe", params)).error["code"] == -32011

@@ -86,6 +86,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"arguments": {"severity": "mild"}}, "params.arguments.severity"),
     ({"arguments": {"color": "red"}}, "color"),
     ({"arguments": [1]}, "must be an object"),
+    ({"arguments": {"minimumAmount": 1e300}}, "params.arguments.minimumAmount"),
+    ({"arguments": {"minimumAmount": 2**70}}, "params.arguments.minimumAmount"),
     ({"cursor": 5}, "params.cursor"),
     ({"ttlMs": -1}, "params.ttlMs"),
     ({"maxAgeMs": "old"}, "params.maxAgeMs"),
