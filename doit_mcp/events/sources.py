@@ -5,7 +5,6 @@ Each source reads one page at each look, with the permission of the subscriber.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +16,13 @@ from ..api.errors import ApiError
 from ..api.pagination import parse_page
 from ..protocol.jsonrpc import JsonObject
 from .edges import Edge, period_start
+from .payload_texts import clean
 
 PAGE_SIZE = 100
 MAX_ROWS = 300
 """Rows of a page that are read, whatever the API returns."""
-MAX_TEXT_CHARACTERS = 200
 EXPIRY_NOTICE_SECONDS = 30 * 86_400
 FAILED_RUNS = ("failed", "completed-with-errors")
-HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]+")
-"""Characters that users cannot see but models read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +47,9 @@ class Source:
         return [edge for row in rows for edge in self.edges_of(row, view)]
 
 
-def _clean(value: Any) -> Any:
-    """Return a text without invisible characters and of bounded length; other values unchanged."""
-    if not isinstance(value, str):
-        return value
-    text = HIDDEN.sub(" ", value).strip()
-    return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"
-
-
 def _data(**members: Any) -> JsonObject:
     """Return a payload without members that are unknown."""
-    return {name: _clean(value) for name, value in members.items() if value is not None and value != ""}
+    return {name: clean(value) for name, value in members.items() if value is not None and value != ""}
 
 
 def _seconds(text: Any) -> float | None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from doit_mcp.events.edges import Edge
 from doit_mcp.events.event_types import EVENT_TYPES
-from doit_mcp.events.sources import MAX_TEXT_CHARACTERS, SOURCES, View
+from doit_mcp.events.payload_texts import MAX_TEXT_CHARACTERS
+from doit_mcp.events.sources import SOURCES, View
 
 VIEW = View(1_796_000_000.0, "https://console.example/customers/c/")
 NAMES = (

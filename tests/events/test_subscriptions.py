@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,13 +13,15 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from doit_mcp.events import look_schedule
+from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
+from doit_mcp.events.ingest import read_report
 from doit_mcp.events.signatures import signed_headers
 from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.sandbox.api import Api
 from tests.events.conftest import network_of
 from tests.events.receivers import HOST, OTHER_SECRET, SECRET, Arrival, Receiver, answer_with
-from tests.events.requests import report, subscription
+from tests.events.requests import ACME, report, subscription
 from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, REVISIONS, VIEWER, Site, serving
 
 ANOMALY = {"id": "a1", "severity": "critical", "amount": 120.5, "currency": "USD"}
@@ -289,6 +291,17 @@ async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     assert (await report(site, "one", {"id": "a"}, name="nothing")).status == 400
     assert (await site.send("POST", "/events/ingest", {}, b"x" * (65 << 10))).status == 413
     assert HOST not in refused.text
+    foreign = await report(site, "one", {"id": "a", "url": "https://evil.example/"})
+    assert foreign.status == 400 and "data.url must begin with" in foreign.text
+    now = time.time()
+    texts = {"id": "a1", "service": "Big\u200b\u202eQuery" + "x" * 3000}
+    fields = {"customer": ACME, "name": "anomaly.detected", "id": "one", "data": texts}
+    cleaned = read_report(json.dumps(fields).encode(), now, "https://console.example").edge.data["service"]
+    assert cleaned.startswith("Big Query") and len(cleaned) == 200
+    for days in (-46, 30):
+        at = datetime.fromtimestamp(now + days * 86_400, UTC).isoformat()
+        with pytest.raises(EventError, match="timestamp must be"):
+            read_report(json.dumps(fields | {"timestamp": at}).encode(), now, "https://console.example")
 
 
 async def test_events_wait_until_the_user_has_made_no_call_for_a_while(receiver: Receiver) -> None:
