@@ -295,7 +295,6 @@ EVENT_TYPES: Mapping[str, EventType] = {declared.name: declared for declared in 
 
 def find_event_type(name: object) -> EventType:
     """Return the type *name*. Raise EventError that lists the types."""
-    declared = EVENT_TYPES.get(name) if isinstance(name, str) else None
-    if declared is None:
+    if not isinstance(name, str) or (declared := EVENT_TYPES.get(name)) is None:
         raise EventError("not_found", f"Unknown event. Available: {', '.join(EVENT_TYPES)}", {"kind": "event"})
     return declared

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..protocol.jsonrpc import JsonObject
-from .edges import Edge, new_edges
+from .edges import MAX_SEEN, Edge, new_edges
 from .event_types import EVENT_TYPES
 from .mailbox import DELIVERY, EVENT, SEEN, STATUS, iso, named, subscriptions, wants
 from .store import Change, Fields
@@ -39,7 +39,9 @@ def record_look(fields: Fields, source: str, edges: Sequence[Edge], tenant: str,
         if EVENT_TYPES[item["name"]].source != source or item["until"] <= now:
             continue
         before = fields.get(SEEN + id)
-        news[id], marks = new_edges(None if before is None else before["marks"], matching(item, edges), data_now)
+        news[id], marks = new_edges(
+            None if before is None else before["marks"], matching(item, edges)[:MAX_SEEN], data_now
+        )
         if before is None or set(marks) != set(before["marks"]):
             seen.put[SEEN + id] = {"marks": marks}
     change = _record(fields, news, tenant, now)

@@ -1,6 +1,7 @@
 """Sources: the lists of the DoiT API that events come from, and the facts in each row.
 
-Each source reads one page at each look, with the permission of the subscriber.
+A look reads the newest page of a list, or the first pages of a list that the API does not sort by what is new, with the
+permission of the subscriber.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from .edges import Edge, period_start
 from .payload_texts import clean
 
 PAGE_SIZE = 100
+MAX_PAGES = 5
+"""Pages of a list whose news can be on any of them."""
 MAX_ROWS = 300
 """Rows of a page that are read, whatever the API returns."""
 EXPIRY_NOTICE_SECONDS = 30 * 86_400
@@ -35,16 +38,28 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list of the API: how one page is read, and the edges of a row."""
+    """A list of the API: how a page is read, the edges of a row, and how many pages a look reads."""
 
-    read: Callable[[Doit], Awaitable[JsonObject]]
+    read: Callable[..., Awaitable[JsonObject]]
     rows_key: str
     edges_of: Callable[[JsonObject, View], Iterator[Edge]]
+    max_pages: int = 1
 
-    async def look(self, doit: Doit, view: View) -> list[Edge]:
-        """Return the edges that the list shows now. Raise ApiError."""
-        rows = parse_page(await self.read(doit), self.rows_key).rows[:MAX_ROWS]
-        return [edge for row in rows for edge in self.edges_of(row, view)]
+    async def look(
+        self, doit: Doit, view: View, before_page: Callable[[], Awaitable[None]] | None = None
+    ) -> list[Edge]:
+        """Return the edges that the list shows now. Raise ApiError, and what *before_page* raises."""
+        edges: list[Edge] = []
+        token = ""
+        for _ in range(self.max_pages):
+            if before_page is not None:
+                await before_page()
+            page = parse_page(await self.read(doit, **({"pageToken": token} if token else {})), self.rows_key)
+            edges += (edge for row in page.rows[:MAX_ROWS] for edge in self.edges_of(row, view))
+            if page.next_token in ("", token):
+                break
+            token = page.next_token
+        return edges
 
 
 def _data(**members: Any) -> JsonObject:
@@ -215,7 +230,12 @@ def _flow_edges(row: JsonObject, view: View) -> Iterator[Edge]:
 
 SOURCES: Mapping[str, Source] = {
     "anomalies": Source(lambda doit: doit.anomalies.get_anomalies(maxResults=PAGE_SIZE), "anomalies", _anomaly_edges),
-    "budgets": Source(lambda doit: doit.budgets.list_budgets(maxResults=PAGE_SIZE), "budgets", _budget_edges),
+    "budgets": Source(
+        lambda doit, **page: doit.budgets.list_budgets(maxResults=PAGE_SIZE, **page),
+        "budgets",
+        _budget_edges,
+        MAX_PAGES,
+    ),
     "alerts": Source(
         lambda doit: doit.alerts.list_alerts(maxResults=PAGE_SIZE, sortBy="lastAlerted", sortOrder="desc"),
         "alerts",
@@ -224,19 +244,32 @@ SOURCES: Mapping[str, Source] = {
     "invoices": Source(lambda doit: doit.invoices.list_invoices(maxResults=PAGE_SIZE), "invoices", _invoice_edges),
     "tickets": Source(lambda doit: doit.tickets.list_tickets(maxResults=PAGE_SIZE), "tickets", _ticket_edges),
     "incidents": Source(
-        lambda doit: doit.cloud_incidents.get_cloud_incidents(maxResults=PAGE_SIZE), "incidents", _incident_edges
+        lambda doit: doit.cloud_incidents.get_cloud_incidents(maxResults=PAGE_SIZE),
+        "incidents",
+        _incident_edges,
     ),
     "insights": Source(
-        lambda doit: doit.insights.list_optimization_recommendations(maxResults=PAGE_SIZE), "results", _insight_edges
+        lambda doit, **page: doit.insights.list_optimization_recommendations(maxResults=PAGE_SIZE, **page),
+        "results",
+        _insight_edges,
+        MAX_PAGES,
     ),
     "commitments": Source(
-        lambda doit: doit.commitments.list_commitments(maxResults=PAGE_SIZE, sortBy="endDate", sortOrder="asc"),
+        lambda doit, **page: doit.commitments.list_commitments(
+            maxResults=PAGE_SIZE, sortBy="endDate", sortOrder="asc", **page
+        ),
         "commitments",
         _commitment_edges,
+        MAX_PAGES,
     ),
-    "flows": Source(lambda doit: doit.cloudflow.list_cloudflows(maxResults=PAGE_SIZE), "items", _flow_edges),
+    "flows": Source(
+        lambda doit, **page: doit.cloudflow.list_cloudflows(maxResults=PAGE_SIZE, **page),
+        "items",
+        _flow_edges,
+        MAX_PAGES,
+    ),
 }
-"""By the name in :class:`~.event_types.EventType`. A look takes one request of the API."""
+"""By the name in :class:`~.event_types.EventType`. A look takes one request for each page."""
 
 
 async def is_readable(source: str, doit: Doit) -> bool:

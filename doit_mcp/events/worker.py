@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import orjson
@@ -149,7 +150,7 @@ class MailboxWorker:
     def _seconds_to_next(self, now: float) -> float:
         due = [now + LONGEST_WAIT_SECONDS]
         if not self._looking:
-            due += self._looks.next_looks.values()
+            due += self._looks.times()
         if len(self._sending) < MAX_DELIVERIES_PER_OWNER:
             # Those that are due wait for a look, or for an attempt to the same receiver; both wake this worker.
             due += (at for key, at in self._due() if at > now)
@@ -172,11 +173,10 @@ class MailboxWorker:
         self._looks.request(
             (self._source_of(key) for key, at in self._due() if self._waits_for_look(key, at, now)), now
         )
-        next_looks = self._looks.next_looks
-        due = [source for source, at in next_looks.items() if at <= now]
+        due = self._looks.due(now)
         if due and not self._looking and mailbox.ACCOUNT in self._fields:
             self._looking = True
-            tasks.create_task(self._look_at(min(due, key=lambda source: next_looks[source])))
+            tasks.create_task(self._look_at(due[0]))
 
     def _source_of(self, key: str) -> str:
         """Return the source of the events that a delivery is about."""
@@ -184,15 +184,13 @@ class MailboxWorker:
 
     def _waits_for_look(self, key: str, at: float, now: float) -> bool:
         """Return whether a delivery is due, but it is not known whether the user may still read the event."""
-        is_control = bool(self._fields[mailbox.DELIVERY + key].get("control"))
-        return at <= now and not is_control and not self._looks.is_confirmed(self._source_of(key), now)
+        is_event = not self._fields[mailbox.DELIVERY + key].get("control")
+        return at <= now and is_event and not self._looks.is_confirmed(self._source_of(key), now)
 
     async def _look_at(self, source: str) -> None:
         try:
             pause = await self._look(source)
-            self._looks.next_looks[source] = self._parts.clock() + pause
-            if not self._looks.is_confirmed(source, self._parts.clock()):
-                self._looks.pause(source, self._parts.clock() + pause)
+            self._looks.plan(source, self._parts.clock(), pause)
         finally:
             self._looking = False
             self._wake.set()
@@ -205,9 +203,9 @@ class MailboxWorker:
             await self._terminate(list(mailbox.subscriptions(self._fields)))
             return pause
         try:
-            await parts.budget.acquire(account.tenant)
-            started, view = parts.clock(), parts.view(account)
-            edges = await SOURCES[source].look(parts.make_api(account), view)
+            view = parts.view(account)
+            acquire = partial(parts.budget.acquire, account.tenant)
+            edges = await SOURCES[source].look(parts.make_api(account), view, acquire)
         except LimitExceeded as limit:
             parts.on_look("postponed")
             return float(limit.retry_after * (1 + parts.random_fraction()))
@@ -218,7 +216,7 @@ class MailboxWorker:
             log.exception("a look at the DoiT API for events failed", extra={"source": source})
             return self._pause_after_failure(source, pause)
         parts.on_look("ok")
-        self._looks.succeed(source, started)
+        self._looks.succeed(source, parts.clock())
         await self._change(
             lambda fields: recording.record_look(fields, source, edges, account.tenant, parts.clock(), view.now)
         )
