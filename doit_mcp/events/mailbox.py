@@ -93,7 +93,8 @@ def subscribe(
     elif before is not None and before.get("previousUntil", 0) > now:
         subscription |= {"previous": before["previous"], "previousUntil": before["previousUntil"]}
     change = Change({SUBSCRIPTION + id: subscription, ACCOUNT: account})
-    change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}
+    if not is_verified(fields, target.url, now):
+        change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}
     if SEEN + id not in fields:
         change.put[SEEN + id] = {"marks": marks}
     if STATUS + id in fields:
@@ -237,3 +238,13 @@ def delivery_status(fields: Fields, id: str) -> JsonObject | None:
 def mailbox_end(fields: Fields) -> float:
     """Return when the last subscription of a mailbox ends, in epoch seconds; 0 without any."""
     return max((item["until"] for _, item in named(fields, SUBSCRIPTION)), default=0.0)
+
+
+def suspended_count(fields: Fields) -> int:
+    """Return how many subscriptions are suspended."""
+    return sum(bool(fields.get(STATUS + id, {}).get("suspended")) for id in subscriptions(fields))
+
+
+def oldest_delivery(fields: Fields) -> float | None:
+    """Return when the delivery that waits longest was recorded, in epoch seconds; None if none waits."""
+    return min((item["at"] for _, item in named(fields, DELIVERY)), default=None)

@@ -11,7 +11,7 @@ from .mailbox import DELIVERY, EVENT, SEEN, STATUS, iso, named, subscriptions, w
 from .store import Change, Fields
 
 MAX_EVENTS, MAX_PENDING = 200, 100
-"""Events that are kept for each principal, and deliveries that wait for each subscription."""
+"""Events that are kept for each principal, also for deliveries, and deliveries that wait for each subscription."""
 
 
 def matching(subscription: JsonObject, edges: Iterable[Edge]) -> list[Edge]:
@@ -79,13 +79,19 @@ def _trim(fields: Fields, active: Iterable[str]) -> Change:
             change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in excess}
             status = fields.get(STATUS + id, {})
             change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + len(excess)}
-    pending = {
-        rest for id, items in waiting.items() for rest, _ in items if f"{DELIVERY}{id}:{rest}" not in change.delete
-    }
-    events = sorted(
-        ((key, item) for key, item in named(fields, EVENT) if key not in pending), key=lambda item: item[1]["at"]
-    )
-    change.delete |= {EVENT + key for key, _ in events[: max(0, len(events) - MAX_EVENTS)]}
+    pending: dict[str, list[str]] = {}
+    for id, items in waiting.items():
+        for event_id, _ in items:
+            if f"{DELIVERY}{id}:{event_id}" not in change.delete:
+                pending.setdefault(event_id, []).append(id)
+    # Those that wait for deliveries go last.
+    events = sorted(named(fields, EVENT), key=lambda item: (item[0] in pending, item[1]["at"]))
+    for event_id, _ in events[: max(0, len(events) - MAX_EVENTS)]:
+        change.delete.add(EVENT + event_id)
+        for id in pending.get(event_id, ()):
+            change.delete.add(f"{DELIVERY}{id}:{event_id}")
+            status = change.put.get(STATUS + id) or fields.get(STATUS + id, {})
+            change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + 1}
     return change
 
 

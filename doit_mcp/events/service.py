@@ -43,6 +43,17 @@ class EventService:
         return sum(worker.pending_count for worker, _ in self._workers.values())
 
     @property
+    def suspended_count(self) -> int:
+        """The number of suspended subscriptions at this replica."""
+        return sum(worker.suspended_count for worker, _ in self._workers.values())
+
+    @property
+    def oldest_wait_seconds(self) -> float:
+        """How long the oldest delivery at this replica has waited, 0 if none waits."""
+        times = [worker.oldest_delivery for worker, _ in self._workers.values() if worker.oldest_delivery is not None]
+        return max(0.0, self.now - min(times)) if times else 0.0
+
+    @property
     def now(self) -> float:
         """The current time, in epoch seconds."""
         return self._parts.clock()

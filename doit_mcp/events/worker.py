@@ -86,8 +86,9 @@ class MailboxWorker:
         self._sending: dict[str, str] = {}
         self._looking = False
         self._looks = LookSchedule()
-        # For metrics: the numbers of subscriptions and of waiting deliveries.
-        self.subscription_count = self.pending_count = 0
+        # For metrics.
+        self.subscription_count = self.pending_count = self.suspended_count = 0
+        self.oldest_delivery: float | None = None
 
     def notice_version(self, version: int) -> None:
         """Read the mailbox again if *version* is not the one that this worker knows."""
@@ -122,6 +123,8 @@ class MailboxWorker:
             self._start_look(tasks, now)
             self._start_deliveries(tasks, now)
         self.subscription_count = len(mailbox.subscriptions(self._fields))
+        self.suspended_count = mailbox.suspended_count(self._fields)
+        self.oldest_delivery = mailbox.oldest_delivery(self._fields)
         self.pending_count = sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
         with suppress(TimeoutError):
             async with asyncio.timeout(self._seconds_to_next(self._parts.clock())):

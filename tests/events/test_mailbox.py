@@ -22,6 +22,12 @@ OK, REFUSED, DOWN = Outcome(204, None), Outcome(410, "http_4xx"), Outcome(503, "
 ACCOUNT = {"token": "t", "customer": "c", "tenant": "c", "digest": "00", "expires": NOW + 3600}
 
 
+PARAMS = {
+    "name": "anomaly.detected",
+    "delivery": {"mode": "webhook", "url": "https://a.example/h", "secret": SECRET},
+}
+
+
 def apply(fields: Fields, change: Change) -> Fields:
     """The fields after *change*."""
     return {name: value for name, value in fields.items() if name not in change.delete} | change.put
@@ -215,6 +221,36 @@ def test_nothing_is_left_of_a_subscription_that_ended_during_an_attempt() -> Non
     assert mailbox.sweep(left, NOW).delete == set(left)
     again, _ = subscribed(left)
     assert mailbox.delivery_status(left, id) is None and mailbox.STATUS + id not in again
+
+
+def test_events_that_wait_are_bounded_for_all_subscriptions_together() -> None:
+    """Subscriptions that are all suspended keep no more events than others; what is dropped is counted."""
+    fields: Fields = {}
+    ids = []
+    for number in range(3):
+        fields, id = subscribed(
+            fields, arguments={"cloud": f"{('google-cloud', 'amazon-web-services', 'microsoft-azure')[number]}"}
+        )
+        ids.append(id)
+    for number in range(300):
+        cloud = ("google-cloud", "amazon-web-services", "microsoft-azure")[number % 3]
+        fields = recorded(fields, edge(number, cloud=cloud), now=NOW + number)
+    assert len(list(mailbox.named(fields, mailbox.EVENT))) == recording.MAX_EVENTS == len(keys(fields))
+    assert sum(fields[mailbox.STATUS + id]["dropped"] for id in ids) == 100
+
+
+def test_a_refresh_does_not_extend_a_verification() -> None:
+    """A receiver confirms every 24 hours, however often its subscription is refreshed."""
+    fields, _ = subscribed({})
+    until = NOW + mailbox.VERIFIED_SECONDS
+    again = apply(
+        fields,
+        mailbox.subscribe(
+            fields, "sub_1", read_subscribe(PARAMS, ReceiverPolicy(), False), ACCOUNT, until, [], NOW + 60
+        ),
+    )
+    assert mailbox.is_verified(again, "https://a.example/h", until - 1)
+    assert not mailbox.is_verified(again, "https://a.example/h", until)
 
 
 def test_ids_are_stable_and_differ_by_customer() -> None:
