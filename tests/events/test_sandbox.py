@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.events.signatures import signed_headers
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.event_receiver import EventReceiver
 from doit_mcp.transports.http.event_wiring import EventNetwork
@@ -88,6 +89,15 @@ async def test_what_happens_is_delivered_once(site: Site, receiver: EventReceive
     await make(site, "ticket")
     again = await wait_for(receiver, len(events(receiver)) + 1)
     assert len({event["eventId"] for event in again}) == len(again)
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_the_receiver_of_the_sandbox_refuses_any_header(name: str) -> None:
+    receiver = EventReceiver()
+    headers = signed_headers([receiver.secret], "msg_1", int(time.time()), b"{}")
+    assert receiver.holds(headers, b"{}")
+    for text in ("v1,\u00e9", "\u0663", "\udce9"):
+        assert not receiver.holds(headers | {name: text}, b"{}")
 
 
 async def looks(site: Site) -> int:
