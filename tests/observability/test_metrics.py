@@ -123,6 +123,6 @@ def test_clients_cannot_add_series_or_memory() -> None:
     assert clients.remembered_claims == MAX_REMEMBERED_CLIENTS
 
 
-def test_digits_of_other_scripts_are_no_version() -> None:
+def test_versions_have_ascii_digits() -> None:
     """Labels are ASCII, whatever clients claim."""
     assert ClientLabels().find({"name": "claude-ai", "version": "\u0663.\u0664"}) == ("claude", "other")
