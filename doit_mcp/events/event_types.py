@@ -155,13 +155,7 @@ BUDGET_STATE: dict[str, JsonObject] = {
 }
 
 DECLARED = (
-    EventType(
-        "anomaly.detected",
-        "anomalies",
-        "DoiT detected unusual spending.",
-        ANOMALY,
-        ANOMALY_FILTERS,
-    ),
+    EventType("anomaly.detected", "anomalies", "DoiT detected unusual spending.", ANOMALY, ANOMALY_FILTERS),
     EventType(
         "anomaly.resolved",
         "anomalies",
@@ -240,6 +234,7 @@ DECLARED = (
             "product": _text("Affected product."),
             "title": _text("Title of the incident."),
             "createTime": _text(TIME),
+            "url": URL,
         },
         {"cloud": CLOUD},
     ),
@@ -254,6 +249,7 @@ DECLARED = (
             "cloud": _text("Cloud provider, as the recommendation names it."),
             "dailySavings": _number("Potential savings per day."),
             "currency": CURRENCY,
+            "url": URL,
         },
         {
             "minimumSaving": _at_least(

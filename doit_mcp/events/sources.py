@@ -182,6 +182,7 @@ def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             product=row.get("product"),
             title=row.get("title"),
             createTime=created,
+            url=f"{view.console}known-issues#{quote(id, safe='')}",
         )
         yield Edge("incident.opened", id, _seconds(created) or view.now, data)
 
@@ -199,6 +200,7 @@ def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         cloud=row.get("cloudProvider"),
         dailySavings=savings,
         currency=None if savings is None else "USD",
+        url=f"{view.console}insights#{quote(f'{source}/{key}', safe='')}",
     )
     yield Edge("insight.new", f"{source}/{key}", view.now, data)
 

@@ -83,6 +83,8 @@ ROWS: list[tuple[str, dict[str, Any], list[str]]] = [
 def test_rows_that_are_news(source: str, row: dict[str, Any], names: list[str]) -> None:
     found = edges(source, **row)
     assert [edge.name for edge in found] == names
+    links = {"incidents": "known-issues#a", "insights": "insights#s%2Fk"}
+    assert source not in links or all(edge.data["url"] == f"{VIEW.console}{links[source]}" for edge in found)
     for edge in found:
         assert EVENT_TYPES[edge.name].payload_validator.problems(edge.data) == []
 
