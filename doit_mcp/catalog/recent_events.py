@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, TypedDict
 
 from ..api.errors import ApiError
 from ..api.markers import IDENTIFIER
 from ..api.timestamps import parse_optional_time
 from ..api.value_kinds import Moment, Verbatim
+from ..events.event_types import EVENT_TYPES
+from ..events.sources import is_readable
 from ..protocol.json_schema import JsonObject, Length
 from ..resilience.unavailable import StateUnavailable
 from .call import Call
@@ -60,6 +63,7 @@ async def get_recent_events(
         for event in reversed(recorded)
         if (event_id is None or event["eventId"] == event_id) and (start is None or _milliseconds(event) >= start)
     ]
+    events = await _readable(call, events[:MAX_EVENTS])
     if event_id is not None and not events:
         raise ApiError("event_id: no event of this user's subscriptions has this id", kind="argument")
     if not events:
@@ -67,7 +71,15 @@ async def get_recent_events(
             "events": [],
             "note": "Only events of active subscriptions are recorded, and none was recorded in this time.",
         }
-    return {"events": events[:MAX_EVENTS]}
+    return {"events": events}
+
+
+async def _readable(call: Call, events: list[JsonObject]) -> list[JsonObject]:
+    """Return the events of lists that the user may read now: the permission may have ended since they were recorded."""
+    sources = sorted({EVENT_TYPES[event["name"]].source for event in events})
+    readable = await asyncio.gather(*(is_readable(source, call.doit) for source in sources))
+    kept = {source for source, may_read in zip(sources, readable, strict=True) if may_read}
+    return [event for event in events if EVENT_TYPES[event["name"]].source in kept]
 
 
 def _milliseconds(event: JsonObject) -> int:

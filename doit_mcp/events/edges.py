@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from ..protocol.jsonrpc import JsonObject
 
 MAX_SEEN = 2_000
-"""Edges that are remembered for each source and principal. Sources read far fewer rows at each look."""
+"""Edges that are remembered for each subscription. A look shows fewer of one type."""
 MAX_AGE_SECONDS = 45 * 86_400
 """Older facts cause no event, even if a look shows them for the first time."""
 

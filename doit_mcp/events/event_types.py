@@ -15,6 +15,7 @@ DELIVERY_MODES = ("webhook",)
 SEVERITIES = ("information", "warning", "critical")
 CLOUDS = ("amazon-web-services", "google-cloud", "microsoft-azure")
 MAX_FILTER_CHARACTERS = 200
+MAX_FILTER_NUMBER = 10**12
 
 Accepts = Callable[[Any, Any], bool]
 
@@ -45,7 +46,7 @@ def _at_least(member: str, description: str) -> Filter:
     def accepts(wanted: float, value: Any) -> bool:
         return isinstance(value, int | float) and value >= wanted
 
-    return Filter(member, _number(description, minimum=0), accepts)
+    return Filter(member, _number(description, minimum=0, maximum=MAX_FILTER_NUMBER), accepts)
 
 
 SEVERITY = Filter(
@@ -154,13 +155,7 @@ BUDGET_STATE: dict[str, JsonObject] = {
 }
 
 DECLARED = (
-    EventType(
-        "anomaly.detected",
-        "anomalies",
-        "DoiT detected unusual spending.",
-        ANOMALY,
-        ANOMALY_FILTERS,
-    ),
+    EventType("anomaly.detected", "anomalies", "DoiT detected unusual spending.", ANOMALY, ANOMALY_FILTERS),
     EventType(
         "anomaly.resolved",
         "anomalies",
@@ -239,6 +234,7 @@ DECLARED = (
             "product": _text("Affected product."),
             "title": _text("Title of the incident."),
             "createTime": _text(TIME),
+            "url": URL,
         },
         {"cloud": CLOUD},
     ),
@@ -253,6 +249,7 @@ DECLARED = (
             "cloud": _text("Cloud provider, as the recommendation names it."),
             "dailySavings": _number("Potential savings per day."),
             "currency": CURRENCY,
+            "url": URL,
         },
         {
             "minimumSaving": _at_least(
@@ -294,7 +291,6 @@ EVENT_TYPES: Mapping[str, EventType] = {declared.name: declared for declared in 
 
 def find_event_type(name: object) -> EventType:
     """Return the type *name*. Raise EventError that lists the types."""
-    declared = EVENT_TYPES.get(name) if isinstance(name, str) else None
-    if declared is None:
+    if not isinstance(name, str) or (declared := EVENT_TYPES.get(name)) is None:
         raise EventError("not_found", f"Unknown event. Available: {', '.join(EVENT_TYPES)}", {"kind": "event"})
     return declared

@@ -10,7 +10,8 @@ from ..protocol.jsonrpc import JsonObject, parse_json_object
 from .edges import MAX_AGE_SECONDS, Edge
 from .errors import invalid
 from .event_types import find_event_type
-from .signatures import is_signed
+from .payload_texts import clean
+from .signatures import TOLERANCE_SECONDS, is_signed
 
 MAX_INGEST_BYTES = 16 << 10
 MAX_ID_CHARACTERS = 200
@@ -30,10 +31,10 @@ def is_authentic(headers: Mapping[str, str], body: bytes, secret: str, now: floa
     return bool(id) and is_signed(secret, id, timestamp, signatures, body, now)
 
 
-def read_report(body: bytes, now: float) -> Report:
+def read_report(body: bytes, now: float, console_url: str) -> Report:
     """Return the report in *body*: ``customer``, ``name``, ``id``, ``data`` and an optional ``timestamp``.
 
-    Raise EventError.
+    Texts are cleaned like those of the API, and links must lead to *console_url*. Raise EventError.
     """
     fields = parse_json_object(body)
     if fields is None:
@@ -50,6 +51,9 @@ def read_report(body: bytes, now: float) -> Report:
         raise invalid("data must be an object")
     if problems := event_type.payload_validator.problems(data):
         raise invalid("data." + "; ".join(problems))
+    data = {name: clean(value) for name, value in data.items()}
+    if "url" in data and not data["url"].startswith(f"{console_url}/"):
+        raise invalid(f"data.url must begin with {console_url}/")
     occurred_at = _read_timestamp(fields.get("timestamp"), now)
     return Report(texts["customer"], Edge(event_type.name, f"report {texts['id']}", occurred_at, data))
 
@@ -62,6 +66,6 @@ def _read_timestamp(value: object, now: float) -> float:
     except ValueError:
         moment = None
     seconds = None if moment is None else (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if seconds is None or abs(seconds - now) > MAX_AGE_SECONDS:
-        raise invalid("timestamp must be an RFC 3339 time of the last 45 days")
+    if seconds is None or not now - MAX_AGE_SECONDS <= seconds <= now + TOLERANCE_SECONDS:
+        raise invalid("timestamp must be an RFC 3339 time of the last 45 days, not in the future")
     return seconds

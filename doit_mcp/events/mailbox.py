@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 
 from ..protocol.jsonrpc import JsonObject
-from .edges import Edge
 from .errors import EventError
 from .event_types import EVENT_TYPES
 from .requests import SubscribeRequest
@@ -18,10 +17,10 @@ from .sender import Outcome
 from .store import Change, Fields
 
 ACCOUNT, ACTIVITY = "account", "activity"
-SUBSCRIPTION, STATUS, SOURCE, EVENT, DELIVERY, VERIFIED = (
+SUBSCRIPTION, STATUS, SEEN, EVENT, DELIVERY, VERIFIED = (
     "sub:",
     "status:",
-    "source:",
+    "seen:",
     "event:",
     "delivery:",
     "verified:",
@@ -30,10 +29,10 @@ SUBSCRIPTION, STATUS, SOURCE, EVENT, DELIVERY, VERIFIED = (
 ROTATION_SECONDS = 600.0
 """How long deliveries are also signed with the secret that a refresh replaced."""
 VERIFIED_SECONDS = 86_400.0
-MAX_EVENTS, MAX_PENDING = 200, 100
-"""Events that are kept for each principal, and deliveries that wait for each subscription."""
 RETRY_SECONDS = (15.0, 60.0, 180.0, 420.0)
 """Delays before the second to fifth attempt, before jitter: less than 15 minutes in total."""
+MAX_HOLD_SECONDS = 600.0
+"""How long calls of the user delay an event."""
 NOT_RETRIED = (410, 413)
 CONTROL_ATTEMPTS = 2
 
@@ -58,6 +57,11 @@ def subscriptions(fields: Fields) -> dict[str, JsonObject]:
     return {id: subscription for id, subscription in named(fields, SUBSCRIPTION) if not subscription.get("ended")}
 
 
+def wants(subscription: JsonObject, name: str, data: JsonObject) -> bool:
+    """Return whether an event of the type *name* with *data* passes the filters of a subscription."""
+    return bool(subscription["name"] == name and EVENT_TYPES[name].matches(subscription["arguments"], data))
+
+
 def is_verified(fields: Fields, url: str, now: float) -> bool:
     """Return whether the receiver at *url* confirmed that it wants events of this principal."""
     verified = fields.get(VERIFIED + url_mark(url))
@@ -73,7 +77,7 @@ def granted_until(request: SubscribeRequest, now: float, longest: float, credent
 def subscribe(
     fields: Fields, id: str, request: SubscribeRequest, account: JsonObject, until: float, marks: list[str], now: float
 ) -> Change:
-    """Return the change that makes or refreshes a subscription. *marks* are the baseline of a new source."""
+    """Return the change that makes or refreshes a subscription. *marks* are the baseline of a new one."""
     target, before = request.target, fields.get(SUBSCRIPTION + id)
     subscription: JsonObject = {
         "name": target.event_type.name,
@@ -89,10 +93,10 @@ def subscribe(
     elif before is not None and before.get("previousUntil", 0) > now:
         subscription |= {"previous": before["previous"], "previousUntil": before["previousUntil"]}
     change = Change({SUBSCRIPTION + id: subscription, ACCOUNT: account})
-    change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}
-    source = SOURCE + target.event_type.source
-    if source not in fields:
-        change.put[source] = {"seen": marks}
+    if not is_verified(fields, target.url, now):
+        change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}
+    if SEEN + id not in fields:
+        change.put[SEEN + id] = {"marks": marks}
     if STATUS + id in fields:
         change.delete.add(STATUS + id)
         change.merge(_resume(fields, id, now))
@@ -121,13 +125,18 @@ def unsubscribe(fields: Fields, id: str) -> Change:
 
 
 def remove(fields: Fields, ids: Iterable[str]) -> Change:
-    """Return the change that removes subscriptions, and the sources that no other subscription needs."""
+    """Return the change that removes subscriptions, and the events that no other subscription covers."""
     removed, change = set(ids), Change()
     for id in removed:
-        change.delete |= {SUBSCRIPTION + id, STATUS + id}
+        change.delete |= {SUBSCRIPTION + id, STATUS + id, SEEN + id}
         change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in named(fields, f"{DELIVERY}{id}:")}
-    kept = {EVENT_TYPES[item["name"]].source for id, item in subscriptions(fields).items() if id not in removed}
-    change.delete |= {SOURCE + source for source, _ in named(fields, SOURCE) if source not in kept}
+    if removed:
+        kept = [item for id, item in subscriptions(fields).items() if id not in removed]
+        change.delete |= {
+            EVENT + id
+            for id, item in named(fields, EVENT)
+            if not any(wants(subscription, item["event"]["name"], item["event"]["data"]) for subscription in kept)
+        }
     change.delete &= fields.keys()
     return change
 
@@ -150,81 +159,42 @@ def _control(body: JsonObject, now: float) -> JsonObject:
 
 
 def sweep(fields: Fields, now: float) -> Change:
-    """Return the change that removes what has ended: subscriptions, verifications, and deliveries without either."""
+    """Return the change that removes what has ended: subscriptions, verifications, and what belongs to neither."""
     change = remove(fields, [id for id, item in named(fields, SUBSCRIPTION) if item["until"] <= now])
     change.delete |= {VERIFIED + mark for mark, item in named(fields, VERIFIED) if item["until"] <= now}
-    for key, _ in named(fields, DELIVERY):
-        if SUBSCRIPTION + key.partition(":")[0] not in fields:
+    for key, delivery in named(fields, DELIVERY):
+        id, _, event_id = key.partition(":")
+        is_known = bool(delivery.get("control")) or EVENT + event_id in fields
+        if SUBSCRIPTION + id not in fields or not is_known:
             change.delete.add(DELIVERY + key)
+    # An attempt that ended after its subscription leaves a status.
+    for prefix in (STATUS, SEEN):
+        change.delete |= {prefix + id for id, _ in named(fields, prefix) if SUBSCRIPTION + id not in fields}
     for id, item in named(fields, SUBSCRIPTION):
         if item.get("ended") and f"{DELIVERY}{id}:terminated" not in fields:
             change.delete.add(SUBSCRIPTION + id)
     return change
 
 
-def record(fields: Fields, edges: Iterable[Edge], tenant: str, now: float) -> Change:
-    """Return the change that records edges as events, with a delivery for each subscription that they match.
-
-    Edges that no subscription wants, and those that were recorded before, change nothing.
-    """
-    change, active = Change(), subscriptions(fields)
-    for edge in edges:
-        event_id, event_type = edge.event_id(tenant), EVENT_TYPES[edge.name]
-        if EVENT + event_id in fields:
-            continue
-        ids = [
-            id
-            for id, item in active.items()
-            if item["name"] == edge.name and item["until"] > now and event_type.matches(item["arguments"], edge.data)
-        ]
-        if ids:
-            event = {"eventId": event_id, "name": edge.name, "timestamp": iso(edge.occurred_at), "data": edge.data}
-            change.put[EVENT + event_id] = {"event": event, "at": now}
-        for id in ids:
-            change.put[f"{DELIVERY}{id}:{event_id}"] = {"tries": 0, "next": now, "at": now}
-    change.merge(_trim(fields | change.put, active))
-    return change
-
-
-def _trim(fields: Fields, active: Iterable[str]) -> Change:
-    """Return the change that keeps a mailbox within its bounds: the oldest deliveries are dropped, and counted."""
-    change, waiting = Change(), dict[str, list[tuple[str, JsonObject]]]()
-    for key, delivery in named(fields, DELIVERY):
-        id, _, rest = key.partition(":")
-        waiting.setdefault(id, []).append((rest, delivery))
-    for id in active:
-        in_order = sorted(waiting.get(id, ()), key=lambda item: item[1]["at"])
-        if excess := in_order[: max(0, len(in_order) - MAX_PENDING)]:
-            change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in excess}
-            status = fields.get(STATUS + id, {})
-            change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + len(excess)}
-    pending = {
-        rest for id, items in waiting.items() for rest, _ in items if f"{DELIVERY}{id}:{rest}" not in change.delete
-    }
-    events = sorted(
-        ((key, item) for key, item in named(fields, EVENT) if key not in pending), key=lambda item: item[1]["at"]
-    )
-    change.delete |= {EVENT + key for key, _ in events[: max(0, len(events) - MAX_EVENTS)]}
-    return change
-
-
-def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float) -> float | None:
+def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, last_call: float = 0.0) -> float | None:
     """Return when a delivery is due, None while its subscription is suspended.
 
-    Events wait until the user has made no call for *hold_seconds*: hosts lose those that arrive during a turn.
+    Events wait until the user has made no call for *hold_seconds*, at most MAX_HOLD_SECONDS: hosts lose those that
+    arrive during a turn. *last_call* is the time of the last one at this replica.
     """
     if delivery.get("control"):
         return float(delivery["next"])
     if fields.get(STATUS + key.partition(":")[0], {}).get("suspended"):
         return None
-    return float(max(delivery["next"], fields.get(ACTIVITY, {"at": 0})["at"] + hold_seconds))
+    held_until = max(last_call, fields.get(ACTIVITY, {"at": 0})["at"]) + hold_seconds
+    return float(max(delivery["next"], min(held_until, delivery["at"] + MAX_HOLD_SECONDS)))
 
 
 def settle(fields: Fields, key: str, outcome: Outcome, now: float, jitter: float) -> Change:
     """Return the change after an attempt. *jitter*, from 0 to 1, spreads the next one."""
     id, name = key.partition(":")[0], DELIVERY + key
     delivery, status = fields.get(name), fields.get(STATUS + id, {})
-    if delivery is None:
+    if delivery is None or SUBSCRIPTION + id not in fields:
         return Change()
     if outcome.failure is None:
         healthy = {"dropped": status["dropped"]} if status.get("dropped") else {}
@@ -251,25 +221,11 @@ def _after_control(change: Change, id: str, delivery: JsonObject) -> Change:
     return change
 
 
-def recent_events(fields: Fields, name: str = "", arguments: JsonObject | None = None) -> list[JsonObject]:
-    """Return the recorded events, oldest first: all of them, or those of one type that pass filters."""
-    kept = sorted((item for _, item in named(fields, EVENT)), key=lambda item: item["at"])
-    events = [item["event"] for item in kept]
-    if not name:
-        return events
-    matches = EVENT_TYPES[name].matches
-    return [event for event in events if event["name"] == name and matches(arguments or {}, event["data"])]
-
-
-def covers(fields: Fields, name: str, arguments: JsonObject) -> bool:
-    """Return whether a subscription of this principal records the events of a type that pass the filters *arguments*."""
-    return any(item["name"] == name and item["arguments"] in ({}, arguments) for item in subscriptions(fields).values())
-
-
 def delivery_status(fields: Fields, id: str) -> JsonObject | None:
     """Return the ``deliveryStatus`` of a subscription before it is refreshed, None if nothing was sent yet."""
     status = fields.get(STATUS + id)
-    if status is None:
+    # A status without a subscription was left by one that ended.
+    if status is None or id not in subscriptions(fields):
         return None
     last, since = status.get("lastDeliveryAt"), status.get("failedSince")
     return {
@@ -282,3 +238,13 @@ def delivery_status(fields: Fields, id: str) -> JsonObject | None:
 def mailbox_end(fields: Fields) -> float:
     """Return when the last subscription of a mailbox ends, in epoch seconds; 0 without any."""
     return max((item["until"] for _, item in named(fields, SUBSCRIPTION)), default=0.0)
+
+
+def suspended_count(fields: Fields) -> int:
+    """Return how many subscriptions are suspended."""
+    return sum(bool(fields.get(STATUS + id, {}).get("suspended")) for id in subscriptions(fields))
+
+
+def oldest_delivery(fields: Fields) -> float | None:
+    """Return when the delivery that waits longest was recorded, in epoch seconds; None if none waits."""
+    return min((item["at"] for _, item in named(fields, DELIVERY)), default=None)

@@ -17,6 +17,8 @@ VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 NAT64 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48")))
 """Networks of IPv6 addresses that a gateway turns into IPv4 addresses, which can be private."""
+RELAYS = ipaddress.ip_network("192.88.99.0/24")
+"""Relays that turn IPv4 into IPv6 traffic (6to4, deprecated by RFC 7526). Python calls them public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ def is_global(address: str) -> bool:
         # The first 96 bits zero: deprecated IPv4-compatible addresses.
         if embeds or parsed.is_site_local or int(parsed) < 1 << 32:
             return False
-    return parsed is not None and parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)
+    if parsed is None or parsed in RELAYS:
+        return False
+    return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)
 
 
 def is_private(address: str) -> bool:

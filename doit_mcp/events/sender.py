@@ -20,6 +20,7 @@ from yarl import URL
 from .. import __version__
 from ..protocol.jsonrpc import JsonObject, parse_json_object
 from .errors import CallbackFailure
+from .host_slots import HostSlots
 from .name_resolution import ReceiverResolver
 from .receiver_urls import ReceiverPolicy
 from .signatures import signed_headers
@@ -30,7 +31,9 @@ MAX_ANSWER_BYTES = 16 << 10
 """Only the answer to a verification is read at all."""
 TIMEOUT_SECONDS = 5.0
 SUBSCRIPTION_HEADER = "X-MCP-Subscription-Id"
-MAX_CONNECTIONS, MAX_CONNECTIONS_PER_HOST = 100, 20
+MAX_CONNECTIONS, MAX_CONNECTIONS_PER_HOST = 200, 40
+MAX_WAIT_SECONDS = 30.0
+"""How long a verification waits for other messages to the same host, while its client waits."""
 
 
 class AddressRefused(OSError):
@@ -98,6 +101,7 @@ class WebhookSender:
         self._make_resolver, self._tls, self._timeout_seconds = make_resolver, tls, timeout_seconds
         self._session: aiohttp.ClientSession | None = None
         self._resolver: CheckedResolver | None = None
+        self._slots = HostSlots(MAX_CONNECTIONS, MAX_CONNECTIONS_PER_HOST)
 
     async def __aenter__(self) -> Self:
         self._resolver = CheckedResolver(self._make_resolver(), self.policy)
@@ -107,8 +111,8 @@ class WebhookSender:
             use_dns_cache=False,
             # A connection kept open would skip the check of addresses.
             force_close=True,
-            limit=MAX_CONNECTIONS,
-            limit_per_host=MAX_CONNECTIONS_PER_HOST,
+            # Bounded by _slots: time in the connector's queue would count as time of the receiver.
+            limit=0,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -139,7 +143,11 @@ class WebhookSender:
         challenge = secrets.token_urlsafe(32)
         body = orjson.dumps({"type": "verification", "challenge": challenge})
         message = Message(url, subscription_id, f"msg_verification_{secrets.token_hex(8)}", body, (secret,))
-        outcome, answer = await self._attempt(message, MAX_ANSWER_BYTES)
+        try:
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
+                outcome, answer = await self._attempt(message, MAX_ANSWER_BYTES)
+        except TimeoutError:
+            return "timeout"
         if outcome.failure is not None:
             return outcome.failure
         echoed = (parse_json_object(answer) or {}).get("challenge")
@@ -149,6 +157,15 @@ class WebhookSender:
         return None if is_equal else "challenge_failed"
 
     async def _attempt(self, message: Message, max_answer_bytes: int) -> tuple[Outcome, bytes]:
+        try:
+            # The URL may have been stored before the operator changed which hosts are allowed.
+            host = self.policy.check_url(message.url)
+        except ValueError:
+            return Outcome(0, "connection_refused"), b""
+        async with self._slots.use(host):
+            return await self._post(message, max_answer_bytes)
+
+    async def _post(self, message: Message, max_answer_bytes: int) -> tuple[Outcome, bytes]:
         assert self._session is not None
         timestamp = int(self._clock())
         headers = {
@@ -157,8 +174,6 @@ class WebhookSender:
             **signed_headers(message.secrets, message.message_id, timestamp, message.body),
         }
         try:
-            # The URL may have been stored before the operator changed which hosts are allowed.
-            self.policy.check_url(message.url)
             async with asyncio.timeout(self._timeout_seconds):
                 async with self._session.post(
                     URL(message.url, encoded=True), data=message.body, headers=headers, allow_redirects=False

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from ..process.task_cancellation import cancel_tasks
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.unavailable import StateUnavailable
-from . import mailbox
+from . import mailbox, recording
 from .ingest import Report
 from .store import Change, Owner
 from .subscriptions import KEPT_AFTER_END_SECONDS, Granted, Subscriber, Subscriptions
@@ -43,6 +43,17 @@ class EventService:
         return sum(worker.pending_count for worker, _ in self._workers.values())
 
     @property
+    def suspended_count(self) -> int:
+        """The number of suspended subscriptions at this replica."""
+        return sum(worker.suspended_count for worker, _ in self._workers.values())
+
+    @property
+    def oldest_wait_seconds(self) -> float:
+        """How long the oldest delivery at this replica has waited, 0 if none waits."""
+        times = [worker.oldest_delivery for worker, _ in self._workers.values() if worker.oldest_delivery is not None]
+        return max(0.0, self.now - min(times)) if times else 0.0
+
+    @property
     def now(self) -> float:
         """The current time, in epoch seconds."""
         return self._parts.clock()
@@ -73,7 +84,7 @@ class EventService:
             if owner.tenant != report.tenant:
                 continue
             fields, _ = await store.load(owner.key)
-            change = mailbox.record(fields, [report.edge], owner.tenant, self._parts.clock())
+            change = recording.record(fields, [report.edge], owner.tenant, self._parts.clock())
             if change:
                 expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
                 version = await store.update(owner.key, change, expires, leased=False)

@@ -45,7 +45,10 @@ def signed_headers(secrets: Iterable[str], message_id: str, timestamp: int, body
 
 def is_signed(secret: str, message_id: str, timestamp: str, signatures: str, body: bytes, now: float) -> bool:
     """Return whether one of *signatures*, a header, is that of *secret*, and *timestamp* is close to *now*."""
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+    # Header values with other bytes contain surrogates, which cannot be encoded.
+    if not all(text.isascii() for text in (message_id, timestamp, signatures)):
+        return False
+    if not timestamp.isdigit() or len(timestamp) > 12:
         return False
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         return False

@@ -1,11 +1,11 @@
 """Sources: the lists of the DoiT API that events come from, and the facts in each row.
 
-Each source reads one page at each look, with the permission of the subscriber.
+A look reads the newest page of a list, or the first pages of a list that the API does not sort by what is new, with the
+permission of the subscriber.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,18 +13,19 @@ from typing import Any
 from urllib.parse import quote
 
 from ..api import Doit
+from ..api.errors import ApiError
 from ..api.pagination import parse_page
 from ..protocol.jsonrpc import JsonObject
 from .edges import Edge, period_start
+from .payload_texts import clean
 
 PAGE_SIZE = 100
+MAX_PAGES = 5
+"""Pages of a list whose news can be on any of them."""
 MAX_ROWS = 300
 """Rows of a page that are read, whatever the API returns."""
-MAX_TEXT_CHARACTERS = 200
 EXPIRY_NOTICE_SECONDS = 30 * 86_400
 FAILED_RUNS = ("failed", "completed-with-errors")
-HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]+")
-"""Characters that users cannot see but models read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +38,33 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list of the API: how one page is read, and the edges of a row."""
+    """A list of the API: how a page is read, the edges of a row, and how many pages a look reads."""
 
-    read: Callable[[Doit], Awaitable[JsonObject]]
+    read: Callable[..., Awaitable[JsonObject]]
     rows_key: str
     edges_of: Callable[[JsonObject, View], Iterator[Edge]]
+    max_pages: int = 1
 
-    async def look(self, doit: Doit, view: View) -> list[Edge]:
-        """Return the edges that the list shows now. Raise ApiError."""
-        rows = parse_page(await self.read(doit), self.rows_key).rows[:MAX_ROWS]
-        return [edge for row in rows for edge in self.edges_of(row, view)]
-
-
-def _clean(value: Any) -> Any:
-    """Return a text without invisible characters and of bounded length; other values unchanged."""
-    if not isinstance(value, str):
-        return value
-    text = HIDDEN.sub(" ", value).strip()
-    return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"
+    async def look(
+        self, doit: Doit, view: View, before_page: Callable[[], Awaitable[None]] | None = None
+    ) -> list[Edge]:
+        """Return the edges that the list shows now. Raise ApiError, and what *before_page* raises."""
+        edges: list[Edge] = []
+        token = ""
+        for _ in range(self.max_pages):
+            if before_page is not None:
+                await before_page()
+            page = parse_page(await self.read(doit, **({"pageToken": token} if token else {})), self.rows_key)
+            edges += (edge for row in page.rows[:MAX_ROWS] for edge in self.edges_of(row, view))
+            if page.next_token in ("", token):
+                break
+            token = page.next_token
+        return edges
 
 
 def _data(**members: Any) -> JsonObject:
     """Return a payload without members that are unknown."""
-    return {name: _clean(value) for name, value in members.items() if value is not None and value != ""}
+    return {name: clean(value) for name, value in members.items() if value is not None and value != ""}
 
 
 def _seconds(text: Any) -> float | None:
@@ -177,6 +182,7 @@ def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             product=row.get("product"),
             title=row.get("title"),
             createTime=created,
+            url=f"{view.console}known-issues#{quote(id, safe='')}",
         )
         yield Edge("incident.opened", id, _seconds(created) or view.now, data)
 
@@ -194,6 +200,7 @@ def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         cloud=row.get("cloudProvider"),
         dailySavings=savings,
         currency=None if savings is None else "USD",
+        url=f"{view.console}insights#{quote(f'{source}/{key}', safe='')}",
     )
     yield Edge("insight.new", f"{source}/{key}", view.now, data)
 
@@ -225,7 +232,12 @@ def _flow_edges(row: JsonObject, view: View) -> Iterator[Edge]:
 
 SOURCES: Mapping[str, Source] = {
     "anomalies": Source(lambda doit: doit.anomalies.get_anomalies(maxResults=PAGE_SIZE), "anomalies", _anomaly_edges),
-    "budgets": Source(lambda doit: doit.budgets.list_budgets(maxResults=PAGE_SIZE), "budgets", _budget_edges),
+    "budgets": Source(
+        lambda doit, **page: doit.budgets.list_budgets(maxResults=PAGE_SIZE, **page),
+        "budgets",
+        _budget_edges,
+        MAX_PAGES,
+    ),
     "alerts": Source(
         lambda doit: doit.alerts.list_alerts(maxResults=PAGE_SIZE, sortBy="lastAlerted", sortOrder="desc"),
         "alerts",
@@ -234,16 +246,40 @@ SOURCES: Mapping[str, Source] = {
     "invoices": Source(lambda doit: doit.invoices.list_invoices(maxResults=PAGE_SIZE), "invoices", _invoice_edges),
     "tickets": Source(lambda doit: doit.tickets.list_tickets(maxResults=PAGE_SIZE), "tickets", _ticket_edges),
     "incidents": Source(
-        lambda doit: doit.cloud_incidents.get_cloud_incidents(maxResults=PAGE_SIZE), "incidents", _incident_edges
+        lambda doit: doit.cloud_incidents.get_cloud_incidents(maxResults=PAGE_SIZE),
+        "incidents",
+        _incident_edges,
     ),
     "insights": Source(
-        lambda doit: doit.insights.list_optimization_recommendations(maxResults=PAGE_SIZE), "results", _insight_edges
+        lambda doit, **page: doit.insights.list_optimization_recommendations(maxResults=PAGE_SIZE, **page),
+        "results",
+        _insight_edges,
+        MAX_PAGES,
     ),
     "commitments": Source(
-        lambda doit: doit.commitments.list_commitments(maxResults=PAGE_SIZE, sortBy="endDate", sortOrder="asc"),
+        lambda doit, **page: doit.commitments.list_commitments(
+            maxResults=PAGE_SIZE, sortBy="endDate", sortOrder="asc", **page
+        ),
         "commitments",
         _commitment_edges,
+        MAX_PAGES,
     ),
-    "flows": Source(lambda doit: doit.cloudflow.list_cloudflows(maxResults=PAGE_SIZE), "items", _flow_edges),
+    "flows": Source(
+        lambda doit, **page: doit.cloudflow.list_cloudflows(maxResults=PAGE_SIZE, **page),
+        "items",
+        _flow_edges,
+        MAX_PAGES,
+    ),
 }
-"""By the name in :class:`~.event_types.EventType`. A look takes one request of the API."""
+"""By the name in :class:`~.event_types.EventType`. A look takes one request for each page."""
+
+
+async def is_readable(source: str, doit: Doit) -> bool:
+    """Return whether the user of *doit* may read *source* now. Raise ApiError for other failures."""
+    try:
+        await SOURCES[source].read(doit)
+    except ApiError as error:
+        if error.kind == "forbidden":
+            return False
+        raise
+    return True

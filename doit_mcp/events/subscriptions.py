@@ -12,8 +12,8 @@ from ..api import Doit
 from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.limits import Limiter, LimitExceeded
-from . import mailbox
-from .edges import new_edges
+from . import mailbox, recording
+from .edges import Edge, new_edges
 from .errors import EventError, callback_error
 from .requests import SubscribeRequest, read_poll, read_subscribe, read_unsubscribe
 from .sender import WebhookSender
@@ -120,7 +120,8 @@ class Subscriptions:
         if not mailbox.is_verified(fields, request.target.url, self._clock()):
             await self._verify(subscriber.owner, id, request)
         account = await subscriber.open_account()
-        marks = [] if id in mailbox.subscriptions(fields) else await self._baseline(account, request)
+        # A refresh looks as well: the permission of the user may have ended.
+        marks = await self._baseline(account, request)
         until = mailbox.granted_until(request, self._clock(), self.store.lifetime_seconds, account.expires)
         # First, so that a mailbox is never without a replica that works on it.
         await self.store.enroll(Owner(subscriber.owner, subscriber.tenant, max(until, mailbox.mailbox_end(fields))))
@@ -171,13 +172,17 @@ class Subscriptions:
 
     async def _baseline(self, account: Account, request: SubscribeRequest) -> list[str]:
         """Return the marks of what is true now, which causes no events. Also checks the permission of the subscriber."""
-        source = SOURCES[request.target.event_type.source]
-        view = self.view(account)
+        event_type, view = request.target.event_type, self.view(account)
+        edges = await self._look(account, event_type.source, view)
+        wanted = {"name": event_type.name, "arguments": request.target.arguments}
+        return new_edges(None, recording.matching(wanted, edges), view.now)[1]
+
+    async def _look(self, account: Account, source: str, view: View) -> list[Edge]:
+        """Look at *source* with the permission of *account*. Raise EventError."""
         try:
-            edges = await source.look(self.make_api(account), view)
+            return await SOURCES[source].look(self.make_api(account), view)
         except ApiError as error:
             raise refusal(error) from error
-        return new_edges(None, edges, view.now)[1]
 
     async def unsubscribe(self, subscriber: Subscriber, params: JsonObject) -> str:
         """Remove a subscription and return its id. Raise EventError and StateUnavailable."""
@@ -195,10 +200,12 @@ class Subscriptions:
         """Return the events that were recorded for a subscription since a cursor. Raise EventError."""
         request = read_poll(params, MAX_POLL_EVENTS)
         fields, _ = await self.store.load(subscriber.owner)
-        if not mailbox.covers(fields, request.event_type.name, request.arguments):
+        if not recording.covers(fields, request.event_type.name, request.arguments):
             message = "Only events of a subscription are recorded: call events/subscribe first"
             raise EventError("not_found", message, {"kind": "subscription"})
-        events = mailbox.recent_events(fields, request.event_type.name, request.arguments)
+        account = await subscriber.open_account()
+        await self._look(account, request.event_type.source, self.view(account))
+        events = recording.recent_events(fields, request.event_type.name, request.arguments)
         ids = [event["eventId"] for event in events]
         # Without a cursor, the poll starts now.
         start = ids.index(request.after) + 1 if request.after in ids else 0 if request.after else len(events)
@@ -214,7 +221,7 @@ class Subscriptions:
 
     async def recent(self, owner: str) -> list[JsonObject]:
         """Return the events that were recorded for *owner*, oldest first."""
-        return mailbox.recent_events((await self.store.load(owner)).fields)
+        return recording.recent_events((await self.store.load(owner)).fields)
 
 
 async def _pause_after(attempt: int) -> None:

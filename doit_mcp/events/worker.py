@@ -6,7 +6,9 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import orjson
@@ -14,10 +16,10 @@ import orjson
 from ..api import Doit
 from ..api.errors import ApiError
 from ..resilience.limits import LimitExceeded
-from . import mailbox
-from .edges import new_edges
+from . import mailbox, recording
 from .errors import EventError
 from .event_types import EVENT_TYPES
+from .look_schedule import LookSchedule
 from .sender import MAX_BODY_BYTES, Message, Outcome, WebhookSender, event_body
 from .sources import SOURCES, View
 from .store import NOT_LEASED, Change, Fields, Mailboxes, Owner
@@ -28,9 +30,9 @@ log = logging.getLogger(__name__)
 MAX_BACKOFF_SECONDS = 900.0
 FIRST_LOOK_SECONDS = 5.0
 """After a replica takes over a mailbox, its looks are spread over this time."""
-MAX_DELIVERIES_PER_OWNER = 8
+MAX_DELIVERIES_PER_OWNER = 20
+"""At the same time, at most one to each URL, so that a slow receiver delays no other one."""
 LONGEST_WAIT_SECONDS = 60.0
-LOOK_SECONDS = 45.0
 REVOKED = EventError(
     "forbidden", "The user may no longer read what these events are about; sign in and subscribe again"
 )
@@ -49,7 +51,10 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True)
 class Parts:
-    """What all workers of a process share. *on_delivery* and *on_look* count outcomes."""
+    """What all workers of a process share. *on_delivery* and *on_look* count outcomes.
+
+    *on_end* records that the server ended a subscription: its owner, its id, and its type of event.
+    """
 
     store: Mailboxes
     sender: WebhookSender
@@ -60,9 +65,9 @@ class Parts:
     is_login_ended: Callable[[str], bool]
     on_delivery: Callable[[str], None]
     on_look: Callable[[str], None]
+    on_end: Callable[[Owner, str, str], None]
     look_seconds: float
     hold_seconds: float
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
     random_fraction: Callable[[], float] = random.random
     last_calls: dict[str, float] = field(default_factory=dict)
 
@@ -77,12 +82,13 @@ class MailboxWorker:
         self._is_stale = True
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._sending: set[str] = set()
+        # By key of a delivery: the URL that it is being sent to.
+        self._sending: dict[str, str] = {}
         self._looking = False
-        self._next_look: dict[str, float] = {}
-        self._failures: dict[str, int] = {}
-        # For metrics: the numbers of subscriptions and of waiting deliveries.
-        self.subscription_count = self.pending_count = 0
+        self._looks = LookSchedule()
+        # For metrics.
+        self.subscription_count = self.pending_count = self.suspended_count = 0
+        self.oldest_delivery: float | None = None
 
     def notice_version(self, version: int) -> None:
         """Read the mailbox again if *version* is not the one that this worker knows."""
@@ -117,12 +123,12 @@ class MailboxWorker:
             self._start_look(tasks, now)
             self._start_deliveries(tasks, now)
         self.subscription_count = len(mailbox.subscriptions(self._fields))
+        self.suspended_count = mailbox.suspended_count(self._fields)
+        self.oldest_delivery = mailbox.oldest_delivery(self._fields)
         self.pending_count = sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._seconds_to_next(self._parts.clock())):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
         return True
 
     async def _change(self, rule: Callable[[Fields], Change]) -> None:
@@ -147,41 +153,47 @@ class MailboxWorker:
     def _seconds_to_next(self, now: float) -> float:
         due = [now + LONGEST_WAIT_SECONDS]
         if not self._looking:
-            due += self._next_look.values()
+            due += self._looks.times()
         if len(self._sending) < MAX_DELIVERIES_PER_OWNER:
-            due += (at for key, at in self._due() if key not in self._sending)
+            # Those that are due wait for a look, or for an attempt to the same receiver; both wake this worker.
+            due += (at for key, at in self._due() if at > now)
         return max(0.0, min(due) - now)
 
     def _due(self) -> list[tuple[str, float]]:
-        hold = self._parts.hold_seconds
-        held_until = self._parts.last_calls.get(self._owner.key, 0) + hold
+        hold, last_call = self._parts.hold_seconds, self._parts.last_calls.get(self._owner.key, 0)
         dues = (
-            (key, delivery, mailbox.due_at(self._fields, key, delivery, hold))
+            (key, mailbox.due_at(self._fields, key, delivery, hold, last_call))
             for key, delivery in mailbox.named(self._fields, mailbox.DELIVERY)
         )
-        return [
-            (key, at if delivery.get("control") else max(at, held_until))
-            for key, delivery, at in dues
-            if at is not None
-        ]
+        return [(key, at) for key, at in dues if at is not None and key not in self._sending]
 
     # Looks
 
     def _start_look(self, tasks: asyncio.TaskGroup, now: float) -> None:
         wanted = {EVENT_TYPES[item["name"]].source for item in mailbox.subscriptions(self._fields).values()}
-        for source in self._next_look.keys() - wanted:
-            del self._next_look[source]
-        for source in wanted - self._next_look.keys():
-            spread = min(FIRST_LOOK_SECONDS, self._parts.look_seconds) * self._parts.random_fraction()
-            self._next_look[source] = now + spread
-        due = [source for source, at in self._next_look.items() if at <= now]
+        spread = min(FIRST_LOOK_SECONDS, self._parts.look_seconds) * self._parts.random_fraction()
+        self._looks.keep(wanted, now + spread)
+        self._looks.request(
+            (self._source_of(key) for key, at in self._due() if self._waits_for_look(key, at, now)), now
+        )
+        due = self._looks.due(now)
         if due and not self._looking and mailbox.ACCOUNT in self._fields:
             self._looking = True
-            tasks.create_task(self._look_at(min(due, key=lambda source: self._next_look[source])))
+            tasks.create_task(self._look_at(due[0]))
+
+    def _source_of(self, key: str) -> str:
+        """Return the source of the events that a delivery is about."""
+        return EVENT_TYPES[self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["name"]].source
+
+    def _waits_for_look(self, key: str, at: float, now: float) -> bool:
+        """Return whether a delivery is due, but it is not known whether the user may still read the event."""
+        is_event = not self._fields[mailbox.DELIVERY + key].get("control")
+        return at <= now and is_event and not self._looks.is_confirmed(self._source_of(key), now)
 
     async def _look_at(self, source: str) -> None:
         try:
-            self._next_look[source] = self._parts.clock() + await self._look(source)
+            pause = await self._look(source)
+            self._looks.plan(source, self._parts.clock(), pause)
         finally:
             self._looking = False
             self._wake.set()
@@ -194,9 +206,9 @@ class MailboxWorker:
             await self._terminate(list(mailbox.subscriptions(self._fields)))
             return pause
         try:
-            await parts.budget.acquire(account.tenant)
             view = parts.view(account)
-            edges = await SOURCES[source].look(parts.make_api(account), view)
+            acquire = partial(parts.budget.acquire, account.tenant)
+            edges = await SOURCES[source].look(parts.make_api(account), view, acquire)
         except LimitExceeded as limit:
             parts.on_look("postponed")
             return float(limit.retry_after * (1 + parts.random_fraction()))
@@ -207,23 +219,17 @@ class MailboxWorker:
             log.exception("a look at the DoiT API for events failed", extra={"source": source})
             return self._pause_after_failure(source, pause)
         parts.on_look("ok")
-        self._failures.pop(source, None)
-
-        def record(fields: Fields) -> Change:
-            before = fields.get(mailbox.SOURCE + source)
-            fresh, marks = new_edges(None if before is None else before["seen"], edges, view.now)
-            change = mailbox.record(fields, fresh, account.tenant, parts.clock())
-            if before is None or set(marks) != set(before["seen"]):
-                change.put[mailbox.SOURCE + source] = {"seen": marks}
-            return change
-
-        await self._change(record)
+        self._looks.succeed(source, parts.clock())
+        await self._change(
+            lambda fields: recording.record_look(fields, source, edges, account.tenant, parts.clock(), view.now)
+        )
         return pause
 
     async def _on_failed_look(self, source: str, account: Account, error: ApiError, pause: float) -> float:
         """End subscriptions that the user has no permission for any more. Return the seconds until the next look."""
         if error.kind in ("credential", "forbidden"):
             self._parts.on_look("refused")
+            self._looks.fail(source)
             # A refresh may have brought another credential in the meantime.
             if self._fields.get(mailbox.ACCOUNT, {}).get("token") == account.token:
                 is_all = error.kind == "credential"
@@ -237,12 +243,13 @@ class MailboxWorker:
     def _pause_after_failure(self, source: str, pause: float) -> float:
         """Return the seconds until the next look at *source*, which double with each failure in a row."""
         self._parts.on_look("failed")
-        failures = self._failures[source] = self._failures.get(source, 0) + 1
-        return float(min(pause * 2 ** min(failures, 8), MAX_BACKOFF_SECONDS))
+        return float(min(pause * 2 ** min(self._looks.fail(source), 8), MAX_BACKOFF_SECONDS))
 
     async def _terminate(self, ids: list[str]) -> None:
-        log.info("event subscriptions end: their user has no access any more", extra={"count": len(ids)})
         now = self._parts.clock()
+        for id in ids:
+            if (ended := mailbox.subscriptions(self._fields).get(id)) is not None:
+                self._parts.on_end(self._owner, id, ended["name"])
         await self._change(
             lambda fields: mailbox.terminate(
                 fields, [id for id in ids if mailbox.SUBSCRIPTION + id in fields], REVOKED, now
@@ -255,27 +262,27 @@ class MailboxWorker:
         for key, at in sorted(self._due(), key=lambda item: item[1]):
             if at > now or len(self._sending) >= MAX_DELIVERIES_PER_OWNER:
                 return
-            if key not in self._sending:
-                self._sending.add(key)
+            url = self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["url"]
+            if url not in self._sending.values() and not self._waits_for_look(key, at, now):
+                self._sending[key] = url
                 tasks.create_task(self._deliver(key))
 
     async def _deliver(self, key: str) -> None:
         try:
-            async with self._parts.slots:
-                message = self._message(key)
-                if message is None:
-                    return
-                is_sendable = len(message.body) <= MAX_BODY_BYTES
-                outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
+            message = self._message(key)
+            if message is None:
+                return
+            is_sendable = len(message.body) <= MAX_BODY_BYTES
+            outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
             self._parts.on_delivery(outcome.failure or "delivered")
             now, jitter = self._parts.clock(), self._parts.random_fraction()
             await self._change(lambda fields: mailbox.settle(fields, key, outcome, now, jitter))
         finally:
-            self._sending.discard(key)
+            del self._sending[key]
             self._wake.set()
 
     def _message(self, key: str) -> Message | None:
-        """Return the message of a delivery, None if it is no longer wanted."""
+        """Return the message of a delivery, None if it is no longer wanted, or has to wait for a look."""
         id, _, event_id = key.partition(":")
         delivery, subscription = self._fields.get(mailbox.DELIVERY + key), self._fields.get(mailbox.SUBSCRIPTION + id)
         if delivery is None or subscription is None:
@@ -288,6 +295,6 @@ class MailboxWorker:
             message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
             return Message(subscription["url"], id, message_id, orjson.dumps(control), secrets)
         event = self._fields.get(mailbox.EVENT + event_id)
-        if event is None or subscription["until"] <= now:
+        if event is None or subscription["until"] <= now or self._waits_for_look(key, now, now):
             return None
         return Message(subscription["url"], id, event_id, event_body(event["event"]), secrets)

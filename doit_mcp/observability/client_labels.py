@@ -40,7 +40,7 @@ KNOWN_CLIENTS = {
     "zed": "zed",
 }
 # The major and minor version. Whatever follows would multiply the series.
-VERSION = re.compile(r"v?(\d{1,4}(?:\.\d{1,4})?)(?!\d)")
+VERSION = re.compile(r"v?(\d{1,4}(?:\.\d{1,4})?)(?!\d)", re.ASCII)
 MAX_VERSIONS_PER_CLIENT = 8
 MAX_REMEMBERED_CLIENTS = 256
 MAX_REMEMBERED_CHARACTERS = 64

@@ -112,6 +112,12 @@ def record_subscription(
     audit_log.info("events", extra=fields)
 
 
+def record_ended_subscription(owner: str, tenant: str, id: str, event: str) -> None:
+    """Record that the server ended an event subscription, because the API refused its user."""
+    fields = {"principal": owner[:12], "customer": tenant, "action": "terminate", "subscription": id, "event": event}
+    audit_log.info("events", extra=fields)
+
+
 def _structured(result: ToolResult | None) -> JsonObject:
     return (result.structured if isinstance(result, ContentResult | ResultWithSeries) else result) or {}
 

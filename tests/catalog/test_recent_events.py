@@ -45,6 +45,9 @@ async def test_recent_events() -> None:
         await get_recent_events(call, event_id="evt_9")
     with pytest.raises(ApiError, match="since"):
         await get_recent_events(call, since="yesterday")
+    forbidden = Caller(Recorder(ApiError("no", status=403, kind="forbidden")))
+    forbidden.recent_events = recorded
+    assert (await get_recent_events(forbidden))["events"] == [], "the permission ended"
     recorded.is_available = False
     with pytest.raises(ToolError, match="temporarily unavailable"):
         await get_recent_events(call)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.events import mailbox
+from doit_mcp.events import mailbox, recording
 from doit_mcp.events.edges import MAX_SEEN, Edge, new_edges, period_start
 from doit_mcp.events.errors import ERROR_CODES, EventError
 from doit_mcp.events.receiver_urls import ReceiverPolicy
@@ -20,6 +20,12 @@ from tests.events.receivers import OTHER_SECRET, SECRET
 NOW = 1_796_000_000.0
 OK, REFUSED, DOWN = Outcome(204, None), Outcome(410, "http_4xx"), Outcome(503, "http_5xx")
 ACCOUNT = {"token": "t", "customer": "c", "tenant": "c", "digest": "00", "expires": NOW + 3600}
+
+
+PARAMS = {
+    "name": "anomaly.detected",
+    "delivery": {"mode": "webhook", "url": "https://a.example/h", "secret": SECRET},
+}
 
 
 def apply(fields: Fields, change: Change) -> Fields:
@@ -42,7 +48,7 @@ def edge(number: int, name: str = "anomaly.detected", **data: Any) -> Edge:
 
 
 def recorded(fields: Fields, *edges: Edge, now: float = NOW) -> Fields:
-    return apply(fields, mailbox.record(fields, edges, "c", now))
+    return apply(fields, recording.record(fields, edges, "c", now))
 
 
 def keys(fields: Fields) -> list[str]:
@@ -98,6 +104,9 @@ def test_events_wait_for_the_end_of_a_turn() -> None:
     fields = recorded(fields, edge(1)) | {mailbox.ACTIVITY: {"at": NOW + 5}}
     [key] = keys(fields)
     assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW + 95
+    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 20) == NOW + 110
+    # Calls that never end delay an event for ten minutes, not forever.
+    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 7200) == NOW + 600
     fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
     [key] = keys(fields)
     assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
@@ -109,10 +118,10 @@ def test_termination_deletes_and_notifies_once() -> None:
     fields = recorded(fields, edge(1))
     fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
     assert keys(fields) == [f"{id}:terminated"] and not mailbox.subscriptions(fields)
-    assert not any(name.startswith(mailbox.SOURCE) for name in fields)
+    assert not any(name.startswith((mailbox.SEEN, mailbox.EVENT)) for name in fields)
     body = fields[f"{mailbox.DELIVERY}{id}:terminated"]["control"]
     assert body == {"type": "terminated", "error": {"code": -32012, "message": "ended"}}
-    assert not mailbox.record(fields, [edge(2)], "c", NOW)
+    assert not recording.record(fields, [edge(2)], "c", NOW)
     notified = settled(fields, f"{id}:terminated", OK)
     assert not list(mailbox.named(notified, mailbox.SUBSCRIPTION)) and not keys(notified)
     twice = settled(settled(fields, f"{id}:terminated", DOWN), f"{id}:terminated", DOWN)
@@ -134,16 +143,16 @@ def test_rotation_keeps_the_old_secret_for_some_minutes() -> None:
 def test_a_mailbox_is_bounded() -> None:
     """Beyond the limits the oldest deliveries are dropped and counted, and the oldest events forgotten."""
     fields, id = subscribed({})
-    for number in range(mailbox.MAX_PENDING + 50):
+    for number in range(recording.MAX_PENDING + 50):
         fields = recorded(fields, edge(number), now=NOW + number)
-    assert len(keys(fields)) == mailbox.MAX_PENDING and fields[mailbox.STATUS + id]["dropped"] == 50
+    assert len(keys(fields)) == recording.MAX_PENDING and fields[mailbox.STATUS + id]["dropped"] == 50
     for key in keys(fields):
         fields = settled(fields, key, OK)
-    for number in range(1000, 1000 + mailbox.MAX_EVENTS):
+    for number in range(1000, 1000 + recording.MAX_EVENTS):
         fields = recorded(fields, edge(number), now=NOW + 200 + number / 10)
         fields = settled(fields, keys(fields)[0], OK)
-    assert len(list(mailbox.named(fields, mailbox.EVENT))) <= mailbox.MAX_EVENTS + 1
-    assert not mailbox.record(fields, [edge(1100)], "c", NOW).put, "recorded before"
+    assert len(list(mailbox.named(fields, mailbox.EVENT))) <= recording.MAX_EVENTS + 1
+    assert not recording.record(fields, [edge(1100)], "c", NOW).put, "recorded before"
 
 
 def test_ended_subscriptions_are_swept() -> None:
@@ -151,7 +160,7 @@ def test_ended_subscriptions_are_swept() -> None:
     fields = recorded(fields, edge(1)) | {f"{mailbox.DELIVERY}sub_gone:evt": {"tries": 0, "next": 0, "at": 0}}
     assert set(mailbox.sweep(fields, NOW).delete) == {f"{mailbox.DELIVERY}sub_gone:evt"}
     fields = apply(fields, mailbox.sweep(fields, NOW + 901))
-    assert not keys(fields) and not mailbox.subscriptions(fields) and mailbox.SOURCE + "anomalies" not in fields
+    assert not keys(fields) and not mailbox.subscriptions(fields) and not any(mailbox.named(fields, mailbox.SEEN))
 
 
 def test_only_matching_subscriptions_get_an_event() -> None:
@@ -168,6 +177,80 @@ def test_only_matching_subscriptions_get_an_event() -> None:
     for name, arguments, data, wanted in cases:
         fields, _ = subscribed({}, name, arguments=arguments)
         assert bool(keys(recorded(fields, edge(1, name, **data)))) is wanted, (name, arguments, data)
+
+
+def test_an_anomaly_that_grows_is_news_to_the_filter_that_it_passes() -> None:
+    """Each subscription remembers what passed its filters: a warning is news to one, and later, critical, to another."""
+
+    def look(fields: Fields, severity: str, amount: float) -> Fields:
+        shown = [edge(1, severity=severity, amount=amount)]
+        return apply(fields, recording.record_look(fields, "anomalies", shown, "c", NOW, NOW))
+
+    fields, any_id = subscribed({})
+    fields, critical = subscribed(fields, arguments={"severity": "critical", "minimumAmount": 500})
+    fields = look(look(fields, "warning", 20), "warning", 30)
+    [key] = keys(fields)
+    assert key.startswith(any_id)
+    fields = settled(fields, key, OK)
+    fields = look(look(fields, "critical", 9000), "critical", 9001)
+    [key] = keys(fields)
+    assert key.startswith(critical) and recording.recent_events(fields)[0]["data"]["amount"] == 9000
+    # What is true at the first look, and passes the filters, is the baseline.
+    later, id = subscribed(fields, arguments={"severity": "warning"})
+    del later[mailbox.SEEN + id]
+    assert len(keys(look(later, "critical", 9002))) == 1
+
+
+def test_events_are_deleted_with_the_last_subscription_that_covers_them() -> None:
+    fields, all_id = subscribed({})
+    fields, large = subscribed(fields, arguments={"minimumAmount": 100})
+    fields = recorded(fields, edge(1, amount=50), edge(2, amount=150))
+    fields = apply(fields, mailbox.unsubscribe(fields, all_id))
+    assert [event["data"]["id"] for event in recording.recent_events(fields)] == ["a2"]
+    assert not recording.recent_events(apply(fields, mailbox.unsubscribe(fields, large)))
+
+
+def test_nothing_is_left_of_a_subscription_that_ended_during_an_attempt() -> None:
+    """Its outcome changes nothing, and a status that another replica wrote is swept."""
+    fields, id = subscribed({})
+    fields = recorded(fields, edge(1))
+    [key] = keys(fields)
+    ended = apply(fields, mailbox.unsubscribe(fields, id)) | {mailbox.DELIVERY + key: {"tries": 0, "next": 0, "at": 0}}
+    assert not mailbox.settle(ended, key, DOWN, NOW, 0.5)
+    left = {mailbox.STATUS + id: {"lastError": "timeout"}, mailbox.SEEN + id: {"marks": []}}
+    assert mailbox.sweep(left, NOW).delete == set(left)
+    again, _ = subscribed(left)
+    assert mailbox.delivery_status(left, id) is None and mailbox.STATUS + id not in again
+
+
+def test_events_that_wait_are_bounded_for_all_subscriptions_together() -> None:
+    """Subscriptions that are all suspended keep no more events than others; what is dropped is counted."""
+    fields: Fields = {}
+    ids = []
+    for number in range(3):
+        fields, id = subscribed(
+            fields, arguments={"cloud": f"{('google-cloud', 'amazon-web-services', 'microsoft-azure')[number]}"}
+        )
+        ids.append(id)
+    for number in range(300):
+        cloud = ("google-cloud", "amazon-web-services", "microsoft-azure")[number % 3]
+        fields = recorded(fields, edge(number, cloud=cloud), now=NOW + number)
+    assert len(list(mailbox.named(fields, mailbox.EVENT))) == recording.MAX_EVENTS == len(keys(fields))
+    assert sum(fields[mailbox.STATUS + id]["dropped"] for id in ids) == 100
+
+
+def test_a_refresh_does_not_extend_a_verification() -> None:
+    """A receiver confirms every 24 hours, however often its subscription is refreshed."""
+    fields, _ = subscribed({})
+    until = NOW + mailbox.VERIFIED_SECONDS
+    again = apply(
+        fields,
+        mailbox.subscribe(
+            fields, "sub_1", read_subscribe(PARAMS, ReceiverPolicy(), False), ACCOUNT, until, [], NOW + 60
+        ),
+    )
+    assert mailbox.is_verified(again, "https://a.example/h", until - 1)
+    assert not mailbox.is_verified(again, "https://a.example/h", until)
 
 
 def test_ids_are_stable_and_differ_by_customer() -> None:

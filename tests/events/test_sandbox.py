@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.events.signatures import signed_headers
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.event_receiver import EventReceiver
 from doit_mcp.transports.http.event_wiring import EventNetwork
@@ -90,6 +91,15 @@ async def test_what_happens_is_delivered_once(site: Site, receiver: EventReceive
     assert len({event["eventId"] for event in again}) == len(again)
 
 
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_the_receiver_of_the_sandbox_refuses_any_header(name: str) -> None:
+    receiver = EventReceiver()
+    headers = signed_headers([receiver.secret], "msg_1", int(time.time()), b"{}")
+    assert receiver.holds(headers, b"{}")
+    for text in ("v1,\u00e9", "\u0663", "\udce9"):
+        assert not receiver.holds(headers | {name: text}, b"{}")
+
+
 async def looks(site: Site) -> int:
     """How many looks succeeded so far."""
     text = (await site.send("GET", "/metrics", {})).text
@@ -98,7 +108,9 @@ async def looks(site: Site) -> int:
 
 
 @pytest.mark.requirement("E5")
-async def test_a_revoked_user_gets_nothing_more(site: Site, receiver: EventReceiver) -> None:
+async def test_a_revoked_user_gets_nothing_more(
+    site: Site, receiver: EventReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
     """When the API refuses the lent token, the subscription ends, its receiver learns why, and no event follows."""
     delivery = {"mode": "webhook", "url": receiver.url, "secret": receiver.secret}
     params = {"name": "anomaly.detected", "arguments": {}, "delivery": delivery}
@@ -109,6 +121,8 @@ async def test_a_revoked_user_gets_nothing_more(site: Site, receiver: EventRecei
     async with asyncio.timeout(30):
         while not any(arrival["body"].get("type") == "terminated" for arrival in receiver.arrivals):
             await asyncio.sleep(0.02)
+    [line] = [item for item in caplog.records if item.name == "doit_mcp.audit" and vars(item)["action"] == "terminate"]
+    assert vars(line)["event"] == "anomaly.detected" and vars(line)["subscription"].startswith("sub_")
     error = next(item["body"]["error"] for item in receiver.arrivals if item["body"].get("type") == "terminated")
     assert error["code"] == -32012 and "subscribe again" in error["message"]
     assert (await site.send_stateless("events/unsubscribe", params)).error["code"] == -32011

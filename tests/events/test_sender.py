@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from doit_mcp.events import sender as sender_module
 from doit_mcp.events.name_resolution import MAX_LOOKUPS, ReceiverResolver
 from doit_mcp.events.receiver_urls import ReceiverPolicy
 from doit_mcp.events.sender import MAX_ANSWER_BYTES, Message, Outcome, WebhookSender
@@ -105,6 +106,31 @@ async def test_slow_and_endless_answers(receiver: Receiver) -> None:
         receiver.reply = receiver.verify = answer_with(200, body=b" " * 50 * MAX_ANSWER_BYTES)
         assert (await sender.send(message(receiver.url()))).failure is None
         assert await sender.verify(receiver.url(), "sub_1", SECRET) == "challenge_failed"
+
+
+async def test_the_time_of_an_attempt_begins_with_its_slot(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver on a host with slow ones gets its whole time. Messages to other hosts do not wait for that host."""
+    monkeypatch.setattr(sender_module, "MAX_CONNECTIONS_PER_HOST", 1)
+    receiver.names.answers["other.example"] = [["127.0.0.1"]]
+
+    release = asyncio.Event()
+
+    async def hang(arrival: Arrival) -> web.StreamResponse:
+        if arrival.path == "/slow":
+            await release.wait()
+        return web.Response(status=204)
+
+    receiver.reply = hang
+    policy = ReceiverPolicy(private_hosts=(HOST, "other.example"))
+    async with sender_for(receiver, policy, timeout=1.0) as sender:
+        slow = asyncio.create_task(sender.send(message(receiver.url("/slow"))))
+        await receiver.wait_for(lambda: receiver.arrivals)
+        waiting = [asyncio.create_task(sender.send(message(receiver.url("/good")))) for _ in range(3)]
+        assert (await sender.send(message(receiver.url("/good", "other.example")))).failure == "tls_error"
+        assert not slow.done() and len(receiver.arrivals) == 1
+        assert await slow == Outcome(0, "timeout")
+        assert await asyncio.gather(*waiting) == [Outcome(204, None)] * 3
+    release.set()
 
 
 @pytest.mark.requirement("E1")

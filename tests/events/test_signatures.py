@@ -31,6 +31,16 @@ def test_only_the_signed_message_is_accepted(secret: str, other: str, id: str, b
     assert not is_signed(secret, id, str(now), headers["webhook-signature"], body, now + 301)
 
 
+@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_any_header_is_refused(id: str, timestamp: str, signatures: str) -> None:
+    """Headers of unauthenticated callers never raise, whatever bytes they contain."""
+    secret, now = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", int(time.time())
+    for text in (id, id + "\udce9"):
+        assert not is_signed(secret, text, str(now), signatures, b"{}", now)
+        assert not is_signed(secret, "msg", str(now), text, b"{}", now)
+        assert not is_signed(secret, "msg", timestamp + text, signatures, b"{}", now)
+
+
 @given(KEYS, IDS, st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=5))
 def test_standardwebhooks_verifies(secret: str, id: str, payload: dict[str, str]) -> None:
     body = orjson.dumps(payload)
@@ -48,7 +58,16 @@ def test_bad_secrets_are_refused_without_quoting_them(text: object) -> None:
 
 SPECIAL = (
     *("0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.1", "192.0.2.1"),
-    *("192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
+    *(
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "192.88.99.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+    ),
     *(
         "::",
         "::1",

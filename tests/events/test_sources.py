@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from doit_mcp.events.edges import Edge
 from doit_mcp.events.event_types import EVENT_TYPES
-from doit_mcp.events.sources import MAX_TEXT_CHARACTERS, SOURCES, View
+from doit_mcp.events.payload_texts import MAX_TEXT_CHARACTERS
+from doit_mcp.events.sources import SOURCES, View
+from tests.api.recorder import Recorder, pages_of
+from tests.catalog.caller import Caller
 
 VIEW = View(1_796_000_000.0, "https://console.example/customers/c/")
 NAMES = (
@@ -80,6 +83,8 @@ ROWS: list[tuple[str, dict[str, Any], list[str]]] = [
 def test_rows_that_are_news(source: str, row: dict[str, Any], names: list[str]) -> None:
     found = edges(source, **row)
     assert [edge.name for edge in found] == names
+    links = {"incidents": "known-issues#a", "insights": "insights#s%2Fk"}
+    assert source not in links or all(edge.data["url"] == f"{VIEW.console}{links[source]}" for edge in found)
     for edge in found:
         assert EVENT_TYPES[edge.name].payload_validator.problems(edge.data) == []
 
@@ -108,3 +113,19 @@ def test_texts_of_others_are_clean_and_short() -> None:
     text = edge.data["subject"]
     assert text.startswith(("Hi  there ", "Hi there "))
     assert len(text) == MAX_TEXT_CHARACTERS and text.isprintable()
+
+
+async def test_budgets_beyond_the_first_page_are_noticed() -> None:
+    """Lists that the API does not sort by what is new are read to the end, within the budget of calls."""
+    rows = [{"id": f"b{number}", "timeInterval": "month", "riskStatus": "atRisk"} for number in range(250)]
+    api = Recorder(pages_of("budgets", rows[:100], rows[100:200], rows[200:]))
+    counted: list[int] = []
+
+    async def count() -> None:
+        counted.append(1)
+
+    found = await SOURCES["budgets"].look(Caller(api).doit, VIEW, count)
+    assert {edge.data["id"] for edge in found} == {row["id"] for row in rows} and len(counted) == 3
+    endless = Recorder({"budgets": rows[:1], "pageToken": "x"})
+    await SOURCES["budgets"].look(Caller(endless).doit, VIEW)
+    assert len(endless.requests) == 2, "a token that repeats ends the look"

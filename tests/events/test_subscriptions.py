@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiohttp import web
 from standardwebhooks import Webhook
 
+from doit_mcp.events import look_schedule
+from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
+from doit_mcp.events.ingest import read_report
+from doit_mcp.events.signatures import signed_headers
 from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.sandbox.api import Api
 from tests.events.conftest import network_of
-from tests.events.receivers import HOST, OTHER_SECRET, SECRET, Receiver, answer_with
-from tests.events.requests import report, subscription
+from tests.events.receivers import HOST, OTHER_SECRET, SECRET, Arrival, Receiver, answer_with
+from tests.events.requests import ACME, report, subscription
 from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, REVISIONS, VIEWER, Site, serving
 
 ANOMALY = {"id": "a1", "severity": "critical", "amount": 120.5, "currency": "USD"}
@@ -82,6 +88,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"arguments": {"severity": "mild"}}, "params.arguments.severity"),
     ({"arguments": {"color": "red"}}, "color"),
     ({"arguments": [1]}, "must be an object"),
+    ({"arguments": {"minimumAmount": 1e300}}, "params.arguments.minimumAmount"),
+    ({"arguments": {"minimumAmount": 2**70}}, "params.arguments.minimumAmount"),
     ({"cursor": 5}, "params.cursor"),
     ({"ttlMs": -1}, "params.ttlMs"),
     ({"maxAgeMs": "old"}, "params.maxAgeMs"),
@@ -197,6 +205,26 @@ async def test_employees_have_no_events(site: Site, receiver: Receiver) -> None:
     assert not receiver.arrivals
 
 
+async def test_a_receiver_that_hangs_delays_no_other(site: Site, receiver: Receiver) -> None:
+    """With many events for receivers that hang, another receiver of the same user on the same host gets all of its own."""
+    release = asyncio.Event()
+
+    async def hang(arrival: Arrival) -> web.StreamResponse:
+        if arrival.path != "/good":
+            await release.wait()
+        return web.Response(status=204)
+
+    receiver.reply = hang
+    for path in ("/0", "/1", "/2", "/3", "/good"):
+        await site.send_stateless("events/subscribe", subscription(receiver, path=path))
+    for number in range(8):
+        await report(site, f"n{number}", {"id": f"a{number}"})
+    await receiver.wait_for(lambda: sum(item.path == "/good" for item in receiver.events) == 8)
+    release.set()
+    # One attempt at a time to each of the others.
+    assert len(receiver.events) <= 16
+
+
 @pytest.mark.requirement("E5")
 async def test_users_without_permission_cannot_subscribe(site: Site, receiver: Receiver) -> None:
     """A user who may not read invoices cannot subscribe to their events."""
@@ -205,6 +233,34 @@ async def test_users_without_permission_cannot_subscribe(site: Site, receiver: R
         await site.send_stateless("events/subscribe", subscription(receiver, "invoice.issued"), user=analyst)
     ).error
     assert error["code"] == -32012
+
+
+@pytest.mark.requirement("E5")
+async def test_a_user_whose_permission_ended_gets_and_keeps_nothing(
+    site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each delivery and refresh, a look checks the permission. Once it ended, recorded events are deleted."""
+    invoices, others = subscription(receiver, "invoice.issued"), subscription(receiver)
+    for params in (invoices, others):
+        assert (await site.send_stateless("events/subscribe", params)).status == 200
+    assert (await report(site, "one", {"id": "i1", "amount": 5.0}, name="invoice.issued")).status == 200
+    await receiver.wait_for_events(1)
+    fault = {"kind": 403, "path_prefix": "/billing/v1/invoices", "times": None}
+    async with site.http.put(f"{site.world.url}/sandbox/faults", json={"faults": [fault]}) as response:
+        assert response.status == 200, await response.text()
+    polled = {"name": "invoice.issued", "arguments": {}, "cursor": "start"}
+    for method, request in (("events/subscribe", invoices), ("events/poll", polled)):
+        assert (await site.send_stateless(method, request)).error["code"] == -32012, method
+    # As if the last look were long ago.
+    monkeypatch.setattr(look_schedule, "CONFIRMED_SECONDS", 0.0)
+    assert (await report(site, "two", {"id": "i2", "amount": 6.0}, name="invoice.issued")).status == 200
+    await receiver.wait_for(lambda: receiver.controls)
+    assert receiver.controls[0].json["type"] == "terminated"
+    assert (await site.send_stateless("events/poll", polled)).error["code"] == -32011, "deleted"
+    # Other sources go on.
+    monkeypatch.undo()
+    assert (await report(site, "three", ANOMALY)).status == 200
+    assert [event.json["data"]["id"] for event in await receiver.wait_for_events(2)] == ["i1", "a1"]
 
 
 async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> None:
@@ -227,11 +283,25 @@ async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> Non
 async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     """Unsigned, malformed and unknown reports are refused, and say why."""
     assert (await site.send("POST", "/events/ingest", {}, b"{}")).status == 401
+    signed = signed_headers([OTHER_SECRET], "msg_1", int(time.time()), b"{}")
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        assert (await site.send("POST", "/events/ingest", signed | {name: "v1,\u00e9"}, b"{}")).status == 401, name
     refused = await report(site, "one", {"id": "a", "color": "red"})
     assert refused.status == 400 and "color" in refused.text
     assert (await report(site, "one", {"id": "a"}, name="nothing")).status == 400
     assert (await site.send("POST", "/events/ingest", {}, b"x" * (65 << 10))).status == 413
     assert HOST not in refused.text
+    foreign = await report(site, "one", {"id": "a", "url": "https://evil.example/"})
+    assert foreign.status == 400 and "data.url must begin with" in foreign.text
+    now = time.time()
+    texts = {"id": "a1", "service": "Big\u200b\u202eQuery" + "x" * 3000}
+    fields = {"customer": ACME, "name": "anomaly.detected", "id": "one", "data": texts}
+    cleaned = read_report(json.dumps(fields).encode(), now, "https://console.example").edge.data["service"]
+    assert cleaned.startswith("Big Query") and len(cleaned) == 200
+    for days in (-46, 30):
+        at = datetime.fromtimestamp(now + days * 86_400, UTC).isoformat()
+        with pytest.raises(EventError, match="timestamp must be"):
+            read_report(json.dumps(fields | {"timestamp": at}).encode(), now, "https://console.example")
 
 
 async def test_events_wait_until_the_user_has_made_no_call_for_a_while(receiver: Receiver) -> None:

@@ -121,3 +121,8 @@ def test_clients_cannot_add_series_or_memory() -> None:
     assert len({clients.find(claim) for claim in claims}) == MAX_VERSIONS_PER_CLIENT + 1
     assert {clients.find({"name": f"x{number}"}) for number in range(1000)} == {(OTHER, OTHER)}
     assert clients.remembered_claims == MAX_REMEMBERED_CLIENTS
+
+
+def test_versions_have_ascii_digits() -> None:
+    """Labels are ASCII, whatever clients claim."""
+    assert ClientLabels().find({"name": "claude-ai", "version": "\u0663.\u0664"}) == ("claude", "other")

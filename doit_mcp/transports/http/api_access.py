@@ -15,8 +15,8 @@ from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
 from ...catalog.employees import CUSTOMER_ARGUMENT
 from ...catalog.tools.tool import ToolError
+from ...events.look_schedule import LOOK_SECONDS
 from ...events.subscriptions import Account
-from ...events.worker import LOOK_SECONDS
 from ...observability.trace import CURRENT_TRACE
 from ...protocol.request_metadata import Caller, Headers, make_caller
 from ...protocol.revisions import NEWEST_STATEFUL_REVISION

@@ -169,6 +169,14 @@ def _make_metrics(app: web.Application, redis: RedisBackend | None) -> Metrics:
                 lambda: app[app_keys.REQUEST_RUNNER].limiter.in_use,
             ),
             "event_subscriptions": ("Event subscriptions", lambda: _count_events(app, "subscription_count")),
+            "event_subscriptions_suspended": (
+                "Suspended event subscriptions",
+                lambda: _count_events(app, "suspended_count"),
+            ),
+            "event_oldest_wait_seconds": (
+                "Wait of the oldest event",
+                lambda: _count_events(app, "oldest_wait_seconds"),
+            ),
             "event_deliveries_pending": ("Waiting deliveries", lambda: _count_events(app, "pending_count")),
             "tasks": ("Stored tasks", lambda: len(app[app_keys.SERVICES].tasks)),
             "listeners": (

@@ -34,7 +34,7 @@ async def report_event(request: web.Request) -> web.Response:
     if not is_authentic(request.headers, body, settings.events_ingest_secret, now):
         return http_error_response(401, "invalid_signature", "The signature or the timestamp is not valid")
     try:
-        count = await events.service.ingest(read_report(body, now))
+        count = await events.service.ingest(read_report(body, now, settings.console_base))
     except EventError as error:
         return http_error_response(400, "invalid_event", error.message)
     except StateUnavailable as unavailable:

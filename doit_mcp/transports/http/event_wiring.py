@@ -27,6 +27,7 @@ from ...events.worker import Parts
 from ...observability.metrics import Metrics
 from ...resilience.limits import TieredLimiter
 from ...resilience.token_bucket import Rate, RateLimiter, TokenBuckets
+from ...server.audit import record_ended_subscription
 from ...server.request_context import Actor, Events
 from ...settings import Settings
 from . import app_keys
@@ -86,6 +87,7 @@ def make_events(
         partial(_is_login_ended, app[app_keys.ENDED_LOGINS]),
         metrics.count_event_delivery,
         metrics.count_event_look,
+        lambda owner, id, name: record_ended_subscription(owner.key, owner.tenant, id, name),
         settings.events_poll_s,
         settings.events_hold_s,
     )

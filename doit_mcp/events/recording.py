@@ -1,0 +1,110 @@
+"""The rules that record events in a mailbox and read them again. Pure functions, without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..protocol.jsonrpc import JsonObject
+from .edges import MAX_SEEN, Edge, new_edges
+from .event_types import EVENT_TYPES
+from .mailbox import DELIVERY, EVENT, SEEN, STATUS, iso, named, subscriptions, wants
+from .store import Change, Fields
+
+MAX_EVENTS, MAX_PENDING = 200, 100
+"""Events that are kept for each principal, also for deliveries, and deliveries that wait for each subscription."""
+
+
+def matching(subscription: JsonObject, edges: Iterable[Edge]) -> list[Edge]:
+    """Return the edges that pass the filters of a subscription."""
+    return [edge for edge in edges if wants(subscription, edge.name, edge.data)]
+
+
+def record(fields: Fields, edges: Sequence[Edge], tenant: str, now: float) -> Change:
+    """Return the change that records edges as events, with a delivery for each subscription that they match.
+
+    What a subscription was sent before, and edges that match none, change nothing.
+    """
+    news = {id: matching(item, edges) for id, item in subscriptions(fields).items() if item["until"] > now}
+    return _record(fields, news, tenant, now)
+
+
+def record_look(fields: Fields, source: str, edges: Sequence[Edge], tenant: str, now: float, data_now: float) -> Change:
+    """Return the change that records what is news among the edges that a look at *source* showed.
+
+    Each subscription remembers only what passed its filters, so an anomaly that grows is news once it passes them.
+    *data_now* is the time that the edges are for.
+    """
+    seen, news = Change(), dict[str, list[Edge]]()
+    for id, item in subscriptions(fields).items():
+        if EVENT_TYPES[item["name"]].source != source or item["until"] <= now:
+            continue
+        before = fields.get(SEEN + id)
+        news[id], marks = new_edges(
+            None if before is None else before["marks"], matching(item, edges)[:MAX_SEEN], data_now
+        )
+        if before is None or set(marks) != set(before["marks"]):
+            seen.put[SEEN + id] = {"marks": marks}
+    change = _record(fields, news, tenant, now)
+    change.merge(seen)
+    return change
+
+
+def _record(fields: Fields, news: Mapping[str, Sequence[Edge]], tenant: str, now: float) -> Change:
+    """Return the change that records the edges of each subscription, by its id."""
+    change = Change()
+    for id, edges in news.items():
+        for edge in edges:
+            name = EVENT + (event_id := edge.event_id(tenant))
+            stored = change.put.get(name) or fields.get(name)
+            recipients = [] if stored is None else stored["to"]
+            if id in recipients:
+                continue
+            event = {"eventId": event_id, "name": edge.name, "timestamp": iso(edge.occurred_at), "data": edge.data}
+            change.put[name] = {"event": event, "at": now, "to": [*recipients, id]}
+            change.put[f"{DELIVERY}{id}:{event_id}"] = {"tries": 0, "next": now, "at": now}
+    if change:
+        change.merge(_trim(fields | change.put, news))
+    return change
+
+
+def _trim(fields: Fields, active: Iterable[str]) -> Change:
+    """Return the change that keeps a mailbox within its bounds: the oldest deliveries are dropped, and counted."""
+    change, waiting = Change(), dict[str, list[tuple[str, JsonObject]]]()
+    for key, delivery in named(fields, DELIVERY):
+        id, _, rest = key.partition(":")
+        waiting.setdefault(id, []).append((rest, delivery))
+    for id in active:
+        in_order = sorted(waiting.get(id, ()), key=lambda item: item[1]["at"])
+        if excess := in_order[: max(0, len(in_order) - MAX_PENDING)]:
+            change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in excess}
+            status = fields.get(STATUS + id, {})
+            change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + len(excess)}
+    pending: dict[str, list[str]] = {}
+    for id, items in waiting.items():
+        for event_id, _ in items:
+            if f"{DELIVERY}{id}:{event_id}" not in change.delete:
+                pending.setdefault(event_id, []).append(id)
+    # Those that wait for deliveries go last.
+    events = sorted(named(fields, EVENT), key=lambda item: (item[0] in pending, item[1]["at"]))
+    for event_id, _ in events[: max(0, len(events) - MAX_EVENTS)]:
+        change.delete.add(EVENT + event_id)
+        for id in pending.get(event_id, ()):
+            change.delete.add(f"{DELIVERY}{id}:{event_id}")
+            status = change.put.get(STATUS + id) or fields.get(STATUS + id, {})
+            change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + 1}
+    return change
+
+
+def recent_events(fields: Fields, name: str = "", arguments: JsonObject | None = None) -> list[JsonObject]:
+    """Return the recorded events, oldest first: all of them, or those of one type that pass filters."""
+    kept = sorted((item for _, item in named(fields, EVENT)), key=lambda item: item["at"])
+    events = [item["event"] for item in kept]
+    if not name:
+        return events
+    matches = EVENT_TYPES[name].matches
+    return [event for event in events if event["name"] == name and matches(arguments or {}, event["data"])]
+
+
+def covers(fields: Fields, name: str, arguments: JsonObject) -> bool:
+    """Return whether a subscription of this principal records the events of a type that pass the filters *arguments*."""
+    return any(item["name"] == name and item["arguments"] in ({}, arguments) for item in subscriptions(fields).values())
