@@ -20,7 +20,7 @@ from .value_diff import UNKNOWN, DiffLine, select_lines, value_lines
 from .value_formatting import preview_value, shorten
 
 OUTSIDE = "recipients or systems outside your DoiT account"
-NAME_FIELDS = ("name", "displayName", "title", "subject", "email", "accountName", "description")
+NAME_FIELDS = ("name", "displayName", "title", "subject", "email", "accountName", "description", "content")
 """Fields that name an object to users, best first."""
 
 
@@ -57,7 +57,7 @@ def change_record(
     record = {
         "title": tool.title,
         "customer": customer,
-        "object": _object_record(targets, identity, link),
+        "object": _object_record(tool, targets, before, related, link),
         "fields": _field_rows(shown, is_known=current is not None),
         "affected": affected + ([OUTSIDE] if tool.open_world else []),
         "irreversible": tool.deletes and not tool.facts.get("can_be_restored", False),
@@ -67,13 +67,21 @@ def change_record(
     return {name: value for name, value in record.items() if value or name not in optional}
 
 
-def _object_record(targets: JsonObject, identity: JsonObject, link: str) -> JsonObject:
-    """Return what identifies the object: its name and page, and the arguments that select it."""
-    name = next((identity[name] for name in NAME_FIELDS if isinstance(identity.get(name), str)), None)
-    name = name or next((value for value in targets.values() if isinstance(value, str)), None)
+def _object_record(
+    tool: Tool, targets: JsonObject, before: JsonObject, related: Mapping[str, JsonObject], link: str
+) -> JsonObject:
+    """Return what identifies the object: its name before the write and its page, and the arguments that select it."""
+    selectors = [name for name in (*reversed(tool.targets), *targets) if isinstance(targets.get(name), str)]
+    # The last part of a path identifies the object itself. Names of its container would be misleading.
+    own_related = related.get(selectors[0], {}) if selectors else {}
+    name = _name_of({**own_related, **targets, **before}) or next((targets[name] for name in selectors), None)
     named = {"name": shorten(name)} if name else {}
     selected = {shorten(name): _shown(value) for name, value in targets.items() if name not in named}
     return {**named, **selected, **({"url": link} if link and targets else {})}
+
+
+def _name_of(values: JsonObject) -> str | None:
+    return next((values[name] for name in NAME_FIELDS if isinstance(values.get(name), str) and values[name]), None)
 
 
 def _field_rows(lines: Iterable[DiffLine], *, is_known: bool) -> list[JsonObject]:
