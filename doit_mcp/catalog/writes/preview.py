@@ -12,6 +12,7 @@ from ...api.markers import addresses_at, remove_path, values_at
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines
+from .receipt_verification import READER_FIELD_NAMES
 from .value_diff import UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
 from .value_formatting import MAX_LINES, preview_value, shorten
 
@@ -112,7 +113,8 @@ def mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
 
 def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """Return the parts of *before* that the arguments change. Other members stay, or change on their own."""
-    return {name: common_part(before[name], value) for name, value in arguments.items() if name in before}
+    names = {name: READER_FIELD_NAMES.get(name, name) for name in arguments}
+    return {name: common_part(before[names[name]], value) for name, value in arguments.items() if names[name] in before}
 
 
 def preview_digest(

@@ -58,6 +58,7 @@ def value_lines(name: str, value: Any, before: Any = UNKNOWN) -> Iterator[DiffLi
 
 def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> Iterator[DiffLine]:
     value, before = parse_embedded_json(value), parse_embedded_json(before)
+    before = _ids_of(before) if _is_id_list(value) else before
     if isinstance(value, dict) and value and depth < MAX_DEPTH:
         old_members = before if isinstance(before, dict) else {}
         for name, member in value.items():
@@ -67,6 +68,23 @@ def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> It
         yield from _list_lines(path, kind, value, before if isinstance(before, list) else [], depth)
     else:
         yield DiffLine(kind, path, before, value, _is_prominent(kind, value))
+
+
+def _is_id_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _ids_of(before: Any) -> Any:
+    """Return the ids of a list of objects, which the API shows for a list of ids; anything else unchanged."""
+    if isinstance(before, list) and all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in before):
+        return [item["id"] for item in before]
+    return before
+
+
+def is_unchanged(line: DiffLine) -> bool:
+    """Return whether *line* has the same value before and after. Equal lists of objects may have lost a member."""
+    is_list_of_objects = isinstance(line.after, list) and any(isinstance(item, dict) for item in line.after)
+    return line.before is not UNKNOWN and bool(line.before == line.after) and not is_list_of_objects
 
 
 def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], depth: int) -> Iterator[DiffLine]:

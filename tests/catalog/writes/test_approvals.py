@@ -70,7 +70,7 @@ async def test_secret_arguments_are_not_shown() -> None:
     caller = ApprovingCaller(Recorder({"id": SIGNUP, "status": "pending_consent"}))
     prepared = await caller.call("verify_signup_request", signupRequestId=SIGNUP, code="123456")
     assert "123456" not in str(prepared)
-    assert {"field": "code", "before": None, "after": HIDDEN} in prepared["change"]["fields"]
+    assert {"field": "code", "after": HIDDEN} in prepared["change"]["fields"]
     await caller.call(CONFIRM, approvalToken=prepared["approvalToken"])
     assert caller.api.requests[-1].body == {"code": "123456"}
 
@@ -94,7 +94,7 @@ def test_lists_are_shown_as_added_and_removed_items() -> None:
         "title": TOOLS["update_budget"].title,
         "object": {"name": "Data team", "id": "b1", "url": "https://console.example/b1"},
         "fields": [
-            {"field": "alerts", "added": ['{"percentage":90}'], "removed": ['{"percentage":50}']},
+            {"field": "alerts", "added": ["percentage: 90"], "removed": ["percentage: 50"]},
             {"field": "amount", "before": 1000, "after": 2000.5},
             {"field": "usePrevSpend", "before": False, "after": True},
             {"field": "description", "before": None, "after": "new < b>"},

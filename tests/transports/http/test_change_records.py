@@ -9,8 +9,12 @@ import pytest
 
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
-from tests.sandbox.bodies import BUDGET
+from tests.sandbox.bodies import BUDGET, THEME
 from tests.transports.http.serving import Json, Site, serving
+
+ALL = "/mcp/x/all"
+MIDNIGHT = "2026-01-01T00:00:00Z"
+TEMPLATE = {"name": "Full", "platform": "amazon-web-services", "eligibleFrom": MIDNIGHT}
 
 
 @pytest.fixture
@@ -29,7 +33,7 @@ async def call(site: Site, name: str, /, **arguments: Any) -> Json:
 
 
 async def call_once(site: Site, name: str, /, **arguments: Any) -> Json:
-    result = (await site.call(name, arguments, path="/mcp/x/all")).result
+    result = (await site.call(name, arguments, path=ALL)).result
     assert not result.get("isError"), result
     content: Json = result["structuredContent"]
     return content
@@ -46,7 +50,7 @@ async def dry_run(site: Site, name: str, /, **arguments: Any) -> Json:
 async def test_objects_have_the_name_from_before_the_change(site: Site) -> None:
     budget = await call(site, "create_budget", **BUDGET, description="Planned spend")
     role = await call(site, "create_role", name="Old role", description="d", permissions=["alerts.read"])
-    note = await call(site, "create_annotation", content="Launch", timestamp="2026-01-01T00:00:00Z")
+    note = await call(site, "create_annotation", content="Launch", timestamp=MIDNIGHT)
     user = (await call(site, "list_users"))["users"][0]
     customer = await call(site, "get_customer")
     scope = {"targetCustomerId": customer["id"], "userId": user["id"]}
@@ -58,3 +62,53 @@ async def test_objects_have_the_name_from_before_the_change(site: Site) -> None:
         user["displayName"]: await dry_run(site, "update_user_geographic_scope", **scope, type="global"),
     }
     assert {change["object"]["name"] for change in shown.values()} == shown.keys()
+
+
+def row(change: Json) -> Json:
+    """Return the only row of a change."""
+    (found,) = change["fields"]
+    return dict(found)
+
+
+async def test_members_are_added_and_removed_by_name(site: Site) -> None:
+    group = (await call(site, "list_customer_groups"))["customerGroups"][0]
+    user = (await call(site, "list_users"))["users"][0]
+    pair = {"customerGroupId": group["id"], "userId": user["id"]}
+    assigned = await dry_run(site, "assign_customer_group_user", **pair)
+    assert row(assigned) == {"field": "users", "added": [user["email"]], "removed": []}
+    await call(site, "assign_customer_group_user", **pair)
+    unassigned = await dry_run(site, "unassign_customer_group_user", **pair)
+    assert row(unassigned) == {"field": "users", "added": [], "removed": [user["email"]]}
+    label = await call(site, "create_label", name="Quarter", color="blue")
+    objects = [{"objectId": f"b{number}", "objectType": "budget"} for number in range(22)]
+    shown = row(await dry_run(site, "assign_objects_to_label", id=label["id"], add=objects, remove=objects[:1]))
+    assert shown["added"][1] == "objectId: b1, objectType: budget" and shown["added"][20:] == ["and 2 more"]
+    assert shown["field"] == "assignments" and shown["removed"] == ["objectId: b0, objectType: budget"]
+    customer = await call(site, "get_customer")
+    created = await call(site, "create_contract_template", **TEMPLATE)
+    template = created["templateId"]
+    offered = await dry_run(site, "assign_contract_template", templateID=template, customerIds=[customer["id"]])
+    assert row(offered) == {"field": "customerIds", "added": [customer["id"]], "removed": []}
+
+
+async def test_values_before_have_the_names_of_arguments(site: Site) -> None:
+    first, second = [(await call(site, "create_label", name=name, color="blue"))["id"] for name in ("First", "Second")]
+    note = await call(site, "create_annotation", content="Launch", timestamp=MIDNIGHT, labels=[first, second])
+    shown = await dry_run(site, "update_annotation", id=note["id"], labels=[second], content="Launch")
+    assert row(shown) == {"field": "labels", "added": [], "removed": ["First"]}
+    same = await dry_run(site, "update_annotation", id=note["id"], timestamp=MIDNIGHT)
+    assert same["fields"] == [] and same["notes"] == ["The object has these values already."]
+    theme = await call(site, "create_custom_theme", **THEME)
+    for selector in ({"id": theme["id"]}, {"name": theme["name"]}):
+        renamed = await dry_run(site, "update_theme", **selector, newName="Other")
+        assert row(renamed) == {"field": "newName", "before": theme["name"], "after": "Other"}
+        assert renamed["object"]["name"] == theme["name"] and "notes" not in renamed
+    unknown = (await site.call("update_theme", {"name": "No", "newName": "T", "dryRun": True}, path=ALL)).result
+    assert unknown["isError"] and "no theme has the name" in unknown["content"][0]["text"]
+    user = (await call(site, "list_users"))["users"][0]["id"]
+    await call(site, "update_user", id=user, jobFunction="Founder")
+    assert row(await dry_run(site, "update_user", id=user, jobFunction="Management"))["before"] == "Founder"
+    # The API shows no review, so its value before is unknown.
+    anomaly = (await call(site, "get_anomalies"))["anomalies"][0]["id"]
+    review = await dry_run(site, "update_anomaly_review", id=anomaly, reviewStatus="UNDER_REVIEW")
+    assert row(review) == {"field": "reviewStatus", "after": "UNDER_REVIEW"}
