@@ -40,10 +40,14 @@ def change_record(
     *link* is the page of the object in the console. *readable* are the fields of *current* that its reader shows; None if
     unknown. All texts are on one line, without markup, and shortened.
     """
-    arguments = {name: HIDDEN if name in tool.secret_arguments else value for name, value in arguments.items()}
+    arguments = {
+        name: HIDDEN if name in tool.secret_arguments else value
+        for name, value in arguments.items()
+        if name != "dryRun"
+    }
     before = tool.with_argument_names(current or {})
     targets = {name: value for name, value in arguments.items() if tool.deletes or name in tool.targets}
-    changes = {name: value for name, value in arguments.items() if name not in targets and name != "dryRun"}
+    changes = {name: value for name, value in arguments.items() if name not in targets}
     shown_lines, omitted = select_lines(_field_lines(tool, arguments, changes, before))
     names = item_names(before, changes)
     rows = field_rows(shown_lines, names, is_known=current is not None, readable=readable)

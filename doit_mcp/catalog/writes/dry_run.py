@@ -1,4 +1,4 @@
-"""Dry runs of updates: the change with the values before and after, without making it."""
+"""Dry runs of writes: the change with the values before and after, without making it, marked as a dry run."""
 
 from __future__ import annotations
 
@@ -16,27 +16,35 @@ ARGUMENT = "dryRun"
 PUBLISHED: JsonObject = {"type": "boolean", "description": "Only show the change."}
 ACCEPTED: JsonObject = {**PUBLISHED, "default": False}
 UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
+CHANGING_VERBS = UPDATING_VERBS | {"cancel", "create", "delete", "resend"}
+"""Verbs of writes whose dry run in the API shows what would change; those of other writes have results of their own."""
+DONE_MESSAGE = "message"
+"""Member with the API's text about the finished write, which it also sends for dry runs."""
 
 
 def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None) -> Tool:
-    """Make an update show its change with ``dryRun``, if *reader* reads its object.
+    """Add a dry run to an update, if *reader* reads its object, and mark the results of the dry runs that the API has.
 
-    If the API has a dry run of such an update, that runs as well, and its result has the change.
+    A dry run of the API runs, because it checks the arguments. Its response can look like that of the write, so each
+    result has ``dryRun``, the status "dry_run" if it has no other, and the change. Tools without any are unchanged.
     """
     has_own = ARGUMENT in tool.accepted_schema["properties"]
-    if reader is None or tool.verb not in UPDATING_VERBS:
+    if not has_own and (reader is None or tool.verb not in UPDATING_VERBS):
         return tool
-    describer = ChangeDescriber(tool, reader, read_related)
+    describer = ChangeDescriber(tool, reader, read_related) if tool.verb in CHANGING_VERBS else None
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
-        given = arguments if has_own else {name: value for name, value in arguments.items() if name != ARGUMENT}
+        given = {name: value for name, value in arguments.items() if name != ARGUMENT}
         if arguments.get(ARGUMENT) is not True:
-            return await tool.run(call, given)
-        result = await tool.run(call, arguments) if has_own else {"status": DRY_RUN_STATUS}
+            return await tool.run(call, arguments if has_own else given)
+        result = await tool.run(call, arguments) if has_own else {}
         if isinstance(result, ContentResult):
             return result
-        change = await describer.record(given, await describer.read(call, given))
-        return with_structured(result, {**structured_of(result), "change": change})
+        found = {name: value for name, value in structured_of(result).items() if name != DONE_MESSAGE}
+        marked = {"status": DRY_RUN_STATUS, **found, ARGUMENT: True}
+        if describer is not None:
+            marked["change"] = await describer.record(given, await describer.read(call, given))
+        return with_structured(result, marked)
 
     if has_own:
         return replace(tool, run=run)

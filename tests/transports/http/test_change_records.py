@@ -112,3 +112,26 @@ async def test_values_before_have_the_names_of_arguments(site: Site) -> None:
     anomaly = (await call(site, "get_anomalies"))["anomalies"][0]["id"]
     review = await dry_run(site, "update_anomaly_review", id=anomaly, reviewStatus="UNDER_REVIEW")
     assert row(review) == {"field": "reviewStatus", "after": "UNDER_REVIEW"}
+
+
+async def test_dry_runs_of_the_api_say_that_they_are(site: Site) -> None:
+    account = (await call(site, "list_service_accounts"))["items"][0]
+    token = (await call(site, "list_service_account_tokens", serviceAccountId=account["id"]))["items"][0]
+    await call(site, "invite_user", email="new@acme.example")
+    users = (await call(site, "list_users"))["users"]
+    (invited,) = [user["id"] for user in users if user["email"] == "new@acme.example"]
+    of_token = {"serviceAccountId": account["id"], "id": token["id"]}
+    for name, arguments, title in (
+        ("resend_invite", {"id": invited}, "Resend invite"),
+        ("cancel_invite", {"id": invited}, "Cancel invite"),
+        ("update_service_account", {"id": account["id"], "description": "New"}, "Update service account"),
+        ("create_service_account", {"name": "New", "permissions": account["permissions"]}, "Create service account"),
+        ("update_service_account_token", {**of_token, "tokenState": "disabled"}, "Update service account token"),
+        ("delete_service_account_token", of_token, "Delete service account token"),
+        ("delete_service_account", {"id": account["id"]}, "Delete service account"),
+    ):
+        shown = await call_once(site, name, **arguments, dryRun=True)
+        assert (shown["status"], shown["dryRun"], shown["change"]["title"]) == ("dry_run", True, title)
+        assert "message" not in shown and "dryRun" not in shown["change"].get("object", {})
+    assert (await call(site, "list_service_accounts"))["items"][0] == account
+    assert (await call(site, "list_users"))["users"] == users
