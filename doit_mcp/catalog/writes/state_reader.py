@@ -54,7 +54,8 @@ class StateReader:
             result = await self.tool.run(call, reader_arguments)
         except ApiError as error:
             # Arguments that are rejected before anything is sent name no object, such as an unknown name.
-            if error.kind == "credential" or (error.kind in ("missing", "argument") and not self.may_be_missing):
+            is_missing = error.kind == "missing" or (error.kind == "argument" and bool(reader_arguments))
+            if error.kind == "credential" or (is_missing and not self.may_be_missing):
                 raise
             return None, STATE_UNREADABLE if error.kind != "missing" else ""
         return (None, "") if isinstance(result, ContentResult) else (_with_newest_version(structured_of(result)), "")
