@@ -76,6 +76,8 @@ class ToolFacts(TypedDict, total=False):
     restore_with: Reader
     """The method that creates an equal object from the former values of one that this write deletes. The result of the
     deletion then says how to call it. It must restore all that the user set."""
+    irreversible: bool
+    """No write undoes this one, although it changes an object that exists: it buys or sells something."""
     can_be_restored: bool
     """Another write restores what this one deletes, so the question does not say that it cannot be undone."""
     verify_with: Reader | None

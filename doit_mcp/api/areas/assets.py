@@ -92,7 +92,14 @@ class Assets(Area):
         """Show one asset with its subscription: plan, seats, renewal and status. Give its id or its name."""
         return await self._asset(id=id or await find_id(name or "", self._assets, "name"))
 
-    @patch("/billing/v1/assets/{id}", open_world=True, alias="id_of_asset", confirm=True, preview_with=get_asset)
+    @patch(
+        "/billing/v1/assets/{id}",
+        open_world=True,
+        alias="id_of_asset",
+        confirm=True,
+        preview_with=get_asset,
+        irreversible=True,
+    )
     async def _update(self, *, id: Id, **changes: Unpack[AssetChanges]) -> JsonObject: ...
 
     @offers(_update)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
-from .access_changes import access_lines
+from .access_changes import access_lines, reached_lines
 from .change_rows import field_rows, item_names, member_arguments, member_rows, name_of, shown
 from .preview import (
     HIDDEN,
@@ -16,6 +16,7 @@ from .preview import (
     previous_values,
     related_lines,
 )
+from .reversibility import cannot_be_undone, recreation_note
 from .value_diff import UNKNOWN, DiffLine, is_unchanged, select_lines, value_lines
 from .value_formatting import shorten
 
@@ -53,6 +54,7 @@ def change_record(
     rows = field_rows(shown_lines, names, is_known=current is not None, readable=readable)
     rows += member_rows(tool, arguments, related)
     affected = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.verb == "update")
+    affected += reached_lines(tool, before)
     affected += mention_lines(tool, arguments) + related_lines(related)
     unchanged = UNCHANGED if changes and not rows else ""
     record = {
@@ -61,8 +63,10 @@ def change_record(
         "object": _object_record(tool, targets, before, related, link),
         "fields": rows,
         "affected": affected + ([OUTSIDE] if tool.open_world else []),
-        "irreversible": tool.deletes and not tool.facts.get("can_be_restored", False),
-        "notes": [text for text in (tool.facts.get("effect", ""), note, omitted, unchanged) if text],
+        "irreversible": cannot_be_undone(tool),
+        "notes": [
+            text for text in (tool.facts.get("effect", ""), note, omitted, unchanged, recreation_note(tool)) if text
+        ],
     }
     optional = ("customer", "object", "affected", "notes")
     return {name: value for name, value in record.items() if value or name not in optional}

@@ -13,6 +13,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines
 from .receipt_verification import READER_FIELD_NAMES
+from .reversibility import cannot_be_undone, recreation_note
 from .value_diff import UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
 from .value_formatting import MAX_LINES, preview_value, shorten
 
@@ -51,11 +52,11 @@ def preview_message(
     deletes = tool.deletes
     before = tool.with_argument_names(current or {})
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
-    if deletes and not tool.facts.get("can_be_restored"):
+    if cannot_be_undone(tool):
         lines.append("This cannot be undone.")
     if tool.open_world:
         lines.append("This affects recipients or systems outside your DoiT account.")
-    lines += [text for text in (tool.facts.get("effect", ""), note) if text]
+    lines += [text for text in (recreation_note(tool), tool.facts.get("effect", ""), note) if text]
     targets = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]

@@ -135,3 +135,25 @@ async def test_dry_runs_of_the_api_say_that_they_are(site: Site) -> None:
         assert "message" not in shown and "dryRun" not in shown["change"].get("object", {})
     assert (await call(site, "list_service_accounts"))["items"][0] == account
     assert (await call(site, "list_users"))["users"] == users
+
+
+async def test_changes_say_what_cannot_be_undone_and_whom_they_affect(site: Site) -> None:
+    await call(site, "invite_user", email="new@acme.example")
+    asset = (await call(site, "list_assets"))["assets"][0]
+    user = (await call(site, "list_users"))["users"][-1]
+    label = await call(site, "create_label", name="Quarter", color="blue")
+    events = [{"provider": "Orders", "id": "1", "time": MIDNIGHT, "metrics": [{"value": 1, "type": "cost"}]}]
+    csv = {"provider": "Orders", "csv": "a,b\n1,2\n", "replace": True}
+    for name, arguments, irreversible, affected in (
+        ("create_asset", {"accountName": "New", "rootEmail": "root@acme.example"}, True, "root@acme.example"),
+        ("update_asset", {"id": asset["id"], "quantity": 30}, True, "outside"),
+        ("send_datahub_events", {"events": events}, True, ""),
+        ("upload_datahub_csv", csv, True, ""),
+        ("delete_label", {"id": label["id"]}, False, ""),
+        ("delete_user", {"id": user["id"]}, True, f"email: {user['email']}"),
+        ("cancel_invite", {"id": user["id"]}, False, f"email: {user['email']}"),
+    ):
+        prepared = await call_once(site, name, **arguments)
+        assert prepared["status"] == "approval_required", prepared
+        assert prepared["change"]["irreversible"] is irreversible, name
+        assert affected in " ".join(prepared["change"].get("affected", [])), name
