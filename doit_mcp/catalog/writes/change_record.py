@@ -41,11 +41,7 @@ def change_record(
     *link* is the page of the object in the console. *readable* are the fields of *current* that its reader shows; None if
     unknown. All texts are on one line, without markup, and shortened.
     """
-    arguments = {
-        name: HIDDEN if name in tool.secret_arguments else value
-        for name, value in arguments.items()
-        if name != "dryRun"
-    }
+    arguments = _visible_arguments(tool, arguments)
     before = tool.with_argument_names(current or {})
     targets = {name: value for name, value in arguments.items() if tool.deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
@@ -70,6 +66,15 @@ def change_record(
     }
     optional = ("customer", "object", "affected", "notes")
     return {name: value for name, value in record.items() if value or name not in optional}
+
+
+def _visible_arguments(tool: Tool, arguments: JsonObject) -> JsonObject:
+    """Return *arguments* without dryRun, and with a text in place of secrets."""
+    return {
+        name: HIDDEN if name in tool.secret_arguments else value
+        for name, value in arguments.items()
+        if name != "dryRun"
+    }
 
 
 def _field_lines(tool: Tool, arguments: JsonObject, changes: JsonObject, before: JsonObject) -> Iterable[DiffLine]:

@@ -157,3 +157,19 @@ async def test_changes_say_what_cannot_be_undone_and_whom_they_affect(site: Site
         assert prepared["status"] == "approval_required", prepared
         assert prepared["change"]["irreversible"] is irreversible, name
         assert affected in " ".join(prepared["change"].get("affected", [])), name
+
+
+async def test_every_prepared_change_has_a_card(site: Site) -> None:
+    listed = (await site.send_stateless("tools/list", path=ALL)).result["tools"]
+    with_card = {tool["name"] for tool in listed if "ui" in tool["_meta"]}
+    assert with_card >= {"confirm_action", "call_operation", "update_budget", "create_alert", "create_ticket"}
+    budget = await call(site, "create_budget", **BUDGET)
+    change = {"id": budget["id"], "recipients": ["eve@partner.example"]}
+    prepared = (await site.call("update_budget", change, path=ALL)).result
+    assert prepared["structuredContent"]["status"] == "approval_required"
+    assert prepared["_meta"]["doit/view"] == {"tool": "update_budget"}
+    await call(site, "update_budget", id=budget["id"], recipients=["bob@partner.example"])
+    token = prepared["structuredContent"]["approvalToken"]
+    renewed = (await site.call("confirm_action", {"approvalToken": token})).result
+    assert renewed["structuredContent"]["status"] == "approval_required"
+    assert renewed["_meta"]["doit/view"] == {"tool": "update_budget"}
