@@ -40,7 +40,9 @@ def make_confirm_tool(tools_by_name: Mapping[str, Tool]) -> Tool:
         preview_with=None,
         view=True,
     )
-    async def confirm_action(call: Call, *, approvalToken: Annotated[str, "From that result."]) -> ToolResult:
+    async def confirm_action(
+        call: Call, *, approvalToken: Annotated[str, "Token of the prepared change."]
+    ) -> ToolResult:
         """Apply a change that returned approval_required, once the user has seen it and agreed."""
         tool, arguments = approved_call(await call.approvals.find(approvalToken))
         return await tool.run(call, arguments)

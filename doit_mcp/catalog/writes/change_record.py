@@ -9,7 +9,6 @@ from ..tools.tool import Tool
 from .access_changes import access_lines, reached_lines
 from .change_rows import field_rows, item_names, member_arguments, member_rows, name_of, shown
 from .preview import (
-    HIDDEN,
     NO_OBJECTS,
     identifying_values,
     mention_lines,
@@ -17,7 +16,7 @@ from .preview import (
     related_lines,
 )
 from .reversibility import cannot_be_undone, recreation_note
-from .value_diff import UNKNOWN, DiffLine, is_unchanged, select_lines, value_lines
+from .value_diff import HIDDEN, UNKNOWN, DiffLine, is_unchanged, select_lines, value_lines
 from .value_formatting import shorten
 
 UNCHANGED = "The object has these values already."

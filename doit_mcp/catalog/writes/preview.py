@@ -14,7 +14,7 @@ from ..tools.tool import Tool
 from .access_changes import access_lines
 from .receipt_verification import READER_FIELD_NAMES
 from .reversibility import cannot_be_undone, recreation_note
-from .value_diff import UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
+from .value_diff import HIDDEN, UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
 from .value_formatting import MAX_LINES, preview_value, shorten
 
 IDENTIFYING_FIELDS = (
@@ -28,8 +28,6 @@ MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address that are shown. Email addresses are shorter."""
 NO_OBJECTS: Mapping[str, JsonObject] = MappingProxyType({})
 UNKNOWN_OBJECT = "no name could be read for this id"
-HIDDEN = "(not shown)"
-"""Text in place of arguments that are secrets."""
 ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
 
 

@@ -13,7 +13,7 @@ from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.writes.change_record import change_record
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY
-from doit_mcp.catalog.writes.preview import HIDDEN
+from doit_mcp.catalog.writes.value_diff import HIDDEN
 from doit_mcp.protocol.base64url import encode_base64url
 from doit_mcp.server.approval_tokens import MAX_TOKEN_CHARACTERS, ApprovalTokens
 from doit_mcp.server.approvals import Approvals, BoundApprovals, memory_store

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.catalog.writes.value_diff import is_unchanged, value_lines
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.sandbox.bodies import BUDGET, THEME
@@ -173,3 +174,28 @@ async def test_every_prepared_change_has_a_card(site: Site) -> None:
     renewed = (await site.call("confirm_action", {"approvalToken": token})).result
     assert renewed["structuredContent"]["status"] == "approval_required"
     assert renewed["_meta"]["doit/view"] == {"tool": "update_budget"}
+
+
+async def test_secrets_in_open_arguments_are_not_shown(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    flow = next(row for row in (await call(site, "list_cloudflows"))["items"] if row["published"])
+    payload = {
+        "region": "eu",
+        "login": {"password": "hunter2"},
+        "steps": [{"apiKey": "k-123", "name": "n"}],
+        "pin": "7",
+    }
+    prepared = await call_once(site, "start_cloudflow_run", flowId=flow["id"], payload=payload)
+    shown = str(prepared["change"])
+    assert "hunter2" not in shown and "k-123" not in shown and shown.count("(not shown)") == 2 and "eu" in shown
+    change = {"name": "AWS", "awsConfig": {"externalId": "shared-secret", "roleName": "r"}}
+    refused = (await site.call("create_cloudflow_connection", change, path=ALL)).result
+    assert refused["isError"], refused
+    assert "shared-secret" not in "".join(
+        str(vars(record)) for record in caplog.records if record.name == "doit_mcp.audit"
+    )
+
+
+def test_secrets_that_change_are_marked() -> None:
+    (line,) = value_lines("payload", {"password": "new"}, {"password": "old"})
+    assert (line.before, line.after) == ("(another value, not shown)", "(not shown)")
+    assert all(map(is_unchanged, value_lines("payload", {"password": "old"}, {"password": "old"})))
