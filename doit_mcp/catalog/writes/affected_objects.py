@@ -14,7 +14,7 @@ NESTED_IDENTIFIER_NAME_PATTERN = re.compile(r"key|user|email|\w{0,60}[a-z]I[dD]s
 """Names of members of nested objects that identify something. A plain id is not included, because in scopes and
 filters it is the name of a dimension."""
 SHARED_SECRETS = frozenset({"externalId"})
-"""Nested names of that form whose values are secrets: AWS checks the external id of whoever assumes a role."""
+"""Nested names of that form whose values are secrets: a role can require its external id."""
 FALLBACK_NAMES = ("name", "email")
 """Arguments that identify the object if there is no identifier."""
 CONTAINER_IDENTIFIERS = frozenset(
