@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.result_shapes import DRY_RUN_STATUS
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
-from .snapshot import ChangeDescriber, ReadObjects
+from .snapshot import ChangeDescriber, ReadObjects, Snapshot
 from .state_reader import StateReader
 
 ARGUMENT = "dryRun"
@@ -43,7 +44,7 @@ def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjec
         found = {name: value for name, value in structured_of(result).items() if name != DONE_MESSAGE}
         marked = {"status": DRY_RUN_STATUS, **found, ARGUMENT: True}
         if describer is not None:
-            marked["change"] = await describer.record(given, await describer.read(call, given))
+            marked["change"] = await describer.record(given, await _read(call, describer, given, is_checked=has_own))
         return with_structured(result, marked)
 
     if has_own:
@@ -54,6 +55,19 @@ def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjec
         input_schema=_with_argument(tool.input_schema, PUBLISHED),
         accepted_schema=_with_argument(tool.accepted_schema, ACCEPTED),
     )
+
+
+async def _read(call: Call, describer: ChangeDescriber, arguments: JsonObject, *, is_checked: bool) -> Snapshot:
+    """Return the current state, which is unknown if the API accepted a dry run and no tool shows the object.
+
+    Raises ApiError for an object that does not exist unless the API has checked the call (*is_checked*), or for a bad credential.
+    """
+    try:
+        return await describer.read(call, arguments)
+    except ApiError as error:
+        if error.kind == "credential" or not is_checked:
+            raise
+    return await replace(describer, reader=None, read_related=None).read(call, arguments)
 
 
 def _with_argument(schema: JsonObject, argument: JsonObject) -> JsonObject:
