@@ -85,6 +85,8 @@ class ToolFacts(TypedDict, total=False):
     """The values with which the update clears arguments, by the name of the argument or the path of a member."""
     no_undo: str
     """Why no call restores the former state, although a tool shows it: a sentence for the result."""
+    irreversible: bool
+    """No write undoes this one, although it changes an object that exists: it buys or sells something."""
     can_be_restored: bool
     """Another write restores what this one deletes, so the question does not say that it cannot be undone."""
     verify_with: Reader | None

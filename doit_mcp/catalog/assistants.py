@@ -139,7 +139,15 @@ async def build_cloud_flow(
     )
 
 
-@composed_tool(area="ava", writes=True, confirm=False, undone_by="nothing", default_list=False, open_world=False)
+@composed_tool(
+    title="Ask Ava with progress",
+    area="ava",
+    writes=True,
+    confirm=False,
+    undone_by="nothing",
+    default_list=False,
+    open_world=False,
+)
 async def ask_ava_streaming(
     call: Call, *, question: ava.Question, conversationId: ava.ConversationId | None = None
 ) -> Annotated[JsonObject, AvaReply]:

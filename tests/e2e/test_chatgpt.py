@@ -199,7 +199,7 @@ async def test_deletes_a_budget_in_two_visible_steps(sandbox: Sandbox, http: aio
     # One step is not enough, however often the model repeats it.
     prepared, repeated = await call("call_operation", **deletion), await call("call_operation", **deletion)
     assert prepared["status"] == repeated["status"] == "approval_required"
-    assert prepared["change"]["object"]["name"] == budget["name"] and prepared["change"]["irreversible"]
+    assert prepared["change"]["object"]["name"] == budget["name"] and not prepared["change"]["irreversible"]
     assert (await call("get_budget", id=made["id"]))["name"] == budget["name"]
     refused = (await link.call("confirm_action", {"approvalToken": prepared["approvalToken"][::-1]})).result
     assert refused["isError"] and "Nothing was changed" in refused["content"][0]["text"]

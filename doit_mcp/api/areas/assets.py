@@ -99,6 +99,7 @@ class Assets(Area):
         confirm=True,
         preview_with=get_asset,
         no_undo="A purchase of licenses cannot be undone with these tools.",
+        irreversible=True,
     )
     async def _update(self, *, id: Id, **changes: Unpack[AssetChanges]) -> JsonObject: ...
 

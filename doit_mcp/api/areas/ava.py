@@ -62,7 +62,7 @@ class Ava(Area):
         with its id. For a single question, use ask_ava_sync."""
         ...
 
-    @post("/ava/v1/askSync", read_only=True, slow=True)
+    @post("/ava/v1/askSync", title="Ask Ava", read_only=True, slow=True)
     async def _ask(self, **body: Unpack[SingleAvaQuestion]) -> JsonObject: ...
 
     @offers(_ask)

@@ -110,6 +110,8 @@ class Settings(Area):
         permission=CLOUD_ANALYTICS_ADMIN,
         confirm=REVERSIBLE,
         preview_with=get_theme,
+        preview_arguments={"name": "name"},
+        targets=("name",),
         open_world=False,
     )
     async def _update(self, *, id: Id, **changes: Unpack[ThemeChanges]) -> JsonObject: ...

@@ -38,8 +38,11 @@ def make_confirm_tool(tools_by_name: Mapping[str, Tool]) -> Tool:
         always_loaded=True,
         confirm=Unconfirmed("Its token proves that the change was shown before."),
         preview_with=None,
+        view=True,
     )
-    async def confirm_action(call: Call, *, approvalToken: Annotated[str, "From that result."]) -> ToolResult:
+    async def confirm_action(
+        call: Call, *, approvalToken: Annotated[str, "Token of the prepared change."]
+    ) -> ToolResult:
         """Apply a change that returned approval_required, once the user has seen it and agreed."""
         tool, arguments = approved_call(await call.approvals.find(approvalToken))
         return await tool.run(call, arguments)

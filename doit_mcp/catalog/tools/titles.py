@@ -30,6 +30,7 @@ VERB_FORMS = {
     "ask": ("Asking", "Asked"),
     "assign": ("Assigning", "Assigned"),
     "cancel": ("Canceling", "Canceled"),
+    "confirm": ("Confirming", "Confirmed"),
     "create": ("Creating", "Created"),
     "delete": ("Deleting", "Deleted"),
     "dismiss": ("Dismissing", "Dismissed"),

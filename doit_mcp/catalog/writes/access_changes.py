@@ -8,6 +8,7 @@ from typing import Any
 
 from ...api.markers import ArgumentPath, values_at
 from ...protocol.jsonrpc import JsonObject
+from ..tools.tool import Tool
 from .value_diff import value_lines
 from .value_formatting import (
     IDENTITY_FIELDS,
@@ -21,6 +22,22 @@ from .value_formatting import (
 
 EMPTY_VALUE_TEXTS = {"public": "no access"}
 """Texts for empty values, by member name. Default: "none"."""
+
+REACHING_FIELDS = ("email", "recipients", "recipientsSlackChannels", "collaborators")
+"""Fields of an object with the users and channels that it reaches."""
+ENDING_VERBS = frozenset(("cancel", "resend"))
+"""Verbs, besides those that delete, of writes that affect whom their object reaches."""
+
+
+def reached_lines(tool: Tool, current: JsonObject) -> list[str]:
+    """Return the lines for the users, addresses and channels that the object of a deletion or an invitation reaches."""
+    if not tool.deletes and tool.verb not in ENDING_VERBS:
+        return []
+    lines: list[str] = []
+    for name in REACHING_FIELDS:
+        entries = _flatten_entries([current.get(name)])
+        lines += _limit_lines(("affected", f"{name}: {preview_entry(entry)}") for entry in entries)
+    return lines
 
 
 def access_lines(

@@ -13,6 +13,8 @@ IDENTIFIER_NAME_PATTERN = re.compile(r"id|key|datasets?|resourceType|customerCon
 NESTED_IDENTIFIER_NAME_PATTERN = re.compile(r"key|user|email|\w{0,60}[a-z]I[dD]s?")
 """Names of members of nested objects that identify something. A plain id is not included, because in scopes and
 filters it is the name of a dimension."""
+SHARED_SECRETS = frozenset({"externalId"})
+"""Nested names of that form whose values are secrets: a role can require its external id."""
 FALLBACK_NAMES = ("name", "email")
 """Arguments that identify the object if there is no identifier."""
 CONTAINER_IDENTIFIERS = frozenset(
@@ -51,7 +53,7 @@ def _nested_identifiers(value: Any, path: str, depth: int) -> Iterator[tuple[str
                 yield from _nested_identifiers(item, path, depth)
     elif isinstance(value, dict) and depth:
         for name, member in islice(value.items(), MAX_MEMBERS):
-            if NESTED_IDENTIFIER_NAME_PATTERN.fullmatch(name):
+            if NESTED_IDENTIFIER_NAME_PATTERN.fullmatch(name) and name not in SHARED_SECRETS:
                 for text in _identifier_texts(_identifier_value(member)):
                     yield f"{path}.{name}", text
             yield from _nested_identifiers(member, f"{path}.{name}", depth - 1)

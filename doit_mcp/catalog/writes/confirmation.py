@@ -35,6 +35,11 @@ def always_confirms(tool: Tool) -> bool:
     return tool.writes and always_asks(tool.facts)
 
 
+def can_confirm(tool: Tool) -> bool:
+    """Return whether a call of *tool* may need confirmation, perhaps because of its arguments."""
+    return always_confirms(tool) or tool.writes and bool(tool.external_target_paths or tool.linked_text_paths)
+
+
 def must_confirm(tool: Tool, arguments: JsonObject, policy: ConfirmationPolicy) -> bool:
     """Return whether a call of *tool* needs the user's confirmation. A trial run changes nothing."""
     if policy == "never" or arguments.get("dryRun") is True:
@@ -79,7 +84,7 @@ def with_confirmation(
         return await run_with_undo(call, tool, undo, arguments, snapshot)
 
     # Hosts with views show changes for approval as a card.
-    meta = {**tool.meta, **tool_view_meta()} if always_confirms(tool) else tool.meta
+    meta = {**tool.meta, **tool_view_meta()} if can_confirm(tool) else tool.meta
     return replace(with_approval_status(tool), run=run, meta=meta)
 
 

@@ -1,44 +1,50 @@
-"""Dry runs of writes: what would happen, marked as a dry run; for updates, with the values before and after."""
+"""Dry runs of writes: the change with the values before and after, without making it, marked as a dry run."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.result_shapes import DRY_RUN_STATUS
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
-from .snapshot import ChangeDescriber, ReadObjects
+from .snapshot import ChangeDescriber, ReadObjects, Snapshot
 from .state_reader import StateReader
 
 ARGUMENT = "dryRun"
 PUBLISHED: JsonObject = {"type": "boolean", "description": "Only show the change."}
 ACCEPTED: JsonObject = {**PUBLISHED, "default": False}
 UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
+CHANGING_VERBS = UPDATING_VERBS | {"cancel", "create", "delete", "resend"}
+"""Verbs of writes whose dry run in the API shows what would change; those of other writes have results of their own."""
+DONE_MESSAGE = "message"
+"""Member with the API's text about the finished write, which it also sends for dry runs."""
 
 
 def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None) -> Tool:
-    """Make *tool* mark the results of its dry runs, and make an update show its change if *reader* reads its object.
+    """Add a dry run to an update, if *reader* reads its object, and mark the results of the dry runs that the API has.
 
-    If the API has a dry run of such a write, that runs, because it checks the arguments. Its response can look like
-    that of a write, so every result of a dry run has ``dryRun``. Tools without any dry run are unchanged.
+    A dry run of the API runs, because it checks the arguments. Its response can look like that of the write, so each
+    result has ``dryRun``, the status "dry_run" if it has no other, and the change. Tools without any are unchanged.
     """
     has_own = ARGUMENT in tool.accepted_schema["properties"]
-    describer = ChangeDescriber(tool, reader, read_related) if reader and tool.verb in UPDATING_VERBS else None
-    if describer is None and not has_own:
+    if not has_own and (reader is None or tool.verb not in UPDATING_VERBS):
         return tool
+    describer = ChangeDescriber(tool, reader, read_related) if tool.verb in CHANGING_VERBS else None
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
-        given = arguments if has_own else {name: value for name, value in arguments.items() if name != ARGUMENT}
+        given = {name: value for name, value in arguments.items() if name != ARGUMENT}
         if arguments.get(ARGUMENT) is not True:
-            return await tool.run(call, given)
-        result = await tool.run(call, arguments) if has_own else {"status": DRY_RUN_STATUS}
+            return await tool.run(call, arguments if has_own else given)
+        result = await tool.run(call, arguments) if has_own else {}
         if isinstance(result, ContentResult):
             return result
-        marked = {**structured_of(result), ARGUMENT: True}
+        found = {name: value for name, value in structured_of(result).items() if name != DONE_MESSAGE}
+        marked = {"status": DRY_RUN_STATUS, **found, ARGUMENT: True}
         if describer is not None:
-            marked["change"] = await describer.record(given, await describer.read(call, given))
+            marked["change"] = await describer.record(given, await _read(call, describer, given, is_checked=has_own))
         return with_structured(result, marked)
 
     if has_own:
@@ -49,6 +55,19 @@ def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjec
         input_schema=_with_argument(tool.input_schema, PUBLISHED),
         accepted_schema=_with_argument(tool.accepted_schema, ACCEPTED),
     )
+
+
+async def _read(call: Call, describer: ChangeDescriber, arguments: JsonObject, *, is_checked: bool) -> Snapshot:
+    """Return the current state, which is unknown if the API accepted a dry run and no tool shows the object.
+
+    Raises ApiError for an object that does not exist unless the API has checked the call (*is_checked*), or for a bad credential.
+    """
+    try:
+        return await describer.read(call, arguments)
+    except ApiError as error:
+        if error.kind == "credential" or not is_checked:
+            raise
+    return await replace(describer, reader=None, read_related=None).read(call, arguments)
 
 
 def _with_argument(schema: JsonObject, argument: JsonObject) -> JsonObject:

@@ -13,7 +13,9 @@ from ...api.markers import addresses_at, remove_path, values_at
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines
-from .value_diff import UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
+from .receipt_verification import READER_FIELD_NAMES
+from .reversibility import cannot_be_undone, recreation_note
+from .value_diff import HIDDEN, UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
 from .value_formatting import MAX_LINES, preview_value, shorten
 
 IDENTIFYING_FIELDS = (
@@ -35,8 +37,6 @@ MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address that are shown. Email addresses are shorter."""
 NO_OBJECTS: Mapping[str, JsonObject] = MappingProxyType({})
 UNKNOWN_OBJECT = "no name could be read for this id"
-HIDDEN = "(not shown)"
-"""Text in place of arguments that are secrets."""
 ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
 
 
@@ -59,11 +59,11 @@ def preview_message(
     deletes = tool.deletes
     before = tool.with_argument_names(current or {})
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
-    if deletes and not tool.facts.get("can_be_restored"):
+    if cannot_be_undone(tool):
         lines.append("This cannot be undone.")
     if tool.open_world:
         lines.append("This affects recipients or systems outside your DoiT account.")
-    lines += [text for text in (tool.facts.get("effect", ""), note) if text]
+    lines += [text for text in (recreation_note(tool), tool.facts.get("effect", ""), note) if text]
     targets = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]
@@ -140,7 +140,8 @@ def mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
 
 def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """Return the parts of *before* that the arguments change. Other members stay, or change on their own."""
-    return {name: common_part(before[name], value) for name, value in arguments.items() if name in before}
+    names = {name: READER_FIELD_NAMES.get(name, name) for name in arguments}
+    return {name: common_part(before[names[name]], value) for name, value in arguments.items() if names[name] in before}
 
 
 def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> JsonObject:

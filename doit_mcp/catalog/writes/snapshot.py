@@ -73,7 +73,11 @@ class ChangeDescriber:
     def _record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
         current, note, related, customer, link = snapshot
         arguments = with_removed_values(self.tool, arguments, current)
-        return change_record(self.tool, arguments, current, customer=customer, note=note, related=related, link=link)
+        # A list describes its rows only in words.
+        schema = (self.reader.tool.output_schema or {}) if self.reader and not self.reader.tool.rows_key else {}
+        readable = schema.get("properties")
+        shown = {"customer": customer, "note": note, "link": link}
+        return change_record(self.tool, arguments, current, related=related, readable=readable, **shown)
 
 
 async def _run(arguments: JsonObject, compute: Callable[..., T], *inputs: object) -> T:

@@ -34,13 +34,16 @@ class StateReader:
     async def read_state(self, call: Call, arguments: JsonObject) -> JsonObject | None:
         """Return the object; None if its state is unknown.
 
-        Raises ApiError if it does not exist but must, or if the credential is no longer accepted.
+        Raises ApiError if it does not exist but must, if the arguments are rejected before anything is sent, or if the
+        credential is no longer accepted.
         """
         return (await self.read_state_with_note(call, arguments))[0]
 
     async def read_state_with_note(self, call: Call, arguments: JsonObject) -> tuple[JsonObject | None, str]:
         """Return the object as read_state() does, with a note for the user if its state is unknown."""
-        names = {*self.tool.targets, *self.tool.input_schema.get("required", ())}
+        schema = self.tool.input_schema
+        declared = {name for name in self.argument_names.values() if name in schema["properties"]}
+        names = {*self.tool.targets, *schema.get("required", ()), *declared}
         renamed = {self.argument_names.get(name, name): value for name, value in arguments.items()}
         reader_arguments = {name: value for name, value in renamed.items() if name in names}
         if self.tool.argument_problems(reader_arguments):
@@ -50,7 +53,9 @@ class StateReader:
                 return await self._find_row(call, reader_arguments, renamed.get(self.row_id))
             result = await self.tool.run(call, reader_arguments)
         except ApiError as error:
-            if error.kind == "credential" or (error.kind == "missing" and not self.may_be_missing):
+            # Arguments that are rejected before anything is sent name no object, such as an unknown name.
+            is_missing = error.kind == "missing" or (error.kind == "argument" and bool(reader_arguments))
+            if error.kind == "credential" or (is_missing and not self.may_be_missing):
                 raise
             return None, STATE_UNREADABLE if error.kind != "missing" else ""
         return (None, "") if isinstance(result, ContentResult) else (_with_newest_version(structured_of(result)), "")

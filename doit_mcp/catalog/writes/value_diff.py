@@ -24,6 +24,15 @@ PROMINENT_NAME_PATTERN = re.compile(
     re.IGNORECASE,
 )
 """Names of members that identify the recipients or targets of a write."""
+SECRET_NAME_PATTERN = re.compile(
+    r"(?:passwor[dt]|passwd|passphrase|secret|token|api_?key|private_?key|access_?key|authorization|credential)$",
+    re.IGNORECASE,
+)
+"""The ends of names of members that are secrets, such as those in the payload of a flow."""
+HIDDEN, HIDDEN_BEFORE = "(not shown)", "(another value, not shown)"
+"""Texts in place of secrets."""
+MAX_NAME_CHARACTERS = 100
+"""Characters at the end of a name that are searched for a word."""
 ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
 
 
@@ -58,6 +67,7 @@ def value_lines(name: str, value: Any, before: Any = UNKNOWN) -> Iterator[DiffLi
 
 def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> Iterator[DiffLine]:
     value, before = parse_embedded_json(value), parse_embedded_json(before)
+    before = _ids_of(before) if _is_id_list(value) else before
     if isinstance(value, dict) and value and depth < MAX_DEPTH:
         old_members = before if isinstance(before, dict) else {}
         for name, member in value.items():
@@ -66,7 +76,26 @@ def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> It
     elif isinstance(value, list) and depth < MAX_DEPTH and not (_fits_on_line(value) and _fits_on_line(before)):
         yield from _list_lines(path, kind, value, before if isinstance(before, list) else [], depth)
     else:
-        yield DiffLine(kind, path, before, value, _is_prominent(kind, value))
+        old, new = mask_secrets(before, kind), mask_secrets(value, kind)
+        is_new_secret = new == HIDDEN == old and value != before
+        yield DiffLine(kind, path, HIDDEN_BEFORE if is_new_secret else old, new, _is_prominent(kind, value))
+
+
+def _is_id_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _ids_of(before: Any) -> Any:
+    """Return the ids of a list of objects, which the API shows for a list of ids; anything else unchanged."""
+    if isinstance(before, list) and all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in before):
+        return [item["id"] for item in before]
+    return before
+
+
+def is_unchanged(line: DiffLine) -> bool:
+    """Return whether *line* has the same value before and after. Equal lists of objects may have lost a member."""
+    is_list_of_objects = isinstance(line.after, list) and any(isinstance(item, dict) for item in line.after)
+    return line.before is not UNKNOWN and bool(line.before == line.after) and not is_list_of_objects
 
 
 def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], depth: int) -> Iterator[DiffLine]:
@@ -82,12 +111,23 @@ def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], dept
         if old_keys and _value_key(value) in old_keys:
             continue
         if isinstance(value, dict) and _fits_on_line(value):
-            yield DiffLine(kind, f"{path}[{index}]", UNKNOWN, value, _is_prominent(kind, value), path)
+            shown = mask_secrets(value, kind)
+            yield DiffLine(kind, f"{path}[{index}]", UNKNOWN, shown, _is_prominent(kind, value), path)
         else:
             yield from _diff_lines(f"{path}[{index}]", kind, value, UNKNOWN, depth + 1)
     for value in before:
         if _value_key(value) not in new_keys:
-            yield DiffLine(kind, path, value, UNKNOWN, _is_prominent(kind, value), path)
+            yield DiffLine(kind, path, mask_secrets(value, kind), UNKNOWN, _is_prominent(kind, value), path)
+
+
+def mask_secrets(value: Any, path: str, depth: int = 0) -> Any:
+    """Return *value* with a text in place of the members, at any depth, whose names say that they are secrets."""
+    if isinstance(value, dict) and depth < MAX_DEPTH:
+        return {name: mask_secrets(member, name, depth + 1) for name, member in value.items()}
+    if isinstance(value, list) and depth < MAX_DEPTH:
+        return [mask_secrets(item, path, depth + 1) for item in value]
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    return HIDDEN if is_text and SECRET_NAME_PATTERN.search(path[-MAX_NAME_CHARACTERS:]) else value
 
 
 def _value_key(value: Any) -> bytes:

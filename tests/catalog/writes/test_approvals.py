@@ -15,7 +15,7 @@ from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.writes.change_record import change_record
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY
-from doit_mcp.catalog.writes.preview import HIDDEN
+from doit_mcp.catalog.writes.value_diff import HIDDEN
 from doit_mcp.protocol.base64url import encode_base64url
 from doit_mcp.server.approval_tokens import MAX_TOKEN_CHARACTERS, ApprovalTokens
 from doit_mcp.server.approvals import Approvals, BoundApprovals, memory_store
@@ -72,7 +72,7 @@ async def test_secret_arguments_are_not_shown() -> None:
     caller = ApprovingCaller(Recorder({"id": SIGNUP, "status": "pending_consent"}))
     prepared = await caller.call("verify_signup_request", signupRequestId=SIGNUP, code="123456")
     assert "123456" not in str(prepared)
-    assert {"field": "code", "before": None, "after": HIDDEN} in prepared["change"]["fields"]
+    assert {"field": "code", "after": HIDDEN} in prepared["change"]["fields"]
     await caller.call(CONFIRM, approvalToken=prepared["approvalToken"])
     assert caller.api.requests[-1].body == {"code": "123456"}
 
@@ -96,7 +96,7 @@ def test_lists_are_shown_as_added_and_removed_items() -> None:
         "title": TOOLS["update_budget"].title,
         "object": {"name": "Data team", "id": "b1", "url": "https://console.example/b1"},
         "fields": [
-            {"field": "alerts", "added": ['{"percentage":90}'], "removed": ['{"percentage":50}']},
+            {"field": "alerts", "added": ["percentage: 90"], "removed": ["percentage: 50"]},
             {"field": "amount", "before": 1000, "after": 2000.5},
             {"field": "usePrevSpend", "before": False, "after": True},
             {"field": "description", "before": None, "after": "new < b>"},

@@ -141,7 +141,7 @@ async def test_confirmed_deletion_runs_after_a_preview() -> None:
     assert methods(api) == ["GET", "DELETE"]
     assert caller.text.splitlines() == [
         "Delete budget?",
-        "This cannot be undone.",
+        "The result says how to create it again, with a new id and without its history.",
         "About:",
         "- id: b1",
         "- name: Data team",

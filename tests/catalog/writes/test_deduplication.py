@@ -298,7 +298,7 @@ async def test_n16_dry_run_is_not_a_write() -> None:
     for dry in (True, True, False):
         assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=dry)
     assert ALREADY_DONE_KEY not in await call("resend_invite", id="u1", dryRun=True)
-    assert ALREADY_DONE_KEY in await call("resend_invite", id="u1") and len(call.sent) == 4
+    assert ALREADY_DONE_KEY in await call("resend_invite", id="u1") and call.sent.count("POST") == 4
 
 
 @pytest.mark.requirement("N16")

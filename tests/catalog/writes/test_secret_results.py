@@ -11,8 +11,9 @@ from doit_mcp.api.operation import Area, post
 from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.tools.tool_factory import tool_from_operation
-from doit_mcp.catalog.writes.preview import HIDDEN, preview_message
+from doit_mcp.catalog.writes.preview import preview_message
 from doit_mcp.catalog.writes.secret_results import has_secrets
+from doit_mcp.catalog.writes.value_diff import HIDDEN
 from doit_mcp.protocol.json_schema import JsonObject
 from tests.api.recorder import Recorder
 from tests.catalog.caller import TOOLS, Caller

@@ -74,7 +74,11 @@ async def test_budget_is_deleted_in_two_steps_and_restored(site: Site) -> None:
     former = await call(site, "get_budget", id=budget["id"])
     prepared = await prepare(site, "delete_budget", id=budget["id"])
     change = prepared["change"]
-    assert change["title"] == "Delete budget" and change["irreversible"] is True
+    assert change["title"] == "Delete budget" and change["irreversible"] is False
+    assert change["affected"] == [f"recipients: {one}" for one in former["recipients"]] + [
+        f"collaborators: {one['email']} ({one['role']})" for one in former["collaborators"]
+    ]
+    assert any("new id" in note for note in change["notes"])
     assert change["object"]["name"] == budget["name"] and budget["id"] in change["object"]["url"]
     assert {"field": "amount", "before": budget["amount"], "after": None} in change["fields"]
     assert len(prepared["approvalToken"]) <= MAX_TOKEN_CHARACTERS and prepared["expiresAt"].endswith("Z")

@@ -10,7 +10,17 @@ from doit_mcp.server.catalog import catalog_factory
 from tests.sandbox.bodies import ALERT, ALLOCATION, BUDGET, BY_CLOUD
 from tests.transports.http.serving import Json, Site, serving
 
-CHANGING = {"id", "customRegionId", "createTime", "updateTime", "lastAlerted", "url", "urlUI"}
+CHANGING = {
+    "id",
+    "customRegionId",
+    "createTime",
+    "updateTime",
+    "timeCreated",
+    "timeModified",
+    "lastAlerted",
+    "url",
+    "urlUI",
+}
 """Members that the API sets."""
 OBJECTS: dict[str, tuple[Json, Json, str]] = {
     "budget": (BUDGET, {"amount": 77, "alerts": [{"percentage": 30}], "recipients": ["a@b.example"]}, "get_budget"),

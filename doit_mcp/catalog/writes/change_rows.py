@@ -1,0 +1,123 @@
+"""The rows of a change record: each field with its values before and after, or the items added to and removed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from ...api.operation import operation_of
+from ...protocol.jsonrpc import JsonObject
+from ..tools.tool import Tool
+from .value_diff import UNKNOWN, DiffLine
+from .value_formatting import MAX_LINES, entry_name, preview_entry, preview_value, shorten
+
+NAME_FIELDS = ("name", "displayName", "title", "subject", "email", "accountName", "description", "content")
+"""Fields that name an object to users, best first."""
+ASSIGNING_VERB = "assign"
+EMPTY_LIST_TEXT = "none"
+
+
+def name_of(values: JsonObject) -> str | None:
+    """Return the name by which users know the object with these *values*; None without one."""
+    return next((values[name] for name in NAME_FIELDS if isinstance(values.get(name), str) and values[name]), None)
+
+
+def item_names(state: JsonObject, fields: Collection[str]) -> dict[str, str]:
+    """Return the names of the items in the lists *fields* of *state*, by their ids."""
+    items = (item for name in fields if isinstance(state.get(name), list) for item in state[name])
+    return {item["id"]: name for item in items if isinstance(item, dict) and "id" in item and (name := name_of(item))}
+
+
+def member_arguments(tool: Tool, arguments: JsonObject) -> dict[str, str]:
+    """Return which *arguments* are items that the write adds to a list or removes from it: "added" or "removed"."""
+    facts = tool.facts
+    kinds = {facts.get("adds", ""): "added", facts.get("removes", ""): "removed"}
+    if tool.verb == ASSIGNING_VERB and "adds" not in facts:
+        kinds |= {name: "added" for name, value in arguments.items() if isinstance(value, list)}
+    return {name: kind for name, kind in kinds.items() if name in arguments}
+
+
+def member_rows(tool: Tool, arguments: JsonObject, related: Mapping[str, JsonObject]) -> list[JsonObject]:
+    """Return the row {field, added, removed} of the list whose items the write adds or removes, if it does."""
+    rows: dict[str, JsonObject] = {}
+    for name, kind in member_arguments(tool, arguments).items():
+        items = arguments[name] if isinstance(arguments[name], list) else [arguments[name]]
+        found = related.get(name, {})
+        texts = [str(found.get("email") or name_of(found) or item_text(item)) for item in items[:MAX_LINES]]
+        texts += [f"and {len(items) - MAX_LINES:,} more"] if len(items) > MAX_LINES else []
+        field = _list_name(tool) or name
+        row = rows.setdefault(field, {"field": field, "added": [], "removed": []})
+        row[kind] = [shorten(text) for text in texts]
+    return list(rows.values())
+
+
+def _list_name(tool: Tool) -> str:
+    """Return the name of the list that shows the items which the write adds or removes; "" if it is not a list tool."""
+    reader = tool.facts.get("verify_with")
+    return operation_of(reader).items if callable(reader) else ""
+
+
+def field_rows(
+    lines: Iterable[DiffLine], names: Mapping[str, str], *, is_known: bool, readable: Collection[str] | None
+) -> list[JsonObject]:
+    """Return the rows {field, before, after}, or {field, added, removed} for lists whose items differ.
+
+    *names* are the names of items by id. The value before is left out if the state is unknown, or if the field is not
+    *readable*: None if every field is. It is null if the object has no such value.
+    """
+    rows: list[JsonObject] = []
+    rows_by_list: dict[str, JsonObject] = {}
+    for line in lines:
+        if line.list_path:
+            if line.list_path not in rows_by_list:
+                rows_by_list[line.list_path] = {"field": line.list_path, "added": [], "removed": []}
+                rows.append(rows_by_list[line.list_path])
+            removed = line.after is UNKNOWN
+            rows_by_list[line.list_path]["removed" if removed else "added"].append(
+                _named_item(line.before if removed else line.after, names)
+            )
+        elif isinstance(line.before, list) and isinstance(line.after, list) and line.before != line.after:
+            rows.append(_list_row(line.path, line.before, line.after, names))
+        else:
+            is_read = is_known and (readable is None or line.path.partition(".")[0] in readable)
+            known = {} if line.before is UNKNOWN and not is_read else {"before": _before(line.before)}
+            rows.append({"field": line.path, **known, "after": shown(line.after)})
+    return rows
+
+
+def _list_row(path: str, before: list[Any], after: list[Any], names: Mapping[str, str]) -> JsonObject:
+    added, removed = [item for item in after if item not in before], [item for item in before if item not in after]
+    if not added and not removed:
+        return {"field": path, "before": shown(before), "after": shown(after)}
+    texts = {
+        kind: [_named_item(item, names) for item in items] for kind, items in (("added", added), ("removed", removed))
+    }
+    return {"field": path, **texts}
+
+
+def _named_item(item: Any, names: Mapping[str, str]) -> Any:
+    return shorten(names[item]) if isinstance(item, str) and item in names else shown(item)
+
+
+def _before(value: Any) -> Any:
+    return None if value is UNKNOWN else shown(value)
+
+
+def shown(value: Any) -> Any:
+    """Return a number, a truth value or null unchanged, and anything else as a short text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list):
+        return shorten(", ".join(map(item_text, value[:MAX_LINES]))) if value else EMPTY_LIST_TEXT
+    return item_text(value)
+
+
+def item_text(item: Any) -> str:
+    """Return a value as one short text: the members of an object without the syntax of JSON, such as "percentage: 50"."""
+    if not isinstance(item, dict) or any(isinstance(value, dict | list) for value in item.values()):
+        return preview_value(item)
+    if entry_name(item) is not None and "role" in item:
+        return preview_entry(item)
+    if item.keys() == {"id", "name"}:
+        return f"{preview_value(item['name'])} (id {preview_value(item['id'])})"
+    return shorten(", ".join(f"{shorten(name)}: {preview_value(value)}" for name, value in item.items())) or "{}"
