@@ -284,5 +284,5 @@ class Alerts(Area):
         "/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, restore_with=create_alert, open_world=False
     )
     async def delete_alert(self, *, id: Id) -> None:
-        """Delete an alert. Its notifications stop. This cannot be undone: confirm its name with the user first."""
+        """Delete an alert. Its notifications stop. Confirm its name with the user first."""
         ...

@@ -232,8 +232,8 @@ class Allocations(Area):
         open_world=False,
     )
     async def delete_allocation(self, *, id: Id) -> None:
-        """Delete an allocation. Refused while reports, budgets or other allocations use it. This cannot be undone:
-        confirm its name with the user first."""
+        """Delete an allocation. Refused while reports, budgets or other allocations use it. Confirm its name with the user
+        first."""
         ...
 
 

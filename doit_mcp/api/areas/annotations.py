@@ -130,5 +130,5 @@ class Annotations(Area):
         open_world=False,
     )
     async def delete_annotation(self, *, id: AnnotationId) -> None:
-        """Delete an annotation of the cost charts. This cannot be undone: quote it to the user and ask first."""
+        """Delete an annotation of the cost charts. Quote it to the user and ask first."""
         ...

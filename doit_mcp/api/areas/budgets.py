@@ -251,7 +251,7 @@ class Budgets(Area):
         open_world=False,
     )
     async def delete_budget(self, *, id: Id) -> None:
-        """Delete a budget. Its alerts stop. This cannot be undone: confirm its name with the user first."""
+        """Delete a budget. Its alerts stop. Confirm its name with the user first."""
         ...
 
 

@@ -126,7 +126,7 @@ class Labels(Area):
         "/analytics/v1/labels/{id}", confirm=True, preview_with=get_label, restore_with=create_label, open_world=False
     )
     async def delete_label(self, *, id: LabelId) -> None:
-        """Delete a label and remove it from all objects. This cannot be undone: confirm its name with the user first."""
+        """Delete a label and remove it from all objects. Confirm its name with the user first."""
         ...
 
     @get("/analytics/v1/labels/{id}/assignments", items="assignments")

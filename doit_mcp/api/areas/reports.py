@@ -229,7 +229,7 @@ class Reports(Area):
         open_world=False,
     )
     async def delete_report(self, *, id: Id) -> None:
-        """Delete a saved report. This cannot be undone: confirm its name with the user first."""
+        """Delete a saved report. Confirm its name with the user first."""
         ...
 
     async def query_response(self, *, config: QueryConfig) -> JsonObject:
