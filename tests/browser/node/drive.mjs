@@ -21,7 +21,8 @@ const LIMIT_MS = 15_000;
 async function opened(browser, order, each, seen) {
   const html = await hostPage(each.host);
   const context = await browser.newContext({
-    viewport: { width: each.width, height: 900 }, colorScheme: each.scheme, reducedMotion: "reduce",
+    // Higher than all pictures: Playwright resizes a smaller window to capture them, and the capture can be off.
+    viewport: { width: each.width, height: 1_600 }, colorScheme: each.scheme, reducedMotion: "reduce",
   });
   context.setDefaultTimeout(LIMIT_MS);
   await context.addInitScript(() => {
