@@ -23,7 +23,7 @@ from doit_mcp.api.client import Client
 from doit_mcp.api.http import open_upstream
 from doit_mcp.auth.principal import Principal
 from doit_mcp.catalog.call import Call
-from doit_mcp.catalog.skills.library import SKILLS
+from doit_mcp.catalog.skills.collection import SKILLS
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.observability import logging_setup

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from doit_mcp import __version__
-from doit_mcp.catalog.skills.library import SKILLS
+from doit_mcp.catalog.skills.collection import SKILLS
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.server.catalog import SERVER_INFO
 from doit_mcp.settings import Settings

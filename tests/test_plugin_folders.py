@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import doit_mcp
-from doit_mcp.catalog.skills.library import SKILLS
+from doit_mcp.catalog.skills.collection import SKILLS
 from scripts.plugin_folders import main
 
 URL = "https://mcp.example.com/mcp"

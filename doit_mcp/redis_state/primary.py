@@ -32,7 +32,7 @@ class SentinelFinder:
     def __init__(self, address: SharedAddress) -> None:
         self._service = address.service
         options = _ask_options(address.tls, address.sentinel_username, address.sentinel_password)
-        self._sentinel: Any = Sentinel(address.nodes, sentinel_kwargs=options)  # type: ignore[no-untyped-call]  # the library has no types here
+        self._sentinel: Any = Sentinel(address.nodes, sentinel_kwargs=options)  # type: ignore[no-untyped-call]  # the library does not type it
 
     async def find(self) -> Node:
         """Return the host and port of the primary. Raise redis.exceptions.ConnectionError if no sentinel knows it."""
@@ -114,7 +114,7 @@ class PrimaryConnection(Connection):
 
     async def _connect(self) -> None:
         self.host, self.port = await self._find()
-        await super()._connect()  # type: ignore[no-untyped-call]  # the library has no type here
+        await super()._connect()  # type: ignore[no-untyped-call]  # the library does not type it
 
 
 class PrimaryTlsConnection(PrimaryConnection, SSLConnection):

@@ -14,7 +14,7 @@ from ..catalog.registry import direct_tools, with_documented_tools
 from ..catalog.resources import library
 from ..catalog.resources.resource import Resource
 from ..catalog.resources.view_resource import view_resource
-from ..catalog.skills.library import SKILLS
+from ..catalog.skills.collection import SKILLS
 from ..catalog.tools.permissions import with_refused_tools
 from ..catalog.tools.tool import Tool
 from ..catalog.tools.untested import is_untested

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.skills.library import SKILLS
+from doit_mcp.catalog.skills.collection import SKILLS
 from doit_mcp.catalog.views.document import VIEW_MIME_TYPE, view_uri
 from doit_mcp.catalog.views.metadata import has_view
 from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, read_structured, read_user

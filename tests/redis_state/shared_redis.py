@@ -95,7 +95,7 @@ def sentinels() -> Iterator[SharedRedis]:
 
         def run(*options: str, **more: str | Sequence[str]) -> PortServer:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="doit-redis-"))
-            server = PortServer(folder, *options, **more)  # type: ignore[arg-type]  # of two kinds
+            server = PortServer(folder, *options, **more)  # type: ignore[arg-type]  # the keywords have different types
             stack.callback(server.kill)
             return server
 
@@ -111,7 +111,7 @@ def sentinels() -> Iterator[SharedRedis]:
         )
         watcher = PortServer(folder, password="", mode=(str(file), "--sentinel"))
         stack.callback(watcher.kill)
-        while len(watcher.says("SENTINEL", "REPLICAS", SERVICE)) < 1:  # type: ignore[arg-type]  # a list
+        while len(watcher.says("SENTINEL", "REPLICAS", SERVICE)) < 1:  # type: ignore[arg-type]  # the reply to this command is a list
             time.sleep(0.02)
         # The first host does not answer, so the second one is asked.
         hosts = f"127.0.0.1:{unused_port()},127.0.0.1:{watcher.port}"

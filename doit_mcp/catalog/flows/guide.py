@@ -6,7 +6,7 @@ from typing import Annotated, TypedDict
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..skills.library import CLOUDFLOW_GUIDE
+from ..skills.collection import CLOUDFLOW_GUIDE
 from ..tools.composed import composed_tool
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..skills.library import skill_body
+from ..skills.collection import skill_body
 from . import completions
 from .prompt import Prompt, PromptArgument, user_message
 

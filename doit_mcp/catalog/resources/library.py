@@ -17,7 +17,7 @@ from ..partial_results import failed_members, gather_partial
 from ..prompts import completions
 from ..prompts.prompt import Completer
 from ..search.entities import ENTITY_KINDS_BY_NAME
-from ..skills.library import GUIDES, Guide
+from ..skills.collection import GUIDES, Guide
 from ..tools.sanitize import sanitize_json
 from ..tools.truncation import truncate_lists
 from .resource import Resource, ResourceNotFound, ResourceTemplate

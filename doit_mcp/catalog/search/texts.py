@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...protocol.jsonrpc import JsonObject
-from ..skills.library import GUIDES, SKILLS, skill_body
+from ..skills.collection import GUIDES, SKILLS, skill_body
 from .ranking import score
 
 MAX_TEXT_RESULTS = 3

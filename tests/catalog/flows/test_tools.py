@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.flows.bundles import MAX_BUNDLE_CHARACTERS
 from doit_mcp.catalog.flows.run_payloads import MAX_SHOWN_BYTES, PIECE_CHARACTERS
-from doit_mcp.catalog.skills.library import CLOUDFLOW_GUIDE
+from doit_mcp.catalog.skills.collection import CLOUDFLOW_GUIDE
 from doit_mcp.catalog.tools.series import structured_of
 from doit_mcp.catalog.tools.tool import ContentResult
 from tests.api.recorder import Recorder

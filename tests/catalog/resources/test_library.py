@@ -11,7 +11,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.resources import library
 from doit_mcp.catalog.resources.resource import ResourceNotFound
-from doit_mcp.catalog.skills.library import QUERY_GUIDE
+from doit_mcp.catalog.skills.collection import QUERY_GUIDE
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller

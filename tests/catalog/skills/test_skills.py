@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from doit_mcp.catalog.skills.collection import GUIDES, IMPORT_SET, SKILLS
 from doit_mcp.catalog.skills.frontmatter import split_document
-from doit_mcp.catalog.skills.library import GUIDES, IMPORT_SET, SKILLS
 from doit_mcp.catalog.skills.skill import MANIFEST, Skill
 from doit_mcp.catalog.tools.tool import Tool
 from tests.answers.world import World, open_world

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from doit_mcp.catalog.skills.library import GUIDES, IMPORT_SET, SKILLS
+from doit_mcp.catalog.skills.collection import GUIDES, IMPORT_SET, SKILLS
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import META, STATELESS_REVISION, Json, Session, Site, serving
