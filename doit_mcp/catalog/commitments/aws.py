@@ -15,6 +15,7 @@ from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import MAX_AMOUNT, MIN_AMOUNT
+from .account_names import ROWS_PER_REQUEST, read_account_names
 
 AWS = "amazon-web-services"
 HOURS_PER_MONTH = Decimal(730)
@@ -22,7 +23,6 @@ HOURS_PER_MONTH = Decimal(730)
 PER_MONTH = f"per month of {HOURS_PER_MONTH} hours (365/12 days)"
 """How results name the month, which is the same for all amounts per month."""
 ORGANIZATIONS_FACT = "aws organizations"
-ROWS_PER_REQUEST = 500
 MAX_ORGANIZATIONS = 50
 """AWS organizations of one answer: each needs several requests."""
 MAX_CONCURRENT_REQUESTS = 8
@@ -89,15 +89,8 @@ class RecommendedPurchase:
 
 async def list_organizations(call: Call) -> dict[str, str]:
     """Return the names of the customer's AWS organizations in PerfectScale for Commitments, by id, and remember them."""
-    remembered: dict[str, str] | None = call.facts.get(ORGANIZATIONS_FACT)
-    if remembered is not None:
-        return remembered
-    rows = iterate_rows(call.doit.aws_commitments.list_aws_organizations, maxResults=ROWS_PER_REQUEST)
-    found = {str(row.get("managementAccountId") or ""): str(row.get("displayName") or "") async for row in rows}
-    # The customer may be onboarded any moment, so an empty list is not remembered.
-    if found:
-        call.facts.put(ORGANIZATIONS_FACT, found)
-    return found
+    method = call.doit.aws_commitments.list_aws_organizations
+    return await read_account_names(call, ORGANIZATIONS_FACT, method, "managementAccountId")
 
 
 async def read_savings_plans(doit: Doit, organization: str) -> list[OwnedCommitment]:

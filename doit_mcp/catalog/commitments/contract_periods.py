@@ -10,7 +10,8 @@ from decimal import Decimal
 from ...api import Doit
 from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
-from .aws import ROWS_PER_REQUEST, parse_day, parse_decimal, parse_last_day
+from .account_names import ROWS_PER_REQUEST
+from .aws import parse_day, parse_decimal, parse_last_day
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import ZERO
+from .account_names import ROWS_PER_REQUEST, read_account_names
 from .aws import (
-    ROWS_PER_REQUEST,
     OwnedCommitment,
     RecommendedPurchase,
     parse_decimal,
@@ -36,15 +36,8 @@ RESOURCE_MEMBERS = MappingProxyType({"VCPU": "lastMonthCPUUtilization", "MEMORY"
 async def list_billing_accounts(call: Call) -> dict[str, str]:
     """Return the names of the customer's Google Cloud billing accounts in PerfectScale for Commitments, by id, and
     remember them. Raise ApiError."""
-    remembered: dict[str, str] | None = call.facts.get(ACCOUNTS_FACT)
-    if remembered is not None:
-        return remembered
-    rows = iterate_rows(call.doit.gcp_commitments.list_gcp_billing_accounts, maxResults=ROWS_PER_REQUEST)
-    found = {str(row.get("billingAccountId") or ""): str(row.get("displayName") or "") async for row in rows}
-    # The customer may be onboarded any moment, so an empty list is not remembered.
-    if found:
-        call.facts.put(ACCOUNTS_FACT, found)
-    return found
+    method = call.doit.gcp_commitments.list_gcp_billing_accounts
+    return await read_account_names(call, ACCOUNTS_FACT, method, "billingAccountId")
 
 
 async def read_spend_cuds(doit: Doit, account: str) -> list[OwnedCommitment]:

@@ -12,7 +12,8 @@ from ...api import Doit
 from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO
-from .aws import ROWS_PER_REQUEST, parse_amount, parse_day
+from .account_names import ROWS_PER_REQUEST
+from .aws import parse_amount, parse_day
 
 
 @dataclass(frozen=True, slots=True)

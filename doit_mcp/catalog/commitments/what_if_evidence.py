@@ -16,7 +16,8 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..partial_results import FailedPart, gather_partial
 from ..tools.tool import ToolError
-from .aws import ROWS_PER_REQUEST, list_organizations, parse_savings_plan
+from .account_names import ROWS_PER_REQUEST
+from .aws import list_organizations, parse_savings_plan
 from .discounts import DiscountEvidence, Terms, advised_terms
 from .eligible_usage import MIN_DAYS, MIN_WEEKS, UsageReading, read_billed_usage, read_reported_weeks
 from .google import list_billing_accounts, parse_spend_cud

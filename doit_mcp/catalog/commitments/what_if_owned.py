@@ -13,7 +13,8 @@ from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import ZERO
-from .aws import ROWS_PER_REQUEST, OwnedCommitment, parse_day, read_reserved_instances
+from .account_names import ROWS_PER_REQUEST
+from .aws import OwnedCommitment, parse_day, read_reserved_instances
 from .google import read_resource_cuds
 
 PLAN_TYPES = MappingProxyType({"compute": ("compute", "ec2_instance"), "database": ("database",)})

@@ -15,12 +15,12 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..anomalies.linked import one_of_each_spike
 from ..call import Call
+from ..commitments.account_names import ROWS_PER_REQUEST
 from ..commitments.aws import (
     MAX_CONCURRENT_REQUESTS,
     MAX_ORGANIZATIONS,
     PER_MONTH,
     READ_SECONDS,
-    ROWS_PER_REQUEST,
     OwnedCommitment,
     RecommendedPurchase,
     list_organizations,
