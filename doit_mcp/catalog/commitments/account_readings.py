@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -37,23 +37,21 @@ NO_ORGANIZATION = "no AWS organization is onboarded to PerfectScale for Commitme
 NO_BILLING_ACCOUNT = "no Google Cloud billing account is onboarded to PerfectScale for Commitments"
 TOO_MANY_ACCOUNTS = f"there are {{count}} {{noun}}; figures of all together are read for up to {MAX_ORGANIZATIONS}"
 
-Reader = Callable[[], Awaitable[Any]]
+ReadAccount = Callable[[str], Awaitable[Any]]
+"""Reads one topic of the account with an id."""
 
 
 async def read_aws(call: Call, today: date) -> CloudReadings:
     """Read the commitments of all AWS organizations. Raise ApiError if they cannot be listed, or are too many."""
     doit, names = call.doit, await list_organizations(call)
-    _check_count(names, "AWS organizations")
-    work: dict[tuple[str, str], Reader] = {}
-    for identifier in names:
-        work["coverage", identifier] = partial(
-            doit.aws_commitments.get_aws_organization, managementAccountId=identifier
-        )
-        work["plans", identifier] = partial(read_savings_plans, doit, identifier)
-        work["reserved", identifier] = partial(read_reserved_instances, doit, identifier)
-        work["advice", identifier] = partial(read_recommended_purchases, doit, identifier)
-        work["planned", identifier] = partial(read_planned_steps, doit, identifier, today)
-    readings = await _read_topics(CloudReadings(AWS, names, NO_ORGANIZATION), work)
+    topics: dict[str, ReadAccount] = {
+        "coverage": lambda id: doit.aws_commitments.get_aws_organization(managementAccountId=id),
+        "plans": partial(read_savings_plans, doit),
+        "reserved": partial(read_reserved_instances, doit),
+        "advice": partial(read_recommended_purchases, doit),
+        "planned": partial(read_planned_steps, doit, today=today),
+    }
+    readings = await _read_accounts(CloudReadings(AWS, names, NO_ORGANIZATION), "AWS organizations", topics)
     return replace(readings, spend=add_spend(readings.found.get("coverage", ())))
 
 
@@ -61,28 +59,26 @@ async def read_google(call: Call, today: date) -> CloudReadings:
     """Read the commitments of all Google Cloud billing accounts. Raise ApiError if they cannot be listed, or are too
     many."""
     doit, names = call.doit, await list_billing_accounts(call)
-    _check_count(names, "Google Cloud billing accounts")
-    work: dict[tuple[str, str], Reader] = {}
-    for identifier in names:
-        work["coverage", identifier] = partial(
-            doit.gcp_commitments.get_gcp_billing_account, billingAccountId=identifier
-        )
-        work["spend", identifier] = partial(read_spend_cuds, doit, identifier)
-        work["resource", identifier] = partial(read_resource_cuds, doit, identifier)
-        work["advice", identifier] = partial(read_cud_purchases, doit, identifier)
-        work["planned", identifier] = partial(read_cud_steps, doit, identifier, today)
-    readings = await _read_topics(CloudReadings(GOOGLE, names, NO_BILLING_ACCOUNT), work)
+    topics: dict[str, ReadAccount] = {
+        "coverage": lambda id: doit.gcp_commitments.get_gcp_billing_account(billingAccountId=id),
+        "spend": partial(read_spend_cuds, doit),
+        "resource": partial(read_resource_cuds, doit),
+        "advice": partial(read_cud_purchases, doit),
+        "planned": partial(read_cud_steps, doit, today=today),
+    }
+    empty = CloudReadings(GOOGLE, names, NO_BILLING_ACCOUNT)
+    readings = await _read_accounts(empty, "Google Cloud billing accounts", topics)
     return replace(readings, spend=add_google_spend(readings.found.get("coverage", ())))
 
 
-def _check_count(names: Iterable[str], noun: str) -> None:
-    if (count := len(list(names))) > MAX_ORGANIZATIONS:
-        # A sum over some of the accounts would be wrong.
+async def _read_accounts(readings: CloudReadings, noun: str, topics: Mapping[str, ReadAccount]) -> CloudReadings:
+    """Return *readings* with the results and errors of all *topics* of all its accounts, which are *noun*.
+
+    Raise ApiError for too many accounts: a sum over some of them would be wrong.
+    """
+    if (count := len(readings.names)) > MAX_ORGANIZATIONS:
         raise ApiError(TOO_MANY_ACCOUNTS.format(count=count, noun=noun), kind="answer")
-
-
-async def _read_topics(readings: CloudReadings, work: Mapping[tuple[str, str], Reader]) -> CloudReadings:
-    """Return *readings* with the results and errors of *work*, which is by topic and account."""
+    work = {(topic, account): partial(read, account) for account in readings.names for topic, read in topics.items()}
     by_name = {" ".join(key): key for key in work}
     parts = await gather_in_turns(
         {name: work[key] for name, key in by_name.items()}, MAX_CONCURRENT_REQUESTS, READ_SECONDS
