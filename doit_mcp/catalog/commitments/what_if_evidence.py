@@ -14,7 +14,7 @@ from ...api.nearest import list_names, unknown_value
 from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import FailedPart, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..tools.tool import ToolError
 from .account_names import ROWS_PER_REQUEST
 from .aws import list_organizations, parse_savings_plan
@@ -95,13 +95,7 @@ async def read_aws_evidence(call: Call, service: str, account: str | None, today
     reported = read_reported_weeks(answer.get("eligibleUsage"), today)
     usage = _enough([parts.results.get("billed usage"), reported], scope)
     owned_terms: list[Terms] = [(str(row.get("termDuration")), str(row.get("paymentOption"))) for row in rows]
-    discounts = DiscountEvidence(
-        usage.discount,
-        owned_terms,
-        _advice(answer),
-        _terms(parts.results.get("purchase settings")),
-        [part for part in parts.failures if part["part"] in DISCOUNT_PARTS],
-    )
+    discounts = _discounts(parts, usage, owned_terms)
     later, other = parts.results.get(LATER_PLANS, []), parts.results.get(INSTANCES, [])
     owned = parse_owned(parse_savings_plan, rows, later, other)
     return Evidence(scope, usage, owned, discounts, parts.failures, None if reported is usage else reported)
@@ -133,13 +127,7 @@ async def read_google_evidence(
     scope = CommitmentScope("google-cloud", service, billing_account, names[billing_account], place)
     usage = _enough([read_reported_weeks(answer.get("eligibleUsage"), today)], scope)
     owned_terms: list[Terms] = [(GOOGLE_TERMS.get(str(row.get("term")), ""), None) for row in rows]
-    discounts = DiscountEvidence(
-        usage.discount,
-        owned_terms,
-        _advice(answer),
-        _terms(parts.results.get("purchase settings")),
-        [part for part in parts.failures if part["part"] in DISCOUNT_PARTS],
-    )
+    discounts = _discounts(parts, usage, owned_terms)
     later, other = parts.results.get(LATER_CUDS, []), parts.results.get(RESOURCES, [])
     owned = parse_owned(parse_spend_cud, rows, later, other)
     return Evidence(scope, usage, owned, discounts, parts.failures)
@@ -209,10 +197,14 @@ async def _or_none(answer: Any) -> JsonObject | None:
     return found
 
 
-def _advice(answer: JsonObject) -> JsonObject | None:
-    advice = answer.get("recommendation")
-    return advice if isinstance(advice, dict) else None
-
-
-def _terms(settings: JsonObject | None) -> Terms | None:
-    return None if settings is None else advised_terms(settings)
+def _discounts(parts: PartialResults, usage: UsageReading, owned_terms: Sequence[Terms]) -> DiscountEvidence:
+    """Return what *usage* and *parts* tell about discounts."""
+    advice = (parts.results.get("recommendation") or {}).get("recommendation")
+    settings: JsonObject | None = parts.results.get("purchase settings")
+    return DiscountEvidence(
+        usage.discount,
+        owned_terms,
+        advice if isinstance(advice, dict) else None,
+        None if settings is None else advised_terms(settings),
+        [part for part in parts.failures if part["part"] in DISCOUNT_PARTS],
+    )
