@@ -18,7 +18,7 @@ from ..call import Call
 from ..costs.amounts import ZERO, to_decimal
 from ..costs.query_config import COST_METRIC, cost_config
 from ..costs.scope import Scope
-from ..periods.period import ONE_DAY, SETTLING_DAYS, Period
+from ..periods.period import ONE_DAY, Period, last_final_day, last_final_days
 from ..report_runs.queries import fetch_query
 from ..tables import column_names, complete_rows, row_days
 from .aws import AWS, parse_day, parse_decimal
@@ -91,19 +91,13 @@ class UsageReading:
         return [UsageSample(*pair) for pair in zip(self.eligible, rest, strict=True)]
 
 
-def usage_period(today: date) -> Period:
-    """Return the last USAGE_DAYS days whose costs are final."""
-    last = today - SETTLING_DAYS * ONE_DAY
-    return Period(last - (USAGE_DAYS - 1) * ONE_DAY, last)
-
-
 async def read_billed_usage(call: Call, organization: str, service: str, today: date) -> UsageReading | None:
     """Return the usage of an AWS organization that Savings Plans of a type can cover, by day, from its bill.
 
     The bill does not say which SKUs are eligible: those count of which a Savings Plan covered any usage in the period, and
     for compute, those with a usage type that Compute Savings Plans cover. None if no SKU counts. Raise ApiError.
     """
-    period = usage_period(today)
+    period = last_final_days(today, USAGE_DAYS)
     account: Filter = {"type": "fixed", "id": "billing_account_id", "mode": "is", "values": [organization]}
     wanted = [
         account,
@@ -149,7 +143,7 @@ def _by_day(lines: Iterable[Mapping[str, Any]], period: Period, discount: Decima
 
 def read_reported_weeks(points: Any, today: date) -> UsageReading | None:
     """Return the last whole weeks of eligibleUsage, as the API returns it by week; None without any."""
-    final = today - SETTLING_DAYS * ONE_DAY
+    final = last_final_day(today)
     weeks = sorted(
         (day, usage, parse_decimal(point.get("minUsage")))
         for point in (points if isinstance(points, list) else ())

@@ -22,22 +22,16 @@ from ..costs.scope import Scope
 from ..costs.statement import cost_statement
 from ..partial_results import FailedPart
 from ..periods.alignment import align
-from ..periods.period import ONE_DAY, SETTLING_DAYS, Period, ReportedPeriod
+from ..periods.period import ONE_DAY, ReportedPeriod, last_final_days
 from .short_text import shorten
 
 DAYS_PER_WEEK = 7
 DIMENSIONS = ("service", "project")
 
 
-def last_final_week(today: date) -> Period:
-    """Return the last seven days whose costs are final on the day *today*."""
-    last = today - SETTLING_DAYS * ONE_DAY
-    return Period(last - (DAYS_PER_WEEK - 1) * ONE_DAY, last)
-
-
 def compared_weeks(today: date) -> ComparedPeriods:
     """Return the last seven final days and the seven days before. All are final, and both have each weekday once."""
-    week = last_final_week(today)
+    week = last_final_days(today, DAYS_PER_WEEK)
     return ComparedPeriods.from_asked(align(ReportedPeriod(week, today), ReportedPeriod(week.previous(), today)))
 
 

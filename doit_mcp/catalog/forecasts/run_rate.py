@@ -12,8 +12,8 @@ from typing import Annotated
 from ...api.value_kinds import Day, Money, Percent
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, amount_as_json, change_percent, per_day, round_amount, to_decimal
-from ..periods.period import ONE_DAY, Period, PeriodDays
-from .weekday_pace import WeekdayPace, margins, settled_through
+from ..periods.period import ONE_DAY, Period, PeriodDays, last_final_day
+from .weekday_pace import WeekdayPace, margins
 
 
 class ProjectedPeriod(PeriodDays, total=False):
@@ -106,7 +106,7 @@ def project_cost(period: Period, clouds: Sequence[CloudCosts], today: date) -> P
     paces = [cloud.pace for cloud in clouds if cloud.pace is not None]
     if not clouds or len(paces) < len(clouds):
         return Projection(period, spent)
-    unsettled = days_between(max(period.first, settled_through(today) + ONE_DAY), end)
+    unsettled = days_between(max(period.first, last_final_day(today) + ONE_DAY), end)
     to_come = days_between(max(period.first, today + ONE_DAY), period.last)
     raised: dict[date, float] = {}
     costs_to_come: list[float] = []
@@ -142,7 +142,7 @@ def _possible_growth(expected: Mapping[date, float], cloud: CloudCosts, today: d
     if cloud.pace is None:
         return 0.0
     pace = cloud.pace
-    recent = days_between(settled_through(today), today)
+    recent = days_between(last_final_day(today), today)
     excesses = [float(cloud.actual.get(day, ZERO)) - pace.cost_of(day) for day in recent]
     is_spike = sum(excess > pace.above for excess in excesses) >= MIN_SPIKE_DAYS
     highest = {day: pace.cost_of(day) + (max(excesses) if is_spike else 0.0) for day in expected}

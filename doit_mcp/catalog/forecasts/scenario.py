@@ -16,7 +16,7 @@ from ..costs.groups import fixed_group
 from ..costs.query_config import cost_config
 from ..costs.scope import Scope
 from ..partial_results import FailedPart
-from ..periods.period import ONE_DAY, SETTLING_DAYS, Period, month_of, months_back, quarter_of, utc_date
+from ..periods.period import ONE_DAY, Period, last_final_days, month_of, months_back, quarter_of, utc_date
 from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.tool import ToolError
@@ -70,15 +70,9 @@ def read_scenario(texts: Sequence[str], scope: Scope, today: date) -> ScenarioRe
     return ScenarioRequest(scope, parse_changes(texts, today, horizon), horizon)
 
 
-def share_period(today: date) -> Period:
-    """Return the days whose costs tell the shares."""
-    last = today - SETTLING_DAYS * ONE_DAY
-    return Period(last - (SHARE_DAYS - 1) * ONE_DAY, last)
-
-
 async def read_shares(call: Call, scope: Scope, currency: str, today: date) -> Shares:
     """Return the share of each cloud and service in the costs of a scope. Raise ApiError, or ToolError without costs."""
-    config = cost_config(scope, share_period(today), currency, interval="year", groups=(CLOUD, SERVICE))
+    config = cost_config(scope, last_final_days(today, SHARE_DAYS), currency, interval="year", groups=(CLOUD, SERVICE))
     answer = await fetch_query(call, config)
     costs = {
         (None if cloud is None else str(cloud), None if service is None else str(service)): to_decimal(cost)
@@ -103,7 +97,7 @@ async def add_scenario(
     resolved = resolve_changes(request.changes, shares, request.scope.cloud)
     costs = await run_in_thread(_apply, request, resolved, shares, clouds, currency, today)
     answer = _compare_periods(request, costs, clouds)
-    shared = share_period(today)
+    shared = last_final_days(today, SHARE_DAYS)
     assumptions = [
         text.format(today=today.isoformat(), first=shared.first.isoformat(), last=shared.last.isoformat())
         for text in ASSUMPTIONS

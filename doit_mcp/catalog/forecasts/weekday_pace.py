@@ -12,7 +12,7 @@ from datetime import date
 from math import fsum, sqrt
 from statistics import median
 
-from ..periods.period import ONE_DAY, SETTLING_DAYS, months_back
+from ..periods.period import ONE_DAY, last_final_day, months_back
 
 MIN_HISTORY_DAYS = 7
 """Settled days without which nothing is projected."""
@@ -78,15 +78,10 @@ def margins(paces: Sequence[WeekdayPace], days: int) -> tuple[float, float]:
     return below * factor, above * factor
 
 
-def settled_through(today: date) -> date:
-    """Return the last day whose costs no longer change."""
-    return today - SETTLING_DAYS * ONE_DAY
-
-
 def count_settled_days(actual: DailyCosts, today: date) -> int:
     """Return the number of settled days since the first day that has a cost."""
     first = min((day for day, cost in actual.items() if cost), default=today)
-    return max(0, (settled_through(today) - first).days + 1)
+    return max(0, (last_final_day(today) - first).days + 1)
 
 
 def learn_pace(actual: DailyCosts, today: date) -> WeekdayPace | None:
@@ -97,7 +92,7 @@ def learn_pace(actual: DailyCosts, today: date) -> WeekdayPace | None:
     count = count_settled_days(actual, today)
     if count < MIN_HISTORY_DAYS:
         return None
-    last = settled_through(today)
+    last = last_final_day(today)
     days = [last - back * ONE_DAY for back in range(min(count, PACE_DAYS))][::-1]
     costs = [actual.get(day, 0.0) for day in days]
     by_weekday, samples = _weekday_costs(days, costs)

@@ -103,7 +103,7 @@ class ReportedPeriod:
     @property
     def final_through(self) -> date | None:
         """The last day whose costs are final; None if none is."""
-        last = min(self.elapsed.last, self.today - SETTLING_DAYS * ONE_DAY)
+        last = min(self.elapsed.last, last_final_day(self.today))
         return last if last >= self.whole.first else None
 
     @property
@@ -115,6 +115,17 @@ class ReportedPeriod:
             "complete": self.complete,
             "finalThrough": None if final is None else final.isoformat(),
         }
+
+
+def last_final_day(today: date) -> date:
+    """Return the last day whose costs are final."""
+    return today - SETTLING_DAYS * ONE_DAY
+
+
+def last_final_days(today: date, days: int) -> Period:
+    """Return the last *days* days whose costs are final."""
+    last = last_final_day(today)
+    return Period(last - (days - 1) * ONE_DAY, last)
 
 
 def utc_date(now: float) -> date:

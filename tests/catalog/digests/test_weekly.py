@@ -10,7 +10,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.digests.short_text import shorten
-from doit_mcp.catalog.digests.spend import compared_weeks, last_final_week
+from doit_mcp.catalog.digests.spend import compared_weeks
 from doit_mcp.catalog.digests.weekly import MAX_TOKENS, fit_digest, shown_failures
 from scripts.token_counts import make_tokenizer
 from tests.api.recorder import Recorder
@@ -87,7 +87,7 @@ async def test_an_unknown_currency_is_refused() -> None:
     ],
 )
 def test_the_week_is_the_last_seven_final_days(today: str, first: str, last: str) -> None:
-    week = last_final_week(date.fromisoformat(today))
+    week = compared_weeks(date.fromisoformat(today)).asked.after.whole
     assert (week.first.isoformat(), week.last.isoformat(), week.days) == (first, last, 7)
 
 

@@ -18,9 +18,8 @@ from doit_mcp.catalog.forecasts.weekday_pace import (
     count_settled_days,
     learn_pace,
     margins,
-    settled_through,
 )
-from doit_mcp.catalog.periods.period import month_of
+from doit_mcp.catalog.periods.period import last_final_day, month_of
 
 # A Saturday, so that the last two weekdays are unsettled.
 TODAY = date(2026, 11, 28)
@@ -46,8 +45,8 @@ def test_the_last_three_days_teach_nothing() -> None:
     costs = costs_of(60)
     changed = costs | {TODAY - timedelta(days=back): 10_000.0 * (back + 1) for back in range(3)}
     assert learn_pace(changed, TODAY) == learn_pace(costs, TODAY)
-    settled = costs | {settled_through(TODAY): -1.0}
-    assert settled_through(TODAY) == date(2026, 11, 25) and learn_pace(settled, TODAY) != learn_pace(costs, TODAY)
+    settled = costs | {last_final_day(TODAY): -1.0}
+    assert last_final_day(TODAY) == date(2026, 11, 25) and learn_pace(settled, TODAY) != learn_pace(costs, TODAY)
 
 
 @pytest.mark.parametrize("days", range(12))
@@ -83,7 +82,7 @@ def test_a_charge_on_the_first_of_two_months_repeats_on_the_next() -> None:
 
 def test_costs_that_are_too_rare_for_a_median_have_their_mean() -> None:
     rare = {TODAY - timedelta(days=back): 70.0 if back % 10 == 5 else 0.0 for back in range(60)}
-    settled = [rare[settled_through(TODAY) - timedelta(days=back)] for back in range(28)]
+    settled = [rare[last_final_day(TODAY) - timedelta(days=back)] for back in range(28)]
     assert pace_of(rare).by_weekday == (pytest.approx(fmean(settled)),) * 7
 
 
