@@ -9,7 +9,6 @@ from ..tools.tool import Tool
 from .access_changes import access_lines, reached_lines
 from .change_rows import field_rows, item_names, member_arguments, member_rows, name_of, shown
 from .preview import (
-    NO_OBJECTS,
     deleted_values,
     identifying_values,
     mention_lines,
@@ -17,6 +16,7 @@ from .preview import (
     related_lines,
 )
 from .reversibility import cannot_be_undone, recreation_note
+from .snapshot import Snapshot
 from .value_diff import HIDDEN, UNKNOWN, DiffLine, is_unchanged, select_lines, value_lines
 from .value_formatting import shorten
 
@@ -25,22 +25,14 @@ OUTSIDE = "recipients or systems outside your DoiT account"
 
 
 def change_record(
-    tool: Tool,
-    arguments: JsonObject,
-    current: JsonObject | None,
-    *,
-    customer: str = "",
-    note: str = "",
-    related: Mapping[str, JsonObject] = NO_OBJECTS,
-    link: str = "",
-    readable: Collection[str] | None = None,
+    tool: Tool, arguments: JsonObject, snapshot: Snapshot, readable: Collection[str] | None = None
 ) -> JsonObject:
     """Return what the write changes: title, object, fields, who is affected, and what cannot be undone.
 
-    *current* is the object before, None if unknown, and *note* says why it is. *customer* is "" for the user's own.
-    *link* is the page of the object in the console. *readable* are the fields of *current* that its reader shows; None if
-    unknown. All texts are on one line, without markup, and shortened.
+    *readable* are the fields of the object that its reader shows; None if unknown. All texts are on one line, without
+    markup, and shortened.
     """
+    current, note, related, customer, link = snapshot
     arguments = _visible_arguments(tool, arguments)
     before = tool.with_argument_names(current or {})
     targets = {name: value for name, value in arguments.items() if tool.deletes or name in tool.targets}

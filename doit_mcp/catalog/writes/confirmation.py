@@ -16,7 +16,8 @@ from ..tools.declarations import always_asks
 from ..tools.tool import Declined, Tool, ToolError, ToolResult
 from ..views.metadata import tool_view_meta
 from .approval_result import approval_result, with_approval_status
-from .snapshot import ChangeDescriber, ReadObjects, Snapshot
+from .change_describer import ChangeDescriber, ReadObjects
+from .snapshot import Snapshot
 from .state_reader import StateReader
 from .undo import UndoPlan, run_with_undo
 

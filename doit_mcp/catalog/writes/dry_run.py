@@ -10,7 +10,8 @@ from ..call import Call
 from ..tools.result_shapes import DRY_RUN_STATUS
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
-from .snapshot import ChangeDescriber, ReadObjects, Snapshot
+from .change_describer import ChangeDescriber, ReadObjects
+from .snapshot import Snapshot
 from .state_reader import StateReader
 
 ARGUMENT = "dryRun"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -15,6 +14,7 @@ from ..tools.tool import Tool
 from .access_changes import access_lines
 from .receipt_verification import READER_FIELD_NAMES
 from .reversibility import cannot_be_undone, recreation_note
+from .snapshot import Snapshot
 from .value_diff import HIDDEN, UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
 from .value_formatting import MAX_LINES, preview_value, shorten
 
@@ -35,25 +35,16 @@ MAX_STATE_DEPTH = 12
 """Levels of the state of an object that are searched for volatile members."""
 MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address that are shown. Email addresses are shorter."""
-NO_OBJECTS: Mapping[str, JsonObject] = MappingProxyType({})
 UNKNOWN_OBJECT = "no name could be read for this id"
 ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
 
 
-def preview_message(
-    tool: Tool,
-    arguments: JsonObject,
-    current: JsonObject | None,
-    customer: str = "",
-    note: str = "",
-    related: Mapping[str, JsonObject] = NO_OBJECTS,
-) -> str:
+def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str:
     """Return a description of the write in plain text.
 
-    *customer* is "" for the user's own, *note* explains why *current* is unknown. *related*
-    are other objects, by the arguments with their ids. Every value is on one line after its
-    name, so that text from the API cannot imitate a line of this message.
+    Every value is on one line after its name, so that text from the API cannot imitate a line of this message.
     """
+    current, note, related, customer, _ = snapshot
     arguments = {name: HIDDEN if name in tool.secret_arguments else value for name, value in arguments.items()}
     # All arguments of a deletion identify its object.
     deletes = tool.deletes
@@ -153,19 +144,13 @@ def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject |
     return {**arguments, **{name: None for name in omitted if before.get(name) not in (None, "", [], {})}}
 
 
-def preview_digest(
-    tool: Tool,
-    arguments: JsonObject,
-    current: JsonObject | None,
-    customer: str = "",
-    note: str = "",
-    related: Mapping[str, JsonObject] = NO_OBJECTS,
-) -> str:
+def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str:
     """Return a digest of the untruncated input of preview_message(), which covers values that the message only counts.
 
     It covers only the fields of the current state that the message compares or shows, because others change on their
     own; for a deletion, these are all but the volatile ones. It does not cover the new values, because the arguments stay the same while the user is asked.
     """
+    current, note, related, customer, _ = snapshot
     before = tool.with_argument_names(current or {})
     previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]

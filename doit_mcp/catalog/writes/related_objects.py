@@ -8,7 +8,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.declarations import reader_name
 from ..tools.tool import Tool
-from .snapshot import ReadObjects
+from .change_describer import ReadObjects
 from .state_reader import StateReader
 
 

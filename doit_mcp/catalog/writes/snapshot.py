@@ -1,103 +1,25 @@
-"""Reads what a write is about to change, and describes the change."""
+"""What was read about the object of a write, before the write."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
-import orjson
-
-from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
-from ...protocol.message_limits import is_large
-from ...resilience.compute_thread import run_in_thread
-from ..call import Call
-from ..console_links import object_link
-from ..tools.tool import Tool
-from .change_record import change_record
-from .plain_text import to_plain_text
-from .preview import preview_digest, preview_message, with_removed_values
-from .state_reader import StateReader
 
-T = TypeVar("T")
-ReadObjects = Callable[[Call, JsonObject], Awaitable[dict[str, JsonObject]]]
-
-MAX_INLINE_BYTES = 16 << 10
-"""Size of arguments up to which descriptions are built in the event loop. A few KB of JSON can have thousands of
-members."""
+NO_OBJECTS: Mapping[str, JsonObject] = MappingProxyType({})
 
 
 class Snapshot(NamedTuple):
     """What was read for one call: the object, None if unknown, with a *note* that says why; and *related* objects.
 
-    *customer* is "" for the user's own, *link* is the object's page in the console.
+    *related* are by the arguments with their ids, *customer* is "" for the user's own, *link* is the object's page in the
+    console.
     """
 
     current: JsonObject | None
-    note: str
-    related: Mapping[str, JsonObject]
-    customer: str
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeDescriber:
-    """Describes calls of *tool* by the objects that *reader* and *read_related* read."""
-
-    tool: Tool
-    reader: StateReader | None
-    read_related: ReadObjects | None = None
-
-    async def read(self, call: Call, arguments: JsonObject) -> Snapshot:
-        """Return the current state. Raises ApiError if the object must exist and does not, or for a bad credential."""
-        customer = await _customer_label(call)
-        current, note = (None, "") if self.reader is None else await self.reader.read_state_with_note(call, arguments)
-        related = {} if self.read_related is None else await self.read_related(call, arguments)
-        link = object_link(call, self.tool.area, arguments.get("id"), current or {})
-        return Snapshot(current, note, related, customer, link)
-
-    async def describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
-        """Return the text of the question to the user, and the digest of what it is about."""
-        return await _run(arguments, self._describe, arguments, snapshot)
-
-    async def record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
-        """Return the change as data."""
-        return await _run(arguments, self._record, arguments, snapshot)
-
-    def _describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
-        arguments = with_removed_values(self.tool, arguments, snapshot.current)
-        inputs = (self.tool, arguments, snapshot.current, snapshot.customer, snapshot.note, snapshot.related)
-        return preview_message(*inputs), preview_digest(*inputs)
-
-    def _record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
-        current, note, related, customer, link = snapshot
-        arguments = with_removed_values(self.tool, arguments, current)
-        # A list describes its rows only in words.
-        schema = (self.reader.tool.output_schema or {}) if self.reader and not self.reader.tool.rows_key else {}
-        readable = schema.get("properties")
-        shown = {"customer": customer, "note": note, "link": link}
-        return change_record(self.tool, arguments, current, related=related, readable=readable, **shown)
-
-
-async def _run(arguments: JsonObject, compute: Callable[..., T], *inputs: object) -> T:
-    """Return the result of *compute*, which runs in a thread if the arguments are large."""
-    if is_large(arguments) or len(orjson.dumps(arguments)) > MAX_INLINE_BYTES:
-        return await run_in_thread(compute, *inputs)
-    return compute(*inputs)
-
-
-async def _customer_label(call: Call) -> str:
-    """Return the domain and id of the customer that an employee acts for; "" for all other users."""
-    id = call.customer_context
-    if id is None:
-        return ""
-    try:
-        domain = to_plain_text(str((await call.doit.auth.validate_user()).get("domain") or ""))
-    except ApiError as error:
-        if error.kind == "credential":
-            raise
-        domain = ""  # The id alone still identifies the customer; if the API is unavailable, the write will fail.
-    # If an API token determines the customer, the key is the domain.
-    id = "" if id == domain else to_plain_text(id)
-    return (f"{domain} (id {id})" if domain and id else domain or id) or "your own account"
+    note: str = ""
+    related: Mapping[str, JsonObject] = NO_OBJECTS
+    customer: str = ""
+    link: str = ""

@@ -15,6 +15,7 @@ from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.writes.change_record import change_record
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY
+from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.value_diff import HIDDEN
 from doit_mcp.protocol.base64url import encode_base64url
 from doit_mcp.server.approval_tokens import MAX_TOKEN_CHARACTERS, ApprovalTokens
@@ -91,7 +92,7 @@ def test_lists_are_shown_as_added_and_removed_items() -> None:
     state = {**BUDGET, "alerts": [{"percentage": 50}, {"percentage": 80}], "usePrevSpend": False, "note": "x" * 500}
     arguments: dict[str, Any] = {"id": "b1", "alerts": [{"percentage": 80}, {"percentage": 90}], "amount": 2000.5}
     arguments |= {"usePrevSpend": True, "description": "new <b>"}
-    change = change_record(TOOLS["update_budget"], arguments, state, link="https://console.example/b1")
+    change = change_record(TOOLS["update_budget"], arguments, Snapshot(state, link="https://console.example/b1"))
     assert change == {
         "title": TOOLS["update_budget"].title,
         "object": {"name": "Data team", "id": "b1", "url": "https://console.example/b1"},
@@ -103,7 +104,9 @@ def test_lists_are_shown_as_added_and_removed_items() -> None:
         ],
         "irreversible": False,
     }
-    unknown = change_record(TOOLS["update_budget"], arguments, None, note="The current state could not be read.")
+    unknown = change_record(
+        TOOLS["update_budget"], arguments, Snapshot(None, note="The current state could not be read.")
+    )
     assert all("before" not in row for row in unknown["fields"]) and len(unknown["notes"]) == 1
 
 

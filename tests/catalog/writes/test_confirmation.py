@@ -17,6 +17,7 @@ from doit_mcp.catalog.writes.confirmation import (
     confirmation_question,
 )
 from doit_mcp.catalog.writes.preview import preview_message
+from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.state_reader import find_reader
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.protocol.schema_validator import SchemaValidator
@@ -93,7 +94,7 @@ def test_preview_readers_are_read_only(tool: Any) -> None:
     named = {direct_tool.name: direct_tool for direct_tool in direct_tools()}
     reader = find_reader(tool, named)
     assert reader is None or not reader.tool.writes
-    question = confirmation_question(preview_message(tool, {"id": "x"}, None))
+    question = confirmation_question(preview_message(tool, {"id": "x"}, Snapshot(None)))
     assert (
         question.signed
         and question.params["mode"] == "form"

@@ -13,6 +13,7 @@ from doit_mcp.catalog.writes.confirmation import (
     confirmation_question,
 )
 from doit_mcp.catalog.writes.preview import ACCEPT_INSTRUCTION, preview_message
+from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.state_reader import StateReader
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder, pages_of
@@ -128,7 +129,9 @@ async def test_external_effects_are_stated() -> None:
 
 async def test_preview_is_short_and_visible() -> None:
     tool = TOOLS["create_contract"]
-    preview = preview_message(tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, None)
+    preview = preview_message(
+        tool, {f"field{n}": "x\u202e\n y" * 500 for n in range(50)} | {"rows": [{}] * 9}, Snapshot(None)
+    )
     assert len(preview) < 5_000 and "\u202e" not in preview and "- and 31 more" in preview
     assert "- and 31 more: field20 (1), field21 (1)" in preview and " more characters)\n" in preview
 
@@ -136,12 +139,13 @@ async def test_preview_is_short_and_visible() -> None:
 async def test_volatile_fields_are_not_in_the_preview() -> None:
     """The question is the same when the request is repeated with the answer."""
     first, second = (
-        preview_message(TOOLS["delete_budget"], {"id": "b1"}, {**BUDGET, "currentUtilization": used}) for used in (1, 2)
+        preview_message(TOOLS["delete_budget"], {"id": "b1"}, Snapshot({**BUDGET, "currentUtilization": used}))
+        for used in (1, 2)
     )
     assert first == second and confirmation_question(first).digest == confirmation_question(second).digest
     assert (
         confirmation_question(first).digest
-        != confirmation_question(preview_message(TOOLS["delete_budget"], {"id": "b2"}, BUDGET)).digest
+        != confirmation_question(preview_message(TOOLS["delete_budget"], {"id": "b2"}, Snapshot(BUDGET))).digest
     )
 
 
@@ -312,10 +316,10 @@ async def test_n12_accounts_and_addresses_of_a_connection_come_first() -> None:
 async def test_n12_list_whose_items_lost_a_member_is_shown_again() -> None:
     books = [{"name": f"Book {n} " + "x" * 40, "rules": [{"name": "r"}]} for n in range(5)]
     tool, current = TOOLS["update_contract_template"], {"id": "t", "priceBooks": books}
-    text = preview_message(tool, {"templateID": "t", "priceBooks": books[:2]}, current)
+    text = preview_message(tool, {"templateID": "t", "priceBooks": books[:2]}, Snapshot(current))
     assert "Changes:\n" in text and text.count("- priceBooks: remove ") == 3 and "[0]" not in text
     bare = [{"name": book["name"]} for book in books]
-    text = preview_message(tool, {"templateID": "t", "priceBooks": bare}, current)
+    text = preview_message(tool, {"templateID": "t", "priceBooks": bare}, Snapshot(current))
     assert text.count("- priceBooks[") == 5 and "remove" not in text
 
 

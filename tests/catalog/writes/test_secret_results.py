@@ -13,6 +13,7 @@ from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.tools.tool_factory import tool_from_operation
 from doit_mcp.catalog.writes.preview import preview_message
 from doit_mcp.catalog.writes.secret_results import has_secrets
+from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.value_diff import HIDDEN
 from doit_mcp.protocol.json_schema import JsonObject
 from tests.api.recorder import Recorder
@@ -81,7 +82,7 @@ def test_wrong_declarations_are_errors(facts: Any, problem: str) -> None:
 
 def test_questions_do_not_show_secret_arguments() -> None:
     arguments = {"signupRequestId": f"sr_{'0a' * 16}", "activationToken": "very secret"}
-    text = preview_message(TOOLS["create_signup_session"], arguments, {"companyName": "Initech"})
+    text = preview_message(TOOLS["create_signup_session"], arguments, Snapshot({"companyName": "Initech"}))
     assert "very secret" not in text and f"activationToken: {HIDDEN}" in text and arguments["signupRequestId"] in text
 
 
