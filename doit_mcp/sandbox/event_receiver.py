@@ -6,7 +6,6 @@ It verifies signatures by itself, so that it can reveal mistakes in the server's
 from __future__ import annotations
 
 import base64
-import datetime
 import hashlib
 import hmac
 import secrets
@@ -22,9 +21,8 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+
+from .certificates import make_certificate
 
 HOST = "localhost"
 PATH = "/hook"
@@ -49,7 +47,7 @@ class EventReceiver:
     async def running(self) -> AsyncIterator[None]:
         """Receive while the block runs."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.certificate, key = _make_certificate()
+        self.certificate, key = make_certificate(HOST)
         self.trust.load_verify_locations(cadata=self.certificate)
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "pair.pem"
@@ -113,24 +111,3 @@ def _parse(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _make_certificate() -> tuple[str, str]:
-    """A certificate for HOST that signs itself, and its key, as PEM."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=365))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    pem = key.private_bytes(encoding, form, serialization.NoEncryption())
-    return certificate.public_bytes(encoding).decode(), pem.decode()

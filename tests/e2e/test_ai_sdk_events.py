@@ -11,8 +11,9 @@ from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.sandbox.api import Api
 from doit_mcp.transports.http.event_wiring import EventNetwork
 from tests.e2e.node_packages import environment
-from tests.events.receivers import OTHER_SECRET, write_certificate
+from tests.events.receivers import OTHER_SECRET
 from tests.events.requests import report
+from tests.https_server import write_certificate
 from tests.transports.http.serving import Json, serving
 
 

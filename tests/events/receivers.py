@@ -4,7 +4,6 @@ request, and the resolver that leads to it."""
 from __future__ import annotations
 
 import asyncio
-import datetime
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,9 +15,8 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.https_server import serving_https, write_certificate
 
 HOST = "hooks.example"
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -133,29 +131,6 @@ def answer_with(status: int, **options: Any) -> Reply:
     return reply
 
 
-def write_certificate(directory: Path, *names: str) -> tuple[Path, Path]:
-    """A self-signed certificate for *names*, and its key."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = directory / "certificate.pem", directory / "key.pem"
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    key_file.write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
-    return certificate_file, key_file
-
-
 @asynccontextmanager
 async def receiving(directory: Path, *names: str) -> AsyncIterator[Receiver]:
     """Run a receiver with a certificate for *names*; HOST without any."""
@@ -163,13 +138,5 @@ async def receiving(directory: Path, *names: str) -> AsyncIterator[Receiver]:
     receiver = Receiver(
         ssl.create_default_context(cafile=str(certificate_file)), certificate_file, certificate_file, key_file
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate_file, key_file)
-    runner = web.ServerRunner(web.Server(receiver.answer), shutdown_timeout=0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-        receiver.port = runner.addresses[0][1]
+    async with serving_https(receiver.answer, certificate_file, key_file) as receiver.port:
         yield receiver
-    finally:
-        await runner.cleanup()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,11 +10,9 @@ from pathlib import Path
 
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from doit_mcp.sandbox.identity.fetching import DocumentFetcher
+from tests.https_server import serving_https, write_certificate
 
 from .conftest import Clock
 
@@ -82,42 +79,10 @@ class Site:
         )
 
 
-def certificate(directory: Path) -> tuple[Path, Path]:
-    """A self-signed certificate of HOST and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate_pair = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = directory / "certificate", directory / "key"
-    certificate_file.write_bytes(certificate_pair.public_bytes(serialization.Encoding.PEM))
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    key_file.write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
-    return certificate_file, key_file
-
-
 @asynccontextmanager
 async def serving(directory: Path) -> AsyncIterator[Site]:
     """Run the server; its certificate for HOST is stored in *directory*."""
-    certificate_file, key_file = certificate(directory)
+    certificate_file, key_file = write_certificate(directory, HOST)
     https_site = Site(ssl.create_default_context(cafile=str(certificate_file)))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate_file, key_file)
-    runner = web.ServerRunner(web.Server(https_site.answer), shutdown_timeout=0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-        https_site.port = runner.addresses[0][1]
+    async with serving_https(https_site.answer, certificate_file, key_file) as https_site.port:
         yield https_site
-    finally:
-        await runner.cleanup()
