@@ -133,8 +133,11 @@ def override_period(time_range: str | None, start: str | None, end: str | None, 
     return report_period(parse_bounds(start, end, BOUNDS, today), "startDate", today)
 
 
-def report_config(parts: PartialResults) -> JsonObject:
-    """Return the config of the report; empty if it is unknown. Raise ApiError if the API's form of it is unknown."""
+def report_config(parts: PartialResults, declared: str | None) -> JsonObject:
+    """Return the config of the report; empty if it is unknown. Raise ApiError if the API's form of it is unknown.
+
+    Its currency is the one that the columns have *declared*, if any: the rows are in it, whatever the config says.
+    """
     config = (parts.results.get("config") or {}).get("config")
     if not isinstance(config, dict):
         return {}
@@ -145,7 +148,8 @@ def report_config(parts: PartialResults) -> JsonObject:
     objects = [config.get("metric"), *(item.get("limit") for item in config.get("group") or ())]
     if not all(isinstance(item, dict | None) for item in objects):
         raise ApiError("config.metric or a limit of config.group of the response cannot be read", kind="answer")
-    return {**config, "filters": list(read_filters(config.get("filters"), "config.filters"))}
+    filters = list(read_filters(config.get("filters"), "config.filters"))
+    return {**config, "filters": filters, **({} if declared is None else {"currency": declared})}
 
 
 def _has_texts(item: JsonObject) -> bool:
@@ -176,13 +180,9 @@ def read_report(parts: PartialResults, override: ReportedPeriod | None, today: d
     failures = list(parts.failures)
     config: JsonObject = {}
     periods = None if override is None else QueryPeriods(override)
-    columns = parts.results["report"]["result"].get("schema")
-    declared = declared_currency(columns) if isinstance(columns, list) else None
+    declared = _declared_currency(parts)
     try:
-        config = report_config(parts)
-        if config and declared is not None:
-            # The rows are in this currency, whatever the config says.
-            config["currency"] = declared
+        config = report_config(parts, declared)
     except ApiError as error:
         failures.append({"part": "config", "why": error.reason})
     try:
@@ -194,6 +194,11 @@ def read_report(parts: PartialResults, override: ReportedPeriod | None, today: d
         # The results are useful even if the report's own period is unknown.
         failures.append({"part": "period", "why": error.reason})
     return ReportFacts(config, periods, failures, declared)
+
+
+def _declared_currency(parts: PartialResults) -> str | None:
+    columns = parts.results["report"]["result"].get("schema")
+    return declared_currency(columns) if isinstance(columns, list) else None
 
 
 def make_report_result(report: JsonObject, known: ReportFacts, shown: JsonObject) -> JsonObject:
@@ -238,13 +243,8 @@ async def _empty_note(call: Call, parts: PartialResults, override: ReportedPerio
 
     Without its config, the reason is unknown.
     """
-    columns = parts.results["report"]["result"].get("schema")
-    declared = declared_currency(columns) if isinstance(columns, list) else None
     try:
-        config = report_config(parts)
-        if config and declared is not None:
-            # The rows are in this currency, whatever the config says.
-            config["currency"] = declared
+        config = report_config(parts, _declared_currency(parts))
     except ApiError:
         # The result names the config among its failed parts.
         config = {}
