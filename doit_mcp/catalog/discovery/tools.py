@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Literal, TypedDict
 
 from ...api.facts import Unconfirmed
@@ -150,13 +151,7 @@ def make_read_tool(finder: ToolFinder) -> Tool:
         """Run a read-only operation that find_operation returned."""
         return await run_tool(read_only_tool(finder, name), call, input)
 
-    return replace(
-        tool_from_function(read_operation),
-        resolve_target=lambda arguments: (
-            read_only_tool(finder, arguments["name"]),
-            operation_input(arguments),
-        ),
-    )
+    return _with_target(tool_from_function(read_operation), partial(read_only_tool, finder))
 
 
 def make_call_tool(finder: ToolFinder) -> Tool:
@@ -180,13 +175,12 @@ def make_call_tool(finder: ToolFinder) -> Tool:
         ask the user first. For read-only operations, use read_operation."""
         return await run_tool(tool_by_name(finder, name), call, input)
 
-    return replace(
-        tool_from_function(call_operation),
-        resolve_target=lambda arguments: (
-            tool_by_name(finder, arguments["name"]),
-            operation_input(arguments),
-        ),
-    )
+    return _with_target(tool_from_function(call_operation), partial(tool_by_name, finder))
+
+
+def _with_target(tool: Tool, find: Callable[[str], Tool]) -> Tool:
+    """Return *tool* with the resolution of the operation that a call names, which *find* returns."""
+    return replace(tool, resolve_target=lambda arguments: (find(arguments["name"]), operation_input(arguments)))
 
 
 def operation_input(arguments: JsonObject) -> JsonObject:
