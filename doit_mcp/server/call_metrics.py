@@ -29,19 +29,10 @@ class CallMetrics(Protocol):
 class NullMetrics:
     """Counts nothing."""
 
-    def count_operation(self, fields: OperationFields, seconds: float) -> None:
+    def count_operation(self, *_: object, **__: object) -> None:
         """Do nothing."""
 
-    def count_tool_call(
-        self,
-        tool: str,
-        client_info: Mapping[str, Any],
-        failed: bool,
-        seconds: float,
-        characters: int | None = None,
-        truncated: bool = False,
-    ) -> None:
-        """Do nothing."""
+    count_tool_call = count_operation
 
 
 NULL_METRICS = NullMetrics()
