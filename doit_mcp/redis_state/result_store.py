@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Callable
 
+from ..catalog.stores.result_store import ResultLimits
 from ..resilience.unavailable import StateUnavailable
 from .connection import RedisConnection
 from .encryption import DecryptionError, Encryptor
@@ -29,28 +30,16 @@ class RedisResultStore:
         connection: RedisConnection,
         encryptor: Encryptor,
         unavailable_error: Callable[[], Exception],
-        *,
+        limits: ResultLimits,
         name: str = "result",
-        ttl: float,
-        max_result_bytes: int,
-        per_owner: int,
-        owner_bytes: int,
-        total: int,
-        total_bytes: int,
     ) -> None:
         self._connection, self._encryptor, self._unavailable_error = connection, encryptor, unavailable_error
-        self._name = name
-        self._ttl, self._max_result_bytes, self._per_owner, self._owner_bytes = (
-            ttl,
-            max_result_bytes,
-            per_owner,
-            owner_bytes,
-        )
-        self._total, self._total_bytes = total, total_bytes
+        self._limits, self._name = limits, name
 
     async def put(self, owner: str, data: bytes) -> str | None:
         """Store *data* for *owner*. Return its handle, or None if it is too large or Redis is unavailable."""
-        if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
+        limits = self._limits
+        if len(data) > limits.max_bytes:
             return None
         handle = secrets.token_urlsafe(18)
         key = self._result_key(owner, handle)
@@ -59,10 +48,11 @@ class RedisResultStore:
             key,
             self._connection.key(f"{self._name}s-of-all"),
         ]
-        limits = (self._per_owner, self._owner_bytes, self._total, self._total_bytes)
+        counts = (limits.per_owner, limits.owner_bytes, limits.total, limits.total_bytes)
+        ttl = int(limits.ttl_seconds * 1000)
         try:
             await self._connection.run_script(
-                PUT_SCRIPT, keys, self._encryptor.encrypt(key, data), len(data), int(self._ttl * 1000), *limits
+                PUT_SCRIPT, keys, self._encryptor.encrypt(key, data), len(data), ttl, *counts
             )
         except StateUnavailable:
             return None

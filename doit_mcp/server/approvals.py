@@ -9,14 +9,10 @@ from collections.abc import Callable
 import orjson
 
 from ..catalog.stores.approvals import (
+    CHANGE_LIMITS,
     EXPIRED,
     LIFETIME_SECONDS,
-    MAX_BYTES_PER_OWNER,
     MAX_CHANGE_BYTES,
-    MAX_CHANGES,
-    MAX_CHANGES_PER_OWNER,
-    MAX_TOTAL_BYTES,
-    REPEAT_SECONDS,
     Approval,
     ConfirmationPolicy,
 )
@@ -59,15 +55,7 @@ UNAVAILABLE = (
 
 def memory_store(clock: Callable[[], float] = time.monotonic) -> MemoryResultStore:
     """Return a store of prepared changes in this process."""
-    return MemoryResultStore(
-        clock,
-        ttl=LIFETIME_SECONDS + REPEAT_SECONDS,
-        max_result_bytes=MAX_CHANGE_BYTES,
-        per_owner=MAX_CHANGES_PER_OWNER,
-        owner_bytes=MAX_BYTES_PER_OWNER,
-        total_bytes=MAX_TOTAL_BYTES,
-        total=MAX_CHANGES,
-    )
+    return MemoryResultStore(clock, limits=CHANGE_LIMITS)
 
 
 class Approvals:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultStore
+from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultLimits, ResultStore
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.redis_state.client import open_connection
 from doit_mcp.redis_state.connection import RedisConnection
@@ -18,25 +19,18 @@ from tests.redis_state.conftest import SECRET
 from tests.redis_state.redis_server import Server, wait_for_redis
 
 Make = Callable[..., ResultStore]
-BOUNDS: dict[str, Any] = {
-    "ttl": 60.0,
-    "max_result_bytes": 100,
-    "per_owner": 3,
-    "owner_bytes": 200,
-    "total": 100,
-    "total_bytes": 10_000,
-}
+LIMITS = ResultLimits(60.0, result_bytes=100, per_owner=3, owner_bytes=200, total=100, total_bytes=10_000)
 
 
 def of_redis(link: RedisConnection, **bounds: Any) -> RedisResultStore:
     box = Encryptor(SECRET, "results")
-    return RedisResultStore(link, box, lambda: ToolError("temporarily unavailable"), **{**BOUNDS, **bounds})
+    return RedisResultStore(link, box, lambda: ToolError("temporarily unavailable"), replace(LIMITS, **bounds))
 
 
 @pytest.fixture(params=["memory", "redis"])
 def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "memory":
-        return lambda **bounds: MemoryResultStore(**{**BOUNDS, **bounds})
+        return lambda **bounds: MemoryResultStore(limits=replace(LIMITS, **bounds))
     link = request.getfixturevalue("link")
     return lambda **bounds: of_redis(link, **bounds)
 
@@ -62,14 +56,14 @@ async def test_result_belongs_to_its_owner(make: Make) -> None:
 
 
 async def test_result_expires(make: Make) -> None:
-    results = make(ttl=0.05)
+    results = make(ttl_seconds=0.05)
     handle = str(await results.put("a", b"data"))
     while await results.get("a", handle) is not None:
         await asyncio.sleep(0.005)
 
 
 async def test_oversized_result_is_not_stored(make: Make) -> None:
-    assert await make(max_result_bytes=3).put("a", b"1234") is None
+    assert await make(result_bytes=3).put("a", b"1234") is None
     assert await make(owner_bytes=3).put("a", b"1234") is None
     assert await make(owner_bytes=4).put("a", b"1234") is not None
 

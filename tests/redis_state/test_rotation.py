@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import pytest
 
+from doit_mcp.catalog.stores.result_store import ResultLimits
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
 from doit_mcp.redis_state.client import open_connection
 from doit_mcp.redis_state.encryption import DecryptionError, Encryptor, key_prefix
@@ -59,12 +60,7 @@ class Member:
             link,
             Encryptor(secrets, "results"),
             RuntimeError,
-            ttl=60,
-            max_result_bytes=99,
-            per_owner=2,
-            owner_bytes=999,
-            total=9,
-            total_bytes=9_999,
+            ResultLimits(60, result_bytes=99, per_owner=2, owner_bytes=999, total=9, total_bytes=9_999),
         )
         self.receipts = RedisReceiptStore(
             link,

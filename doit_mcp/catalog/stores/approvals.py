@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ...protocol.jsonrpc import JsonObject
+from .result_store import ResultLimits
 
 LIFETIME_SECONDS = 300.0
 """How long a user can approve a prepared change."""
@@ -17,9 +18,15 @@ EXPIRED = (
 )
 MAX_CHANGE_BYTES = 1 << 20
 """Size of one prepared change: its arguments as JSON. A larger one cannot be prepared."""
-MAX_CHANGES_PER_OWNER = 20
-MAX_BYTES_PER_OWNER = 4 << 20
-MAX_CHANGES, MAX_TOTAL_BYTES = 2_000, 64 << 20
+CHANGE_LIMITS = ResultLimits(
+    ttl_seconds=LIFETIME_SECONDS + REPEAT_SECONDS,
+    result_bytes=MAX_CHANGE_BYTES,
+    per_owner=20,
+    owner_bytes=4 << 20,
+    total=2_000,
+    total_bytes=64 << 20,
+)
+"""The limits of prepared changes."""
 
 ConfirmationPolicy = Literal["always", "when-destructive", "never"]
 """Which changes need the user's confirmation: all, those that delete, reach users outside or are declared so, none."""

@@ -8,13 +8,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-TTL_SECONDS = 1800.0
-MAX_RESULT_BYTES = 4 << 20
-"""Size of one result; a larger one is not stored."""
-MAX_RESULTS_PER_OWNER = 20
-MAX_BYTES_PER_OWNER = 8 << 20
-MAX_TOTAL_BYTES = 128 << 20
-MAX_RESULTS = 2_000
+
+@dataclass(frozen=True, slots=True)
+class ResultLimits:
+    """How long a store keeps results, the size of one result, and number and size of those of one owner and of all."""
+
+    ttl_seconds: float = 1800.0
+    result_bytes: int = 4 << 20
+    per_owner: int = 20
+    owner_bytes: int = 8 << 20
+    total: int = 2_000
+    total_bytes: int = 128 << 20
+
+    @property
+    def max_bytes(self) -> int:
+        """The size up to which a result is stored."""
+        return min(self.result_bytes, self.owner_bytes, self.total_bytes)
+
+
+RESULT_LIMITS = ResultLimits()
 
 
 class ResultStore(Protocol):
@@ -41,35 +53,28 @@ class MemoryResultStore:
         self,
         clock: Callable[[], float] = time.monotonic,
         new_handle: Callable[[], str] = lambda: secrets.token_urlsafe(18),
-        *,
-        ttl: float = TTL_SECONDS,
-        max_result_bytes: int = MAX_RESULT_BYTES,
-        per_owner: int = MAX_RESULTS_PER_OWNER,
-        owner_bytes: int = MAX_BYTES_PER_OWNER,
-        total_bytes: int = MAX_TOTAL_BYTES,
-        total: int = MAX_RESULTS,
+        limits: ResultLimits = RESULT_LIMITS,
     ) -> None:
-        self._clock, self._new_handle, self._ttl = clock, new_handle, ttl
-        self._max_result_bytes, self._per_owner, self._owner_bytes = max_result_bytes, per_owner, owner_bytes
-        self._total_bytes, self._total = total_bytes, total
+        self._clock, self._new_handle, self._limits = clock, new_handle, limits
         # Oldest first, which is also the order of expiry.
         self._entries: dict[str, _Entry] = {}
         self._size = 0
 
     async def put(self, owner: str, data: bytes) -> str | None:
         """Store *data* for *owner* and return its handle; None if it is too large."""
-        if len(data) > min(self._max_result_bytes, self._owner_bytes, self._total_bytes):
+        limits = self._limits
+        if len(data) > limits.max_bytes:
             return None
         self._remove_expired()
         owned = [handle for handle, entry in self._entries.items() if entry.owner == owner]
         owned_bytes = sum(len(self._entries[handle].data) for handle in owned)
-        while owned and (len(owned) >= self._per_owner or owned_bytes + len(data) > self._owner_bytes):
+        while owned and (len(owned) >= limits.per_owner or owned_bytes + len(data) > limits.owner_bytes):
             owned_bytes -= len(self._entries[owned[0]].data)
             self._remove(owned.pop(0))
-        while self._entries and (self._size + len(data) > self._total_bytes or len(self._entries) >= self._total):
+        while self._entries and (self._size + len(data) > limits.total_bytes or len(self._entries) >= limits.total):
             self._remove(next(iter(self._entries)))
         handle = self._new_handle()
-        self._entries[handle] = _Entry(owner, data, self._clock() + self._ttl)
+        self._entries[handle] = _Entry(owner, data, self._clock() + limits.ttl_seconds)
         self._size += len(data)
         return handle
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ...auth.principal import Principal
-from ...catalog.stores import approvals as approval_limits
-from ...catalog.stores import result_store, write_receipts
-from ...catalog.stores.result_store import MemoryResultStore, ResultStore
+from ...catalog.stores import write_receipts
+from ...catalog.stores.approvals import CHANGE_LIMITS
+from ...catalog.stores.result_store import RESULT_LIMITS, MemoryResultStore, ResultStore
 from ...catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from ...catalog.tools.tool import ToolError
 from ...events.store import Mailboxes, MemoryMailboxes
@@ -186,12 +186,7 @@ def _make_result_store(connection: RedisConnection, secrets: Secrets) -> RedisRe
         connection,
         Encryptor(secrets, "results"),
         lambda: ToolError(RESULTS_UNAVAILABLE),
-        ttl=result_store.TTL_SECONDS,
-        max_result_bytes=result_store.MAX_RESULT_BYTES,
-        per_owner=result_store.MAX_RESULTS_PER_OWNER,
-        owner_bytes=result_store.MAX_BYTES_PER_OWNER,
-        total=result_store.MAX_RESULTS,
-        total_bytes=result_store.MAX_TOTAL_BYTES,
+        RESULT_LIMITS,
     )
 
 
@@ -200,13 +195,8 @@ def _make_store_of_changes(connection: RedisConnection, secrets: Secrets) -> Red
         connection,
         Encryptor(secrets, "prepared changes"),
         lambda: ToolError(CHANGES_UNAVAILABLE),
+        CHANGE_LIMITS,
         name="change",
-        ttl=approval_limits.LIFETIME_SECONDS + approval_limits.REPEAT_SECONDS,
-        max_result_bytes=approval_limits.MAX_CHANGE_BYTES,
-        per_owner=approval_limits.MAX_CHANGES_PER_OWNER,
-        owner_bytes=approval_limits.MAX_BYTES_PER_OWNER,
-        total=approval_limits.MAX_CHANGES,
-        total_bytes=approval_limits.MAX_TOTAL_BYTES,
     )
 
 

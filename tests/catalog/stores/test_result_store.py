@@ -7,7 +7,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.stores.result_store import MemoryResultStore
+from doit_mcp.catalog.stores.result_store import MemoryResultStore, ResultLimits
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 
 def store(clock: Clock, **bounds: int) -> MemoryResultStore:
     numbers = count()
-    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", **bounds)  # type: ignore[arg-type]  # no limit is a clock
+    return MemoryResultStore(clock, lambda: f"h{next(numbers)}", ResultLimits(**bounds))
 
 
 async def test_result_belongs_to_its_owner() -> None:
@@ -41,7 +41,7 @@ async def test_result_expires() -> None:
 
 
 async def test_oversized_result_is_not_stored() -> None:
-    assert await store(Clock(), max_result_bytes=3).put("a", b"1234") is None
+    assert await store(Clock(), result_bytes=3).put("a", b"1234") is None
     assert await store(Clock(), owner_bytes=3).put("a", b"1234") is None
     assert await store(Clock(), total_bytes=3).put("a", b"1234") is None
 
@@ -56,7 +56,7 @@ async def test_owners_oldest_results_are_evicted_first() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), max_size=60))
 async def test_bounds_hold_for_any_sequence(puts: list[tuple[str, int]]) -> None:
-    results = store(Clock(), per_owner=4, owner_bytes=15, total_bytes=25, max_result_bytes=10)
+    results = store(Clock(), per_owner=4, owner_bytes=15, total_bytes=25, result_bytes=10)
     handles: dict[str, list[str]] = {"a": [], "b": [], "c": []}
     for owner, size in puts:
         handle = await results.put(owner, b"x" * size)
