@@ -28,11 +28,10 @@ BELOW = {
     "catalog": "api events protocol resilience process",
     "server": "catalog events api protocol resilience observability process",
     "redis_state": "server catalog events auth protocol resilience process",
-    "sandbox": "protocol settings observability",
+    "sandbox": "protocol observability",
     "check": "redis_state auth protocol resilience settings settings_parsing",
     "transports": "check server catalog events api protocol auth redis_state settings settings_parsing observability resilience process",
-    "command_line": "settings settings_parsing",
-    "cli": "transports check sandbox process settings settings_parsing observability command_line",
+    "cli": "transports check sandbox process settings settings_parsing observability",
     "__main__": "cli",
 }
 # The only module that connects objects of different layers.

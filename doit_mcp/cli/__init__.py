@@ -11,12 +11,12 @@ import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any, NoReturn
 
-from ..command_line import parse_arguments
 from ..observability import logging_setup
 from ..process.file_descriptors import open_standard_descriptors, raise_descriptor_limit
 from ..settings import Settings
 from ..settings_parsing import MIN_SECRET_LENGTH, BadSettings
 from ..settings_parsing import url as parse_url
+from .command_line import parse_arguments
 from .sandbox_command import serve_sandbox
 from .startup import bind_socket, listen_error, name_as_used, require_redis_library, setting_flags
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__
-from .settings import Settings
-from .settings_parsing import BadSettings, Variable, flag_name
+from .. import __version__
+from ..settings import Settings
+from ..settings_parsing import BadSettings, Variable, flag_name
 
 DEFAULT_SANDBOX_PORT = 8081
 DEFAULT_COMMAND = "serve"
