@@ -19,6 +19,7 @@ from ..event_receiver import EventReceiver
 from ..http_requests import abort, bearer_token, is_disconnected, is_loopback, requested_tenant
 from ..identity import SIGNED_IN_USER, IdentityProvider
 from ..identity.metadata import REGISTER_PATH, REVOKE_PATH, TOKEN_PATH
+from .active_tokens import TokenSummary, TokenTracker, fingerprint
 from .calls import (
     CLIENT_PARAMETER,
     DISCONNECTED_STATUS,
@@ -31,7 +32,6 @@ from .calls import (
 )
 from .page import PRIVATE_HEADERS, dashboard_page
 from .stream import MAX_HISTORY, MAX_QUEUED_EVENTS, MAX_WATCHERS, Event, EventStream, Watcher
-from .tokens import TokenSummary, TokenTracker, fingerprint
 
 PAGE_PATHS = ("/", "/dashboard")
 STATE_PATH = "/dashboard/state"
@@ -70,7 +70,7 @@ class Dashboard:
         app.middlewares.insert(0, self._recording_middleware())
         for path in PAGE_PATHS:
             app.router.add_route("*", path, _local_only(self._page, allow_cross_site=True))
-        app.router.add_route("*", RECEIVER_PATH, _local_only(self._received))
+        app.router.add_route("*", RECEIVER_PATH, _local_only(self._show_receiver))
         app.router.add_route("*", STATE_PATH, _local_only(self._state))
         app.router.add_route("*", EVENTS_PATH, _local_only(self._events))
 
@@ -152,7 +152,7 @@ class Dashboard:
         calls = [json.loads(event.data) for event in self._stream.all_calls()]
         return web.json_response({**self._snapshot(), "calls": calls}, headers=PRIVATE_HEADERS)
 
-    async def _received(self, request: web.Request) -> web.StreamResponse:
+    async def _show_receiver(self, request: web.Request) -> web.StreamResponse:
         state = None if self._event_receiver is None else self._event_receiver.state()
         return web.json_response(state, headers=PRIVATE_HEADERS)
 

@@ -17,9 +17,9 @@ from aiohttp import web
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, USERS
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.dashboard import Dashboard
+from doit_mcp.sandbox.dashboard.active_tokens import TokenTracker, fingerprint
 from doit_mcp.sandbox.dashboard.calls import redact_target
 from doit_mcp.sandbox.dashboard.stream import Event, EventStream
-from doit_mcp.sandbox.dashboard.tokens import TokenTracker, fingerprint
 from doit_mcp.sandbox.identity import IdentityProvider
 from doit_mcp.sandbox.server import run_sandbox
 

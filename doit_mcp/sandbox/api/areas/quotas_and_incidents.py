@@ -6,7 +6,7 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.calendar_days import rfc3339, seconds_of, today_of
-from ..costs.quotas import Quota, measure_quotas
+from ..costs.cloud_quotas import Quota, measure_quotas
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..seeds import customer_account
