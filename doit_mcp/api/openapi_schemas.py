@@ -77,7 +77,7 @@ def argument_schema(schema: Any, resolve: Resolve, budget: SchemaBudget, depth: 
     budget.parts -= 1
     if depth > budget.max_depth or budget.parts < 0:
         return {}
-    part = _combined(dereference(schema, resolve), resolve)
+    part = _combine(dereference(schema, resolve), resolve)
     kind, description = part.get("type"), _description(part)
     options = [value for value in _list(part.get("enum")) if value is not None]
     found: JsonObject = {}
@@ -109,7 +109,7 @@ def _object_schema(part: JsonObject, resolve: Resolve, budget: SchemaBudget, dep
     return found if is_open or budget.parts < 0 else {**found, "additionalProperties": False}
 
 
-def _combined(part: JsonObject, resolve: Resolve) -> JsonObject:
+def _combine(part: JsonObject, resolve: Resolve) -> JsonObject:
     """Return a schema with the members of those that allOf combines; without those of a choice, which are not one."""
     combined = {name: value for name, value in part.items() if name != "allOf"}
     for branch in _list(part.get("allOf"))[:MAX_OPTIONS]:

@@ -16,7 +16,7 @@ from ..periods.alignment import DAYS_PER_WEEK, AlignedPeriods, align
 from ..periods.period import MAX_PERIOD_DAYS, ONE_DAY, Period, ReportedPeriod, utc_date
 
 DIMENSIONS = ["service", "sku", "region"]
-TOP = 5
+MAX_DRIVERS = 5
 """Drivers of each dimension."""
 
 
@@ -32,7 +32,7 @@ async def fetch_anomaly_change(call: Call, anomaly: JsonObject, project: str, cu
     )
     dimensions = await resolve_dimensions(call, DIMENSIONS, None)
     request = ChangeRequest(ComparedPeriods.from_asked(periods), dimensions, scope, "before")
-    return await show_change(call, await fetch_change(call, request, currency), TOP, credits=False)
+    return await show_change(call, await fetch_change(call, request, currency), MAX_DRIVERS, credits=False)
 
 
 def anomaly_periods(anomaly: Mapping[str, object], today: date) -> AlignedPeriods:

@@ -139,13 +139,13 @@ async def list_budgets(
         {**with_rounded_amounts(row), **state_of(row, status)} for row, status in zip(rows, statuses, strict=True)
     ]
     result: JsonObject = {**page, "budgets": budgets} | failed_members(failed)
-    wanted = nameContains or name or named_by(filter)
+    wanted = nameContains or name or name_in_filter(filter)
     if wanted and not rows and not pageToken:
         result["note"] = await explain_no_budget(call, wanted)
     return ResultWithSeries(result, stated_set({}, [budget_series(zip(rows, statuses, strict=True))]))
 
 
-def named_by(expression: str | None) -> str | None:
+def name_in_filter(expression: str | None) -> str | None:
     """Return the name of a budget in a filter (budgetName:Google Cloud); None without one."""
     terms = (term.partition(":") for term in (expression or "").split("|"))
     return next((value.strip() for key, _, value in terms if key.strip() == "budgetName"), None)

@@ -74,11 +74,11 @@ async def import_cloudflow(
     except ApiError as error:
         if dryRun or error.status != 422:
             raise
-        raise _refused(error, await send(dryRun=True, **request) or {}) from error
+        raise _import_error(error, await send(dryRun=True, **request) or {}) from error
     return {**plan, "warnings": warnings, "next": next_step(plan, warnings, is_dry_run=dryRun is True)}
 
 
-def _refused(error: ApiError, plan: JsonObject) -> ApiError:
+def _import_error(error: ApiError, plan: JsonObject) -> ApiError:
     """Return the *error* of an import with all the errors of its *plan*: the API's own message may have one only."""
     listed = objects_in(plan.get("errors"))
     problems = [

@@ -34,7 +34,7 @@ def secondary_period(config: JsonObject, main: Period, today: date) -> ReportedP
             kind="argument",
         )
     try:
-        moved = Period(_moved_back(main.first, unit, amount), _end_moved_back(main.last, unit, amount))
+        moved = Period(_move_back(main.first, unit, amount), _move_end_back(main.last, unit, amount))
     except (ValueError, OverflowError):
         raise ApiError(f"{SECONDARY_RANGE}.amount: reaches back before the year 1", kind="argument") from None
     if settings.get("includeCurrent"):
@@ -42,18 +42,18 @@ def secondary_period(config: JsonObject, main: Period, today: date) -> ReportedP
     return ReportedPeriod(moved, today)
 
 
-def _moved_back(day: date, unit: str, amount: int) -> date:
+def _move_back(day: date, unit: str, amount: int) -> date:
     if unit == "day":
         return day - amount * ONE_DAY
     month = month_of(months_back(day, amount * UNIT_MONTHS[unit]))
     return month.first.replace(day=min(day.day, month.last.day))
 
 
-def _end_moved_back(day: date, unit: str, amount: int) -> date:
+def _move_end_back(day: date, unit: str, amount: int) -> date:
     """Return the day moved back; the end of a month stays the end of a month, even if the other month is longer."""
     if day != month_of(day).last:
-        return _moved_back(day, unit, amount)
-    return _moved_back(day + ONE_DAY, unit, amount) - ONE_DAY
+        return _move_back(day, unit, amount)
+    return _move_back(day + ONE_DAY, unit, amount) - ONE_DAY
 
 
 def with_exact_secondary(config: JsonObject, secondary: ReportedPeriod | None) -> JsonObject:

@@ -127,7 +127,7 @@ def run_table_query(data: bytes, query: TableQuery) -> JsonObject:
     selection = table_operations.filter_rows(table, query.filters)
     check_condition_values(table, query.filters)
     work = _Selection(table, selection, query, repeated_column(selection), unit_column(selection))
-    chosen, totals = work.grouped(), work.totals()
+    chosen, totals = work.group_rows(), work.totals()
     if order := query.sort_by or _default_sort_column(chosen):
         chosen = table_operations.sort_rows(chosen, order, descending=query.descending)
     part = table_operations.round_numbers(
@@ -172,7 +172,7 @@ class _Selection:
         by = self.query.group_by or []
         return [self.repeated, *by] if by and self.repeated and self.repeated not in by else by
 
-    def grouped(self) -> ResultTable:
+    def group_rows(self) -> ResultTable:
         """Return the rows, grouped if that was asked for. Raise ApiError."""
         by, aggregate = self.group_by, self.query.aggregate
         if not by:

@@ -69,18 +69,18 @@ def _build_result(tool: Tool, arguments: JsonObject, result: JsonObject | Result
         error = ApiError(
             f"the response does not match its schema: {problems[0]}", kind="answer", maybe_applied=tool.writes
         )
-        return _measured(error_result(tool, explain(error, tool.name)), truncated=False)
+        return _make_result(error_result(tool, explain(error, tool.name)), truncated=False)
     tool_result = _text_result(text) | ({"_meta": result_view_meta(tool.name)} if has_view(tool.meta) else {})
     # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
         is_dry_run = arguments.get("dryRun") is True
-        return _measured(oversized_result(tool, structured, is_dry_run=is_dry_run), truncated=True)
+        return _make_result(oversized_result(tool, structured, is_dry_run=is_dry_run), truncated=True)
     if isinstance(result, ResultWithSeries):
         tool_result = _with_series(tool_result, len(text) * 3, result.series)
     return ToolResult(tool_result, len(text), truncated)
 
 
-def _measured(call_result: JsonObject, *, truncated: bool) -> ToolResult:
+def _make_result(call_result: JsonObject, *, truncated: bool) -> ToolResult:
     return ToolResult(call_result, len(call_result["content"][0]["text"]), truncated)
 
 

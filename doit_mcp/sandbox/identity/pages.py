@@ -167,16 +167,16 @@ def _abilities(scopes: Sequence[str], user: User) -> list[str]:
         if scope != "mcp:tools":
             texts.append(_SCOPE_DESCRIPTIONS[scope])
             continue
-        texts.append(f"View {_listed(_objects(user, 'read'))}")
+        texts.append(f"View {_join_words(_objects(user, 'read'))}")
         if changed := _objects(user, "write"):
-            texts.append(f"Change {_listed(changed)}")
+            texts.append(f"Change {_join_words(changed)}")
     return texts
 
 
 def _limits(user: User) -> str:
     """A paragraph about what the application will not be able to do, as HTML, or "" if there is nothing."""
     hidden = [name for name in _OBJECTS if f"{name}.read" in READ_PERMISSIONS - user.permissions]
-    limits = [f"to view {_listed(hidden, 'or')}"] if hidden else []
+    limits = [f"to view {_join_words(hidden, 'or')}"] if hidden else []
     if not user.permissions & WRITE_PERMISSIONS:
         limits.append("to change anything")
     return f'<p class="fine">Your role does not allow it {escape(", or ".join(limits))}.</p>' if limits else ""
@@ -188,7 +188,7 @@ def _objects(user: User, access: str) -> list[str]:
     return [name for name, permission in needed.items() if permission in user.permissions]
 
 
-def _listed(words: Sequence[str], conjunction: str = "and") -> str:
+def _join_words(words: Sequence[str], conjunction: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 

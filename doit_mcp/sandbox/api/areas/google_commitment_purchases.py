@@ -23,7 +23,7 @@ from .google_commitments import (
     ACCOUNT_PATH,
     api_region,
     get_account_record,
-    measured,
+    measure_spend,
     onboarded_services,
     preference_records,
 )
@@ -39,7 +39,7 @@ async def list_resource_cuds(request: ApiRequest) -> web.Response:
     """GET …/resource-based, latest first."""
     account = get_account_record(request)["id"]
     stored = request.tenant.collection("gcp resource cuds", resource_commitments).values()
-    rows = [_serialize_resource_cud(request, item) for item in _selected(request, stored, account)]
+    rows = [_serialize_resource_cud(request, item) for item in _select_commitments(request, stored, account)]
     return page_response(request, rows, "commitmentNumericId")
 
 
@@ -50,7 +50,7 @@ async def list_spend_cuds(request: ApiRequest) -> web.Response:
     stored = request.tenant.collection("gcp spend cuds", spend_commitments).values()
     rows = [
         _serialize_spend_cud(request, item)
-        for item in _selected(request, stored, account)
+        for item in _select_commitments(request, stored, account)
         if service in ("", item["service"]) and region in ("", api_region(item["region"]))
     ]
     return page_response(request, rows, "cudId")
@@ -125,7 +125,7 @@ def _scopes(request: ApiRequest, account: JsonObject, service: str, region: str)
     return [
         (kind, place)
         for kind in onboarded_services(account)
-        for place in measured(request).regions(account["id"], kind)
+        for place in measure_spend(request).regions(account["id"], kind)
         if service in ("", kind) and region in ("", api_region(place))
     ]
 
@@ -133,7 +133,7 @@ def _scopes(request: ApiRequest, account: JsonObject, service: str, region: str)
 def _rates(request: ApiRequest, account: str, service: str, region: str, first: int, last: int) -> Mapping[int, float]:
     """The eligible spend in dollars per hour of the days in a range that have billing lines."""
     ledger = request.tenant.ledger
-    days = measured(request).daily(account, service, max(first, ledger.first), min(last, ledger.last), region)
+    days = measure_spend(request).daily(account, service, max(first, ledger.first), min(last, ledger.last), region)
     return {day: spend.on_demand / MICRO / 24 for day, spend in days.items() if spend.on_demand}
 
 
@@ -203,7 +203,7 @@ def _state(request: ApiRequest, record: JsonObject) -> str:
     return "active" if request.now < record["end"] else "expired"
 
 
-def _selected(request: ApiRequest, stored: Iterable[JsonObject], account: str) -> list[JsonObject]:
+def _select_commitments(request: ApiRequest, stored: Iterable[JsonObject], account: str) -> list[JsonObject]:
     """The account's commitments with the status in the query, latest first."""
     status = listing.optional_choice(request.query, "status", STATES)
     newest = sorted(stored, key=lambda item: -float(item["start"]))
@@ -213,7 +213,7 @@ def _selected(request: ApiRequest, stored: Iterable[JsonObject], account: str) -
 def _serialize_resource_cud(request: ApiRequest, record: JsonObject) -> JsonObject:
     month = add_months(start_of("month", request.today), -1)
     state = _state(request, record)
-    spend = measured(request).total(record["account"], COMPUTE, month, add_months(month, 1) - 1)
+    spend = measure_spend(request).total(record["account"], COMPUTE, month, add_months(month, 1) - 1)
     used = state == "active"
     cores = round(spend.fees / FEE_PRICE / 24 / (add_months(month, 1) - month))
     return {

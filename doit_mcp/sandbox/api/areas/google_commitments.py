@@ -49,8 +49,8 @@ def onboarded_services(account: JsonObject) -> list[str]:
     return [service for service, item in account["onboarding"].items() if item["status"] == "done"]
 
 
-def measured(request: ApiRequest) -> GoogleCommitments:
-    """The eligible spend of all billing accounts."""
+def measure_spend(request: ApiRequest) -> GoogleCommitments:
+    """The eligible spend of all billing accounts, measured once."""
     return request.tenant.compute_cached(measure_google_commitments)
 
 
@@ -71,7 +71,10 @@ async def get_account(request: ApiRequest) -> web.Response:
     services = onboarded_services(account)
     series = {
         "monthlyStats": [
-            {"service": item, "months": monthly_stats(request, partial(measured(request).total, account["id"], item))}
+            {
+                "service": item,
+                "months": monthly_stats(request, partial(measure_spend(request).total, account["id"], item)),
+            }
             for item in services
         ],
         "dailyCoverage": [{"service": item, "days": _days(request, account["id"], item)} for item in services],
@@ -113,7 +116,7 @@ def _serialize_account(request: ApiRequest, account: JsonObject) -> JsonObject:
 
 
 def _stats(request: ApiRequest, account: str, service: str) -> JsonObject:
-    spend = measured(request).total(account, service, request.today - STATS_DAYS, request.today - 1)
+    spend = measure_spend(request).total(account, service, request.today - STATS_DAYS, request.today - 1)
     return {"esr": effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
 
 
@@ -122,7 +125,7 @@ def _totals(request: ApiRequest, account: JsonObject, service: str) -> JsonObjec
     onboarded = parse_instant(account["onboarding"][service]["onboardingStartedAt"])
     starts = {"ytd": max(onboarded, start_of("year", request.today)), "lifetime": onboarded}
     return {
-        name: money(measured(request).total(account["id"], service, first, request.today).savings / MICRO)
+        name: money(measure_spend(request).total(account["id"], service, first, request.today).savings / MICRO)
         for name, first in starts.items()
     }
 
@@ -130,7 +133,7 @@ def _totals(request: ApiRequest, account: JsonObject, service: str) -> JsonObjec
 def _days(request: ApiRequest, account: str, service: str) -> list[JsonObject]:
     """The last complete days: costs by kind of commitment."""
     days = []
-    spends = measured(request).daily(account, service, request.today - STATS_DAYS, request.today - 1)
+    spends = measure_spend(request).daily(account, service, request.today - STATS_DAYS, request.today - 1)
     for day, spend in spends.items():
         kinds = (
             {**dict.fromkeys(SPEND_KINDS, 0.0), "resourceBased": spend.fees / MICRO}
