@@ -9,7 +9,7 @@ from functools import partial
 from aiohttp import web
 
 from .. import listing
-from ..commitment_plans import Recommendation, iso_day, money, recommend_commitment, target_share
+from ..commitment_plans import Recommendation, recommend_commitment, target_share
 from ..costs.calendar_days import add_months, rfc3339, start_of
 from ..costs.google_commitments import CLOUD_SQL, COMPUTE, FEE_PRICE, GLOBAL
 from ..costs.money import MICRO
@@ -28,7 +28,7 @@ from .google_commitments import (
     preference_records,
 )
 from .perfect_scale import page_response
-from .planned_purchases import CYCLE_DAYS, cycle_start, purchase_steps
+from .planned_purchases import plan_cycle
 
 STATES = ("active", "expired", "creating", "pending", "cancelled", "not_yet_active")
 PAID_SHARES = {COMPUTE: 0.72, CLOUD_SQL: 0.75}  # share of on-demand rates paid under a spend-based commitment of a year
@@ -162,27 +162,9 @@ def _current_commitment(request: ApiRequest, account: str, service: str, region:
 def _plan_purchase(request: ApiRequest, account: str, service: str, region: str) -> JsonObject | None:
     """The planned purchases of a scope; None if the gap is too small."""
     preference = preference_records(request)[f"{account} {service} {region}"]
-    settings, found = preference["settings"], _recommend(request, account, service, region)
-    if found is None or found.gap < settings["minimumCommitment"]:
-        return None
-    start = cycle_start(request)
-    steps = list(purchase_steps(found, start, settings["lastDayOfMonthForPurchase"], preference["ceiling"]))
-    return {
-        "region": api_region(region),
-        "status": "valid",
-        "purchaseApprovalStatus": preference["approval"],
-        "pauseNote": None,
-        "requiresApproval": preference["approval"] != "approved" or found.recommended > preference["ceiling"],
-        "wowViolation": False,
-        "profile": found.policy,
-        "term": settings["term"],
-        "finalCommitment": money(found.recommended),
-        "weeksToTarget": sum(item["scheduledDate"] >= iso_day(request.today) for item in steps),
-        "planningCycleStartDate": iso_day(start),
-        "planningCycleEndDate": iso_day(start + CYCLE_DAYS - 1),
-        "estimatedSavings": money(found.monthly_savings),
-        "steps": steps,
-    }
+    found = _recommend(request, account, service, region)
+    plan = None if found is None else plan_cycle(request, preference, found)
+    return None if plan is None else {"region": api_region(region), **plan, "wowViolation": False}
 
 
 def _serialize_recommendation(service: str, region: str, found: Recommendation) -> JsonObject:

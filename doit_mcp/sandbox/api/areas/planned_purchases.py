@@ -49,6 +49,20 @@ def _plan_purchase(
 ) -> JsonObject | None:
     """The planned purchases for a type of commitment; None if the gap is too small."""
     preference = aws_preference(request, organization, service)
+    plan = plan_cycle(request, preference, recommendation)
+    if plan is None:
+        return None
+    return {
+        "managementAccountId": organization,
+        "service": service,
+        **plan,
+        "wowViolation": has_spend_dropped(request, organization, service),
+        "paymentOption": preference["settings"]["paymentOption"],
+    }
+
+
+def plan_cycle(request: ApiRequest, preference: JsonObject, recommendation: Recommendation) -> JsonObject | None:
+    """The purchases of the current planning cycle, for either cloud; None if the gap is too small."""
     settings = preference["settings"]
     if recommendation.gap < settings["minimumCommitment"]:
         return None
@@ -56,16 +70,12 @@ def _plan_purchase(
     steps = list(purchase_steps(recommendation, start, settings["lastDayOfMonthForPurchase"], preference["ceiling"]))
     is_approved = preference["approval"] == "approved"
     return {
-        "managementAccountId": organization,
-        "service": service,
         "status": "valid",
         "purchaseApprovalStatus": preference["approval"],
         "pauseNote": None,
         "requiresApproval": not is_approved or recommendation.recommended > preference["ceiling"],
-        "wowViolation": has_spend_dropped(request, organization, service),
         "profile": recommendation.policy,
         "term": settings["term"],
-        "paymentOption": settings["paymentOption"],
         "finalCommitment": money(recommendation.recommended),
         "weeksToTarget": sum(item["scheduledDate"] >= iso_day(request.today) for item in steps),
         "planningCycleStartDate": iso_day(start),
