@@ -184,7 +184,8 @@ class Settings(EventSettings):
         "when-destructive",
         "DOIT_MCP_CONFIRM_CHANGES",
         Choice("always", "when-destructive", "never"),
-        "Changes that the user must confirm: all, those that delete or affect access, users or purchases, or none",
+        "Changes that need the user's confirmation: always (every change), when-destructive (deletions, and changes to access, "
+        "users or purchases) or never",
     )
     audit_required: bool = setting(
         False, "DOIT_MCP_AUDIT_REQUIRED", boolean, "Refuse changes while the audit log cannot be written"

@@ -142,9 +142,9 @@ def text(value: str) -> str:
 
 
 def visible_token(value: str) -> str:
-    """Accept a token of at most 500 printable ASCII characters without blanks."""
+    """Accept a token of at most 500 printable ASCII characters without spaces."""
     if not VISIBLE_TOKEN_PATTERN.fullmatch(value):
-        raise ValueError("must be a token of at most 500 printable ASCII characters without blanks")
+        raise ValueError("must be a token of at most 500 printable ASCII characters without spaces")
     return value
 
 

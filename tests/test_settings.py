@@ -261,7 +261,7 @@ def test_invalid_urls_are_rejected(variable: str, text: str) -> None:
 @pytest.mark.parametrize("text", ["two words", "line\nbreak", "tökén", "x" * 501])
 def test_invalid_tokens_are_rejected(text: str) -> None:
     assert problems({"DOIT_MCP_OPENAI_CHALLENGE": text}) == [
-        "DOIT_MCP_OPENAI_CHALLENGE must be a token of at most 500 printable ASCII characters without blanks."
+        "DOIT_MCP_OPENAI_CHALLENGE must be a token of at most 500 printable ASCII characters without spaces."
     ]
 
 

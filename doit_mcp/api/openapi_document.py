@@ -64,7 +64,7 @@ class ApiDocument:
 
 
 def parse_api_document(text: bytes, areas: Iterable[type[Area]], taken: Iterable[str]) -> ApiDocument:
-    """Return the operations of a JSON document that no area declares. *taken* are names of tools.
+    """Return the operations of a JSON document that no area declares. *taken* contains the names of existing tools.
 
     Raises ValueError if it is not an OpenAPI document, or too large.
     """

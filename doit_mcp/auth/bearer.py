@@ -29,7 +29,7 @@ def read_bearer_token(headers: Sequence[str]) -> str:
         raise invalid_token_error("The bearer token is too long.")
     match = CREDENTIAL_PATTERN.fullmatch(headers[0])
     if match is None:
-        raise invalid_token_error("The Authorization header must be the word Bearer, a space and one token.")
+        raise invalid_token_error("The Authorization header must have the form: Bearer <token>.")
     token = match[1]
     if len(token) > MAX_TOKEN_LENGTH or token.count(".") + token.count("~") >= MAX_TOKEN_PARTS:
         raise invalid_token_error("The bearer token is too long.")

@@ -1,4 +1,4 @@
-"""A receiver of events: an https server on loopback that shows what arrived, and whether its signature holds.
+"""A receiver of events: an https server on loopback that shows what arrived, and whether its signature is valid.
 
 It verifies signatures by itself, so that it can reveal mistakes in the server's.
 """

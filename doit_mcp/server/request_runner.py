@@ -99,7 +99,7 @@ class RequestRunner:
             async with asyncio.timeout(seconds):
                 await self.limiter.wait_until_idle()
         except TimeoutError:
-            log.warning("calls were stopped by the shutdown", extra={"calls": self.limiter.in_use})
+            log.warning("shutdown canceled running calls", extra={"calls": self.limiter.in_use})
         await cancel_tasks(*self._tasks)
 
 

@@ -38,7 +38,7 @@ class TaskProgress:
         self._note = ""
 
     def show_in(self, tasks: Tasks, task: Task) -> None:
-        """Show progress from here on in *task*, behind the message that it has."""
+        """Show progress from here on in *task*, after its existing message."""
         self._tasks, self._task = tasks, task
         self._note = f"{task.message}. " if task.message else ""
 

@@ -35,7 +35,7 @@ def load_api_document(path: str) -> ApiDocument | None:
     names = [one.operation.name for one in document.operations[:MAX_LOGGED_OPERATIONS]]
     reasons = [f"{name}: {reason}" for name, reason in list(document.left_out.items())[:MAX_LOGGED_OPERATIONS]]
     log.info(
-        "operations of the API document are offered by call_operation",
+        "API document loaded; call_operation offers its operations",
         extra={"count": len(document.operations), "operations": names, "left_out": reasons},
     )
     return document

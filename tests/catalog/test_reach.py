@@ -91,7 +91,12 @@ def find_unmarked(tool: Tool) -> set[tuple[str, str]]:
 @pytest.mark.requirement("N11")
 def test_n11_every_argument_that_names_users_is_marked_or_exempt() -> None:
     paths = {path for tool in (*all_tools(), *employee_tools()) for path in find_unmarked(tool)}
-    assert paths == UNMARKED.keys()
+    unexpected = [f"{path} of {tool}" for tool, path in sorted(paths - UNMARKED.keys())]
+    assert not unexpected, (
+        f"{', '.join(unexpected)}: if it names users, addresses or accounts, add EXTERNAL_TARGET "
+        "(doit_mcp/api/markers.py) to its annotation; if not, list it in UNMARKED in this file with the reason"
+    )
+    assert paths == UNMARKED.keys(), "remove what no longer exists from UNMARKED"
 
 
 @pytest.mark.requirement("N11")

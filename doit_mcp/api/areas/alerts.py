@@ -276,7 +276,7 @@ class Alerts(Area):
 
     @offers(_update_alert)
     async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, WrittenAlert]:
-        """Change an alert; omitted fields, also those of alert, stay unchanged. Scopes and recipients are replaced as a
+        """Change an alert; omitted fields, including those inside alert, stay unchanged. Scopes and recipients are replaced as a
         whole: read get_alert first. Each scope must match costs."""
         return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 

@@ -111,7 +111,7 @@ class Annotations(Area):
 
     @post("/analytics/v1/annotations", confirm=False, verify_with=get_annotation, open_world=False)
     async def create_annotation(self, **annotation: Unpack[NewAnnotation]) -> Annotated[JsonObject, AnnotationDetails]:
-        """Add an annotation at a date of the cost charts. All users of the customer who can see the charts see it."""
+        """Add an annotation at a date of the cost charts. Everyone at the customer who can view the charts sees it."""
         ...
 
     @patch("/analytics/v1/annotations/{id}", confirm=REVERSIBLE, preview_with=get_annotation, open_world=False)

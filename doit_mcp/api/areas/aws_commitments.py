@@ -134,8 +134,7 @@ class AwsCommitments(Area):
     async def list_aws_organizations(
         self, *, pageToken: PageToken = None, maxResults: RowLimit = None
     ) -> Annotated[JsonObject, OrganizationPage]:
-        """List the AWS organizations whose commitments DoiT manages, with current and potential savings. Amounts are
-        {amount, currency}. For committed spend with a cloud, use list_commitments."""
+        """List the AWS organizations whose commitments DoiT manages, with current and potential savings. Each amount is an object with amount and currency. For committed spend with a cloud, use list_commitments."""
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}")
@@ -159,7 +158,11 @@ class AwsCommitments(Area):
         """Show one member account: savings from commitments, coverage by day and cost by month."""
         ...
 
-    @get("/ps4commitments/v1/aws/organizations/{managementAccountId}/savings-plans", items="items")
+    @get(
+        "/ps4commitments/v1/aws/organizations/{managementAccountId}/savings-plans",
+        items="items",
+        title="List AWS Savings Plans",
+    )
     async def list_aws_savings_plans(
         self,
         *,

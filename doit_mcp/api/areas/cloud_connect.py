@@ -61,7 +61,11 @@ class NewAccount(FeatureSettings, total=False):
 class CloudConnect(Area):
     """Cloud Connect: connected cloud accounts, IAM roles for DoiT, permissions, features."""
 
-    @get("/core/v1/cloudconnect/supportedFeatures/{accountID}", items="supportedFeatures")
+    @get(
+        "/core/v1/cloudconnect/supportedFeatures/{accountID}",
+        items="supportedFeatures",
+        title="Get Cloud Connect features",
+    )
     async def get_cloud_connect_supported_features(
         self, *, accountID: Annotated[Id, "AWS account or Azure tenant."]
     ) -> Annotated[JsonObject, Features]:

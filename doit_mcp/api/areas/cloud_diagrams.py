@@ -150,6 +150,7 @@ class CloudDiagrams(Area):
 
     @post(
         "/clouddiagrams/v1/statussheet/{id}/get",
+        title="Get diagram components",
         read_only=True,
         narrow_hint="Request fewer ids, or only the fields you need (p).",
         slow=False,

@@ -207,10 +207,10 @@ class Cloudflow(Area):
         payload: Payload = None,
         dryRun: Annotated[DryRun, "true only checks whether every node can run."] = None,
     ) -> Annotated[JsonObject, TestedFlow]:
-        """Test a CloudFlow automation, also a draft. The run performs REAL actions in cloud accounts and never skips
+        """Test a CloudFlow automation, including a draft. The run performs REAL actions in cloud accounts and never skips
         approvals: call with dryRun first, then show the user what the flow does. It is not in the flow's history, but
         blocks other runs. get_cloudflow_run shows its progress. After an unclear failure, look for the run in
-        list_cloudflow_runs (mode test) before another one."""
+        list_cloudflow_runs (mode test) before you start another."""
         return await self._test(flowId=flowId, payload=payload or {}, dryRun=dryRun)
 
     @post(
@@ -223,7 +223,7 @@ class Cloudflow(Area):
         verify_with=None,
     )
     async def stop_cloudflow_run(self, *, flowId: FlowId) -> Annotated[JsonObject, RunSummary]:
-        """Stop the current run of a CloudFlow automation, a test run too. What it has done so far stays done. Refused
+        """Stop the current run of a CloudFlow automation, including a test run. What it has done so far stays done. Refused
         if no run is active."""
         ...
 

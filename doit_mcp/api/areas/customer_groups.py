@@ -20,8 +20,10 @@ MemberIds = Annotated[
 ]
 UserId = Annotated[str, "User id, from list_users.", Length(1, 200), IDENTIFIER]
 UserGroupId = Annotated[str, "User group id (ug_...), as the DoiT console shows it.", Length(1, 200), IDENTIFIER]
-GIVES_ACCESS = "This gives access to the data of all customers of the group, also of those that join it later."
-REMOVES_ACCESS = "This removes access to the data of the customers of the group. It can be given again."
+GIVES_ACCESS = "This gives access to the data of all customers of the group, including those that join later."
+REMOVES_ACCESS = (
+    "This removes access to the data of the customers of the group. You can restore it by assigning the user again."
+)
 UNKNOWN_PATH = "No published API document has the path of this operation, so it may fail with 404."
 
 
@@ -160,7 +162,7 @@ class CustomerGroups(Area):
         untested=UNKNOWN_PATH,
     )
     async def assign_customer_group_user_group(self, *, customerGroupId: GroupId, userGroupId: UserGroupId) -> None:
-        """Give all users of a user group, also those who join it later, access to the customers of a customer group.
+        """Give all users of a user group, including those who join later, access to the customers of a customer group.
         Ask the user first."""
         ...
 

@@ -121,7 +121,7 @@ class ServiceAccounts(Area):
 
     @get(ACCOUNTS, items="items", permission=SERVICE_ACCOUNT_VIEWER)
     async def list_service_accounts(self) -> Annotated[JsonObject, ServiceAccountList]:
-        """List the service accounts of the customer, in no order, with their permissions. For users, use list_users."""
+        """List the customer's service accounts with their permissions, in no particular order. For users, use list_users."""
         ...
 
     @get(ACCOUNT, permission=SERVICE_ACCOUNT_VIEWER)

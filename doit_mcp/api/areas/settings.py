@@ -120,8 +120,8 @@ class Settings(Area):
     async def update_theme(
         self, *, id: OptionalId = None, name: Name = None, **update: Unpack[ThemeUpdate]
     ) -> Annotated[JsonObject, ThemeDetails]:
-        """Change a color theme, given by its id or its current name; omitted fields stay unchanged. Requires Cloud
-        Analytics administrators."""
+        """Change a color theme, given by its id or its current name; omitted fields stay unchanged. Requires the
+        Cloud Analytics Admin permission."""
         changes: ThemeChanges = {}
         if "newName" in update:
             changes["name"] = update["newName"]

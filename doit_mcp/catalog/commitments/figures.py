@@ -48,7 +48,7 @@ class CloudReadings:
     """What was read about all accounts of a *cloud* (AWS organizations, or Google Cloud billing accounts), by topic, and
     why topics could not be read.
 
-    *names* has the accounts' names by id; *no_account* says why nothing is known without any. *spend* is their eligible
+    *names* has the accounts' names by id; *no_account* is the reason to give if there are no accounts. *spend* is their eligible
     spend; None if it is unknown.
     """
 

@@ -59,6 +59,7 @@ DiscountPercent = Annotated[
 
 @composed_tool(
     area="commitments",
+    title="Model a commitment purchase",
     search_hint="What if we buy a Savings Plan or committed use discount for 1 or 3 years: savings, break-even, risk",
     slow=True,
     default_list=False,

@@ -86,7 +86,7 @@ class ProvisionalChange(TypedDict):
 
 
 class DimensionDrivers(TypedDict, total=False):
-    """The drivers of the change in one dimension, and the change by all of its values that are new or gone."""
+    """The drivers of the change in one dimension, and the cost of all its values that are new or gone."""
 
     dimension: Annotated[str, Label]
     drivers: Annotated[list[JsonObject], Members(DriverRow)]

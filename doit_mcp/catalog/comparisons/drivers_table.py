@@ -60,7 +60,7 @@ def drivers_table(
 
 
 def driver_causes(change: DimensionChange, totals: Totals, basis: ChangeBasis) -> list[Causes]:
-    """Return the rounded causes of each driver, followed by what they lack of those of the total; empty without causes."""
+    """Return the rounded causes of each driver, followed by the remainder of the total; empty without causes."""
     if not change.causes:
         return []
     currency = basis.currency

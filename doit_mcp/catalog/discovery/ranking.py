@@ -51,7 +51,7 @@ MIN_COVERAGE = 0.4
 MIN_COMMON_USES = 4
 """Tools whose names begin with a common verb."""
 MIN_SIMILARITY = 0.8
-"""Least similarity, of 1, of a word to a known one that it may be a misspelling of."""
+"""Minimum similarity (0 to 1) at which an unknown word counts as a misspelling of a known one."""
 SYNONYM_WEIGHT, TYPO_WEIGHT = 0.8, 0.6
 """Factors for a synonym, and for a word with similar spelling."""
 
@@ -268,7 +268,7 @@ def _is_prefix(word: str, other: str) -> bool:
 
 
 def _score(word_scores: Sequence[float], is_noun: Sequence[bool]) -> float:
-    """Return the score of a tool for all words of a query: their sum, less the more of its nouns do not match."""
+    """Return the score of a tool for all words of a query: the sum, reduced for each noun that does not match."""
     nouns = [score for score, counts in zip(word_scores, is_noun, strict=True) if counts]
     coverage = sum(score > 0 for score in nouns) / len(nouns) if nouns else 1.0
     return sum(word_scores) * (MIN_COVERAGE + (1 - MIN_COVERAGE) * coverage)

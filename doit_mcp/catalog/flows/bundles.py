@@ -110,7 +110,8 @@ async def export_cloudflow(
     ] = None,
 ) -> Annotated[JsonObject, ExportedBundle]:
     """Export a CloudFlow automation and its subflows as a bundle, without credentials: to read its nodes and code, or to
-    change it and create a new flow with import_cloudflow. Of a very large one, nodes come without parameters first."""
+    change it and create a new flow with import_cloudflow. For a very large flow, the
+    first result omits the parameters of its nodes."""
     bundle = await call.doit.cloudflow.export_cloudflow(flowId=flowId, includeVariableValues=includeVariableValues)
     if nodes:
         return {**_select_nodes(bundle, set(nodes)), "complete": False}

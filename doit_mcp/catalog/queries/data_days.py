@@ -1,4 +1,4 @@
-"""The periods of a query from the first day of the customer's data: earlier days have no costs, but are not free."""
+"""The periods of a query from the first day of the customer's data: earlier days have unknown costs, not zero."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def cut_query_periods(
 def _has_first_days(period: ReportedPeriod, rows: Sequence[list[Any]], at: int | None) -> bool:
     """Return whether the rows have costs of the first month or shorter span of *period*, by their column *at*.
 
-    If their spans are longer or unknown, recent days count as had.
+    If their spans are longer or unknown, recent days are assumed to have data.
     """
     first = period.elapsed.first
     texts = {row[at] for row in rows if isinstance(row[at], str)} if at is not None else set()

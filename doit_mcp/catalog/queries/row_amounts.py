@@ -1,4 +1,4 @@
-"""Amounts in the rows of queries: rounded to the currency's minor unit, with what that leaves between them and the total."""
+"""Amounts in the rows of queries: rounded to the currency's minor unit, and the difference from the total."""
 
 from __future__ import annotations
 

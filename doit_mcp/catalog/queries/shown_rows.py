@@ -33,7 +33,7 @@ def shown_rows(
 ) -> JsonObject:
     """Return the response of a query with one column for the period, weekdays in their order, and rounded amounts.
 
-    Amounts are those of the metrics in money, and of the columns that declare to be money, which custom metrics can be.
+    Amounts are those of the metrics in money, and of columns declared as money, such as custom metrics.
     Amounts whose *currency* is unknown stay as they are.
     """
     shown = with_weekday_order(with_period_column(answer, columns_key), columns_key)

@@ -10,7 +10,7 @@ from .skill import MANIFEST, Skill
 
 DOCUMENTS = files(__package__) / "documents"
 IMPORT_SET = "import-set"
-"""The member of the front matter's metadata that marks skills for clients that import a few only."""
+"""The member of the front matter's metadata that marks skills for clients that import only a few."""
 
 
 @dataclass(frozen=True, slots=True)

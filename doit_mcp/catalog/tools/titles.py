@@ -18,8 +18,10 @@ SPELLINGS = {
     "csv": "CSV",
     "datahub": "DataHub",
     "doit": "DoiT",
+    "gcp": "GCP",
     "id": "ID",
     "json": "JSON",
+    "slack": "Slack",
 }
 """Words with capital letters."""
 VERB_FORMS = {

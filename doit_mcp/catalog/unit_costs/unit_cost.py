@@ -118,8 +118,8 @@ async def unit_cost(
     currency: CurrencyArgument = None,
     topN: Annotated[int, "How many groups.", Range(1, 25)] = 10,
 ) -> Annotated[ResultWithSeries, UnitCost]:
-    """Show cost per unit of a business metric that is sent to DataHub: cost, units and their quotient, by month where
-    the period has several, and by group. cloud and filters apply to the cost. Default: last month."""
+    """Show cost per unit of a business metric that is sent to DataHub: total cost, units and cost per unit,
+    by group and, for several months, by month. cloud and filters apply to the cost. Default: last month."""
     refuse_bill_metric(metric)
     whole = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
     reported = settled_part(whole)

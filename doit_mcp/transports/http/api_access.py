@@ -81,7 +81,7 @@ def make_event_api_factory(upstream: Upstream) -> Callable[[Account], Doit]:
     def connect_for(account: Account) -> Doit:
         async def get_credential(*, fresh: bool = False) -> str:
             if fresh:
-                raise CredentialError("refused", "The DoiT API no longer accepts the token that was lent for events")
+                raise CredentialError("refused", "The DoiT API no longer accepts the token that is used for events")
             return account.token
 
         requester = Requester.for_user(account.digest, account.tenant)

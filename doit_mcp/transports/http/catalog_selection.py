@@ -154,7 +154,9 @@ def _selection_parameters(query: Iterable[tuple[str, str]]) -> dict[str, list[st
 def _parse_names(*texts: str) -> frozenset[str]:
     names = frozenset(part.strip().lower() for text in texts for part in text.split(",") if part.strip())
     if len(names) > MAX_SELECTED_NAMES:
-        raise RequestRejected(400, f"At most {MAX_SELECTED_NAMES} names can be selected; select the toolset all")
+        raise RequestRejected(
+            400, f"At most {MAX_SELECTED_NAMES} names can be selected. To select more, use the toolset all"
+        )
     return names
 
 

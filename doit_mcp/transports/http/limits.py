@@ -28,7 +28,7 @@ class Limits:
     """The limits beyond the concurrency limits of this process.
 
     *admission* limits requests. *attempts* limits rejected tokens across all replicas; *verified_tokens* are exempt.
-    *quotas* report what this replica holds until they are closed.
+    *quotas* publish this replica's usage until they are closed.
     """
 
     admission: Admission | None = None

@@ -53,7 +53,7 @@ def test_form_follows_agent_skills(skill: Skill) -> None:
     assert len(skill.files) <= MAX_SKILL_FILES and len(skill.files[MANIFEST]) < MAX_MANIFEST_BYTES
     assert len(body.splitlines()) < MAX_MANIFEST_LINES
     assert all(path in body for path in skill.files if path != MANIFEST)
-    assert "## Hand over" in body
+    assert "## Deliver" in body
 
 
 def test_five_skills_are_marked_for_clients_that_import_five() -> None:

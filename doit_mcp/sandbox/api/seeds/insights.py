@@ -55,7 +55,7 @@ def _rightsizing(cloud: str, service: str, priority: str) -> JsonObject:
         "id": f"{SOURCE}/{cloud}-rightsizing",
         "key": f"{cloud}-rightsizing",
         "title": f"Right-size {service}",
-        "shortDescription": f"Some of {service} is larger than its load of the last {SAVING_DAYS} days needs.",
+        "shortDescription": f"Some {service} resources are larger than their load of the last {SAVING_DAYS} days needs.",
         "detailedDescriptionMdx": "Choose the next smaller size where the peak stays below half of it.",
         "categories": ["FinOps"],
         "tags": ["rightsizing"],
