@@ -19,8 +19,19 @@ HOURS, DAYS = 730, 60
 
 USAGE_TYPES = {
     "compute": "sku_id LIKE 'BoxUsage:%' OR sku_id LIKE 'Fargate-%' OR sku_id = 'Lambda-GB-Second'",
-    "database": "sku_id = 'InstanceUsage:db.r6g.large'",
+    "database": "sku_id = 'InstanceUsage:db.r7g.large'",
 }
+
+
+PLAN_RATES = {
+    "BoxUsage:m6i.xlarge": 0.73,
+    "BoxUsage:m6i.2xlarge": 0.73,
+    "BoxUsage:c6i.2xlarge": 0.72,
+    "Fargate-vCPU-Hours:perCPU": 0.85,
+    "Fargate-GB-Hours": 0.85,
+    "Lambda-GB-Second": 0.88,
+}
+"""The rates of Compute Savings Plans for 1 year without upfront payment, as shares of those on demand."""
 
 
 def eligible_days(world: World, service: str, later: float = 0) -> list[tuple[float, float]]:
@@ -111,11 +122,26 @@ async def test_discounts_are_those_of_the_bill(november: World) -> None:
         " cost_type = 'SavingsPlanCoveredUsage' AND service_id = 'AmazonRDS'",
         *map(ordinal, (FIRST, LAST)),
     )
-    for service, source in (("database", "seen on the bill"), ("compute", "DoiT's recommendation")):
+    assert round(100 * (1 - paid / listed), 1) == 20.0
+    # DoiT recommends from the usage of the last 30 days.
+    usage = november.sql(
+        "SELECT sku_id, cost_type, SUM(cost), SUM(amortized_cost) FROM lines JOIN series USING (series) WHERE day BETWEEN"
+        f" ? AND ? AND cost_type IN ('Usage', 'SavingsPlanCoveredUsage') AND ({USAGE_TYPES['compute']}) GROUP BY 1, 2",
+        *map(ordinal, ("2026-10-29", "2026-11-27")),
+    )
+    eligible = sum(cost for *_, cost, _ in usage)
+    under_plans = sum(
+        amortized if kind == "SavingsPlanCoveredUsage" else cost * PLAN_RATES[sku]
+        for sku, kind, cost, amortized in usage
+    )
+    for service, discount, source in (
+        ("database", 1 - paid / listed, "seen on the bill"),
+        ("compute", 1 - under_plans / eligible, "DoiT's recommendation"),
+    ):
         purchase = (await november.ask("what_if_commitment", term="one_year", commitmentType=service))["purchase"]
-        assert (
-            purchase["discountPercent"] == round(100 * (1 - paid / listed), 1) and source in purchase["discountSource"]
-        )
+        # The recommendation has whole cents.
+        assert purchase["discountPercent"] == pytest.approx(100 * discount, abs=0.06)
+        assert source in purchase["discountSource"]
     refused = await november.refusal("what_if_commitment", term="three_year")
     assert "discountPercent: required" in refused and "known for 1 year, no upfront" in refused
     # A model without the price list must not take a number from the error.
