@@ -171,6 +171,15 @@ def preview_digest(
     access = [values_at(before, path) for path in tool.external_target_paths]
     lost = deleted_values(arguments, before) if tool.deletes else {}
     # An object that was found by its name is another one if its id is another.
-    inputs = [tool.name, before.get("id"), customer, note, identifying_values(arguments, before), previous, access, lost]
+    inputs = [
+        tool.name,
+        before.get("id"),
+        customer,
+        note,
+        identifying_values(arguments, before),
+        previous,
+        access,
+        lost,
+    ]
     inputs.append({argument: identifying_values({}, found) for argument, found in related.items()})
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

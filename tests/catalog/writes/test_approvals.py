@@ -96,7 +96,13 @@ def test_lists_are_shown_as_added_and_removed_items() -> None:
         "title": TOOLS["update_budget"].title,
         "object": {"name": "Data team", "id": "b1", "url": "https://console.example/b1"},
         "fields": [
-            {"field": "alerts", "added": ["percentage: 90"], "removed": ["percentage: 50"]},
+            {
+                "field": "alerts",
+                "added": ["Alert at 90 %"],
+                "removed": ["Alert at 50 %"],
+                "addedItems": [{"percentage": 90}],
+                "removedItems": [{"percentage": 50}],
+            },
             {"field": "amount", "before": 1000, "after": 2000.5},
             {"field": "usePrevSpend", "before": False, "after": True},
             {"field": "description", "before": None, "after": "new < b>"},
@@ -167,9 +173,7 @@ async def test_used_token_says_so_whatever_became_of_the_object() -> None:
 async def test_a_token_that_led_to_the_receipt_of_an_equal_change_counts_no_more() -> None:
     caller = ApprovingCaller(Recorder({"id": "u1", "email": "new@acme.example"}))
     caller.receipts = MemoryReceiptStore(lambda: caller.time)
-    first, second = [
-        (await caller.call("invite_user", email="new@acme.example"))["approvalToken"] for _ in range(2)
-    ]
+    first, second = [(await caller.call("invite_user", email="new@acme.example"))["approvalToken"] for _ in range(2)]
     done = await caller.call(CONFIRM, approvalToken=first)
     for _ in range(2):
         again = await caller.call(CONFIRM, approvalToken=second)
