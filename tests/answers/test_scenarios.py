@@ -120,10 +120,10 @@ async def test_limits_of_growing_budgets_grow(november: World) -> None:
     amazon = (await november.ask("list_budgets", nameContains="Amazon Web Services"))["budgets"][0]
     try:
         await november.ask("update_budget", id=amazon["id"], growthPerPeriod=50, startPeriod="2026-11-01")
-        # 10 % more is over 53,500, and within 80,250; 60 % more is not.
+        # 10 % more is over the limit of this month, and within that of the next; 60 % more is not.
         assert not find_budget(await ask(november, "growth 10% of cloud:aws from 2026-12-01"), amazon, "2026-12-01")
         row = find_budget(await ask(november, "growth 60% of cloud:aws from 2026-12-01"), amazon, "2026-12-01")
-        assert (row["amount"], row["effect"]) == (80250.0, "newly_exceeded")
+        assert (row["amount"], row["effect"]) == (1.5 * amazon["amount"], "newly_exceeded")
     finally:
         await november.ask("update_budget", id=amazon["id"], growthPerPeriod=0, startPeriod=amazon["startPeriod"])
 

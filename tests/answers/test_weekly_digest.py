@@ -204,12 +204,12 @@ async def check_lists(digest: Any, world: World, customer: Customer) -> None:
         assert [(row["id"], row["amount"], row["currency"]) for row in shown] == [
             (row["id"], row["amount"], row["currency"]) for row in rows[: len(shown)]
         ]
-    # Both of Google Cloud are among the first three: a purchase, and a smaller size of the same instances.
+    # Both of AWS are among the first three: a purchase, and a smaller size of the same instances.
     shown = {row["id"] for row in savings["rows"]}
     assert savings["overlaps"] == [one for one in summary["overlaps"] if shown.issuperset(one["ids"])]
     if customer is ACME:
         assert [[one.split("/")[-1] for one in each["ids"]] for each in savings["overlaps"]] == [
-            ["global", "gcp-rightsizing"]
+            ["compute", "aws-rightsizing"]
         ]
         with closing(Books(world.today)) as books:
             truth = right_sizing(books)
