@@ -136,12 +136,13 @@ def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
 
 
 def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> JsonObject:
-    """Return *arguments* with null for each value of the *current* state that the write removes, as declared."""
+    """Return *arguments* with null, or the declared default, for each value of the *current* state that the write removes."""
     if current is None or not tool.facts.get("replaces"):
         return arguments
-    before = tool.with_argument_names(current)
+    before, defaults = tool.with_argument_names(current), tool.facts.get("defaults", {})
     omitted = (name for name in tool.accepted_schema["properties"] if name not in (*arguments, *tool.targets))
-    return {**arguments, **{name: None for name in omitted if before.get(name) not in (None, "", [], {})}}
+    removed = {name: defaults.get(name) for name in omitted if before.get(name) not in (None, "", [], {})}
+    return {**arguments, **{name: value for name, value in removed.items() if value != before[name]}}
 
 
 def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str:
@@ -155,6 +156,16 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
     previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
     lost = deleted_values(arguments, before) if tool.deletes else {}
-    inputs = [tool.name, customer, note, identifying_values(arguments, before), previous, access, lost]
+    # An object that was found by its name is another one if its id is another.
+    inputs = [
+        tool.name,
+        before.get("id"),
+        customer,
+        note,
+        identifying_values(arguments, before),
+        previous,
+        access,
+        lost,
+    ]
     inputs.append({argument: identifying_values({}, found) for argument, found in related.items()})
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()
