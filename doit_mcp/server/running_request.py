@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from functools import cached_property
 from typing import TypeVar
 
 import orjson
@@ -60,9 +61,12 @@ class RunningRequest:
         self._is_extended = self._is_task = task_progress is not None
         self.committed = False
         self.claim: WriteClaim | None = None
-        self.approvals = BoundApprovals(
-            context.services.approvals, context.owner, context.tenant, current=context.approval
-        )
+
+    @cached_property
+    def approvals(self) -> BoundApprovals:
+        """The approvals of this user and customer. Only writes need them."""
+        context = self._context
+        return BoundApprovals(context.services.approvals, context.owner, context.tenant, current=context.approval)
 
     @property
     def _progress(self) -> ProgressReporter | TaskProgress:

@@ -38,7 +38,7 @@ from doit_mcp.protocol.request_metadata import Caller, check_session_version, is
 from doit_mcp.protocol.revisions import STATEFUL_REVISIONS
 from doit_mcp.resilience.concurrency import ConcurrencyLimiter
 from doit_mcp.server.api_client import make_api_client
-from doit_mcp.server.message_endpoint import Payload, parse_payload
+from doit_mcp.server.payloads import Payload, parse_payload
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http import app_keys
 from doit_mcp.transports.http.access import add_common_headers
