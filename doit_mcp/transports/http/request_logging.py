@@ -10,7 +10,6 @@ from aiohttp import web
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 from ...observability.trace import begin_trace
-from ...protocol.endpoint_urls import MCP_PATH
 from . import app_keys
 from .access import check_host_and_origin, error_response
 from .error_page import error_page, wants_page
@@ -39,14 +38,14 @@ class RequestHandler:
         self._app, self._metrics, self._spans = app, app[app_keys.METRICS], app.get(SPANS)
         self._hosts, self._origins = app[app_keys.ALLOWED_HOSTS], app[app_keys.ALLOWED_ORIGINS]
         self._base = app[app_keys.SETTINGS].resource_url
-        # The same for all requests, because the path has no parameters.
-        self._mcp_match = _match_mcp_path(app)
+        self._post_matches = _match_fixed_paths(app, "POST")
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Start the request's trace, check Host and Origin, turn exceptions into responses, and log the outcome."""
-        if request.raw_path == MCP_PATH and request.method == "POST" and "Expect" not in request.headers:
+        match = self._post_matches.get(request.rel_url.raw_path) if request.method == "POST" else None
+        if match is not None and "Expect" not in request.headers:
             # Fast path for most requests.
-            match = request._match_info = self._mcp_match
+            request._match_info = match
         else:
             match = await _find_route(self._app, request)
             if "Expect" in request.headers:
@@ -67,7 +66,7 @@ class RequestHandler:
             status = response.status
             return response
         finally:
-            method, route = request.method, MCP_PATH if match is self._mcp_match else _route_name(match)
+            method, route = request.method, _route_name(match)
             method = method if method in KNOWN_METHODS else "other"
             if self._spans is not None and span is not None:
                 self._spans.end_span(span, trace, method, route, status)
@@ -78,11 +77,13 @@ class RequestHandler:
                 log.info("request", extra=extra)
 
 
-def _match_mcp_path(app: web.Application) -> UrlMappingMatchInfo:
-    for route in app.router.routes():
-        if route.resource is not None and route.resource.canonical == MCP_PATH and route.method in ("*", "POST"):
-            return _prepare_match(app, UrlMappingMatchInfo({}, route))
-    raise LookupError(f"the application has no route for POST {MCP_PATH}")
+def _match_fixed_paths(app: web.Application, method: str) -> dict[str, UrlMappingMatchInfo]:
+    """Return the matches of *method* and the paths without parameters. Each is the same for all requests."""
+    return {
+        route.resource.canonical: _prepare_match(app, UrlMappingMatchInfo({}, route))
+        for route in app.router.routes()
+        if isinstance(route.resource, web.PlainResource) and route.method in (method, "*")
+    }
 
 
 async def _find_route(app: web.Application, request: web.Request) -> UrlMappingMatchInfo:
@@ -97,7 +98,8 @@ def _prepare_match(app: web.Application, match: UrlMappingMatchInfo) -> UrlMappi
 
 
 def _route_name(match: UrlMappingMatchInfo) -> str:
-    return match.route.resource.canonical if match.route.resource is not None else "other"
+    resource = match.route.resource
+    return resource.canonical if resource is not None else "other"
 
 
 def log_unreadable_request(status: int) -> str:
