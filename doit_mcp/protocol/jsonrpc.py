@@ -144,7 +144,9 @@ def parse_message(value: Any) -> Message:
     """Return the message in a JSON value. Raise RpcError -32600, with the id if the message has a valid one."""
     if not isinstance(value, dict):
         raise RpcError(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
-    identifier = _parse_id(value) if "id" in value else None
+    identifier = value.get("id")
+    if type(identifier) is not int and "id" in value:
+        identifier = _parse_id(value)
     if value.get("jsonrpc") != "2.0":
         raise RpcError(INVALID_REQUEST, 'Invalid Request: "jsonrpc" must be "2.0"', id=identifier)
     if "method" not in value:

@@ -46,6 +46,11 @@ CONFIRMATION_UNVERIFIED = (
 class RunningRequest:
     """Implements :class:`doit_mcp.catalog.call.Call` for one request, or for a task, which has a *task_progress*."""
 
+    committed = False
+    claim: WriteClaim | None = None
+    _doit: Doit | None = None
+    _deadline: asyncio.Timeout | None = None
+
     def __init__(
         self,
         context: RequestContext,
@@ -55,12 +60,8 @@ class RunningRequest:
         task_progress: TaskProgress | None = None,
     ) -> None:
         self._context, self._request, self._name, self._asker = context, request, name, asker
-        self._doit: Doit | None = None
         self._progress_or_none: ProgressReporter | TaskProgress | None = task_progress
-        self._deadline: asyncio.Timeout | None = None
         self._is_extended = self._is_task = task_progress is not None
-        self.committed = False
-        self.claim: WriteClaim | None = None
 
     @cached_property
     def approvals(self) -> BoundApprovals:
