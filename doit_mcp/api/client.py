@@ -72,9 +72,7 @@ class Client:
         self._upstream = upstream
         self._credential = credential
         self.tenant = tenant
-        # Legacy API keys take the tenant from customerContext, not from the header.
-        self._common_query = _encode_common_query(tenant, tuple((tracking or {}).items()))
-        self._query_without_tenant = _encode_common_query("", tuple((tracking or {}).items()))
+        self._tracking = tuple(tracking.items()) if tracking else ()
         self._report = report
         self._clock = upstream.clock
         self._deadline = self._clock() + deadline
@@ -86,6 +84,10 @@ class Client:
         self._requester = requester
         self._retries = MAX_RETRIES
 
+    def _common_query(self, operation: Operation) -> str:
+        # Legacy API keys take the tenant from customerContext, not from the header.
+        return _encode_common_query("" if operation.unauthenticated else self.tenant, self._tracking)
+
     async def report(self, message: str) -> None:
         """Report progress."""
         if self._report is not None:
@@ -94,8 +96,7 @@ class Client:
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
         """Send an operation and return the JSON value of the response, None for an empty one. Raises ApiError."""
         request = operation.build_request(arguments)
-        common_query = self._query_without_tenant if operation.unauthenticated else self._common_query
-        url = self._upstream.make_url(request, common_query)
+        url = self._upstream.make_url(request, self._common_query(operation))
         body = encode_body(request, operation.content_type)
         try:
             reply = await self._send_authenticated(operation, url, body, self._own_headers(operation, request))
@@ -108,7 +109,7 @@ class Client:
     async def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
         """Send an operation and yield its events; text becomes {answer: text}. Raises ApiError."""
         request = operation.build_request(arguments)
-        url = self._upstream.make_url(request, self._common_query)
+        url = self._upstream.make_url(request, self._common_query(operation))
         body = encode_body(request, operation.content_type)
         own = self._own_headers(operation, request)
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -184,12 +184,12 @@ class Upstream:
         finally:
             self._record(trace, request, status, started)
 
-    async def _send(self, request: PreparedRequest, timeout: float | None) -> ClientResponse:
+    def _send(self, request: PreparedRequest, timeout: float | None) -> Awaitable[ClientResponse]:
         _, method, url, headers, body, _ = request
         client_timeout = self._client_timeouts.get(timeout) or ClientTimeout(
             total=timeout, sock_connect=self._connect_timeout
         )
-        return await self._http.request(
+        return self._http.request(
             method,
             url,
             headers=headers,
@@ -225,16 +225,16 @@ class Upstream:
 
     def _record(self, trace: Trace | None, request: PreparedRequest, status: int | None, started: float) -> None:
         """Record a finished request in the metrics and in the trace of the incoming request."""
-        seconds = time.perf_counter() - started
+        seconds, upstream = time.perf_counter() - started, self.breaker.name
         if trace is not None:
             trace.count_upstream_call(status, seconds)
             spans = CURRENT_OPERATION.get() or trace
             if spans.on_upstream_request is not None:
                 span_id = request.headers["traceparent"].split("-")[2]
                 spans.on_upstream_request(
-                    UpstreamRequest(span_id, self.breaker.name, request.name, request.method, status, started, seconds)
+                    UpstreamRequest(span_id, upstream, request.name, request.method, status, started, seconds)
                 )
-        self._on_exchange(self.breaker.name, request.name.strip("_"), status, seconds)
+        self._on_exchange(upstream, request.name.strip("_"), status, seconds)
 
     def _report_status(self, ticket: int, status: int, request: PreparedRequest) -> None:
         if status < 500:

@@ -84,13 +84,11 @@ class Metrics:
         self._call_seconds = Histogram(DURATION_BUCKETS_SECONDS)
         self.loop_delay = Histogram(LOOP_DELAY_BUCKETS_SECONDS)
 
-    def count_request(self, method: str, route: str, status: int) -> None:
-        """Count an HTTP response."""
+    def count_request(self, method: str, route: str, status: int, rpc_method: str = "") -> None:
+        """Count an HTTP response. *rpc_method* is the known method of its JSON-RPC response, or "other", if it has one."""
         self._requests[method, route, str(status)] += 1
-
-    def count_message(self, method: str) -> None:
-        """Count a JSON-RPC response; *method* is a known method or "other"."""
-        self._messages[(method,)] += 1
+        if rpc_method:
+            self._messages[(rpc_method,)] += 1
 
     def count_operation(self, fields: OperationFields, seconds: float) -> None:
         """Count an MCP request or notification."""

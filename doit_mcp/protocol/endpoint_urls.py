@@ -6,6 +6,7 @@ Users type these URLs, and clients rewrite them. Paths and token audiences are c
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MCP_PATH, SSE_PATH, MESSAGES_PATH, CHECK_PATH = "/mcp", "/sse", "/sse/message", "/check"
 WELL_KNOWN_PATH = "/.well-known/"
@@ -36,6 +37,7 @@ def canonical_path(path: str) -> str:
     return "/" + "/".join(segments) if segments and segments[0] in FIRST_SEGMENTS else path
 
 
+@lru_cache(maxsize=64)
 def selection_parameter(name: str) -> str | None:
     """Return which selection parameter a query parameter is, in any spelling; None if it is not one.
 

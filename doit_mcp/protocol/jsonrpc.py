@@ -144,7 +144,9 @@ def parse_message(value: Any) -> Message:
     """Return the message in a JSON value. Raise RpcError -32600, with the id if the message has a valid one."""
     if not isinstance(value, dict):
         raise RpcError(INVALID_REQUEST, "Invalid Request: a message is a JSON object")
-    identifier = _parse_id(value) if "id" in value else None
+    identifier = value.get("id")
+    if type(identifier) is not int and "id" in value:
+        identifier = _parse_id(value)
     if value.get("jsonrpc") != "2.0":
         raise RpcError(INVALID_REQUEST, 'Invalid Request: "jsonrpc" must be "2.0"', id=identifier)
     if "method" not in value:
@@ -165,11 +167,13 @@ def _parse_params(value: JsonObject, identifier: Id | None) -> JsonObject:
     No method has a member of params that is a list. The arguments of tools have rules of their own.
     """
     params = value.get("params")
-    if params is None or params == []:
-        return {}
     if not isinstance(params, dict):
+        if params is None or params == []:
+            return {}
         raise RpcError(INVALID_REQUEST, 'Invalid Request: "params" must be an object', id=identifier)
-    params = without_empty_values(params)
+    values = params.values()
+    if None in values or [] in values:
+        params = without_empty_values(params)
     if isinstance(meta := params.get("_meta"), dict) and (normalized := without_empty_values(meta)) is not meta:
         params["_meta"] = normalized | ({CAPABILITIES_KEY: {}} if meta.get(CAPABILITIES_KEY, ...) is None else {})
     return params

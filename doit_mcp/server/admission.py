@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from ..protocol.jsonrpc import Message, Request, RpcError
 from ..resilience.concurrency import ConcurrencyLimiter
@@ -23,6 +24,20 @@ def call_rate(per_minute: int) -> Rate:
 def call_rate_limiter(rate: Rate, clock: Callable[[], float] = time.monotonic) -> RateLimiter:
     """Return a limiter for the tool calls of each principal in this process."""
     return RateLimiter(TOO_MANY_CALLS, TokenBuckets(*rate), clock=clock)
+
+
+class AdmissionPolicy(Protocol):
+    """Decides whether requests may run."""
+
+    async def admit(self, owner: str, *messages: Message | RpcError) -> None:
+        """Return if *messages*, a request or a batch, may run. Raise LimitExceeded otherwise."""
+
+
+class AdmitAll:
+    """Admits every request; the runner's limits still apply."""
+
+    async def admit(self, owner: str, *messages: Message | RpcError) -> None:
+        """Raise nothing."""
 
 
 class Admission:

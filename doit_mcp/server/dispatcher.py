@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 
-from ..observability.trace import CURRENT_TRACE
+from ..observability.trace import CURRENT_OPERATION, CURRENT_TRACE
 from ..protocol.jsonrpc import (
     INTERNAL_ERROR,
     METHOD_NOT_FOUND,
@@ -22,7 +22,7 @@ from ..protocol.revisions import LISTEN_METHOD
 from .handlers import completion, events, lifecycle, log_level, prompts, resources, skills, subscriptions, tasks, tools
 from .operation_record import CANCELED, TOOL_ERROR, begin_operation, end_operation
 from .progress import check_progress_token
-from .request_context import Catalog, RequestContext
+from .request_context import RequestContext
 
 log = logging.getLogger(__name__)
 
@@ -65,15 +65,18 @@ INLINE_METHODS = frozenset(
 )
 
 
-# Methods of capabilities that are declared only if the catalog has something to list.
+# Methods of capabilities that are declared only if the catalog has something to list, or the server sends events.
 OPTIONAL_METHODS = frozenset(
-    method for method in HANDLERS if method.startswith(("prompts/", "skills/", "resources/", "completion/"))
+    method for method in HANDLERS if method.startswith(("prompts/", "skills/", "resources/", "completion/", "events/"))
 )
 
 
-def supports_method(catalog: Catalog, method: str) -> bool:
-    """Return whether *catalog* has the capability that *method* belongs to."""
+def supports_method(context: RequestContext, method: str) -> bool:
+    """Return whether the catalog or the services have the capability that *method* belongs to."""
+    catalog = context.catalog
     match method.partition("/")[0]:
+        case "events":
+            return context.services.events is not None
         case "prompts":
             return bool(catalog.prompts)
         case "skills":
@@ -92,8 +95,7 @@ def supports_method(catalog: Catalog, method: str) -> bool:
 def find_handler(context: RequestContext, method: str) -> Handler:
     """Return the handler of *method*. Raise RpcError -32601 if the revision or the catalog does not have the method."""
     handler = HANDLERS.get(method) if method in context.caller.revision.requests else None
-    is_missing = method in OPTIONAL_METHODS and not supports_method(context.catalog, method)
-    if handler is None or is_missing or (method.startswith("events/") and context.services.events is None):
+    if handler is None or (method in OPTIONAL_METHODS and not supports_method(context, method)):
         raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:80]}")
     return handler
 
@@ -136,4 +138,6 @@ async def dispatch_request(context: RequestContext, request: Request) -> tuple[i
         fault = internal_error()
         return era.http_status(fault.code), error_bytes(fault, request.id)
     finally:
-        end_operation(context, request, method, error_type, started, token)
+        end_operation(context, request, method, error_type, started)
+        if token is not None:
+            CURRENT_OPERATION.reset(token)

@@ -16,16 +16,17 @@ from ..observability.trace import (
     read_traceparent,
 )
 from ..protocol.jsonrpc import Request
-from .request_context import Catalog, RequestContext, Services
+from .request_context import RequestContext, Services
 
 # Error types besides the codes of JSON-RPC. The first is from OpenTelemetry's semantic conventions for MCP.
 TOOL_ERROR, CANCELED = "tool_error", "canceled"
+METHODS_WITH_TARGET = frozenset({"tools/call", "prompts/get"})
 
 
 def begin_operation(trace: Trace | None, meta: object) -> Token[Operation | None] | None:
     """Continue the caller's trace in *meta*, the ``_meta`` of a request, if it has one.
 
-    Return what :func:`end_operation` needs, None without such a trace.
+    Return the token that resets CURRENT_OPERATION, None without such a trace.
     """
     caller = read_traceparent(meta["traceparent"]) if isinstance(meta, dict) and "traceparent" in meta else None
     if caller is None:
@@ -34,22 +35,18 @@ def begin_operation(trace: Trace | None, meta: object) -> Token[Operation | None
     return CURRENT_OPERATION.set(Operation(caller.trace_id, caller.flags) if start is None else start(caller))
 
 
-def end_operation(
-    context: RequestContext,
-    request: Request,
-    method: str,
-    error_type: str,
-    started: float,
-    token: Token[Operation | None] | None,
-) -> None:
+def end_operation(context: RequestContext, request: Request, method: str, error_type: str, started: float) -> None:
     """Record the end of *request*, which *started* at a time of time.perf_counter.
 
     *method* is a known method or "other", and *error_type* is "" if it succeeded.
     """
-    tool, prompt = _target_names(context.catalog, request) if method in ("tools/call", "prompts/get") else ("", "")
+    tool = prompt = ""
+    if method in METHODS_WITH_TARGET and isinstance(name := request.params.get("name"), str):
+        if method == "prompts/get":
+            prompt = name if name in context.catalog.prompts_by_name else ""
+        elif (called := context.catalog.find_tool(name)) is not None:
+            tool = called.name
     record_operation(context.services, (method, tool, prompt, error_type, context.caller.revision.name), started)
-    if token is not None:
-        CURRENT_OPERATION.reset(token)
 
 
 def record_operation(services: Services, fields: OperationFields, started: float) -> None:
@@ -63,17 +60,6 @@ def record_operation(services: Services, fields: OperationFields, started: float
             operation.on_end(McpFields(*fields))
         else:
             trace.mcp = McpFields(*fields)
-
-
-def _target_names(catalog: Catalog, request: Request) -> tuple[str, str]:
-    """Return the names of the tool and of the prompt that *request* names, "" for what the catalog does not have."""
-    name = request.params.get("name")
-    if not isinstance(name, str):
-        return "", ""
-    if request.method == "prompts/get":
-        return "", name if name in catalog.prompts_by_name else ""
-    tool = catalog.find_tool(name)
-    return ("" if tool is None else tool.name), ""
 
 
 def record_tool_call(

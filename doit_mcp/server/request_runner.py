@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from functools import cached_property, partial
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from ..protocol.jsonrpc import Id, Message, Request, RpcError
 from ..resilience.concurrency import ConcurrencyLimiter
 from .batches import MAX_CONCURRENT_BATCH_REQUESTS, run_batch
 from .dispatcher import dispatch_request
-from .request_context import RequestContext
+from .request_context import Channel, RequestContext
 from .sessions import Session
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,20 @@ class ResponseSink(Protocol):
 
     def finish_canceled(self) -> Awaitable[None]:
         """End without a response, because the request was canceled."""
+
+
+class ResponseChannel(Channel, ResponseSink, Protocol):
+    """Carries the response to a payload, and the messages that precede it.
+
+    *is_shared* is whether it also carries responses to other payloads. Waiting for a shared channel delays those, so
+    even the shortest request then runs in its own task.
+    """
+
+    @property
+    def is_shared(self) -> bool: ...
+
+    def open(self, session: Session | None, request_ids: Sequence[Id]) -> None:
+        """Prepare for messages, because the requests with these ids were admitted and are about to run."""
 
 
 class RequestRunner:
@@ -50,7 +64,7 @@ class RequestRunner:
         if session is not None and request.id in session.running_requests:
             session.check_request_id(request)
         self.limiter.acquire(context.owner)
-        work = _deliver_response(sink, _run_in_session, context, request)
+        work = _run_request(context, request, session, sink)
         task = self._run(context.owner, 1, work, session, request.id)
         if session is not None:
             session.running_requests[request.id] = task
@@ -66,7 +80,7 @@ class RequestRunner:
         """
         requests = sum(isinstance(item, Request) for item in messages)
         slots = self.limiter.acquire_up_to(context.owner, max(1, min(requests, MAX_CONCURRENT_BATCH_REQUESTS)))
-        work = _deliver_response(sink, run_batch, context, session, messages, slots)
+        work = _run_batch(context, session, messages, slots, sink)
         return self._run(context.owner, slots, work)
 
     def _run(
@@ -103,19 +117,28 @@ class RequestRunner:
         await cancel_tasks(*self._tasks)
 
 
-async def _run_in_session(context: RequestContext, request: Request) -> tuple[int, bytes]:
-    """Run *request*, and free its id before the response is sent, because the client may use it again at once."""
-    response = await dispatch_request(context, request)
-    if context.session is not None and (task := asyncio.current_task()) is not None:
-        context.session.end_request(request.id, task)
-    return response
+async def _run_request(context: RequestContext, request: Request, session: Session | None, sink: ResponseSink) -> None:
+    try:
+        status, body = await dispatch_request(context, request)
+    except asyncio.CancelledError:
+        await sink.finish_canceled()
+        raise
+    if session is not None:
+        # Before the response is sent, because the client may use the id again at once. Until here, no other request of
+        # the session can have it.
+        session.running_requests.pop(request.id, None)
+    await sink.finish(status, body)
 
 
-async def _deliver_response(
-    sink: ResponseSink, handle: Callable[..., Awaitable[tuple[int, bytes] | None]], *arguments: Any
+async def _run_batch(
+    context: RequestContext,
+    session: Session,
+    messages: Sequence[Message | RpcError],
+    slots: int,
+    sink: ResponseSink,
 ) -> None:
     try:
-        response = await handle(*arguments)
+        response = await run_batch(context, session, messages, slots)
     except asyncio.CancelledError:
         await sink.finish_canceled()
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from functools import cached_property
 from typing import TypeVar
 
 import orjson
@@ -45,6 +46,11 @@ CONFIRMATION_UNVERIFIED = (
 class RunningRequest:
     """Implements :class:`doit_mcp.catalog.call.Call` for one request, or for a task, which has a *task_progress*."""
 
+    committed = False
+    claim: WriteClaim | None = None
+    _doit: Doit | None = None
+    _deadline: asyncio.Timeout | None = None
+
     def __init__(
         self,
         context: RequestContext,
@@ -54,15 +60,14 @@ class RunningRequest:
         task_progress: TaskProgress | None = None,
     ) -> None:
         self._context, self._request, self._name, self._asker = context, request, name, asker
-        self._doit: Doit | None = None
         self._progress_or_none: ProgressReporter | TaskProgress | None = task_progress
-        self._deadline: asyncio.Timeout | None = None
         self._is_extended = self._is_task = task_progress is not None
-        self.committed = False
-        self.claim: WriteClaim | None = None
-        self.approvals = BoundApprovals(
-            context.services.approvals, context.owner, context.tenant, current=context.approval
-        )
+
+    @cached_property
+    def approvals(self) -> BoundApprovals:
+        """The approvals of this user and customer. Only writes need them."""
+        context = self._context
+        return BoundApprovals(context.services.approvals, context.owner, context.tenant, current=context.approval)
 
     @property
     def _progress(self) -> ProgressReporter | TaskProgress:

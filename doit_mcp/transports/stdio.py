@@ -26,11 +26,13 @@ from ..server.api_client import make_api_client
 from ..server.approvals import Approvals
 from ..server.catalog import catalog_factory
 from ..server.consents import MemoryConsents
-from ..server.message_endpoint import MessageEndpoint, Payload, Sender, parse_payload
+from ..server.message_endpoint import MessageEndpoint
 from ..server.message_queue import MessageQueue
 from ..server.notification_hub import NotificationHub
+from ..server.payloads import Payload, parse_payload
 from ..server.request_context import ApiFactory, Catalog, Services
 from ..server.request_runner import RequestRunner
+from ..server.sender import Sender
 from ..server.sessions import Session
 from ..server.signed_state import StateSigner
 from ..server.tasks import MemoryTasks
@@ -151,10 +153,10 @@ class StdioServer:
 
     async def _handle(self, payload: Payload) -> None:
         try:
-            caller = None
+            caller = self._session.caller
             if isinstance(payload, Request) and has_request_metadata(payload):
                 caller = read_request_metadata(payload, None)
-            await self._endpoint.handle(self._sender, self._session, payload, self._channel, caller)
+            await self._endpoint.handle(self._sender, caller, self._session, payload, self._channel)
         except LimitExceeded as exceeded:
             id = payload.id if isinstance(payload, Request) else None
             raise RpcError(INVALID_REQUEST, str(exceeded), id=id) from exceeded

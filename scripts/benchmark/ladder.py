@@ -38,19 +38,19 @@ from doit_mcp.protocol.request_metadata import Caller, check_session_version, is
 from doit_mcp.protocol.revisions import STATEFUL_REVISIONS
 from doit_mcp.resilience.concurrency import ConcurrencyLimiter
 from doit_mcp.server.api_client import make_api_client
-from doit_mcp.server.message_endpoint import Payload, parse_payload
+from doit_mcp.server.payloads import Payload, parse_payload
 from doit_mcp.settings import Settings
 from doit_mcp.transports.http import app_keys
 from doit_mcp.transports.http.access import add_common_headers
 from doit_mcp.transports.http.body_memory import BodyMemory
 from doit_mcp.transports.http.buffered_response import BufferedResponse, make_response
-from doit_mcp.transports.http.connection import LimitedAppRunner
+from doit_mcp.transports.http.connection import Handler, LimitedAppRunner
 from doit_mcp.transports.http.connection_limits import ConnectionLimits
 from doit_mcp.transports.http.event_stream import format_event
 from doit_mcp.transports.http.keepalive import Keepalive
 from doit_mcp.transports.http.post_response import PostResponse
 from doit_mcp.transports.http.request_body import ACCEPT_ALL, parse_accept, read_body
-from doit_mcp.transports.http.request_logging import request_logging_middleware
+from doit_mcp.transports.http.request_logging import RequestHandler
 from doit_mcp.transports.http.runner import freeze_heap
 
 from ..bench_server import FETCH_REPORT, echo
@@ -194,15 +194,20 @@ class LadderServer(LimitServer):
         """The aiohttp runner of this rung."""
         app = web.Application()
         self.add_routes(app)
+        make_handler: Callable[[], Handler] | None = None
         if "trace" in self._rungs:
             app[app_keys.METRICS], app[app_keys.SETTINGS] = self._metrics, Settings()
             app[app_keys.ALLOWED_HOSTS], app[app_keys.ALLOWED_ORIGINS] = frozenset({self._host}), frozenset()
             app.on_response_prepare.append(add_common_headers)
-            app.middlewares.append(request_logging_middleware(app))
+            make_handler = partial(_make_handler, app)
         self._upstream = Upstream(self.http, self._api_base)
         freeze_heap()
         limits = ConnectionLimits(self._metrics, 75.0)
-        return LimitedAppRunner(app, limits, access_log=None, handler_cancellation=True)
+        return LimitedAppRunner(app, limits, make_handler, access_log=None, handler_cancellation=True)
+
+
+def _make_handler(app: web.Application) -> Handler:
+    return RequestHandler(app).handle
 
 
 async def _read_unchecked(request: web.Request) -> Payload:

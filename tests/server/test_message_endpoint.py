@@ -17,10 +17,12 @@ from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import DEFAULT_REVISION
 from doit_mcp.resilience.concurrency import ConcurrencyLimiter
 from doit_mcp.resilience.limits import LimitExceeded
-from doit_mcp.server.message_endpoint import MAX_INLINE_PARSE_BYTES, MessageEndpoint, Sender, parse_payload
+from doit_mcp.server.message_endpoint import MessageEndpoint
 from doit_mcp.server.notification_hub import NotificationHub
+from doit_mcp.server.payloads import MAX_INLINE_PARSE_BYTES, parse_payload
 from doit_mcp.server.request_context import Services
 from doit_mcp.server.request_runner import RequestRunner
+from doit_mcp.server.sender import Sender
 from doit_mcp.server.sessions import Session
 from doit_mcp.server.signed_state import StateSigner
 from doit_mcp.server.tasks import MemoryTasks
@@ -89,7 +91,7 @@ class Endpoint:
 
     async def handle(self, value: Any, channel: Recorded) -> asyncio.Task[None] | None:
         payload = await parse_payload(orjson.dumps(value))
-        return await self.endpoint.handle(self.sender, self.session, payload, channel)
+        return await self.endpoint.handle(self.sender, self.session.caller, self.session, payload, channel)
 
 
 async def test_requests_are_admitted_then_registered_then_run() -> None:

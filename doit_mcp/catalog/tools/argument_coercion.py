@@ -81,7 +81,7 @@ def needs_no_coercion(arguments: JsonObject, properties: JsonObject) -> bool:
     It does if every name is among the *properties*, and every value is text without surrounding whitespace, an integer
     or a boolean. A filter with brackets may need it.
     """
-    if "[" in str(arguments.get(FILTER_ARGUMENT, "")):
+    if FILTER_ARGUMENT in arguments and "[" in str(arguments[FILTER_ARGUMENT]):
         return False
     for name, value in arguments.items():
         kind = type(value)

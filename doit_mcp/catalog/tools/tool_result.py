@@ -70,7 +70,9 @@ def _build_result(tool: Tool, arguments: JsonObject, result: JsonObject | Result
             f"the response does not match its schema: {problems[0]}", kind="answer", maybe_applied=tool.writes
         )
         return _make_result(error_result(tool, explain(error, tool.name)), truncated=False)
-    tool_result = _text_result(text) | ({"_meta": result_view_meta(tool.name)} if has_view(tool.meta) else {})
+    tool_result = _text_result(text)
+    if has_view(tool.meta):
+        tool_result["_meta"] = result_view_meta(tool.name)
     # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
         is_dry_run = arguments.get("dryRun") is True

@@ -107,7 +107,8 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
     ):
         check_parameter_headers(request, context.headers, tool.input_schema)
     try:
-        arguments = await read_object(arguments)
+        if not isinstance(arguments, dict):
+            arguments = await read_object(arguments)
         if context.customer_api_factory is not None or not tool.accepts(arguments):
             context, arguments = await read_arguments(context, tool, arguments)
         if tool.resolve_target is not None:
@@ -209,6 +210,10 @@ def _detach(context: RequestContext, request: Request) -> tuple[RequestContext, 
     meta = request.params.get("_meta")
     hint = meta.get(LOCALE_META_KEY) if isinstance(meta, dict) else None
     params = {"_meta": {LOCALE_META_KEY: hint}} if isinstance(hint, str) and len(hint) <= MAX_TAG_CHARACTERS else {}
+    if (make_challenge := context.make_auth_challenge) is not None:
+        # The function refers to the HTTP request, so it is called now.
+        challenge = make_challenge()
+        context = context._replace(make_auth_challenge=lambda: challenge)
     return context._replace(channel=NULL_CHANNEL, headers=None), Request(request.id, request.method, params)
 
 
@@ -269,8 +274,8 @@ async def _create_task(
 def _content_result(context: RequestContext, content: ContentResult) -> JsonObject:
     """Return the result of a tool that makes its own content blocks."""
     revision = context.caller.revision
-    notice = [{"type": "text", "text": context.notice}] if context.notice else []
-    result: JsonObject = {"content": downgrade_blocks([*content.blocks, *notice], revision)}
+    blocks = [*content.blocks, {"type": "text", "text": context.notice}] if context.notice else content.blocks
+    result: JsonObject = {"content": downgrade_blocks(blocks, revision)}
     if content.structured is not None:
         result["structuredContent"] = content.structured
     if content.is_error:

@@ -16,7 +16,6 @@ from ...protocol.endpoint_urls import CHECK_PATH, MCP_PATH, MESSAGES_PATH, SSE_P
 from ...protocol.jsonrpc import error_bytes
 from ...resilience.limits import LimitExceeded
 from ...server.dispatcher import internal_error
-from ...settings import Settings
 from . import app_keys
 from .buffered_response import COMMON_HEADERS, make_response
 from .client_address import client_address
@@ -178,8 +177,7 @@ def auth_error_response(request: web.Request, error: AuthError) -> web.Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status in (400, 401, 403):
-        settings, base, path = request.app[app_keys.SETTINGS], base_url(request), resource_path(request)
-        headers["WWW-Authenticate"] = _www_authenticate(settings, base, path, error)
+        headers["WWW-Authenticate"] = _www_authenticate(request, error)
     return http_error_response(error.status, error.error, error.description, headers)
 
 
@@ -202,18 +200,16 @@ def resource_path(request: web.Request) -> str:
     return resource or client_path(request)
 
 
-def sign_in_challenge(settings: Settings, base: str, path: str) -> str:
-    """Return the challenge for a caller whose sign-in ended during its request for the resource at *path*.
-
-    *base* is the base URL that the caller uses.
-    """
-    return _www_authenticate(settings, base, path, invalid_token_error(SIGN_IN_MESSAGE))
+def sign_in_challenge(request: web.Request) -> str:
+    """Return the challenge for a caller whose sign-in ended during *request*."""
+    return _www_authenticate(request, invalid_token_error(SIGN_IN_MESSAGE))
 
 
-def _www_authenticate(settings: Settings, base: str, path: str, error: AuthError) -> str:
+def _www_authenticate(request: web.Request, error: AuthError) -> str:
+    settings = request.app[app_keys.SETTINGS]
     return www_authenticate_value(
-        base,
-        path,
+        base_url(request),
+        resource_path(request),
         error=error.error,
         description=error.description,
         scope=error.scope or REQUIRED_SCOPE,

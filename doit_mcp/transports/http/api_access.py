@@ -23,11 +23,11 @@ from ...protocol.revisions import NEWEST_STATEFUL_REVISION
 from ...resilience.requester import Requester
 from ...server.api_client import make_api_client
 from ...server.credential_expiry import NEVER_EXPIRES, StreamLease
-from ...server.message_endpoint import Sender
 from ...server.request_context import ApiAccess, ApiFactory, ProgressCallback
+from ...server.sender import Sender
 from ...server.sessions import Session
 from . import app_keys
-from .access import base_url, resource_path, sign_in_challenge
+from .access import sign_in_challenge
 from .app_keys import PrincipalApiFactory
 
 # The caller of requests that no client made.
@@ -116,7 +116,7 @@ class SenderFactory:
     """Makes the senders of requests. Lookups in *app* are done once, except for values that are set later."""
 
     def __init__(self, app: web.Application) -> None:
-        self._app, self._settings = app, app[app_keys.SETTINGS]
+        self._app = app
 
     def make_sender(self, request: web.Request, principal: Principal, headers: Headers | None) -> Sender:
         """Return the sender of *request*. *headers*, if given, are checked against its revision."""
@@ -126,7 +126,7 @@ class SenderFactory:
             partial(resolve_api_access, self._app[app_keys.API_FACTORY], principal),
             headers,
             principal,
-            partial(sign_in_challenge, self._settings, base_url(request), resource_path(request)),
+            partial(sign_in_challenge, request),
         )
 
 

@@ -44,7 +44,7 @@ from .event_wiring import EventNetwork, make_events, run_events
 from .keepalive import Keepalive
 from .legacy_sse import LegacySseEndpoint
 from .paths import MCP_PATHS
-from .request_logging import SPANS, request_logging_middleware
+from .request_logging import SPANS
 from .state_backends import StateBackends, make_state_backends, with_unavailable_response
 from .streamable_http import StreamableHttpEndpoint
 
@@ -92,7 +92,6 @@ def build_app(
     _add_lifetimes(app, external_services or connect_external_services, state.redis)
     if settings.otlp_endpoint:
         _export_telemetry(app, settings)
-    app.middlewares.append(request_logging_middleware(app))
     _add_routes(app, (lambda serve: serve) if state.redis is None else with_unavailable_response)
     return app
 

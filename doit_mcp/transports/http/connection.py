@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from aiohttp import web
@@ -26,6 +26,8 @@ from .request_head_limits import (
 )
 from .request_logging import log_unreadable_request
 from .request_spelling import with_canonical_path
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # Bytes of a body to read ahead of the handler.
 READ_AHEAD_BYTES = 64 << 10
@@ -156,16 +158,28 @@ class ConnectionServer(web.Server):
 
 
 class LimitedAppRunner(web.AppRunner):
-    """An AppRunner whose connections are subject to *limits*."""
+    """An AppRunner whose connections are subject to *limits*.
 
-    def __init__(self, app: web.Application, limits: ConnectionLimits, **options: Any) -> None:
+    *make_handler* is called when the application has started, and returns the function that handles its requests; by
+    default, the application does.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        limits: ConnectionLimits,
+        make_handler: Callable[[], Handler] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(app, keepalive_timeout=limits.keep_alive_seconds, **options)
-        self._limits = limits
+        self._limits, self._make_handler = limits, make_handler
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         server.__class__ = ConnectionServer
         assert isinstance(server, ConnectionServer)
         server.limits = self._limits
+        if self._make_handler is not None:
+            server.request_handler = self._make_handler()  # type: ignore[assignment]  # its factory makes web.Request
         server.request_factory = with_canonical_path(server.request_factory)
         return server

@@ -12,8 +12,8 @@ from ...protocol.endpoint_urls import MESSAGES_PATH
 from ...protocol.jsonrpc import Id, Request, RpcError, error_bytes
 from ...protocol.request_metadata import Caller
 from ...protocol.revisions import DEFAULT_REVISION
-from ...server.message_endpoint import parse_payload
 from ...server.message_queue import MessageQueue
+from ...server.payloads import parse_payload
 from ...server.sessions import MessageSink, Session
 from . import app_keys
 from .api_access import SenderFactory, expiry, start_stream_lease
@@ -110,9 +110,8 @@ class LegacySseEndpoint:
                     request[app_keys.REQUEST_ID] = payload.id
                 # No headers: in this transport, only the session determines the revision.
                 sender = self._make_sender(request, principal, None)
-                task = await self._endpoint.handle(
-                    sender, session, payload, SseChannel(sink, is_local=session.message_queue is sink)
-                )
+                channel = SseChannel(sink, is_local=session.message_queue is sink)
+                task = await self._endpoint.handle(sender, session.caller, session, payload, channel)
             except RpcError as error:
                 return make_response(400, error_bytes(error, request.get(app_keys.REQUEST_ID, error.id)))
             if task is not None:

@@ -106,25 +106,21 @@ class PostResponse:
     resumed. A client that reads nothing for *write_timeout* seconds is disconnected.
     """
 
-    __slots__ = (
-        "_context",
-        "_disconnected",
-        "_event_store",
-        "_events_only",
-        "_keepalive",
-        "_keepalive_task",
-        "_lock",
-        "_recorder",
-        "_request",
-        "_stream",
-        "_waiter",
-        "_withheld",
-        "_write_timeout",
-        "headers",
-        "may_stream",
-        "response",
-    )
     is_shared = False
+    # Additional headers of a JSON response.
+    headers: dict[str, str] | None = None
+    # What the handler returns to aiohttp, once known: the response, or a stream that ended before it.
+    response: web.StreamResponse | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _disconnected = False
+    _recorder: StreamRecorder | None = None
+    _stream: web.StreamResponse | None = None
+    _withheld = False
+    # Only streams need a lock.
+    _lock: asyncio.Lock | None = None
+    # The context of the request, while keepalives are enabled.
+    _context: Context | None = None
+    _keepalive_task: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -137,20 +133,6 @@ class PostResponse:
         json, self.may_stream = accepted
         self._request, self._events_only, self._keepalive = request, not json, keepalive
         self._event_store, self._write_timeout = event_store, write_timeout
-        # Additional headers of a JSON response.
-        self.headers: dict[str, str] | None = None
-        # What the handler returns to aiohttp, once known: the response, or a stream that ended before it.
-        self.response: web.StreamResponse | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._disconnected = False
-        self._recorder: StreamRecorder | None = None
-        self._stream: web.StreamResponse | None = None
-        self._withheld = False
-        # Only streams need a lock.
-        self._lock: asyncio.Lock | None = None
-        # The context of the request, while keepalives are enabled.
-        self._context: Context | None = None
-        self._keepalive_task: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
-from ...protocol.endpoint_urls import MCP_PATH, canonical_path
+from ...protocol.endpoint_urls import MCP_PATH, MESSAGES_PATH, canonical_path
 
 # The path as the client spelled it, if that is not its canonical spelling.
 CLIENT_PATH: web.RequestKey[str] = web.RequestKey("client_path")
@@ -24,7 +24,7 @@ def with_canonical_path(make_request: RequestFactory) -> RequestFactory:
         if message.path == MCP_PATH:
             return make_request(message, *rest)
         path = message.url.raw_path
-        canonical = canonical_path(path)
+        canonical = path if path == MESSAGES_PATH else canonical_path(path)
         if canonical == path:
             return make_request(message, *rest)
         request = make_request(_replace_path(message, path, canonical), *rest)

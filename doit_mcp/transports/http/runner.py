@@ -16,6 +16,7 @@ from . import app_keys
 from .accept_loop import AcceptingSite
 from .connection import LimitedAppRunner
 from .event_stream import WRITE_TIMEOUT_SECONDS
+from .request_logging import RequestHandler
 
 LISTEN_BACKLOG = 1024
 # Time after draining for handlers to write their last data and for clients to read it.
@@ -52,6 +53,7 @@ async def serve_app(app: web.Application, listener: socket.socket) -> AsyncItera
     runner = LimitedAppRunner(
         app,
         limits,
+        make_handler=lambda: RequestHandler(app).handle,
         access_log=None,
         # Stateless requests end with their connection; stateful ones shield their work from cancellation.
         handler_cancellation=True,

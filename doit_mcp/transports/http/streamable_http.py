@@ -15,8 +15,9 @@ from ...protocol.revisions import LISTEN_METHOD
 from ...server.batches import BATCHES_UNSUPPORTED
 from ...server.credential_expiry import StreamLease
 from ...server.handlers.subscriptions import MAX_BODY_BYTES
-from ...server.message_endpoint import Payload, Sender, parse_payload
 from ...server.message_queue import MessageQueue
+from ...server.payloads import Payload, parse_payload
+from ...server.sender import Sender
 from ...server.session_revival import announce_revival
 from ...server.sessions import Session
 from . import app_keys
@@ -28,6 +29,7 @@ from .post_response import PostResponse
 from .request_body import EVENT_STREAM_TYPE, RequestRejected, parse_accept, read_body
 
 ONLY_POST = {"Allow": "POST"}
+NO_VALUES: list[str] = []
 RESPONSES_NOT_ALLOWED = "Invalid Request: clients of this protocol version do not send responses"
 
 
@@ -118,16 +120,22 @@ class StreamableHttpEndpoint:
 
         Its requests continue if the connection is lost (Transports, Sending Messages to the Server).
         """
-        session = await self._find_session(request, principal)
+        ids = _session_ids(request)
+        session = await self._sessions.find(ids[0], principal.owner) if len(ids) == 1 else None
         if isinstance(payload, Request) and payload.method == "initialize":
             # A session that ended, or was revived after a restart, does not matter: its client starts over.
             if session is not None and not session.is_revived:
                 raise RpcError(INVALID_REQUEST, "Invalid Request: this session is already initialized", id=payload.id)
             await response.finish(200, await self._initialize(principal, sender, payload, response))
             return await response.wait_for_response()
-        if session is None and _session_ids(request):
-            raise _session_not_found()
-        task = await self._endpoint.handle(sender, session, payload, response)
+        if session is None:
+            if ids:
+                raise _session_not_found()
+            caller = request_metadata.read_sessionless_caller(request.headers)
+        else:
+            caller = session.caller
+            request_metadata.check_session_version(caller.revision, request.headers)
+        task = await self._endpoint.handle(sender, caller, session, payload, response)
         if task is not None:
             share.keep_until_done(task)
         elif response.response is None:
@@ -140,11 +148,6 @@ class StreamableHttpEndpoint:
             response.headers = {SESSION_ID_HEADER: session.id}
 
         return await self._endpoint.initialize(sender, item, open_session)
-
-    async def _find_session(self, request: web.Request, principal: Principal) -> Session | None:
-        """Return the session that the request names, or None if it names none of the principal."""
-        ids = _session_ids(request)
-        return await self._sessions.find(ids[0], principal.owner) if len(ids) == 1 else None
 
     async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """Open the stream for messages outside requests, or resume a stream that was lost."""
@@ -195,11 +198,12 @@ class StreamableHttpEndpoint:
     async def _require_session(self, request: web.Request, principal: Principal) -> Session:
         if request_metadata.is_stateless_request(request.headers, None):
             raise RequestRejected(405, "GET and DELETE are not supported by this protocol version", ONLY_POST)
-        if not _session_ids(request):
+        ids = _session_ids(request)
+        if not ids:
             # Clients that probe with GET go on after 405 (Listening for Messages from the Server).
             status, headers = (405, ONLY_POST) if request.method == "GET" else (400, None)
             raise RequestRejected(status, f"{SESSION_ID_HEADER} is missing; POST initialize opens a session", headers)
-        session = await self._find_session(request, principal)
+        session = await self._sessions.find(ids[0], principal.owner) if len(ids) == 1 else None
         if session is None:
             raise _session_not_found()
         try:
@@ -216,7 +220,8 @@ class StreamableHttpEndpoint:
 
 def _session_ids(request: web.Request) -> list[str]:
     """Return the session ids of a request. An empty header is absent."""
-    return [id for id in request.headers.getall(SESSION_ID_HEADER, []) if id]
+    ids = request.headers.getall(SESSION_ID_HEADER, NO_VALUES)
+    return [id for id in ids if id] if "" in ids else ids
 
 
 def _session_not_found() -> RequestRejected:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from tests.transports.http.streaming import open_stream
 from tests.transports.http.test_tenancy import Api, bearer, mine, schema, serving_site
 
 CHALLENGE = "mcp/www_authenticate"
+CAPABLE_OF_TASKS: Json = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 
 
 def mine_tool() -> Tool:
@@ -85,6 +87,16 @@ async def test_n19_session_results_have_the_challenge(revision: str) -> None:
         refused = await session.call("mine")
         (challenge,) = refused.result["_meta"][CHALLENGE]
         assert "/.well-known/oauth-protected-resource/mcp" in challenge and refused.result["isError"]
+
+
+@pytest.mark.requirement("N19")
+async def test_n19_calls_that_may_become_tasks_have_the_challenge() -> None:
+    """Such a call keeps nothing of its HTTP request, so its challenge is made in advance."""
+    async with serving(changes={"tools": (replace(mine_tool(), task_after=30.0),)}, api=Api()) as site:
+        site.world.identity.end_login(site.token())
+        refused = await site.send_stateless("tools/call", {"name": "mine"}, clientCapabilities=CAPABLE_OF_TASKS)
+        (challenge,) = refused.result["_meta"][CHALLENGE]
+        assert f'resource_metadata="{site.base}/.well-known/oauth-protected-resource/mcp"' in challenge
 
 
 @pytest.mark.requirement("N19")
