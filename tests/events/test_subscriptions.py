@@ -55,7 +55,7 @@ async def test_chatgpt_subscribes_and_receives_an_event(site: Site, receiver: Re
     assert (await report(site, "one", ANOMALY)).body == {"subscribers": 1}
     assert (await report(site, "two", ANOMALY | {"severity": "information"})).body == {"subscribers": 1}
     assert (await report(site, "one", ANOMALY)).body == {"subscribers": 1}
-    assert (await report(site, "three", ANOMALY)).status == 200
+    assert (await report(site, "three", ANOMALY | {"id": "a2"})).status == 200
     first, second = await receiver.wait_for_events(2)
     Webhook(SECRET).verify(first.body, first.headers)
     assert first.json["eventId"] == first.headers["webhook-id"] != second.json["eventId"]
@@ -271,7 +271,7 @@ async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> Non
     first = (await site.send_stateless("events/poll", request)).result
     assert first["events"] == [] and first["hasMore"] is False and first["cursor"]
     for id in ("one", "two", "three"):
-        await report(site, id, ANOMALY)
+        await report(site, id, ANOMALY | {"id": id})
     page = (await site.send_stateless("events/poll", request | {"cursor": first["cursor"], "maxEvents": 2})).result
     assert len(page["events"]) == 2 and page["hasMore"] is True and page["truncated"] is False
     rest = (await site.send_stateless("events/poll", request | {"cursor": page["cursor"]})).result

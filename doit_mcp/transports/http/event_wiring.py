@@ -23,7 +23,7 @@ from ...events.sender import WebhookSender
 from ...events.service import TICK_SECONDS, EventService
 from ...events.store import Mailboxes
 from ...events.subscriptions import Account, Subscriptions
-from ...events.worker import Parts
+from ...events.worker_parts import Parts
 from ...observability.metrics import Metrics
 from ...resilience.limits import TieredLimiter
 from ...resilience.token_bucket import Rate, RateLimiter, TokenBuckets
@@ -38,6 +38,7 @@ SHORTEST_LOAN_SECONDS = 1800.0
 """A token that expires sooner is exchanged again, so that clients need not refresh too often."""
 VERIFICATION_RATE = Rate(burst=30, per_second=0.5)
 # All users of a host such as ChatGPT have the same receiver.
+CUSTOMER_VERIFICATION_RATE = Rate(burst=100, per_second=2)
 HOST_VERIFICATION_RATE = Rate(burst=300, per_second=20)
 TOO_MANY_VERIFICATIONS = "Too many receivers are being verified"
 
@@ -75,7 +76,7 @@ def make_events(
         make_resolver=network.make_resolver,
         tls=network.tls,
     )
-    subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, data_clock)
+    subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, metrics, data_clock)
     local_budget = _rate_limiter(TOO_MANY_LOOKS, look_rate(settings))
     parts = Parts(
         state.mailboxes,
@@ -87,6 +88,7 @@ def make_events(
         partial(_is_login_ended, app[app_keys.ENDED_LOGINS]),
         metrics.count_event_delivery,
         metrics.count_event_look,
+        metrics.count_dropped_events,
         lambda owner, id, name: record_ended_subscription(owner.key, owner.tenant, id, name),
         settings.events_poll_s,
         settings.events_hold_s,
@@ -100,6 +102,7 @@ def _make_subscriptions(
     settings: Settings,
     mailboxes: Mailboxes,
     sender: WebhookSender,
+    metrics: Metrics,
     data_clock: Callable[[], float],
 ) -> Subscriptions:
     return Subscriptions(
@@ -109,7 +112,10 @@ def _make_subscriptions(
         time.time,
         data_clock=data_clock,
         verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
+        customer_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, CUSTOMER_VERIFICATION_RATE),
         host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
+        on_verification=metrics.count_event_verification,
+        on_drop=metrics.count_dropped_events,
         per_owner=settings.events_per_principal,
         console_url=settings.console_base,
     )
