@@ -73,6 +73,12 @@ def test_rules_are_valid_and_fire(tmp_path: Path) -> None:
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_every_rule_has_a_case_that_fires_and_one_that_does_not() -> None:
+    cases = yaml.safe_load((ROOT / "tests" / "data" / "alert-tests.yml").read_text())["tests"]
+    found = {(case["alertname"], bool(case["exp_alerts"])) for group in cases for case in group["alert_rule_test"]}
+    assert found == {(rule["alert"], fires) for rule in RULES for fires in (True, False)}
+
+
 def test_page_has_every_alert() -> None:
     text = (ROOT / "docs" / "operations" / "monitoring.rst").read_text("utf-8")
     described = re.findall(r"^   \* - ``(\w+)``$", text, re.MULTILINE)
