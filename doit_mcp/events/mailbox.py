@@ -6,7 +6,7 @@ A rule reads the fields of a mailbox and returns the change to make.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ..protocol.jsonrpc import JsonObject
@@ -212,7 +212,14 @@ def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, 
     return float(max(delivery["next"], min(held_until, delivery["at"] + MAX_HOLD_SECONDS)))
 
 
-def settle(fields: Fields, key: str, outcome: Outcome, now: float, jitter: float) -> Change:
+def settle(
+    fields: Fields,
+    key: str,
+    outcome: Outcome,
+    now: float,
+    jitter: float,
+    retry_seconds: Sequence[float] = RETRY_SECONDS,
+) -> Change:
     """Return the change after an attempt. *jitter*, from 0 to 1, spreads the next one."""
     id, name = key.partition(":")[0], DELIVERY + key
     delivery, status = fields.get(name), fields.get(STATUS + id, {})
@@ -230,9 +237,9 @@ def settle(fields: Fields, key: str, outcome: Outcome, now: float, jitter: float
         if not is_control:
             change.dropped["gone" if outcome.status == GONE else "too_large"] += 1
         return _after_control(change, id, delivery)
-    limit = CONTROL_ATTEMPTS if is_control else len(RETRY_SECONDS) + 1
+    limit = CONTROL_ATTEMPTS if is_control else len(retry_seconds) + 1
     if tries < limit:
-        delay = RETRY_SECONDS[tries - 1] * (0.8 + 0.4 * jitter)
+        delay = retry_seconds[tries - 1] * (0.8 + 0.4 * jitter)
         return Change({name: delivery | {"tries": tries, "next": now + delay}, STATUS + id: failed})
     change = Change({STATUS + id: failed}, {name})
     if not is_control:

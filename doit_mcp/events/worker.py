@@ -258,8 +258,8 @@ class MailboxWorker:
             is_sendable = len(message.body) <= MAX_BODY_BYTES
             outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
             self._parts.on_delivery(outcome.failure or "delivered")
-            now, jitter = self._parts.clock(), self._parts.random_fraction()
-            await self._change(lambda fields: mailbox.settle(fields, key, outcome, now, jitter))
+            now, jitter, retries = self._parts.clock(), self._parts.random_fraction(), self._parts.retry_seconds
+            await self._change(lambda fields: mailbox.settle(fields, key, outcome, now, jitter, retries))
         finally:
             del self._sending[key]
             self._wake.set()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..api import Doit
+from . import mailbox
 from .sender import WebhookSender
 from .sources import View
 from .store import Mailboxes, OnDrop, Owner
@@ -41,5 +42,6 @@ class Parts:
     on_end: Callable[[Owner, str, str], None]
     look_seconds: float
     hold_seconds: float
+    retry_seconds: Sequence[float] = mailbox.RETRY_SECONDS
     random_fraction: Callable[[], float] = random.random
     last_calls: dict[str, float] = field(default_factory=dict)

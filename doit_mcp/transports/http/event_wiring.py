@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from ...auth.ended_logins import EndedLogins
 from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
 from ...events.errors import EventError
+from ...events.mailbox import RETRY_SECONDS
 from ...events.name_resolution import ReceiverResolver
 from ...events.receiver_urls import ReceiverPolicy
 from ...events.sender import WebhookSender
@@ -45,7 +46,8 @@ TOO_MANY_VERIFICATIONS = "Too many receivers are being verified"
 
 @dataclass(frozen=True, slots=True)
 class EventNetwork:
-    """How receivers are reached, and how often the work on mailboxes is checked. Only tests change it.
+    """How receivers are reached, how often the work on mailboxes is checked, and the waits before attempts after the
+    first. Only tests change it.
 
     *tls* has the certificates that are trusted; None means those of the system.
     """
@@ -53,6 +55,7 @@ class EventNetwork:
     make_resolver: Callable[[], AbstractResolver] = ReceiverResolver
     tls: ssl.SSLContext | None = None
     tick_seconds: float = TICK_SECONDS
+    retry_seconds: Sequence[float] = RETRY_SECONDS
 
 
 def make_events(
@@ -92,6 +95,7 @@ def make_events(
         lambda owner, id, name: record_ended_subscription(owner.key, owner.tenant, id, name),
         settings.events_poll_s,
         settings.events_hold_s,
+        network.retry_seconds,
     )
     service = EventService(subscriptions, parts, tick_seconds=network.tick_seconds)
     return Events(service, lambda actor: _open_account(app[app_keys.AUTHENTICATION], actor))
