@@ -223,8 +223,11 @@ class Load:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
         url = f"{self.bases[number % len(self.bases)]}/mcp"
         async with self._slots, self.http.post(url, json=message, headers=headers) as response:
-            answer: dict[str, Any] = await response.json()
-            return answer
+            text = await response.text()
+        # A response that takes a while is a stream, and its last event is the answer.
+        data = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith(("{", "data: {"))]
+        answer: dict[str, Any] = json.loads(data[-1])
+        return answer
 
     async def report(self, customer: str, number: int) -> None:
         """Report one event, again at another replica if one does not answer."""
