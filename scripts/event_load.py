@@ -45,6 +45,7 @@ FLAKY_FAILURES = ("503", "redirect", "slow", "break")
 FLAKY_SHARE, MAX_FLAKY_FAILURES = 0.5, 2
 SLOW_SECONDS = 6.0
 CONCURRENCY = 16
+MAX_SUBSCRIBE_ATTEMPTS = 20
 QUIET_SECONDS = 120.0
 TAKEOVER_SECONDS = 20.0
 """Within this time, another replica works on the subscriptions of one that was killed."""
@@ -229,6 +230,15 @@ class Load:
         answer: dict[str, Any] = json.loads(data[-1])
         return answer
 
+    async def subscribe_patiently(self, token: str, role: str, group: int, number: int) -> dict[str, Any]:
+        """Subscribe, again while the API of the sandbox is too slow: it makes the data of a customer at first use."""
+        for _ in range(MAX_SUBSCRIBE_ATTEMPTS - 1):
+            answer = await self.subscribe(token, role, group, number)
+            if answer.get("error", {}).get("data") != {"limit": "upstream"}:
+                return answer
+            await asyncio.sleep(2)
+        return await self.subscribe(token, role, group, number)
+
     async def report(self, customer: str, number: int) -> None:
         """Report one event, again at another replica if one does not answer."""
         group = number % PER_OWNER
@@ -324,7 +334,7 @@ async def subscribe_users(load: Load, world: SandboxServer, users: Sequence[User
     # All users at the same time, but each one subscription after the other: those to one mailbox conflict.
     for group, role in enumerate(load.roles):
         answers = await asyncio.gather(
-            *(load.subscribe(token, role, group, group + number) for number, token in enumerate(tokens))
+            *(load.subscribe_patiently(token, role, group, group + number) for number, token in enumerate(tokens))
         )
         if failed := [answer for answer in answers if "result" not in answer]:
             raise LoadFailed(f"a subscription failed: {failed[0]}")
