@@ -1,8 +1,9 @@
 """Sends many events to many subscriptions through two replicas that share a Redis, and reports what arrived.
 
-The receiver fails in every way: errors, redirects, hangs and broken connections. One replica is killed half way. Fails
-if an event was lost, or delivered under a second id. Needs redis-server. Takes some minutes, because retries wait as
-long as in production.
+Half of the receivers are healthy. The others fail in every way: some attempts, or all of them, with 410, 413, 503, a
+redirect to a link-local address, no answer in time, no server, or no TLS. One replica is killed half way. Fails if an
+event was lost, or delivered under a second id, or if a receiver with a wrong echo could be subscribed. Needs
+redis-server. Takes some minutes, because retries wait as long as in production.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import secrets
@@ -19,12 +21,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from doit_mcp.events.signatures import signed_headers
 from doit_mcp.sandbox.accounts import AccountDirectory, User
@@ -33,10 +37,18 @@ from doit_mcp.sandbox.event_receiver import EventReceiver
 from doit_mcp.sandbox.server import SandboxServer, run_sandbox
 
 PER_OWNER = 20
-FAILURES = (503, 500, 404, 302, "hang", "break")
-FAILING_SHARE, MAX_FAILURES = 0.25, 2
+HEALTHY, FLAKY = "healthy", "flaky"
+ROLES = (*(HEALTHY,) * 10, *(FLAKY,) * 3, "410", "413", "503", "redirect", "slow", "refused", "tls")
+"""What the receiver of each group of subscriptions does."""
+STATUSES = {"410": 410, "413": 413, "503": 503, "redirect": 302}
+FLAKY_FAILURES = ("503", "redirect", "slow", "break")
+FLAKY_SHARE, MAX_FLAKY_FAILURES = 0.5, 2
+SLOW_SECONDS = 6.0
 CONCURRENCY = 16
+MAX_SUBSCRIBE_ATTEMPTS = 20
 QUIET_SECONDS = 120.0
+TAKEOVER_SECONDS = 20.0
+"""Within this time, another replica works on the subscriptions of one that was killed."""
 EXCHANGE_SECRET = secrets.token_urlsafe(32)
 REPORT_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -46,43 +58,86 @@ class LoadFailed(Exception):
 
 
 class UnreliableReceiver(EventReceiver):
-    """Confirms subscriptions, fails some attempts, and counts what it accepted."""
+    """Confirms subscriptions, fails attempts by the role in the path, and counts what it accepted."""
 
     def __init__(self) -> None:
         super().__init__()
         self.attempts: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.ids: dict[str, set[str]] = {}
+        self.arrived_at: dict[str, float] = {}
         self.repeats = 0
         self.last_change = time.monotonic()
 
     async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
         """Confirm subscriptions; accept an event or fail."""
-        body = await request.read()
+        body, role = await request.read(), request.path.split("/")[1]
         if not self.holds(request.headers, body):
             return web.Response(status=401)
         fields = json.loads(body)
         if "challenge" in fields:
-            return web.json_response({"challenge": fields["challenge"]})
-        self.last_change = time.monotonic()
-        name = f"{request.headers['X-MCP-Subscription-Id']} {fields['data']['id']}"
+            return web.json_response({"challenge": "another" if role == "echo" else fields["challenge"]})
+        if "data" not in fields:
+            return web.Response(status=204)
+        name = fields["data"]["id"]
         self.attempts[name] += 1
-        if self.attempts[name] <= MAX_FAILURES and random.random() < FAILING_SHARE:
-            return await self._fail(request)
+        if role == FLAKY:
+            self.last_change = time.monotonic()
+            if self.attempts[name] <= MAX_FLAKY_FAILURES and random.random() < FLAKY_SHARE:
+                return await self._fail(request, random.choice(FLAKY_FAILURES))
+        elif role != HEALTHY:
+            return await self._fail(request, role)
+        self.last_change = time.monotonic()
         self.repeats += name in self.ids
         self.ids.setdefault(name, set()).add(fields["eventId"])
+        self.arrived_at.setdefault(name, time.monotonic())
         return web.Response(status=204)
 
-    async def _fail(self, request: web.BaseRequest) -> web.StreamResponse:
-        failure = random.choice(FAILURES)
-        self.failures[str(failure)] += 1
-        if isinstance(failure, int):
-            return web.Response(status=failure, headers={"Location": "http://169.254.169.254/"})
-        if failure == "hang":
-            await asyncio.sleep(6)
+    async def _fail(self, request: web.BaseRequest, failure: str) -> web.StreamResponse:
+        self.failures[failure] += 1
+        if failure in STATUSES:
+            return web.Response(status=STATUSES[failure], headers={"Location": "http://169.254.169.254/"})
+        if failure == "slow":
+            await asyncio.sleep(SLOW_SECONDS)
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
+
+
+class Relay:
+    """A port of loopback that leads to the receiver at *port*, until it breaks: with *is_broken*, it has no TLS."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self.port = 0
+        self.is_broken = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Relay while the block runs. Afterwards, connections are refused."""
+        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_broken:
+            writer.write(b"not TLS")
+            writer.close()
+            return
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy bytes until one side ends."""
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
 
 
 def free_port() -> int:
@@ -144,29 +199,51 @@ def resident_megabytes(process: asyncio.subprocess.Process) -> float:
 
 
 class Load:
-    """The load on the replicas at *bases*."""
+    """The load on the replicas at *bases*. *ports* are those of roles that do not use the receiver's own."""
 
-    def __init__(self, http: aiohttp.ClientSession, bases: list[str], receiver: UnreliableReceiver) -> None:
-        self.http, self.bases, self.receiver = http, bases, receiver
-        self.expected: Counter[str] = Counter()
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        bases: list[str],
+        receiver: UnreliableReceiver,
+        ports: dict[str, int],
+        roles: Sequence[str],
+    ) -> None:
+        self.http, self.bases, self.receiver, self.ports, self.roles = http, bases, receiver, ports, roles
+        self.accepted_at: dict[str, float] = {}
+        self.expected: set[str] = set()
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
-    async def subscribe(self, token: str, group: int, number: int) -> None:
-        """Subscribe one user to the events of one *group*."""
-        delivery = {"mode": "webhook", "url": self.receiver.url, "secret": self.receiver.secret}
+    async def subscribe(self, token: str, role: str, group: int, number: int) -> dict[str, Any]:
+        """Subscribe one user to the events of one *group*. Return the answer."""
+        base = URL(self.receiver.url)
+        hook = str(base.with_port(self.ports.get(role, base.port)).with_path(f"/{role}/{group}"))
+        delivery = {"mode": "webhook", "url": hook, "secret": self.receiver.secret}
         params = {"name": "anomaly.detected", "arguments": {"attribution": f"g{group}"}, "delivery": delivery}
         message = {"jsonrpc": "2.0", "id": 1, "method": "events/subscribe", "params": {**params, "cursor": None}}
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
         url = f"{self.bases[number % len(self.bases)]}/mcp"
         async with self._slots, self.http.post(url, json=message, headers=headers) as response:
-            answer = await response.json()
-        if "result" not in answer:
-            raise LoadFailed(f"a subscription failed: {answer}")
+            text = await response.text()
+        # A response that takes a while is a stream, and its last event is the answer.
+        data = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith(("{", "data: {"))]
+        answer: dict[str, Any] = json.loads(data[-1])
+        return answer
+
+    async def subscribe_patiently(self, token: str, role: str, group: int, number: int) -> dict[str, Any]:
+        """Subscribe, again while the API of the sandbox is too slow: it makes the data of a customer at first use."""
+        for _ in range(MAX_SUBSCRIBE_ATTEMPTS - 1):
+            answer = await self.subscribe(token, role, group, number)
+            if answer.get("error", {}).get("data") != {"limit": "upstream"}:
+                return answer
+            await asyncio.sleep(2)
+        return await self.subscribe(token, role, group, number)
 
     async def report(self, customer: str, number: int) -> None:
         """Report one event, again at another replica if one does not answer."""
-        data = {"id": f"{customer} {number}", "attribution": f"g{number % PER_OWNER}", "severity": "critical"}
-        event = {"customer": customer, "name": "anomaly.detected", "id": str(number), "data": data}
+        group = number % PER_OWNER
+        data = {"id": f"{customer} {number}", "attribution": f"g{group}", "severity": "critical"}
+        event = {"customer": customer, "name": "anomaly.detected", "data": data}
         body = json.dumps(event).encode()
         async with self._slots:
             for attempt in range(20):
@@ -175,31 +252,54 @@ class Load:
                 try:
                     async with self.http.post(f"{base}/events/ingest", data=body, headers=headers) as response:
                         if response.status == 200:
-                            self.expected[data["id"]] += 1
+                            self.accepted_at[data["id"]] = time.monotonic()
+                            if self.roles[group] in (HEALTHY, FLAKY):
+                                self.expected.add(data["id"])
                             return
                 except aiohttp.ClientError:
                     pass
                 await asyncio.sleep(0.1)
         raise LoadFailed("an event was not accepted")
 
+    async def report_all(self, reports: Sequence[tuple[str, int]], per_second: float) -> None:
+        """Report events at a steady rate."""
+        started, tasks = time.monotonic(), []
+        for count, each in enumerate(reports):
+            await asyncio.sleep(max(0.0, started + count / per_second - time.monotonic()))
+            tasks.append(asyncio.create_task(self.report(*each)))
+        await asyncio.gather(*tasks)
+
+    def healthy_delays(self, since: float, until: float) -> list[float]:
+        """Return the times from acceptance to delivery, sorted, of events for healthy receivers accepted in a time."""
+        arrived = self.receiver.arrived_at
+        return sorted(
+            max(0.0, arrived[name] - at)
+            for name, at in self.accepted_at.items()
+            if since <= at < until and self.roles[int(name.split()[1]) % PER_OWNER] == HEALTHY and name in arrived
+        )
+
     async def wait_for_the_rest(self) -> None:
         """Wait until everything has arrived, or nothing has for longer than the longest usual pause."""
-        while len(self.receiver.ids) < len(self.expected):
+        while self.expected - self.receiver.ids.keys():
             if time.monotonic() - self.receiver.last_change > QUIET_SECONDS:
                 return
             await asyncio.sleep(0.2)
         await asyncio.sleep(2)
 
 
-async def run(subscriptions: int, events: int) -> int:
+async def run(subscriptions: int, events: int, per_second: float, roles: Sequence[str]) -> int:
     """Run the load and print its figures. Return the exit status."""
-    receiver, directory = UnreliableReceiver(), AccountDirectory(subscriptions // PER_OWNER)
+    directory = AccountDirectory(subscriptions // PER_OWNER)
     customers = directory.customers(len(directory) - subscriptions // PER_OWNER, len(directory))
+    receiver = UnreliableReceiver()
     ports, redis_port = [free_port(), free_port()], free_port()
     bases = [f"http://127.0.0.1:{port}" for port in ports]
-    async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack, AsyncExitStack() as failing:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         await stack.enter_async_context(receiver.running())
+        relays = {role: Relay(URL(receiver.url).port or 0) for role in ("refused", "tls")}
+        await stack.enter_async_context(relays["tls"].running())
+        await failing.enter_async_context(relays["refused"].running())
         certificate = folder / "certificate.pem"
         certificate.write_text(receiver.certificate)
         redis = ("redis-server", "--port", str(redis_port), "--save", "", "--dir", str(folder))
@@ -215,41 +315,65 @@ async def run(subscriptions: int, events: int) -> int:
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         for base in bases:
             await wait_until_ready(http, base)
-        load = Load(http, bases, receiver)
+        load = Load(http, bases, receiver, {role: relay.port for role, relay in relays.items()}, roles)
         users = [(customer.id, directory.users_of(customer)[0]) for customer in customers]
-        return await measure(load, world, users, events, processes)
+        await subscribe_users(load, world, [user for _, user in users])
+        # From here on, nothing listens at one port, and the other one has no TLS.
+        await failing.aclose()
+        relays["tls"].is_broken = True
+        return await measure(load, [customer for customer, _ in users], events, per_second, processes)
+
+
+async def subscribe_users(load: Load, world: SandboxServer, users: Sequence[User]) -> None:
+    """Make all subscriptions. Raise LoadFailed if one fails, or one with a wrong echo does not."""
+    started = time.monotonic()
+    tokens = [world.identity.mint(user, resource=f"{load.bases[0]}/mcp") for user in users]
+    refused = await load.subscribe(tokens[0], "echo", 0, 0)
+    if refused.get("error", {}).get("data") != {"reason": "challenge_failed"}:
+        raise LoadFailed(f"a receiver with a wrong echo was not refused: {refused}")
+    # All users at the same time, but each one subscription after the other: those to one mailbox conflict.
+    for group, role in enumerate(load.roles):
+        answers = await asyncio.gather(
+            *(load.subscribe_patiently(token, role, group, group + number) for number, token in enumerate(tokens))
+        )
+        if failed := [answer for answer in answers if "result" not in answer]:
+            raise LoadFailed(f"a subscription failed: {failed[0]}")
+    print(f"{len(users) * PER_OWNER} subscriptions in {time.monotonic() - started:.1f} s", flush=True)
 
 
 async def measure(
-    load: Load,
-    world: SandboxServer,
-    users: list[tuple[str, User]],
-    events: int,
-    processes: list[asyncio.subprocess.Process],
+    load: Load, customers: Sequence[str], events: int, per_second: float, processes: list[asyncio.subprocess.Process]
 ) -> int:
-    """Subscribe, report, kill one replica half way, wait, and print the figures."""
-    resource, started = f"{load.bases[0]}/mcp", time.monotonic()
-    for number, (_, user) in enumerate(users):
-        token = world.identity.mint(user, resource=resource)
-        await asyncio.gather(*(load.subscribe(token, group, number + group) for group in range(PER_OWNER)))
-    print(f"{len(users) * PER_OWNER} subscriptions in {time.monotonic() - started:.1f} s", flush=True)
+    """Report events, kill one replica half way, wait, and print the figures. Return the exit status."""
     memory = [resident_megabytes(processes[0])]
     started, half = time.monotonic(), events // 2
-    reports = [(users[number % len(users)][0], number // len(users)) for number in range(events)]
-    await asyncio.gather(*(load.report(*each) for each in reports[:half]))
+    reports = [(customers[number % len(customers)], number // len(customers)) for number in range(events)]
+    await load.report_all(reports[:half], per_second)
+    # The replica that is killed has some deliveries in progress.
     processes[1].kill()
     await processes[1].wait()
+    killed = time.monotonic()
     del load.bases[1:]
     memory.append(resident_megabytes(processes[0]))
-    await asyncio.gather(*(load.report(*each) for each in reports[half:]))
+    await load.report_all(reports[half:], per_second)
     accepted = time.monotonic() - started
     print(f"{events} events accepted in {accepted:.1f} s; one replica was killed after {half}", flush=True)
     await load.wait_for_the_rest()
     memory.append(resident_megabytes(processes[0]))
-    ids, receiver = load.receiver.ids, load.receiver
-    lost = len(load.expected) - len({name.split(" ", 1)[1] for name in ids})
-    doubled = sum(len(each) > 1 for each in ids.values())
-    print(f"{len(ids)} arrived after {time.monotonic() - started:.1f} s, {lost} lost, {doubled} under a second id")
+    receiver = load.receiver
+    lost, doubled = load.expected - receiver.ids.keys(), sum(len(each) > 1 for each in receiver.ids.values())
+    print(
+        f"{len(receiver.ids)} arrived of {len(load.expected)} for healthy and flaky receivers after "
+        f"{time.monotonic() - started:.1f} s, {len(lost)} lost, {doubled} under a second id"
+    )
+    for title, delays in (
+        ("before the kill", load.healthy_delays(0, killed - TAKEOVER_SECONDS)),
+        ("around the kill", load.healthy_delays(killed - TAKEOVER_SECONDS, killed + TAKEOVER_SECONDS)),
+        ("after the kill", load.healthy_delays(killed + TAKEOVER_SECONDS, math.inf)),
+    ):
+        if delays:
+            p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
+            print(f"healthy receivers, {title}: {len(delays)} events, p50 {p50:.2f} s, p99 {p99:.2f} s")
     print(f"{sum(receiver.attempts.values())} attempts, {receiver.repeats} repeated with the same id after acceptance")
     print(f"failures: {dict(receiver.failures)}")
     print("memory of the remaining replica: " + ", ".join(f"{each:.0f} MB" for each in memory))
@@ -261,11 +385,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.event_load", description=__doc__)
     parser.add_argument("--subscriptions", type=int, default=1000, help="number of subscriptions, a multiple of 20")
     parser.add_argument("--events", type=int, default=10_000, help="number of events")
+    parser.add_argument("--rate", type=float, default=40, help="events that are reported per second")
+    parser.add_argument("--healthy", action="store_true", help="only healthy receivers, to compare their delays")
     options = parser.parse_args()
     # The replicas must not outlive this process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    roles = (HEALTHY,) * PER_OWNER if options.healthy else ROLES
     try:
-        return asyncio.run(run(options.subscriptions, options.events))
+        return asyncio.run(run(options.subscriptions, options.events, options.rate, roles))
     except LoadFailed as failure:
         print(failure, file=sys.stderr)
         return 1

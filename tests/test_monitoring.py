@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import aiohttp
 import pytest
 import yaml
 
+from doit_mcp.events.signatures import signed_headers
 from tests.e2e.launch import Sandbox, running_sandbox
 from tests.loopback_ports import unused_port
 from tests.redis_state.redis_server import redis_server
@@ -52,7 +54,17 @@ LARGE_QUERY = {
     "metric": {"type": "basic", "value": "cost"},
 }
 # What healthy traffic does not cause.
-EMPTY = {"Refused connections: closed: {{reason}}", "Refused connections: paused: {{reason}}"}
+EMPTY = {
+    "Refused connections: closed: {{reason}}",
+    "Refused connections: paused: {{reason}}",
+    "Dropped events: {{reason}}",
+}
+REPORT_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+EVENT_SETTINGS = {
+    "DOIT_MCP_EVENTS_POLL_S": "5",
+    "DOIT_MCP_EVENTS_HOLD_S": "0",
+    "DOIT_MCP_EVENTS_INGEST_SECRET": REPORT_SECRET,
+}
 SCRAPE_SECONDS = 0.2
 
 
@@ -71,6 +83,12 @@ def test_rules_are_valid_and_fire(tmp_path: Path) -> None:
     for command in (["check", "rules", ALERTS.name], ["test", "rules", "alert-tests.yml"]):
         checked = subprocess.run([require("promtool"), *command], cwd=tmp_path, capture_output=True, text=True)
         assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_rule_has_a_case_that_fires_and_one_that_does_not() -> None:
+    cases = yaml.safe_load((ROOT / "tests" / "data" / "alert-tests.yml").read_text())["tests"]
+    found = {(case["alertname"], bool(case["exp_alerts"])) for group in cases for case in group["alert_rule_test"]}
+    assert found == {(rule["alert"], fires) for rule in RULES for fires in (True, False)}
 
 
 def test_page_has_every_alert() -> None:
@@ -114,6 +132,30 @@ async def make_traffic(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
     await call("list_budgets")
     async with http.delete(sandbox.mcp, headers={**headers, **session}) as response:
         assert response.status < 300
+
+
+async def make_event(http: aiohttp.ClientSession, sandbox: Sandbox, number: int) -> None:
+    """Subscribe the receiver of the sandbox, and report an anomaly."""
+    async with http.get(f"{sandbox.services}/sandbox/receiver") as response:
+        receiver = await response.json()
+    delivery = {"mode": "webhook", "url": receiver["url"], "secret": receiver["secret"]}
+    params = {"name": "anomaly.detected", "arguments": {}, "delivery": delivery, "cursor": None}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "events/subscribe", "params": params}
+    email, token = next(iter(sandbox.api_tokens.items()))
+    headers = {"Authorization": f"Bearer {token}", "Accept": ACCEPT}
+    async with http.post(sandbox.mcp, json=message, headers=headers) as response:
+        assert '"refreshBefore"' in await response.text()
+    data = {"id": f"a{number}", "severity": "critical"}
+    report = {"customer": email.partition("@")[2], "name": "anomaly.detected", "data": data}
+    body = json.dumps(report).encode()
+    signed = signed_headers([REPORT_SECRET], f"msg_{number}", int(time.time()), body)
+    async with http.post(f"{sandbox.base}/events/ingest", data=body, headers=signed) as response:
+        assert await response.json() == {"subscribers": 1}
+    async with asyncio.timeout(30):
+        while not any(each["body"].get("data") == data for each in receiver["arrivals"]):
+            await asyncio.sleep(SCRAPE_SECONDS)
+            async with http.get(f"{sandbox.services}/sandbox/receiver") as response:
+                receiver = await response.json()
 
 
 @asynccontextmanager
@@ -160,11 +202,12 @@ async def count_scrapes(http: aiohttp.ClientSession, url: str) -> float:
 
 
 async def test_every_panel_shows_data(tmp_path: Path) -> None:
-    with redis_server() as redis, running_sandbox(tmp_path, DOIT_MCP_REDIS_URL=redis.url) as sandbox:
+    with redis_server() as redis, running_sandbox(tmp_path, DOIT_MCP_REDIS_URL=redis.url, **EVENT_SETTINGS) as sandbox:
         async with aiohttp.ClientSession() as http, prometheus(tmp_path, sandbox.base) as url:
             # A rate needs two scrapes with different counts.
-            for _ in range(3):
+            for number in range(3):
                 await make_traffic(http, sandbox)
+                await make_event(http, sandbox, number)
                 scrapes = await count_scrapes(http, url)
                 while await count_scrapes(http, url) < scrapes + 2:
                     await asyncio.sleep(SCRAPE_SECONDS / 2)

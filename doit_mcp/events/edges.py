@@ -17,7 +17,8 @@ MAX_AGE_SECONDS = 45 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A fact that is news when it is first seen. *key* identifies it; the same fact always has the same key.
+    """A fact that is news when it is first seen. *key* identifies it: the same fact has the same key in every list and
+    every report (:meth:`~.event_types.EventType.edge`).
 
     *occurred_at* is in epoch seconds.
     """
@@ -35,6 +36,23 @@ class Edge:
     def event_id(self, tenant: str) -> str:
         """Return the id of the event: the same at every replica, for every subscription and after every restart."""
         return "evt_" + hashlib.sha256(f"{tenant}\n{self.name}\n{self.key}".encode()).hexdigest()[:32]
+
+
+def epoch_seconds(text: object) -> float | None:
+    """Return an RFC 3339 time or a date in epoch seconds, None if it is not one."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return None if moment is None else (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def old_count(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> int:
+    """Return how many edges are seen for the first time, but are too old to be news."""
+    if seen is None:
+        return 0
+    marks = set(seen)
+    return sum(edge.occurred_at <= now - MAX_AGE_SECONDS and edge.mark not in marks for edge in edges)
 
 
 def new_edges(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> tuple[list[Edge], list[str]]:

@@ -33,7 +33,8 @@ class LookSchedule:
 
     def is_confirmed(self, source: str, now: float) -> bool:
         """Return whether a look showed a moment ago that the user may read *source*."""
-        return now - self._confirmed.get(source, float("-inf")) <= CONFIRMED_SECONDS
+        # A look in the future was before the clock was set back.
+        return abs(now - self._confirmed.get(source, float("-inf"))) <= CONFIRMED_SECONDS
 
     def request(self, sources: Iterable[str], now: float) -> None:
         """Look at *sources* now; at those whose last look failed, after their pause."""

@@ -6,7 +6,7 @@ A rule reads the fields of a mailbox and returns the change to make.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ..protocol.jsonrpc import JsonObject
@@ -14,7 +14,7 @@ from .errors import EventError
 from .event_types import EVENT_TYPES
 from .requests import SubscribeRequest
 from .sender import Outcome
-from .store import Change, Fields
+from .store import Change, DropReason, Fields
 
 ACCOUNT, ACTIVITY = "account", "activity"
 SUBSCRIPTION, STATUS, SEEN, EVENT, DELIVERY, VERIFIED = (
@@ -29,11 +29,16 @@ SUBSCRIPTION, STATUS, SEEN, EVENT, DELIVERY, VERIFIED = (
 ROTATION_SECONDS = 600.0
 """How long deliveries are also signed with the secret that a refresh replaced."""
 VERIFIED_SECONDS = 86_400.0
+MAX_VERIFIED = 100
+"""Receivers that are remembered as verified for each principal, besides those of subscriptions."""
+MAX_CLOCK_SKEW_SECONDS = 60.0
+"""How far the clocks of two replicas may be apart. What lies further in the future was recorded with a wrong clock."""
 RETRY_SECONDS = (15.0, 60.0, 180.0, 420.0)
 """Delays before the second to fifth attempt, before jitter: less than 15 minutes in total."""
 MAX_HOLD_SECONDS = 600.0
 """How long calls of the user delay an event."""
-NOT_RETRIED = (410, 413)
+GONE, TOO_LARGE = 410, 413
+NOT_RETRIED = (GONE, TOO_LARGE)
 CONTROL_ATTEMPTS = 2
 
 
@@ -95,12 +100,23 @@ def subscribe(
     change = Change({SUBSCRIPTION + id: subscription, ACCOUNT: account})
     if not is_verified(fields, target.url, now):
         change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}
+        change.delete |= _oldest_verified(fields)
+    # The message that an earlier subscription with this id was ended, which would end this one.
+    if before is not None and before.get("ended"):
+        change.delete.add(f"{DELIVERY}{id}:terminated")
     if SEEN + id not in fields:
         change.put[SEEN + id] = {"marks": marks}
     if STATUS + id in fields:
         change.delete.add(STATUS + id)
         change.merge(_resume(fields, id, now))
     return change
+
+
+def _oldest_verified(fields: Fields) -> set[str]:
+    """Return the verifications to forget before another one is remembered."""
+    in_use = {url_mark(item["url"]) for _, item in named(fields, SUBSCRIPTION)}
+    idle = [(item["until"], VERIFIED + mark) for mark, item in named(fields, VERIFIED) if mark not in in_use]
+    return {name for _, name in sorted(idle)[: max(0, len(idle) + 1 - MAX_VERIFIED)]}
 
 
 def _resume(fields: Fields, id: str, now: float) -> Change:
@@ -113,7 +129,7 @@ def _resume(fields: Fields, id: str, now: float) -> Change:
         elif status.get("suspended"):
             change.put[name] = delivery | {"tries": 0, "next": now}
     if status.get("dropped"):
-        change.put[f"{DELIVERY}{id}:gap"] = _control({"type": "gap", "cursor": f"after-{int(now)}"}, now)
+        change.put[f"{DELIVERY}{id}:gap"] = _control({"type": "gap", "cursor": None}, now)
     return change
 
 
@@ -121,15 +137,18 @@ def unsubscribe(fields: Fields, id: str) -> Change:
     """Return the change that removes a subscription with all that belongs to it. Raise EventError."""
     if id not in subscriptions(fields):
         raise EventError("not_found", "There is no such subscription", {"kind": "subscription"})
-    return remove(fields, [id])
+    return remove(fields, [id], "unsubscribed")
 
 
-def remove(fields: Fields, ids: Iterable[str]) -> Change:
+def remove(fields: Fields, ids: Iterable[str], reason: DropReason) -> Change:
     """Return the change that removes subscriptions, and the events that no other subscription covers."""
     removed, change = set(ids), Change()
     for id in removed:
         change.delete |= {SUBSCRIPTION + id, STATUS + id, SEEN + id}
-        change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in named(fields, f"{DELIVERY}{id}:")}
+        for key, delivery in named(fields, f"{DELIVERY}{id}:"):
+            change.delete.add(f"{DELIVERY}{id}:{key}")
+            if not delivery.get("control"):
+                change.dropped[reason] += 1
     if removed:
         kept = [item for id, item in subscriptions(fields).items() if id not in removed]
         change.delete |= {
@@ -143,7 +162,7 @@ def remove(fields: Fields, ids: Iterable[str]) -> Change:
 
 def terminate(fields: Fields, ids: Collection[str], error: EventError, now: float) -> Change:
     """Return the change that ends subscriptions at once, and tells their receivers why."""
-    change = remove(fields, ids)
+    change = remove(fields, ids, "revoked")
     for id in ids:
         ended = fields[SUBSCRIPTION + id] | {"ended": True}
         body = {
@@ -160,13 +179,16 @@ def _control(body: JsonObject, now: float) -> JsonObject:
 
 def sweep(fields: Fields, now: float) -> Change:
     """Return the change that removes what has ended: subscriptions, verifications, and what belongs to neither."""
-    change = remove(fields, [id for id, item in named(fields, SUBSCRIPTION) if item["until"] <= now])
+    change = remove(fields, [id for id, item in named(fields, SUBSCRIPTION) if item["until"] <= now], "expired")
     change.delete |= {VERIFIED + mark for mark, item in named(fields, VERIFIED) if item["until"] <= now}
     for key, delivery in named(fields, DELIVERY):
         id, _, event_id = key.partition(":")
         is_known = bool(delivery.get("control")) or EVENT + event_id in fields
         if SUBSCRIPTION + id not in fields or not is_known:
             change.delete.add(DELIVERY + key)
+        elif delivery["at"] > now + MAX_CLOCK_SKEW_SECONDS and DELIVERY + key not in change.delete:
+            # The clock was set back: without this, the delivery would wait until the clock is there again.
+            change.put[DELIVERY + key] = delivery | {"at": now, "next": now}
     # An attempt that ended after its subscription leaves a status.
     for prefix in (STATUS, SEEN):
         change.delete |= {prefix + id for id, _ in named(fields, prefix) if SUBSCRIPTION + id not in fields}
@@ -190,7 +212,14 @@ def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, 
     return float(max(delivery["next"], min(held_until, delivery["at"] + MAX_HOLD_SECONDS)))
 
 
-def settle(fields: Fields, key: str, outcome: Outcome, now: float, jitter: float) -> Change:
+def settle(
+    fields: Fields,
+    key: str,
+    outcome: Outcome,
+    now: float,
+    jitter: float,
+    retry_seconds: Sequence[float] = RETRY_SECONDS,
+) -> Change:
     """Return the change after an attempt. *jitter*, from 0 to 1, spreads the next one."""
     id, name = key.partition(":")[0], DELIVERY + key
     delivery, status = fields.get(name), fields.get(STATUS + id, {})
@@ -202,15 +231,21 @@ def settle(fields: Fields, key: str, outcome: Outcome, now: float, jitter: float
         return _after_control(change, id, delivery)
     tries = delivery["tries"] + 1
     failed = status | {"lastError": outcome.failure, "failedSince": status.get("failedSince", now)}
+    is_control = bool(delivery.get("control"))
     if outcome.status in NOT_RETRIED:
-        return _after_control(Change({STATUS + id: failed}, {name}), id, delivery)
-    limit = CONTROL_ATTEMPTS if delivery.get("control") else len(RETRY_SECONDS) + 1
+        change = Change({STATUS + id: failed}, {name})
+        if not is_control:
+            change.dropped["gone" if outcome.status == GONE else "too_large"] += 1
+        return _after_control(change, id, delivery)
+    limit = CONTROL_ATTEMPTS if is_control else len(retry_seconds) + 1
     if tries < limit:
-        delay = RETRY_SECONDS[tries - 1] * (0.8 + 0.4 * jitter)
+        delay = retry_seconds[tries - 1] * (0.8 + 0.4 * jitter)
         return Change({name: delivery | {"tries": tries, "next": now + delay}, STATUS + id: failed})
-    if not delivery.get("control"):
+    change = Change({STATUS + id: failed}, {name})
+    if not is_control:
         failed |= {"suspended": True, "dropped": status.get("dropped", 0) + 1}
-    return _after_control(Change({STATUS + id: failed}, {name}), id, delivery)
+        change.dropped["failed"] += 1
+    return _after_control(change, id, delivery)
 
 
 def _after_control(change: Change, id: str, delivery: JsonObject) -> Change:

@@ -5,32 +5,39 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from contextvars import ContextVar
 from threading import Thread
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-MAX_LOOKUPS = 16
-"""Lookups at the same time. A slow name server delays other receivers, but nothing else."""
+from .fair_slots import FairSlots
+from .store import Owner
+
+MAX_LOOKUPS = 64
+"""Lookups at the same time. The name server of a receiver can be slow, so no customer may use all of them."""
+NO_OWNER = Owner("", "", 0)
+LOOKUP_OWNER: ContextVar[Owner] = ContextVar("lookup_owner", default=NO_OWNER)
+"""Whose lookups are made in this task."""
 
 
 class ReceiverResolver(AbstractResolver):
     """Resolves each name in a daemon thread of its own, which does not delay the exit of the process."""
 
     def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(MAX_LOOKUPS)
+        self._slots = FairSlots(MAX_LOOKUPS, MAX_LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the addresses of *host*. Raise OSError."""
-        await self._slots.acquire()
+        await self._slots.acquire(owner := LOOKUP_OWNER.get(), host)
         loop = asyncio.get_running_loop()
         found: asyncio.Future[list[Any]] = loop.create_future()
 
         def finish(addresses: list[Any], failure: OSError | None) -> None:
             # Only now is the thread free, even if the caller has given up.
-            self._slots.release()
+            self._slots.release(owner, host)
             if found.done():
                 return
             if failure is not None:
@@ -50,7 +57,11 @@ class ReceiverResolver(AbstractResolver):
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(finish, addresses, failure)
 
-        Thread(target=look_up, name="receiver-lookup", daemon=True).start()
+        try:
+            Thread(target=look_up, name="receiver-lookup", daemon=True).start()
+        except RuntimeError as error:
+            self._slots.release(owner, host)
+            raise OSError("no thread can be started") from error
         return [
             ResolveResult(
                 hostname=host,

@@ -17,8 +17,11 @@ VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 NAT64 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48")))
 """Networks of IPv6 addresses that a gateway turns into IPv4 addresses, which can be private."""
-RELAYS = ipaddress.ip_network("192.88.99.0/24")
-"""Relays that turn IPv4 into IPv6 traffic (6to4, deprecated by RFC 7526). Python calls them public."""
+NOT_PUBLIC = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20", "2001::/23"))
+)
+"""Networks that Python calls public: those of protocols, which contain the metadata service of Oracle (RFC 6890), relays
+to IPv6 (RFC 7526), the metadata service of Azure, and addresses of documentation (RFC 9637)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def is_global(address: str) -> bool:
         # The first 96 bits zero: deprecated IPv4-compatible addresses.
         if embeds or parsed.is_site_local or int(parsed) < 1 << 32:
             return False
-    if parsed is None or parsed in RELAYS:
+    if parsed is None or any(parsed in network for network in NOT_PUBLIC):
         return False
     return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)
 

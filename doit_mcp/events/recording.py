@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..protocol.jsonrpc import JsonObject
-from .edges import MAX_SEEN, Edge, new_edges
+from .edges import MAX_SEEN, Edge, new_edges, old_count
 from .event_types import EVENT_TYPES
 from .mailbox import DELIVERY, EVENT, SEEN, STATUS, iso, named, subscriptions, wants
-from .store import Change, Fields
+from .store import Change, DropReason, Fields
 
 MAX_EVENTS, MAX_PENDING = 200, 100
 """Events that are kept for each principal, also for deliveries, and deliveries that wait for each subscription."""
@@ -22,9 +22,13 @@ def matching(subscription: JsonObject, edges: Iterable[Edge]) -> list[Edge]:
 def record(fields: Fields, edges: Sequence[Edge], tenant: str, now: float) -> Change:
     """Return the change that records edges as events, with a delivery for each subscription that they match.
 
-    What a subscription was sent before, and edges that match none, change nothing.
+    What a subscription was sent before or a look has shown, and edges that match none, change nothing.
     """
-    news = {id: matching(item, edges) for id, item in subscriptions(fields).items() if item["until"] > now}
+    news: dict[str, list[Edge]] = {}
+    for id, item in subscriptions(fields).items():
+        if item["until"] > now and (matched := matching(item, edges)):
+            seen = set(fields.get(SEEN + id, {"marks": ()})["marks"])
+            news[id] = [edge for edge in matched if edge.mark not in seen]
     return _record(fields, news, tenant, now)
 
 
@@ -39,9 +43,9 @@ def record_look(fields: Fields, source: str, edges: Sequence[Edge], tenant: str,
         if EVENT_TYPES[item["name"]].source != source or item["until"] <= now:
             continue
         before = fields.get(SEEN + id)
-        news[id], marks = new_edges(
-            None if before is None else before["marks"], matching(item, edges)[:MAX_SEEN], data_now
-        )
+        marks_before, matched = None if before is None else before["marks"], matching(item, edges)[:MAX_SEEN]
+        news[id], marks = new_edges(marks_before, matched, data_now)
+        seen.dropped["old"] += old_count(marks_before, matched, data_now)
         if before is None or set(marks) != set(before["marks"]):
             seen.put[SEEN + id] = {"marks": marks}
     change = _record(fields, news, tenant, now)
@@ -77,8 +81,7 @@ def _trim(fields: Fields, active: Iterable[str]) -> Change:
         in_order = sorted(waiting.get(id, ()), key=lambda item: item[1]["at"])
         if excess := in_order[: max(0, len(in_order) - MAX_PENDING)]:
             change.delete |= {f"{DELIVERY}{id}:{key}" for key, _ in excess}
-            status = fields.get(STATUS + id, {})
-            change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + len(excess)}
+            _count_dropped(change, fields, id, len(excess))
     pending: dict[str, list[str]] = {}
     for id, items in waiting.items():
         for event_id, _ in items:
@@ -90,15 +93,23 @@ def _trim(fields: Fields, active: Iterable[str]) -> Change:
         change.delete.add(EVENT + event_id)
         for id in pending.get(event_id, ()):
             change.delete.add(f"{DELIVERY}{id}:{event_id}")
-            status = change.put.get(STATUS + id) or fields.get(STATUS + id, {})
-            change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + 1}
+            _count_dropped(change, fields, id, 1)
     return change
+
+
+def _count_dropped(change: Change, fields: Fields, id: str, count: int) -> None:
+    """Count deliveries to a subscription that *change* drops because too many wait."""
+    status = change.put.get(STATUS + id) or fields.get(STATUS + id, {})
+    change.put[STATUS + id] = status | {"dropped": status.get("dropped", 0) + count}
+    reason: DropReason = "suspended" if status.get("suspended") else "limit"
+    change.dropped[reason] += count
 
 
 def recent_events(fields: Fields, name: str = "", arguments: JsonObject | None = None) -> list[JsonObject]:
     """Return the recorded events, oldest first: all of them, or those of one type that pass filters."""
-    kept = sorted((item for _, item in named(fields, EVENT)), key=lambda item: item["at"])
-    events = [item["event"] for item in kept]
+    # Events of one look have the same time, and Redis returns fields in any order.
+    kept = sorted(named(fields, EVENT), key=lambda item: (item[1]["at"], item[1]["event"]["timestamp"], item[0]))
+    events = [item["event"] for _, item in kept]
     if not name:
         return events
     matches = EVENT_TYPES[name].matches

@@ -10,7 +10,8 @@ import orjson
 
 from ..protocol.jsonrpc import JsonObject
 from .errors import EventError, invalid
-from .event_types import DELIVERY_MODES, EventType, find_event_type
+from .event_type import DELIVERY_MODES, EventType
+from .event_types import find_event_type
 from .receiver_urls import ReceiverPolicy
 from .signatures import parse_secret
 

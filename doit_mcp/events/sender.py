@@ -20,10 +20,11 @@ from yarl import URL
 from .. import __version__
 from ..protocol.jsonrpc import JsonObject, parse_json_object
 from .errors import CallbackFailure
-from .host_slots import HostSlots
-from .name_resolution import ReceiverResolver
+from .fair_slots import FairSlots
+from .name_resolution import LOOKUP_OWNER, ReceiverResolver
 from .receiver_urls import ReceiverPolicy
 from .signatures import signed_headers
+from .store import Owner
 
 MAX_BODY_BYTES = 256 << 10
 """Larger bodies may be refused by receivers (SEP-3415)."""
@@ -33,7 +34,7 @@ TIMEOUT_SECONDS = 5.0
 SUBSCRIPTION_HEADER = "X-MCP-Subscription-Id"
 MAX_CONNECTIONS, MAX_CONNECTIONS_PER_HOST = 200, 40
 MAX_WAIT_SECONDS = 30.0
-"""How long a verification waits for other messages to the same host, while its client waits."""
+"""How long a verification waits for a slot, while its client waits."""
 
 
 class AddressRefused(OSError):
@@ -65,8 +66,9 @@ class CheckedResolver(AbstractResolver):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to a receiver, signed at each attempt with *secrets*."""
+    """One message of *owner* to a receiver, signed at each attempt with *secrets*."""
 
+    owner: Owner
     url: str
     subscription_id: str
     message_id: str
@@ -101,7 +103,7 @@ class WebhookSender:
         self._make_resolver, self._tls, self._timeout_seconds = make_resolver, tls, timeout_seconds
         self._session: aiohttp.ClientSession | None = None
         self._resolver: CheckedResolver | None = None
-        self._slots = HostSlots(MAX_CONNECTIONS, MAX_CONNECTIONS_PER_HOST)
+        self._slots = FairSlots(MAX_CONNECTIONS, MAX_CONNECTIONS_PER_HOST)
 
     async def __aenter__(self) -> Self:
         self._resolver = CheckedResolver(self._make_resolver(), self.policy)
@@ -138,11 +140,11 @@ class WebhookSender:
         """Make one attempt to deliver *message*. The answer's body is not read."""
         return (await self._attempt(message, 0))[0]
 
-    async def verify(self, url: str, subscription_id: str, secret: str) -> CallbackFailure | None:
+    async def verify(self, owner: Owner, url: str, subscription_id: str, secret: str) -> CallbackFailure | None:
         """Ask the receiver at *url* to confirm that it wants events. Return why it did not, None if it did."""
         challenge = secrets.token_urlsafe(32)
         body = orjson.dumps({"type": "verification", "challenge": challenge})
-        message = Message(url, subscription_id, f"msg_verification_{secrets.token_hex(8)}", body, (secret,))
+        message = Message(owner, url, subscription_id, f"msg_verification_{secrets.token_hex(8)}", body, (secret,))
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 outcome, answer = await self._attempt(message, MAX_ANSWER_BYTES)
@@ -162,11 +164,12 @@ class WebhookSender:
             host = self.policy.check_url(message.url)
         except ValueError:
             return Outcome(0, "connection_refused"), b""
-        async with self._slots.use(host):
+        async with self._slots.use(message.owner, host):
             return await self._post(message, max_answer_bytes)
 
     async def _post(self, message: Message, max_answer_bytes: int) -> tuple[Outcome, bytes]:
         assert self._session is not None
+        LOOKUP_OWNER.set(message.owner)
         timestamp = int(self._clock())
         headers = {
             "Content-Type": "application/json",

@@ -14,7 +14,8 @@ from . import mailbox, recording
 from .ingest import Report
 from .store import Change, Owner
 from .subscriptions import KEPT_AFTER_END_SECONDS, Granted, Subscriber, Subscriptions
-from .worker import LeaseLost, MailboxWorker, Parts
+from .worker import LeaseLost, MailboxWorker
+from .worker_parts import Parts
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class EventService:
             if change:
                 expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
                 version = await store.update(owner.key, change, expires, leased=False)
+                self._parts.on_drop(change.dropped)
                 self._notice(owner.key, version)
             count += 1
         return count

@@ -16,7 +16,8 @@ from ..api import Doit
 from ..api.errors import ApiError
 from ..api.pagination import parse_page
 from ..protocol.jsonrpc import JsonObject
-from .edges import Edge, period_start
+from .edges import Edge, epoch_seconds, period_start
+from .event_types import EVENT_TYPES
 from .payload_texts import clean
 
 PAGE_SIZE = 100
@@ -67,13 +68,8 @@ def _data(**members: Any) -> JsonObject:
     return {name: clean(value) for name, value in members.items() if value is not None and value != ""}
 
 
-def _seconds(text: Any) -> float | None:
-    """Return an RFC 3339 time or a date in epoch seconds, None if it is not one."""
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return None if moment is None else (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+def _edge(name: str, occurred_at: float, data: JsonObject) -> Edge:
+    return EVENT_TYPES[name].edge(occurred_at, data)
 
 
 def _is_object(value: Any) -> bool:
@@ -85,7 +81,7 @@ def _number(value: Any) -> float | None:
 
 
 def _anomaly_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    id, started = str(row.get("id") or ""), _seconds(row.get("startTime"))
+    id, started = str(row.get("id") or ""), epoch_seconds(row.get("startTime"))
     if not id:
         return
     data = _data(
@@ -100,10 +96,10 @@ def _anomaly_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         startTime=row.get("startTime"),
         url=f"{view.console}anomalies/{quote(id, safe='')}",
     )
-    yield Edge("anomaly.detected", id, started or view.now, data)
+    yield _edge("anomaly.detected", started or view.now, data)
     ended = row.get("endTime")
     if ended or row.get("status") == "inactive":
-        yield Edge("anomaly.resolved", id, _seconds(ended) or view.now, data | _data(endTime=ended))
+        yield _edge("anomaly.resolved", epoch_seconds(ended) or view.now, data | _data(endTime=ended))
 
 
 def _budget_edges(row: JsonObject, view: View) -> Iterator[Edge]:
@@ -129,15 +125,16 @@ def _budget_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         percentage, limit = _number(alert.get("percentage")), _number(alert.get("amount"))
         if percentage is not None and limit is not None and spent is not None and spent >= limit > 0:
             reached = data | _data(threshold=percentage, thresholdAmount=limit)
-            yield Edge("budget.threshold_reached", f"{id} {start} {percentage:g}", view.now, reached)
+            yield _edge("budget.threshold_reached", view.now, reached)
     if row.get("riskStatus") == "atRisk":
-        yield Edge("budget.forecast_exceeded", f"{id} {start}", view.now, data)
+        yield _edge("budget.forecast_exceeded", view.now, data)
 
 
 def _alert_edges(row: JsonObject, view: View) -> Iterator[Edge]:
     id, fired = str(row.get("id") or ""), row.get("lastAlerted")
-    if id and (at := _seconds(fired)):
-        yield Edge("alert.fired", f"{id} {fired}", at, _data(id=id, name=row.get("name"), firedAt=fired))
+    if id and (at := epoch_seconds(fired)):
+        url = f"{view.console}analytics/alerts/{quote(id, safe='')}"
+        yield _edge("alert.fired", at, _data(id=id, name=row.get("name"), firedAt=fired, url=url))
 
 
 def _invoice_edges(row: JsonObject, view: View) -> Iterator[Edge]:
@@ -152,12 +149,12 @@ def _invoice_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             dueDate=row.get("dueDateFormatted"),
             url=row.get("url"),
         )
-        yield Edge("invoice.issued", id, _seconds(row.get("invoiceDateFormatted")) or view.now, data)
+        yield _edge("invoice.issued", epoch_seconds(row.get("invoiceDateFormatted")) or view.now, data)
 
 
 def _ticket_edges(row: JsonObject, view: View) -> Iterator[Edge]:
     id, updated = str(row.get("id") or ""), row.get("updateTime")
-    if id and (at := _seconds(updated)):
+    if id and (at := epoch_seconds(updated)):
         data = _data(
             id=id,
             subject=row.get("subject"),
@@ -166,7 +163,7 @@ def _ticket_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             updateTime=updated,
             url=row.get("urlUI"),
         )
-        yield Edge("ticket.updated", f"{id} {updated}", at, data)
+        yield _edge("ticket.updated", at, data)
 
 
 def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
@@ -184,7 +181,7 @@ def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             createTime=created,
             url=f"{view.console}known-issues#{quote(id, safe='')}",
         )
-        yield Edge("incident.opened", id, _seconds(created) or view.now, data)
+        yield _edge("incident.opened", epoch_seconds(created) or view.now, data)
 
 
 def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
@@ -202,12 +199,12 @@ def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         currency=None if savings is None else "USD",
         url=f"{view.console}insights#{quote(f'{source}/{key}', safe='')}",
     )
-    yield Edge("insight.new", f"{source}/{key}", view.now, data)
+    yield _edge("insight.new", view.now, data)
 
 
 def _commitment_edges(row: JsonObject, view: View) -> Iterator[Edge]:
     id, ends = str(row.get("id") or ""), row.get("endDate")
-    at = _seconds(ends)
+    at = epoch_seconds(ends)
     if id and at is not None and view.now < at <= view.now + EXPIRY_NOTICE_SECONDS:
         data = _data(
             id=id,
@@ -217,17 +214,18 @@ def _commitment_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             amount=_number(row.get("totalCommitmentValue")),
             attained=_number(row.get("totalCurrentAttainment")),
             currency=row.get("currency"),
+            url=f"{view.console}commitments#{quote(id, safe='')}",
         )
-        yield Edge("commitment.expiring", f"{id} {ends}", view.now, data)
+        yield _edge("commitment.expiring", view.now, data)
 
 
 def _flow_edges(row: JsonObject, view: View) -> Iterator[Edge]:
     id, ran, status = str(row.get("id") or ""), row.get("lastExecutedTime"), row.get("lastExecutionStatus")
-    at = _seconds(ran)
+    at = epoch_seconds(ran)
     if id and at is not None and status in FAILED_RUNS:
-        yield Edge(
-            "cloudflow.run_failed", f"{id} {ran}", at, _data(id=id, name=row.get("name"), status=status, runTime=ran)
-        )
+        # The API shows the page of a run in this folder.
+        url = f"{view.console}cloudflow/history#{quote(id, safe='')}"
+        yield _edge("cloudflow.run_failed", at, _data(id=id, name=row.get("name"), status=status, runTime=ran, url=url))
 
 
 SOURCES: Mapping[str, Source] = {

@@ -7,20 +7,25 @@ an event and what has to be delivered are recorded at once, or not at all.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..protocol.jsonrpc import JsonObject
 
 Fields = dict[str, JsonObject]
+
+DropReason = Literal["limit", "suspended", "failed", "gone", "too_large", "old", "unsubscribed", "expired", "revoked"]
+"""Why an event is not delivered: too many wait, or too many of a suspended subscription; the last attempt failed; the
+receiver answered 410 or 413; the fact is old; the client, time or the API ended the subscription."""
 
 MEMORY_LIFETIME_SECONDS = 900.0
 """Without Redis, subscriptions end with the process. Clients learn from the short lifetime to refresh soon."""
 LEASE_SECONDS = 9.0
 """How long a mailbox belongs to a replica that no longer renews its lease."""
 CONFLICT, NOT_LEASED = -1, -2
-MAX_OWNERS = 10_000
+MAX_OWNERS, MAX_OWNERS_PER_CUSTOMER = 10_000, 2_000
 
 
 class Snapshot(NamedTuple):
@@ -32,10 +37,11 @@ class Snapshot(NamedTuple):
 
 @dataclass(slots=True)
 class Change:
-    """Fields to set and fields to delete."""
+    """Fields to set and fields to delete. *dropped* counts the deliveries that are dropped with it, for metrics."""
 
     put: Fields = field(default_factory=dict)
     delete: set[str] = field(default_factory=set)
+    dropped: Counter[DropReason] = field(default_factory=Counter)
 
     def __bool__(self) -> bool:
         return bool(self.put or self.delete)
@@ -48,6 +54,11 @@ class Change:
             self.put.pop(name, None)
         self.put |= other.put
         self.delete |= other.delete
+        self.dropped += other.dropped
+
+
+OnDrop = Callable[[Mapping[DropReason, int]], None]
+"""Counts deliveries that were dropped, by reason."""
 
 
 class Owner(NamedTuple):

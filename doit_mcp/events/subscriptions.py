@@ -18,7 +18,7 @@ from .errors import EventError, callback_error
 from .requests import SubscribeRequest, read_poll, read_subscribe, read_unsubscribe
 from .sender import WebhookSender
 from .sources import SOURCES, View
-from .store import CONFLICT, MAX_OWNERS, Fields, Mailboxes, Owner
+from .store import CONFLICT, MAX_OWNERS, MAX_OWNERS_PER_CUSTOMER, Fields, Mailboxes, OnDrop, Owner
 
 MAX_POLL_EVENTS = 50
 POLL_MILLISECONDS = 30_000
@@ -85,8 +85,10 @@ class Granted:
 class Subscriptions:
     """The subscriptions of all principals. *make_api* returns the API client of an account.
 
-    *verifications* limits verification requests by principal, *host_verifications* by host. *clock* returns epoch
+    *verifications* limits verification requests by principal, *customer_verifications* by customer and host,
+    *host_verifications* by host. *clock* returns epoch
     seconds, and *data_clock* the time that the data of the API is for, which can differ in the sandbox.
+    *on_verification* and *on_drop* count for metrics.
     """
 
     def __init__(
@@ -98,12 +100,17 @@ class Subscriptions:
         *,
         data_clock: Callable[[], float],
         verifications: Limiter,
+        customer_verifications: Limiter,
         host_verifications: Limiter,
+        on_verification: Callable[[str], None],
+        on_drop: OnDrop,
         per_owner: int,
         console_url: str,
     ) -> None:
         self.store, self._sender, self.make_api, self._clock = store, sender, make_api, clock
-        self._verifications, self._host_verifications = verifications, host_verifications
+        self._verifications, self._customer_verifications = verifications, customer_verifications
+        self._host_verifications = host_verifications
+        self._on_verification, self._on_drop = on_verification, on_drop
         self._data_clock, self._per_owner, self._console_url = data_clock, per_owner, console_url
 
     def view(self, account: Account) -> View:
@@ -116,9 +123,9 @@ class Subscriptions:
         request = read_subscribe(params, self._sender.policy, declares_extension)
         id = request.target.subscription_id(subscriber.owner)
         fields, version = await self.store.load(subscriber.owner)
-        await self._check_caps(fields, id)
+        await self._check_caps(subscriber.tenant, fields, id)
         if not mailbox.is_verified(fields, request.target.url, self._clock()):
-            await self._verify(subscriber.owner, id, request)
+            await self._verify(Owner(subscriber.owner, subscriber.tenant, 0), id, request)
         account = await subscriber.open_account()
         # A refresh looks as well: the permission of the user may have ended.
         marks = await self._baseline(account, request)
@@ -126,7 +133,7 @@ class Subscriptions:
         # First, so that a mailbox is never without a replica that works on it.
         await self.store.enroll(Owner(subscriber.owner, subscriber.tenant, max(until, mailbox.mailbox_end(fields))))
         for attempt in range(MAX_ATTEMPTS):
-            await self._check_caps(fields, id)
+            await self._check_caps(subscriber.tenant, fields, id)
             now = self._clock()
             change = mailbox.subscribe(fields, id, request, account.as_json(), until, marks, now)
             expires = max(until, mailbox.mailbox_end(fields)) + KEPT_AFTER_END_SECONDS
@@ -148,7 +155,7 @@ class Subscriptions:
         what: Literal["subscribe", "refresh"] = "refresh" if id in mailbox.subscriptions(fields) else "subscribe"
         return Granted(id, result | ({"deliveryStatus": status} if status else {}), request.host, what)
 
-    async def _check_caps(self, fields: Fields, id: str) -> None:
+    async def _check_caps(self, tenant: str, fields: Fields, id: str) -> None:
         active = mailbox.subscriptions(fields)
         if id not in active and len(active) >= self._per_owner:
             raise EventError(
@@ -156,17 +163,24 @@ class Subscriptions:
                 f"A user can have {self._per_owner} subscriptions; unsubscribe from one first",
                 {"limit": "subscriptions", "max": self._per_owner},
             )
-        if not active and len(await self.store.owners()) >= MAX_OWNERS:
+        if active:
+            return
+        owners = await self.store.owners()
+        if len(owners) >= MAX_OWNERS or sum(each.tenant == tenant for each in owners) >= MAX_OWNERS_PER_CUSTOMER:
             raise EventError("exhausted", "This server has too many subscribers", {"limit": "subscribers"})
 
-    async def _verify(self, owner: str, id: str, request: SubscribeRequest) -> None:
+    async def _verify(self, owner: Owner, id: str, request: SubscribeRequest) -> None:
         try:
-            self._verifications.acquire(owner)
+            self._verifications.acquire(owner.key)
+            # Each customer has its own limit, so that one cannot use up that of a host that all use.
+            self._customer_verifications.acquire(f"{owner.tenant}\n{request.host}")
             self._host_verifications.acquire(request.host)
         except LimitExceeded as limit:
+            self._on_verification("postponed")
             message = f"Too many receivers are being verified; try again in {limit.retry_after_seconds} seconds"
             raise EventError("exhausted", message, {"limit": "verifications"}) from None
-        failure = await self._sender.verify(request.target.url, id, request.secret)
+        failure = await self._sender.verify(owner, request.target.url, id, request.secret)
+        self._on_verification(failure or "confirmed")
         if failure is not None:
             raise callback_error(failure)
 
@@ -192,6 +206,7 @@ class Subscriptions:
             change = mailbox.unsubscribe(fields, id)
             expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
             if await self.store.update(subscriber.owner, change, expires, expected=version) != CONFLICT:
+                self._on_drop(change.dropped)
                 return id
             await _pause_after(attempt)
         raise EventError("exhausted", BUSY, {"limit": "changes"})

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 import orjson
 
-from ..api import Doit
 from ..api.errors import ApiError
 from ..resilience.limits import LimitExceeded
 from . import mailbox, recording
 from .errors import EventError
 from .event_types import EVENT_TYPES
 from .look_schedule import LookSchedule
-from .sender import MAX_BODY_BYTES, Message, Outcome, WebhookSender, event_body
-from .sources import SOURCES, View
-from .store import NOT_LEASED, Change, Fields, Mailboxes, Owner
+from .sender import MAX_BODY_BYTES, Message, Outcome, event_body
+from .sources import SOURCES
+from .store import NOT_LEASED, Change, Fields, Owner
 from .subscriptions import KEPT_AFTER_END_SECONDS, Account
+from .worker_parts import Parts
 
 log = logging.getLogger(__name__)
 
@@ -38,38 +35,8 @@ REVOKED = EventError(
 )
 
 
-class CallBudget(Protocol):
-    """Limits the looks at the API by customer."""
-
-    async def acquire(self, owner: str, amount: int = 1) -> None:
-        """Count *amount* for the customer *owner*. Raise LimitExceeded."""
-
-
 class LeaseLost(Exception):
     """Another replica works on this mailbox now."""
-
-
-@dataclass(slots=True)
-class Parts:
-    """What all workers of a process share. *on_delivery* and *on_look* count outcomes.
-
-    *on_end* records that the server ended a subscription: its owner, its id, and its type of event.
-    """
-
-    store: Mailboxes
-    sender: WebhookSender
-    make_api: Callable[[Account], Doit]
-    view: Callable[[Account], View]
-    budget: CallBudget
-    clock: Callable[[], float]
-    is_login_ended: Callable[[str], bool]
-    on_delivery: Callable[[str], None]
-    on_look: Callable[[str], None]
-    on_end: Callable[[Owner, str, str], None]
-    look_seconds: float
-    hold_seconds: float
-    random_fraction: Callable[[], float] = random.random
-    last_calls: dict[str, float] = field(default_factory=dict)
 
 
 class MailboxWorker:
@@ -86,6 +53,7 @@ class MailboxWorker:
         self._sending: dict[str, str] = {}
         self._looking = False
         self._looks = LookSchedule()
+        self._last_time = 0.0
         # For metrics.
         self.subscription_count = self.pending_count = self.suspended_count = 0
         self.oldest_delivery: float | None = None
@@ -113,8 +81,9 @@ class MailboxWorker:
             async with self._lock:
                 self._is_stale = False
                 self._fields, self._version = await self._parts.store.load(self._owner.key)
-        now = self._parts.clock()
+        now = self._read_clock()
         await self._change(lambda fields: mailbox.sweep(fields, now))
+        await self._end_without_credential(now)
         if not any(mailbox.named(self._fields, mailbox.SUBSCRIPTION)):
             if not self._sending and not self._looking:
                 await self._parts.store.drop(self._owner.key, self._version)
@@ -131,6 +100,22 @@ class MailboxWorker:
                 await self._wake.wait()
         return True
 
+    def _read_clock(self) -> float:
+        """Return the time. If the clock was set back, forget looks: all of them would seem recent."""
+        now, before = self._parts.clock(), self._last_time
+        if now < before - mailbox.MAX_CLOCK_SKEW_SECONDS:
+            self._looks = LookSchedule()
+        self._last_time = now
+        return now
+
+    async def _end_without_credential(self, now: float) -> None:
+        """End all subscriptions if the login that they are served with has ended."""
+        if (stored := self._fields.get(mailbox.ACCOUNT)) is None:
+            return
+        account = Account.from_json(stored)
+        if account.expires <= now or self._parts.is_login_ended(account.digest):
+            await self._terminate(list(mailbox.subscriptions(self._fields)))
+
     async def _change(self, rule: Callable[[Fields], Change]) -> None:
         """Apply the change that *rule* makes of the current fields, in the store and here."""
         async with self._lock:
@@ -141,6 +126,7 @@ class MailboxWorker:
             version = await self._parts.store.update(self._owner.key, change, expires)
             if version == NOT_LEASED:
                 raise LeaseLost
+            self._parts.on_drop(change.dropped)
             for name in change.delete:
                 self._fields.pop(name, None)
             self._fields |= change.put
@@ -202,9 +188,6 @@ class MailboxWorker:
         """Look at *source* once. Return the seconds until the next look."""
         parts, account = self._parts, Account.from_json(self._fields[mailbox.ACCOUNT])
         pause = parts.look_seconds * (0.8 + 0.4 * parts.random_fraction())
-        if account.expires <= parts.clock() or parts.is_login_ended(account.digest):
-            await self._terminate(list(mailbox.subscriptions(self._fields)))
-            return pause
         try:
             view = parts.view(account)
             acquire = partial(parts.budget.acquire, account.tenant)
@@ -275,8 +258,8 @@ class MailboxWorker:
             is_sendable = len(message.body) <= MAX_BODY_BYTES
             outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
             self._parts.on_delivery(outcome.failure or "delivered")
-            now, jitter = self._parts.clock(), self._parts.random_fraction()
-            await self._change(lambda fields: mailbox.settle(fields, key, outcome, now, jitter))
+            now, jitter, retries = self._parts.clock(), self._parts.random_fraction(), self._parts.retry_seconds
+            await self._change(lambda fields: mailbox.settle(fields, key, outcome, now, jitter, retries))
         finally:
             del self._sending[key]
             self._wake.set()
@@ -293,8 +276,8 @@ class MailboxWorker:
             secrets.append(subscription["previous"])
         if control := delivery.get("control"):
             message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
-            return Message(subscription["url"], id, message_id, orjson.dumps(control), secrets)
+            return Message(self._owner, subscription["url"], id, message_id, orjson.dumps(control), secrets)
         event = self._fields.get(mailbox.EVENT + event_id)
         if event is None or subscription["until"] <= now or self._waits_for_look(key, now, now):
             return None
-        return Message(subscription["url"], id, event_id, event_body(event["event"]), secrets)
+        return Message(self._owner, subscription["url"], id, event_id, event_body(event["event"]), secrets)

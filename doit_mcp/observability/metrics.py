@@ -81,6 +81,8 @@ class Metrics:
         self._upstream_seconds = _by_labels(DURATION_BUCKETS_SECONDS, (OTHER, OTHER, OTHER))
         self._event_deliveries: Counter[Labels] = Counter()
         self._event_looks: Counter[Labels] = Counter()
+        self._event_verifications: Counter[Labels] = Counter()
+        self._dropped_events: Counter[Labels] = Counter()
         self._call_seconds = Histogram(DURATION_BUCKETS_SECONDS)
         self.loop_delay = Histogram(LOOP_DELAY_BUCKETS_SECONDS)
 
@@ -140,6 +142,15 @@ class Metrics:
     def count_event_look(self, outcome: str) -> None:
         """Count a look at the DoiT API for events: "ok", "failed", "refused", or "postponed" by the call budget."""
         self._event_looks[(outcome,)] += 1
+
+    def count_event_verification(self, outcome: str) -> None:
+        """Count a verification of a receiver: "confirmed", why it failed, or "postponed" by a limit."""
+        self._event_verifications[(outcome,)] += 1
+
+    def count_dropped_events(self, counts: Mapping[Any, int]) -> None:
+        """Count events that will not be delivered to a subscription, by :data:`~doit_mcp.events.store.DropReason`."""
+        for reason, count in counts.items():
+            self._dropped_events[(reason,)] += count
 
     def collect(self) -> Iterator[Family]:
         """Return all metrics with their current values."""
@@ -214,6 +225,18 @@ class Metrics:
             ),
             ("accept_pauses", "Pauses in accepting connections", ("reason",), self._accept_pauses),
             ("event_deliveries", "Attempts to deliver events", ("outcome",), self._event_deliveries),
+            (
+                "event_verifications",
+                "Verifications of receivers of events",
+                ("outcome",),
+                self._event_verifications,
+            ),
+            (
+                "events_dropped",
+                "Events that are not delivered to a subscription",
+                ("reason",),
+                self._dropped_events,
+            ),
             ("event_looks", "Looks at the DoiT API for events", ("outcome",), self._event_looks),
         )
         for name, text, labels, counts in counters:

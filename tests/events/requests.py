@@ -23,6 +23,6 @@ def subscription(
 
 async def report(site: Site, id: str, data: Json, *, name: str = "anomaly.detected", customer: str = ACME) -> Answer:
     """Report an event as the operator's back end does."""
-    body = json.dumps({"customer": customer, "name": name, "id": id, "data": data}).encode()
+    body = json.dumps({"customer": customer, "name": name, "data": data}).encode()
     headers = signed_headers([OTHER_SECRET], f"msg_{id}", int(time.time()), body)
     return await site.send("POST", "/events/ingest", headers, body)

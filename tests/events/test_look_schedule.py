@@ -22,3 +22,11 @@ def test_a_waiting_delivery_requests_a_look_but_not_before_the_pause_after_a_fai
     assert "invoices" in looks.due(112.0)
     looks.keep({"budgets"}, 0.0)
     assert looks.times() == [5.0]
+
+
+def test_a_clock_that_was_set_back_confirms_no_permission() -> None:
+    """A look in what is now the future must not confirm the permission of the user until the clock is there again."""
+    looks = LookSchedule()
+    looks.succeed("invoices", 10_000.0)
+    assert looks.is_confirmed("invoices", 10_000.0 + CONFIRMED_SECONDS)
+    assert not looks.is_confirmed("invoices", 10_000.0 - 3600)

@@ -298,3 +298,57 @@ def test_error_codes() -> None:
     """Both sets of codes, in one table."""
     codes = [ERROR_CODES[kind] for kind in ("not_found", "forbidden", "exhausted", "unsupported", "callback")]
     assert codes == [(-32023 - number, -32011 - number) for number in range(5)]
+
+
+def test_a_subscription_made_again_survives_the_message_about_its_end() -> None:
+    """The user signs in again before the receiver learned that the subscription had ended."""
+    fields, id = subscribed({})
+    fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "no"), NOW))
+    fields, again = subscribed(fields)
+    assert again == id and keys(fields) == []
+    # The attempt was in progress.
+    fields = settled(fields, f"{id}:terminated", OK)
+    assert id in mailbox.subscriptions(apply(fields, mailbox.sweep(fields, NOW + 1)))
+
+
+def test_verified_receivers_are_bounded() -> None:
+    """A client that subscribes and unsubscribes with ever new URLs leaves a bounded number of them."""
+    fields: Fields = {}
+    kept = {"url": "https://a.example/kept", "mode": "webhook", "secret": SECRET}
+    fields, _ = subscribed(fields, delivery=kept)
+    for number in range(mailbox.MAX_VERIFIED + 50):
+        delivery = {"url": f"https://a.example/{number}", "mode": "webhook", "secret": SECRET}
+        fields, id = subscribed(fields, delivery=delivery)
+        fields = apply(fields, mailbox.unsubscribe(fields, id))
+    assert len(list(mailbox.named(fields, mailbox.VERIFIED))) <= mailbox.MAX_VERIFIED + 1
+    assert mailbox.is_verified(fields, kept["url"], NOW)
+    assert mailbox.is_verified(fields, f"https://a.example/{number}", NOW)
+
+
+def test_a_clock_that_was_set_back_delays_no_delivery() -> None:
+    fields, id = subscribed({})
+    fields = recorded(fields, edge(1), now=NOW + 800)
+    fields = apply(fields, mailbox.sweep(fields, NOW))
+    [key] = keys(fields)
+    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 0) == NOW
+
+
+def test_dropped_deliveries_are_counted_by_reason() -> None:
+    fields, id = subscribed({})
+    fields = recorded(fields, *(edge(number) for number in range(4)))
+    assert mailbox.settle(fields, keys(fields)[0], REFUSED, NOW, 0.5).dropped == {"gone": 1}
+    assert mailbox.settle(fields, keys(fields)[0], Outcome(413, "http_4xx"), NOW, 0.5).dropped == {"too_large": 1}
+    assert mailbox.settle(fields, keys(fields)[0], OK, NOW, 0.5).dropped == {}
+    assert mailbox.unsubscribe(fields, id).dropped == {"unsubscribed": 4}
+    assert mailbox.sweep(fields, NOW + 10_000).dropped == {"expired": 4}
+    assert mailbox.terminate(fields, [id], EventError("forbidden", "no"), NOW).dropped == {"revoked": 4}
+    many = [edge(number) for number in range(recording.MAX_PENDING + 7)]
+    assert recording.record(fields, many, "c", NOW).dropped == {"limit": 7}
+    key, failing = keys(fields)[0], fields
+    for _ in mailbox.RETRY_SECONDS:
+        failing = settled(failing, key, DOWN)
+    change = mailbox.settle(failing, key, DOWN, NOW, 0.5)
+    assert change.dropped == {"failed": 1}
+    assert recording.record(apply(failing, change), many, "c", NOW).dropped == {"suspended": 6}
+    old = edge(-50 * 86_400)
+    assert recording.record_look(fields, "anomalies", [old], "c", NOW, NOW).dropped == {"old": 1}

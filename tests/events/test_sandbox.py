@@ -16,6 +16,7 @@ from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.event_receiver import EventReceiver
 from doit_mcp.transports.http.event_wiring import EventNetwork
 from tests.events.receivers import OTHER_SECRET
+from tests.events.requests import report
 from tests.transports.http.serving import Json, Site, serving
 
 NAMES = {
@@ -44,6 +45,7 @@ async def site(receiver: EventReceiver) -> AsyncIterator[Site]:
         events_hold_s=0,
         events_poll_s=0.2,
         events_calls_per_minute=10_000,
+        events_ingest_secret=OTHER_SECRET,
     ) as running:
         yield running
 
@@ -86,6 +88,10 @@ async def test_what_happens_is_delivered_once(site: Site, receiver: EventReceive
     threshold = next(event["data"] for event in arrived if event["name"] == NAMES["threshold"])
     assert threshold["spent"] >= threshold["thresholdAmount"] > 0
     assert {"currency", "periodStart", "interval", "threshold", "url"} <= threshold.keys()
+    # A back end reports what a look has found: it is the same event.
+    found = next(event["data"] for event in arrived if event["name"] == NAMES["anomaly"])
+    reported = await report(site, "again", {"id": found["id"], "severity": "critical"})
+    assert reported.body == {"subscribers": 1}
     await make(site, "ticket")
     again = await wait_for(receiver, len(events(receiver)) + 1)
     assert len({event["eventId"] for event in again}) == len(again)

@@ -13,16 +13,19 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.events import sender as sender_module
-from doit_mcp.events.name_resolution import MAX_LOOKUPS, ReceiverResolver
+from doit_mcp.events.fair_slots import FairSlots
+from doit_mcp.events.name_resolution import LOOKUP_OWNER, MAX_LOOKUPS, ReceiverResolver
 from doit_mcp.events.receiver_urls import ReceiverPolicy
-from doit_mcp.events.sender import MAX_ANSWER_BYTES, Message, Outcome, WebhookSender
+from doit_mcp.events.sender import MAX_ANSWER_BYTES, MAX_CONNECTIONS_PER_HOST, Message, Outcome, WebhookSender
+from doit_mcp.events.store import Owner
 from tests.events.receivers import HOST, SECRET, Arrival, Receiver, answer_with, receiving
 
+OWNER = Owner("a", "acme", 0)
 POLICY = ReceiverPolicy(private_hosts=(HOST,))
 
 
 def message(url: str) -> Message:
-    return Message(url, "sub_1", "evt_1", b'{"eventId": "evt_1"}', (SECRET,))
+    return Message(OWNER, url, "sub_1", "evt_1", b'{"eventId": "evt_1"}', (SECRET,))
 
 
 def sender_for(receiver: Receiver, policy: ReceiverPolicy = POLICY, timeout: float = 5.0) -> WebhookSender:
@@ -100,12 +103,12 @@ async def test_slow_and_endless_answers(receiver: Receiver) -> None:
     async with sender_for(receiver, timeout=0.2) as sender:
         receiver.reply = receiver.verify = never
         assert await sender.send(message(receiver.url())) == Outcome(0, "timeout")
-        assert await sender.verify(receiver.url(), "sub_1", SECRET) == "timeout"
+        assert await sender.verify(OWNER, receiver.url(), "sub_1", SECRET) == "timeout"
         hang.set()
     async with sender_for(receiver) as sender:
         receiver.reply = receiver.verify = answer_with(200, body=b" " * 50 * MAX_ANSWER_BYTES)
         assert (await sender.send(message(receiver.url()))).failure is None
-        assert await sender.verify(receiver.url(), "sub_1", SECRET) == "challenge_failed"
+        assert await sender.verify(OWNER, receiver.url(), "sub_1", SECRET) == "challenge_failed"
 
 
 async def test_the_time_of_an_attempt_begins_with_its_slot(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,37 +139,96 @@ async def test_the_time_of_an_attempt_begins_with_its_slot(receiver: Receiver, m
 @pytest.mark.requirement("E1")
 async def test_a_challenge_counts_once(sender: WebhookSender, receiver: Receiver) -> None:
     """Each verification has its own challenge; the echo of an earlier one does not count."""
-    assert await sender.verify(receiver.url(), "sub_1", SECRET) is None
+    assert await sender.verify(OWNER, receiver.url(), "sub_1", SECRET) is None
     first = receiver.arrivals[0].json["challenge"]
 
     async def repeat(arrival: Arrival) -> web.StreamResponse:
         return web.json_response({"challenge": first})
 
     receiver.verify = repeat
-    assert await sender.verify(receiver.url(), "sub_1", SECRET) == "challenge_failed"
+    assert await sender.verify(OWNER, receiver.url(), "sub_1", SECRET) == "challenge_failed"
     assert len({arrival.json["challenge"] for arrival in receiver.arrivals}) == 2
 
 
-async def test_names_are_resolved_in_threads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow name server occupies a bounded number of threads, also after their callers gave up."""
+async def test_a_slow_name_server_delays_only_its_own_customer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lookups of a customer use a part of the threads, also after their callers gave up. Others get an answer at once."""
     release, running = threading.Event(), threading.Semaphore(0)
 
-    def slow(*query: object, **options: object) -> list[object]:
-        running.release()
-        release.wait(30)
+    def look_up(host: str, *query: object, **options: object) -> list[object]:
+        if host == "slow.example":
+            running.release()
+            release.wait(30)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))]
 
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     resolver = ReceiverResolver()
-    lookups = [asyncio.create_task(resolver.resolve("slow.example", 443)) for _ in range(MAX_LOOKUPS + 4)]
-    for _ in range(MAX_LOOKUPS):
+
+    async def resolve(owner: Owner, host: str) -> str:
+        LOOKUP_OWNER.set(owner)
+        return (await resolver.resolve(host, 443))[0]["host"]
+
+    slow = [
+        asyncio.create_task(resolve(Owner(f"user {number}", "slow", 0), "slow.example"))
+        for number in range(2 * MAX_LOOKUPS)
+    ]
+    for _ in range(MAX_LOOKUPS // 2):
         await asyncio.to_thread(running.acquire)
-    lookups[0].cancel()
-    await asyncio.sleep(0)
-    assert not running.acquire(blocking=False), "no more than MAX_LOOKUPS"
+    for task in slow[:10]:
+        task.cancel()
+    assert await resolve(Owner("user", "other", 0), "good.example") == "8.8.8.8"
+    assert not running.acquire(blocking=False), "half of the threads are for others"
     release.set()
-    found = await asyncio.gather(*lookups[1:])
-    assert len(found) == MAX_LOOKUPS + 3 and found[0][0]["host"] == "8.8.8.8"
+    found = await asyncio.gather(*slow, return_exceptions=True)
+    assert found.count("8.8.8.8") == 2 * MAX_LOOKUPS - 10
+
+
+@pytest.mark.requirement("E3")
+async def test_slow_receivers_of_a_customer_delay_no_other_customer(receiver: Receiver) -> None:
+    """However many messages a customer sends to receivers that hang, others can send to the same host at once."""
+    release = asyncio.Event()
+
+    async def hang(arrival: Arrival) -> web.StreamResponse:
+        if arrival.path == "/slow":
+            await release.wait()
+        return web.Response(status=204)
+
+    receiver.reply = hang
+
+    def message_of(user: str, tenant: str, path: str) -> Message:
+        return Message(Owner(user, tenant, 0), receiver.url(path), "sub_1", "evt_1", b"{}", (SECRET,))
+
+    async with sender_for(receiver, timeout=30.0) as sender:
+        slow = [
+            asyncio.create_task(sender.send(message_of(f"user {number % 50}", "slow", "/slow")))
+            for number in range(300)
+        ]
+        await receiver.wait_for(lambda: len(receiver.arrivals) == MAX_CONNECTIONS_PER_HOST // 2)
+        others = await asyncio.gather(*(sender.send(message_of("user", f"c{n}", "/good")) for n in range(30)))
+        assert others == [Outcome(204, None)] * 30
+        assert sum(arrival.path == "/slow" for arrival in receiver.arrivals) == MAX_CONNECTIONS_PER_HOST // 2
+        for task in slow[:150]:
+            task.cancel()
+        release.set()
+        assert await asyncio.gather(*slow[150:]) == [Outcome(204, None)] * 150
+
+
+async def test_users_take_turns() -> None:
+    """A user with one message does not wait for all messages of a colleague, and slots that are given up are used again."""
+    slots, order = FairSlots(2, 2), list[str]()
+
+    async def work(user: str, tenant: str) -> None:
+        async with slots.use(Owner(user, tenant, 0), "host"):
+            order.append(user)
+            await asyncio.sleep(0)
+
+    tasks = [asyncio.create_task(work("many", "acme")) for _ in range(20)]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(work(user, tenant)) for user, tenant in (("one", "acme"), ("two", "globex"))]
+    tasks[5].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert len(order) == 21 and order.index("one") <= 4 and order.index("two") <= 4
+    async with asyncio.timeout(10), slots.use(Owner("many", "acme", 0), "host"):
+        pass
 
 
 async def test_unknown_names_are_errors() -> None:

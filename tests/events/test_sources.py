@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.events.edges import Edge
+from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
+from doit_mcp.events.ingest import read_report
 from doit_mcp.events.payload_texts import MAX_TEXT_CHARACTERS
 from doit_mcp.events.sources import SOURCES, View
 from tests.api.recorder import Recorder, pages_of
@@ -83,10 +85,61 @@ ROWS: list[tuple[str, dict[str, Any], list[str]]] = [
 def test_rows_that_are_news(source: str, row: dict[str, Any], names: list[str]) -> None:
     found = edges(source, **row)
     assert [edge.name for edge in found] == names
-    links = {"incidents": "known-issues#a", "insights": "insights#s%2Fk"}
-    assert source not in links or all(edge.data["url"] == f"{VIEW.console}{links[source]}" for edge in found)
+    links = {
+        "anomalies": "anomalies/a",
+        "alerts": "analytics/alerts/a",
+        "incidents": "known-issues#a",
+        "insights": "insights#s%2Fk",
+        "commitments": "commitments#a",
+        "flows": "cloudflow/history#a",
+    }
+    assert all(edge.data["url"] == f"{VIEW.console}{links[source]}" for edge in found)
     for edge in found:
         assert EVENT_TYPES[edge.name].payload_validator.problems(edge.data) == []
+
+
+BUDGET = {
+    "id": "b",
+    "amount": 100,
+    "currentUtilization": 120,
+    "riskStatus": "atRisk",
+    "timeInterval": "month",
+    "alertThresholds": [{"percentage": 50, "amount": 50}, {"percentage": 99.5, "amount": 99.5}],
+}
+TICKET = {"id": 7, "updateTime": "2026-11-28T10:00:00Z"}
+FACTS = [
+    *((source, row) for source, row, _ in ROWS),
+    ("budgets", BUDGET),
+    ("invoices", {"id": "i"}),
+    ("tickets", TICKET),
+]
+
+
+def test_a_fact_has_one_id_whether_it_is_looked_at_or_reported() -> None:
+    """A report of the payload has the id of the event that a look finds, also if numbers and times are spelled otherwise."""
+    names, ids = set[str](), list[str]()
+    for source, row in FACTS:
+        for edge in SOURCES[source].edges_of(row, VIEW):
+            spelled = {
+                name: float(value)
+                if isinstance(value, int)
+                else str(value).replace("T10:00:00Z", "T11:00:00.000+01:00")
+                for name, value in edge.data.items()
+                if not isinstance(value, float)
+            } | {name: value for name, value in edge.data.items() if isinstance(value, float)}
+            body = orjson.dumps({"customer": "c", "name": edge.name, "data": spelled})
+            reported = read_report(body, VIEW.now, "https://console.example")
+            assert reported.edge.event_id("c") == edge.event_id("c") != edge.event_id("d"), edge
+            names.add(edge.name)
+            ids.append(edge.event_id("c"))
+            for member in EVENT_TYPES[edge.name].identity:
+                partial = {name: value for name, value in spelled.items() if name != member}
+                body = orjson.dumps({"customer": "c", "name": edge.name, "data": partial})
+                with pytest.raises(EventError, match=member):
+                    read_report(body, VIEW.now, "https://console.example")
+    assert names == set(EVENT_TYPES)
+    # The rows about anomaly "a" have its beginning twice.
+    assert len(ids) - len(set(ids)) == 1
 
 
 def test_a_budget_has_an_edge_for_each_threshold_and_period() -> None:

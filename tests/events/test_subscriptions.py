@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,7 +57,7 @@ async def test_chatgpt_subscribes_and_receives_an_event(site: Site, receiver: Re
     assert (await report(site, "one", ANOMALY)).body == {"subscribers": 1}
     assert (await report(site, "two", ANOMALY | {"severity": "information"})).body == {"subscribers": 1}
     assert (await report(site, "one", ANOMALY)).body == {"subscribers": 1}
-    assert (await report(site, "three", ANOMALY)).status == 200
+    assert (await report(site, "three", ANOMALY | {"id": "a2"})).status == 200
     first, second = await receiver.wait_for_events(2)
     Webhook(SECRET).verify(first.body, first.headers)
     assert first.json["eventId"] == first.headers["webhook-id"] != second.json["eventId"]
@@ -271,7 +273,7 @@ async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> Non
     first = (await site.send_stateless("events/poll", request)).result
     assert first["events"] == [] and first["hasMore"] is False and first["cursor"]
     for id in ("one", "two", "three"):
-        await report(site, id, ANOMALY)
+        await report(site, id, ANOMALY | {"id": id})
     page = (await site.send_stateless("events/poll", request | {"cursor": first["cursor"], "maxEvents": 2})).result
     assert len(page["events"]) == 2 and page["hasMore"] is True and page["truncated"] is False
     rest = (await site.send_stateless("events/poll", request | {"cursor": page["cursor"]})).result
@@ -337,3 +339,52 @@ async def test_api_token_users_have_events_of_their_own(site: Site, receiver: Re
     [event] = await receiver.wait_for_events(1)
     assert event.headers["x-mcp-subscription-id"] == answer.result["id"]
     assert ADMIN.api_token not in event.body.decode()
+
+
+async def test_each_failure_ends_as_documented(receiver: Receiver) -> None:
+    """410 and 413 end the attempts for one event, other failures are repeated, and after the last one a refresh resumes."""
+    tries = Counter[tuple[str, str]]()
+
+    async def fail(arrival: Arrival) -> web.StreamResponse:
+        name = arrival.path.removeprefix("/")
+        tries[name, arrival.headers["webhook-id"]] += 1
+        if name == "flaky":
+            return web.Response(status=503 if tries[name, arrival.headers["webhook-id"]] < 3 else 204)
+        return web.Response(status=int(name), headers={"Location": receiver.url("/elsewhere")})
+
+    def count(name: str) -> int:
+        return sum(item.path == f"/{name}" for item in receiver.events)
+
+    receiver.reply = fail
+    async with serving(
+        api=Api(),
+        event_network=replace(network_of(receiver), retry_seconds=(0.05, 0.1, 0.15, 0.2)),
+        events_hold_s=0,
+        events_private_receivers=(HOST,),
+        events_ingest_secret=OTHER_SECRET,
+    ) as site:
+        for name in ("410", "413", "503", "302", "flaky"):
+            await site.send_stateless("events/subscribe", subscription(receiver, path=f"/{name}"))
+        assert (await report(site, "one", ANOMALY)).status == 200
+        await receiver.wait_for(lambda: [count(name) for name in ("503", "302", "flaky")] == [5, 5, 3])
+        assert (await report(site, "two", ANOMALY | {"id": "a2"})).status == 200
+        await receiver.wait_for(lambda: [count(name) for name in ("410", "413", "flaky")] == [2, 2, 6])
+        for item in receiver.events:
+            Webhook(SECRET).verify(item.body, item.headers)
+        assert len({item.headers["webhook-id"] for item in receiver.events}) == 2
+        assert count("elsewhere") == 0 and count("503") == count("302") == 5
+        metrics = (await site.send("GET", "/metrics", {})).text
+        for line in (
+            'doit_mcp_events_dropped_total{reason="gone"} 2',
+            'doit_mcp_events_dropped_total{reason="too_large"} 2',
+            'doit_mcp_events_dropped_total{reason="failed"} 2',
+            'doit_mcp_event_verifications_total{outcome="confirmed"} 5',
+            "doit_mcp_event_subscriptions_suspended 2",
+        ):
+            assert line in metrics, line
+        receiver.reply = None
+        refreshed = (await site.send_stateless("events/subscribe", subscription(receiver, path="/503"))).result
+        assert refreshed["truncated"] is True and refreshed["deliveryStatus"]["lastError"] == "http_5xx"
+        assert refreshed["deliveryStatus"]["active"] is False
+        await receiver.wait_for(lambda: count("503") == 6 and receiver.controls)
+        assert [item.json for item in receiver.controls] == [{"type": "gap", "cursor": None}]

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
@@ -14,9 +15,10 @@ from doit_mcp.redis_state.addresses import CLUSTER, SENTINEL, SharedAddress, rea
 from doit_mcp.redis_state.client import open_connection
 from doit_mcp.redis_state.encryption import key_prefix
 from doit_mcp.resilience.unavailable import StateUnavailable
+from tests.events.receivers import write_certificate
 from tests.redis_state.conftest import SECRET
 from tests.redis_state.replicas import at_replica, replicas
-from tests.redis_state.shared_redis import PASSWORD, SharedRedis, cluster, sentinels
+from tests.redis_state.shared_redis import PASSWORD, SharedRedis, cluster, migrate_slot, sentinels
 from tests.redis_state.test_failover import eventually, hears, works
 from tests.redis_state.test_full_redis import Writes, read_text
 
@@ -47,6 +49,49 @@ async def test_state_survives_the_death_of_the_primary(shared: SharedRedis) -> N
         assert read_text(await second.call("create", {"text": "x"})).startswith('{"said":"create 1","alreadyDone"')
         assert (await second.initialize()).id and await hears(first, second, session)
         assert all(await asyncio.gather(*(works(at_replica(second, session)) for _ in range(30))))
+
+
+async def test_sentinels_and_servers_with_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates are checked, those of sentinels and of servers, also after a failover."""
+    certificate = write_certificate(tmp_path, "localhost")
+    with sentinels(certificate) as shared:
+        link = open_connection(shared.url, key_prefix(SECRET), timeout=2)
+        with pytest.raises(StateUnavailable):
+            await link.execute("SET", link.key("a"), "1")
+        await link.close()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        link = open_connection(shared.url, key_prefix(SECRET), timeout=2)
+        assert await link.execute("SET", link.key("a"), "1")
+        shared.kill_primary()
+
+        async def is_read() -> bool:
+            try:
+                return (
+                    bool(await link.execute("SET", link.key("b"), "2"))
+                    and await link.execute("GET", link.key("a")) == b"1"
+                )
+            except StateUnavailable:
+                return False
+
+        await eventually(is_read)
+        await link.close()
+
+
+async def test_state_survives_the_migration_of_its_slot() -> None:
+    """While the slot migrates, Redis is unavailable; then sessions go on at the node that has it now."""
+    with cluster() as shared:
+        async with replicas(shared.url) as (first, second):
+            session = await first.initialize()
+            (owner, _), (target, other) = shared.servers, shared.others
+            for _ in migrate_slot(owner, target, (other,), key_slot(b"{doit-mcp}")):
+                # All keys have moved, and the cluster still names their former node.
+                link = open_connection(shared.url, key_prefix(SECRET), timeout=2)
+                with pytest.raises(StateUnavailable):
+                    await link.execute("GET", link.key("x"))
+                await link.close()
+            await eventually(lambda: works(at_replica(second, session)))
+            await eventually(lambda: works(session))
+            assert target.says("DBSIZE") != 0
 
 
 async def test_scripts_run_with_rotated_secrets(shared: SharedRedis) -> None:

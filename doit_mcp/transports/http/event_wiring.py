@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -17,13 +17,14 @@ from ...auth.ended_logins import EndedLogins
 from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
 from ...events.errors import EventError
+from ...events.mailbox import RETRY_SECONDS
 from ...events.name_resolution import ReceiverResolver
 from ...events.receiver_urls import ReceiverPolicy
 from ...events.sender import WebhookSender
 from ...events.service import TICK_SECONDS, EventService
 from ...events.store import Mailboxes
 from ...events.subscriptions import Account, Subscriptions
-from ...events.worker import Parts
+from ...events.worker_parts import Parts
 from ...observability.metrics import Metrics
 from ...resilience.limits import TieredLimiter
 from ...resilience.token_bucket import Rate, RateLimiter, TokenBuckets
@@ -38,13 +39,15 @@ SHORTEST_LOAN_SECONDS = 1800.0
 """A token that expires sooner is exchanged again, so that clients need not refresh too often."""
 VERIFICATION_RATE = Rate(burst=30, per_second=0.5)
 # All users of a host such as ChatGPT have the same receiver.
+CUSTOMER_VERIFICATION_RATE = Rate(burst=100, per_second=2)
 HOST_VERIFICATION_RATE = Rate(burst=300, per_second=20)
 TOO_MANY_VERIFICATIONS = "Too many receivers are being verified"
 
 
 @dataclass(frozen=True, slots=True)
 class EventNetwork:
-    """How receivers are reached, and how often the work on mailboxes is checked. Only tests change it.
+    """How receivers are reached, how often the work on mailboxes is checked, and the waits before attempts after the
+    first. Only tests change it.
 
     *tls* has the certificates that are trusted; None means those of the system.
     """
@@ -52,6 +55,7 @@ class EventNetwork:
     make_resolver: Callable[[], AbstractResolver] = ReceiverResolver
     tls: ssl.SSLContext | None = None
     tick_seconds: float = TICK_SECONDS
+    retry_seconds: Sequence[float] = RETRY_SECONDS
 
 
 def make_events(
@@ -75,7 +79,7 @@ def make_events(
         make_resolver=network.make_resolver,
         tls=network.tls,
     )
-    subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, data_clock)
+    subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, metrics, data_clock)
     local_budget = _rate_limiter(TOO_MANY_LOOKS, look_rate(settings))
     parts = Parts(
         state.mailboxes,
@@ -87,9 +91,11 @@ def make_events(
         partial(_is_login_ended, app[app_keys.ENDED_LOGINS]),
         metrics.count_event_delivery,
         metrics.count_event_look,
+        metrics.count_dropped_events,
         lambda owner, id, name: record_ended_subscription(owner.key, owner.tenant, id, name),
         settings.events_poll_s,
         settings.events_hold_s,
+        network.retry_seconds,
     )
     service = EventService(subscriptions, parts, tick_seconds=network.tick_seconds)
     return Events(service, lambda actor: _open_account(app[app_keys.AUTHENTICATION], actor))
@@ -100,6 +106,7 @@ def _make_subscriptions(
     settings: Settings,
     mailboxes: Mailboxes,
     sender: WebhookSender,
+    metrics: Metrics,
     data_clock: Callable[[], float],
 ) -> Subscriptions:
     return Subscriptions(
@@ -109,7 +116,10 @@ def _make_subscriptions(
         time.time,
         data_clock=data_clock,
         verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
+        customer_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, CUSTOMER_VERIFICATION_RATE),
         host_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, HOST_VERIFICATION_RATE),
+        on_verification=metrics.count_event_verification,
+        on_drop=metrics.count_dropped_events,
         per_owner=settings.events_per_principal,
         console_url=settings.console_base,
     )
