@@ -56,7 +56,7 @@ function drill(answer, { id, name, part }, dimension, filterDimension = DRILL_DI
 
 // Full screen and back. The host decides, and says so by host-context-changed or in its answer.
 function screenAction() {
-  const isFull = host.context.displayMode === "fullscreen";
+  const isFull = isFullScreen();
   return {
     label: isFull ? "Close full screen" : "Full screen",
     needs: "resize",
@@ -66,8 +66,4 @@ function screenAction() {
       render();
     },
   };
-}
-
-function openFullScreen() {
-  return attempt(screenAction().run);
 }

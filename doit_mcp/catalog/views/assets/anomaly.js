@@ -10,7 +10,7 @@ function anomalyPicture(answer) {
     headline: { value: money(data.costOfAnomaly, currency), detail: `more than expected. ${lasted(data)}` },
     parts: [
       expectedBars(data, currency),
-      skus && make("section", {}, make("h2", {}, "Top SKUs"), costBars(answer, records(skus), "SKU")),
+      skus && section("Top SKUs", costBars(answer, records(skus), "SKU")),
       chart && make("section", {}, dailyHeading(answer, daily), chart.figure),
     ],
     actions: [
@@ -44,7 +44,7 @@ function dailyHeading(answer, daily) {
 
 // What the anomaly cost, beside the most that was expected for the same time.
 function expectedBars({ actualCost, expectedMaxCost }, currency) {
-  if (typeof actualCost !== "number" || typeof expectedMaxCost !== "number") return null;
+  if (!isNumber(actualCost) || !isNumber(expectedMaxCost)) return null;
   const axis = barScale([actualCost, expectedMaxCost]);
   const row = (name, cost, kind) => ({ name, bar: zeroBar(cost, axis, kind), values: [money(cost, currency)] });
   return barTable(

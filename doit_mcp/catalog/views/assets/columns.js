@@ -17,7 +17,7 @@ function layersOf(series, dimension) {
   const merged = groups.filter((group) => !shown.includes(group));
   const rest = series.rows.map((row) => merged.reduce((sum, { index }) => sum + (row[index] ?? 0), 0));
   if (rest.some((value) => Math.abs(value) >= 0.005))
-    layers.push({ name: "Everything else", kind: "base", values: rest });
+    layers.push({ name: EVERYTHING_ELSE, kind: "base", values: rest });
   return [...layers, ...forecastLayer(series)];
 }
 
@@ -30,9 +30,9 @@ function forecastLayer(series) {
 function periodAmounts(series, row, currency) {
   const [spent, ahead] = ["total", "forecast"].map((role) => row[columnOf(series, role)]);
   const isLate = (series.provisional ?? []).includes(row[0]);
-  const parts = typeof spent === "number" || typeof ahead !== "number" ? [money(spent, currency)] : [];
+  const parts = isNumber(spent) || !isNumber(ahead) ? [money(spent, currency)] : [];
   if (isLate) parts.push("not final");
-  if (typeof ahead === "number") parts.push(`forecast ${money(ahead, currency)}`);
+  if (isNumber(ahead)) parts.push(`forecast ${money(ahead, currency)}`);
   return `${periodLabel(row[0])}: ${parts.join(", ")}`;
 }
 
@@ -85,7 +85,7 @@ function timeParts(answer, series, dimension) {
 }
 
 function valuesSection(answer, series) {
-  return make("section", {}, make("h2", {}, phrase(capitalize(series.name))), seriesTable(series, currencyOf(answer)));
+  return section(capitalize(series.name), seriesTable(series, currencyOf(answer)));
 }
 
 function trendPicture(answer) {
@@ -113,7 +113,7 @@ function runningNote({ data }) {
   const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
   if (Number(last.to.slice(-2)) >= length) return null;
   const covered = `${number(last.days)} of ${days(length)} so far`;
-  return make("p", { class: "axis" }, phrase(`${periodLabel(last.period)}: ${covered}.`));
+  return paragraph("axis", `${periodLabel(last.period)}: ${covered}.`);
 }
 
 function trendQuestion({ interval, rows }) {
@@ -130,11 +130,7 @@ function trendHeadline(answer, isGrouped) {
   if (!last) return { value };
   const { final } = last.likeForLike ?? {};
   const rate = last.likeForLike ? (final ?? last.likeForLike).changePercent : last.changePercent;
-  if (typeof rate !== "number") return { value };
-  const same = final
-    ? ` (same days up to ${day(final.to, { month: "short", day: "numeric" })})`
-    : last.likeForLike
-      ? " (same days)"
-      : "";
+  if (!isNumber(rate)) return { value };
+  const same = final ? ` (same days up to ${shortDay(final.to)})` : last.likeForLike ? " (same days)" : "";
   return { value, detail: `${periodLabel(last.period)}: ${signedPercent(rate)} on the month before${same}` };
 }

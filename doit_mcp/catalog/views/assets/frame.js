@@ -5,7 +5,7 @@ const MAX_INLINE_ACTIONS = 2;
 // hatches what is not final. Only full screen shows the parts that *deep* returns, the *fullActions*, and the buttons
 // that save *sheet* (rows) and *chart* (an SVG).
 function framed(answer, picture) {
-  const isFull = host.context.displayMode === "fullscreen";
+  const isFull = isFullScreen();
   const parts = [...picture.parts, ...(isFull && picture.deep ? picture.deep() : [])];
   return [
     trail(),
@@ -21,10 +21,10 @@ function headline(found) {
   const { value, change, detail } = found;
   return make(
     "p",
-    { class: "headline" },
+    "headline",
     make("strong", {}, value),
     change ? [" ", change] : null,
-    detail ? make("span", { class: "detail" }, phrase(detail)) : null,
+    detail ? detailLine(phrase(detail)) : null,
   );
 }
 
@@ -33,7 +33,7 @@ function statementLine(answer) {
   return texts.length
     ? make(
         "p",
-        { class: "statement" },
+        "statement",
         // The point before a part stands outside of its writing direction.
         texts.map((text) => make("span", {}, phrase(text))),
       )
@@ -50,16 +50,9 @@ function notes(answer, { isHatched }, isFull) {
   if (!provisional && !others.length) return null;
   return make(
     "div",
-    { class: "notes" },
-    provisional
-      ? make(
-          "p",
-          {},
-          isHatched ? make("span", { class: "swatch hatched", "aria-hidden": "true" }) : null,
-          phrase(provisional),
-        )
-      : null,
-    others.map((text) => make("p", {}, phrase(text))),
+    "notes",
+    provisional ? make("p", {}, isHatched ? swatch("hatched") : null, phrase(provisional)) : null,
+    others.map((text) => paragraph("", text)),
   );
 }
 

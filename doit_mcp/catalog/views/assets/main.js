@@ -52,10 +52,10 @@ function content() {
 function render() {
   if (host.closed) return;
   const key = document.activeElement?.getAttribute("data-key");
-  const problem = app.problem ? make("p", { class: "message error" }, phrase(app.problem)) : null;
+  const problem = app.problem ? paragraph("message error", app.problem) : null;
   const isBusy = app.phase !== "canceled" && (Boolean(app.busy) || !app.answer);
   place.setAttribute("aria-busy", String(isBusy));
-  place.className = host.context.displayMode === "fullscreen" ? "full" : "";
+  place.className = isFullScreen() ? "full" : "";
   place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
   if (!key) return;
   const found = [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key);
@@ -98,9 +98,7 @@ function showResult(result) {
 function showFailure(error) {
   if (window.openai || app.answer) return;
   app.phase = "canceled";
-  place.replaceChildren(
-    make("p", { class: "message error" }, `The host could not show this picture: ${error.message}`),
-  );
+  place.replaceChildren(make("p", "message error", `The host could not show this picture: ${error.message}`));
 }
 
 function reportHeight() {

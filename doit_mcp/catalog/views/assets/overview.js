@@ -19,7 +19,7 @@ function overviewPicture(answer) {
     actions: [askAction("What changed?", "What changed in our cloud costs compared with the period before, and why?")],
     sheet: daily ? sheetOf(daily) : clouds && sheetOf(clouds),
     chart: chart?.chart,
-    isHatched: Boolean(chart) && host.context.displayMode === "fullscreen",
+    isHatched: Boolean(chart) && isFullScreen(),
   };
 }
 
@@ -37,7 +37,7 @@ function overviewHeadline(answer) {
   if (!before || !known) return { value };
   // Days that are not final are left out on both sides, so that they do not look like a saving.
   const [now, then] = [daily, earlier].map((series) => sumOf(series, series.rows.slice(0, known)));
-  const through = known < daily.rows.length ? ` up to ${day(final, SHORT_DAY)}` : "";
+  const through = known < daily.rows.length ? ` up to ${shortDay(final)}` : "";
   const change = { change: now - then, changePercent: then > 0 ? ((now - then) / then) * 100 : null };
   const ends = range({ from: earlier.rows[0][0], to: earlier.rows.at(-1)[0] });
   return {
@@ -53,13 +53,13 @@ function sumOf(series, rows) {
 }
 
 function dailySection(figure) {
-  return make("section", {}, make("h2", {}, "Costs by day"), figure);
+  return section("Costs by day", figure);
 }
 
 // One bar of 100 percent, and its legend. Negative costs have no share of a whole, so they make it sorted bars.
 function cloudBar(answer, series) {
   const groups = records(series);
-  if (groups.some(({ cost, share }) => !(cost >= 0) || typeof share !== "number"))
+  if (groups.some(({ cost, share }) => !(cost >= 0) || !isNumber(share)))
     return costBars(answer, groups, "cloud", series.dimension);
   const color = (index) => `series-${(index % 7) + 1}`;
   const segment = ({ cost, share }, index) =>
@@ -69,7 +69,7 @@ function cloudBar(answer, series) {
       share >= MIN_LABELED_SHARE ? percent(share, { maximumFractionDigits: 0 }) : "",
     );
   const row = (group, index) => ({
-    name: [make("span", { class: `swatch ${color(index)}`, "aria-hidden": "true" }), named(group.name)],
+    name: [swatch(color(index)), named(group.name)],
     values: [money(group.cost, currencyOf(answer)), percent(group.share)],
     ...drillOverview(answer, group, "cloud"),
   });
@@ -101,7 +101,7 @@ function topBars(answer, table, dimension, max) {
     };
   });
   const title = Number.isFinite(max) ? `Top ${dimension}s` : `${capitalize(dimension)}s`;
-  return make("section", {}, make("h2", {}, title), barTable(title, [capitalize(dimension), "Cost", "Share"], rows));
+  return section(title, barTable(title, [capitalize(dimension), "Cost", "Share"], rows));
 }
 
 // The overview of a part is a breakdown of it, for the same days.
@@ -135,12 +135,12 @@ function chips({ anomalies = [], incidents = [] }, currency) {
   ];
   if (!found.length) return null;
   const chip = ({ text, question }) => {
-    const label = [make("span", { "aria-hidden": "true" }, "! "), phrase(text)];
+    const label = [unspoken("", "! "), phrase(text)];
     const { run } = askAction(text, question);
     return make(
       "li",
       {},
-      can("ask") ? button(label, () => attempt(run), { class: "chip" }) : make("span", { class: "chip" }, label),
+      can("ask") ? button(label, () => attempt(run), { class: "chip" }) : make("span", "chip", label),
     );
   };
   return make("ul", { class: "chips", "aria-label": "Needs attention" }, found.map(chip));

@@ -43,7 +43,7 @@ function skeleton() {
       "header",
       {},
       make("h1", {}, phrase(toolTitle(app.tool))),
-      make("p", { class: "statement" }, phrase(asked || "Waiting for the answer …")),
+      paragraph("statement", asked || "Waiting for the answer …"),
     ),
     make("div", { class: "skeleton", "aria-hidden": "true" }, rows),
   ];
@@ -54,7 +54,7 @@ function message(kind, title, text, actions = []) {
   return [
     trail(),
     make("header", {}, make("h1", {}, phrase(title))),
-    make("p", { class: `message ${kind}` }, phrase(text)),
+    paragraph(`message ${kind}`, text),
     shown.length ? make("footer", {}, shown.map(actionButton)) : null,
   ];
 }
