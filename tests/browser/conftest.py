@@ -17,6 +17,7 @@ CALLS: dict[str, tuple[str, Json]] = {
     "overview": ("get_cloud_overview", {}),
     "breakdown": ("cost_breakdown", {"period": "this_month"}),
     "breakdown-months": ("cost_breakdown", {"period": "last_3_months"}),
+    "by-region": ("cost_breakdown", {"period": "this_month", "groupBy": "region"}),
     "trend": ("cost_trend", {}),
     "trend-days": ("cost_trend", {"interval": "day", "period": "last_30_days", "groupBy": "service"}),
     "compare": ("compare_spend", {}),

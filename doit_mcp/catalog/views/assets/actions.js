@@ -22,6 +22,11 @@ function openAction(label, url) {
   return { label, needs: "open", run: () => perform("open", { url }) };
 }
 
+function openLink(url) {
+  const label = "Open in console";
+  return button(label, () => attempt(openAction(label, url).run), { class: "name", "data-key": label });
+}
+
 function actionButton(action) {
   return button(action.label, () => attempt(action.run), { "data-key": action.label, "aria-pressed": action.pressed });
 }

@@ -51,6 +51,7 @@ function breakdownPicture(answer) {
   return {
     title: `Cost by ${[dimension, ...innerDimension(answer)].join(" and ")}`,
     headline: { value: money(answer.data.total?.all, currencyOf(answer)) },
+    switches: dimension,
     parts: costBars(answer, groups, dimension, series?.dimension),
     deep: () => [months && monthSection(answer, months, dimension), ...innerBars(answer)],
     isHatched: Boolean(months) && isFullScreen(),
@@ -80,7 +81,7 @@ function monthSection(answer, series, dimension) {
   const title = `By ${series.interval} and ${dimension}`;
   return section(
     title,
-    stackedColumns(answer, series, dimension).figure,
+    stackedColumns(answer, series, dimension),
     heatTable(title, [{ name: capitalize(dimension), kind: "text" }, ...columns], rows, currencyOf(answer)),
   );
 }

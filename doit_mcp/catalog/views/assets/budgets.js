@@ -13,7 +13,6 @@ function budgetsPicture(answer) {
   const budgets = records(series);
   const first = budgets.length === 1 ? budgets[0] : null;
   const url = answer.data.url ?? answer.data.budgets?.[0]?.url;
-  const open = first && url ? [openAction("Open in console", url)] : [];
   const question = first
     ? askAction("What drives this budget?", `What drives the spend of the budget ${quoted(first.name)}?`)
     : askAction("Which will break?", "Which of our budgets will break, when, and what drives them?");
@@ -23,7 +22,8 @@ function budgetsPicture(answer) {
       ? { value: money(first.actual, first.currency), detail: `of ${money(first.limit, first.currency)}` }
       : null,
     parts: [budgetBars(answer, series)],
-    actions: [question, ...open],
+    url: first && url,
+    actions: [question],
     sheet: sheetOf(series),
   };
 }

@@ -36,7 +36,7 @@ function periodAmounts(series, row, currency) {
   return `${periodLabel(row[0])}: ${parts.join(", ")}`;
 }
 
-// Columns of a time series: {figure, chart}.
+// The figure with the columns of a time series.
 function stackedColumns(answer, series, dimension) {
   const currency = currencyOf(answer);
   const layers = layersOf(series, dimension);
@@ -53,7 +53,7 @@ function stackedColumns(answer, series, dimension) {
   });
   const table = seriesTable(series, currency);
   const legend = layers.length > 1 ? legendOf(layers) : null;
-  return { figure: figure(chart, legend, table), chart: chart.svg };
+  return figure(chart, legend, table);
 }
 
 // The segments of one column: positive ones up from zero, negative ones down.
@@ -80,8 +80,8 @@ function columnMarks(chart, layers, index, isProvisional) {
 
 // What a time series shows: its columns, and in full screen its table.
 function timeParts(answer, series, dimension) {
-  const { figure: shown, chart } = stackedColumns(answer, series, dimension);
-  return { parts: [shown], chart, isHatched: true, deep: () => [valuesSection(answer, series)] };
+  const shown = stackedColumns(answer, series, dimension);
+  return { parts: [shown], isHatched: true, deep: () => [valuesSection(answer, series)] };
 }
 
 function valuesSection(answer, series) {
@@ -99,6 +99,7 @@ function trendPicture(answer) {
     title,
     headline: trendHeadline(answer, isGrouped),
     ...shown,
+    switches: dimension || "total",
     parts: [...shown.parts, runningNote(answer)],
     actions: [askAction("What changed?", trendQuestion(series))],
     sheet: sheetOf(series),

@@ -31,6 +31,7 @@ function comparePicture(answer) {
     ],
     deep: () => (series ? [section("From one period to the other", waterfallTable(answer, series))] : []),
     actions: largest ? [whyAction(largest.name, largest.change, currencyOf(answer))] : [],
+    switches: dimension,
     fullActions: [unit],
     sheet: {
       name: `costs compared by ${dimension}`,

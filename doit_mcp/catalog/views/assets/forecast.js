@@ -10,15 +10,16 @@ function forecastPicture(answer) {
   const name = day(month.from, { year: "numeric", month: "long" });
   const budgets = seriesNamed(answer, "budgets");
   const budget = budgets && budgetOfTotal(records(budgets), month, currency);
-  const { figure: shown, chart } = cumulativeChart(answer, series, budget);
   return {
     title: `Forecast for ${name}`,
     headline: forecastHeadline(month, currency),
-    parts: [shown, budgets?.rows.length ? budgetSection(answer, budgets, budget) : null],
+    parts: [
+      cumulativeFigure(answer, series, budget),
+      budgets?.rows.length ? budgetSection(answer, budgets, budget) : null,
+    ],
     deep: () => [quarterText(answer.data.quarter, currency), valuesSection(answer, series), dailyColumns(answer)],
     actions: [askAction("Which budgets will break?", "Which of our budgets will break, when, and what drives them?")],
     sheet: sheetOf(series),
-    chart,
   };
 }
 
@@ -53,7 +54,7 @@ function budgetOfTotal(budgets, month, currency) {
   return budgets.find(isSame) ?? null;
 }
 
-function cumulativeChart(answer, series, budget) {
+function cumulativeFigure(answer, series, budget) {
   const currency = currencyOf(answer);
   const rows = records(series);
   const periods = rows.map(({ period }) => period);
@@ -80,7 +81,7 @@ function cumulativeChart(answer, series, budget) {
     { kind: "series-1 dashed", name: "Expected", value: money(answer.data.month.expected, currency) },
     ...(budget ? [{ kind: "limit", name: named(budget.name), value: money(budget.limit, currency) }] : []),
   ];
-  return { figure: figure(chart, legendOf(legend), seriesTable(series, currency)), chart: chart.svg };
+  return figure(chart, legendOf(legend), seriesTable(series, currency));
 }
 
 // The limit of a budget, and the day on which the cost crosses it.
@@ -119,5 +120,5 @@ function quarterText(quarter, currency) {
 function dailyColumns(answer) {
   const series = seriesNamed(answer, /^daily costs$/);
   if (!series) return null;
-  return section("Daily costs", stackedColumns(answer, series, "").figure);
+  return section("Daily costs", stackedColumns(answer, series, ""));
 }

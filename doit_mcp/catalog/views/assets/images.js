@@ -30,7 +30,15 @@ async function pngOf(svg) {
   return canvas.toDataURL("image/png").split(",")[1];
 }
 
+// Controls take no room in it: they are hidden while it is measured, which the screen does not show.
 function pictureSvg() {
+  place.classList.add("saved");
+  const svg = measuredSvg();
+  place.classList.remove("saved");
+  return svg;
+}
+
+function measuredSvg() {
   const { x, y, width } = place.getBoundingClientRect();
   const shown = [...place.querySelectorAll("*")].filter((each) => !each.closest(NOT_DRAWN));
   const bottom = Math.max(...shown.map((each) => each.getBoundingClientRect().bottom));

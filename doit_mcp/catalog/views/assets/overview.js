@@ -6,7 +6,6 @@ function overviewPicture(answer) {
   const { data } = answer;
   const clouds = seriesNamed(answer, /by cloud$/);
   const daily = seriesNamed(answer, /^daily costs$/);
-  const chart = daily && stackedColumns(answer, daily, "cloud");
   return {
     title: "Cloud costs",
     headline: overviewHeadline(answer),
@@ -15,11 +14,13 @@ function overviewPicture(answer) {
       topBars(answer, data.topServices, "service", MAX_TOP),
       chips(data, currencyOf(answer)),
     ],
-    deep: () => [topBars(answer, data.topProjects, "project", Infinity), chart && dailySection(chart.figure)],
+    deep: () => [
+      topBars(answer, data.topProjects, "project", Infinity),
+      daily && section("Costs by day", stackedColumns(answer, daily, "cloud")),
+    ],
     actions: [askAction("What changed?", "What changed in our cloud costs compared with the period before, and why?")],
     sheet: daily ? sheetOf(daily) : clouds && sheetOf(clouds),
-    chart: chart?.chart,
-    isHatched: Boolean(chart) && isFullScreen(),
+    isHatched: Boolean(daily) && isFullScreen(),
   };
 }
 
@@ -50,10 +51,6 @@ function overviewHeadline(answer) {
 function sumOf(series, rows) {
   const total = columnOf(series, "total");
   return rows.reduce((sum, row) => sum + (row[total] ?? 0), 0);
-}
-
-function dailySection(figure) {
-  return section("Costs by day", figure);
 }
 
 // One bar of 100 percent, and its legend. Negative costs have no share of a whole, so they make it sorted bars.
