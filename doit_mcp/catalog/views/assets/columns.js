@@ -36,8 +36,8 @@ function periodAmounts(series, row, currency) {
   return `${periodLabel(row[0])}: ${parts.join(", ")}`;
 }
 
-// The figure with the columns of a time series.
-function stackedColumns(answer, series, dimension) {
+// The figure with the columns of a time series, and above the last one what is forecast for it.
+function stackedColumns(answer, series, dimension, ahead) {
   const currency = currencyOf(answer);
   const layers = layersOf(series, dimension);
   const periods = series.rows.map((row) => row[0]);
@@ -46,22 +46,26 @@ function stackedColumns(answer, series, dimension) {
     periods.map((_, index) => layers.reduce((sum, { values }) => sum + pick(0, values[index]), 0)),
   );
   const label = `${capitalize(series.name)}, ${periodLabel(periods[0] ?? "")} to ${periodLabel(periods.at(-1) ?? "")}`;
-  const chart = timeChart(label, periods, sums, currency);
+  const chart = timeChart(label, periods, [...sums, ahead?.expected, ahead?.high], currency);
   periods.forEach((period, index) => {
     const title = draw("title", {}, periodAmounts(series, series.rows[index], currency));
     chart.svg.append(draw("g", {}, title, columnMarks(chart, layers, index, provisional.has(period))));
   });
+  if (ahead) chart.svg.append(...aheadMarks(chart, series, ahead));
   const table = seriesTable(series, currency);
-  const legend = layers.length > 1 ? legendOf(layers) : null;
+  const entries = ahead ? [...layers, { kind: "forecast", name: "Forecast of the month" }] : layers;
+  const legend = entries.length > 1 ? legendOf(entries) : null;
   return figure(chart, legend, table);
+}
+
+function columnBox(chart, index) {
+  const width = chart.width * (1 - COLUMN_GAP);
+  return { x: `${chart.x(index) - width / 2}%`, width: `${width}%` };
 }
 
 // The segments of one column: positive ones up from zero, negative ones down.
 function columnMarks(chart, layers, index, isProvisional) {
-  const box = {
-    x: `${chart.x(index) - (chart.width * (1 - COLUMN_GAP)) / 2}%`,
-    width: `${chart.width * (1 - COLUMN_GAP)}%`,
-  };
+  const box = columnBox(chart, index);
   let [up, down] = [0, 0];
   return layers.flatMap(({ kind, values }) => {
     const value = values[index];
@@ -80,7 +84,7 @@ function columnMarks(chart, layers, index, isProvisional) {
 
 // What a time series shows: its columns, and in full screen its table.
 function timeParts(answer, series, dimension) {
-  const shown = stackedColumns(answer, series, dimension);
+  const shown = stackedColumns(answer, series, dimension, answer.ahead);
   return { parts: [shown], isHatched: true, deep: () => [valuesSection(answer, series)] };
 }
 
@@ -100,7 +104,8 @@ function trendPicture(answer) {
     headline: trendHeadline(answer, isGrouped),
     ...shown,
     switches: dimension || "total",
-    parts: [...shown.parts, runningNote(answer)],
+    parts: [...shown.parts, runningNote(answer), answer.ahead ? paragraph("axis", aheadText(answer)) : null],
+    fullActions: forecastAction(answer, series),
     actions: [askAction("What changed?", trendQuestion(series))],
     sheet: sheetOf(series),
   };

@@ -17,12 +17,13 @@ function groupingSwitch(answer, current) {
 }
 
 // Ask the tool for the same costs by another dimension. Until it answers, and if it fails, the old picture stays.
-async function regroup({ tool, args }, name) {
+async function regroup({ tool, args, ahead }, name) {
   const { groupBy, ...kept } = args;
   const label = name === "total" ? "the total" : `costs by ${dimensionLabel(name)}`;
   const isDone = await whileBusy(`Loading ${label}`, async () => {
     const answer = await callTool(tool, name === "total" ? kept : { ...kept, groupBy: name });
     if (isEmpty(answer)) throw new Error("Nothing found.");
+    answer.ahead = ahead;
     Object.assign(app, { answer, all: false });
     say(`Showing ${label}.`);
   });
