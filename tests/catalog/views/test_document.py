@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from doit_mcp.catalog.views.compaction import compact_script
 from doit_mcp.catalog.views.document import (
     FIRST_SCRIPTS,
     LAST_SCRIPTS,
+    MAX_COMPRESSED_BYTES,
     MAX_VIEW_BYTES,
     VIEW_URI_PATTERN,
     script_names,
@@ -53,6 +55,7 @@ def test_the_uri_changes_with_the_bytes() -> None:
 def test_the_document_is_small_and_complete() -> None:
     html = view_html()
     assert len(html.encode()) <= MAX_VIEW_BYTES
+    assert len(gzip.compress(html.encode(), mtime=0)) <= MAX_COMPRESSED_BYTES
     assert html.startswith("<!doctype html>") and html.endswith("</html>")
     assert "$style" not in html and "$script" not in html
     # A closing tag in a script or style would end it early.

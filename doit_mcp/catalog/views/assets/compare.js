@@ -54,11 +54,7 @@ function pairRow(answer, group, groups, dimension) {
   const hatch = group.kind ? " hatched" : "";
   return {
     name: comparedName(group, dimension),
-    bar: [
-      zeroBar(group.period2, axis, `thin base${hatch}`),
-      zeroBar(group.period1, axis, `thin second series-1${hatch}`),
-      zeroLine(axis),
-    ],
+    bar: pairBars(group.period2, group.period1, axis, hatch),
     values: [
       changeAmount({ id: group.kind, amount: group.change }, currencyOf(answer)),
       signedPercent(group.changePercent),
@@ -90,6 +86,14 @@ function comparedName({ name, kind }, dimension) {
 
 function comparedDrill(answer, group, dimension) {
   return group.kind ? {} : drill(answer, { ...group, part: "group" }, dimension);
+}
+
+function pairBars(before, now, axis, hatch = "") {
+  return [
+    zeroBar(before, axis, `thin base${hatch}`),
+    zeroBar(now, axis, `thin second series-1${hatch}`),
+    zeroLine(axis),
+  ];
 }
 
 function pairLegend(later, earlier) {

@@ -1,18 +1,20 @@
 // Holds the state of the view, and draws it again when it changes.
+
+// The title and the function of each tool with a picture.
 const PICTURES = {
-  get_cloud_overview: overviewPicture,
-  cost_breakdown: breakdownPicture,
-  cost_trend: trendPicture,
-  compare_spend: comparePicture,
-  explain_cost_change: explainPicture,
-  forecast_spend: forecastPicture,
-  list_budgets: budgetsPicture,
-  get_budget: budgetsPicture,
-  get_anomalies: anomaliesPicture,
-  get_anomaly: anomalyPicture,
-  run_query: queryPicture,
-  get_report_results: queryPicture,
-  get_savings_summary: savingsPicture,
+  get_cloud_overview: ["Cloud costs", overviewPicture],
+  cost_breakdown: ["Costs", breakdownPicture],
+  cost_trend: ["Cost trend", trendPicture],
+  compare_spend: ["Costs compared", comparePicture],
+  explain_cost_change: ["What changed", explainPicture],
+  forecast_spend: ["Forecast", forecastPicture],
+  list_budgets: ["Budgets", budgetsPicture],
+  get_budget: ["Budget", budgetsPicture],
+  get_anomalies: ["Anomalies", anomaliesPicture],
+  get_anomaly: ["Anomaly", anomalyPicture],
+  run_query: ["Query", queryPicture],
+  get_report_results: ["Report", queryPicture],
+  get_savings_summary: ["Savings", savingsPicture],
 };
 
 // phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is done now, or "".
@@ -37,7 +39,7 @@ function say(text) {
 }
 
 function pictureOf(answer) {
-  return (PICTURES[answer.tool] ?? genericPicture)(answer);
+  return (PICTURES[answer.tool]?.[1] ?? genericPicture)(answer);
 }
 
 function content() {

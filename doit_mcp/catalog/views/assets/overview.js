@@ -57,7 +57,7 @@ function sumOf(series, rows) {
 function cloudBar(answer, series) {
   const groups = records(series);
   if (groups.some(({ cost, share }) => !(cost >= 0) || !isNumber(share)))
-    return costBars(answer, groups, "cloud", series.dimension);
+    return costBars(asBreakdown(answer), groups, "cloud", series.dimension);
   const color = (index) => `series-${(index % 7) + 1}`;
   const segment = ({ cost, share }, index) =>
     make(
@@ -68,7 +68,7 @@ function cloudBar(answer, series) {
   const row = (group, index) => ({
     name: [swatch(color(index)), named(group.name)],
     values: [money(group.cost, currencyOf(answer)), percent(group.share)],
-    ...drillOverview(answer, group, "cloud"),
+    ...drill(asBreakdown(answer), group, "cloud"),
   });
   return [
     make("div", { class: "whole", "aria-hidden": "true" }, groups.filter(({ cost }) => cost > 0).map(segment)),
@@ -83,30 +83,20 @@ function tableRecords({ columns, rows }) {
 
 function topBars(answer, table, dimension, max) {
   if (!table?.rows?.length) return null;
-  const found = tableRecords(table)
-    .sort((a, b) => b.cost - a.cost)
-    .slice(0, max);
-  const axis = barScale(found.map(({ cost }) => cost));
-  const rows = found.map((each) => {
-    const id = each.service_description ?? each.project_id;
-    const name = each.project_name ?? id;
-    return {
-      name: named(name),
-      bar: [zeroBar(each.cost, axis, "series-1"), zeroLine(axis)],
-      values: [money(each.cost, currencyOf(answer)), percent(each.sharePercent)],
-      ...drillOverview(answer, { id, name, part: "group" }, dimension),
-    };
+  const sorted = tableRecords(table).sort((a, b) => b.cost - a.cost);
+  const groups = sorted.slice(0, max).map(({ cost, sharePercent, project_id, project_name, service_description }) => {
+    const id = service_description ?? project_id;
+    return { id, name: project_name ?? id, part: "group", cost, share: sharePercent };
   });
   const title = Number.isFinite(max) ? `Top ${dimension}s` : `${capitalize(dimension)}s`;
-  return section(title, barTable(title, [capitalize(dimension), "Cost", "Share"], rows));
+  return section(title, costBars(asBreakdown(answer), groups, dimension));
 }
 
-// The overview of a part is a breakdown of it, for the same days.
-function drillOverview(answer, group, dimension) {
+// What a selection in the overview asks for: a breakdown of the same days.
+function asBreakdown(answer) {
   const { from, to } = periodOf(answer) ?? {};
   const { topN, ...kept } = answer.args;
-  const args = from ? { ...kept, period: `${from}/${to}` } : kept;
-  return drill({ ...answer, args, tool: "cost_breakdown" }, group, dimension);
+  return { ...answer, args: from ? { ...kept, period: `${from}/${to}` } : kept, tool: "cost_breakdown" };
 }
 
 // What needs attention: open anomalies and incidents. Each asks about itself where the host takes messages.
