@@ -17,7 +17,6 @@ CALLS: dict[str, tuple[str, Json]] = {
     "overview": ("get_cloud_overview", {}),
     "breakdown": ("cost_breakdown", {"period": "this_month"}),
     "breakdown-months": ("cost_breakdown", {"period": "last_3_months"}),
-    "by-region": ("cost_breakdown", {"period": "this_month", "groupBy": "region"}),
     "trend": ("cost_trend", {}),
     "trend-days": ("cost_trend", {"interval": "day", "period": "last_30_days", "groupBy": "service"}),
     "compare": ("compare_spend", {}),
@@ -54,7 +53,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 async def record() -> dict[str, Json]:
-    """Return the results of CALLS, and of one budget, anomaly and report."""
+    """Return the results of CALLS, of a breakdown by region, and of one budget, anomaly and report."""
     async with open_world(TODAY) as world:
         found = {name: await world.call(tool, arguments) for name, (tool, arguments) in CALLS.items()}
         details = {
@@ -62,6 +61,8 @@ async def record() -> dict[str, Json]:
             "anomaly": ("get_anomaly", found["anomalies"]["structuredContent"]["anomalies"][0]["id"]),
             "report": ("get_report_results", (await world.ask("list_reports"))["reports"][0]["id"]),
         }
+        by_region = {"period": "this_month", "groupBy": "region"}
+        found["by-region"] = await world.call("cost_breakdown", by_region)
         found |= {name: await world.call(tool, {"id": id}) for name, (tool, id) in details.items()}
     for name, result in found.items():
         assert not result.get("isError"), (name, result)
