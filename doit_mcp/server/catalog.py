@@ -15,10 +15,12 @@ from ..catalog.resources import library
 from ..catalog.resources.resource import Resource
 from ..catalog.resources.view_resource import view_resource
 from ..catalog.skills.collection import SKILLS
+from ..catalog.stores.approvals import ConfirmationPolicy
 from ..catalog.tools.permissions import with_refused_tools
 from ..catalog.tools.tool import Tool
 from ..catalog.tools.untested import is_untested
 from ..catalog.toolsets import Selection, callable_tools, listed_tools
+from ..catalog.writes.confirmation import with_change_card
 from ..catalog.writes.secret_results import has_secrets
 from ..protocol.jsonrpc import JsonObject
 from .request_context import Catalog
@@ -76,15 +78,18 @@ def catalog_factory(
     view_domain: str = "",
     *,
     offer_secrets: bool = False,
+    confirm_changes: ConfirmationPolicy = "when-destructive",
     document: ApiDocument | None = None,
 ) -> Callable[[Selection, bool], Catalog]:
     """Return a function that makes the catalog for a selection and for employees or other users.
 
     Tools whose results have secrets exist only with *offer_secrets*. *icons* are those of the server (Icon, MCP
     2025-11-25). Tools have none of their own, which would make each list several thousand bytes longer: clients show
-    the icon of the server. *view_domain* is the origin of the view in hosts that need one.
+    the icon of the server. *view_domain* is the origin of the view in hosts that need one. Tools
+    whose changes wait for approval with *confirm_changes* have the view.
     """
     tools = tuple(tool for tool in direct_tools() if offer_secrets or not has_secrets(tool))
     offered = with_refused_tools(tools)
     offered = offered if document is None else with_documented_tools(offered, document)
+    offered = tuple(with_change_card(tool, confirm_changes) for tool in offered)
     return partial(make_catalog, offered, icons, view_resource(view_domain))

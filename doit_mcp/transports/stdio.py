@@ -199,7 +199,10 @@ async def serve(settings: Settings) -> None:
     async with _connect_api(settings) as api_factory:
         document = load_api_document(settings.openapi)
         make_catalog = catalog_factory(
-            view_domain=settings.view_domain, offer_secrets=settings.offer_secrets, document=document
+            view_domain=settings.view_domain,
+            offer_secrets=settings.offer_secrets,
+            confirm_changes=settings.confirm_changes,
+            document=document,
         )
         server = StdioServer(make_catalog(Selection(), False), api_factory, channel, settings)
         await server.run(read_lines(source, settings.max_body), stop)

@@ -53,7 +53,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 async def record() -> dict[str, Json]:
-    """Return the results of CALLS, and of one budget, anomaly and report."""
+    """Return the results of CALLS, of a breakdown by region, and of one budget, anomaly and report."""
     async with open_world(TODAY) as world:
         found = {name: await world.call(tool, arguments) for name, (tool, arguments) in CALLS.items()}
         details = {
@@ -61,6 +61,8 @@ async def record() -> dict[str, Json]:
             "anomaly": ("get_anomaly", found["anomalies"]["structuredContent"]["anomalies"][0]["id"]),
             "report": ("get_report_results", (await world.ask("list_reports"))["reports"][0]["id"]),
         }
+        by_region = {"period": "this_month", "groupBy": "region"}
+        found["by-region"] = await world.call("cost_breakdown", by_region)
         found |= {name: await world.call(tool, {"id": id}) for name, (tool, id) in details.items()}
     for name, result in found.items():
         assert not result.get("isError"), (name, result)

@@ -83,6 +83,7 @@ class Seen:
     drawMilliseconds: float | None = None
     calls: list[Any] = field(default_factory=list)
     closed: bool = False
+    evaluated: list[Any] = field(default_factory=list)
     view: Json = field(default_factory=dict)
     differences: dict[str, float] = field(default_factory=dict)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import copy
 import math
 import struct
+import zlib
+from xml.etree import ElementTree
 
 import pytest
 
-from tests.browser.driver import ALL_CAPABILITIES, Browser, Case, Json, faults_of
-from tests.browser.test_pictures import showing
+from tests.browser.driver import ALL_CAPABILITIES, ARTIFACTS, Browser, Case, Json, faults_of
+from tests.browser.test_pictures import ARGUMENTS, showing
 
 SHOWN: Json = {"look": "shown"}
 FULL = "fullscreen"
@@ -235,17 +238,119 @@ def test_a_prepared_change(browser: Browser) -> None:
     assert "Apply" not in seen["no-calls"].looks["shown"]["buttons"]
 
 
-def test_a_chart_is_saved_as_a_picture(browser: Browser, results: dict[str, Json]) -> None:
-    steps = [*showing("trend", results["trend"]), {"press": "Save as PNG"}]
-    seen = browser.show(Case("png", steps, mode=FULL))["png"]
-    assert seen.faults == []
-    (saved,) = seen.requests("ui/download-file")
-    resource = saved["contents"][0]["resource"]
-    image = base64.b64decode(resource["blob"])
-    assert resource["mimeType"] == "image/png" and image.startswith(b"\x89PNG\r\n")
+KEEP_SVG = """{
+  const { set } = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
+  Object.defineProperty(HTMLImageElement.prototype, "src", {
+    set(value) { globalThis.keptSvg = decodeURIComponent(value.replace(/^[^,]*,/, "")); set.call(this, value); },
+  });
+}"""
+"""Keeps the SVG that the view makes a PNG of."""
+SAVED_PICTURES = ("trend", "compare", "budgets")
+MARKS = "▲▼•✕!?✓ "
+HOSTILE_NAME = '</text><script>alert(1)</script>&"'
+
+
+def decode_png(image: bytes) -> tuple[int, int, bytes]:
+    """Return width, height and the rows of a PNG, each with its filter byte."""
+    assert image.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", image[16:24])
-    # Twice the size of the frame, for screens with a high resolution; a chart alone would be lower.
-    assert width == 2 * 640 and height > 500
+    data, position = b"", 8
+    while position < len(image):
+        (size,) = struct.unpack(">I", image[position : position + 4])
+        kind, body = image[position + 4 : position + 8], image[position + 8 : position + 8 + size]
+        assert zlib.crc32(kind + body) == struct.unpack(">I", image[position + 8 + size : position + 12 + size])[0]
+        data += body if kind == b"IDAT" else b""
+        position += 12 + size
+    return width, height, zlib.decompress(data)
+
+
+def test_pictures_are_saved_as_png(browser: Browser, results: dict[str, Json]) -> None:
+    hostile = copy.deepcopy(results["explain"])
+    hostile["_meta"]["doit/series"]["series"][0]["rows"][1][2] = HOSTILE_NAME
+    shown = {name: results[name] for name in SAVED_PICTURES} | {"hostile": hostile}
+    save: list[Json] = [{"evaluate": KEEP_SVG}, {"press": "Save as PNG"}, {"evaluate": "keptSvg"}]
+    seen = browser.show(*(Case(f"png-{name}", [*showing(name, one), *save], mode=FULL) for name, one in shown.items()))
+    assert faults_of(seen) == []
+    for name, one in ((name, seen[f"png-{name}"]) for name in shown):
+        (saved,) = one.requests("ui/download-file")
+        resource = saved["contents"][0]["resource"]
+        assert resource["mimeType"] == "image/png" and resource["uri"].endswith(".png")
+        image = base64.b64decode(resource["blob"])
+        (ARTIFACTS / f"saved-{name}.png").write_bytes(image)
+        width, height, rows = decode_png(image)
+        # Twice the size of the frame, for screens with a high resolution, with all of the picture but its buttons.
+        look = one.looks["shown"]
+        assert width == 2 * 640 and 500 < height < 2 * look["contentHeight"], name
+        assert len(set(rows)) > 100, "the picture is not blank"
+        svg = ElementTree.fromstring(one.evaluated[-1])
+        tags = {element.tag.rpartition("}")[2] for element in svg.iter()}
+        assert tags <= {"svg", "g", "defs", "pattern", "rect", "line", "path", "circle", "text", "title"}, name
+        text = "".join("".join(svg.itertext()).split())
+        cells = [line for row in look["tables"][0][1:] for cell in row for line in cell.splitlines()]
+        for stated in (*cells, "USD") if name != "trend" else (money(73705.46), "Oct 2026", "USD"):
+            assert "".join(stated.strip(MARKS).split()) in text, (name, stated)
+    assert HOSTILE_NAME.replace(" ", "") in "".join(
+        ElementTree.fromstring(seen["png-hostile"].evaluated[-1]).itertext()
+    )
+
+
+GROUPED = {"breakdown": "cost_breakdown", "trend": "cost_trend", "compare": "compare_spend"}
+
+
+def test_full_screen_groups_costs_by_another_dimension(browser: Browser, results: dict[str, Json]) -> None:
+    without = {name: value for name, value in ALL_CAPABILITIES.items() if name != "serverTools"}
+    choose: list[Json] = [{"press": "Region"}, {"look": "after"}]
+    refusal: Json = {"content": [{"type": "text", "text": "You have no access to this data (403)."}], "isError": True}
+    busy = "place = document.getElementById('view'); new MutationObserver(() => globalThis.busyTables ??= "
+    busy += "place.getAttribute('aria-busy') === 'true' ? place.querySelectorAll('table').length : undefined)"
+    busy += ".observe(place, { attributes: true, childList: true })"
+    seen = browser.show(
+        *(
+            Case(
+                name,
+                [*showing(name, results[name]), {"evaluate": busy}, *choose, {"evaluate": "busyTables"}],
+                mode=FULL,
+                answers={tool: [results["by-region"] if name == "breakdown" else results[name]]},
+            )
+            for name, tool in GROUPED.items()
+        ),
+        Case(
+            "failed",
+            [*showing("compare", results["compare"]), {"press": "Region"}, {"expect": "403"}, {"look": "after"}],
+            mode=FULL,
+            answers={"compare_spend": [refusal]},
+        ),
+        Case("inline", showing("breakdown", results["breakdown"])),
+        Case("no-calls", showing("breakdown", results["breakdown"]), mode=FULL, capabilities=without),
+    )
+    assert faults_of(seen) == []
+    for name, tool in GROUPED.items():
+        (call,) = seen[name].requests("tools/call")
+        asked = ARGUMENTS[name]
+        assert call == {"name": tool, "arguments": {**asked, "groupBy": "region"}}
+        (remembered,) = seen[name].requests("ui/update-model-context")
+        sentence = remembered["content"][0]["text"]
+        assert sentence.startswith("In the picture, the user now looks at costs by region: ") and "2026" in sentence
+        assert seen[name].looks["after"]["busy"] == "false" and seen[name].evaluated[-1] > 0, "the old picture stays"
+    assert seen["breakdown"].looks["after"]["tables"][0][0][0] == "Region"
+    assert seen["failed"].looks["after"]["tables"] == seen["failed"].looks["shown"]["tables"]
+    for name in ("inline", "no-calls"):
+        assert "Region" not in seen[name].looks["shown"]["buttons"]
+
+
+def test_a_budget_and_an_anomaly_open_in_the_console(browser: Browser, results: dict[str, Json]) -> None:
+    without = {name: value for name, value in ALL_CAPABILITIES.items() if name != "openLinks"}
+    names = ("budget", "anomaly")
+    seen = browser.show(
+        *(Case(name, [*showing(name, results[name]), {"press": "Open in console"}]) for name in names),
+        Case("without", showing("anomaly", results["anomaly"]), capabilities=without),
+    )
+    assert faults_of(seen) == []
+    for name in names:
+        (opened,) = seen[name].requests("ui/open-link")
+        assert opened == {"url": results[name]["structuredContent"]["url"]}
+        assert opened["url"].startswith("https://console.example/"), name
+    assert "Open in console" not in seen["without"].looks["shown"]["text"]
 
 
 def test_a_selection_keeps_the_periods_without_the_arguments_of_the_call(

@@ -34,6 +34,58 @@ def test_forecasts_are_not_costs(browser: Browser) -> None:
     assert look["titles"] == ["Sep 2026: $100.00", "Oct 2026: $200.00, forecast $50.00", "Nov 2026: forecast $300.00"]
 
 
+def test_a_trend_shows_the_forecast_of_its_last_month(browser: Browser, results: dict[str, Json]) -> None:
+    trend, forecast = results["trend"], results["forecast"]
+    month = forecast["structuredContent"]["month"]
+    other = copy.deepcopy(forecast)
+    other["structuredContent"]["month"]["from"] = "2026-12-01"
+    unknown = copy.deepcopy(forecast)
+    unknown["structuredContent"] |= {"month": {**month, "expected": None}, "method": "Too few days."}
+    ended = copy.deepcopy(trend)
+    ended["structuredContent"]["period"]["complete"] = True
+    filters = [{"id": "project_id", "type": "fixed", "values": ["acme-data"]}]
+    ask: list[Json] = [{"result": trend}, SHOWN, {"press": "Show the forecast"}]
+    seen = browser.show(
+        Case(
+            "ahead",
+            [{"input": {"cloud": "aws", "filters": filters}}, *ask, {"look": "after"}],
+            mode="fullscreen",
+            answers={"forecast_spend": [forecast]},
+        ),
+        *(
+            Case(
+                name,
+                [{"input": {}}, *ask, {"expect": "Loading the forecast failed"}, {"look": "after"}],
+                mode="fullscreen",
+                answers={"forecast_spend": [answer]},
+            )
+            for name, answer in {"other": other, "unknown": unknown}.items()
+        ),
+        Case("inline", [{"input": {}}, {"result": trend}, SHOWN]),
+        Case("ended", [{"input": {}}, {"result": ended}, SHOWN], mode="fullscreen"),
+        Case("credits", [{"input": {"includeCredits": True}}, {"result": trend}, SHOWN], mode="fullscreen"),
+    )
+    assert faults_of(seen) == []
+    (call,) = seen["ahead"].requests("tools/call")
+    assert call == {
+        "name": "forecast_spend",
+        "arguments": {"currency": "USD", "cloud": "aws", "filters": filters},
+    }
+    before, after = seen["ahead"].looks["shown"], seen["ahead"].looks["after"]
+    expected, low, high = (f"${month[name]:,.2f}" for name in ("expected", "low", "high"))
+    forecast_text = f"Forecast for all of Nov 2026: {expected}, 8 of 10 times between {low} and {high}."
+    assert forecast_text in after["text"] and "The total leaves it out." in after["text"]
+    total = f"${trend['structuredContent']['total']['all']:,.2f}"
+    assert total in after["text"] and after["tables"] == before["tables"] and after["titles"] == before["titles"]
+    assert "Forecast of the month" in after["text"] and "Show the forecast" not in after["buttons"]
+    for name in ("other", "unknown"):
+        assert seen[name].looks["after"]["titles"] == before["titles"]
+        assert "Forecast for all" not in seen[name].looks["after"]["text"]
+    assert "Too few days." in seen["unknown"].looks["after"]["text"]
+    for name in ("inline", "ended", "credits"):
+        assert "Show the forecast" not in seen[name].looks["shown"]["buttons"], name
+
+
 def test_names_in_messages_are_quoted_and_cut(browser: Browser, results: dict[str, Json]) -> None:
     result = copy.deepcopy(results["explain"])
     row = result["_meta"]["doit/series"]["series"][0]["rows"][1]

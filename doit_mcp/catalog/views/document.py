@@ -12,14 +12,17 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
+from .compaction import compact_script, compact_style
+
 VIEW_MIME_TYPE = "text/html;profile=mcp-app"
 """The media type by which hosts recognize a view (MCP Apps, UI Resource Format)."""
-MAX_VIEW_BYTES = 112_000
+MAX_VIEW_BYTES = 104_000
 """Bytes of the document. Hosts read it before they show the first picture."""
+MAX_COMPRESSED_BYTES = 33_000
+"""Bytes of the document after gzip, which proxies apply."""
 FIRST_SCRIPTS = ("bridge.js", "format.js", "scales.js")
 LAST_SCRIPTS = ("main.js",)
 """Scripts are joined in alphabetical order, except for the first and the last ones."""
-COMMENT_LINE = re.compile(r"//|/\*.*\*/$")
 HASH_CHARACTERS = 8
 """Enough to tell versions apart. Each list of tools repeats the URI dozens of times."""
 VIEW_URI_PATTERN = re.compile(rf"ui://doit/costs-[0-9a-f]{{{HASH_CHARACTERS}}}\.html")
@@ -41,12 +44,12 @@ def view_uri() -> str:
 
 def view_style() -> str:
     """Return the style sheet."""
-    return _compact(_read_asset("view.css"))
+    return compact_style(_read_asset("view.css"))
 
 
 def view_script() -> str:
     """Return all scripts, joined."""
-    joined = "\n".join(_compact(_read_asset(name)) for name in script_names())
+    joined = "\n".join(compact_script(_read_asset(name)) for name in script_names())
     return f'(() => {{\n"use strict";\n{joined}\n}})();'
 
 
@@ -56,15 +59,6 @@ def script_names() -> list[str]:
     fixed = {*FIRST_SCRIPTS, *LAST_SCRIPTS}
     ordered = (*FIRST_SCRIPTS, *sorted(names - fixed), *LAST_SCRIPTS)
     return [name for name in ordered if name in names]
-
-
-def _compact(source: str) -> str:
-    """Return *source* without indentation, empty lines, and lines that are only a comment.
-
-    No script has a template literal of several lines, in which this would change the text.
-    """
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not COMMENT_LINE.match(line))
 
 
 def _read_asset(name: str) -> str:

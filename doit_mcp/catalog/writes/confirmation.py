@@ -53,6 +53,12 @@ def must_confirm(tool: Tool, arguments: JsonObject, policy: ConfirmationPolicy) 
     )
 
 
+def with_change_card(tool: Tool, policy: ConfirmationPolicy) -> Tool:
+    """Return *tool* with the view if *policy* makes some of its calls wait: hosts show the change for approval as a card."""
+    can_wait = tool.writes if policy == "always" else policy == "when-destructive" and can_confirm(tool)
+    return replace(tool, meta={**tool.meta, **tool_view_meta()}) if can_wait else tool
+
+
 def with_confirmation(
     tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None, undo: UndoPlan | None = None
 ) -> Tool:
@@ -84,9 +90,7 @@ def with_confirmation(
                     return await approval_result(call, tool, arguments, change, digest)
         return await run_with_undo(call, tool, undo, arguments, snapshot)
 
-    # Hosts with views show changes for approval as a card.
-    meta = {**tool.meta, **tool_view_meta()} if can_confirm(tool) else tool.meta
-    return replace(with_approval_status(tool), run=run, meta=meta)
+    return replace(with_approval_status(tool), run=run)
 
 
 async def _read_approved(call: Call, describer: ChangeDescriber, arguments: JsonObject) -> Snapshot:

@@ -38,6 +38,7 @@ def make_main_app(
         server_icons(settings.resource_url),
         settings.view_domain,
         offer_secrets=settings.offer_secrets,
+        confirm_changes=settings.confirm_changes,
         document=load_api_document(settings.openapi),
     )
     default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)

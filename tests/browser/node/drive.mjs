@@ -69,7 +69,7 @@ async function viewFrame(page, host) {
 }
 
 async function show(browser, order, each) {
-  const seen = { name: each.name, console: [], leaks: [], looks: {}, differences: {}, problem: "" };
+  const seen = { name: each.name, console: [], leaks: [], looks: {}, differences: {}, evaluated: [], problem: "" };
   const page = await opened(browser, order, each, seen);
   const frame = await viewFrame(page, each.host);
   try {

@@ -24,7 +24,10 @@ export async function take(page, frame, order, seen, step) {
   if (kind === "key") return page.keyboard.press(value);
   if (kind === "expect") return frame.getByText(value).filter({ visible: true }).first().waitFor();
   if (kind === "gone") return frame.getByText(value).first().waitFor({ state: "hidden" });
-  if (kind === "evaluate") return frame.evaluate(value);
+  if (kind === "evaluate") {
+    seen.evaluated.push(await frame.evaluate(value));
+    return;
+  }
   if (kind === "shoot") return shoot(page, frame, value);
   if (kind === "compare") {
     seen.differences[value] = await compare(page, frame, value);

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
+import pytest
 
 from doit_mcp.catalog.registry import all_tools
+from doit_mcp.catalog.stores.approvals import ConfirmationPolicy
+from doit_mcp.catalog.tools.tool import Tool
+from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.catalog.views.document import view_uri
 from doit_mcp.catalog.views.metadata import resource_view_meta
 from doit_mcp.catalog.writes.confirmation import can_confirm
+from doit_mcp.server.catalog import catalog_factory
 
 WITH_VIEW = {
     "get_cloud_overview",
@@ -40,16 +46,20 @@ def test_the_tools_with_a_view() -> None:
     assert {tool.name for tool in all_tools() if tool.facts.get("view")} == WITH_VIEW
 
 
-def test_exactly_these_tools_name_the_view() -> None:
+@pytest.mark.parametrize(
+    ("policy", "has_card"),
+    [("when-destructive", can_confirm), ("always", lambda tool: tool.writes), ("never", lambda tool: False)],
+)
+def test_exactly_these_tools_name_the_view(policy: ConfirmationPolicy, has_card: Callable[[Tool], bool]) -> None:
     expected = {
         "ui": {"resourceUri": view_uri(), "visibility": ["model", "app"]},
         "ui/resourceUri": view_uri(),
         "openai/outputTemplate": view_uri(),
     }
-    for tool in all_tools():
+    for tool in catalog_factory(confirm_changes=policy)(Selection(frozenset({"all"})), False).tools:
         members = view_members(tool.meta)
-        # Those that may need a confirmation show the change for approval.
-        has_view = tool.name in WITH_VIEW or can_confirm(tool)
+        # Those whose changes may wait show the change for approval.
+        has_view = tool.name in WITH_VIEW or has_card(tool)
         assert members == (expected if has_view else {}), tool.name
         assert len(orjson.dumps(members)) <= MAX_TOOL_BYTES
 

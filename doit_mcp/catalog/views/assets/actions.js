@@ -22,6 +22,11 @@ function openAction(label, url) {
   return { label, needs: "open", run: () => perform("open", { url }) };
 }
 
+function openLink(url) {
+  const label = "Open in console";
+  return button(label, () => attempt(openAction(label, url).run), { class: "name", "data-key": label });
+}
+
 function actionButton(action) {
   return button(action.label, () => attempt(action.run), { "data-key": action.label, "aria-pressed": action.pressed });
 }
@@ -56,7 +61,7 @@ function drill(answer, { id, name, part }, dimension, filterDimension = DRILL_DI
 
 // Full screen and back. The host decides, and says so by host-context-changed or in its answer.
 function screenAction() {
-  const isFull = host.context.displayMode === "fullscreen";
+  const isFull = isFullScreen();
   return {
     label: isFull ? "Close full screen" : "Full screen",
     needs: "resize",
@@ -66,8 +71,4 @@ function screenAction() {
       render();
     },
   };
-}
-
-function openFullScreen() {
-  return attempt(screenAction().run);
 }

@@ -53,16 +53,16 @@ function anomalyTimeline(answer, anomalies) {
   const axis = { min: Math.min(...anomalies.map(startOf)), max: Math.max(...anomalies.map(endOf)) };
   const iso = (time) => new Date(time).toISOString().slice(0, 10);
   const row = (one) => ({
-    name: [named(one.serviceName), make("span", { class: "detail" }, severityOf(one), " · ", named(one.scope))],
+    name: [named(one.serviceName), detailLine(severityOf(one), " · ", named(one.scope))],
     bar: bar(span(startOf(one), endOf(one), axis), one.open ? "up hatched" : "base"),
-    values: [[money(one.costOfAnomaly, currency), make("span", { class: "detail" }, phrase(lasted(one)))]],
+    values: [[money(one.costOfAnomaly, currency), detailLine(phrase(lasted(one)))]],
     ...openAnomaly(one),
   });
   const [shown, note] = fittingRows(anomalies, row);
   const ends = `${day(iso(axis.min))} to ${day(iso(axis.max - DAY_MILLISECONDS))}`;
   return [
     barTable("Anomalies", ["Service", "Excess cost"], shown),
-    make("p", { class: "axis" }, phrase(`The axis runs from ${ends}.`)),
+    paragraph("axis", `The axis runs from ${ends}.`),
     note,
   ];
 }
@@ -85,12 +85,11 @@ function severityOf({ severityLevel }) {
     mark: "•",
     word: capitalize(String(severityLevel ?? "unknown")),
   };
-  return [make("span", { class: `state ${severityLevel}`, "aria-hidden": "true" }, mark), ` ${word}`];
+  return [unspoken(`state ${severityLevel}`, mark), ` ${word}`];
 }
 
 function lasted({ startTime, endTime }) {
-  const options = { month: "short", day: "numeric" };
-  return endTime ? `${day(startTime, options)} to ${day(endTime, options)}` : `Open since ${day(startTime, options)}`;
+  return endTime ? `${shortDay(startTime)} to ${shortDay(endTime)}` : `Open since ${shortDay(startTime)}`;
 }
 
 // The click on an anomaly shows its days.

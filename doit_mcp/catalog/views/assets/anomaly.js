@@ -4,25 +4,23 @@ function anomalyPicture(answer) {
   const currency = currencyOf(answer);
   const daily = seriesNamed(answer, "time");
   const skus = seriesNamed(answer, /^top SKUs$/);
-  const chart = daily ? stackedColumns(answer, daily, "") : null;
   return {
     title: `Anomaly in ${nameLabel(data.serviceName)}, ${nameLabel(data.scope)}`,
     headline: { value: money(data.costOfAnomaly, currency), detail: `more than expected. ${lasted(data)}` },
     parts: [
       expectedBars(data, currency),
-      skus && make("section", {}, make("h2", {}, "Top SKUs"), costBars(answer, records(skus), "SKU")),
-      chart && make("section", {}, dailyHeading(answer, daily), chart.figure),
+      skus && section("Top SKUs", costBars(answer, records(skus), "SKU")),
+      daily && section(dailyHeading(answer, daily), stackedColumns(answer, daily, "")),
     ],
     actions: [
       askAction(
         "Explain this anomaly",
         `What caused the anomaly ${quoted(data.id)} in ${quoted(data.serviceName)}, who owns it, and what should we do?`,
       ),
-      ...(data.url ? [openAction("Open in console", data.url)] : []),
     ],
+    url: data.url,
     sheet: daily && sheetOf(daily),
-    chart: chart?.chart,
-    isHatched: Boolean(chart),
+    isHatched: Boolean(daily),
   };
 }
 
@@ -39,12 +37,12 @@ function anomalyPeriodTexts(answer) {
 function dailyHeading(answer, daily) {
   const period = periodOf(answer);
   const covered = period ? `, ${range(period)} (${days(period.days)})` : "";
-  return make("h2", {}, phrase(`${capitalize(daily.name)}${covered}`));
+  return `${capitalize(daily.name)}${covered}`;
 }
 
 // What the anomaly cost, beside the most that was expected for the same time.
 function expectedBars({ actualCost, expectedMaxCost }, currency) {
-  if (typeof actualCost !== "number" || typeof expectedMaxCost !== "number") return null;
+  if (!isNumber(actualCost) || !isNumber(expectedMaxCost)) return null;
   const axis = barScale([actualCost, expectedMaxCost]);
   const row = (name, cost, kind) => ({ name, bar: zeroBar(cost, axis, kind), values: [money(cost, currency)] });
   return barTable(

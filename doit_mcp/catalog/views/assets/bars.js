@@ -5,7 +5,7 @@ const MAX_ROWS_WITHOUT_FULL_SCREEN = 50;
 
 // The rows that fit, drawn by *row*, and a note on others. Full screen shows more rows, and all of them on request.
 function fittingRows(rows, row, max = MAX_INLINE_ROWS) {
-  const isFull = host.context.displayMode === "fullscreen";
+  const isFull = isFullScreen();
   const limit = isFull ? (app.all ? Infinity : MAX_FULL_ROWS) : can("resize") ? max : MAX_ROWS_WITHOUT_FULL_SCREEN;
   if (rows.length <= limit) return [rows.map(row), null];
   const left = number(rows.length - limit);
@@ -16,17 +16,17 @@ function fittingRows(rows, row, max = MAX_INLINE_ROWS) {
   const note = isFull
     ? button(`Show ${left} more rows`, showAll, { class: "more", "data-key": "more" })
     : phrase(can("resize") ? `${left} more in full screen.` : `${left} more rows; ask for them in the conversation.`);
-  return [rows.slice(0, limit).map(row), make("p", { class: "axis" }, note)];
+  return [rows.slice(0, limit).map(row), make("p", "axis", note)];
 }
 
 // Bars of *groups*: {id, name, part, cost, share}. What is left is the last row, and hatched.
 function costBars(answer, groups, dimension, filterDimension) {
   const axis = barScale(groups.map((group) => group.cost));
   const currency = currencyOf(answer);
-  const hasShare = groups.some((group) => typeof group.share === "number");
+  const hasShare = groups.some((group) => isNumber(group.share));
   const isOther = ({ part }) => part === "other";
   const row = (group) => ({
-    name: isOther(group) ? "Everything else" : named(group.name, dimension),
+    name: isOther(group) ? EVERYTHING_ELSE : named(group.name, dimension),
     bar: [zeroBar(group.cost, axis, isOther(group) ? "base hatched" : "series-1"), zeroLine(axis)],
     values: [money(group.cost, currency), ...(hasShare ? [percent(group.share)] : [])],
     ...drill(answer, group, dimension, filterDimension),
@@ -51,9 +51,10 @@ function breakdownPicture(answer) {
   return {
     title: `Cost by ${[dimension, ...innerDimension(answer)].join(" and ")}`,
     headline: { value: money(answer.data.total?.all, currencyOf(answer)) },
+    switches: dimension,
     parts: costBars(answer, groups, dimension, series?.dimension),
     deep: () => [months && monthSection(answer, months, dimension), ...innerBars(answer)],
-    isHatched: Boolean(months) && host.context.displayMode === "fullscreen",
+    isHatched: Boolean(months) && isFullScreen(),
     actions: largest
       ? [
           askAction(
@@ -75,20 +76,18 @@ function monthSection(answer, series, dimension) {
   });
   const groups = groupColumns(series).filter(({ isOther, index }) => !isOther || series.rows.some((row) => row[index]));
   const rows = groups.map(({ name, index, isOther }) => {
-    return [isOther ? "Everything else" : nameLabel(name, dimension), ...series.rows.map((row) => row[index])];
+    return [isOther ? EVERYTHING_ELSE : nameLabel(name, dimension), ...series.rows.map((row) => row[index])];
   });
   const title = `By ${series.interval} and ${dimension}`;
-  return make(
-    "section",
-    {},
-    make("h2", {}, phrase(title)),
-    stackedColumns(answer, series, dimension).figure,
+  return section(
+    title,
+    stackedColumns(answer, series, dimension),
     heatTable(title, [{ name: capitalize(dimension), kind: "text" }, ...columns], rows, currencyOf(answer)),
   );
 }
 
 function heatTable(caption, columns, rows, currency) {
-  const values = rows.flat().filter((value) => typeof value === "number" && value > 0);
+  const values = rows.flat().filter((value) => isNumber(value) && value > 0);
   const at = scale(0, Math.max(...values, 0));
   return valueTable(caption, columns, rows, { currency, heat: (value) => Math.max(0, at(value)).toFixed(3) });
 }
@@ -111,6 +110,6 @@ function innerBars(answer) {
         part: "inner",
       }));
       if (group.other) rows.push({ part: "other", cost: group.other });
-      return make("section", {}, make("h2", {}, named(group.name)), costBars(answer, rows, dimension));
+      return section(named(group.name), costBars(answer, rows, dimension));
     });
 }

@@ -13,6 +13,7 @@ const ACTIONS = {
   resize: { method: "ui/request-display-mode", legacy: "requestDisplayMode" },
 };
 
+const DISPLAY_MODES = ["inline", "fullscreen"];
 const host = { connected: false, closed: false, capabilities: {}, context: {} };
 const pending = new Map(); // requests by id: {resolve, reject, timer}
 const unsupported = new Set(); // methods that the host answered with METHOD_NOT_FOUND
@@ -83,7 +84,7 @@ async function connect(listeners) {
   const found = await request("ui/initialize", {
     protocolVersion: PROTOCOL_VERSION,
     appInfo: { name: "doit-costs", version: "1.0.0" },
-    appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] },
+    appCapabilities: { availableDisplayModes: DISPLAY_MODES },
   });
   host.capabilities = found.hostCapabilities ?? {};
   mergeContext(found.hostContext ?? {});
@@ -97,11 +98,15 @@ function readLegacy(listeners) {
   const globals = window.openai;
   if (!globals || host.connected || host.closed) return;
   const { theme, locale, displayMode, toolInput, toolOutput, toolResponseMetadata } = globals;
-  const context = { theme, locale, displayMode, availableDisplayModes: ["inline", "fullscreen"] };
+  const context = { theme, locale, displayMode, availableDisplayModes: DISPLAY_MODES };
   mergeContext(Object.fromEntries(Object.entries(context).filter(([, value]) => value !== undefined)));
   listeners["host-context-changed"]();
   if (toolInput) listeners["tool-input"]({ arguments: toolInput });
   if (toolOutput) listeners["tool-result"]({ structuredContent: toolOutput, _meta: toolResponseMetadata ?? {} });
+}
+
+function isFullScreen() {
+  return host.context.displayMode === "fullscreen";
 }
 
 function can(action) {

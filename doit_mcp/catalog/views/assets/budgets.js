@@ -13,7 +13,6 @@ function budgetsPicture(answer) {
   const budgets = records(series);
   const first = budgets.length === 1 ? budgets[0] : null;
   const url = answer.data.url ?? answer.data.budgets?.[0]?.url;
-  const open = first && url ? [openAction("Open in console", url)] : [];
   const question = first
     ? askAction("What drives this budget?", `What drives the spend of the budget ${quoted(first.name)}?`)
     : askAction("Which will break?", "Which of our budgets will break, when, and what drives them?");
@@ -23,13 +22,14 @@ function budgetsPicture(answer) {
       ? { value: money(first.actual, first.currency), detail: `of ${money(first.limit, first.currency)}` }
       : null,
     parts: [budgetBars(answer, series)],
-    actions: [question, ...open],
+    url: first && url,
+    actions: [question],
     sheet: sheetOf(series),
   };
 }
 
 function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
-  const percentOf = ({ limit }, amount) => (limit > 0 && typeof amount === "number" ? (amount / limit) * 100 : null);
+  const percentOf = ({ limit }, amount) => (limit > 0 && isNumber(amount) ? (amount / limit) * 100 : null);
   const budgets = records(series).sort(byRisk);
   const percents = budgets.flatMap((budget) => [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)]);
   const axis = { min: 0, max: Math.min(MAX_BUDGET_PERCENT, Math.max(100, ...percents)) };
@@ -37,10 +37,7 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
   const row = (budget) => {
     const [spent, forecast] = [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)];
     return {
-      name: [
-        named(budget.name),
-        make("span", { class: "detail" }, stateOf(budget), isSame ? "" : periodOfBudget(budget)),
-      ],
+      name: [named(budget.name), detailLine(stateOf(budget), isSame ? "" : periodOfBudget(budget))],
       bar: bulletMarks(budget, { spent, forecast, thresholds: thresholdsOf(answer, budget.id) }, axis),
       values: [spendText(budget), spent === null ? "–" : percent(spent)],
       ...openBudget(answer, budget),
@@ -48,18 +45,14 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
   };
   const [shown, note] = fittingRows(budgets, row, max);
   return [
-    isSame && periodOf(answer)?.to !== budgets[0].to
-      ? make("p", { class: "axis" }, phrase(periodOfBudget(budgets[0])))
-      : null,
+    isSame && periodOf(answer)?.to !== budgets[0].to ? paragraph("axis", periodOfBudget(budgets[0])) : null,
     barTable("Budgets", ["Budget", "Spent", "Of budget"], shown),
     legendOf([
       { kind: "base", name: "Spent" },
       { kind: "tick", name: "Forecast for the whole period" },
       { kind: "limit", name: "Budget" },
     ]),
-    percents.some((value) => value > axis.max)
-      ? make("p", { class: "axis" }, `Bars end at ${percent(axis.max)}.`)
-      : null,
+    percents.some((value) => value > axis.max) ? make("p", "axis", `Bars end at ${percent(axis.max)}.`) : null,
     note,
     unfinishedNote(answer, budgets),
   ];
@@ -70,7 +63,7 @@ function unfinishedNote(answer, budgets) {
   if (answer.tool === "forecast_spend" || provisionalText(answer)) return null;
   const today = new Date().toISOString().slice(0, ISO_DAY);
   return budgets.some(({ from, to }) => from <= today && to >= today)
-    ? make("p", { class: "axis" }, phrase("Spent is not final: costs of the last days are still arriving."))
+    ? paragraph("axis", "Spent is not final: costs of the last days are still arriving.")
     : null;
 }
 
@@ -83,8 +76,8 @@ function byRisk(a, b) {
 // The state by mark and word, and the day on which the budget breaks or broke.
 function stateOf({ status, crossesOn }) {
   const { mark, word } = BUDGET_STATES[status] ?? BUDGET_STATES.unknown;
-  const on = crossesOn ? ` on ${day(crossesOn, { month: "short", day: "numeric" })}` : "";
-  return [make("span", { class: `state ${status}`, "aria-hidden": "true" }, mark), " ", phrase(`${word}${on}`)];
+  const on = crossesOn ? ` on ${shortDay(crossesOn)}` : "";
+  return [unspoken(`state ${status}`, mark), " ", phrase(`${word}${on}`)];
 }
 
 function periodOfBudget({ from, to, currency }) {
@@ -106,10 +99,7 @@ function bulletMarks({ status }, { spent, forecast, thresholds }, axis) {
 }
 
 function spendText({ actual, forecast, limit, currency }) {
-  const ahead =
-    typeof forecast === "number"
-      ? make("span", { class: "detail" }, phrase(`${money(forecast, currency)} forecast`))
-      : null;
+  const ahead = isNumber(forecast) ? detailLine(phrase(`${money(forecast, currency)} forecast`)) : null;
   return [phrase(`${money(actual, currency)} of ${money(limit, currency, { minimumFractionDigits: 0 })}`), ahead];
 }
 

@@ -10,8 +10,11 @@ async function reslice(args, label, tool = app.answer.tool) {
     Object.assign(app, { answer, all: false });
     say(`Showing ${label}.`);
   });
-  if (isDone)
-    await tell(`In the picture, the user now looks at ${quoted(label)}: ${statement(app.answer, quoted).join(", ")}.`);
+  if (isDone) await tellView(quoted(label));
+}
+
+function tellView(shown) {
+  return tell(`In the picture, the user now looks at ${shown}: ${statement(app.answer, quoted).join(", ")}.`);
 }
 
 async function callTool(tool, args) {

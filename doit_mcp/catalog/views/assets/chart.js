@@ -54,7 +54,7 @@ function periodTexts(periods, x) {
 
 // A chart with its legend, and a table of the same figures for screen readers.
 function figure({ svg }, legend, table) {
-  return make("figure", {}, svg, legend, make("div", { class: "spoken" }, table.querySelector("table")));
+  return make("figure", {}, svg, legend, make("div", "spoken", table.querySelector("table")));
 }
 
 // The legend: {kind, name, value} for each mark. *kind* is the class of its swatch.
@@ -62,10 +62,9 @@ function legendOf(entries) {
   if (!entries.length) return null;
   return make(
     "ul",
-    { class: "legend" },
+    "legend",
     entries.map(({ kind, name, value }) => {
-      const swatch = make("span", { class: `swatch ${kind}`, "aria-hidden": "true" });
-      return make("li", {}, swatch, name, value ? make("span", { class: "amount" }, value) : null);
+      return make("li", {}, swatch(kind), name, value ? make("span", "amount", value) : null);
     }),
   );
 }

@@ -17,7 +17,7 @@ function layersOf(series, dimension) {
   const merged = groups.filter((group) => !shown.includes(group));
   const rest = series.rows.map((row) => merged.reduce((sum, { index }) => sum + (row[index] ?? 0), 0));
   if (rest.some((value) => Math.abs(value) >= 0.005))
-    layers.push({ name: "Everything else", kind: "base", values: rest });
+    layers.push({ name: EVERYTHING_ELSE, kind: "base", values: rest });
   return [...layers, ...forecastLayer(series)];
 }
 
@@ -30,14 +30,14 @@ function forecastLayer(series) {
 function periodAmounts(series, row, currency) {
   const [spent, ahead] = ["total", "forecast"].map((role) => row[columnOf(series, role)]);
   const isLate = (series.provisional ?? []).includes(row[0]);
-  const parts = typeof spent === "number" || typeof ahead !== "number" ? [money(spent, currency)] : [];
+  const parts = isNumber(spent) || !isNumber(ahead) ? [money(spent, currency)] : [];
   if (isLate) parts.push("not final");
-  if (typeof ahead === "number") parts.push(`forecast ${money(ahead, currency)}`);
+  if (isNumber(ahead)) parts.push(`forecast ${money(ahead, currency)}`);
   return `${periodLabel(row[0])}: ${parts.join(", ")}`;
 }
 
-// Columns of a time series: {figure, chart}.
-function stackedColumns(answer, series, dimension) {
+// The figure with the columns of a time series, and above the last one what is forecast for it.
+function stackedColumns(answer, series, dimension, ahead) {
   const currency = currencyOf(answer);
   const layers = layersOf(series, dimension);
   const periods = series.rows.map((row) => row[0]);
@@ -46,22 +46,26 @@ function stackedColumns(answer, series, dimension) {
     periods.map((_, index) => layers.reduce((sum, { values }) => sum + pick(0, values[index]), 0)),
   );
   const label = `${capitalize(series.name)}, ${periodLabel(periods[0] ?? "")} to ${periodLabel(periods.at(-1) ?? "")}`;
-  const chart = timeChart(label, periods, sums, currency);
+  const chart = timeChart(label, periods, [...sums, ahead?.expected, ahead?.high], currency);
   periods.forEach((period, index) => {
     const title = draw("title", {}, periodAmounts(series, series.rows[index], currency));
     chart.svg.append(draw("g", {}, title, columnMarks(chart, layers, index, provisional.has(period))));
   });
+  if (ahead) chart.svg.append(...aheadMarks(chart, series, ahead));
   const table = seriesTable(series, currency);
-  const legend = layers.length > 1 ? legendOf(layers) : null;
-  return { figure: figure(chart, legend, table), chart: chart.svg };
+  const entries = ahead ? [...layers, { kind: "forecast", name: "Forecast of the month" }] : layers;
+  const legend = entries.length > 1 ? legendOf(entries) : null;
+  return figure(chart, legend, table);
+}
+
+function columnBox(chart, index) {
+  const width = chart.width * (1 - COLUMN_GAP);
+  return { x: `${chart.x(index) - width / 2}%`, width: `${width}%` };
 }
 
 // The segments of one column: positive ones up from zero, negative ones down.
 function columnMarks(chart, layers, index, isProvisional) {
-  const box = {
-    x: `${chart.x(index) - (chart.width * (1 - COLUMN_GAP)) / 2}%`,
-    width: `${chart.width * (1 - COLUMN_GAP)}%`,
-  };
+  const box = columnBox(chart, index);
   let [up, down] = [0, 0];
   return layers.flatMap(({ kind, values }) => {
     const value = values[index];
@@ -80,12 +84,12 @@ function columnMarks(chart, layers, index, isProvisional) {
 
 // What a time series shows: its columns, and in full screen its table.
 function timeParts(answer, series, dimension) {
-  const { figure: shown, chart } = stackedColumns(answer, series, dimension);
-  return { parts: [shown], chart, isHatched: true, deep: () => [valuesSection(answer, series)] };
+  const shown = stackedColumns(answer, series, dimension, answer.ahead);
+  return { parts: [shown], isHatched: true, deep: () => [valuesSection(answer, series)] };
 }
 
 function valuesSection(answer, series) {
-  return make("section", {}, make("h2", {}, phrase(capitalize(series.name))), seriesTable(series, currencyOf(answer)));
+  return section(capitalize(series.name), seriesTable(series, currencyOf(answer)));
 }
 
 function trendPicture(answer) {
@@ -99,7 +103,9 @@ function trendPicture(answer) {
     title,
     headline: trendHeadline(answer, isGrouped),
     ...shown,
-    parts: [...shown.parts, runningNote(answer)],
+    switches: dimension || "total",
+    parts: [...shown.parts, runningNote(answer), answer.ahead ? paragraph("axis", aheadText(answer)) : null],
+    fullActions: forecastAction(answer, series),
     actions: [askAction("What changed?", trendQuestion(series))],
     sheet: sheetOf(series),
   };
@@ -113,7 +119,7 @@ function runningNote({ data }) {
   const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
   if (Number(last.to.slice(-2)) >= length) return null;
   const covered = `${number(last.days)} of ${days(length)} so far`;
-  return make("p", { class: "axis" }, phrase(`${periodLabel(last.period)}: ${covered}.`));
+  return paragraph("axis", `${periodLabel(last.period)}: ${covered}.`);
 }
 
 function trendQuestion({ interval, rows }) {
@@ -130,11 +136,7 @@ function trendHeadline(answer, isGrouped) {
   if (!last) return { value };
   const { final } = last.likeForLike ?? {};
   const rate = last.likeForLike ? (final ?? last.likeForLike).changePercent : last.changePercent;
-  if (typeof rate !== "number") return { value };
-  const same = final
-    ? ` (same days up to ${day(final.to, { month: "short", day: "numeric" })})`
-    : last.likeForLike
-      ? " (same days)"
-      : "";
+  if (!isNumber(rate)) return { value };
+  const same = final ? ` (same days up to ${shortDay(final.to)})` : last.likeForLike ? " (same days)" : "";
   return { value, detail: `${periodLabel(last.period)}: ${signedPercent(rate)} on the month before${same}` };
 }

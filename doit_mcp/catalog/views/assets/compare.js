@@ -3,7 +3,7 @@ function comparePicture(answer) {
   const { data } = answer;
   if (!Array.isArray(data.groups)) return explainPicture(answer);
   const dimension = dimensionOf(answer);
-  const isPercent = app.unit === "percent" && host.context.displayMode === "fullscreen";
+  const isPercent = app.unit === "percent" && isFullScreen();
   const groups = comparedGroups(data);
   const series = seriesNamed(answer, "waterfall");
   const row = (group) => (isPercent ? percentRow : pairRow)(answer, group, groups, dimension);
@@ -29,11 +29,9 @@ function comparePicture(answer) {
       barTable(`Change by ${dimension}`, headings, rows),
       note,
     ],
-    deep: () =>
-      series
-        ? [make("section", {}, make("h2", {}, "From one period to the other"), waterfallTable(answer, series))]
-        : [],
+    deep: () => (series ? [section("From one period to the other", waterfallTable(answer, series))] : []),
     actions: largest ? [whyAction(largest.name, largest.change, currencyOf(answer))] : [],
+    switches: dimension,
     fullActions: [unit],
     sheet: {
       name: `costs compared by ${dimension}`,
@@ -45,9 +43,9 @@ function comparePicture(answer) {
 
 // The groups, what is left, and days that are not final, which groups leave out.
 function comparedGroups({ groups, other, provisional }) {
-  const rest = other && (other.period1 || other.period2) ? [{ ...other, name: "Everything else", kind: "other" }] : [];
+  const rest = other && (other.period1 || other.period2) ? [{ ...other, name: EVERYTHING_ELSE, kind: "other" }] : [];
   const late = provisional ? [{ ...provisional, name: "Days that are not final", kind: "provisional" }] : [];
-  const known = groups.filter(({ change }) => typeof change === "number");
+  const known = groups.filter(({ change }) => isNumber(change));
   return [...known.sort((a, b) => Math.abs(b.change) - Math.abs(a.change)), ...rest, ...late];
 }
 
@@ -56,11 +54,7 @@ function pairRow(answer, group, groups, dimension) {
   const hatch = group.kind ? " hatched" : "";
   return {
     name: comparedName(group, dimension),
-    bar: [
-      zeroBar(group.period2, axis, `thin base${hatch}`),
-      zeroBar(group.period1, axis, `thin second series-1${hatch}`),
-      zeroLine(axis),
-    ],
+    bar: pairBars(group.period2, group.period1, axis, hatch),
     values: [
       changeAmount({ id: group.kind, amount: group.change }, currencyOf(answer)),
       signedPercent(group.changePercent),
@@ -75,10 +69,9 @@ function percentRow(answer, group, groups, dimension) {
   const isLate = group.kind === "provisional";
   return {
     name: comparedName(group, dimension),
-    bar:
-      typeof changePercent === "number"
-        ? [zeroBar(changePercent, axis, isLate ? "flat hatched" : direction(changePercent)), zeroLine(axis)]
-        : [],
+    bar: isNumber(changePercent)
+      ? [zeroBar(changePercent, axis, isLate ? "flat hatched" : direction(changePercent)), zeroLine(axis)]
+      : [],
     values: [
       isLate ? signedPercent(changePercent) : changed(changePercent, signedPercent(changePercent)),
       money(group.period1, currencyOf(answer)),
@@ -95,8 +88,15 @@ function comparedDrill(answer, group, dimension) {
   return group.kind ? {} : drill(answer, { ...group, part: "group" }, dimension);
 }
 
+function pairBars(before, now, axis, hatch = "") {
+  return [
+    zeroBar(before, axis, `thin base${hatch}`),
+    zeroBar(now, axis, `thin second series-1${hatch}`),
+    zeroLine(axis),
+  ];
+}
+
 function pairLegend(later, earlier) {
-  const item = (kind, period) =>
-    make("span", {}, make("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), range(period));
-  return make("p", { class: "legend" }, item("base", earlier), item("series-1", later));
+  const item = (kind, period) => make("span", {}, swatch(kind), range(period));
+  return make("p", "legend", item("base", earlier), item("series-1", later));
 }

@@ -18,14 +18,12 @@ function confirmCard(answer) {
       {},
       make("h1", {}, phrase(change.title)),
       change.customer ? make("p", {}, named(change.customer)) : null,
-      change.object ? make("p", { class: "headline" }, named(change.object.name)) : null,
+      change.object ? make("p", "headline", named(change.object.name)) : null,
     ),
     rows.length ? valueTable("Change", columns, rows) : null,
-    notes.map((note) => make("p", { class: "notes" }, phrase(note))),
-    change.irreversible ? make("p", { class: "message error" }, phrase("This cannot be undone.")) : null,
-    decision
-      ? make("p", { class: `message ${decision.failed ? "error" : ""}` }, phrase(decision.text))
-      : waitingText(expiresAt),
+    notes.map((note) => paragraph("notes", note)),
+    change.irreversible ? paragraph("message error", "This cannot be undone.") : null,
+    decision ? paragraph(`message ${decision.failed ? "error" : ""}`, decision.text) : waitingText(expiresAt),
     confirmButtons(answer),
   ];
 }
@@ -33,7 +31,7 @@ function confirmCard(answer) {
 function waitingText(expiresAt) {
   const until = expiresAt ? ` You can apply it until ${time(expiresAt)}.` : "";
   const how = can("call") ? "" : " Reply in the conversation to apply it.";
-  return make("p", { class: "notes" }, phrase(`Nothing has changed yet.${until}${how}`));
+  return paragraph("notes", `Nothing has changed yet.${until}${how}`);
 }
 
 function confirmButtons(answer) {
@@ -55,7 +53,11 @@ async function decide(answer) {
     const { approvalToken, change } = answer.data;
     const customerContext = answer.args.customerContext ?? answer.args.input?.customerContext;
     const args = { approvalToken, ...(customerContext && { customerContext }) };
-    const { failed, text, ...found } = readAnswer(await perform("call", { name: "confirm_action", arguments: args }), "", {});
+    const { failed, text, ...found } = readAnswer(
+      await perform("call", { name: "confirm_action", arguments: args }),
+      "",
+      {},
+    );
     if (isPrepared(found)) answer.data = found.data;
     answer.decision = isPrepared(found)
       ? { failed: true, text: "The object has changed. Check it again." }
@@ -75,7 +77,7 @@ async function cancelChange(answer) {
 function valueText(value) {
   if ((value ?? "") === "") return "–";
   if (typeof value === "boolean") return value ? "Yes" : "No";
-  if (typeof value === "number") return number(value);
+  if (isNumber(value)) return number(value);
   if (Array.isArray(value)) return value.map(valueText).join(", ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

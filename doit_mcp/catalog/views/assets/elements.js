@@ -12,17 +12,14 @@ function fill(element, attributes, content) {
   return element;
 }
 
-function make(tag, attributes = {}, ...content) {
-  return fill(document.createElement(tag), attributes, content);
+// An element with *attributes*, or with the class that they name.
+function make(tag, attributes, ...content) {
+  const given = typeof attributes === "string" ? { class: attributes || null } : (attributes ?? {});
+  return fill(document.createElement(tag), given, content);
 }
 
-function draw(tag, attributes = {}, ...content) {
+function draw(tag, attributes, ...content) {
   return fill(document.createElementNS(SVG, tag), attributes, content);
-}
-
-// Text that only screen readers say.
-function spoken(text) {
-  return make("span", { class: "spoken" }, text);
 }
 
 // A name from the data, whose writing direction can differ from the page's.
@@ -36,17 +33,39 @@ function phrase(text) {
   return make("bdi", { dir: String(text).startsWith("\u2068") ? "ltr" : null }, text);
 }
 
+// A label is a phrase, unless it is an element already.
+function labeled(label) {
+  return typeof label === "string" ? phrase(label) : label;
+}
+
+function paragraph(kind, text) {
+  return make("p", kind, phrase(text));
+}
+
+function section(title, ...content) {
+  return make("section", {}, make("h2", {}, labeled(title)), ...content);
+}
+
+// The second line of a cell.
+function detailLine(...content) {
+  return make("span", "detail", ...content);
+}
+
+function swatch(kind) {
+  return unspoken(`swatch ${kind}`);
+}
+
+// A mark that repeats what the text says.
+function unspoken(kind, ...content) {
+  return make("span", { class: kind || null, "aria-hidden": "true" }, ...content);
+}
+
 // A change: arrow and sign, so that color is never the only mark.
 function changed(amount, text) {
   const arrow = { up: "▲", down: "▼", flat: "•" }[direction(amount)];
-  return make(
-    "span",
-    { class: `change ${direction(amount)}` },
-    make("span", { "aria-hidden": "true" }, `${arrow} `),
-    text,
-  );
+  return make("span", `change ${direction(amount)}`, unspoken("", `${arrow} `), text);
 }
 
 function button(label, onclick, attributes = {}) {
-  return make("button", { type: "button", onclick, ...attributes }, typeof label === "string" ? phrase(label) : label);
+  return make("button", { type: "button", onclick, ...attributes }, labeled(label));
 }

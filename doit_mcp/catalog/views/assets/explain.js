@@ -15,7 +15,7 @@ function causeTable(answer, series, fall) {
       values: [changeAmount({ id, amount }, currency)],
     };
   });
-  return make("section", {}, make("h2", {}, "Causes"), barTable("Change by cause", ["Cause", "Amount"], rows), note);
+  return section("Causes", barTable("Change by cause", ["Cause", "Amount"], rows), note);
 }
 
 // The axis of causes: as long as that of the waterfall, so that bars compare. It says so if a cause is too large.
@@ -24,7 +24,7 @@ function causeAxis(causes, fall) {
   const whole = cutScale(waterfallSteps(fall).map(({ to }) => to));
   const length = whole.max - whole.min;
   if (own.max - own.min <= length) return [{ min: own.min, max: own.min + length }, null];
-  return [own, make("p", { class: "axis" }, phrase("The bars of causes have a scale of their own."))];
+  return [own, paragraph("axis", "The bars of causes have a scale of their own.")];
 }
 
 // The total of a comparison: cost and change, and then the change of final days or the cost of a day.
@@ -32,9 +32,9 @@ function changeHeadline({ total, final, currency }) {
   const after = total.after ?? total.period1;
   if (final) {
     // Final days are compared like for like; the others can only grow.
-    const change = [changeText(final, currency), ` up to ${day(final.to, SHORT_DAY)}`];
+    const change = [changeText(final, currency), ` up to ${shortDay(final.to)}`];
     const { change: all, changePercent: rate } = total;
-    const percents = typeof rate === "number" ? ` (${signedPercent(rate)})` : "";
+    const percents = isNumber(rate) ? ` (${signedPercent(rate)})` : "";
     const detail = `with days that are not final: ${signedMoney(all, currency)}${percents}`;
     return { value: money(after, currency), change, detail };
   }
@@ -44,7 +44,7 @@ function changeHeadline({ total, final, currency }) {
 }
 
 function changeText({ change, changePercent }, currency) {
-  const rate = typeof changePercent === "number" ? ` (${signedPercent(changePercent)})` : "";
+  const rate = isNumber(changePercent) ? ` (${signedPercent(changePercent)})` : "";
   return changed(change, `${signedMoney(change, currency)}${rate}`);
 }
 
@@ -64,7 +64,7 @@ function explainPicture(answer) {
     deep: () =>
       falls.slice(1).map((series) => {
         const title = `By ${fallDimension(series)}`;
-        return make("section", {}, make("h2", {}, phrase(title)), waterfallTable(answer, series));
+        return section(title, waterfallTable(answer, series));
       }),
     actions: driver ? [whyAction(driver.name, driver.amount, currencyOf(answer))] : [],
     sheet: sheetOf(first),

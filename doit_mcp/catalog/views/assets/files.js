@@ -1,5 +1,4 @@
 // Files for the user: rows as CSV. The host saves them, because the frame cannot.
-const EVERYTHING_ELSE = "Everything else";
 // Spreadsheets ignore spaces before a formula, and take characters of full width for those of ASCII.
 const FORMULA_START = /^(?:[\s\p{Cc}\p{Cf}]*[=+\-@＝＋－＠]|[\t\r\n])/u;
 
@@ -30,7 +29,7 @@ function statedSheet(answer, { name, columns, rows }) {
 // A spreadsheet would run text that begins like a formula; numbers stay numbers.
 function csvCell(value) {
   if (value === null || value === undefined) return "";
-  if (typeof value === "number") return String(value);
+  if (isNumber(value)) return String(value);
   const text = String(value);
   const safe = FORMULA_START.test(text) ? `'${text}` : text;
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

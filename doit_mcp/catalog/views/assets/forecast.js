@@ -10,15 +10,16 @@ function forecastPicture(answer) {
   const name = day(month.from, { year: "numeric", month: "long" });
   const budgets = seriesNamed(answer, "budgets");
   const budget = budgets && budgetOfTotal(records(budgets), month, currency);
-  const { figure: shown, chart } = cumulativeChart(answer, series, budget);
   return {
     title: `Forecast for ${name}`,
     headline: forecastHeadline(month, currency),
-    parts: [shown, budgets?.rows.length ? budgetSection(answer, budgets, budget) : null],
+    parts: [
+      cumulativeFigure(answer, series, budget),
+      budgets?.rows.length ? budgetSection(answer, budgets, budget) : null,
+    ],
     deep: () => [quarterText(answer.data.quarter, currency), valuesSection(answer, series), dailyColumns(answer)],
     actions: [askAction("Which budgets will break?", "Which of our budgets will break, when, and what drives them?")],
     sheet: sheetOf(series),
-    chart,
   };
 }
 
@@ -26,22 +27,22 @@ function forecastPicture(answer) {
 function forecastPeriodTexts({ data: { month }, ...answer }) {
   if (!month) return null;
   const spent = periodOf({ data: {}, ...answer });
-  const through = spent?.to && spent.to < month.to ? [`spent through ${day(spent.to, SHORT_DAY)}`] : [];
+  const through = spent?.to && spent.to < month.to ? [`spent through ${shortDay(spent.to)}`] : [];
   return [`${range(month)} (${days(month.days)})`, ...through];
 }
 
 // How the month differs from the month before, and the same for each day. Months of different length can disagree.
 function monthChange({ changePercent, perDayChangePercent }) {
-  if (typeof changePercent !== "number") return null;
+  if (!isNumber(changePercent)) return null;
   const text = `${signedPercent(changePercent)} on the month before`;
-  if (typeof perDayChangePercent !== "number") return changed(changePercent, text);
+  if (!isNumber(perDayChangePercent)) return changed(changePercent, text);
   const agrees = direction(changePercent) === direction(perDayChangePercent);
   return changed(agrees ? changePercent : 0, `${text}, ${signedPercent(perDayChangePercent)} per day`);
 }
 
 function forecastHeadline(month, currency) {
   const { expected, low, high } = month;
-  const hasRange = typeof low === "number" && typeof high === "number";
+  const hasRange = isNumber(low) && isNumber(high);
   const detail = hasRange ? `8 of 10 times between ${money(low, currency)} and ${money(high, currency)}` : null;
   return { value: money(expected, currency), change: monthChange(month), detail };
 }
@@ -53,15 +54,14 @@ function budgetOfTotal(budgets, month, currency) {
   return budgets.find(isSame) ?? null;
 }
 
-function cumulativeChart(answer, series, budget) {
+function cumulativeFigure(answer, series, budget) {
   const currency = currencyOf(answer);
   const rows = records(series);
   const periods = rows.map(({ period }) => period);
   const limit = budget?.limit ?? 0;
   const amounts = rows.flatMap(({ actual, expected, low, high }) => [actual, expected, low, high]);
   const chart = timeChart(capitalize(series.name), periods, [...amounts, limit], currency);
-  const points = (role) =>
-    rows.flatMap((row, index) => (typeof row[role] === "number" ? [{ index, value: row[role] }] : []));
+  const points = (role) => rows.flatMap((row, index) => (isNumber(row[role]) ? [{ index, value: row[role] }] : []));
   const [actual, expected, low, high] = ["actual", "expected", "low", "high"].map(points);
   const finalThrough = periodOf(answer)?.finalThrough ?? periods.at(-1);
   const final = actual.filter(({ index }) => periods[index] <= finalThrough);
@@ -81,7 +81,7 @@ function cumulativeChart(answer, series, budget) {
     { kind: "series-1 dashed", name: "Expected", value: money(answer.data.month.expected, currency) },
     ...(budget ? [{ kind: "limit", name: named(budget.name), value: money(budget.limit, currency) }] : []),
   ];
-  return { figure: figure(chart, legendOf(legend), seriesTable(series, currency)), chart: chart.svg };
+  return figure(chart, legendOf(legend), seriesTable(series, currency));
 }
 
 // The limit of a budget, and the day on which the cost crosses it.
@@ -95,29 +95,30 @@ function limitMarks({ x, y }, { limit, crossesOn }, periods) {
 // The budget of the same total has a forecast of its own, which can differ from this one.
 function budgetSection(answer, series, budget) {
   const { expected } = answer.data.month;
-  const differs = typeof budget?.forecast === "number" && Math.abs(budget.forecast - expected) >= MIN_DIFFERENCE;
+  const differs = isNumber(budget?.forecast) && Math.abs(budget.forecast - expected) >= MIN_DIFFERENCE;
   const note = differs
     ? make(
         "p",
-        { class: "axis" },
+        "axis",
         named(budget.name),
         phrase(`: DoiT's forecast of the budget is ${money(budget.forecast, budget.currency)}; `),
         phrase(`this forecast of the month is ${money(expected, currencyOf(answer))}.`),
       )
     : null;
-  return make("section", {}, make("h2", {}, "Budgets"), budgetBars(answer, series, MAX_INLINE_BUDGETS), note);
+  return section("Budgets", budgetBars(answer, series, MAX_INLINE_BUDGETS), note);
 }
 
 function quarterText(quarter, currency) {
   if (!quarter) return null;
-  const change =
-    typeof quarter.changePercent === "number" ? `, ${signedPercent(quarter.changePercent)} on the quarter before` : "";
+  const change = isNumber(quarter.changePercent)
+    ? `, ${signedPercent(quarter.changePercent)} on the quarter before`
+    : "";
   const text = `Quarter, ${range(quarter)}: ${money(quarter.expected, currency)} expected${change}.`;
-  return make("p", { class: "axis" }, phrase(text));
+  return paragraph("axis", text);
 }
 
 function dailyColumns(answer) {
   const series = seriesNamed(answer, /^daily costs$/);
   if (!series) return null;
-  return make("section", {}, make("h2", {}, phrase("Daily costs")), stackedColumns(answer, series, "").figure);
+  return section("Daily costs", stackedColumns(answer, series, ""));
 }

@@ -1,22 +1,5 @@
-// Formats amounts, percentages and dates in the host's locale, and names in words.
-const CLOUDS = {
-  "amazon-web-services": "Amazon Web Services",
-  "google-cloud": "Google Cloud",
-  "microsoft-azure": "Microsoft Azure",
-};
-const DIMENSIONS = {
-  cloud_provider: "cloud",
-  service_description: "service",
-  project_id: "project",
-  project_name: "project",
-  sku_description: "SKU",
-  sku_id: "SKU",
-  sku: "SKU",
-};
-const MAX_LABEL_CHARACTERS = 32;
-const MAX_QUOTED_CHARACTERS = 80;
-const HIDDEN_CHARACTERS = /(?![\u200c\u200d])\p{Cf}/gu; // joiners are part of words in some languages
-const SHORT_DAY = { month: "short", day: "numeric" };
+// Formats amounts, percentages and dates in the locale of the host.
+const LONG_DAY = { year: "numeric", month: "short", day: "numeric" };
 const RIGHT_TO_LEFT = new Set(["ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"]);
 
 const formatters = new Map(); // creating one takes longer than formatting a thousand numbers
@@ -37,6 +20,10 @@ function formatter(kind, options) {
   const key = `${locale()} ${kind} ${JSON.stringify(options)}`;
   if (!formatters.has(key)) formatters.set(key, new Intl[kind](locale(), options));
   return formatters.get(key);
+}
+
+function isNumber(value) {
+  return typeof value === "number";
 }
 
 function number(value, options = {}) {
@@ -80,9 +67,13 @@ function direction(change) {
 }
 
 // Days of costs have no time zone of the user: they are days of the bill.
-function day(iso, options = { year: "numeric", month: "short", day: "numeric" }) {
+function day(iso, options = LONG_DAY) {
   const date = new Date(`${iso.slice(0, 10)}T00:00Z`);
   return isolated(formatter("DateTimeFormat", { timeZone: "UTC", ...options }).format(date));
+}
+
+function shortDay(iso) {
+  return day(iso, { month: "short", day: "numeric" });
 }
 
 function days(count) {
@@ -102,46 +93,17 @@ function time(instant) {
 
 // A period of an answer as a range of days.
 function range({ from, to }) {
-  const format = formatter("DateTimeFormat", { timeZone: "UTC", year: "numeric", month: "short", day: "numeric" });
+  const format = formatter("DateTimeFormat", { timeZone: "UTC", ...LONG_DAY });
   return isolated(format.formatRange(new Date(`${from}T00:00Z`), new Date(`${to}T00:00Z`)));
 }
 
 // The label of a period in a row: a day, a month, or as it is (2026-Q3, 2026-W40).
 function periodLabel(period) {
-  if (/^\d{4}-\d\d-\d\d/.test(period)) return day(period, { month: "short", day: "numeric" });
+  if (/^\d{4}-\d\d-\d\d/.test(period)) return shortDay(period);
   if (/^\d{4}-\d\d$/.test(period)) return day(`${period}-01`, { year: "numeric", month: "short" });
   return String(period);
 }
 
-// A name that fits into the label of a button.
-function shortName(name, dimension) {
-  const label = nameLabel(name, dimension);
-  return label.length > MAX_LABEL_CHARACTERS ? `${label.slice(0, MAX_LABEL_CHARACTERS - 1).trimEnd()}…` : label;
-}
-
-// A name from the data in a sentence for the model: one line, cut, and in quotation marks, so that it reads as a name.
-function quoted(name, dimension) {
-  const line = nameLabel(name, dimension)
-    .replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
-    .replace(HIDDEN_CHARACTERS, "")
-    .replaceAll('"', "'")
-    .trim();
-  const characters = [...line];
-  const isLong = characters.length > MAX_QUOTED_CHARACTERS;
-  const shown = isLong ? `${characters.slice(0, MAX_QUOTED_CHARACTERS - 1).join("")}…` : line;
-  return `"${shown}"`;
-}
-
 function capitalize(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function dimensionLabel(id) {
-  const known = DIMENSIONS[id] ?? String(id).replace(/^(label|tag|allocation):/, "");
-  return known.replaceAll("_", " ");
-}
-
-function nameLabel(name, dimension = "") {
-  if (name === null || name === undefined || name === "") return dimension ? `No ${dimension}` : "Not set";
-  return CLOUDS[name] ?? String(name);
 }

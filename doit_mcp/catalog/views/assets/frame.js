@@ -1,15 +1,23 @@
 // The frame of every picture: title, headline, what the amounts are, the parts, notes and actions.
 const MAX_INLINE_ACTIONS = 2;
 
-// A picture: {title, headline, parts, deep, actions, fullActions, sheet, chart, isHatched}. *isHatched* says that it
-// hatches what is not final. Only full screen shows the parts that *deep* returns, the *fullActions*, and the buttons
-// that save *sheet* (rows) and *chart* (an SVG).
+// A picture: {title, headline, url, parts, deep, actions, switches, fullActions, sheet, isHatched}. *isHatched* says
+// that it hatches what is not final, *url* is its page in the console, and *switches* what its costs are grouped by if
+// users can choose that. Only full screen shows this choice, the parts that *deep* returns, the *fullActions*, and the
+// buttons that save *sheet* (rows) and the picture.
 function framed(answer, picture) {
-  const isFull = host.context.displayMode === "fullscreen";
+  const isFull = isFullScreen();
   const parts = [...picture.parts, ...(isFull && picture.deep ? picture.deep() : [])];
   return [
     trail(),
-    make("header", {}, make("h1", {}, phrase(picture.title)), headline(picture.headline), statementLine(answer)),
+    make(
+      "header",
+      {},
+      make("h1", {}, phrase(picture.title)),
+      headline(picture.headline),
+      statementLine(answer, picture.url),
+    ),
+    isFull && picture.switches ? groupingSwitch(answer, picture.switches) : null,
     parts,
     notes(answer, picture, isFull),
     actionBar(answer, picture, isFull),
@@ -21,21 +29,23 @@ function headline(found) {
   const { value, change, detail } = found;
   return make(
     "p",
-    { class: "headline" },
+    "headline",
     make("strong", {}, value),
     change ? [" ", change] : null,
-    detail ? make("span", { class: "detail" }, phrase(detail)) : null,
+    detail ? detailLine(phrase(detail)) : null,
   );
 }
 
-function statementLine(answer) {
+function statementLine(answer, url) {
   const texts = statement(answer);
-  return texts.length
+  const open = url && can("open") ? openLink(url) : null;
+  return texts.length || open
     ? make(
         "p",
-        { class: "statement" },
+        "statement",
         // The point before a part stands outside of its writing direction.
         texts.map((text) => make("span", {}, phrase(text))),
+        open && make("span", {}, open),
       )
     : null;
 }
@@ -50,23 +60,15 @@ function notes(answer, { isHatched }, isFull) {
   if (!provisional && !others.length) return null;
   return make(
     "div",
-    { class: "notes" },
-    provisional
-      ? make(
-          "p",
-          {},
-          isHatched ? make("span", { class: "swatch hatched", "aria-hidden": "true" }) : null,
-          phrase(provisional),
-        )
-      : null,
-    others.map((text) => make("p", {}, phrase(text))),
+    "notes",
+    provisional ? make("p", {}, isHatched ? swatch("hatched") : null, phrase(provisional)) : null,
+    others.map((text) => paragraph("", text)),
   );
 }
 
 function actionBar(answer, picture, isFull) {
   const more = [];
-  if (picture.sheet) more.push(saveAction(statedSheet(answer, picture.sheet)));
-  if (picture.chart) more.push(imageAction(answer, picture));
+  if (picture.sheet) more.push(saveAction(statedSheet(answer, picture.sheet)), imageAction(picture));
   const offered = [...(picture.actions ?? []), ...(isFull ? [...(picture.fullActions ?? []), ...more] : [])].filter(
     ({ needs }) => !needs || can(needs),
   );

@@ -3,7 +3,7 @@
 function genericPicture(answer) {
   const series = answer.set.series.find((one) => one.kind === "waterfall") ?? answer.set.series[0];
   const title = toolTitle(answer.tool);
-  if (!series) return { title, parts: [make("p", { class: "message" }, phrase(plainText(answer)))], actions: [] };
+  if (!series) return { title, parts: [paragraph("message", plainText(answer))], actions: [] };
   if (series.kind === "waterfall") return explainPicture(answer);
   if (series.kind === "time") return trendPicture(answer);
   return { title, parts: [seriesTable(series, currencyOf(answer))], actions: [], sheet: sheetOf(series) };
@@ -19,7 +19,7 @@ function seriesTable(series, currency) {
   const kinds = { money: "money", moneyPerUnit: "money", percent: "percent", count: "count" };
   const notes = periodNotes(series);
   const columns = series.columns.map(({ role, unit, name }) => ({
-    name: name ? nameLabel(name) : role === "other" ? "Everything else" : capitalize(role),
+    name: name ? nameLabel(name) : role === "other" ? EVERYTHING_ELSE : capitalize(role),
     kind: role === "period" ? "period" : (kinds[unit] ?? "text"),
     notes,
   }));
@@ -30,7 +30,7 @@ function seriesTable(series, currency) {
 function periodNotes(series) {
   const spent = series.columns.findIndex(({ role }) => role === "total" || role === "actual");
   const provisional = new Set(series.provisional ?? []);
-  const noteOf = (row) => (spent >= 0 && typeof row[spent] !== "number" ? "forecast" : "not final");
+  const noteOf = (row) => (spent >= 0 && !isNumber(row[spent]) ? "forecast" : "not final");
   const noted = series.rows.filter((row) => noteOf(row) === "forecast" || provisional.has(row[0]));
   return new Map(noted.map((row) => [row[0], noteOf(row)]));
 }

@@ -1,69 +1,95 @@
-// Charts as PNG: the drawing with its title, what the amounts are, and its legend.
+// Saves what the picture shows as PNG: an SVG with the texts, marks and charts where they are on the screen.
 const PNG_SCALE = 2;
 const PNG_MARGIN = 16;
-const PNG_LINE = 20;
+const MAX_PNG_SIDE = 16_000; // pixels of a canvas
+const NOT_DRAWN = "nav, footer, .switch, .spoken, svg *";
+const TRANSPARENT = "rgba(0, 0, 0, 0)";
 // Properties by their long names: the short form "font" is empty where digits have one width.
-const PNG_STYLES = [
+const SVG_STYLES = [
   ...["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"],
   ...["font-family", "font-size", "font-weight", "text-anchor"],
 ];
 
-function imageAction(answer, { title, chart }) {
+function imageAction({ title }) {
   const run = async () => {
-    const blob = await pngOf(chart, title, statement(answer).join(" · "), provisionalText(answer));
-    const resource = { uri: fileName(title, "png"), mimeType: "image/png", blob };
+    const resource = { uri: fileName(title, "png"), mimeType: "image/png", blob: await pngOf(pictureSvg()) };
     return perform("save", { contents: [{ type: "resource", resource }] });
   };
   return { label: "Save as PNG", needs: "save", run };
 }
 
-// The base64 of the picture. Its texts are drawn on a canvas around the chart.
-async function pngOf(chart, title, stated, note) {
-  const image = await imageOf(chart);
-  const legend = [...(chart.closest("figure")?.querySelectorAll(".legend > *") ?? [])];
-  const { width, height } = chart.getBoundingClientRect();
-  const top = PNG_MARGIN + 2 * PNG_LINE;
-  const canvas = make("canvas", {
-    width: (width + 2 * PNG_MARGIN) * PNG_SCALE,
-    height: (top + height + (legend.length + 2) * PNG_LINE + PNG_MARGIN) * PNG_SCALE,
-  });
-  const context = canvas.getContext("2d");
-  const { backgroundColor, color, fontFamily } = getComputedStyle(document.body);
-  const write = (text, x, y, weight = 400) => {
-    context.font = `${weight} 13px ${fontFamily}`;
-    context.fillStyle = color;
-    context.fillText(text, x, y, width);
-  };
-  context.scale(PNG_SCALE, PNG_SCALE);
-  context.fillStyle = backgroundColor;
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  write(title, PNG_MARGIN, PNG_MARGIN + 12, 600);
-  write(stated, PNG_MARGIN, PNG_MARGIN + PNG_LINE + 12);
-  context.drawImage(image, PNG_MARGIN, top, width, height);
-  legend.forEach((entry, index) => {
-    const y = top + height + (index + 1) * PNG_LINE;
-    const swatch = entry.querySelector(".swatch");
-    if (swatch) context.fillStyle = getComputedStyle(swatch).backgroundColor;
-    if (swatch) context.fillRect(PNG_MARGIN, y, 12, 12);
-    write(entry.textContent.trim(), PNG_MARGIN + 20, y + 11);
-  });
-  write(note, PNG_MARGIN, top + height + (legend.length + 1) * PNG_LINE + 11);
+// The base64 of the picture.
+async function pngOf(svg) {
+  const [width, height] = ["width", "height"].map((name) => Number(svg.getAttribute(name)));
+  const factor = Math.min(PNG_SCALE, MAX_PNG_SIDE / height);
+  const image = new Image();
+  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
+  await image.decode();
+  const canvas = make("canvas", { width: width * factor, height: height * factor });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   return canvas.toDataURL("image/png").split(",")[1];
 }
 
-// An SVG as an image. Its colors come from the style sheet, so a copy gets them as properties of its elements.
-async function imageOf(chart) {
+// Controls take no room in it: they are hidden while it is measured, which the screen does not show.
+function pictureSvg() {
+  place.classList.add("saved");
+  const svg = measuredSvg();
+  place.classList.remove("saved");
+  return svg;
+}
+
+function measuredSvg() {
+  const { x, y, width } = place.getBoundingClientRect();
+  const shown = [...place.querySelectorAll("*")].filter((each) => !each.closest(NOT_DRAWN));
+  const bottom = Math.max(...shown.map((each) => each.getBoundingClientRect().bottom));
+  const height = Math.ceil(bottom - y) + PNG_MARGIN;
+  const { backgroundColor } = getComputedStyle(document.body);
+  const hatch = hatchPattern("hatch");
+  hatch.querySelector("line").style.cssText = `stroke: ${backgroundColor}; stroke-width: 4px`;
+  return draw(
+    "svg",
+    { width, height },
+    hatch,
+    draw("rect", { width, height, fill: backgroundColor }),
+    draw("g", { transform: `translate(${-x} ${-y})` }, shown.flatMap(drawn)),
+  );
+}
+
+function drawn(element) {
+  const { x, y, width, height } = element.getBoundingClientRect();
+  if (element.localName === "svg") return [chartCopy(element, { x, y, width, height })];
+  const { backgroundColor, backgroundImage, opacity, transform } = getComputedStyle(element);
+  const box = { x, y, width, height, rx: transform === "none" ? 2 : width / 2, opacity };
+  return [
+    backgroundColor === TRANSPARENT ? null : draw("rect", { ...box, fill: backgroundColor }),
+    backgroundImage === "none" ? null : draw("rect", { ...box, fill: "url(#hatch)" }),
+    ...[...element.childNodes].filter(({ nodeType }) => nodeType === Node.TEXT_NODE).flatMap(textLines),
+  ];
+}
+
+// The text of a node, a line for each one on the screen.
+function textLines(node) {
+  const { color, fontFamily, fontSize, fontWeight } = getComputedStyle(node.parentElement);
+  const style = `fill: ${color}; font: ${fontWeight} ${fontSize} ${fontFamily}; dominant-baseline: text-before-edge`;
+  const range = document.createRange();
+  const lines = new Map();
+  for (const { 0: word, index } of node.data.matchAll(/\S+\s*/g)) {
+    range.setStart(node, index);
+    range.setEnd(node, index + word.trimEnd().length);
+    const { x, y } = range.getBoundingClientRect();
+    const line = lines.get(y) ?? { x, text: "" };
+    lines.set(y, { x: Math.min(x, line.x), text: line.text + word });
+  }
+  return [...lines].map(([y, { x, text }]) => draw("text", { x, y, style }, text.trimEnd()));
+}
+
+// The colors of a chart come from the style sheet, so a copy gets them as properties of its elements.
+function chartCopy(chart, box) {
   const copy = chart.cloneNode(true);
   const originals = [chart, ...chart.querySelectorAll("*")];
   [copy, ...copy.querySelectorAll("*")].forEach((element, index) => {
     const style = getComputedStyle(originals[index]);
-    for (const name of PNG_STYLES) element.style.setProperty(name, style.getPropertyValue(name));
+    for (const name of SVG_STYLES) element.style.setProperty(name, style.getPropertyValue(name));
   });
-  const { width, height } = chart.getBoundingClientRect();
-  copy.setAttribute("width", width);
-  copy.setAttribute("height", height);
-  const image = new Image();
-  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
-  await image.decode();
-  return image;
+  return fill(copy, box, []);
 }

@@ -1,18 +1,20 @@
 // Holds the state of the view, and draws it again when it changes.
+
+// The title and the function of each tool with a picture.
 const PICTURES = {
-  get_cloud_overview: overviewPicture,
-  cost_breakdown: breakdownPicture,
-  cost_trend: trendPicture,
-  compare_spend: comparePicture,
-  explain_cost_change: explainPicture,
-  forecast_spend: forecastPicture,
-  list_budgets: budgetsPicture,
-  get_budget: budgetsPicture,
-  get_anomalies: anomaliesPicture,
-  get_anomaly: anomalyPicture,
-  run_query: queryPicture,
-  get_report_results: queryPicture,
-  get_savings_summary: savingsPicture,
+  get_cloud_overview: ["Cloud costs", overviewPicture],
+  cost_breakdown: ["Costs", breakdownPicture],
+  cost_trend: ["Cost trend", trendPicture],
+  compare_spend: ["Costs compared", comparePicture],
+  explain_cost_change: ["What changed", explainPicture],
+  forecast_spend: ["Forecast", forecastPicture],
+  list_budgets: ["Budgets", budgetsPicture],
+  get_budget: ["Budget", budgetsPicture],
+  get_anomalies: ["Anomalies", anomaliesPicture],
+  get_anomaly: ["Anomaly", anomalyPicture],
+  run_query: ["Query", queryPicture],
+  get_report_results: ["Report", queryPicture],
+  get_savings_summary: ["Savings", savingsPicture],
 };
 
 // phase: waiting, asking, answered, canceled. trail: the answers to go back to. busy: what is done now, or "".
@@ -37,7 +39,7 @@ function say(text) {
 }
 
 function pictureOf(answer) {
-  return (PICTURES[answer.tool] ?? genericPicture)(answer);
+  return (PICTURES[answer.tool]?.[1] ?? genericPicture)(answer);
 }
 
 function content() {
@@ -52,10 +54,10 @@ function content() {
 function render() {
   if (host.closed) return;
   const key = document.activeElement?.getAttribute("data-key");
-  const problem = app.problem ? make("p", { class: "message error" }, phrase(app.problem)) : null;
+  const problem = app.problem ? paragraph("message error", app.problem) : null;
   const isBusy = app.phase !== "canceled" && (Boolean(app.busy) || !app.answer);
   place.setAttribute("aria-busy", String(isBusy));
-  place.className = host.context.displayMode === "fullscreen" ? "full" : "";
+  place.className = isFullScreen() ? "full" : "";
   place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
   if (!key) return;
   const found = [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key);
@@ -98,9 +100,7 @@ function showResult(result) {
 function showFailure(error) {
   if (window.openai || app.answer) return;
   app.phase = "canceled";
-  place.replaceChildren(
-    make("p", { class: "message error" }, `The host could not show this picture: ${error.message}`),
-  );
+  place.replaceChildren(make("p", "message error", `The host could not show this picture: ${error.message}`));
 }
 
 function reportHeight() {

@@ -6,7 +6,6 @@ function overviewPicture(answer) {
   const { data } = answer;
   const clouds = seriesNamed(answer, /by cloud$/);
   const daily = seriesNamed(answer, /^daily costs$/);
-  const chart = daily && stackedColumns(answer, daily, "cloud");
   return {
     title: "Cloud costs",
     headline: overviewHeadline(answer),
@@ -15,11 +14,13 @@ function overviewPicture(answer) {
       topBars(answer, data.topServices, "service", MAX_TOP),
       chips(data, currencyOf(answer)),
     ],
-    deep: () => [topBars(answer, data.topProjects, "project", Infinity), chart && dailySection(chart.figure)],
+    deep: () => [
+      topBars(answer, data.topProjects, "project", Infinity),
+      daily && section("Costs by day", stackedColumns(answer, daily, "cloud")),
+    ],
     actions: [askAction("What changed?", "What changed in our cloud costs compared with the period before, and why?")],
     sheet: daily ? sheetOf(daily) : clouds && sheetOf(clouds),
-    chart: chart?.chart,
-    isHatched: Boolean(chart) && host.context.displayMode === "fullscreen",
+    isHatched: Boolean(daily) && isFullScreen(),
   };
 }
 
@@ -37,7 +38,7 @@ function overviewHeadline(answer) {
   if (!before || !known) return { value };
   // Days that are not final are left out on both sides, so that they do not look like a saving.
   const [now, then] = [daily, earlier].map((series) => sumOf(series, series.rows.slice(0, known)));
-  const through = known < daily.rows.length ? ` up to ${day(final, SHORT_DAY)}` : "";
+  const through = known < daily.rows.length ? ` up to ${shortDay(final)}` : "";
   const change = { change: now - then, changePercent: then > 0 ? ((now - then) / then) * 100 : null };
   const ends = range({ from: earlier.rows[0][0], to: earlier.rows.at(-1)[0] });
   return {
@@ -52,15 +53,11 @@ function sumOf(series, rows) {
   return rows.reduce((sum, row) => sum + (row[total] ?? 0), 0);
 }
 
-function dailySection(figure) {
-  return make("section", {}, make("h2", {}, "Costs by day"), figure);
-}
-
 // One bar of 100 percent, and its legend. Negative costs have no share of a whole, so they make it sorted bars.
 function cloudBar(answer, series) {
   const groups = records(series);
-  if (groups.some(({ cost, share }) => !(cost >= 0) || typeof share !== "number"))
-    return costBars(answer, groups, "cloud", series.dimension);
+  if (groups.some(({ cost, share }) => !(cost >= 0) || !isNumber(share)))
+    return costBars(asBreakdown(answer), groups, "cloud", series.dimension);
   const color = (index) => `series-${(index % 7) + 1}`;
   const segment = ({ cost, share }, index) =>
     make(
@@ -69,9 +66,9 @@ function cloudBar(answer, series) {
       share >= MIN_LABELED_SHARE ? percent(share, { maximumFractionDigits: 0 }) : "",
     );
   const row = (group, index) => ({
-    name: [make("span", { class: `swatch ${color(index)}`, "aria-hidden": "true" }), named(group.name)],
+    name: [swatch(color(index)), named(group.name)],
     values: [money(group.cost, currencyOf(answer)), percent(group.share)],
-    ...drillOverview(answer, group, "cloud"),
+    ...drill(asBreakdown(answer), group, "cloud"),
   });
   return [
     make("div", { class: "whole", "aria-hidden": "true" }, groups.filter(({ cost }) => cost > 0).map(segment)),
@@ -86,30 +83,20 @@ function tableRecords({ columns, rows }) {
 
 function topBars(answer, table, dimension, max) {
   if (!table?.rows?.length) return null;
-  const found = tableRecords(table)
-    .sort((a, b) => b.cost - a.cost)
-    .slice(0, max);
-  const axis = barScale(found.map(({ cost }) => cost));
-  const rows = found.map((each) => {
-    const id = each.service_description ?? each.project_id;
-    const name = each.project_name ?? id;
-    return {
-      name: named(name),
-      bar: [zeroBar(each.cost, axis, "series-1"), zeroLine(axis)],
-      values: [money(each.cost, currencyOf(answer)), percent(each.sharePercent)],
-      ...drillOverview(answer, { id, name, part: "group" }, dimension),
-    };
+  const sorted = tableRecords(table).sort((a, b) => b.cost - a.cost);
+  const groups = sorted.slice(0, max).map(({ cost, sharePercent, project_id, project_name, service_description }) => {
+    const id = service_description ?? project_id;
+    return { id, name: project_name ?? id, part: "group", cost, share: sharePercent };
   });
   const title = Number.isFinite(max) ? `Top ${dimension}s` : `${capitalize(dimension)}s`;
-  return make("section", {}, make("h2", {}, title), barTable(title, [capitalize(dimension), "Cost", "Share"], rows));
+  return section(title, costBars(asBreakdown(answer), groups, dimension));
 }
 
-// The overview of a part is a breakdown of it, for the same days.
-function drillOverview(answer, group, dimension) {
+// What a selection in the overview asks for: a breakdown of the same days.
+function asBreakdown(answer) {
   const { from, to } = periodOf(answer) ?? {};
   const { topN, ...kept } = answer.args;
-  const args = from ? { ...kept, period: `${from}/${to}` } : kept;
-  return drill({ ...answer, args, tool: "cost_breakdown" }, group, dimension);
+  return { ...answer, args: from ? { ...kept, period: `${from}/${to}` } : kept, tool: "cost_breakdown" };
 }
 
 // What needs attention: open anomalies and incidents. Each asks about itself where the host takes messages.
@@ -135,12 +122,12 @@ function chips({ anomalies = [], incidents = [] }, currency) {
   ];
   if (!found.length) return null;
   const chip = ({ text, question }) => {
-    const label = [make("span", { "aria-hidden": "true" }, "! "), phrase(text)];
+    const label = [unspoken("", "! "), phrase(text)];
     const { run } = askAction(text, question);
     return make(
       "li",
       {},
-      can("ask") ? button(label, () => attempt(run), { class: "chip" }) : make("span", { class: "chip" }, label),
+      can("ask") ? button(label, () => attempt(run), { class: "chip" }) : make("span", "chip", label),
     );
   };
   return make("ul", { class: "chips", "aria-label": "Needs attention" }, found.map(chip));

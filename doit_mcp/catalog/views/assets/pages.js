@@ -3,11 +3,11 @@ const PAGE_ROWS = 50;
 const MAX_INLINE_TABLE_ROWS = 8;
 
 function pageRows() {
-  return host.context.displayMode === "fullscreen" || !can("resize") ? PAGE_ROWS : MAX_INLINE_TABLE_ROWS;
+  return isFullScreen() || !can("resize") ? PAGE_ROWS : MAX_INLINE_TABLE_ROWS;
 }
 
 function pagedTable(answer, { columns, rows }) {
-  const isFull = host.context.displayMode === "fullscreen";
+  const isFull = isFullScreen();
   const headings = columns.map((column) => ({
     ...column,
     name: capitalize(column.dimension),
@@ -20,11 +20,7 @@ function pagedTable(answer, { columns, rows }) {
   const first = (answer.page?.skip ?? 0) + 1;
   const position =
     rows.length < of
-      ? make(
-          "p",
-          { class: "axis" },
-          phrase(`Rows ${number(first)} to ${number(first + shown.length - 1)} of ${number(of)}.`),
-        )
+      ? paragraph("axis", `Rows ${number(first)} to ${number(first + shown.length - 1)} of ${number(of)}.`)
       : note;
   return [valueTable("Rows", headings, shown, { currency: currencyOf(answer) }), position];
 }
@@ -49,7 +45,7 @@ function sortBy(answer, { name, index, kind }) {
   if (answer.data.handle && answer.data.cut) return attempt(() => loadPage(answer, { ...order, skip: 0 }));
   const { columns, schema, rows } = answer.data.result ?? answer.data;
   const compare = (a, b) =>
-    typeof a === "number" && typeof b === "number" ? a - b : String(a ?? "").localeCompare(String(b ?? ""), locale());
+    isNumber(a) && isNumber(b) ? a - b : String(a ?? "").localeCompare(String(b ?? ""), locale());
   const sorted = [...rows].sort((a, b) => compare(a[index], b[index]) * (isDescending ? -1 : 1));
   answer.page = { ...order, columns: columns ?? schema, rows: sorted, rowCount: rows.length };
   render();

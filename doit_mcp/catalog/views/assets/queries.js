@@ -45,7 +45,8 @@ function queryPicture(answer) {
         }
       : null,
     ...(shaped(answer, table) ?? { parts: [pagedTable(answer, table)] }),
-    actions: [...pageActions(answer), ...(data.urlUI ? [openAction("Open in console", data.urlUI)] : [])],
+    url: data.urlUI,
+    actions: pageActions(answer),
     sheet,
   };
 }

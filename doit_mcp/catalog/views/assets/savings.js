@@ -7,7 +7,7 @@ function savingsPicture(answer) {
   return {
     title: "Savings",
     parts: [
-      data.asOf ? make("p", { class: "statement" }, phrase(`As of ${day(data.asOf)}`)) : null,
+      data.asOf ? paragraph("statement", `As of ${day(data.asOf)}`) : null,
       ...Object.entries(SAVINGS).map(([list, title]) => savingsTable(answer, list, title)),
       overlapNote(data),
     ],
@@ -46,16 +46,10 @@ function savingsTable(answer, list, title) {
     values: [money(row.amount, row.currency)],
   });
   const [shown, note] = fittingRows(all, rowOf, MAX_INLINE_SAVINGS);
-  return make(
-    "section",
-    {},
-    make("h2", {}, title),
-    make(
-      "p",
-      { class: "axis" },
-      phrase(`${basisText(answer, list)} · ${[...new Set(all.map(({ currency }) => currency))].join(", ")}`),
-    ),
-    make("div", { class: "wide-names" }, barTable(title, ["What", "Amount"], shown)),
+  return section(
+    title,
+    paragraph("axis", `${basisText(answer, list)} · ${[...new Set(all.map(({ currency }) => currency))].join(", ")}`),
+    make("div", "wide-names", barTable(title, ["What", "Amount"], shown)),
     note,
   );
 }
@@ -66,11 +60,11 @@ function basisText({ data }, list) {
 
 function savingDetail({ periodEnds, since, ends, utilizationPercent }) {
   const parts = [];
-  if (typeof utilizationPercent === "number") parts.push(`${percent(utilizationPercent)} used`);
+  if (isNumber(utilizationPercent)) parts.push(`${percent(utilizationPercent)} used`);
   if (ends) parts.push(`ends ${day(ends)}`);
   if (periodEnds) parts.push(`period ends ${day(periodEnds)}`);
   if (since) parts.push(`since ${day(since)}`);
-  return parts.length ? make("span", { class: "detail" }, phrase(parts.join(" · "))) : null;
+  return parts.length ? detailLine(phrase(parts.join(" · "))) : null;
 }
 
 function overlapNote({ overlaps = [], save = [] }) {
@@ -79,8 +73,8 @@ function overlapNote({ overlaps = [], save = [] }) {
   return overlaps.length
     ? make(
         "div",
-        { class: "notes" },
-        overlaps.map((one) => make("p", {}, phrase(`Overlap: ${text(one)}`))),
+        "notes",
+        overlaps.map((one) => paragraph("", `Overlap: ${text(one)}`)),
       )
     : null;
 }

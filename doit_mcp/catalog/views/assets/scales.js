@@ -27,7 +27,7 @@ function scale(min, max) {
 
 // A scale of bars, which begin at zero, also if all values are negative.
 function barScale(values) {
-  const known = values.filter((value) => typeof value === "number");
+  const known = values.filter(isNumber);
   return { min: Math.min(0, ...known), max: Math.max(0, ...known) };
 }
 

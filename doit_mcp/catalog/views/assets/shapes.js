@@ -31,11 +31,7 @@ function pairShape(answer, group, value, rows, earlier) {
   const amount = (found) => money(found ?? 0, currencyOf(answer));
   const row = (name) => ({
     name: named(name, group.dimension),
-    bar: [
-      zeroBar(before.get(name), axis, "thin base"),
-      zeroBar(now.get(name), axis, "thin second series-1"),
-      zeroLine(axis),
-    ],
+    bar: pairBars(before.get(name), now.get(name), axis),
     values: [amount(now.get(name)), amount(before.get(name))],
   });
   const [shown, note] = fittingRows([...new Set([...now.keys(), ...before.keys()])], row);

@@ -1,24 +1,9 @@
 // What the view shows while there is no picture: waiting, asking, empty, error, canceled.
 const SKELETON_ROWS = 5;
 const WIDER_PERIOD = "last_3_months";
-const TITLES = {
-  get_cloud_overview: "Cloud costs",
-  cost_breakdown: "Costs",
-  cost_trend: "Cost trend",
-  compare_spend: "Costs compared",
-  explain_cost_change: "What changed",
-  forecast_spend: "Forecast",
-  list_budgets: "Budgets",
-  get_budget: "Budget",
-  get_anomalies: "Anomalies",
-  get_anomaly: "Anomaly",
-  run_query: "Query",
-  get_report_results: "Report",
-  get_savings_summary: "Savings",
-};
 
 function toolTitle(tool) {
-  return TITLES[tool] ?? "DoiT";
+  return PICTURES[tool]?.[0] ?? "DoiT";
 }
 
 // The arguments of a call in words: "by service · last month · cloud is aws".
@@ -43,7 +28,7 @@ function skeleton() {
       "header",
       {},
       make("h1", {}, phrase(toolTitle(app.tool))),
-      make("p", { class: "statement" }, phrase(asked || "Waiting for the answer …")),
+      paragraph("statement", asked || "Waiting for the answer …"),
     ),
     make("div", { class: "skeleton", "aria-hidden": "true" }, rows),
   ];
@@ -54,7 +39,7 @@ function message(kind, title, text, actions = []) {
   return [
     trail(),
     make("header", {}, make("h1", {}, phrase(title))),
-    make("p", { class: `message ${kind}` }, phrase(text)),
+    paragraph(`message ${kind}`, text),
     shown.length ? make("footer", {}, shown.map(actionButton)) : null,
   ];
 }

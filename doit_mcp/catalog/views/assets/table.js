@@ -8,7 +8,7 @@ function barTable(caption, headings, rows) {
   return make(
     "table",
     { class: `bars values-${others.length}`, role: "table" },
-    make("caption", { class: "spoken" }, caption),
+    make("caption", "spoken", caption),
     make(
       "thead",
       { class: "spoken", role: "rowgroup" },
@@ -19,9 +19,7 @@ function barTable(caption, headings, rows) {
 }
 
 function barRow({ name, bar, values, onclick, hint, kind, key }) {
-  const label = onclick
-    ? make("button", { type: "button", class: "name", onclick, title: hint, "data-key": key }, name)
-    : name;
+  const label = onclick ? button(name, onclick, { class: "name", title: hint, "data-key": key }) : name;
   return make(
     "tr",
     { role: "row", class: kind ?? null },
@@ -51,7 +49,7 @@ function valueTable(caption, columns, rows, { currency, heat = null } = {}) {
   const formats = columns.map((column) => cellFormat(column, currency));
   const cell = (value, index) => {
     if (index === 0) return make("th", { scope: "row" }, formats[0](value));
-    const shade = heat && typeof value === "number" ? { "--heat": heat(value) } : {};
+    const shade = heat && isNumber(value) ? { "--heat": heat(value) } : {};
     const isText = columns[index].kind === "text";
     return make("td", { class: isText ? "" : `value${heat ? " heat" : ""}`, ...shade }, formats[index](value));
   };
@@ -60,8 +58,8 @@ function valueTable(caption, columns, rows, { currency, heat = null } = {}) {
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     make(
       "table",
-      { class: "values" },
-      make("caption", { class: "spoken" }, caption),
+      "values",
+      make("caption", "spoken", caption),
       make("thead", {}, make("tr", {}, columns.map(columnHeading))),
       make(
         "tbody",
@@ -77,11 +75,11 @@ function columnHeading(column, index) {
   if (!column.onsort) return make("th", attributes, column.name);
   const order = column.sorted ? { "aria-sort": column.sorted } : {};
   const mark = { ascending: " ↑", descending: " ↓" }[column.sorted] ?? "";
-  const label = [column.name, make("span", { "aria-hidden": "true" }, mark)];
+  const label = [column.name, unspoken("", mark)];
   return make(
     "th",
     { ...attributes, ...order },
-    make("button", { type: "button", class: "name", onclick: column.onsort, "data-key": `sort ${column.name}` }, label),
+    button(label, column.onsort, { class: "name", "data-key": `sort ${column.name}` }),
   );
 }
 

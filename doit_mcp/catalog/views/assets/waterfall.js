@@ -47,7 +47,7 @@ function waterfallTable(answer, series) {
     const link = next
       ? make("span", { class: "link", "--start": `${scale(axis.min, axis.max)(step.to) * 100}%` })
       : null;
-    const breakMark = step.isBound && axis.cut !== null ? make("span", { class: "break" }) : null;
+    const breakMark = step.isBound && axis.cut !== null ? make("span", "break") : null;
     return {
       name: stepName(step, dimension, { period, compareTo }),
       kind: step.isBound ? "bound" : null,
@@ -59,11 +59,7 @@ function waterfallTable(answer, series) {
   const note =
     axis.cut === null
       ? null
-      : make(
-          "p",
-          { class: "axis" },
-          phrase(`The axis begins at ${money(axis.cut, currency, { maximumFractionDigits: 0 })}.`),
-        );
+      : paragraph("axis", `The axis begins at ${money(axis.cut, currency, { maximumFractionDigits: 0 })}.`);
   return [barTable(`Change by ${dimension}`, [capitalize(dimension), "Amount"], rows), note];
 }
 
@@ -76,6 +72,6 @@ function changeAmount({ id, amount }, currency) {
 function stepName({ part, id, name }, dimension, { period, compareTo }) {
   if (part === "start") return compareTo ? range(compareTo) : "Before";
   if (part === "end") return period ? range(period) : "After";
-  if (part === "other") return "Everything else";
+  if (part === "other") return EVERYTHING_ELSE;
   return id === "provisional" ? CAUSES.provisional : named(name, dimension);
 }
