@@ -10,17 +10,29 @@ import pytest
 
 from doit_mcp.sandbox.accounts import ACME, USERS
 
+from .figures import CENT, Figure, check_figures, under
 from .world import MICROS, World, ordinal
 
 SKUS = {"compute": ("AmazonEC2", "AWSLambda", "AmazonECS"), "database": ("AmazonRDS",)}
 FIRST, LAST = "2026-09-27", "2026-11-25"
 HOURS, DAYS = 730, 60
-
+ORGANIZATION = {"managementAccountId": "900100200300"}
 
 USAGE_TYPES = {
     "compute": "sku_id LIKE 'BoxUsage:%' OR sku_id LIKE 'Fargate-%' OR sku_id = 'Lambda-GB-Second'",
-    "database": "sku_id = 'InstanceUsage:db.r6g.large'",
+    "database": "sku_id = 'InstanceUsage:db.r7g.large'",
 }
+
+
+PLAN_RATES = {
+    "BoxUsage:m6i.xlarge": 0.73,
+    "BoxUsage:m6i.2xlarge": 0.73,
+    "BoxUsage:c6i.2xlarge": 0.72,
+    "Fargate-vCPU-Hours:perCPU": 0.85,
+    "Fargate-GB-Hours": 0.85,
+    "Lambda-GB-Second": 0.88,
+}
+"""The rates of Compute Savings Plans for 1 year without upfront payment, as shares of those on demand."""
 
 
 def eligible_days(world: World, service: str, later: float = 0) -> list[tuple[float, float]]:
@@ -37,64 +49,128 @@ def eligible_days(world: World, service: str, later: float = 0) -> list[tuple[fl
     return [(total / MICROS / 24, max(0, on_demand / MICROS / 24 - later)) for _, total, on_demand in rows]
 
 
-def check_purchase(answer: Any, days: list[tuple[float, float]], target: float, months: int) -> None:
-    """Compare an answer with the purchase that *days* lead to, in dollars per hour; amounts of the API have cents."""
-    keep, used_edge = 1 - answer["purchase"]["discountPercent"] / 100, max(1, len(days) // 10)
-    on_demand = sorted(rate for _, rate in days)
-    hourly = (target * median(total for total, _ in days) - median(total - rate for total, rate in days)) * keep
-    bought, covers = answer["purchase"]["commitmentPerHour"], answer["purchase"]["commitmentPerHour"] / keep
-    assert bought == pytest.approx(hourly, abs=0.0051)
-    assert answer["purchase"]["coversPerHour"] == pytest.approx(covers, abs=0.0051)
+def purchase_figures(
+    days: list[tuple[float, float]], discount: float, target: float, months: int, upfront: float = 0
+) -> dict[str, Figure]:
+    """Return the figures of a purchase for *days* (or weeks) of eligible usage and its part on demand, in dollars per hour.
+
+    *discount* is in percent, *target* and the share that is paid *upfront* are from 0 to 1.
+    """
+    keep, edge, on_demand = 1 - discount / 100, max(1, len(days) // 10), sorted(rate for _, rate in days)
+    missing = target * median(total for total, _ in days) - median(total - rate for total, rate in days)
+    bought = round(missing * keep, 2)
+    covers = bought / keep
     used = [min(rate, covers) for rate in on_demand]
-    means = {"expected": fmean(used), "low": fmean(used[:used_edge]), "high": fmean(used[-used_edge:])}
-    for name, rate in means.items():
-        assert answer["savingsPerMonth"][name] == pytest.approx((rate - bought) * HOURS, abs=0.02)
-        assert answer["unusedPercent"][name] == pytest.approx(100 * (1 - rate / covers), abs=0.051)
+    means = {"expected": fmean(used), "low": fmean(used[:edge]), "high": fmean(used[-edge:])}
     eligible, before = sum(total for total, _ in days), sum(total - rate for total, rate in days)
-    assert answer["coveragePercent"]["before"] == pytest.approx(100 * before / eligible, abs=0.051)
-    assert answer["coveragePercent"]["after"] == pytest.approx(100 * (before + sum(used)) / eligible, abs=0.051)
     total = bought * HOURS * months
-    assert answer["purchase"]["total"] == pytest.approx(total, abs=0.01)
-    assert answer["breakEvenMonth"] == ceil(total / (means["expected"] * HOURS))
-    low = ceil(total / (means["low"] * HOURS))
-    assert answer["breakEvenMonthLow"] == (low if low <= months else None)
-    levels = {"onDemandLow": fmean(on_demand[:used_edge]), "onDemandHigh": fmean(on_demand[-used_edge:])}
-    levels |= {"eligibleMedian": median(total for total, _ in days), "onDemandMedian": median(on_demand)}
-    assert {name: answer["usage"][name] for name in levels} == pytest.approx(levels, abs=0.0051)
-    assert answer["usage"]["samples"] == len(days)
+    monthly = total * (1 - upfront) / months
+    figures: dict[str, Figure] = {
+        "period.days": DAYS if len(days) == DAYS else 7 * len(days),
+        "usage.samples": len(days),
+        "usage.eligibleMedian": (median(total for total, _ in days), CENT),
+        "usage.onDemandMedian": (median(on_demand), CENT),
+        "usage.onDemandLow": (fmean(on_demand[:edge]), CENT),
+        "usage.onDemandHigh": (fmean(on_demand[-edge:]), CENT),
+        "purchase.discountPercent": discount,
+        "purchase.commitmentPerHour": bought,
+        "purchase.coversPerHour": (covers, CENT),
+        "purchase.upfront": (total * upfront, CENT),
+        "purchase.perMonth": (monthly, CENT),
+        "purchase.total": (total, CENT),
+        "coveragePercent.target": 100 * target,
+        "coveragePercent.before": (100 * before / eligible, 0.051),
+        "coveragePercent.after": (100 * (before + sum(used)) / eligible, 0.051),
+        "breakEvenMonth": month_of_payback(total, means["expected"] * HOURS, months),
+        "breakEvenMonthLow": month_of_payback(total, means["low"] * HOURS, months),
+    }
+    if upfront:
+        figures["paybackMonth"] = month_of_payback(total * upfront, means["expected"] * HOURS - monthly, months)
+    for name, rate in means.items():
+        figures[f"savingsPerMonth.{name}"] = ((rate - bought) * HOURS, CENT)
+        figures[f"unusedPercent.{name}"] = (100 * (1 - rate / covers), 0.051)
+    return figures
+
+
+def month_of_payback(debt: float, gain: float, longest: int) -> int | None:
+    """Return the first month after which the gains per month have paid a debt; None if that takes longer."""
+    month = ceil(debt / gain) if gain > 0 else longest + 1
+    return month if month <= longest else None
+
+
+async def aws_figures(world: World, service: str, months: int) -> dict[str, Figure]:
+    """Return the figures about the commitments that exist, from the records of the sandbox."""
+    plans = (await world.ask("list_aws_savings_plans", **ORGANIZATION))["items"]
+    of_type = [
+        (plan["state"], plan["endTime"][:10], amount_of(plan["commitment"]))
+        for plan in plans
+        if plan["savingsPlanType"] == service
+    ]
+    instances = (await world.ask("list_aws_reserved_instances", status="active", **ORGANIZATION))["items"]
+    others = [
+        (item["endTime"][:10], item["instanceCount"] * amount_of(item["hourlyRecurringFee"]))
+        for item in instances
+        if service == "compute"
+    ]
+    active = [(end, hourly) for state, end, hourly in of_type if state == "active"]
+    queued = [hourly for state, _, hourly in of_type if state == "queued"]
+    last = f"{2026 + months // 12}-11-28"
+    ending = sorted(pair for pair in [*active, *others] if pair[0] <= last)
+    return {
+        "existing.perHour": (sum(hourly for _, hourly in active), CENT),
+        "existing.count": len(active),
+        "existing.otherKinds": len(others),
+        **{f"existing.endWithinTerm[{at}].perHour": (hourly, CENT) for at, (_, hourly) in enumerate(ending)},
+        **{f"existing.notStarted[{at}].perHour": hourly for at, hourly in enumerate(queued)},
+    }
+
+
+def amount_of(money: Any) -> float:
+    return float(money["amount"])
+
+
+async def advised_discount(world: World, service: str) -> float:
+    """Return the discount that the sandbox's recommendation implies, in tenths of a percent."""
+    advice = (await world.ask("list_aws_recommendations", **ORGANIZATION))[service]
+    bought = (advice["recommendedCommitment"] - advice["currentCommitment"]) * HOURS
+    saved = advice["potentialAdditionalSavings"]
+    return round(100 * saved / (saved + bought), 1)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "service", "target", "months"),
+    ("arguments", "service", "target", "months", "upfront"),
     [
-        ({"term": "one_year"}, "compute", 0.8, 12),
-        ({"term": "three_year", "discountPercent": 46, "coveragePercent": 97.5}, "compute", 0.975, 36),
-        ({"term": "one_year", "commitmentType": "database", "coveragePercent": 95}, "database", 0.95, 12),
+        ({"term": "one_year"}, "compute", 0.8, 12, 0),
+        ({"term": "three_year", "discountPercent": 46, "coveragePercent": 97.5}, "compute", 0.975, 36, 0),
+        ({"term": "three_year", "discountPercent": 48, "payment": "partial_upfront"}, "compute", 0.8, 36, 0.5),
+        ({"term": "one_year", "commitmentType": "database", "coveragePercent": 95}, "database", 0.95, 12, 0),
     ],
 )
 async def test_savings_plans_follow_the_bill(
-    november: World, arguments: dict[str, Any], service: str, target: float, months: int
+    november: World, arguments: dict[str, Any], service: str, target: float, months: int, upfront: float
 ) -> None:
     answer = await november.ask("what_if_commitment", **arguments)
     assert answer["period"] | {"from": FIRST, "to": LAST, "days": DAYS, "complete": True} == answer["period"]
     assert (answer["currency"], answer["basis"]["credits"]) == ("USD", "excluded")
-    organization = {"managementAccountId": "900100200300"}
-    plans = (await november.ask("list_aws_savings_plans", **organization))["items"]
+    plans = (await november.ask("list_aws_savings_plans", **ORGANIZATION))["items"]
     owned, queued = (
         [plan for plan in plans if plan["savingsPlanType"] == service and plan["state"] == state]
         for state in ("active", "queued")
     )
     later = sum(float(plan["commitment"]["amount"]) for plan in queued)
     assert [row["perHour"] for row in answer["existing"]["notStarted"]] == [0.24][: len(queued)]
-    covered_later = later / (1 - answer["purchase"]["discountPercent"] / 100)
-    check_purchase(answer, eligible_days(november, service, covered_later), target, months)
-    assert answer["existing"]["perHour"] == pytest.approx(sum(float(plan["commitment"]["amount"]) for plan in owned))
-    assert answer["existing"]["count"] == len(owned) > 0
+    known = 20.0 if service == "database" else await advised_discount(november, service)
+    discount = float(arguments.get("discountPercent", known))
+    figures = purchase_figures(
+        eligible_days(november, service, later / (1 - discount / 100)), discount, target, months, upfront
+    )
+    check_figures(answer, figures | await aws_figures(november, service, months))
+    assert owned
     last = f"{2026 + months // 12}-11-01"
     ending = sorted((plan["endTime"][:10], plan["commitmentId"]) for plan in owned if plan["endTime"][:10] < last)
     listed = [row["id"] for row in answer["existing"]["endWithinTerm"]]
     assert [at for at in listed if at.startswith("savings-plan:")] == [f"savings-plan:{at}" for _, at in ending]
-    instances = await november.ask("list_aws_reserved_instances", status="active", **organization)
+    instances = await november.ask("list_aws_reserved_instances", status="active", **ORGANIZATION)
     others = [item for item in instances["items"] if service == "compute"]
     assert answer["existing"]["otherKinds"] == len(others) == (2 if service == "compute" else 0)
     assert {at for at in listed if at.startswith("reserved-instance:")} == {
@@ -111,11 +187,26 @@ async def test_discounts_are_those_of_the_bill(november: World) -> None:
         " cost_type = 'SavingsPlanCoveredUsage' AND service_id = 'AmazonRDS'",
         *map(ordinal, (FIRST, LAST)),
     )
-    for service, source in (("database", "seen on the bill"), ("compute", "DoiT's recommendation")):
+    assert round(100 * (1 - paid / listed), 1) == 20.0
+    # DoiT recommends from the usage of the last 30 days.
+    usage = november.sql(
+        "SELECT sku_id, cost_type, SUM(cost), SUM(amortized_cost) FROM lines JOIN series USING (series) WHERE day BETWEEN"
+        f" ? AND ? AND cost_type IN ('Usage', 'SavingsPlanCoveredUsage') AND ({USAGE_TYPES['compute']}) GROUP BY 1, 2",
+        *map(ordinal, ("2026-10-29", "2026-11-27")),
+    )
+    eligible = sum(cost for *_, cost, _ in usage)
+    under_plans = sum(
+        amortized if kind == "SavingsPlanCoveredUsage" else cost * PLAN_RATES[sku]
+        for sku, kind, cost, amortized in usage
+    )
+    for service, discount, source in (
+        ("database", 1 - paid / listed, "seen on the bill"),
+        ("compute", 1 - under_plans / eligible, "DoiT's recommendation"),
+    ):
         purchase = (await november.ask("what_if_commitment", term="one_year", commitmentType=service))["purchase"]
-        assert (
-            purchase["discountPercent"] == round(100 * (1 - paid / listed), 1) and source in purchase["discountSource"]
-        )
+        # The recommendation has whole cents.
+        assert purchase["discountPercent"] == pytest.approx(100 * discount, abs=0.06)
+        assert source in purchase["discountSource"]
     refused = await november.refusal("what_if_commitment", term="three_year")
     assert "discountPercent: required" in refused and "known for 1 year, no upfront" in refused
     # A model without the price list must not take a number from the error.
@@ -161,10 +252,12 @@ async def test_google_commitments_follow_whole_weeks(november: World) -> None:
     for at, rate in enumerate(weeks):
         days = daily[7 * at : 7 * at + 7]
         assert min(days) <= rate <= max(days)
-    later = 0.5 / (1 - answer["purchase"]["discountPercent"] / 100)
-    check_purchase(answer, [(rate, rate - later) for rate in weeks], 1.0, 12)
+    # The sandbox sells spend-based commitments of a year for 28 % less than on demand.
+    figures = purchase_figures([(rate, rate - 0.5 / 0.72) for rate in weeks], 28.0, 1.0, 12)
     existing = answer["existing"]
-    assert answer["purchase"]["payment"] is None and (existing["count"], existing["otherKinds"]) == (0, 1)
+    owned: dict[str, Figure] = {"perHour": 0, "count": 0, "otherKinds": 1, "notStarted[0].perHour": 0.5}
+    check_figures(answer, figures | under("existing", owned))
+    assert answer["purchase"]["payment"] is None
     assert [row["ends"] for row in existing["endWithinTerm"]] == ["2027-02-11"]
     assert [(row["starts"], row["perHour"]) for row in existing["notStarted"]] == [("2026-12-10", 0.5)]
 

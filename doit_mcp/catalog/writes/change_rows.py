@@ -8,8 +8,9 @@ from typing import Any
 from ...api.operation import operation_of
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
+from .item_labels import bounded_item, item_text
 from .value_diff import UNKNOWN, DiffLine
-from .value_formatting import MAX_LINES, entry_name, preview_entry, preview_value, shorten
+from .value_formatting import MAX_LINES, shorten
 
 NAME_FIELDS = ("name", "displayName", "title", "subject", "email", "accountName", "description", "content")
 """Fields that name an object to users, best first."""
@@ -62,8 +63,9 @@ def field_rows(
 ) -> list[JsonObject]:
     """Return the rows {field, before, after}, or {field, added, removed} for lists whose items differ.
 
-    *names* are the names of items by id. The value before is left out if the state is unknown, or if the field is not
-    *readable*: None if every field is. It is null if the object has no such value.
+    Items that are objects are copied to *addedItems* and *removedItems*; null for one that is too large. *names* are the
+    names of items by id. The value before is left out if the state is unknown, or if the field is not *readable*: None if
+    every field is. It is null if the object has no such value.
     """
     rows: list[JsonObject] = []
     rows_by_list: dict[str, JsonObject] = {}
@@ -72,10 +74,8 @@ def field_rows(
             if line.list_path not in rows_by_list:
                 rows_by_list[line.list_path] = {"field": line.list_path, "added": [], "removed": []}
                 rows.append(rows_by_list[line.list_path])
-            removed = line.after is UNKNOWN
-            rows_by_list[line.list_path]["removed" if removed else "added"].append(
-                _named_item(line.before if removed else line.after, names)
-            )
+            kind, item = ("removed", line.before) if line.after is UNKNOWN else ("added", line.after)
+            _add_item(rows_by_list[line.list_path], kind, item, names)
         elif isinstance(line.before, list) and isinstance(line.after, list) and line.before != line.after:
             rows.append(_list_row(line.path, line.before, line.after, names))
         else:
@@ -89,10 +89,18 @@ def _list_row(path: str, before: list[Any], after: list[Any], names: Mapping[str
     added, removed = [item for item in after if item not in before], [item for item in before if item not in after]
     if not added and not removed:
         return {"field": path, "before": shown(before), "after": shown(after)}
-    texts = {
-        kind: [_named_item(item, names) for item in items] for kind, items in (("added", added), ("removed", removed))
-    }
-    return {"field": path, **texts}
+    row: JsonObject = {"field": path, "added": [], "removed": []}
+    for kind, items in (("added", added), ("removed", removed)):
+        for item in items:
+            _add_item(row, kind, item, names)
+    return row
+
+
+def _add_item(row: JsonObject, kind: str, item: Any, names: Mapping[str, str]) -> None:
+    """Add the label of an item to a row, and for an object, its copy."""
+    row[kind].append(_named_item(item, names))
+    if isinstance(item, dict):
+        row.setdefault(f"{kind}Items", []).append(bounded_item(item))
 
 
 def _named_item(item: Any, names: Mapping[str, str]) -> Any:
@@ -110,14 +118,3 @@ def shown(value: Any) -> Any:
     if isinstance(value, list):
         return shorten(", ".join(map(item_text, value[:MAX_LINES]))) if value else EMPTY_LIST_TEXT
     return item_text(value)
-
-
-def item_text(item: Any) -> str:
-    """Return a value as one short text: the members of an object without the syntax of JSON, such as "percentage: 50"."""
-    if not isinstance(item, dict) or any(isinstance(value, dict | list) for value in item.values()):
-        return preview_value(item)
-    if entry_name(item) is not None and "role" in item:
-        return preview_entry(item)
-    if item.keys() == {"id", "name"}:
-        return f"{preview_value(item['name'])} (id {preview_value(item['id'])})"
-    return shorten(", ".join(f"{shorten(name)}: {preview_value(value)}" for name, value in item.items())) or "{}"

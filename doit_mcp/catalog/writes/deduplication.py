@@ -73,16 +73,14 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
         key = f"{call.tenant} {digest}"
         while (receipt := await call.receipts.claim(call.owner, key, idempotent=is_idempotent)) is not None:
             if not receipt.done or not (always_repeats or await _is_undone(verifier, call, arguments, receipt)):
-                mark_repeated()
-                return _repeat_result(tool, receipt)
+                return await _answer_from_receipt(tool, call, receipt)
             await call.receipts.forget(call.owner, key)
         call.claim = claim = WriteClaim(call.receipts, call.owner, key, idempotent=is_idempotent)
         settle = partial(_settle_claim, claim, partial(_settle_receipt, tool, call, key, arguments))
         try:
             return await _run_and_settle(tool, call, arguments, settle)
         except DoneMeanwhile as done:
-            mark_repeated()
-            return _repeat_result(tool, done.receipt)
+            return await _answer_from_receipt(tool, call, done.receipt)
 
     return with_approval_receipt(replace(tool, run=run))
 
@@ -110,6 +108,17 @@ def with_approval_receipt(tool: Tool) -> Tool:
         return await _run_and_settle(tool, call, arguments, settle)
 
     return replace(tool, run=run)
+
+
+async def _answer_from_receipt(tool: Tool, call: Call, receipt: Receipt) -> ToolResult:
+    """Return the result of the first write for a repeat, and use up its approval, which would repeat the write later.
+
+    Raises ToolError if the outcome of the first is unknown, or if the approval was used before.
+    """
+    mark_repeated()
+    result = _repeat_result(tool, receipt)
+    await call.approvals.use()
+    return result
 
 
 async def _is_undone(verifier: Verifier | None, call: Call, arguments: JsonObject, receipt: Receipt) -> bool:
@@ -147,10 +156,12 @@ Settle = Callable[..., Awaitable[None]]
 async def _run_and_settle(tool: Tool, call: Call, arguments: JsonObject, settle: Settle) -> ToolResult:
     """Return the result of the tool, and settle the claim with it however the call ends."""
     packed: bytes | None = b""
-    is_done = False
+    is_done = is_repeat = False
     try:
         result = await tool.run(call, arguments)
         packed, is_done = _pack_result(tool, result), True
+        # A call without a claim has its result from the receipt of an equal write.
+        is_repeat = call.claim is None or not call.claim.is_held
         return result
     except NO_EFFECT_ERRORS:
         packed = None
@@ -160,7 +171,7 @@ async def _run_and_settle(tool: Tool, call: Call, arguments: JsonObject, settle:
         raise
     finally:
         # If the client disconnects before the end, the outcome is unknown, unless the call has not committed yet.
-        await asyncio.shield(settle(packed if call.committed else None, known=is_done))
+        await asyncio.shield(settle(packed if call.committed or is_repeat else None, known=is_done))
 
 
 async def _settle_claim(claim: WriteClaim, settle: Settle, packed: bytes | None, *, known: bool) -> None:

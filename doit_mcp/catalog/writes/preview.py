@@ -170,6 +170,16 @@ def preview_digest(
     previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
     lost = deleted_values(arguments, before) if tool.deletes else {}
-    inputs = [tool.name, customer, note, identifying_values(arguments, before), previous, access, lost]
+    # An object that was found by its name is another one if its id is another.
+    inputs = [
+        tool.name,
+        before.get("id"),
+        customer,
+        note,
+        identifying_values(arguments, before),
+        previous,
+        access,
+        lost,
+    ]
     inputs.append({argument: identifying_values({}, found) for argument, found in related.items()})
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -8,8 +8,7 @@ from datetime import date
 from math import pi, sin
 from statistics import median
 
-from .costs.coverage import Coverage, measure_coverage
-from .costs.coverage_rates import PLAN_DISCOUNT_PERCENT
+from .costs.coverage import Coverage, Spend, measure_coverage
 from .costs.money import MICRO
 from .responses import JsonObject
 from .seeds.commitment_policies import BASIS_DAYS, policies
@@ -18,7 +17,6 @@ from .tenants import ApiRequest
 
 HOURS_PER_MONTH = 730
 DROP_THRESHOLD = 0.2  # drop of eligible spend from one week to the next that stops purchases
-PAID_SHARE = (100 - PLAN_DISCOUNT_PERCENT) / 100  # share of on-demand rates paid under Savings Plans
 # Lines are daily; within a day, load varies around its mean.
 HOURLY_LOAD = tuple(1 + 0.2 * sin((hour - 9) * pi / 12) for hour in range(24))
 
@@ -76,12 +74,21 @@ def total_commitment(plans_: Sequence[JsonObject]) -> float:
 
 def hourly_spend(request: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, float]:
     """Spend that plans could cover, in dollars per hour at on-demand rates, by day; days without any are left out."""
+    days = _daily_spend(request, organization, service, first, last)
+    return {day: item.plan_eligible / MICRO / 24 for day, item in days.items() if item.plan_eligible}
+
+
+def paid_share(request: ApiRequest, organization: str, service: str, first: int, last: int) -> float:
+    """The share of on-demand rates that plans would cost for all usage they could cover on these days."""
+    days = _daily_spend(request, organization, service, first, last).values()
+    return sum(item.plan_price for item in days) / sum(item.plan_eligible for item in days)
+
+
+def _daily_spend(request: ApiRequest, organization: str, service: str, first: int, last: int) -> dict[int, Spend]:
     coverage: Coverage = request.tenant.compute_cached(measure_coverage)
     members = [item.id for item in coverage.members(organization)]
-    days = coverage.daily(
-        service, members, max(first, request.tenant.ledger.first), min(last, request.tenant.ledger.last)
-    )
-    return {day: item.plan_eligible / MICRO / 24 for day, item in days.items() if item.plan_eligible}
+    ledger = request.tenant.ledger
+    return coverage.daily(service, members, max(first, ledger.first), min(last, ledger.last))
 
 
 def aws_preference(request: ApiRequest, organization: str, service: str) -> JsonObject:
@@ -98,11 +105,13 @@ def target_share(request: ApiRequest, policy: str) -> float:
 def recommend(request: ApiRequest, organization: str, service: str) -> Recommendation | None:
     """The recommendation under the customer's policy; None without eligible spend."""
     settings = aws_preference(request, organization, service)["settings"]
-    days = hourly_spend(request, organization, service, request.today - BASIS_DAYS, request.today - 1)
+    basis = (request.today - BASIS_DAYS, request.today - 1)
+    days = hourly_spend(request, organization, service, *basis)
     if not days:
         return None
     current = total_commitment(active_plans(request, organization, service, request.now, request.now))
-    return recommend_commitment(settings, days.values(), current, target_share(request, settings["policy"]), PAID_SHARE)
+    paid = paid_share(request, organization, service, *basis)
+    return recommend_commitment(settings, days.values(), current, target_share(request, settings["policy"]), paid)
 
 
 def recommend_commitment(

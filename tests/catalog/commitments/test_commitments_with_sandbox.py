@@ -25,7 +25,10 @@ def eligible_spend(api: Api, first: int, last: int) -> tuple[Decimal, Decimal, D
         (sku, kind, *(Decimal(int(value or 0)) / MICRO for value in (cost, amortized)))
         for sku, kind, cost, _, _, amortized in sums
     ]
-    eligible = {sku for sku, kind, *_ in lines if kind == "SavingsPlanCoveredUsage"}
+    # Compute Savings Plans cover EC2 instances except Spot, Fargate and Lambda, and those for databases RDS instances.
+    eligible = {
+        sku for sku, *_ in lines if str(sku).startswith(("BoxUsage:", "Fargate-", "Lambda-", "InstanceUsage:db."))
+    }
     on_demand = listed = saved = Decimal(0)
     for sku, kind, cost, amortized in lines:
         if kind in ("SavingsPlanRecurringFee", "RIFee"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from doit_mcp.api import Doit
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.stores.approvals import LIFETIME_SECONDS, MAX_CHANGE_BYTES, REPEAT_SECONDS
-from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore
+from doit_mcp.catalog.stores.write_receipts import TTL_SECONDS, MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.writes.change_record import change_record
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY
@@ -43,9 +43,9 @@ class ApprovingCaller(Caller):
         consents = MemoryConsents(lambda: self.time, since=0)
         self.service = Approvals(self.store, ApprovalTokens("a secret"), consents, self.policy, lambda: self.time)
 
-    async def call(self, name: str, **arguments: Any) -> Any:
+    async def call(self, name: str, /, **arguments: Any) -> Any:
         """Run a tool as a new call of the same user."""
-        self.committed = False
+        self.committed, self.claim = False, None
         self.approvals = BoundApprovals(self.service, self.owner, self.tenant)
         return await run(name, self, **arguments)
 
@@ -96,7 +96,13 @@ def test_lists_are_shown_as_added_and_removed_items() -> None:
         "title": TOOLS["update_budget"].title,
         "object": {"name": "Data team", "id": "b1", "url": "https://console.example/b1"},
         "fields": [
-            {"field": "alerts", "added": ["percentage: 90"], "removed": ["percentage: 50"]},
+            {
+                "field": "alerts",
+                "added": ["Alert at 90 %"],
+                "removed": ["Alert at 50 %"],
+                "addedItems": [{"percentage": 90}],
+                "removedItems": [{"percentage": 50}],
+            },
             {"field": "amount", "before": 1000, "after": 2000.5},
             {"field": "usePrevSpend", "before": False, "after": True},
             {"field": "description", "before": None, "after": "new < b>"},
@@ -162,3 +168,38 @@ async def test_used_token_says_so_whatever_became_of_the_object() -> None:
         for token in (update, deletion):
             with pytest.raises(ToolError, match="^Nothing was changed: .* already used"):
                 await caller.call(CONFIRM, approvalToken=token)
+
+
+async def test_a_token_that_led_to_the_receipt_of_an_equal_change_counts_no_more() -> None:
+    caller = ApprovingCaller(Recorder({"id": "u1", "email": "new@acme.example"}))
+    caller.receipts = MemoryReceiptStore(lambda: caller.time)
+    first, second = [(await caller.call("invite_user", email="new@acme.example"))["approvalToken"] for _ in range(2)]
+    done = await caller.call(CONFIRM, approvalToken=first)
+    for _ in range(2):
+        again = await caller.call(CONFIRM, approvalToken=second)
+        assert again.pop(ALREADY_DONE_KEY) and again == done
+    caller.time += TTL_SECONDS + 1
+    with pytest.raises(ToolError, match="^Nothing was changed: .* already used"):
+        await caller.call(CONFIRM, approvalToken=second)
+    assert methods(caller.api).count("POST") == 1
+    # A new token is for a new change.
+    third = (await caller.call("invite_user", email="new@acme.example"))["approvalToken"]
+    await caller.call(CONFIRM, approvalToken=third)
+    assert methods(caller.api).count("POST") == 2
+
+
+async def test_an_object_that_takes_the_name_of_the_approved_one_is_not_changed() -> None:
+    class AlwaysApproving(ApprovingCaller):
+        policy = "always"
+
+    listed = [{"id": "t1", "name": "Dark", "primaryColor": "#111111"}]
+    api = Recorder(lambda request: {"themes": listed} if request.path.endswith("/themes") else listed[0])
+    caller = AlwaysApproving(api)
+    token = (await caller.call("update_theme", name="Dark", primaryColor="#222222"))["approvalToken"]
+    listed[0] = {**listed[0], "id": "t2"}
+    asked_again = await caller.call(CONFIRM, approvalToken=token)
+    assert asked_again["status"] == "approval_required" and "PATCH" not in methods(api)
+    done = await caller.call(CONFIRM, approvalToken=asked_again["approvalToken"])
+    assert api.requests[-1].path.endswith("/themes/t2")
+    # The undo call names the theme by its id, because it can be renamed in the meantime.
+    assert done["undo"]["arguments"] == {"id": "t2", "primaryColor": "#111111"}

@@ -66,7 +66,8 @@ async def test_organizations_and_accounts_match_billing_data(party: Party) -> No
 
 
 async def test_savings_and_costs_match_reports(party: Party) -> None:
-    skus = ["BoxUsage:m6i.xlarge", "Lambda-GB-Second", "ComputeSP:1yrNoUpfront"]
+    skus = ["Lambda-GB-Second", "Fargate-vCPU-Hours:perCPU", "Fargate-GB-Hours", "ComputeSP:1yrNoUpfront"]
+    skus += [f"BoxUsage:{size}" for size in ("m6i.xlarge", "m6i.2xlarge", "c6i.2xlarge")]
     window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-24T23:59:59Z"}
     result = await party.query(
         metrics=[{"type": "basic", "value": "cost"}, {"type": "extended", "value": "amortized_cost"}],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .estate_types import AWS, MonthDay, PriceChange, Service, Sku
+from .estate_types import AWS, Commitment, MonthDay, PriceChange, Service, Sku
 
 NAMESPACES = (("checkout", 0.38), ("catalog", 0.27), ("search", 0.21), ("kube-system", 0.14))
+
+FARGATE_PLANS = Commitment("compute", 15, is_owned=False)
 
 
 def aws_service(id: str, description: str, short: str, *skus: Sku) -> Service:
@@ -25,9 +27,16 @@ COMPUTE = (
             70.0,
             core=True,
             change=PriceChange(MonthDay(1, 1), 1.04),
-            commitment="compute",
+            commitment=Commitment("compute", 27),
         ),
-        Sku("BoxUsage:c6i.2xlarge", "${price} per On Demand Linux c6i.2xlarge Instance Hour", "Hrs", 340_000, 21.0),
+        Sku(
+            "BoxUsage:c6i.2xlarge",
+            "${price} per On Demand Linux c6i.2xlarge Instance Hour",
+            "Hrs",
+            340_000,
+            21.0,
+            commitment=Commitment("compute", 28, is_owned=False),
+        ),
         Sku(
             "BoxUsage:m6i.2xlarge",
             "${price} per On Demand Linux m6i.2xlarge Instance Hour",
@@ -35,6 +44,7 @@ COMPUTE = (
             384_000,
             24.0,
             namespaces=NAMESPACES,
+            commitment=Commitment("compute", 27, is_owned=False),
         ),
         Sku("SpotUsage:m6i.xlarge", "m6i.xlarge Linux/UNIX Spot Instance-hour", "Hrs", 71_500, 6.0),
         Sku("EBS:VolumeUsage.gp3", "${price} per GB-month of General Purpose (gp3)", "GB-Mo", 80_000, 20.0, core=True),
@@ -54,14 +64,28 @@ COMPUTE = (
         "AWSLambda",
         "AWS Lambda",
         "Lambda",
-        Sku("Lambda-GB-Second", "AWS Lambda - Total Compute", "Lambda-GB-Second", 17, 9.0, commitment="compute"),
+        Sku(
+            "Lambda-GB-Second",
+            "AWS Lambda - Total Compute",
+            "Lambda-GB-Second",
+            17,
+            9.0,
+            commitment=Commitment("compute", 12),
+        ),
     ),
     aws_service(
         "AmazonECS",
         "Amazon Elastic Container Service",
         "ECS",
-        Sku("Fargate-vCPU-Hours:perCPU", "${price} per vCPU hour for AWS Fargate", "hours", 40_480, 7.0),
-        Sku("Fargate-GB-Hours", "${price} per GB hour for AWS Fargate", "hours", 4_445, 2.0),
+        Sku(
+            "Fargate-vCPU-Hours:perCPU",
+            "${price} per vCPU hour for AWS Fargate",
+            "hours",
+            40_480,
+            7.0,
+            commitment=FARGATE_PLANS,
+        ),
+        Sku("Fargate-GB-Hours", "${price} per GB hour for AWS Fargate", "hours", 4_445, 2.0, commitment=FARGATE_PLANS),
     ),
     aws_service(
         "AmazonEKS",
@@ -105,13 +129,15 @@ STORAGE = (
         "Amazon Relational Database Service",
         "RDS",
         Sku(
-            "InstanceUsage:db.r6g.large",
-            "${price} per RDS db.r6g.large Single-AZ instance hour",
+            "InstanceUsage:db.r7g.large",
+            "${price} per RDS db.r7g.large Single-AZ instance hour",
             "Hrs",
             260_000,
             44.0,
             core=True,
-            commitment="database",
+            # Database Savings Plans cover instances from the seventh generation on.
+            commitment=Commitment("database", 20),
+            replaces="InstanceUsage:db.r6g.large",
         ),
         Sku("RDS:GP3-Storage", "${price} per GB-month of provisioned gp3 storage", "GB-Mo", 115_000, 9.0, core=True),
         Sku("RDS:ChargedBackupUsage", "${price} per additional GB-month of backup storage", "GB-Mo", 95_000, 2.5),

@@ -10,13 +10,13 @@ from .estate_series import NEGATED, PLANNED, PLANS, RESERVED, RESERVED_SKU
 from .estates import SERVICES
 from .ledger import Ledger, Selection
 
-# SKUs that each type of commitment can cover.
-COMMITMENT_TYPES = {sku.id: sku.commitment for service in SERVICES for sku in service.skus if sku.commitment}
+# How Savings Plans can cover each SKU.
+COMMITMENTS = {sku.id: sku.commitment for service in SERVICES for sku in service.skus if sku.commitment}
 PLAN_FEE, RESERVATION_FEE = "SavingsPlanRecurringFee", "RIFee"
 # SKUs of the fees; the amortized cost of a fee's line is the part that no usage took up.
 FEE_SKUS = {
     **{item.sku_id: commitment for commitment, item in PLANS.items()},
-    f"HeavyUsage:{RESERVED_SKU.partition(':')[2]}": COMMITMENT_TYPES[RESERVED_SKU],
+    f"HeavyUsage:{RESERVED_SKU.partition(':')[2]}": COMMITMENTS[RESERVED_SKU].type,
 }
 INSTANCE_PRICE = next(sku.price for service in SERVICES for sku in service.skus if sku.id == RESERVED_SKU)
 COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "sku_id", "cost_type", "day_start")
@@ -26,7 +26,8 @@ COLUMNS = ("billing_account_id", "project_id", "project_name", "region", "sku_id
 class Spend:
     """Eligible spend in micro-dollars: all of it, and what plans and reservations cover, at on-demand rates and as paid.
 
-    The unused parts are fees that no usage took up.
+    The unused parts are fees that no usage took up. *plan_price* is what plans would cost that cover all but the reserved
+    part.
     """
 
     list_cost: int = 0
@@ -36,6 +37,7 @@ class Spend:
     reserved_list_cost: int = 0
     reserved_cost: int = 0
     reserved_unused: int = 0
+    plan_price: int = 0
 
     def __add__(self, other: Spend) -> Spend:
         return Spend(*(own + added for own, added in zip(astuple(self), astuple(other), strict=True)))
@@ -119,9 +121,7 @@ class Coverage:
 
 def measure_coverage(ledger: Ledger) -> Coverage:
     """The coverage of a ledger's billing lines."""
-    series = frozenset(
-        at for at, sku in ledger.members("series", "sku_id") if sku in COMMITMENT_TYPES or sku in FEE_SKUS
-    )
+    series = frozenset(at for at, sku in ledger.members("series", "sku_id") if sku in COMMITMENTS or sku in FEE_SKUS)
     accounts: dict[str, MemberAccount] = {}
     spend: dict[tuple[str, str], dict[int, Spend]] = {}
     rows = ledger.sums(COLUMNS, ledger.first, ledger.last, Selection(series=series))
@@ -130,18 +130,19 @@ def measure_coverage(ledger: Ledger) -> Coverage:
         if fee_for is None:
             reserves = kind == RESERVED or (key in accounts and accounts[key].has_reservations)
             accounts[key] = MemberAccount(str(organization), key, str(name), str(region), reserves)
-        days = spend.setdefault((fee_for or COMMITMENT_TYPES[str(sku)], key), {})
-        line = _spend(str(kind), int(cost or 0), int(amortized or 0))
+        commitment = COMMITMENTS.get(str(sku))
+        days = spend.setdefault((fee_for or (commitment.type if commitment else ""), key), {})
+        line = _spend(str(kind), int(cost or 0), int(amortized or 0), commitment.discount if commitment else 0)
         days[int(day or 0)] = days.get(int(day or 0), Spend()) + line
     return Coverage(tuple(accounts[key] for key in sorted(accounts)), spend)
 
 
-def _spend(kind: str, cost: int, amortized: int) -> Spend:
+def _spend(kind: str, cost: int, amortized: int, discount: int) -> Spend:
     """The spend of a line: usage that a commitment covers counts at its on-demand rate, a fee by its unused part."""
     if kind == NEGATED:
         return Spend()
     if kind == PLANNED:
-        return Spend(cost, plan_list_cost=cost, plan_cost=amortized)
+        return Spend(cost, plan_list_cost=cost, plan_cost=amortized, plan_price=amortized)
     if kind == RESERVED:
         list_cost = amortized * 100 // (100 - RESERVED_DISCOUNT_PERCENT)
         return Spend(list_cost, reserved_list_cost=list_cost, reserved_cost=amortized)
@@ -149,4 +150,4 @@ def _spend(kind: str, cost: int, amortized: int) -> Spend:
         return Spend(plan_unused=amortized)
     if kind == RESERVATION_FEE:
         return Spend(reserved_unused=amortized)
-    return Spend(cost)
+    return Spend(cost, plan_price=cost * (100 - discount) // 100)

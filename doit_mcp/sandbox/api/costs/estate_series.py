@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .activity import growth
 from .charges import MonthlyCharge, OneTimeCharge, PlanFee, PromotionalCredit, ReservationFee
-from .coverage_rates import PLAN_RATE, RESERVED_RATE
+from .coverage_rates import RESERVED_RATE, plan_rate
 from .estate_types import AWS, AZURE, GOOGLE, Estate, MonthDay, Project, Service, Sku
 from .estates import SERVICES
 from .noise import noise, noise_key
@@ -98,7 +98,7 @@ def _places(project: Project) -> Iterator[Place]:
 
 def _usage(place: Place, seed: int, born: int, jump: Jump | None) -> Usage:
     project, sku = place.project, place.sku
-    key = noise_key(seed, project.id, sku.id, place.namespace or "")
+    key = noise_key(seed, project.id, sku.replaces or sku.id, place.namespace or "")
     daily = sku.daily * project.scale * place.share * (0.75 + 0.5 * noise(key, 0))
     starts = [day.ordinal(born) for day in (project.opened, sku.launched) if day is not None]
     today = daily * growth(born)
@@ -119,7 +119,7 @@ def _usage(place: Place, seed: int, born: int, jump: Jump | None) -> Usage:
         factor=1.0 if sku.change is None else sku.change.factor,
         reserved=today * reserved_share,
         reserved_from=UPFRONT_PURCHASE.ordinal(born) if sku.id == UPFRONT_SKU else 0,
-        planned=today * PLANNED_SHARE * project.weekend if sku.commitment else 0.0,
+        planned=today * PLANNED_SHARE * project.weekend if sku.commitment and sku.commitment.is_owned else 0.0,
     )
 
 
@@ -135,10 +135,11 @@ def _usage_series(place: Place, usage: Usage) -> Iterator[Series]:
         yield OnDemandSeries(before, usage, 0, usage.changed - 1, discount)
         yield OnDemandSeries(after, usage, usage.changed, FOREVER, discount)
     if usage.planned:
+        rate = plan_rate(sku)
         covered = f"{sku.id} covered by Savings Plans"
-        yield PlannedSeries(_values(place, PLANNED, covered), usage, PLAN_RATE)
+        yield PlannedSeries(_values(place, PLANNED, covered), usage, rate)
         taken_back = f"SavingsPlanNegation used by AccountId : {place.project.id}"
-        yield PlannedSeries(_values(place, NEGATED, taken_back, unit=None), usage, PLAN_RATE, negated=True)
+        yield PlannedSeries(_values(place, NEGATED, taken_back, unit=None), usage, rate, negated=True)
     if usage.reserved:
         yield ReservedSeries(_values(place, RESERVED, f"{sku.id} reserved instance applied"), usage, RESERVED_RATE)
 
@@ -191,14 +192,20 @@ def _charge_values(project: Project, item: _Item, *, labeled: bool = False) -> V
 def _fees(usages: Sequence[tuple[Place, Usage]], born: int) -> Iterator[Series]:
     """The fees of Savings Plans and reservations, in the accounts that bought them."""
     for commitment, item in PLANS.items():
-        planned = [(place, usage) for place, usage in usages if usage.planned and place.sku.commitment == commitment]
+        planned = [(place, usage) for place, usage in usages if usage.planned and _type(place.sku) == commitment]
         if planned:
-            covered = tuple(PlannedSeries(_values(place, PLANNED, ""), usage, PLAN_RATE) for place, usage in planned)
-            daily = sum(usage.planned for _, usage in planned) * PLAN_RATE / PLAN_UTILIZATION
+            covered = tuple(
+                PlannedSeries(_values(place, PLANNED, ""), usage, plan_rate(place.sku)) for place, usage in planned
+            )
+            daily = sum(usage.planned * plan_rate(place.sku) for place, usage in planned) / PLAN_UTILIZATION
             yield PlanFee(_charge_values(planned[0][0].project, item), AWS, daily, covered)
     for place, usage in usages:
         if usage.reserved:
             yield _reservation_fee(place, usage, born)
+
+
+def _type(sku: Sku) -> str | None:
+    return sku.commitment.type if sku.commitment else None
 
 
 def _reservation_fee(place: Place, usage: Usage, born: int) -> Series:

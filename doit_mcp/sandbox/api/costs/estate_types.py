@@ -30,13 +30,25 @@ class PriceChange:
     factor: float
 
 
+class Commitment(NamedTuple):
+    """The *type* of Savings Plans that can cover a SKU, and their *discount* from its on-demand rate, in percent.
+
+    It is that of a plan for one year without upfront payment. *is_owned* is whether plans that were bought cover a part.
+    """
+
+    type: str
+    discount: int
+    is_owned: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Sku:
     """A priced item: *price* in micro-dollars per *unit*; *daily* is in dollars for a project of scale 1.
 
     Projects that are not full have only the *core* SKUs. Resources that are not *tagged* have no labels, and those of
     another *team* have its label. *month_end* is the additional share at the ends of months, *lag_days* how late lines
-    arrive. *namespaces* are the shares of a Kubernetes cluster. *commitment* is the type of commitment that covers it.
+    arrive. *namespaces* are the shares of a Kubernetes cluster. *commitment* is what can cover it. *replaces* is the id of
+    the SKU whose usage it has taken over.
     """
 
     id: str
@@ -52,7 +64,8 @@ class Sku:
     change: PriceChange | None = None
     launched: MonthDay | None = None
     namespaces: tuple[tuple[str, float], ...] = ()
-    commitment: str | None = None
+    commitment: Commitment | None = None
+    replaces: str = ""
 
     def description_at(self, price: int) -> str:
         """The description while the SKU has this price, which AWS writes into it."""

@@ -39,7 +39,7 @@ class Quota:
 
 QUOTA_KINDS = (
     QuotaKind("aws", "BoxUsage:m6i.xlarge", "ec2", "Running On-Demand Standard instances (vCPU)", 4 / 24),
-    QuotaKind("aws", "InstanceUsage:db.r6g.large", "rds", "DB instances", 1 / 24),
+    QuotaKind("aws", "InstanceUsage:db.r7g.large", "rds", "DB instances", 1 / 24),
     QuotaKind("aws", "TimedStorage-ByteHrs", "s3", "Storage under management (TB)", 30 / 1000),
     QuotaKind("gcp", "CF4E-A0C7-E3BF", "compute.googleapis.com", "N2_CPUS", 1 / 24),
     QuotaKind("gcp", "3362-E469-6BEF", "bigquery.googleapis.com", "QueryUsagePerDay (TiB)", 1.0),

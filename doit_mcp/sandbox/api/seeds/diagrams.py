@@ -43,7 +43,7 @@ class ResourceType:
 RESOURCE_TYPES = (
     ResourceType("instances", "AWS::EC2::Instance", ("BoxUsage:m6i.xlarge",), True),
     ResourceType("volumes", "AWS::EC2::Volume", ("EBS:VolumeUsage.gp3",)),
-    ResourceType("database", "AWS::RDS::DBInstance", ("InstanceUsage:db.r6g.large", "RDS:GP3-Storage"), True),
+    ResourceType("database", "AWS::RDS::DBInstance", ("InstanceUsage:db.r7g.large", "RDS:GP3-Storage"), True),
     ResourceType("bucket", "AWS::S3::Bucket", ("TimedStorage-ByteHrs", "Requests-Tier1")),
     ResourceType("functions", "AWS::Lambda::Function", ("Lambda-GB-Second",)),
     ResourceType("logs", "AWS::Logs::LogGroup", ("DataProcessing-Bytes",)),
