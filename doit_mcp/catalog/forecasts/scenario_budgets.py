@@ -12,7 +12,7 @@ from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..budgets.breaches import CheckedBudgets
-from ..budgets.status import BudgetStatus
+from ..budgets.status import BudgetStatus, current_period
 from ..budgets.tools import fetch_statuses
 from ..budgets.written_scope import budget_scope
 from ..call import Call
@@ -25,17 +25,21 @@ PLACES = {"cloud_provider": 0, "service_description": 1}
 MAX_LISTED = 20
 """Budgets that a scenario lists."""
 MAX_BUDGETS = 200
-"""Budgets on track that are compared with a scenario."""
+"""Budgets on track, or that begin later, that are compared with a scenario."""
 UNSPLIT = "its scope is not only clouds and services"
-LATER = "its period ends after the scenario"
+LATER = "its period {first} to {last} ends after the scenario"
 OTHER_CURRENCY = "it has another currency; pass currency"
 NO_FORECAST = "DoiT has no forecast of it"
+NO_LIMIT = "its limit is unknown"
+NO_PERIOD = "its period is unknown"
 NO_COST = "it does not limit cost"
 BASIS_FORECAST = "DoiT's forecast of this budget"
-BASIS_SHARE = "this forecast of the budget's clouds in that month, times the share of its services"
+BASIS_SHARE = "this forecast of the budget's clouds in that period, times the share of its services"
 BASIS_GROWTH = f"{BASIS_SHARE}; its limit grows"
-PARTLY_FORECAST = "next months: this forecast does not have all of its costs; leave out cloud and filters"
-OPEN_LIMIT = "next months: only the limit of its running period is known"
+PARTLY_FORECAST = "periods to come: this forecast does not have all of its costs; leave out cloud and filters"
+OPEN_LIMIT = "periods to come: only the limit of its running period is known"
+SHORT_INTERVALS = ("day", "week")
+"""Intervals with many periods in a scenario: the first one with each effect is listed."""
 CROSSES = ("newly_exceeded", "no_longer_exceeded")
 LAST = "9999"
 Condition = tuple[int, frozenset[str]]
@@ -113,22 +117,33 @@ class ChangedCosts:
 
 
 async def find_budget_effects(call: Call, checked: CheckedBudgets, costs: ScenarioCosts) -> BudgetEffects:
-    """Return the effect of a scenario on all running budgets."""
-    listed = checked.on_track[:MAX_BUDGETS]
+    """Return the effect of a scenario on all running budgets, and on those that begin within it."""
+    candidates = [*checked.on_track, *checked.not_begun]
+    listed = candidates[:MAX_BUDGETS]
     amounts = await run_in_thread(lambda: [read_changed_costs(row, costs.days) for row in listed])
     # A budget that the scenario leaves alone needs no request.
     changed = [found for found in amounts if found is not None and found.added]
     statuses, failures = await fetch_statuses(call, [found.row for found in changed])
     on_track = list(zip(changed, statuses, strict=True))
     effects, unknown = await run_in_thread(_all_effects, checked.budgets, on_track, costs)
-    unknown += [_unknown(row, UNSPLIT) for row, found in zip(listed, amounts, strict=True) if found is None]
-    if unread := len(checked.on_track) - len(listed):
+    unknown += [
+        _unknown(row, UNSPLIT)
+        for row, found in zip(listed, amounts, strict=True)
+        if found is None and _may_begin(row, costs)
+    ]
+    if unread := len(candidates) - len(listed):
         failures = [*failures, {"part": f"effect on {unread} budgets", "why": f"only {MAX_BUDGETS} are compared"}]
     for name, rows in (("budgets", effects), ("budgetsUnknown", unknown)):
         if more := len(rows) - MAX_LISTED:
             failures = [*failures, _cut(name, more)] if more > 0 else failures
     effects.sort(key=lambda item: (item["effect"] not in CROSSES, item["scenarioBreaksOn"] or LAST, item["name"] or ""))
     return BudgetEffects(effects[:MAX_LISTED], unknown[:MAX_LISTED], failures)
+
+
+def _may_begin(row: JsonObject, costs: ScenarioCosts) -> bool:
+    """Return whether a budget begins within a scenario, or that is unknown."""
+    period = current_period(row, costs.today)
+    return period is None or period.first <= costs.last
 
 
 def _cut(name: str, more: int) -> FailedPart:
@@ -153,7 +168,7 @@ def _all_effects(
             readable.append((changed, status))
     for changed, status in [*readable, *on_track]:
         found = outlooks(changed, status, costs)
-        effects += [effect for one in found.known if (effect := _compare(changed, one, costs)) is not None]
+        effects += _effects_of(changed, status, found.known, costs)
         unknown += [_unknown(changed.row, found.why)] if found.why else []
     return effects, unknown
 
@@ -167,20 +182,36 @@ class Outlooks:
 
 
 def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) -> Outlooks:
-    """Return the outlooks of the running period of a budget, and of the next months of a monthly one."""
+    """Return the outlooks of the periods of a budget that the changes reach, each of them once.
+
+    That of the running period follows DoiT's forecast of the budget. Those of periods to come follow the forecast of the
+    scenario, which must have all of their days and costs.
+    """
     if not changed.added:
         return Outlooks([])
     if (why := _why_unknown(changed.row, status, costs)) is not None:
         return Outlooks([], why)
-    running = _running_period(status, costs.today)
-    is_monthly = changed.row.get("timeInterval") == "month" and changed.row.get("type") != "fixed"
-    if not is_monthly or max(day for _, day in changed.added) <= costs.months[0].last:
-        return Outlooks([running])
-    if not costs.has_all(changed.conditions):
-        return Outlooks([running], PARTLY_FORECAST)
-    if status.growth is None:
-        return Outlooks([running], OPEN_LIMIT)
-    return Outlooks([running, *_next_months(changed, status, status.growth, costs)])
+    periods = status.periods_until(max(day for _, day in changed.added))
+    whole = [period for period in periods if period.last <= costs.last]
+    known: list[Outlook] = []
+    reasons = [_ends_later(period) for period in periods if period.last > costs.last]
+    if whole and whole[0].first <= costs.today:
+        if status.forecast is not None and status.spent is not None:
+            known.append(_running_period(status, costs.today))
+        elif any(day <= whole[0].last for _, day in changed.added):
+            reasons.append(NO_FORECAST)
+    if any(period.first > costs.today for period in whole):
+        if not costs.has_all(changed.conditions):
+            reasons.append(PARTLY_FORECAST)
+        elif (growth := Decimal(1) if not status.interval else status.growth) is None:
+            reasons.append(OPEN_LIMIT)
+        else:
+            known += _periods_to_come(changed, status, whole, growth, costs)
+    return Outlooks(known, "; ".join(reasons))
+
+
+def _ends_later(period: Period) -> str:
+    return LATER.format(first=period.first.isoformat(), last=period.last.isoformat())
 
 
 def _running_period(status: BudgetStatus, today: date) -> Outlook:
@@ -199,16 +230,31 @@ def _running_period(status: BudgetStatus, today: date) -> Outlook:
     )
 
 
-def _next_months(
-    changed: ChangedCosts, status: BudgetStatus, growth: Decimal, costs: ScenarioCosts
+def _periods_to_come(
+    changed: ChangedCosts, status: BudgetStatus, periods: Sequence[Period], growth: Decimal, costs: ScenarioCosts
 ) -> Iterator[Outlook]:
+    """Yield the outlook of each of the *periods* after today; the first period has the limit of the *status*."""
     limit = to_decimal(status.limit)
-    for month in costs.months[1:]:
+    for period in periods:
+        if period.first > costs.today:
+            base = costs.base_of(changed.conditions, period)
+            rounded, expected = round_amount(limit, costs.currency), round_amount(_sum_of(base), costs.currency)
+            basis = BASIS_SHARE if growth == 1 else BASIS_GROWTH
+            yield Outlook(period, rounded, ZERO, expected, base, basis, _first_over(ZERO, rounded, base))
         limit *= growth
-        base = costs.base_of(changed.conditions, month)
-        rounded, expected = round_amount(limit, costs.currency), round_amount(_sum_of(base), costs.currency)
-        basis = BASIS_SHARE if growth == 1 else BASIS_GROWTH
-        yield Outlook(month, rounded, ZERO, expected, base, basis, _first_over(ZERO, rounded, base))
+
+
+def _effects_of(
+    changed: ChangedCosts, status: BudgetStatus, known: Iterable[Outlook], costs: ScenarioCosts
+) -> list[JsonObject]:
+    """Return the effects on the periods of a budget: of days and weeks, the first with each effect and their number."""
+    effects = [effect for one in known if (effect := _compare(changed, one, costs)) is not None]
+    if status.interval not in SHORT_INTERVALS:
+        return effects
+    alike: dict[str, list[JsonObject]] = {}
+    for effect in effects:
+        alike.setdefault(effect["effect"], []).append(effect)
+    return [same[0] | {"periods": len(same)} for same in alike.values()]
 
 
 def _compare(changed: ChangedCosts, outlook: Outlook, costs: ScenarioCosts) -> JsonObject | None:
@@ -277,9 +323,9 @@ def _why_unknown(row: JsonObject, status: BudgetStatus, costs: ScenarioCosts) ->
         return NO_COST
     if row.get("currency") != costs.currency:
         return OTHER_CURRENCY
-    if status.period is None or status.limit is None or status.forecast is None or status.spent is None:
-        return NO_FORECAST
-    return LATER if status.period.last > costs.last else None
+    if status.period is None:
+        return NO_PERIOD
+    return NO_LIMIT if status.limit is None else None
 
 
 def _effect(was_over: bool, is_over: bool) -> str:
