@@ -304,7 +304,7 @@ async def test_every_number_of_a_forecast_with_a_scenario(november: World) -> No
     assert forecasts.keys() == set(CLOUDS)
     costs = {cloud: daily_costs(november, cloud, date(2026, 7, 1)) for cloud in CLOUDS}
     clouds = [CloudForecast(costs[cloud], forecasts[cloud], Pace(costs[cloud], today)) for cloud in CLOUDS]
-    spans = [tuple(map(date.fromisoformat, month)) for month in MONTHS]
+    spans = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in MONTHS]
     *months, quarter = (expect(clouds, *span, today) for span in [*spans, QUARTER])
     figures: dict[str, Figure] = {"period.days": 28, "budgetsChecked": len(listed)}
     october, summer = november.cost("2026-10-01", "2026-10-31"), november.cost("2026-07-01", "2026-09-30")

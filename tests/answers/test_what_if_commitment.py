@@ -233,10 +233,10 @@ async def test_savings_plans_follow_the_bill(
     listed = [row["id"] for row in answer["existing"]["endWithinTerm"]]
     assert [at for at in listed if at.startswith("savings-plan:")] == [f"savings-plan:{at}" for _, at in ending]
     instances = await november.ask("list_aws_reserved_instances", status="active", **ORGANIZATION)
-    others = [item for item in instances["items"] if service == "compute"]
-    assert answer["existing"]["otherKinds"] == len(others) == (2 if service == "compute" else 0)
+    reserved = [item for item in instances["items"] if service == "compute"]
+    assert answer["existing"]["otherKinds"] == len(reserved) == (2 if service == "compute" else 0)
     assert {at for at in listed if at.startswith("reserved-instance:")} == {
-        f"reserved-instance:{item['commitmentId']}" for item in others if item["endTime"][:10] < last
+        f"reserved-instance:{item['commitmentId']}" for item in reserved if item["endTime"][:10] < last
     }
     # Of $21.14 per hour on average, the plans in use cover about a third.
     if service == "compute":
