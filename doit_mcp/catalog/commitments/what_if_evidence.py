@@ -14,7 +14,7 @@ from ...api.nearest import list_names, unknown_value
 from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import FailedPart, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..tools.tool import ToolError
 from .account_names import ROWS_PER_REQUEST
 from .aws import list_organizations, parse_savings_plan
@@ -105,21 +105,23 @@ async def read_aws_evidence(call: Call, service: str, account: str | None, today
         _terms(parts.results.get("purchase settings")),
         [part for part in parts.failures if part["part"] in DISCOUNT_PARTS],
     )
-    later, other = parts.results.get(LATER_PLANS, []), parts.results.get(INSTANCES, [])
-    planned = _planned_for(scope, parts.results.get(PLANNED, []))
-    # Plans for EC2 instances cover one family in one region.
-    owned = parse_owned(
+    owned = _owned_plans(parts, scope)
+    return Evidence(scope, usage, owned, discounts, parts.failures, None if reported is usage else reported)
+
+
+def _owned_plans(parts: PartialResults, scope: CommitmentScope) -> OwnedCommitments:
+    return parse_owned(
         OwnedRows(
             parse_savings_plan,
             _plan_terms,
-            lambda row: row.get("savingsPlanType") == service,
-            rows,
-            later,
-            other,
-            planned,
+            # Plans for EC2 instances cover one family in one region.
+            lambda row: row.get("savingsPlanType") == scope.service,
+            parts.results[PLANS],
+            parts.results.get(LATER_PLANS, []),
+            parts.results.get(INSTANCES, []),
+            _planned_for(scope, parts.results.get(PLANNED, [])),
         )
     )
-    return Evidence(scope, usage, owned, discounts, parts.failures, None if reported is usage else reported)
 
 
 async def read_google_evidence(

@@ -22,8 +22,9 @@ from ..tables import sum_by_columns
 from ..tools.tool import ToolError
 from .clouds import sum_by_day as sum_amounts_by_day
 from .run_rate import CloudCosts, cost_to_come, days_between, project_cost
-from .scenario_budgets import ScenarioCosts, find_budget_effects, read_conditions
+from .scenario_budgets import find_budget_effects
 from .scenario_changes import Change, parse_changes
+from .scenario_costs import ScenarioCosts, read_conditions
 from .scenario_model import (
     ResolvedChange,
     Shares,
