@@ -11,6 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..budgets.status import BudgetStatus
 from ..costs.amounts import ZERO, round_amount, to_decimal
 from ..periods.period import ONE_DAY, Period
+from .run_rate import days_between
 from .scenario_costs import ChangedCosts, ScenarioCosts
 
 LATER = "its period {first} to {last} ends after the scenario"
@@ -102,10 +103,10 @@ def _periods_to_come(
     changed: ChangedCosts, status: BudgetStatus, periods: Sequence[Period], growth: Decimal, costs: ScenarioCosts
 ) -> Iterator[Outlook]:
     """Yield the outlook of each of the *periods* after today; the first period has the limit of the *status*."""
-    limit = to_decimal(status.limit)
+    limit, daily = to_decimal(status.limit), costs.base_of(changed.conditions)
     for period in periods:
         if period.first > costs.today:
-            base = costs.base_of(changed.conditions, period)
+            base = {day: daily[day] for day in days_between(period.first, period.last) if day in daily}
             rounded, expected = round_amount(limit, costs.currency), round_amount(_sum_of(base), costs.currency)
             basis = BASIS_SHARE if growth == 1 else BASIS_GROWTH
             yield Outlook(period, rounded, ZERO, expected, base, basis, first_over(ZERO, rounded, base))

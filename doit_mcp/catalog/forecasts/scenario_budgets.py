@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
@@ -15,7 +16,7 @@ from ..costs.amounts import ZERO, amount_as_json
 from ..partial_results import FailedPart
 from .budget_outlooks import Outlook, first_over, outlooks
 from .scenario_costs import ChangedCosts, ScenarioCosts, read_changed_costs
-from .scenario_model import sum_by_change, sum_by_day
+from .scenario_model import ChangeAmounts, index_by_day, sum_by_change, sum_by_day
 
 MAX_LISTED = 20
 """Budgets that a scenario lists."""
@@ -98,7 +99,8 @@ def _effects_of(
     changed: ChangedCosts, status: BudgetStatus, known: Iterable[Outlook], costs: ScenarioCosts
 ) -> list[JsonObject]:
     """Return the effects on the periods of a budget: of days and weeks, the first with each effect and their number."""
-    effects = [effect for one in known if (effect := _compare(changed, one, costs)) is not None]
+    by_day = index_by_day(changed.added)
+    effects = [effect for one in known if (effect := _compare(changed.row, one, by_day, costs.currency)) is not None]
     if status.interval not in SHORT_INTERVALS:
         return effects
     alike: dict[str, list[JsonObject]] = {}
@@ -107,20 +109,27 @@ def _effects_of(
     return [same[0] | {"periods": len(same)} for same in alike.values()]
 
 
-def _compare(changed: ChangedCosts, outlook: Outlook, costs: ScenarioCosts) -> JsonObject | None:
-    """Return the effect on a period of a budget; None without a change, or if the limit is not exceeded either way."""
-    currency, limit, expected = costs.currency, outlook.limit, outlook.expected
-    change = sum(sum_by_change(changed.added, outlook.period, currency).values(), ZERO)
+def _compare(
+    row: JsonObject, outlook: Outlook, by_day: Mapping[date, ChangeAmounts], currency: str
+) -> JsonObject | None:
+    """Return the effect on a period of a budget; None without a change, or if the limit is not exceeded either way.
+
+    *by_day* is what changes add to its costs on each day.
+    """
+    limit, expected, period = outlook.limit, outlook.expected, outlook.period
+    reached = [amounts for day, amounts in by_day.items() if period.first <= day <= period.last]
+    added = {key: amount for amounts in reached for key, amount in amounts.items()}
+    change = sum(sum_by_change(added, period, currency).values(), ZERO)
     was_over = outlook.is_exceeded or expected > limit
     is_over = outlook.is_exceeded or expected + change > limit
     if not change or not (was_over or is_over):
         return None
-    added = sum_by_day(changed.added)
-    by_day = {day: cost + added.get(day, ZERO) for day, cost in outlook.base.items()}
-    breaks_on = first_over(outlook.spent, limit, by_day) if is_over and not outlook.is_exceeded else None
+    sums = sum_by_day(added)
+    changed = {day: cost + sums.get(day, ZERO) for day, cost in outlook.base.items()}
+    breaks_on = first_over(outlook.spent, limit, changed) if is_over and not outlook.is_exceeded else None
     return {
-        "id": changed.row.get("id"),
-        "name": changed.row.get("budgetName"),
+        "id": row.get("id"),
+        "name": row.get("budgetName"),
         "currency": currency,
         "amount": amount_as_json(limit, currency),
         "expected": amount_as_json(expected, currency),
@@ -129,7 +138,7 @@ def _compare(changed: ChangedCosts, outlook: Outlook, costs: ScenarioCosts) -> J
         "effect": "already_exceeded" if outlook.is_exceeded else _effect(was_over, is_over),
         "breaksOn": outlook.breaks_on and outlook.breaks_on.isoformat(),
         "scenarioBreaksOn": breaks_on and breaks_on.isoformat(),
-        "period": outlook.period.as_json,
+        "period": period.as_json,
         "basis": outlook.basis,
     }
 

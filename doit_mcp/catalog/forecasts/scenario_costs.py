@@ -46,14 +46,13 @@ class ScenarioCosts:
             any(place == at and values <= allowed for place, values in conditions) for at, allowed in self.limits
         )
 
-    def base_of(self, conditions: Sequence[Condition], period: Period) -> dict[date, Decimal]:
-        """Return the expected cost of each day of a period to come that matches the *conditions*."""
+    def base_of(self, conditions: Sequence[Condition]) -> dict[date, Decimal]:
+        """Return the expected cost of each day to come that matches the *conditions*."""
         base: dict[date, Decimal] = {}
         for cloud in self.clouds:
             share = sum((part for atom, part in cloud.shares.items() if _matches(atom, conditions)), ZERO)
             for day, cost in cloud.base.items():
-                if period.first <= day <= period.last:
-                    base[day] = base.get(day, ZERO) + share * cost
+                base[day] = base.get(day, ZERO) + share * cost
         return base
 
 

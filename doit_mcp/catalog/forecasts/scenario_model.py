@@ -210,6 +210,14 @@ def sum_by_day(amounts: ChangeAmounts) -> dict[date, Decimal]:
     return sums
 
 
+def index_by_day(amounts: ChangeAmounts) -> dict[date, dict[tuple[int, date], Decimal]]:
+    """Return the amounts of each day, so that those of many short periods can be found."""
+    found: dict[date, dict[tuple[int, date], Decimal]] = {}
+    for (index, day), amount in amounts.items():
+        found.setdefault(day, {})[index, day] = amount
+    return found
+
+
 def sum_by_change(amounts: ChangeAmounts, period: Period, currency: str) -> dict[int, Decimal]:
     """Return what each change adds in a period, by its index, rounded to the currency's minor unit.
 
