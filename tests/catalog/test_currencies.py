@@ -110,9 +110,7 @@ async def test_dollars_are_asked_for_once(customer: Any, reads: int) -> None:
         ([], "USD"),
     ],
 )
-async def test_a_token_that_names_no_customer_gets_the_currency_of_the_latest_invoice(
-    invoices: Any, currency: str
-) -> None:
+async def test_a_token_without_a_customer_gets_the_currency_of_the_latest_invoice(invoices: Any, currency: str) -> None:
     call, api = caller({"invoices": invoices}, tenant="")
     for _ in range(2):
         assert await run_in_currency(call, None, Work()) == (f"amounts in {currency}", currency)
