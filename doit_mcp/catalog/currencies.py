@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from ..api.common_types import Currency
 from ..api.errors import ApiError
+from ..api.pagination import parse_page
 from ..api.value_kinds import CurrencyCode
 from ..process.task_cancellation import cancel_tasks
 from ..protocol.json_schema import Length, short_json
@@ -39,13 +40,9 @@ async def run_in_currency(
     """Return the result of *work* for a currency, and that currency. Raise what *work* raises.
 
     It is the *requested* one, or else the customer's. While that is unknown, *work* runs for US dollars while the
-    customer is read, and starts again if the customer has another currency. Without access to the customer, it is US
-    dollars.
+    currency is read, and starts again if the customer has another one.
     """
     known: str | None = parse_currency(requested) or call.facts.get(CURRENCY_FACT)
-    if known is None and not call.doit.tenant:
-        # The customer is unknown, so there is nothing to read.
-        known = DEFAULT_CURRENCY
     if known is not None:
         return await work(known), known
     in_dollars = asyncio.create_task(work(DEFAULT_CURRENCY))
@@ -61,23 +58,43 @@ async def run_in_currency(
 
 
 async def _read_currency(call: Call) -> str:
-    """Return the customer's currency and remember it; US dollars if the customer cannot be read."""
-    try:
-        customer = await call.doit.customers.get_customer()
-    except ApiError as error:
-        if error.kind == "credential":
-            raise
-        if error.kind in ("forbidden", "missing"):
-            call.facts.put(CURRENCY_FACT, DEFAULT_CURRENCY)
-        # The answer states that it is in US dollars. Other failures are temporary, so the next call tries again.
-        return DEFAULT_CURRENCY
-    currency = customer_currency(customer) or DEFAULT_CURRENCY
-    call.facts.put(CURRENCY_FACT, currency)
-    return currency
+    """Return the customer's currency and remember it; US dollars if neither the settings nor an invoice shows it.
+
+    Raise ApiError if the sign-in is refused. The settings need the customer's id, which a DoiT API token does not tell,
+    and a permission that not everyone has. The latest invoice is in the same currency.
+    """
+    readers = [_read_settings_currency] if call.doit.tenant else []
+    for read in (*readers, _read_invoice_currency):
+        try:
+            currency = await read(call)
+        except ApiError as error:
+            if error.kind == "credential":
+                raise
+            if error.kind not in ("forbidden", "missing"):
+                # The failure is temporary, so the next call tries again. The answer states that it is in US dollars.
+                return DEFAULT_CURRENCY
+            continue
+        if currency is not None:
+            call.facts.put(CURRENCY_FACT, currency)
+            return currency
+    call.facts.put(CURRENCY_FACT, DEFAULT_CURRENCY)
+    return DEFAULT_CURRENCY
+
+
+async def _read_settings_currency(call: Call) -> str | None:
+    return customer_currency(await call.doit.customers.get_customer())
+
+
+async def _read_invoice_currency(call: Call) -> str | None:
+    page = parse_page(await call.doit.invoices.list_invoices(maxResults=1), "invoices")
+    return next((_known_currency(row.get("currency")) for row in page.rows), None)
 
 
 def customer_currency(customer: JsonObject) -> str | None:
     """Return the currency in the settings of a *customer*; None without one, or if it is unknown."""
     settings = customer.get("settings")
-    currency = settings.get("currency") if isinstance(settings, dict) else None
-    return currency if currency in KNOWN_CURRENCIES else None
+    return _known_currency(settings.get("currency")) if isinstance(settings, dict) else None
+
+
+def _known_currency(code: Any) -> str | None:
+    return code if isinstance(code, str) and code in KNOWN_CURRENCIES else None

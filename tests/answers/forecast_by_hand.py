@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import sqrt
@@ -16,6 +16,7 @@ from .world import MICROS, World
 
 SETTLING_DAYS, WEEKS = 3, 8
 Costs = dict[date, float]
+NOTHING: Costs = {}
 
 
 def days(first: date, last: date) -> list[date]:
@@ -101,8 +102,13 @@ class Expected:
         return self.spent + self.ahead
 
 
-def expect(clouds: Sequence[CloudForecast], first: date, last: date, today: date) -> Expected:
-    """Return the expected cost of a period: days that have not settled count at their pace if they are far below it."""
+def expect(
+    clouds: Sequence[CloudForecast], first: date, last: date, today: date, added: Mapping[date, float] = NOTHING
+) -> Expected:
+    """Return the expected cost of a period: days that have not settled count at their pace if they are far below it.
+
+    The spread of days to come is as many times wider as *added* costs make them more expensive.
+    """
     spent = sum(cost for cloud in clouds for day, cost in cloud.costs.items() if first <= day <= last)
     unsettled = days(max(first, today - timedelta(SETTLING_DAYS - 1)), min(last, today))
     to_come = days(max(first, today + timedelta(1)), last)
@@ -124,13 +130,15 @@ def expect(clouds: Sequence[CloudForecast], first: date, last: date, today: date
             highest = max(highest, 2 * cost) if is_spike and day == today else highest
             growth += max(0.0, highest - cost)
         ahead += sum(cloud.forecast[day] for day in to_come)
+    multiples = [1 + added.get(day, 0.0) / sum(cloud.forecast[day] for cloud in clouds) for day in to_come]
     together = [sum(cloud.pace.distances[day] for cloud in clouds) for day in clouds[0].pace.distances]
     below, above = outer_tenths(together)
-    low, high = (count + count**2 / 9 for count in (len(raised | set(to_come)), len(unsettled) + len(to_come)))
+    squares, total = sum(each**2 for each in multiples), sum(multiples)
+    low, high = (count + squares + (count + total) ** 2 / 9 for count in (len(raised), len(unsettled)))
     spent, ahead = round(spent, 2), round(ahead, 2)
     # What is spent is spent.
-    least = spent + ahead - min(below * sqrt(low), max(ahead, 0.0))
-    return Expected(spent, ahead, least, spent + ahead + above * sqrt(high) + growth)
+    below = min(below * sqrt(low), max(ahead + sum(added.get(day, 0.0) for day in to_come), 0.0))
+    return Expected(spent, ahead, spent + ahead - below, spent + ahead + above * sqrt(high) + growth)
 
 
 def period_figures(expected: Expected, first: date, last: date, before: float, days_before: int) -> dict[str, Figure]:

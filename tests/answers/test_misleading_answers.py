@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.sandbox.accounts import CUSTOMERS
+from doit_mcp.sandbox.accounts import ACME, CUSTOMERS, GLOBEX, UMBRA, Customer
 
 from .world import World, ordinal
 
@@ -143,11 +143,11 @@ async def test_every_cost_answer_states_the_currency_it_asked_for(november: Worl
     assert abs(content["total"]["all"] - in_dollars / 1e6 * 0.87) < 0.02
 
 
-async def test_api_token_without_a_customer_record_gets_dollars(november: World) -> None:
-    answer = await november.call("cost_breakdown", {"groupBy": "cloud"}, tenant="")
-    assert answer["structuredContent"]["currency"] == "USD"
-    configs = november.query_configs
-    assert {config["currency"] for config in configs} == {"USD"}
+@pytest.mark.parametrize("customer", [ACME, GLOBEX, UMBRA], ids=lambda customer: customer.currency)
+async def test_an_api_token_gets_the_currency_of_its_customer(november: World, customer: Customer) -> None:
+    """The token does not tell the customer's id, so the settings cannot be read."""
+    answer = await november.call("cost_breakdown", {"groupBy": "cloud"}, customer, tenant="")
+    assert answer["structuredContent"]["currency"] == november.query_configs[-1]["currency"] == customer.currency
 
 
 async def test_nothing_is_new_when_the_data_begin_later(november: World) -> None:

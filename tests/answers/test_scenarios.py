@@ -154,7 +154,7 @@ async def test_a_budget_of_the_only_changed_costs_changes_to_the_cent(november: 
 
 async def test_costs_to_come_are_not_negative(november: World) -> None:
     found = await ask(november, "growth -100% from 2026-12-01")
-    assert [(row["scenario"], row["low"]) for row in found["months"][1:]] == [(0, 0), (0, 0)]
+    assert [(row["scenario"], row["low"], row["high"]) for row in found["months"][1:]] == [(0, 0, 0), (0, 0, 0)]
 
 
 def find_budget(scenario: Any, budget: Any, first: str) -> Any:
@@ -170,7 +170,62 @@ async def test_currencies_and_clouds_limit_the_scenario(november: World) -> None
     assert google["currency"] == "EUR"
     assert december["change"] == pytest.approx(0.1 * december["expected"], abs=0.01)
     refused = await november.refusal("forecast_spend", cloud="gcp", scenario=["price 5% of cloud:aws from 2026-12-01"])
-    assert refused.startswith("Could not run forecast_spend: scenario[0]: ") and GOOGLE in refused
+    assert refused.startswith(
+        "Could not run forecast_spend: scenario[0]: the costs that cloud of this call selects have no"
+    )
+    assert GOOGLE in refused and "leave out cloud" in refused
+
+
+SCOPES = [{"type": "fixed", "id": "cloud_provider", "mode": "is", "values": [AWS]}]
+
+
+async def test_budgets_of_every_length_change_in_each_period_once(november: World) -> None:
+    forecast = (await doit_forecast_of(november))[AWS]
+    plain = {"currency": "USD", "scopes": SCOPES, "timeInterval": "month", "startPeriod": "2026-11-01"}
+    october = november.cost("2026-11-01", "2026-11-28", IN_AWS)
+    wanted = {
+        "fixed": {"type": "fixed", "endPeriod": "2026-12-31", "amount": 1.0},
+        "later": {"type": "fixed", "startPeriod": "2026-12-06", "endPeriod": "2027-01-09", "amount": 1.0},
+        "day": {"type": "recurring", "timeInterval": "day", "amount": 1.0},
+        "week": {"type": "recurring", "timeInterval": "week", "amount": 1.0},
+        "quarter": {"type": "recurring", "timeInterval": "quarter", "amount": 1e6, "startPeriod": "2026-10-01"},
+    }
+    made = [await november.ask("create_budget", name=name, **plain | more) for name, more in wanted.items()]
+    identifiers = {row["name"]: row["id"] for row in made}
+    try:
+        found = await ask(november, "growth 100% of cloud:aws from 2026-12-01")
+        whys = {row["name"]: row["why"] for row in found["budgetsUnknown"]}
+    finally:
+        for identifier in identifiers.values():
+            await november.ask("delete_budget", id=identifier)
+    rows = {name: [row for row in found["budgets"] if row["id"] == at] for name, at in identifiers.items()}
+
+    def to_come(first: str, last: str) -> float:
+        return sum(forecast[day] for day in days(date.fromisoformat(first), date.fromisoformat(last)))
+
+    (fixed,) = rows["fixed"]
+    assert (fixed["effect"], fixed["period"]["to"]) == ("already_exceeded", "2026-12-31")
+    assert fixed["change"] == pytest.approx(to_come("2026-12-01", "2026-12-31"), abs=CENT)
+    assert october < fixed["expected"]
+    for name, first, last, periods in (
+        ("later", "2026-12-06", "2027-01-09", None),
+        ("day", "2026-12-01", "2026-12-01", 62),
+        # Sundays from 29 November to 24 January: the week that begins on the 31st ends in February.
+        ("week", "2026-11-29", "2026-12-05", 9),
+    ):
+        (row,) = rows[name]
+        assert (row["period"]["from"], row["period"]["to"], row.get("periods")) == (first, last, periods)
+        assert row["expected"] == pytest.approx(to_come(first, last), abs=CENT)
+        assert row["change"] == pytest.approx(to_come(max(first, "2026-12-01"), last), abs=CENT)
+    assert rows["quarter"] == []
+    assert whys["quarter"] == "its period 2027-01-01 to 2027-03-31 ends after the scenario"
+    assert whys["week"] == "its period 2027-01-31 to 2027-02-06 ends after the scenario" and "day" not in whys
+
+
+async def doit_forecast_of(world: World) -> dict[str, Costs]:
+    """Return DoiT's forecast of each cloud and day, to the end of a scenario."""
+    await ask(world, "growth 1% from 2026-12-01")
+    return await doit_forecasts(world)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +245,7 @@ async def test_months_at_the_edges_of_the_calendar(today: str, months: list[str]
 
 
 MONTHS = (("2026-11-01", "2026-11-30"), ("2026-12-01", "2026-12-31"), ("2027-01-01", "2027-01-31"))
+QUARTER = (date(2026, 10, 1), date(2026, 12, 31))
 CLOUDS = (AWS, GOOGLE, "microsoft-azure")
 EVERY_KIND = (
     "growth 10% from 2026-12-01",
@@ -227,16 +283,15 @@ def sums(added: Added, clouds: Sequence[str], first: str, last: str) -> list[flo
     ]
 
 
-def compared(expected: Expected, length: int, change: float, paid_once: float) -> dict[str, Figure]:
-    """Return the figures of a period without and with the changes."""
-    least = min(expected.spent + paid_once, expected.expected + change)
+def compared(expected: Expected, length: int, change: float) -> dict[str, Figure]:
+    """Return the figures of a period without and with the changes; *expected* has the spread with them."""
     return {
         "days": length,
         "expected": (expected.expected, CENT),
         "scenario": (expected.expected + change, 3 * CENT),
         "change": (change, 2 * CENT),
         "changePercent": (100 * change / expected.expected, 0.051),
-        "low": (max(expected.low + change, least), 3 * CENT),
+        "low": (expected.low + change, 3 * CENT),
         "high": (expected.high + change, 3 * CENT),
     }
 
@@ -250,22 +305,25 @@ async def test_every_number_of_a_forecast_with_a_scenario(november: World) -> No
     costs = {cloud: daily_costs(november, cloud, date(2026, 7, 1)) for cloud in CLOUDS}
     clouds = [CloudForecast(costs[cloud], forecasts[cloud], Pace(costs[cloud], today)) for cloud in CLOUDS]
     spans = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in MONTHS]
-    *months, quarter = (expect(clouds, *span, today) for span in [*spans, (date(2026, 10, 1), date(2026, 12, 31))])
+    *months, quarter = (expect(clouds, *span, today) for span in [*spans, QUARTER])
     figures: dict[str, Figure] = {"period.days": 28, "budgetsChecked": len(listed)}
     october, summer = november.cost("2026-10-01", "2026-10-31"), november.cost("2026-07-01", "2026-09-30")
     figures |= under("month", period_figures(months[0], *spans[0], october, 31))
-    figures |= under("quarter", period_figures(quarter, date(2026, 10, 1), date(2026, 12, 31), summer, 92))
+    figures |= under("quarter", period_figures(quarter, *QUARTER, summer, 92))
     known = {row["id"]: row for row in listed}
     for at, row in enumerate(answer["budgets"]):
         spent = november.cost("2026-11-01", "2026-11-28", f"cloud_provider = '{cloud_of(known[row['id']])}'")
         figures |= under(f"budgets[{at}]", budget_figures(known[row["id"]], spent) | {"period.days": 30})
     added = added_by_hand(forecasts, share(november, "service_description = ?", RDS))
+    lasting = [costs for (at, _), costs in added.items() if at != 1]
+    wider = {day: sum(costs.get(day, 0.0) for costs in lasting) for day in forecasts[AWS]}
+    *months, quarter = (expect(clouds, *span, today, wider) for span in [*spans, QUARTER])
     changes = [sums(added, CLOUDS, *month) for month in MONTHS]
     for at, (month, change) in enumerate(zip(months, changes, strict=True)):
         length = (spans[at][1] - spans[at][0]).days + 1
-        figures |= under(f"scenario.months[{at}]", compared(month, length, sum(change), change[1]))
+        figures |= under(f"scenario.months[{at}]", compared(month, length, sum(change)))
     in_quarter = sum(map(sum, changes[:2]))
-    figures |= under("scenario.quarter", compared(quarter, 92, in_quarter, 9000))
+    figures |= under("scenario.quarter", compared(quarter, 92, in_quarter))
     expected, total = sum(month.expected for month in months), sum(map(sum, changes))
     whole: dict[str, Figure] = {"days": 92, "expected": (expected, 3 * CENT), "scenario": (expected + total, 0.05)}
     whole |= {"change": (total, 0.05), "changePercent": (100 * total / expected, 0.051)}

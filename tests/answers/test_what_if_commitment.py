@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 from statistics import fmean, median
 from typing import Any
@@ -35,9 +37,12 @@ PLAN_RATES = {
 """The rates of Compute Savings Plans for 1 year without upfront payment, as shares of those on demand."""
 
 
-def eligible_days(world: World, service: str, later: float = 0) -> list[tuple[float, float]]:
-    """Return the eligible usage of each day and its part on demand, in dollars per hour at on-demand rates. Commitments
-    that start later cover *later*."""
+Usage = list[tuple[float, float]]
+"""The eligible usage of each day or week and its part on demand, in dollars per hour at on-demand rates."""
+
+
+def eligible_days(world: World, service: str) -> Usage:
+    """Return the eligible usage of each day."""
     services = ", ".join(f"'{name}'" for name in SKUS[service])
     rows = world.sql(
         "SELECT day, SUM(cost), SUM(CASE cost_type WHEN 'Usage' THEN cost ELSE 0 END) FROM lines JOIN series USING (series)"
@@ -46,32 +51,53 @@ def eligible_days(world: World, service: str, later: float = 0) -> list[tuple[fl
         *map(ordinal, (FIRST, LAST)),
     )
     assert len(rows) == DAYS
-    return [(total / MICROS / 24, max(0, on_demand / MICROS / 24 - later)) for _, total, on_demand in rows]
+    return [(total / MICROS / 24, on_demand / MICROS / 24) for _, total, on_demand in rows]
+
+
+def after(usage: Usage, covers: float) -> Usage:
+    """Return the usage after commitments that cover some dollars per hour."""
+    return [(total, max(0.0, on_demand - covers)) for total, on_demand in usage]
+
+
+@dataclass
+class Others:
+    """What other commitments have to do with a purchase: what queued and planned ones cover, in dollars per hour at
+    on-demand rates, and to what share active ones are used."""
+
+    queued: float = 0.0
+    planned: float = 0.0
+    usable: float = 1.0
 
 
 def purchase_figures(
-    days: list[tuple[float, float]], discount: float, target: float, months: int, upfront: float = 0
+    period: Usage, others: Others, discount: float, target: float, months: int, upfront: float = 0
 ) -> dict[str, Figure]:
-    """Return the figures of a purchase for *days* (or weeks) of eligible usage and its part on demand, in dollars per hour.
+    """Return the figures of a purchase for the usage of a *period*.
 
     *discount* is in percent, *target* and the share that is paid *upfront* are from 0 to 1.
     """
+    days = after(period, others.queued)
     keep, edge, on_demand = 1 - discount / 100, max(1, len(days) // 10), sorted(rate for _, rate in days)
     missing = target * median(total for total, _ in days) - median(total - rate for total, rate in days)
     bought = round(missing * keep, 2)
     covers = bought / keep
-    used = [min(rate, covers) for rate in on_demand]
+    most = covers * others.usable
+    used = [min(rate, most) for rate in on_demand]
+    used_last = fmean(min(rate, most) for _, rate in after(days, others.planned))
+    left_last = fmean(rate for _, rate in after(days, others.planned))
     means = {"expected": fmean(used), "low": fmean(used[:edge]), "high": fmean(used[-edge:])}
     eligible, before = sum(total for total, _ in days), sum(total - rate for total, rate in days)
+    in_period = sorted(rate for _, rate in period)
+    mean = fmean(total for total, _ in days)
     total = bought * HOURS * months
     monthly = total * (1 - upfront) / months
     figures: dict[str, Figure] = {
         "period.days": DAYS if len(days) == DAYS else 7 * len(days),
         "usage.samples": len(days),
         "usage.eligibleMedian": (median(total for total, _ in days), CENT),
-        "usage.onDemandMedian": (median(on_demand), CENT),
-        "usage.onDemandLow": (fmean(on_demand[:edge]), CENT),
-        "usage.onDemandHigh": (fmean(on_demand[-edge:]), CENT),
+        "usage.onDemandMedian": (median(in_period), CENT),
+        "usage.onDemandLow": (fmean(in_period[:edge]), CENT),
+        "usage.onDemandHigh": (fmean(in_period[-edge:]), CENT),
         "purchase.discountPercent": discount,
         "purchase.commitmentPerHour": bought,
         "purchase.coversPerHour": (covers, CENT),
@@ -79,11 +105,16 @@ def purchase_figures(
         "purchase.perMonth": (monthly, CENT),
         "purchase.total": (total, CENT),
         "coveragePercent.target": 100 * target,
-        "coveragePercent.before": (100 * before / eligible, 0.051),
+        "coveragePercent.before": (100 * (1 - fmean(in_period) / mean), 0.051),
+        "coveragePercent.queued": (100 * before / eligible, 0.051),
         "coveragePercent.after": (100 * (before + sum(used)) / eligible, 0.051),
         "breakEvenMonth": month_of_payback(total, means["expected"] * HOURS, months),
         "breakEvenMonthLow": month_of_payback(total, means["low"] * HOURS, months),
     }
+    if others.planned:
+        figures["planned.coveragePercent"] = (100 * (1 - (left_last - used_last) / mean), 0.051)
+        figures["planned.unusedPercent"] = (100 * (1 - used_last / covers), 0.051)
+        figures["planned.savingsPerMonth"] = ((used_last - bought) * HOURS, CENT)
     if upfront:
         figures["paybackMonth"] = month_of_payback(total * upfront, means["expected"] * HOURS - monthly, months)
     for name, rate in means.items():
@@ -119,6 +150,7 @@ async def aws_figures(world: World, service: str, months: int) -> dict[str, Figu
     return {
         "existing.perHour": (sum(hourly for _, hourly in active), CENT),
         "existing.count": len(active),
+        "existing.utilizationPercent": (100 * utilization(plans, service), 0.051),
         "existing.otherKinds": len(others),
         **{f"existing.endWithinTerm[{at}].perHour": (hourly, CENT) for at, (_, hourly) in enumerate(ending)},
         **{f"existing.notStarted[{at}].perHour": hourly for at, hourly in enumerate(queued)},
@@ -127,6 +159,25 @@ async def aws_figures(world: World, service: str, months: int) -> dict[str, Figu
 
 def amount_of(money: Any) -> float:
     return float(money["amount"])
+
+
+def utilization(plans: Sequence[Any], service: str) -> float:
+    """Return the used share of the active Savings Plans of a type, by what they cost."""
+    own = [plan for plan in plans if (plan["savingsPlanType"], plan["state"]) == (service, "active")]
+    used = sum(amount_of(plan["commitment"]) * plan["lastMonthUtilization"] for plan in own)
+    return used / sum(amount_of(plan["commitment"]) for plan in own)
+
+
+def planned_figures(steps: Sequence[Any]) -> dict[str, Figure]:
+    """Return the figures of the steps of a plan."""
+    hourly = [amount_of(step["purchaseAmount"]) for step in steps]
+    rates: dict[str, Figure] = {f"planned.steps[{at}].perHour": rate for at, rate in enumerate(hourly)}
+    return rates | {"planned.perHour": (sum(hourly), CENT), "planned.stepCount": len(steps)}
+
+
+def planned_cover(steps: Sequence[Any]) -> float:
+    """Return the usage that the steps of a plan replace: what they cost and save, per hour."""
+    return sum(amount_of(step["purchaseAmount"]) + amount_of(step["estimatedSavings"]) / HOURS for step in steps)
 
 
 async def advised_discount(world: World, service: str) -> float:
@@ -157,13 +208,24 @@ async def test_savings_plans_follow_the_bill(
         [plan for plan in plans if plan["savingsPlanType"] == service and plan["state"] == state]
         for state in ("active", "queued")
     )
-    later = sum(float(plan["commitment"]["amount"]) for plan in queued)
+    plan = next(
+        row
+        for row in (await november.ask("list_aws_planned_purchases", **ORGANIZATION))["items"]
+        if row["service"] == service
+    )
+    # The queued plan is for one year without upfront payment, whatever is bought.
+    assert all((row["termDuration"], row["paymentOption"]) == ("one_year", "no_upfront") for row in queued)
+    keep = 1 - (await advised_discount(november, "compute")) / 100
+    others = Others(
+        sum(amount_of(row["commitment"]) for row in queued) / keep,
+        planned_cover(plan["steps"]),
+        utilization(plans, service),
+    )
     assert [row["perHour"] for row in answer["existing"]["notStarted"]] == [0.24][: len(queued)]
     known = 20.0 if service == "database" else await advised_discount(november, service)
     discount = float(arguments.get("discountPercent", known))
-    figures = purchase_figures(
-        eligible_days(november, service, later / (1 - discount / 100)), discount, target, months, upfront
-    )
+    figures = purchase_figures(eligible_days(november, service), others, discount, target, months, upfront)
+    figures |= planned_figures(plan["steps"])
     check_figures(answer, figures | await aws_figures(november, service, months))
     assert owned
     last = f"{2026 + months // 12}-11-01"
@@ -171,10 +233,10 @@ async def test_savings_plans_follow_the_bill(
     listed = [row["id"] for row in answer["existing"]["endWithinTerm"]]
     assert [at for at in listed if at.startswith("savings-plan:")] == [f"savings-plan:{at}" for _, at in ending]
     instances = await november.ask("list_aws_reserved_instances", status="active", **ORGANIZATION)
-    others = [item for item in instances["items"] if service == "compute"]
-    assert answer["existing"]["otherKinds"] == len(others) == (2 if service == "compute" else 0)
+    reserved = [item for item in instances["items"] if service == "compute"]
+    assert answer["existing"]["otherKinds"] == len(reserved) == (2 if service == "compute" else 0)
     assert {at for at in listed if at.startswith("reserved-instance:")} == {
-        f"reserved-instance:{item['commitmentId']}" for item in others if item["endTime"][:10] < last
+        f"reserved-instance:{item['commitmentId']}" for item in reserved if item["endTime"][:10] < last
     }
     # Of $21.14 per hour on average, the plans in use cover about a third.
     if service == "compute":
@@ -220,6 +282,18 @@ async def test_a_missing_permission_is_named(november: World) -> None:
     assert "purchase settings: the signed-in user lacks the permission (HTTP 403)" in answer["content"][0]["text"]
 
 
+async def test_what_is_covered_does_not_depend_on_the_purchase(november: World) -> None:
+    days = eligible_days(november, "compute")
+    coverage = 100 * (1 - sum(rate for _, rate in days) / sum(total for total, _ in days))
+    for discount in (1, 27, 46, 90):
+        for cloud, before in (("aws", coverage), ("gcp", 0.0)):
+            found = await november.ask(
+                "what_if_commitment", term="three_year", cloud=cloud, discountPercent=discount, coveragePercent=90
+            )
+            assert found["coveragePercent"]["before"] == pytest.approx(before, abs=0.051)
+            assert found["coveragePercent"]["queued"] == pytest.approx(32.0 if cloud == "aws" else 9.4, abs=0.051)
+
+
 async def test_payments_differ_in_payback_only(november: World) -> None:
     answers = {
         payment: await november.ask("what_if_commitment", term="one_year", payment=payment, discountPercent=30)
@@ -253,10 +327,21 @@ async def test_google_commitments_follow_whole_weeks(november: World) -> None:
         days = daily[7 * at : 7 * at + 7]
         assert min(days) <= rate <= max(days)
     # The sandbox sells spend-based commitments of a year for 28 % less than on demand.
-    figures = purchase_figures([(rate, rate - 0.5 / 0.72) for rate in weeks], 28.0, 1.0, 12)
+    account = answer["scope"]["account"]
+    plans = (await november.ask("list_gcp_planned_purchases", billingAccountId=account))["items"]
+    (steps,) = [
+        region["steps"]
+        for plan in plans
+        if plan["service"] == "compute"
+        for region in plan["regions"]
+        if region["steps"]
+    ]
+    others = Others(0.5 / 0.72, planned_cover(steps))
+    figures = purchase_figures([(rate, rate) for rate in weeks], others, 28.0, 1.0, 12) | planned_figures(steps)
     existing = answer["existing"]
     owned: dict[str, Figure] = {"perHour": 0, "count": 0, "otherKinds": 1, "notStarted[0].perHour": 0.5}
     check_figures(answer, figures | under("existing", owned))
+    assert answer["coveragePercent"]["before"] == 0
     assert answer["purchase"]["payment"] is None
     assert [row["ends"] for row in existing["endWithinTerm"]] == ["2027-02-11"]
     assert [(row["starts"], row["perHour"]) for row in existing["notStarted"]] == [("2026-12-10", 0.5)]

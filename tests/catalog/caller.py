@@ -9,6 +9,7 @@ import orjson
 
 from doit_mcp.api import Doit
 from doit_mcp.catalog.call import MissingClientCapability, Question
+from doit_mcp.catalog.currencies import CURRENCY_FACT, DEFAULT_CURRENCY
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.stores.approvals import ConfirmationPolicy
 from doit_mcp.catalog.stores.customer_facts import CustomerFacts, Facts
@@ -99,6 +100,14 @@ class Caller:
         """Do nothing: no connection exists."""
 
 
+def make_caller(api: Recorder) -> Caller:
+    """Return a caller; without a customer's id, it is known that amounts are in US dollars, so no request asks for it."""
+    caller = Caller(api)
+    if not api.tenant:
+        caller.facts.put(CURRENCY_FACT, DEFAULT_CURRENCY)
+    return caller
+
+
 STREAMED = ("refine_cloudflow", "build_cloud_flow", "ask_ava_streaming")
 """Tools that read a stream of events."""
 TOOLS = {tool.name: tool for tool in all_tools()}
@@ -109,7 +118,7 @@ async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObjec
     tool = TOOLS[tool] if isinstance(tool, str) else tool
     coerced = tool.coerce_arguments(arguments)
     assert tool.argument_problems(coerced) == []
-    result = await tool.run(Caller(api), coerced)
+    result = await tool.run(make_caller(api), coerced)
     assert not isinstance(result, ContentResult)
     return structured_of(result)
 

@@ -85,25 +85,48 @@ async def test_work_in_the_wrong_currency_ends_as_soon_as_the_right_one_is_known
 
 
 @pytest.mark.parametrize(
-    "customer", [{"settings": {"currency": "USD"}}, {"settings": {"currency": "XXX"}}, {"settings": None}, {}]
+    ("customer", "reads"),
+    [
+        ({"settings": {"currency": "USD"}}, 1),
+        ({"settings": {"currency": "XXX"}}, 2),
+        ({"settings": None}, 2),
+        ({}, 2),
+    ],
 )
-async def test_dollars_are_asked_for_once(customer: Any) -> None:
+async def test_dollars_are_asked_for_once(customer: Any, reads: int) -> None:
     call, api = caller(customer)
     work = Work()
     for _ in range(2):
         assert await run_in_currency(call, None, work) == ("amounts in USD", "USD")
-    assert work.currencies == ["USD", "USD"] and len(api.requests) == 1
+    assert work.currencies == ["USD", "USD"] and len(api.requests) == reads
 
 
-async def test_a_token_without_a_customer_gets_dollars() -> None:
-    call, api = caller({}, tenant="")
-    assert await run_in_currency(call, None, Work()) == ("amounts in USD", "USD")
-    assert api.requests == []
+@pytest.mark.parametrize(
+    ("invoices", "currency"),
+    [
+        ([{"id": "1", "currency": "JPY"}], "JPY"),
+        ([{"id": "1", "currency": "XXX"}], "USD"),
+        ([{"id": "1", "currency": 7}], "USD"),
+        ([], "USD"),
+    ],
+)
+async def test_a_token_without_a_customer_gets_the_currency_of_the_latest_invoice(invoices: Any, currency: str) -> None:
+    call, api = caller({"invoices": invoices}, tenant="")
+    for _ in range(2):
+        assert await run_in_currency(call, None, Work()) == (f"amounts in {currency}", currency)
+    assert len(api.requests) == 1
 
 
-@pytest.mark.parametrize(("kind", "reads"), [("forbidden", 1), ("missing", 1), ("timeout", 2), ("rate", 2)])
+async def test_the_latest_invoice_shows_the_currency_without_permission_for_the_settings() -> None:
+    call, api = caller(ApiError("", kind="forbidden"), {"invoices": [{"id": "1", "currency": "EUR"}]})
+    for _ in range(2):
+        assert await run_in_currency(call, None, Work()) == ("amounts in EUR", "EUR")
+    assert len(api.requests) == 2
+
+
+@pytest.mark.parametrize(("kind", "reads"), [("forbidden", 2), ("missing", 2), ("timeout", 2), ("rate", 2)])
 async def test_a_customer_that_cannot_be_read_gets_dollars(kind: Any, reads: int) -> None:
-    """A refusal is remembered; after any other failure, the next call tries again."""
+    """Refusals of settings and invoices are remembered; after any other failure, the next call tries again."""
     call, api = caller(ApiError("", kind=kind))
     for _ in range(2):
         assert await run_in_currency(call, None, Work()) == ("amounts in USD", "USD")

@@ -45,13 +45,14 @@ class BudgetBreach(TypedDict, total=False):
 class CheckedBudgets:
     """The rows and statuses of budgets that may be exceeded, how many budgets there are, and what could not be read.
 
-    *on_track* are the rows of the other running budgets.
+    *on_track* are the rows of the other running budgets, *not_begun* those of budgets whose first period begins later.
     """
 
     budgets: Sequence[tuple[JsonObject, BudgetStatus]]
     count: int
     failures: Sequence[FailedPart]
     on_track: Sequence[JsonObject] = ()
+    not_begun: Sequence[JsonObject] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class ComparedForecast:
 async def find_breaches(call: Call, scope: Scope) -> CheckedBudgets:
     """Return the budgets that are or may be exceeded: at risk according to the list, or for the costs of *scope*.
 
-    Those whose period is over, or has not begun, are left out.
+    Those whose period is over are left out.
     """
     listed, unread = await _read_budgets(call)
     today = utc_date(call.now)
@@ -112,7 +113,8 @@ async def find_breaches(call: Call, scope: Scope) -> CheckedBudgets:
     statuses, failed = await fetch_statuses(call, risky)
     checked = set(map(id, risky))
     on_track = [row for row in rows if id(row) not in checked]
-    return CheckedBudgets(list(zip(risky, statuses, strict=True)), len(rows), [*unread, *failed], on_track)
+    not_begun = [row for row in listed if (period := current_period(row, today)) is not None and period.first > today]
+    return CheckedBudgets(list(zip(risky, statuses, strict=True)), len(rows), [*unread, *failed], on_track, not_begun)
 
 
 def is_running(row: JsonObject, today: date) -> bool:

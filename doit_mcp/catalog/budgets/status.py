@@ -33,7 +33,8 @@ DATE_CHARACTERS = len("2026-01-31")
 class BudgetStatus:
     """What a budget's amounts mean today. Amounts are in the budget's currency; None is unknown.
 
-    Each later period has *growth* times the limit of the one before; None if later limits are unknown.
+    Each later period has *growth* times the limit of the one before; None if later limits are unknown. *interval* is the
+    length of the periods; empty for a fixed budget, which has one period.
     """
 
     limit: float | None
@@ -45,6 +46,14 @@ class BudgetStatus:
     breaks_on: date | None = None
     metric: str = "cost"
     growth: Decimal | None = None
+    interval: str = ""
+
+    def periods_until(self, last: date) -> list[Period]:
+        """Return the periods that begin on or before *last*, from the current one on; empty if they are unknown."""
+        periods = [self.period] if self.period is not None and self.period.first <= last else []
+        while periods and self.interval and (first := periods[-1].last + ONE_DAY) <= last:
+            periods.append(PERIOD_OF_INTERVAL[self.interval](first))
+        return periods
 
     @property
     def percent_used(self) -> float | None:
@@ -84,13 +93,13 @@ def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStat
         # The API tells the risk of list rows by day; a forecast above the limit is a risk even without a day.
         status = "at_risk"
     metric = str(budget.get("metric") or "cost")
-    growth = _limit_growth(details)
+    growth, interval = _limit_growth(details), "" if is_fixed(budget) else str(budget.get("timeInterval"))
     day = _forecast_day(row, details)
     if period is None or day is None or not period.first <= day <= period.last:
-        return BudgetStatus(limit, spent, forecast, period, status, metric=metric, growth=growth)
+        return BudgetStatus(limit, spent, forecast, period, status, metric=metric, growth=growth, interval=interval)
     exceeded_on = day if status == "exceeded" and day <= today else None
     breaks_on = day if status == "at_risk" and day >= today else None
-    return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on, metric, growth)
+    return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on, metric, growth, interval)
 
 
 def with_rounded_amounts(budget: JsonObject) -> JsonObject:
@@ -161,13 +170,18 @@ def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
     return limit if limit is not None and limit > 0 else None
 
 
+def is_fixed(budget: JsonObject) -> bool:
+    """Return whether a budget has one period. Rows of a list have no type, but those of fixed budgets have an end."""
+    return bool(budget.get("type", "fixed" if to_day(budget.get("endPeriod")) else "recurring") == "fixed")
+
+
 def current_period(budget: JsonObject, today: date) -> Period | None:
     """Return the period that the amounts of a budget are about; None if it is unknown.
 
     For a recurring budget it is the calendar period that contains *today*, or its first one if it begins later.
     """
     begins, ends = to_day(budget.get("startPeriod")), to_day(budget.get("endPeriod"))
-    if budget.get("type", "fixed" if ends else "recurring") == "fixed":
+    if is_fixed(budget):
         return Period(begins, ends) if begins and ends and begins <= ends else None
     interval = str(budget.get("timeInterval"))
     if interval not in PERIOD_OF_INTERVAL:

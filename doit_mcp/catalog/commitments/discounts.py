@@ -45,19 +45,26 @@ def find_discount(given: float | None, wanted: Terms, evidence: DiscountEvidence
     """
     if given is not None:
         return Discount(Decimal(str(given)) / 100, "given as discountPercent")
-    name = describe_terms(wanted)
-    if evidence.seen is not None and evidence.seen > 0 and set(evidence.owned) == {wanted}:
-        return Discount(_to_tenth(evidence.seen), f"seen on the bill: all active commitments of this kind are {name}")
-    implied = implied_discount(evidence.advice) if evidence.advised == wanted else None
-    if implied is not None:
-        source = f"implied by DoiT's recommendation, which is for {name}: its savings per month and its commitment"
-        return Discount(_to_tenth(implied), source)
+    if (known := known_discount(wanted, evidence)) is not None:
+        return known
     raise ApiError(
-        f"discountPercent: required, because the discount of a commitment for {name} is not known. {_unread(evidence)}"
+        f"discountPercent: required, because the discount of a commitment for {describe_terms(wanted)} is not known. {_unread(evidence)}"
         f"{_known(evidence)}Pass the discount from on-demand rates that the cloud's price list has for these terms. If you do "
         "not have it, ask the user; do not estimate it",
         kind="argument",
     )
+
+
+def known_discount(terms: Terms, evidence: DiscountEvidence) -> Discount | None:
+    """Return the discount of commitments with some *terms* that the bill or a recommendation shows; None without one."""
+    name = describe_terms(terms)
+    if evidence.seen is not None and evidence.seen > 0 and set(evidence.owned) == {terms}:
+        return Discount(_to_tenth(evidence.seen), f"seen on the bill: all active commitments of this kind are {name}")
+    implied = implied_discount(evidence.advice) if evidence.advised == terms else None
+    if implied is None:
+        return None
+    source = f"implied by DoiT's recommendation, which is for {name}: its savings per month and its commitment"
+    return Discount(_to_tenth(implied), source)
 
 
 def implied_discount(advice: Mapping[str, Any] | None) -> Decimal | None:

@@ -82,11 +82,11 @@ class UsageReading:
         least = MIN_DAYS if self.unit == "day" else MIN_WEEKS
         return sum(amount > 0 for amount in self.eligible) >= least
 
-    def samples(self, current: Decimal, later: Decimal, discount: Decimal) -> list[UsageSample]:
-        """Return the usage by unit. Commitments of *current* dollars per hour with a *discount* cover usage first, unless
-        the bill shows what they cover; then those of *later* dollars per hour, which have not started."""
+    def samples(self, active: Decimal, later: Decimal) -> list[UsageSample]:
+        """Return the usage by unit. *active* commitments cover usage first, unless the bill shows what they cover; then
+        those of *later*, which were not active. Both are in dollars per hour at on-demand rates."""
         left = self.eligible if self.on_demand is None else self.on_demand
-        covers = (later if self.on_demand is not None else current + later) / (1 - discount)
+        covers = later if self.on_demand is not None else active + later
         rest = [max(amount - covers, ZERO) for amount in left]
         return [UsageSample(*pair) for pair in zip(self.eligible, rest, strict=True)]
 

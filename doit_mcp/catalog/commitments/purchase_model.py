@@ -44,13 +44,14 @@ class UsageLevels:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseTerms:
-    """What to buy: *years*, the *payment* option, the *discount* from on-demand rates and the *target* coverage, both
-    from 0 to 1."""
+    """What to buy: *years*, the *payment* option, the *discount* from on-demand rates, the *target* coverage, and the
+    share of the commitment that can be used at most (*usable*); all three from 0 to 1."""
 
     years: int
     payment: str
     discount: Decimal
     target: Decimal
+    usable: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,14 @@ def hourly_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms) -> D
 def model_purchase(samples: Sequence[UsageSample], terms: PurchaseTerms) -> Purchase | None:
     """Return the purchase that reaches the target; None if existing commitments reach it."""
     hourly = hourly_commitment(samples, terms)
-    if not hourly:
-        return None
+    return model_commitment(samples, terms, hourly) if hourly else None
+
+
+def model_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms, hourly: Decimal) -> Purchase:
+    """Return the purchase of *hourly* dollars per hour, whatever the target."""
     covers = hourly / (1 - terms.discount)
     on_demand = sorted(sample.on_demand for sample in samples)
-    by_sample = [min(amount, covers) for amount in on_demand]
+    by_sample = [min(amount, covers * terms.usable) for amount in on_demand]
     used, edge = _mean(by_sample), edge_count(by_sample)
     used_low = _mean(by_sample[:edge])
     eligible = _mean([sample.eligible for sample in samples])

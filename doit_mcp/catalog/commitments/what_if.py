@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -12,32 +11,27 @@ from ...api.report_config import normalize_provider
 from ...protocol.json_schema import Length, Range, short_json
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import amount_as_json, percent_as_json
+from ..costs.amounts import percent_as_json
 from ..costs.scope import CloudArgument, Scope
 from ..costs.statement import cost_statement
 from ..partial_results import failed_members
 from ..periods.period import ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
-from .aws import AWS, OwnedCommitment
-from .discounts import Discount, Terms, find_discount
+from .aws import AWS
+from .discounts import Terms, find_discount
 from .figures import USD
 from .google import GOOGLE
-from .purchase_model import (
-    Purchase,
-    PurchaseTerms,
-    UsageSample,
-    describe_usage,
-    model_purchase,
-)
-from .what_if_assumptions import COVERAGE_BASIS, describe_assumptions, ending
+from .purchase_model import PurchaseTerms, UsageSample, describe_usage, model_purchase
+from .what_if_assumptions import describe_assumptions
+from .what_if_covered import find_covered, model_usage
 from .what_if_evidence import Evidence, read_aws_evidence, read_google_evidence
+from .what_if_members import existing_members, planned_members, purchase_members, scope_and_usage
 from .what_if_types import CommitmentWhatIf
 
 METRIC = "usage that the commitment can cover, per hour, at on-demand rates"
 YEARS = {"one_year": 1, "three_year": 3}
 NO_UPFRONT = "no_upfront"
 DATABASE_TERMS = ("one_year", NO_UPFRONT)
-MAX_LISTED_COMMITMENTS = 20
 CLOUD_OF_SERVICE = {"database": AWS, "cloud_sql": GOOGLE}
 
 
@@ -88,20 +82,24 @@ async def what_if_commitment(
         evidence = await read_google_evidence(call, kind, account, region, today)
     wanted: Terms = (term, payment if provider == AWS else None)
     discount = find_discount(discountPercent, wanted, evidence.discounts)
-    terms = PurchaseTerms(YEARS[term], payment, discount.share, Decimal(str(coveragePercent)) / 100)
-    samples = evidence.usage.samples(evidence.owned.hourly, evidence.owned.added_hourly, discount.share)
-    purchase = model_purchase(samples, terms)
+    used = evidence.owned.utilization
+    target = Decimal(str(coveragePercent)) / 100
+    terms = PurchaseTerms(YEARS[term], payment, discount.share, target, Decimal(1) if used is None else used)
+    covered = find_covered(evidence)
+    usage = model_usage(evidence, covered)
+    purchase = model_purchase(usage.later, terms)
     if purchase is None:
-        raise _reached(coveragePercent, evidence, samples)
+        raise _reached(coveragePercent, evidence, usage.later)
     period = ReportedPeriod(evidence.usage.period, today)
     statement = cost_statement(period, USD, Scope(), [provider])
     return {
         **statement,
         "basis": {**statement["basis"], "metric": METRIC},
-        **_scope_and_usage(evidence, samples),
-        **_purchase_members(purchase, wanted, terms, discount),
-        "existing": _existing(evidence, terms.years, today),
-        "assumptions": describe_assumptions(evidence, terms, discount, purchase, today),
+        **scope_and_usage(evidence, usage),
+        **purchase_members(purchase, terms, discount, wanted, usage),
+        "existing": existing_members(evidence, terms.years, today),
+        **planned_members(evidence, terms, purchase, usage),
+        "assumptions": describe_assumptions(evidence, covered, terms, discount, purchase, today),
         **failed_members(evidence.failures),
     }
 
@@ -140,91 +138,8 @@ def _reached(target: float, evidence: Evidence, samples: list[UsageSample]) -> A
     usage = describe_usage(samples)
     share = percent_as_json(usage.covered / usage.eligible) if usage.eligible else 0.0
     return ApiError(
-        f"coveragePercent: existing commitments cover {share:g} % of the median usage of {evidence.scope.service} already "
+        f"coveragePercent: commitments that are active or bought cover {share:g} % of the median usage of {evidence.scope.service} already "
         f"({percent_as_json(usage.coverage):g} % of all usage of the period), so nothing has to be bought for {target:g} %; "
         "ask for more",
         kind="argument",
     )
-
-
-def _scope_and_usage(evidence: Evidence, samples: list[UsageSample]) -> JsonObject:
-    scope, usage = evidence.scope, describe_usage(samples)
-    levels = {
-        "eligibleMedian": usage.eligible,
-        "onDemandMedian": usage.on_demand,
-        "onDemandLow": usage.on_demand_low,
-        "onDemandHigh": usage.on_demand_high,
-    }
-    return {
-        "scope": {
-            "cloud": scope.cloud,
-            "service": scope.service,
-            **({"region": scope.region} if scope.region else {}),
-            "account": scope.account,
-            "accountName": scope.name or None,
-        },
-        "usage": {
-            **{name: amount_as_json(amount, USD) for name, amount in levels.items()},
-            "samples": len(samples),
-            "unit": evidence.usage.unit,
-            "source": evidence.usage.source,
-        },
-    }
-
-
-def _purchase_members(purchase: Purchase, wanted: Terms, terms: PurchaseTerms, discount: Discount) -> JsonObject:
-    estimates = {"expected": purchase.expected, "low": purchase.low, "high": purchase.high}
-    amounts = {
-        "commitmentPerHour": purchase.hourly,
-        "coversPerHour": purchase.covers,
-        "upfront": purchase.upfront,
-        "perMonth": purchase.monthly_payment,
-        "total": purchase.total,
-    }
-    return {
-        "purchase": {
-            "term": wanted[0],
-            "payment": wanted[1],
-            "discountPercent": float(100 * discount.share),
-            "discountSource": discount.source,
-            **{name: amount_as_json(amount, USD) for name, amount in amounts.items()},
-        },
-        "savingsPerMonth": {name: amount_as_json(item.savings, USD) for name, item in estimates.items()},
-        "unusedPercent": {name: percent_as_json(item.unused) for name, item in estimates.items()},
-        "coveragePercent": {
-            "target": float(100 * terms.target),
-            "before": percent_as_json(purchase.coverage_before),
-            "after": percent_as_json(purchase.coverage_after),
-            "basis": COVERAGE_BASIS,
-        },
-        "breakEvenMonth": purchase.break_even_month,
-        "breakEvenMonthLow": purchase.break_even_low,
-        **({"paybackMonth": purchase.payback_month} if purchase.upfront else {}),
-    }
-
-
-def _existing(evidence: Evidence, years: int, today: date) -> JsonObject:
-    """Return the commitments that exist or are bought, and which of them end within the term."""
-    owned = evidence.owned
-    ends = ending([*owned.active, *owned.other], years, today)
-    return {
-        "perHour": amount_as_json(owned.hourly, USD),
-        "count": len(owned.active),
-        "otherKinds": len(owned.other),
-        "endWithinTerm": [
-            {**_describe(item), "ends": last.isoformat()} for last, item in ends[:MAX_LISTED_COMMITMENTS]
-        ],
-        "notStarted": [
-            {
-                **_describe(item.commitment),
-                "starts": item.starts and item.starts.isoformat(),
-                "isRenewal": item.is_renewal,
-            }
-            for item in owned.later[:MAX_LISTED_COMMITMENTS]
-        ],
-    }
-
-
-def _describe(item: OwnedCommitment) -> JsonObject:
-    hourly = None if item.hourly_cost is None else amount_as_json(item.hourly_cost, USD)
-    return {"id": item.id, "title": item.title, "perHour": hourly}

@@ -10,9 +10,9 @@ from ..costs.amounts import ZERO, percent_as_json
 from ..periods.period import months_back
 from .aws import PER_MONTH, OwnedCommitment
 from .discounts import Discount
-from .eligible_usage import UsageReading
 from .google import GOOGLE
 from .purchase_model import MONTHS_PER_YEAR, Purchase, PurchaseTerms, describe_usage, edge_count
+from .what_if_covered import CoveredUsage
 from .what_if_evidence import Evidence
 
 BREAK_EVEN = (
@@ -20,11 +20,15 @@ BREAK_EVEN = (
     "that it pays off even if usage stops then; until then, it is a loss if usage stops. breakEvenMonthLow is the same at low usage."
 )
 PAYBACK = "paybackMonth is the month after which savings have paid back the upfront payment, as long as usage stays."
-COVERAGE_BASIS = "target: share of the median usage; before and after: share of all usage of the period"
 
 
 def describe_assumptions(
-    evidence: Evidence, terms: PurchaseTerms, discount: Discount, purchase: Purchase, today: date
+    evidence: Evidence,
+    covered: CoveredUsage,
+    terms: PurchaseTerms,
+    discount: Discount,
+    purchase: Purchase,
+    today: date,
 ) -> list[str]:
     """Return what the figures take for granted."""
     usage, edge = evidence.usage, edge_count(evidence.usage.eligible)
@@ -33,14 +37,15 @@ def describe_assumptions(
         f"Usage stays as in the {len(usage.eligible)} {usage.unit}s of the period, for the whole term: no growth, no "
         "change of prices.",
         *_usage_assumptions(evidence),
-        f"All usage that the commitment covers costs {float(100 * discount.share):g} % less than on demand.",
+        f"All usage that the new commitment covers costs {float(100 * discount.share):g} % less than on demand.",
         f"expected is the mean of all {usage.unit}s; low and high are the mean of the {spread} with the least and the most "
-        "usage that no commitment covers.",
+        "usage that neither active nor queued commitments cover.",
         f"Amounts per month are {PER_MONTH}; the term has {MONTHS_PER_YEAR * terms.years} of them.",
         BREAK_EVEN,
         *([PAYBACK] if purchase.upfront else []),
-        *_existing_assumptions(evidence, terms.years, today),
-        *_hour_assumptions(evidence, discount, purchase),
+        *_existing_assumptions(evidence, covered, terms.years, today),
+        *_planned_assumptions(evidence),
+        *_hour_assumptions(evidence, covered, purchase),
     ]
     if terms.payment == "partial_upfront":
         found.append("Half of the commitment is paid upfront.")
@@ -57,7 +62,7 @@ def _usage_assumptions(evidence: Evidence) -> list[str]:
             "Only SKUs that a Savings Plan covers already count: usage of other SKUs may be eligible too, and is left out."
         )
     if evidence.reported is not None:
-        median = describe_usage(evidence.reported.samples(ZERO, ZERO, ZERO)).eligible
+        median = describe_usage(evidence.reported.samples(ZERO, ZERO)).eligible
         found.append(
             f"DoiT itself reports {_dollars(median)} of eligible usage per hour, by the median hours of the last "
             f"{len(evidence.reported.eligible)} weeks; its recommendation is for that."
@@ -73,14 +78,20 @@ def ending(owned: Sequence[OwnedCommitment], years: int, today: date) -> list[tu
     return sorted(found, key=lambda pair: (pair[0], pair[1].id))
 
 
-def _existing_assumptions(evidence: Evidence, years: int, today: date) -> list[str]:
-    how = "as the bill shows" if evidence.usage.on_demand is not None else "before the new one, at the same discount"
-    found = [f"Existing commitments keep covering usage, {how}, and are renewed when they end."]
+def _existing_assumptions(evidence: Evidence, covered: CoveredUsage, years: int, today: date) -> list[str]:
     owned = evidence.owned
-    if owned.later:
+    found = [_active_assumption(evidence, covered)] if owned.active else []
+    if owned.utilization is not None and owned.utilization < 1:
+        used = percent_as_json(owned.utilization)
+        found.append(
+            f"Active commitments that can cover all of the usage were used to {used:g} % last month: in hours in which they are "
+            f"not used completely, the new one is not used at all, so at most {used:g} % of it counts as used."
+        )
+    if owned.added_hourly:
         found.append(
             f"Commitments that are bought and start later ({_dollars(owned.added_hourly)} per hour without renewals) cover "
-            "usage before the new one, from the first day and at the same discount."
+            f"{_dollars(covered.later)} of usage per hour before the new one, as if from the first day: "
+            f"{_price_basis(covered.unpriced_later)}. coveragePercent.before and usage leave them out."
         )
     if owned.other:
         ends = len(ending(owned.other, years, today))
@@ -91,32 +102,56 @@ def _existing_assumptions(evidence: Evidence, years: int, today: date) -> list[s
     return found
 
 
+def _active_assumption(evidence: Evidence, covered: CoveredUsage) -> str:
+    if evidence.usage.on_demand is not None:
+        return "Active commitments keep covering usage as the bill shows, and are renewed when they end."
+    return (
+        f"Active commitments cover {_dollars(covered.active)} of usage per hour, at their utilization of last month and "
+        f"{_price_basis(covered.unpriced_active)}, and are renewed when they end."
+    )
+
+
+def _price_basis(unpriced: int) -> str:
+    """Return how the price of commitments becomes usage at on-demand rates."""
+    if not unpriced:
+        return "at the known discount of their terms"
+    return f"at the known discount of their terms, and without one where it is unknown ({unpriced}), so it may be more"
+
+
+def _planned_assumptions(evidence: Evidence) -> list[str]:
+    steps = evidence.owned.planned
+    if not steps:
+        return []
+    hourly, states = sum((step.hourly for step in steps), ZERO), sorted({step.approval for step in steps})
+    return [
+        f"DoiT plans purchases of {_dollars(hourly)} per hour from {steps[0].scheduled_on.isoformat()} to "
+        f"{steps[-1].scheduled_on.isoformat()} ({', '.join(states)}) for the same usage. Only planned has them: it shows what "
+        "this purchase would be worth after them."
+    ]
+
+
 def _other_kinds(evidence: Evidence) -> str:
     return "resource-based commitments" if evidence.scope.cloud == GOOGLE else "Reserved Instances"
 
 
-def _hour_assumptions(evidence: Evidence, discount: Discount, purchase: Purchase) -> list[str]:
+def _hour_assumptions(evidence: Evidence, covered: CoveredUsage, purchase: Purchase) -> list[str]:
     """Return what the figures do not show: the hours within a day or week."""
     usage = evidence.usage
     within = "a day" if usage.unit == "day" else "a week"
     found = [f"Usage is even within {within}; commitments apply by the hour, so hours below that leave more unused."]
-    if usage.unit == "week" and purchase.low == purchase.high:
+    if purchase.low == purchase.high:
+        level = "median hour of each week" if usage.unit == "week" else "mean of each day"
         found.append(
-            "low equals high because the commitment is below the median hour of each week, not because there is no risk."
+            f"low equals high because the commitment is below what is on demand in the {level}, not because there is no risk."
         )
     if usage.lowest is not None:
-        on_demand = _lowest_on_demand(usage, evidence, discount)
+        on_demand = max(usage.lowest - covered.active - covered.later, ZERO)
         unused = percent_as_json(1 - min(on_demand, purchase.covers) / purchase.covers)
         found.append(
             f"In the lowest hour of the period, usage was {_dollars(usage.lowest)}: {unused:g} % of the commitment would be "
             "unused."
         )
     return found
-
-
-def _lowest_on_demand(usage: UsageReading, evidence: Evidence, discount: Discount) -> Decimal:
-    covered = (evidence.owned.hourly + evidence.owned.added_hourly) / (1 - discount.share)
-    return max((usage.lowest or ZERO) - covered, ZERO)
 
 
 def _dollars(amount: Decimal) -> str:

@@ -21,14 +21,17 @@ from .aws import list_organizations, parse_savings_plan
 from .discounts import DiscountEvidence, Terms, advised_terms
 from .eligible_usage import MIN_DAYS, MIN_WEEKS, UsageReading, read_billed_usage, read_reported_weeks
 from .google import list_billing_accounts, parse_spend_cud
+from .planned_purchases import PlannedStep
 from .what_if_owned import (
     CUDS,
     INSTANCES,
     LATER_CUDS,
     LATER_PLANS,
+    PLANNED,
     PLANS,
     RESOURCES,
     OwnedCommitments,
+    OwnedRows,
     parse_owned,
     read_aws_parts,
     read_google_parts,
@@ -94,11 +97,24 @@ async def read_aws_evidence(call: Call, service: str, account: str | None, today
     scope = CommitmentScope("amazon-web-services", service, organization, names[organization])
     reported = read_reported_weeks(answer.get("eligibleUsage"), today)
     usage = _enough([parts.results.get("billed usage"), reported], scope)
-    owned_terms: list[Terms] = [(str(row.get("termDuration")), str(row.get("paymentOption"))) for row in rows]
-    discounts = _discounts(parts, usage, owned_terms)
-    later, other = parts.results.get(LATER_PLANS, []), parts.results.get(INSTANCES, [])
-    owned = parse_owned(parse_savings_plan, rows, later, other)
+    discounts = _discounts(parts, usage, [_plan_terms(row) for row in rows])
+    owned = _owned_plans(parts, scope)
     return Evidence(scope, usage, owned, discounts, parts.failures, None if reported is usage else reported)
+
+
+def _owned_plans(parts: PartialResults, scope: CommitmentScope) -> OwnedCommitments:
+    return parse_owned(
+        OwnedRows(
+            parse_savings_plan,
+            _plan_terms,
+            # Plans for EC2 instances cover one family in one region.
+            lambda row: row.get("savingsPlanType") == scope.service,
+            parts.results[PLANS],
+            parts.results.get(LATER_PLANS, []),
+            parts.results.get(INSTANCES, []),
+            _planned_for(scope, parts.results.get(PLANNED, [])),
+        )
+    )
 
 
 async def read_google_evidence(
@@ -126,11 +142,25 @@ async def read_google_evidence(
     answer: JsonObject = parts.results.get("recommendation") or {}
     scope = CommitmentScope("google-cloud", service, billing_account, names[billing_account], place)
     usage = _enough([read_reported_weeks(answer.get("eligibleUsage"), today)], scope)
-    owned_terms: list[Terms] = [(GOOGLE_TERMS.get(str(row.get("term")), ""), None) for row in rows]
-    discounts = _discounts(parts, usage, owned_terms)
+    discounts = _discounts(parts, usage, [_cud_terms(row) for row in rows])
     later, other = parts.results.get(LATER_CUDS, []), parts.results.get(RESOURCES, [])
-    owned = parse_owned(parse_spend_cud, rows, later, other)
+    planned = _planned_for(scope, parts.results.get(PLANNED, []))
+    owned = parse_owned(OwnedRows(parse_spend_cud, _cud_terms, lambda row: True, rows, later, other, planned))
     return Evidence(scope, usage, owned, discounts, parts.failures)
+
+
+def _plan_terms(row: JsonObject) -> Terms:
+    return str(row.get("termDuration")), str(row.get("paymentOption"))
+
+
+def _cud_terms(row: JsonObject) -> Terms:
+    return GOOGLE_TERMS.get(str(row.get("term")), ""), None
+
+
+def _planned_for(scope: CommitmentScope, steps: Sequence[PlannedStep]) -> list[PlannedStep]:
+    """Return the planned purchases for the usage of a scope, the earliest first."""
+    wanted = [step for step in steps if step.service == scope.service and scope.region in (None, step.region)]
+    return sorted(wanted, key=lambda step: step.scheduled_on)
 
 
 def pick_account(names: Mapping[str, str], wanted: str | None, kind: str) -> str:

@@ -21,7 +21,7 @@ class NamedScope(TypedDict, total=False):
 
 
 class UsageLevels(TypedDict):
-    """Usage in dollars per hour at on-demand rates."""
+    """Usage in dollars per hour at on-demand rates; *basis* says of what."""
 
     eligibleMedian: Annotated[float, Money]
     onDemandMedian: Annotated[float, Money]
@@ -30,6 +30,7 @@ class UsageLevels(TypedDict):
     samples: int
     unit: str
     source: str
+    basis: str
 
 
 class ModeledPurchase(TypedDict, total=False):
@@ -44,6 +45,7 @@ class ModeledPurchase(TypedDict, total=False):
     upfront: Annotated[float, Money]
     perMonth: Annotated[float, Money]
     total: Annotated[float, Money]
+    basis: str
 
 
 class SavingsRange(TypedDict):
@@ -52,6 +54,7 @@ class SavingsRange(TypedDict):
     expected: Annotated[float, Money]
     low: Annotated[float, Money]
     high: Annotated[float, Money]
+    basis: str
 
 
 class PercentRange(TypedDict):
@@ -60,13 +63,16 @@ class PercentRange(TypedDict):
     expected: Annotated[float, Percent]
     low: Annotated[float, Percent]
     high: Annotated[float, Percent]
+    basis: str
 
 
 class CoverageChange(TypedDict):
-    """The covered share of the eligible usage, without and with the purchase; *basis* says of what."""
+    """The covered share of the eligible usage: *before* by active commitments, *queued* with those that are bought and
+    start later, *after* with the purchase too; *basis* says of what."""
 
     target: Annotated[float, Percent]
     before: Annotated[float, Percent]
+    queued: Annotated[float, Percent]
     after: Annotated[float, Percent]
     basis: str
 
@@ -96,9 +102,31 @@ class ExistingCommitments(TypedDict):
 
     perHour: Annotated[float, Money]
     count: int
+    utilizationPercent: Annotated[float | None, Percent]
     otherKinds: int
     endWithinTerm: Annotated[list[JsonObject], Members(ExistingCommitment)]
     notStarted: Annotated[list[JsonObject], Members(LaterCommitment)]
+    basis: str
+
+
+class PlannedStep(TypedDict):
+    """A purchase that DoiT plans; *approval* is pending_approval, approved or paused."""
+
+    on: Annotated[str, Day]
+    perHour: Annotated[float, Money]
+    approval: str
+
+
+class PlannedPurchases(TypedDict):
+    """Purchases that DoiT plans for the same usage, and what the purchase would be worth after all of them."""
+
+    perHour: Annotated[float, Money]
+    steps: Annotated[list[JsonObject], Members(PlannedStep)]
+    stepCount: int
+    coveragePercent: Annotated[float, Percent]
+    unusedPercent: Annotated[float, Percent]
+    savingsPerMonth: Annotated[float, Money]
+    basis: str
 
 
 class CommitmentWhatIf(CostStatement, total=False):
@@ -128,5 +156,11 @@ class CommitmentWhatIf(CostStatement, total=False):
         "Month after which savings have paid back the upfront payment; only with one. Null: never.",
     ]
     existing: Annotated[JsonObject, Members(ExistingCommitments)]
+    planned: Annotated[
+        JsonObject,
+        "Purchases that DoiT plans for the same usage, which the other figures leave out; and coverage, unused share and "
+        "savings of the purchase after them.",
+        Members(PlannedPurchases),
+    ]
     assumptions: list[str]
     failed: Annotated[list[JsonObject], "What could not be read, and why.", Members(FailedPart)]

@@ -105,6 +105,13 @@ class DigestSaving(TypedDict, total=False):
     periodEnds: Annotated[str, Day]
 
 
+class DigestOverlap(Overlap, total=False):
+    """A purchase and recommendations that save partly the same money; rows may leave some out, and *more* counts further
+    ones."""
+
+    more: int
+
+
 class DigestSavings(TypedDict, total=False):
     """What could be saved per month, is unused per month, and is owed once. The lists do not add up, and rows that are in
     overlaps save partly the same money."""
@@ -112,7 +119,8 @@ class DigestSavings(TypedDict, total=False):
     basis: str
     count: int | None
     rows: Annotated[list[JsonObject], Members(DigestSaving)]
-    overlaps: Annotated[list[JsonObject], Members(Overlap)]
+    overlaps: Annotated[list[JsonObject], Members(DigestOverlap)]
+    overlapCount: int
     unused: Annotated[list[JsonObject], Members(DigestSaving)]
     unusedCount: int | None
     shortfalls: Annotated[list[JsonObject], Members(DigestSaving)]
@@ -159,9 +167,17 @@ class OpenTickets(TypedDict, total=False):
     rows: Annotated[list[JsonObject], Members(OpenTicket)]
 
 
+class DigestCustomer(TypedDict):
+    """The customer that an employee acts for. *domain* is null if it could not be read."""
+
+    id: str | None
+    domain: str | None
+
+
 class Digest(CostStatement, total=False):
     """The seven days. Parts that could not be read are in failed; they are unknown, not zero."""
 
+    customer: Annotated[JsonObject, "Only for DoiT employees.", Members(DigestCustomer)]
     comparedWith: Annotated[JsonObject, "The seven days before period.", Members(PeriodStatement)]
     spend: Annotated[
         JsonObject, "week: cost of period; weekBefore: of comparedWith. All days are final.", Members(WeekSpend)

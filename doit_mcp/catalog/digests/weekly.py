@@ -7,10 +7,11 @@ from typing import Annotated
 
 import orjson
 
+from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument, parse_currency
-from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
+from ..partial_results import PartialResults, failed_members, gather_partial
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from .attention import (
@@ -25,6 +26,7 @@ from .attention import (
 from .result_types import Digest
 from .short_text import estimate_tokens, shorten
 from .spend import compared_weeks, read_spend
+from .unread_parts import shown_failures
 
 SPEND = "spend"
 MAX_TOKENS = 1_500
@@ -40,8 +42,6 @@ SHORTENINGS = (
     (MAJOR_LISTS, 0),
 )
 """How many rows are kept until the digest fits."""
-MAX_FAILURES = 6
-MAX_REASON_CHARACTERS = 120
 
 
 @composed_tool(
@@ -64,8 +64,27 @@ async def weekly_digest(call: Call, *, currency: CurrencyArgument = None) -> Ann
         "tickets": read_tickets(call),
     }
     parts = (await gather_partial(work)).raise_if_all_failed()
+    customer = await read_customer(call)
     week = {"period": weeks.asked.after.as_json, "comparedWith": weeks.asked.before.as_json}
-    return fit_digest(week | compose_digest(parts))
+    return fit_digest({**customer, **week, **compose_digest(parts)})
+
+
+async def read_customer(call: Call) -> JsonObject:
+    """Return the member that names the customer that an employee acts for; empty for all other users.
+
+    Raise ApiError if the sign-in is refused.
+    """
+    identifier = call.customer_context
+    if identifier is None:
+        return {}
+    try:
+        domain = (await call.doit.auth.validate_user()).get("domain")
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
+        # The id alone still identifies the customer.
+        domain = None
+    return {"customer": {"id": shorten(identifier), "domain": shorten(domain)}}
 
 
 def compose_digest(parts: PartialResults) -> JsonObject:
@@ -74,24 +93,8 @@ def compose_digest(parts: PartialResults) -> JsonObject:
     members: JsonObject = dict(sections[SPEND][0]) if SPEND in sections else {}
     note = members.pop("note", "")
     members |= {name: section for name, (section, _) in sections.items() if name != SPEND}
-    inner = [_within(name, failure) for name, (_, failures) in sections.items() for failure in failures]
-    return members | failed_members(shown_failures([*parts.failures, *inner])) | ({"note": note} if note else {})
-
-
-def _within(section: str, failure: FailedPart) -> FailedPart:
-    """Return a failure within a section, which is named."""
-    return {"part": f"{section}: {failure['part']}", "why": failure["why"]}
-
-
-def shown_failures(failures: Sequence[FailedPart]) -> list[FailedPart]:
-    """Return the first MAX_FAILURES failures with short reasons, and how many more there are."""
-    shown: list[FailedPart] = [
-        {"part": str(shorten(one["part"])), "why": str(shorten(one["why"], MAX_REASON_CHARACTERS))}
-        for one in failures[:MAX_FAILURES]
-    ]
-    if more := len(failures) - len(shown):
-        shown.append({"part": f"{more} more", "why": "call get_savings_summary, which names them"})
-    return shown
+    inner = {name: failures for name, (_, failures) in sections.items()}
+    return members | failed_members(shown_failures(parts.failures, inner)) | ({"note": note} if note else {})
 
 
 def fit_digest(digest: JsonObject) -> JsonObject:
@@ -114,12 +117,24 @@ def _with_rows(digest: JsonObject, limits: Mapping[tuple[str, str], int]) -> Jso
             fitted[member] = {**fitted[member], name: fitted[member][name][:rows]}
     savings = fitted.get("savings", {})
     if "overlaps" in savings:
-        shown = {row["id"] for row in savings["rows"]}
-        fitted["savings"] = {**savings, "overlaps": _overlaps_of(shown, savings["overlaps"])}
+        fitted["savings"] = {**savings, **_overlaps_of([row["id"] for row in savings["rows"]], savings["overlaps"])}
     return fitted
 
 
-def _overlaps_of(shown: Container[str], overlaps: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return the overlaps of rows that are *shown*: of a purchase, which is the first id, with recommendations."""
-    cut = [{**one, "ids": [identifier for identifier in one["ids"] if identifier in shown]} for one in overlaps]
-    return [one for one, whole in zip(cut, overlaps) if len(one["ids"]) > 1 and one["ids"][0] == whole["ids"][0]]
+def _overlaps_of(shown: Container[str], overlaps: Sequence[JsonObject]) -> JsonObject:
+    """Return the overlaps of rows that are *shown*, also with rows that are not: those of the shown purchases first.
+
+    Each is of a purchase, its first id, with recommendations.
+    """
+    found = [one for one in overlaps if any(identifier in shown for identifier in one["ids"])]
+    found.sort(key=lambda one: one["ids"][0] not in shown)
+    members: JsonObject = {"overlaps": [_cut_overlap(shown, one) for one in found[:MAX_ROWS]]}
+    return members | ({"overlapCount": len(found)} if len(found) > MAX_ROWS else {})
+
+
+def _cut_overlap(shown: Container[str], overlap: JsonObject) -> JsonObject:
+    """Return an overlap with the recommendations that are *shown* first, and how many more there are than fit."""
+    purchase, *others = overlap["ids"]
+    ordered = sorted(others, key=lambda identifier: identifier not in shown)
+    cut = {**overlap, "ids": [purchase, *ordered[:MAX_ROWS]]}
+    return cut | ({"more": len(ordered) - MAX_ROWS} if len(ordered) > MAX_ROWS else {})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from math import fsum
+from types import MappingProxyType
 from typing import Annotated
 
 from ...api.value_kinds import Day, Money, Percent
@@ -94,12 +95,17 @@ class CloudCosts:
     cloud: str | None = None
 
 
-def project_cost(period: Period, clouds: Sequence[CloudCosts], today: date) -> Projection:
+UNCHANGED: Mapping[date, float] = MappingProxyType({})
+
+
+def project_cost(
+    period: Period, clouds: Sequence[CloudCosts], today: date, factors: Mapping[date, float] = UNCHANGED
+) -> Projection:
     """Return the projected cost of a period that contains *today*, as the sum of the *clouds*.
 
     Days to come have the cost of the forecast, or else that of the pace. Unsettled days of a cloud that are far below its
     pace are raised to it; what unsettled days may grow beyond that is part of *above*. Nothing is projected if a cloud has
-    no pace.
+    no pace. *factors* multiply the cost of days to come, and how far they stray; 1 for days without one.
     """
     end = min(period.last, today)
     spent = sum((cost for cloud in clouds for day, cost in cloud.actual.items() if period.first <= day <= end), ZERO)
@@ -117,11 +123,12 @@ def project_cost(period: Period, clouds: Sequence[CloudCosts], today: date) -> P
         for day, more in missing.items():
             raised[day] = raised.get(day, 0.0) + more
         growth += _possible_growth({day: cost + missing.get(day, 0.0) for day, cost in costs.items()}, cloud, today)
-        costs_to_come += [cost_to_come(cloud, pace, day) for day in to_come]
+        costs_to_come += [factors.get(day, 1.0) * cost_to_come(cloud, pace, day) for day in to_come]
     ahead = fsum([*raised.values(), *costs_to_come])
-    below, _ = margins(paces, len(raised) + len(to_come))
+    multiples = [factors.get(day, 1.0) for day in to_come]
+    below, _ = margins(paces, [*[1.0] * len(raised), *multiples])
     # Any unsettled day may grow.
-    _, above = margins(paces, len(unsettled) + len(to_come))
+    _, above = margins(paces, [*[1.0] * len(unsettled), *multiples])
     if all(pace.is_never_negative for pace in paces):
         # What is spent is spent.
         below = min(below, max(ahead, 0.0))

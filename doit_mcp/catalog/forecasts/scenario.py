@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,7 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..budgets.breaches import CheckedBudgets
 from ..call import Call
-from ..costs.amounts import ZERO, change_percent, round_amount, to_decimal
+from ..costs.amounts import ZERO, amount_as_json, change_percent, to_decimal
 from ..costs.groups import fixed_group
 from ..costs.query_config import cost_config
 from ..costs.scope import Scope
@@ -20,9 +20,11 @@ from ..periods.period import ONE_DAY, Period, last_final_days, month_of, months_
 from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.tool import ToolError
+from .clouds import sum_by_day as sum_amounts_by_day
 from .run_rate import CloudCosts, cost_to_come, days_between, project_cost
-from .scenario_budgets import ScenarioCosts, find_budget_effects, read_conditions
+from .scenario_budgets import find_budget_effects
 from .scenario_changes import Change, parse_changes
+from .scenario_costs import ScenarioCosts, read_conditions
 from .scenario_model import (
     ResolvedChange,
     Shares,
@@ -32,6 +34,7 @@ from .scenario_model import (
     resolve_changes,
     split_costs,
     sum_by_change,
+    sum_by_day,
 )
 
 MONTHS = 3
@@ -45,12 +48,14 @@ ASSUMPTIONS = (
     "Per day in this order: growth, price, move (what is left of its cost, times its percentage), one-off (in the currency of "
     "the answer); entries of one "
     "kind as listed.",
-    "low and high keep the distance that they have without changes, but low is at least what is spent, with one-offs.",
+    "The distance of low and high scales with the cost of each day to come, without one-offs; low is at least what is spent, "
+    "with one-offs.",
 )
 BUDGET_ASSUMPTION = (
     "A budget's scenario is DoiT's forecast of it plus the changes in its scope; to find the day, its forecast is spread "
-    "evenly over the days to come. The next months of monthly budgets are checked too, if this forecast has all of their "
-    'costs; basis says how. A one-off counts for the budgets of its cloud or service; without "of", it is of the selected '
+    "evenly over the days to come. Its next periods, and budgets that begin later, are checked too if they end within "
+    "the scenario and this forecast has all of their costs; basis says how. Of days and weeks, the first with each effect is "
+    'listed; periods counts them. A one-off counts for the budgets of its cloud or service; without "of", it is of the selected '
     "cloud, or else counts for budgets of all costs only."
 )
 
@@ -94,7 +99,7 @@ async def add_scenario(
 ) -> tuple[JsonObject, Sequence[FailedPart]]:
     """Return the scenario as the result shows it, and what could not be read. Each of the *clouds* must have a pace."""
     today = utc_date(call.now)
-    resolved = resolve_changes(request.changes, shares, request.scope.cloud)
+    resolved = resolve_changes(request.changes, shares, request.scope)
     costs = await run_in_thread(_apply, request, resolved, shares, clouds, currency, today)
     answer = _compare_periods(request, costs, clouds)
     shared = last_final_days(today, SHARE_DAYS)
@@ -135,60 +140,57 @@ def _apply(
 
 def _compare_periods(request: ScenarioRequest, costs: ScenarioCosts, clouds: Sequence[CloudCosts]) -> JsonObject:
     """Return the months, the quarter, the sum of the months and the amount of each change. All add up exactly."""
-    months, currency, today = costs.months, costs.currency, costs.today
+    months, currency = costs.months, costs.currency
     amounts = amounts_by_change(costs.days, lambda atom: True)
     added = {month: sum_by_change(amounts, month, currency) for month in months}
-    paid_once = {change.index for change in request.changes if change.kind == "one-off"}
-    changes = {
-        month: PeriodChange(
-            sum(added[month].values(), ZERO),
-            sum((amount for index, amount in added[month].items() if index in paid_once), ZERO),
-        )
-        for month in months
-    }
-    rows = [_compare(month, changes[month], clouds, currency, today) for month in months]
-    quarter = quarter_of(today)
+    factors = day_factors(costs, {change.index for change in request.changes if change.kind == "one-off"})
+    changes = {month: sum(added[month].values(), ZERO) for month in months}
+    rows = [_compare(month, changes[month], clouds, costs, factors) for month in months]
+    quarter = quarter_of(costs.today)
     in_quarter = [changes[month] for month in months if month.last <= quarter.last]
     expected = sum((to_decimal(row["expected"]) for row in rows), ZERO)
-    total = sum((change.amount for change in changes.values()), ZERO)
+    total = sum(changes.values(), ZERO)
     listed = [
         {"change": change.text, "amount": float(sum((added[month].get(change.index, ZERO) for month in months), ZERO))}
         for change in request.changes
     ]
     return {
         "months": rows,
-        "quarter": _compare(quarter, sum_changes(in_quarter), clouds, currency, today),
+        "quarter": _compare(quarter, sum(in_quarter, ZERO), clouds, costs, factors),
         "total": {**request.horizon.as_json, **_difference(expected, total, currency)},
         "changes": listed,
     }
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodChange:
-    """What changes add to a period, and how much of that are one-offs."""
-
-    amount: Decimal
-    one_offs: Decimal
-
-
-def sum_changes(changes: Sequence[PeriodChange]) -> PeriodChange:
-    """Return the changes of several periods together."""
-    return PeriodChange(sum((one.amount for one in changes), ZERO), sum((one.one_offs for one in changes), ZERO))
+def day_factors(costs: ScenarioCosts, one_offs: Container[int]) -> dict[date, float]:
+    """Return what the changes multiply the cost of each day to come by; *one_offs* are the changes that do not."""
+    base = sum_amounts_by_day(cloud.base for cloud in costs.clouds)
+    lasting = sum_by_day(
+        {
+            key: amount
+            for key, amount in amounts_by_change(costs.days, lambda atom: True).items()
+            if key[0] not in one_offs
+        }
+    )
+    return {day: max(0.0, float(1 + lasting.get(day, ZERO) / cost)) for day, cost in base.items() if cost}
 
 
 def _compare(
-    period: Period, change: PeriodChange, clouds: Sequence[CloudCosts], currency: str, today: date
+    period: Period,
+    change: Decimal,
+    clouds: Sequence[CloudCosts],
+    costs: ScenarioCosts,
+    factors: Mapping[date, float],
 ) -> JsonObject:
-    base = project_cost(period, clouds, today).as_json(currency, period, None)
-    spent, expected, low, high = (to_decimal(base[name]) for name in ("spent", "expected", "low", "high"))
-    least = min(spent + change.one_offs, expected + change.amount)
-    # Costs to come of a cloud that is never negative stay so, however large the decrease.
-    changed_low = max(low + change.amount, least) if low >= spent else low + change.amount
+    currency, today = costs.currency, costs.today
+    expected = to_decimal(project_cost(period, clouds, today).as_json(currency, period, None)["expected"])
+    changed = project_cost(period, clouds, today, factors)
+    scenario = expected + change
     return {
         **period.as_json,
-        **_difference(expected, change.amount, currency),
-        "low": float(round_amount(changed_low, currency)),
-        "high": float(round_amount(high + change.amount, currency)),
+        **_difference(expected, change, currency),
+        "low": amount_as_json(scenario - to_decimal(changed.below), currency),
+        "high": amount_as_json(scenario + to_decimal(changed.above), currency),
     }
 
 

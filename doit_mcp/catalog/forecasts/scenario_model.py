@@ -8,9 +8,12 @@ from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
 
-from ...api.nearest import nearest_values, unknown_value
+from ...api.errors import ApiError
+from ...api.nearest import list_names, nearest_values, unknown_value
 from ...api.report_config import normalize_provider
+from ...protocol.json_schema import short_json
 from ..costs.amounts import ZERO, round_amount
+from ..costs.scope import Scope
 from ..costs.statement import TIME_ZONES
 from ..periods.period import Period
 from .scenario_changes import KINDS, Change, Part
@@ -72,32 +75,47 @@ def split_costs(clouds: Sequence[tuple[str | None, Mapping[date, Decimal]]], sha
     return found
 
 
-def resolve_changes(changes: Iterable[Change], shares: Shares, cloud: str | None = None) -> list[ResolvedChange]:
-    """Return the changes in the order in which they apply. A one-off of nothing is one of *cloud*, if all costs are.
+def resolve_changes(changes: Iterable[Change], shares: Shares, scope: Scope) -> list[ResolvedChange]:
+    """Return the changes of costs of a *scope* in the order in which they apply. A one-off of nothing is one of its cloud.
 
     Raise ApiError for a cloud or service that has no costs.
     """
     ordered = sorted(changes, key=lambda change: (KINDS.index(change.kind), change.index))
-    return [_resolve(change, shares, cloud) for change in ordered]
+    return [_resolve(change, shares, scope) for change in ordered]
 
 
-def _resolve(change: Change, shares: Shares, cloud: str | None) -> ResolvedChange:
-    at = None if change.of is None else _known_name(change, change.of, shares)
+def _resolve(change: Change, shares: Shares, scope: Scope) -> ResolvedChange:
+    at = None if change.of is None else _known_name(change, change.of, shares, scope)
     place = None if change.of is None else (0 if change.of.dimension == "cloud" else 1)
-    target = _target(change, change.to, shares) if change.to is not None else (cloud, None)
+    target = _target(change, change.to, shares) if change.to is not None else (scope.cloud, None)
     if change.kind == "one-off" and change.of is not None and at is not None:
         target = _target(change, Part(change.of.dimension, at), shares)
     return ResolvedChange(change, lambda atom: place is None or atom[place] == at, target)
 
 
-def _known_name(change: Change, part: Part, shares: Shares) -> str:
+def _known_name(change: Change, part: Part, shares: Shares, scope: Scope) -> str:
     place = 0 if part.dimension == "cloud" else 1
     known = {name.casefold(): name for atom in shares if (name := atom[place])}
     wanted = normalize_provider(part.name) if part.dimension == "cloud" else part.name
     found = known.get(wanted.casefold())
     if found is None:
-        raise unknown_value(change.argument, part.dimension, part.name, list(known.values()))
+        raise _absent(change, part, list(known.values()), scope)
     return found
+
+
+def _absent(change: Change, part: Part, known: Sequence[str], scope: Scope) -> ApiError:
+    """Return the error for a part without costs, which may be because the arguments select other costs."""
+    selecting = [name for name, value in (("cloud", scope.cloud), ("filters", scope.filters)) if value]
+    if not selecting:
+        return unknown_value(change.argument, part.dimension, part.name, known)
+    nearest = nearest_values(part.name, known)
+    has = f"Did you mean {list_names(nearest)}?" if nearest else f"They have: {list_names(sorted(known))}."
+    names = " and ".join(selecting)
+    return ApiError(
+        f"{change.argument}: the costs that {names} of this call selects have no {part.dimension} "
+        f"{short_json(part.name)}. {has} To change other costs, leave out {names}",
+        kind="argument",
+    )
 
 
 def _target(change: Change, part: Part, shares: Shares) -> Atom:
@@ -190,6 +208,14 @@ def sum_by_day(amounts: ChangeAmounts) -> dict[date, Decimal]:
     for (_, day), amount in amounts.items():
         sums[day] = sums.get(day, ZERO) + amount
     return sums
+
+
+def index_by_day(amounts: ChangeAmounts) -> dict[date, dict[tuple[int, date], Decimal]]:
+    """Return the amounts of each day, so that those of many short periods can be found."""
+    found: dict[date, dict[tuple[int, date], Decimal]] = {}
+    for (index, day), amount in amounts.items():
+        found.setdefault(day, {})[index, day] = amount
+    return found
 
 
 def sum_by_change(amounts: ChangeAmounts, period: Period, currency: str) -> dict[int, Decimal]:

@@ -28,7 +28,8 @@ class ChangeAmount(TypedDict):
 
 
 class ChangedBudget(TypedDict, total=False):
-    """A budget that is exceeded with or without the changes."""
+    """A period of a budget that is exceeded with or without the changes. *periods* counts those with the same effect, of
+    which this one is the first; only budgets by day or week have it."""
 
     id: str
     name: Annotated[str, Label]
@@ -42,6 +43,7 @@ class ChangedBudget(TypedDict, total=False):
     scenarioBreaksOn: Annotated[str | None, Day]
     basis: str
     period: Annotated[JsonObject, Members(PeriodDays)]
+    periods: int
 
 
 class UnknownBudget(TypedDict):

@@ -64,13 +64,13 @@ class WeekdayPace:
         return distance if distance > (0.0 if day == today else FAR_BELOW * self.below) else 0.0
 
 
-def margins(paces: Sequence[WeekdayPace], days: int) -> tuple[float, float]:
-    """Return how far the sum of *days* projected days of all *paces* may be below and above the expected sum, in 8 of 10
-    cases.
+def margins(paces: Sequence[WeekdayPace], days: Sequence[float]) -> tuple[float, float]:
+    """Return how far the sum of projected days of all *paces* may be below and above the expected sum, in 8 of 10 cases.
 
-    Days stray from the pace independently, and the level itself is uncertain. The paces of one day may stray together.
+    *days* has one multiple of the paces for each day: 1 for a usual one. Days stray from the pace independently, and the
+    level itself is uncertain. The paces of one day may stray together.
     """
-    factor = sqrt(days + days**2 / LEVEL_SAMPLES)
+    factor = sqrt(fsum(day**2 for day in days) + fsum(days) ** 2 / LEVEL_SAMPLES)
     if len(paces) == 1:
         return paces[0].below * factor, paces[0].above * factor
     dates = {day for pace in paces for day in pace.distances}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...protocol.jsonrpc import JsonObject
 from ..skills.collection import GUIDES, SKILLS, skill_body
-from .ranking import score
+from .ranking import query_words, score
 
 MAX_TEXT_RESULTS = 3
 TEXT_KINDS = ("skill", "guide")
@@ -42,6 +42,15 @@ TEXTS: tuple[Text, ...] = (
     *(Text(f"guide:{guide.name}", f"Guide: {guide.title}", guide.description, guide.text) for guide in GUIDES),
 )
 TEXTS_BY_ID = {text.id: text for text in TEXTS}
+
+
+def is_named(text: Text, words: list[str]) -> bool:
+    """Return whether *words* name a text: all are in its title, and they are as many as the title has.
+
+    With fewer words, as in "savings plan", a query more likely asks for what the customer has.
+    """
+    title = text.title.partition(": ")[2]
+    return len(words) >= max(2, len(query_words(title))) and score(words, title, "", "").coverage == 1.0
 
 
 def find_texts(words: list[str]) -> list[Text]:

@@ -20,7 +20,7 @@ from ..tools.tool import ContentResult, ToolError
 from .documents import document_text, format_value
 from .entities import ENTITY_KINDS, ENTITY_KINDS_BY_NAME, EntityKind
 from .ranking import Score, query_words, row_text, score, top_matches
-from .texts import TEXT_KINDS, TEXTS_BY_ID, find_texts
+from .texts import TEXT_KINDS, TEXTS_BY_ID, Text, find_texts, is_named
 
 TIMEOUT_SECONDS = 8.0
 MAX_RESULTS = 20
@@ -78,10 +78,16 @@ async def search(
     searches = {kind.name: _search_kind(call, kind, words, longest) for kind in ENTITY_KINDS}
     parts = (await gather_partial(searches, TIMEOUT_SECONDS)).raise_if_all_failed()
     found = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
-    texts = [text.search_result(f"{call.console_url}/") for text in find_texts(words)]
-    # What the customer has comes first.
-    results = [*found[: MAX_RESULTS - len(texts)], *texts]
+    texts = find_texts(words)
+    named = [text for text in texts if is_named(text, words)]
+    # A skill that the query names comes first; others come after what the customer has.
+    others = [text for text in texts if text not in named]
+    results = [*_text_results(call, named), *found[: MAX_RESULTS - len(texts)], *_text_results(call, others)]
     return _json_content({"results": results}, _failed_meta(parts))
+
+
+def _text_results(call: Call, texts: list[Text]) -> list[JsonObject]:
+    return [text.search_result(f"{call.console_url}/") for text in texts]
 
 
 async def _search_kind(

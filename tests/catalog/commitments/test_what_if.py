@@ -55,6 +55,7 @@ def api(bill: list[Line] = lines(DAYS), **changes: Any) -> Recorder:
         "aws_settings": {
             "items": [{"managementAccountId": FIRST, "services": [{"service": "compute", "settings": SETTINGS}]}]
         },
+        "planned": {"items": []},
         "organizations": {"items": [{"managementAccountId": FIRST, "displayName": "Acme AWS"}]},
         "reserved": {"items": []},
         "spend": {"items": []},
@@ -66,6 +67,7 @@ def api(bill: list[Line] = lines(DAYS), **changes: Any) -> Recorder:
     }
     paths = {
         "/savings-plans": "savings_plans",
+        "/planned-purchases": "planned",
         "/reserved-instances": "reserved",
         "/resource-based": "resources",
         "/recommendations/": "recommendation",
@@ -87,6 +89,8 @@ async def ask(recorder: Recorder, **arguments: Any) -> Any:
 async def test_the_bill_tells_usage_and_discount() -> None:
     answer = await ask(api())
     # $20 per hour, half of it covered at half the price. 80 % is $6 more, for $3.
+    bases = {name: answer[name].pop("basis") for name in ("purchase", "savingsPerMonth", "usage", "existing")}
+    assert all(text.startswith("USD") for text in bases.values())
     assert answer["purchase"] == {
         **{"term": "one_year", "payment": "no_upfront", "discountPercent": 50.0},
         "discountSource": "seen on the bill: all active commitments of this kind are 1 year, no upfront",
@@ -94,7 +98,8 @@ async def test_the_bill_tells_usage_and_discount() -> None:
     }
     assert answer["savingsPerMonth"] == {"expected": 2190.0, "low": 2190.0, "high": 2190.0}
     basis = answer["coveragePercent"].pop("basis")
-    assert answer["coveragePercent"] == {"target": 80.0, "before": 50.0, "after": 80.0} and "median" in basis
+    shares = {"target": 80.0, "before": 50.0, "queued": 50.0, "after": 80.0}
+    assert answer["coveragePercent"] == shares and "median" in basis
     assert (answer["breakEvenMonth"], answer["breakEvenMonthLow"]) == (6, 6) and "paybackMonth" not in answer
     assert any(text.startswith("breakEvenMonth is ") for text in answer["assumptions"])
     assert answer["usage"] == {
@@ -142,7 +147,12 @@ async def test_all_usage_types_of_compute_savings_plans_count() -> None:
 
 async def test_commitments_that_start_later_cover_usage_first() -> None:
     def plans(request: Request) -> Any:
-        queued = {"state": "queued", "startTime": "2026-10-01T12:00:00Z", "endTime": "2027-10-01T12:00:00Z"}
+        queued = {
+            "state": "queued",
+            "paymentOption": payment,
+            "startTime": "2026-10-01T12:00:00Z",
+            "endTime": "2027-10-01T12:00:00Z",
+        }
         renewal = {**queued, "startTime": "2027-06-30T12:00:00Z", "endTime": "2028-06-30T12:00:00Z"}
         rows = {
             "active": [savings_plan("a", "5.00", 1.0, paymentOption="no_upfront")],
@@ -150,18 +160,80 @@ async def test_commitments_that_start_later_cover_usage_first() -> None:
         }
         return {"items": rows[dict(request.query)["status"]]}
 
+    payment = "no_upfront"
     answer = await ask(api(savings_plans=plans))
     # $20 per hour, of which $10 are covered and $2 will be: 80 % is $4 more, for $2.
-    assert (answer["purchase"]["commitmentPerHour"], answer["coveragePercent"]["before"]) == (2.0, 60.0)
+    assert answer["purchase"]["commitmentPerHour"] == 2.0 and answer["usage"]["onDemandMedian"] == 10.0
+    assert [answer["coveragePercent"][name] for name in ("before", "queued", "after")] == [50.0, 60.0, 80.0]
     assert answer["existing"]["perHour"] == 5.0 and answer["existing"]["count"] == 1
     later = [(row["id"], row["starts"], row["perHour"], row["isRenewal"]) for row in answer["existing"]["notStarted"]]
     assert later == [
         ("savings-plan:b", "2026-10-01", 1.0, False),
         ("savings-plan:c", "2027-06-30", 5.0, True),
     ]
-    assert any("($1.00 per hour without renewals)" in text for text in answer["assumptions"])
+    said = "($1.00 per hour without renewals) cover $2.00 of usage per hour before the new one"
+    assert any(said in text for text in answer["assumptions"])
     weekly = await ask(api(bill=[], savings_plans=plans))
-    assert (weekly["purchase"]["commitmentPerHour"], weekly["coveragePercent"]["before"]) == (2.0, 60.0)
+    assert weekly["purchase"]["commitmentPerHour"] == 2.0 and weekly["usage"]["onDemandMedian"] == 10.0
+    assert [weekly["coveragePercent"][name] for name in ("before", "queued", "after")] == [50.0, 60.0, 80.0]
+    # The discount of other terms is unknown, so a plan covers at least what it costs.
+    payment = "all_upfront"
+    other = await ask(api(savings_plans=plans))
+    assert other["purchase"]["commitmentPerHour"] == 2.5 and other["coveragePercent"]["queued"] == 55.0
+    assert any("without one where it is unknown (1), so it may be more" in text for text in other["assumptions"])
+
+
+def plan_of(*steps: tuple[str, str, str], **changes: Any) -> Any:
+    """Return an answer with one plan of purchases: day, dollars per hour, and savings per month of each step."""
+    listed = [
+        {"scheduledDate": day, "purchaseAmount": {"amount": hourly}, "estimatedSavings": {"amount": savings}}
+        for day, hourly, savings in steps
+    ]
+    plan = {"service": "compute", "status": "valid", "purchaseApprovalStatus": "approved", "steps": listed, **changes}
+    return {"items": [plan]}
+
+
+async def test_planned_purchases_have_figures_of_their_own() -> None:
+    steps = (("2026-09-25", "1.00", "730.00"), ("2026-10-25", "1.50", "1095.00"))
+    plain, answer = await ask(api()), await ask(api(planned=plan_of(*steps)))
+    for name in ("purchase", "savingsPerMonth", "unusedPercent", "coveragePercent"):
+        assert answer[name] == plain[name]
+    # $10 per hour are on demand. The plan replaces $5 of them, so $5 of the $6 that $3 cover are used.
+    planned = answer["planned"]
+    assert planned.pop("basis").startswith("perHour: USD")
+    assert planned == {
+        **{"perHour": 2.5, "coveragePercent": 100.0, "unusedPercent": 16.7, "savingsPerMonth": 1460.0, "stepCount": 2},
+        "steps": [
+            {"on": "2026-09-25", "perHour": 1.0, "approval": "approved"},
+            {"on": "2026-10-25", "perHour": 1.5, "approval": "approved"},
+        ],
+    }
+    said = "$2.50 per hour from 2026-09-25 to 2026-10-25 (approved) for the same usage"
+    assert any(said in text for text in answer["assumptions"])
+    assert "planned" not in plain and not any("DoiT plans" in text for text in plain["assumptions"])
+    for other in (plan_of(*steps, service="database"), plan_of(*steps, status="invalid")):
+        assert "planned" not in await ask(api(planned=other))
+    assert [part["part"] for part in (await ask(api(planned=FORBIDDEN)))["failed"]] == ["planned purchases"]
+
+
+async def test_a_new_commitment_is_not_used_more_than_active_ones() -> None:
+    used = savings_plan("a", "5.00", 0.9, paymentOption="no_upfront")
+    answer = await ask(api(savings_plans=active_only(used)))
+    # $3 per hour cover $6, of which nine tenths are used: $5.40.
+    assert answer["existing"]["utilizationPercent"] == 90.0
+    assert {name: answer["unusedPercent"][name] for name in ("expected", "low", "high")} == dict.fromkeys(
+        ("expected", "low", "high"), 10.0
+    )
+    assert answer["savingsPerMonth"]["expected"] == 1752.0 and answer["coveragePercent"]["after"] == 77.0
+    assert any("were used to 90 % last month" in text for text in answer["assumptions"])
+    assert any("not because there is no risk" in text for text in answer["assumptions"])
+    # DoiT's weeks do not show what is covered: nine tenths of $10.
+    weekly = await ask(api(bill=[], savings_plans=active_only(used)))
+    assert weekly["coveragePercent"]["before"] == 45.0 and weekly["purchase"]["commitmentPerHour"] == 3.5
+    # Plans for one family of instances may be unused while others are busy.
+    family = active_only({**used, "savingsPlanType": "ec2_instance"})
+    alone = await ask(api(savings_plans=family))
+    assert alone["existing"]["utilizationPercent"] is None and alone["unusedPercent"]["expected"] == 0.0
 
 
 async def test_reserved_instances_are_named() -> None:
@@ -271,10 +343,13 @@ async def test_google_commitments_cover_usage_first() -> None:
     with pytest.raises(ApiError, match="discountPercent: required"):
         await ask(recorder, cloud="gcp")
     answer = await ask(recorder, cloud="gcp", discountPercent=20)
-    # $4 at 80 % of on-demand rates cover $5 of $20; 80 % needs $11 more, for $8.80.
-    assert answer["purchase"]["commitmentPerHour"] == 8.8 and answer["coveragePercent"]["before"] == 25.0
+    # The discount of the $4 is unknown, whatever that of the purchase is: they cover at least $4 of $20. 80 % needs $12
+    # more, for $9.60.
+    assert answer["purchase"]["commitmentPerHour"] == 9.6 and answer["coveragePercent"]["before"] == 20.0
+    assert any("cover $4.00 of usage per hour" in text and "(1)" in text for text in answer["assumptions"])
+    del answer["existing"]["basis"]
     assert answer["existing"] == {
-        **{"perHour": 4.0, "count": 1, "otherKinds": 1, "notStarted": []},
+        **{"perHour": 4.0, "count": 1, "utilizationPercent": None, "otherKinds": 1, "notStarted": []},
         "endWithinTerm": [
             {
                 "id": "spend-cud:c",

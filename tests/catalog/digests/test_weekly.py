@@ -9,14 +9,16 @@ import orjson
 import pytest
 
 from doit_mcp.api.errors import ApiError
+from doit_mcp.api.operation import Request
 from doit_mcp.catalog.digests.short_text import shorten
 from doit_mcp.catalog.digests.spend import compared_weeks
-from doit_mcp.catalog.digests.weekly import MAX_TOKENS, fit_digest, shown_failures
+from doit_mcp.catalog.digests.unread_parts import NAMING_TOOLS, shown_failures
+from doit_mcp.catalog.digests.weekly import MAX_TOKENS, fit_digest
 from scripts.token_counts import make_tokenizer
 from tests.api.recorder import Recorder
 
 from ..billing import Line, make_api
-from ..caller import run
+from ..caller import TOOLS, Caller, call, run
 
 COUNT = make_tokenizer()
 NOTHING: dict[str, Any] = {
@@ -104,14 +106,72 @@ def test_long_lists_and_names_fit(text: str) -> None:
     row = {"id": "budget:KuMD6fF36F9LkU6j5dq1", "name": shorten(text), "spent": 123456789.12, "currency": "USD"}
     lists = {name: {"count": 99, "rows": [row] * 99} for name in ("anomalies", "budgets", "invoices", "tickets")}
     savings = {"rows": [row] * 99, "unused": [row] * 99, "shortfalls": [row] * 99}
-    failed = shown_failures([{"part": text, "why": text * 9}] * 30)
-    digest = fit_digest({"failed": failed, **lists, "savings": savings})
-    assert len(failed) == 7 and failed[-1]["part"] == "24 more"
+    failed = shown_failures([], {name: [{"part": text, "why": text * 9}] * 30 for name in NAMING_TOOLS})
+    overlaps = [{"ids": [f"purchase:{name}", row["id"], "x", "y", "z"], "why": "both"} for name in range(9)]
+    customer = {"id": shorten(text), "domain": shorten(text)}
+    digest = fit_digest({"customer": customer, "failed": failed, **lists, "savings": savings | {"overlaps": overlaps}})
+    assert len(failed) == 7 and failed[-1]["part"].startswith("174 more: 24 of invoices, 30 of tickets, ")
     assert COUNT(orjson.dumps(digest).decode()) <= MAX_TOKENS and digest["budgets"]["count"] == 99
 
 
-def test_overlaps_are_those_of_rows_that_are_shown() -> None:
-    overlaps = [{"ids": ["purchase:a", "1", "3"], "why": ""}, {"ids": ["purchase:b", "1", "2"], "why": ""}]
-    rows = [{"id": name} for name in ("purchase:a", "1", "2", "3", "purchase:b")]
-    digest = fit_digest({"savings": {"rows": rows, "overlaps": overlaps}})
-    assert digest["savings"]["overlaps"] == [{"ids": ["purchase:a", "1"], "why": ""}]
+def test_rows_that_are_shown_overlap_with_others() -> None:
+    overlaps = [
+        {"ids": ["purchase:b", "1", "2"], "why": "b"},
+        {"ids": ["purchase:a", "4", "5", "6", "3"], "why": "a"},
+        {"ids": ["purchase:c", "4", "5"], "why": "c"},
+    ]
+    rows = [{"id": name} for name in ("1", "purchase:a", "3")]
+    savings = fit_digest({"savings": {"rows": rows, "overlaps": overlaps}})["savings"]
+    # Of the last one, nothing is shown. The largest saving overlaps a purchase that is not shown.
+    assert savings["overlaps"] == [
+        {"ids": ["purchase:a", "3", "4", "5"], "why": "a", "more": 1},
+        {"ids": ["purchase:b", "1", "2"], "why": "b"},
+    ]
+    many = [{"ids": [f"purchase:{number}", "1"], "why": ""} for number in range(5)]
+    savings = fit_digest({"savings": {"rows": rows, "overlaps": many}})["savings"]
+    assert len(savings["overlaps"]) == 3 and savings["overlapCount"] == 5
+
+
+def test_parts_that_are_not_shown_are_named_by_their_tools() -> None:
+    budgets = [{"part": f"forecast of {number}", "why": "x"} for number in range(11)]
+    failed = shown_failures([], {"budgets": budgets})
+    assert failed[0] == {"part": "budgets: forecast of 0", "why": "x"}
+    assert failed[-1] == {
+        "part": "5 more: 5 of budgets",
+        "why": "each tool names its own: forecast_spend those of budgets",
+    }
+    mixed = shown_failures(
+        [{"part": "spend", "why": "x"}],
+        {"savings": budgets[:2], "budgets": budgets[:4], "tickets": [{"part": "earlier", "why": "x"}]},
+    )
+    assert [one["part"] for one in mixed[:2]] == ["spend", "tickets: earlier"]
+    assert mixed[-1]["part"] == "2 more: 2 of savings" and "get_savings_summary" in mixed[-1]["why"]
+
+
+async def test_failures_of_budgets_are_those_that_forecast_spend_names() -> None:
+    rows = [
+        {"id": f"b{at}", "budgetName": f"B{at}", "amount": 1.0, "currentUtilization": 2.0, "timeInterval": "month"}
+        for at in range(11)
+    ]
+
+    def answer(request: Request) -> Any:
+        if request.path.endswith("/budgets"):
+            return {"budgets": rows}
+        raise ApiError("down", kind="unavailable", status=503)
+
+    recorder = api([], budgets=answer)
+    digest = await run("weekly_digest", recorder, currency="USD")
+    assert len(digest["failed"]) == 7 and "forecast_spend those of budgets" in digest["failed"][-1]["why"]
+    named = (await call("forecast_spend", recorder, currency="USD"))["structuredContent"]["failed"]
+    named_parts = {f"budgets: {part['part']}" for part in named}
+    assert {part["part"] for part in digest["failed"][:-1]} <= named_parts
+    assert digest["failed"][-1]["part"] == f"{len(named) - 6} more: {len(named) - 6} of budgets"
+
+
+async def test_employees_see_whose_digest_it_is() -> None:
+    for domain, shown in (({"domain": "acme.example"}, "acme.example"), (ApiError("", kind="network"), None)):
+        caller = Caller(api([], **{"auth/v1/validate": domain}))
+        caller.customer_context = "AcMe0001"
+        digest = await TOOLS["weekly_digest"].run(caller, {"currency": "USD"})
+        assert digest["customer"] == {"id": "AcMe0001", "domain": shown}
+    assert "customer" not in await run("weekly_digest", api([]), currency="USD")

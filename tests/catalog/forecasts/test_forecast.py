@@ -129,7 +129,7 @@ async def test_a_refused_forecast_falls_back_to_costs_alone() -> None:
     def answer(request: Request) -> Any:
         if "budgets" in request.path:
             return ApiError("no right", kind="forbidden", status=403)
-        if "forecastSettings" in (request.body or {})["config"]:
+        if "forecastSettings" in (request.body or {}).get("config", {}):
             return ApiError("too little history", kind="refused", status=400)
         return make_api({}, LINES)(request)
 

@@ -145,7 +145,7 @@ async def test_budgets_that_would_be_exceeded_are_named_with_the_day() -> None:
     assert set(by_id) == {"all", "bigquery", "over", "saved"}
     assert {row["id"]: row["why"] for row in found["budgetsUnknown"]} == {
         "euro": "it has another currency; pass currency",
-        "year": "its period ends after the scenario",
+        "year": "its period 2026-01-01 to 2026-12-31 ends after the scenario",
         "label": "its scope is not only clouds and services",
     }
     # The next months are those of the forecast: $13 a day, of which $9 are BigQuery's.
@@ -179,7 +179,10 @@ async def test_a_limited_forecast_has_budgets_within_its_limits() -> None:
         budget("other", 1.0, 0.0, 0.0, scopes=[{**SCOPED, "values": ["Compute Engine"]}]),
         budget("quarter", 900.0, 1.0, 1.0, timeInterval="quarter"),
     ]
-    partly = {"all": "next months: this forecast does not have all of its costs; leave out cloud and filters"}
+    partly = {
+        "all": "periods to come: this forecast does not have all of its costs; leave out cloud and filters",
+        "quarter": "its period 2026-10-01 to 2026-12-31 ends after the scenario",
+    }
     for arguments in ({"filters": [SCOPED]}, {"cloud": "gcp", "filters": [SCOPED]}):
         found = await ask(api(*rows), "growth 90% from 2026-10-01", **arguments)
         assert [(row["id"], row["expected"], row["change"], row["amount"]) for row in found["budgets"]] == [
@@ -189,7 +192,7 @@ async def test_a_limited_forecast_has_budgets_within_its_limits() -> None:
         assert {row["id"]: row["why"] for row in found["budgetsUnknown"]} == partly
     # Other filters limit it in ways that no budget is known to be within.
     found = await ask(api(*rows), "one-off 1 of cloud:gcp on 2026-10-01", filters=[{**SCOPED, "mode": "contains"}])
-    assert {row["id"] for row in found["budgetsUnknown"]} == {"all"}
+    assert {row["id"] for row in found["budgetsUnknown"]} == {"all", "quarter"}
     once = await ask(api(*rows), "one-off 101 on 2026-09-25", cloud="gcp")
     assert [(row["id"], row["scenario"]) for row in once["budgets"]] == [("all", 401.0)]
     assert once["budgetsUnknown"] == []
@@ -223,14 +226,108 @@ async def test_later_limits_grow_or_are_unknown() -> None:
     assert set(unknown) == {"seasonal", "follows"} and "only the limit of its running period" in unknown["seasonal"]
 
 
-async def test_low_is_not_below_what_is_spent() -> None:
+def noisy_api() -> Recorder:
     noisy = [
         (day, labels, cost * (1.5 if date.fromisoformat(day).day % 2 else 0.5), 1.0) for day, labels, cost, _ in LINES
     ]
-    recorder = Recorder(make_api({"budgets": {"budgets": []}}, noisy))
+    return Recorder(make_api({"budgets": {"budgets": []}}, noisy))
+
+
+async def test_low_and_high_scale_with_the_costs_to_come() -> None:
+    plain = await ask(noisy_api(), "one-off 1 on 2026-10-01")
+    for percent in (-100, -50, 200):
+        found = await ask(noisy_api(), f"growth {percent}% from 2026-10-01")
+        for before, after in zip(plain["months"][1:], found["months"][1:], strict=True):
+            for edge in ("low", "high"):
+                distance = (1 + percent / 100) * (before[edge] - before["scenario"])
+                assert after[edge] - after["scenario"] == pytest.approx(distance, abs=0.02)
+        # The change does not reach September.
+        assert (found["months"][0]["low"], found["months"][0]["high"]) == (
+            plain["months"][0]["low"],
+            plain["months"][0]["high"],
+        )
+    # Of 31 days at the same spread, 16 stay and 15 are doubled: 76 squares, and 46 days of level.
+    october = (await ask(noisy_api(), "growth 100% from 2026-10-17"))["months"][1]
+    unit = (plain["months"][1]["high"] - plain["months"][1]["scenario"]) / (31 + 31**2 / 9) ** 0.5
+    assert october["high"] - october["scenario"] == pytest.approx(unit * (76 + 46**2 / 9) ** 0.5, rel=0.02)
+
+
+async def test_low_is_not_below_what_is_spent() -> None:
+    recorder = noisy_api()
     found = await ask(recorder, "growth -100% from 2026-09-22", "one-off 7 on 2026-10-05", "one-off -20 on 2026-11-05")
     assert [(row["scenario"], row["low"]) for row in found["months"][1:]] == [(7.0, 7.0), (-20.0, -20.0)]
-    assert all(row["high"] > row["scenario"] for row in found["months"])
+    # Without costs to come, only days that are not final can grow.
+    assert found["months"][0]["high"] > found["months"][0]["scenario"]
+    assert [row["high"] for row in found["months"][1:]] == [7.0, -20.0]
+
+
+def periods_of(found: Any, name: str) -> list[tuple[Any, ...]]:
+    """Return the listed periods of a budget, with their expected cost, change and limit."""
+    columns = ("expected", "change", "amount", "effect")
+    rows = [row for row in found["budgets"] if row["id"] == name]
+    return [(row["period"]["from"], row["period"]["to"], *(row[column] for column in columns)) for row in rows]
+
+
+async def test_fixed_budgets_have_one_period() -> None:
+    fixed = {"type": "fixed", "startPeriod": "2026-09-01", "endPeriod": "2026-10-31"}
+    later = {"type": "fixed", "startPeriod": "2026-10-11", "endPeriod": "2026-10-20"}
+    rows = [
+        budget("both months", 700.0, 210.0, 610.0, **fixed),
+        budget("begins", 100.0, 0.0, 0.0, **later),
+        budget("ends later", 900.0, 210.0, 900.0, **fixed | {"endPeriod": "2026-12-31"}),
+        budget("begins later", 1.0, 0.0, 0.0, **later | {"startPeriod": "2026-12-01", "endPeriod": "2026-12-31"}),
+        budget("over", 1.0, 9.0, 9.0, **later | {"startPeriod": "2026-08-01", "endPeriod": "2026-08-31"}),
+        budget("open", 1.0, 0.0, 0.0, type="fixed"),
+    ]
+    # A row of the list has no type.
+    listed = [{name: value for name, value in row.items() if name != "type"} for row in rows]
+    named = {row["id"]: row for row in rows}
+    answers = {"budgets": lambda request: named.get(request.path.rpartition("/")[2], {"budgets": listed})}
+    found = await ask(Recorder(make_api(answers, LINES)), "growth 50% from 2026-10-01")
+    # $10 a day: 30 + 31 days, and half of October more; then ten days.
+    assert periods_of(found, "both months") == [
+        ("2026-09-01", "2026-10-31", 610.0, 155.0, 700.0, "newly_exceeded"),
+    ]
+    assert periods_of(found, "begins") == [("2026-10-11", "2026-10-20", 100.0, 50.0, 100.0, "newly_exceeded")]
+    assert len(found["budgets"]) == 2 and found["budgets"][0]["scenarioBreaksOn"] == "2026-10-17"
+    assert {row["id"]: row["why"] for row in found["budgetsUnknown"]} == {
+        "ends later": "its period 2026-09-01 to 2026-12-31 ends after the scenario",
+        "open": "its period is unknown",
+    }
+
+
+async def test_every_interval_has_its_periods_once() -> None:
+    rows = [
+        budget("day", 10.0, 10.0, 10.0, timeInterval="day"),
+        budget("week", 75.0, 20.0, 70.0, timeInterval="week"),
+        budget("month", 330.0, 210.0, 300.0, startPeriod="2026-10-11"),
+        budget("quarter", 930.0, 820.0, 920.0, timeInterval="quarter"),
+        budget("year", 3000.0, 2000.0, 3000.0, timeInterval="year"),
+        budget("odd", 1.0, 1.0, 1.0, timeInterval="decade"),
+        budget("follows", 10.0, 10.0, 10.0, timeInterval="day", usePrevSpend=True),
+    ]
+    found = await ask(api(*rows), "growth 20% from 2026-09-26")
+    # 60 + 5 days after the 25th cost $12 a day, which 66 - 4 days before them did not.
+    assert periods_of(found, "day") == [("2026-09-26", "2026-09-26", 10.0, 2.0, 10.0, "newly_exceeded")]
+    # The week from Sunday, 27 September, is the first with more than $75; the one before has one day of growth.
+    assert periods_of(found, "week") == [("2026-09-27", "2026-10-03", 70.0, 14.0, 75.0, "newly_exceeded")]
+    # Its first month begins on the eleventh.
+    assert periods_of(found, "month") == [("2026-11-01", "2026-11-30", 300.0, 60.0, 330.0, "newly_exceeded")]
+    # Five days of growth are within the limit, $10.50 more are not.
+    assert periods_of(found, "quarter") == []
+    counts = {row["id"]: row["periods"] for row in found["budgets"] if "periods" in row}
+    # Weeks end on 28 November at the latest, which is nine after the first.
+    assert counts == {"day": 66, "week": 9}
+    whys = {row["id"]: row["why"] for row in found["budgetsUnknown"]}
+    assert whys == {
+        "week": "its period 2026-11-29 to 2026-12-05 ends after the scenario",
+        "quarter": "its period 2026-10-01 to 2026-12-31 ends after the scenario",
+        "year": "its period 2026-01-01 to 2026-12-31 ends after the scenario",
+        "odd": "its period is unknown",
+        "follows": "periods to come: only the limit of its running period is known",
+    }
+    more = await ask(api(rows[3]), "growth 21% from 2026-09-26")
+    assert periods_of(more, "quarter") == [("2026-07-01", "2026-09-30", 920.0, 10.5, 930.0, "newly_exceeded")]
 
 
 async def test_effects_beyond_the_limit_of_the_list_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from aiohttp import web
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.sandbox.accounts import USERS, Grant
+from doit_mcp.sandbox.api import Api as Sandbox
+from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import (
     ADMIN,
     EMPLOYEE,
@@ -253,3 +255,16 @@ async def test_base_url_path_is_kept_in_every_url() -> None:
         async with site.http.get(f"{site.base}/sse", headers=headers) as response:
             await response.content.readline()
             assert (await response.content.readline()).startswith(b"data: /gate/way/sse/message?sessionId=")
+
+
+async def test_a_digest_names_the_customer_that_an_employee_acts_for() -> None:
+    async with serving(make=catalog_factory(), api=Sandbox()) as site:
+        answer = await site.call("weekly_digest", {"customerContext": OTHER}, user=EMPLOYEE)
+        own = await site.call("weekly_digest", {}, user=OTHER_USER)
+    digest = answer.result["structuredContent"]
+    domain = OTHER_USER.email.partition("@")[2]
+    assert digest.pop("customer") == {"id": OTHER, "domain": domain}
+    assert (
+        digest["spend"] == own.result["structuredContent"]["spend"]
+        and "customer" not in own.result["structuredContent"]
+    )

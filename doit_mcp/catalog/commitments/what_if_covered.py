@@ -1,0 +1,80 @@
+"""What existing commitments and planned purchases cover of the usage of a modeled purchase, at on-demand rates.
+
+None of it depends on the discount of the modeled purchase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ..costs.amounts import ZERO
+from .aws import HOURS_PER_MONTH, OwnedCommitment
+from .discounts import known_discount
+from .purchase_model import UsageSample
+from .what_if_evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredUsage:
+    """What commitments cover, in dollars per hour at on-demand rates: *active* ones, those that are bought and start
+    *later* without renewals, and *planned* purchases.
+
+    *unpriced* counts those whose discount is unknown: they cover at least what they cost, which is what counts.
+    """
+
+    active: Decimal
+    later: Decimal
+    planned: Decimal
+    unpriced_active: int
+    unpriced_later: int
+
+
+def find_covered(evidence: Evidence) -> CoveredUsage:
+    """Return what the commitments in the *evidence* cover."""
+    owned = evidence.owned
+    later = [item.commitment for item in owned.later if not item.is_renewal]
+    # A planned purchase saves the on-demand cost that it replaces less its own cost.
+    planned = sum((step.hourly + step.monthly_savings / HOURS_PER_MONTH for step in owned.planned), ZERO)
+    active_rates = [_covers(item, evidence) for item in owned.active]
+    later_rates = [_covers(item, evidence) for item in later]
+    return CoveredUsage(
+        sum(
+            (
+                rate * (1 if (used := item.utilization) is None else used)
+                for item, (rate, _) in zip(owned.active, active_rates, strict=True)
+            ),
+            ZERO,
+        ),
+        sum((rate for rate, _ in later_rates), ZERO),
+        planned,
+        sum(not is_priced for _, is_priced in active_rates),
+        sum(not is_priced for _, is_priced in later_rates),
+    )
+
+
+def _covers(item: OwnedCommitment, evidence: Evidence) -> tuple[Decimal, bool]:
+    """Return what a commitment covers if it is used, and whether the discount of its terms is known."""
+    known = known_discount(evidence.owned.terms[item.id], evidence.discounts)
+    hourly = item.hourly_cost or ZERO
+    return (hourly, False) if known is None else (hourly / (1 - known.share), True)
+
+
+@dataclass(frozen=True, slots=True)
+class ModeledUsage:
+    """The usage that a purchase is modeled on: of the *period*, with commitments that start *later*, and with *planned*
+    purchases too."""
+
+    period: list[UsageSample]
+    later: list[UsageSample]
+    planned: list[UsageSample]
+
+
+def model_usage(evidence: Evidence, covered: CoveredUsage) -> ModeledUsage:
+    """Return the usage that is left for a purchase."""
+    usage = evidence.usage
+    return ModeledUsage(
+        usage.samples(covered.active, ZERO),
+        usage.samples(covered.active, covered.later),
+        usage.samples(covered.active, covered.later + covered.planned),
+    )
