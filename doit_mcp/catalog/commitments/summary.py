@@ -38,7 +38,7 @@ NOT_MANAGED = (
 )
 MANAGED_CLOUDS = MappingProxyType({AWS: "aws", GOOGLE: "gcp"})
 """The clouds whose commitments PerfectScale manages, and the names of the parts that are read about them."""
-NO_CONTRACT = "there is no active commitment contract with this cloud"
+NO_CONTRACT = "no commitment contract with this cloud is active"
 NO_FORECAST = "too little data for a forecast of the contract period"
 
 
