@@ -3,6 +3,7 @@
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
+from ..facts import Dependents
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post, put
 from ..parameters import Rfc3339
@@ -23,6 +24,17 @@ UserGroupId = Annotated[str, "User group id (ug_...), as the DoiT console shows 
 GIVES_ACCESS = "This gives access to the data of all customers of the group, also of those that join it later."
 REMOVES_ACCESS = "This removes access to the data of the customers of the group. It can be given again."
 UNKNOWN_PATH = "No published API document has the path of this operation, so it may fail with 404."
+
+
+GROUP_USERS = (
+    Dependents(
+        "user of the group",
+        "list_customer_group_users",
+        arguments={"customerGroupId": "{id}"},
+        row_id="userId",
+        names_with=Users.list_users,
+    ),
+)
 
 
 class CustomerGroupList(TypedDict, total=False):
@@ -91,7 +103,7 @@ class CustomerGroups(Area):
         """Create a customer group. To give users access to its customers, call assign_customer_group_user."""
         ...
 
-    @patch(GROUP, permission=USERS_MANAGER, confirm=True, preview_with=get_customer_group)
+    @patch(GROUP, permission=USERS_MANAGER, confirm=True, preview_with=get_customer_group, dependents=GROUP_USERS)
     async def update_customer_group(
         self, *, customerGroupId: GroupId, **changes: Unpack[CustomerGroupChanges]
     ) -> Annotated[JsonObject, CustomerGroup]:
@@ -99,7 +111,15 @@ class CustomerGroups(Area):
         the user first."""
         ...
 
-    @delete(GROUP, permission=USERS_MANAGER, confirm=True, preview_with=get_customer_group, open_world=False)
+    @delete(
+        GROUP,
+        permission=USERS_MANAGER,
+        confirm=True,
+        preview_with=get_customer_group,
+        restore_with=create_customer_group,
+        dependents=GROUP_USERS,
+        open_world=False,
+    )
     async def delete_customer_group(self, *, customerGroupId: GroupId) -> None:
         """Delete a customer group. Refused while users are assigned to it: call unassign_customer_group_user first.
         Confirm its name with the user."""
@@ -119,6 +139,7 @@ class CustomerGroups(Area):
         also_shows={"userId": Users.list_users},
         effect=GIVES_ACCESS,
         adds="userId",
+        undo_with="unassign_customer_group_user",
         open_world=False,
     )
     async def assign_customer_group_user(self, *, customerGroupId: GroupId, userId: UserId) -> None:
@@ -135,6 +156,7 @@ class CustomerGroups(Area):
         effect=REMOVES_ACCESS,
         can_be_restored=True,
         removes="userId",
+        undo_with=assign_customer_group_user,
         open_world=False,
     )
     async def unassign_customer_group_user(self, *, customerGroupId: GroupId, userId: UserId) -> None:
@@ -156,6 +178,7 @@ class CustomerGroups(Area):
         verify_with=list_customer_group_user_groups,
         effect=GIVES_ACCESS,
         adds="userGroupId",
+        undo_with="unassign_customer_group_user_group",
         open_world=False,
         untested=UNKNOWN_PATH,
     )
@@ -173,6 +196,7 @@ class CustomerGroups(Area):
         effect=REMOVES_ACCESS,
         can_be_restored=True,
         removes="userGroupId",
+        undo_with=assign_customer_group_user_group,
         open_world=False,
         untested=UNKNOWN_PATH,
     )

@@ -234,6 +234,7 @@ class Tickets(Area):
         preview_with=get_ticket,
         preview_arguments={"ticketId": "id"},
         no_undo="Only DoiT employees can restore the former status or assignee of a ticket.",
+        not_shown=("assignee",),
     )
     async def update_ticket(
         self, *, ticketId: TicketId, **changes: Unpack[TicketChanges]
@@ -279,6 +280,7 @@ class Tickets(Area):
         preview_with=None,
         verify_with=list_ticket_tags,
         adds="tags",
+        undo_with="remove_ticket_tags",
         open_world=False,
     )
     async def add_ticket_tags(self, *, ticketId: TicketId, **body: Unpack[Tags]) -> Annotated[JsonObject, AppliedTags]:
@@ -291,6 +293,7 @@ class Tickets(Area):
         preview_with=None,
         verify_with=list_ticket_tags,
         removes="tags",
+        undo_with=add_ticket_tags,
         open_world=False,
     )
     async def remove_ticket_tags(

@@ -16,8 +16,9 @@ from ..tools.declarations import always_asks
 from ..tools.tool import Declined, Tool, ToolError, ToolResult
 from ..views.metadata import tool_view_meta
 from .approval_result import approval_result, with_approval_status
-from .snapshot import ChangeDescriber, ReadObjects, Snapshot
+from .snapshot import ChangeDescriber, Snapshot
 from .state_reader import StateReader
+from .surroundings import SurroundingsReader
 from .undo import UndoPlan, run_with_undo
 
 CONFIRMATION_KEY = "confirm"
@@ -53,14 +54,16 @@ def must_confirm(tool: Tool, arguments: JsonObject, policy: ConfirmationPolicy) 
 
 
 def with_confirmation(
-    tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None, undo: UndoPlan | None = None
+    tool: Tool,
+    reader: StateReader | None,
+    surroundings: SurroundingsReader | None = None,
+    undo: UndoPlan | None = None,
 ) -> Tool:
     """Make *tool* change nothing unless the user accepts: it asks them, or prepares the change if the client cannot.
 
-    *read_related* returns other objects that the question shows, by the arguments with their ids. Results say how to
-    *undo* the change.
+    *surroundings* reads what else the question shows. Results say how to *undo* the change.
     """
-    describer = ChangeDescriber(tool, reader, read_related)
+    describer = ChangeDescriber(tool, reader, surroundings)
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         snapshot: Snapshot | None = None

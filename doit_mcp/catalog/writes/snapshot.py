@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -19,43 +19,52 @@ from .change_record import change_record
 from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message, with_removed_values
 from .state_reader import StateReader
+from .surroundings import NO_SURROUNDINGS, Surroundings, SurroundingsReader
 
 T = TypeVar("T")
-ReadObjects = Callable[[Call, JsonObject], Awaitable[dict[str, JsonObject]]]
 
+UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
+"""Verbs of writes whose arguments are fields of their object."""
 MAX_INLINE_BYTES = 16 << 10
 """Size of arguments up to which descriptions are built in the event loop. A few KB of JSON can have thousands of
 members."""
 
 
 class Snapshot(NamedTuple):
-    """What was read for one call: the object, None if unknown, with a *note* that says why; and *related* objects.
+    """What was read for one call: the object, None if unknown, with a *note* that says why; and its *surroundings*.
 
     *customer* is "" for the user's own, *link* is the object's page in the console.
     """
 
     current: JsonObject | None
     note: str
-    related: Mapping[str, JsonObject]
+    surroundings: Surroundings
     customer: str
     link: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeDescriber:
-    """Describes calls of *tool* by the objects that *reader* and *read_related* read."""
+    """Describes calls of *tool* by the objects that *reader* and *surroundings* read."""
 
     tool: Tool
     reader: StateReader | None
-    read_related: ReadObjects | None = None
+    surroundings: SurroundingsReader | None = None
 
     async def read(self, call: Call, arguments: JsonObject) -> Snapshot:
         """Return the current state. Raises ApiError if the object must exist and does not, or for a bad credential."""
         customer = await _customer_label(call)
         current, note = (None, "") if self.reader is None else await self.reader.read_state_with_note(call, arguments)
-        related = {} if self.read_related is None else await self.read_related(call, arguments)
-        link = object_link(call, self.tool.area, arguments.get("id"), current or {})
-        return Snapshot(current, note, related, customer, link)
+        read = self.surroundings
+        surroundings = NO_SURROUNDINGS if read is None else await read.read(call, arguments, current)
+        link = object_link(call, *self._area_and_id(arguments), current or {})
+        return Snapshot(current, note, surroundings, customer, link)
+
+    def _area_and_id(self, arguments: JsonObject) -> tuple[str, object]:
+        """Return the area of the object of the write, which an argument of the tools of several areas names, and its id."""
+        area = arguments.get("resourceType") or self.tool.area
+        targets = self.tool.targets
+        return str(area), arguments.get("id") or (arguments.get(targets[-1]) if targets else None)
 
     async def describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
         """Return the text of the question to the user, and the digest of what it is about."""
@@ -66,18 +75,29 @@ class ChangeDescriber:
         return await _run(arguments, self._record, arguments, snapshot)
 
     def _describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
-        arguments = with_removed_values(self.tool, arguments, snapshot.current)
-        inputs = (self.tool, arguments, snapshot.current, snapshot.customer, snapshot.note, snapshot.related)
-        return preview_message(*inputs), preview_digest(*inputs)
+        given = with_removed_values(self.tool, arguments, snapshot.current)
+        names, customer = snapshot.surroundings, snapshot.customer
+        shown, current = names.named(self.tool, given), snapshot.current and names.named(self.tool, snapshot.current)
+        message = preview_message(self.tool, shown, current, customer, snapshot.note, names)
+        return message, preview_digest(self.tool, given, snapshot.current, customer, snapshot.note, names)
 
     def _record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
-        current, note, related, customer, link = snapshot
-        arguments = with_removed_values(self.tool, arguments, current)
-        # A list describes its rows only in words.
-        schema = (self.reader.tool.output_schema or {}) if self.reader and not self.reader.tool.rows_key else {}
-        readable = schema.get("properties")
+        current, note, surroundings, customer, link = snapshot
+        arguments = surroundings.named(self.tool, with_removed_values(self.tool, arguments, current))
+        current = current and surroundings.named(self.tool, current)
         shown = {"customer": customer, "note": note, "link": link}
-        return change_record(self.tool, arguments, current, related=related, readable=readable, **shown)
+        return change_record(
+            self.tool, arguments, current, surroundings=surroundings, readable=self._readable(arguments), **shown
+        )
+
+    def _readable(self, arguments: JsonObject) -> Collection[str] | None:
+        """Return the fields whose values before the reader shows, also if they are missing; None for all."""
+        if self.tool.verb in UPDATING_VERBS:
+            return arguments.keys() - set(self.tool.facts.get("not_shown", ()))
+        # A list describes its rows only in words.
+        shows_one = self.reader is not None and not self.reader.tool.rows_key
+        schema = (self.reader.tool.output_schema or {}) if self.reader is not None and shows_one else {}
+        return schema.get("properties", {})
 
 
 async def _run(arguments: JsonObject, compute: Callable[..., T], *inputs: object) -> T:
