@@ -96,6 +96,8 @@ class ToolFacts(TypedDict, total=False):
     again. The result of the deletion then says how to call it. It must restore all that the user set."""
     replaces: bool
     """The update removes the arguments that it does not name. The question lists them, and the undo restores them all."""
+    defaults: Mapping[str, Any]
+    """The values that the API gives to arguments which such an update does not name, instead of removing them."""
     merges: Mapping[str, Mapping[str, str]]
     """The arguments of an update whose omitted members stay unchanged, so that the undo restores only the given members.
     Each has the members that the API also clears, by the member whose change does that."""

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import pytest
 
+from .figures import CENT, Figure, check_figures, under
+from .forecast_by_hand import (
+    CloudForecast,
+    Costs,
+    Expected,
+    Pace,
+    budget_figures,
+    daily_costs,
+    days,
+    doit_forecasts,
+    expect,
+    period_figures,
+)
 from .world import World, open_world
 
 AWS, GOOGLE = "amazon-web-services", "google-cloud"
@@ -120,10 +135,10 @@ async def test_limits_of_growing_budgets_grow(november: World) -> None:
     amazon = (await november.ask("list_budgets", nameContains="Amazon Web Services"))["budgets"][0]
     try:
         await november.ask("update_budget", id=amazon["id"], growthPerPeriod=50, startPeriod="2026-11-01")
-        # 10 % more is over 53,500, and within 80,250; 60 % more is not.
+        # 10 % more is over the limit of this month, and within that of the next; 60 % more is not.
         assert not find_budget(await ask(november, "growth 10% of cloud:aws from 2026-12-01"), amazon, "2026-12-01")
         row = find_budget(await ask(november, "growth 60% of cloud:aws from 2026-12-01"), amazon, "2026-12-01")
-        assert (row["amount"], row["effect"]) == (80250.0, "newly_exceeded")
+        assert (row["amount"], row["effect"]) == (1.5 * amazon["amount"], "newly_exceeded")
     finally:
         await november.ask("update_budget", id=amazon["id"], growthPerPeriod=0, startPeriod=amazon["startPeriod"])
 
@@ -172,3 +187,127 @@ async def test_months_at_the_edges_of_the_calendar(today: str, months: list[str]
         assert [row["change"] for row in found["months"]] == pytest.approx(
             [0.0, *(0.1 * row["expected"] for row in found["months"][1:])], abs=0.011
         )
+
+
+MONTHS = (("2026-11-01", "2026-11-30"), ("2026-12-01", "2026-12-31"), ("2027-01-01", "2027-01-31"))
+CLOUDS = (AWS, GOOGLE, "microsoft-azure")
+EVERY_KIND = (
+    "growth 10% from 2026-12-01",
+    "one-off 9000 of cloud:aws on 2026-11-29",
+    f"price -20% of service:{RDS} from 2026-12-01",
+    f"move service:{RDS} to cloud:gcp at 70% from 2026-12-10",
+)
+ALL_COSTS = "all"
+Added = dict[tuple[int, str], dict[date, float]]
+"""What each change of EVERY_KIND adds to each cloud by day."""
+
+
+def added_by_hand(forecasts: dict[str, Costs], rds: float) -> Added:
+    """Return what each change adds; *rds* is the share of RDS in the costs of AWS."""
+    added: Added = {(at, cloud): {} for at in range(len(EVERY_KIND)) for cloud in CLOUDS}
+    added[1, AWS][date(2026, 11, 29)] = 9000.0
+    for cloud, forecast in forecasts.items():
+        for day, cost in forecast.items():
+            if day >= date(2026, 12, 1):
+                added[0, cloud][day] = 0.1 * cost
+                if cloud == AWS:
+                    added[2, AWS][day] = -0.2 * 1.1 * rds * cost
+            if cloud == AWS and day >= date(2026, 12, 10):
+                moved = 0.8 * 1.1 * rds * cost
+                added[3, AWS][day], added[3, GOOGLE][day] = -moved, 0.7 * moved
+    return added
+
+
+def sums(added: Added, clouds: Sequence[str], first: str, last: str) -> list[float]:
+    """Return what each change adds to the costs of *clouds* in a period, in cents."""
+    period = set(days(date.fromisoformat(first), date.fromisoformat(last)))
+    return [
+        round(sum(amount for cloud in clouds for day, amount in added[at, cloud].items() if day in period), 2)
+        for at in range(len(EVERY_KIND))
+    ]
+
+
+def compared(expected: Expected, length: int, change: float, paid_once: float) -> dict[str, Figure]:
+    """Return the figures of a period without and with the changes."""
+    least = min(expected.spent + paid_once, expected.expected + change)
+    return {
+        "days": length,
+        "expected": (expected.expected, CENT),
+        "scenario": (expected.expected + change, 3 * CENT),
+        "change": (change, 2 * CENT),
+        "changePercent": (100 * change / expected.expected, 0.051),
+        "low": (max(expected.low + change, least), 3 * CENT),
+        "high": (expected.high + change, 3 * CENT),
+    }
+
+
+async def test_every_number_of_a_forecast_with_a_scenario(november: World) -> None:
+    today = november.today
+    listed = (await november.ask("list_budgets", maxResults=100))["budgets"]
+    answer = await november.ask("forecast_spend", scenario=list(EVERY_KIND))
+    forecasts = await doit_forecasts(november)
+    assert forecasts.keys() == set(CLOUDS)
+    costs = {cloud: daily_costs(november, cloud, date(2026, 7, 1)) for cloud in CLOUDS}
+    clouds = [CloudForecast(costs[cloud], forecasts[cloud], Pace(costs[cloud], today)) for cloud in CLOUDS]
+    spans = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in MONTHS]
+    *months, quarter = (expect(clouds, *span, today) for span in [*spans, (date(2026, 10, 1), date(2026, 12, 31))])
+    figures: dict[str, Figure] = {"period.days": 28, "budgetsChecked": len(listed)}
+    october, summer = november.cost("2026-10-01", "2026-10-31"), november.cost("2026-07-01", "2026-09-30")
+    figures |= under("month", period_figures(months[0], *spans[0], october, 31))
+    figures |= under("quarter", period_figures(quarter, date(2026, 10, 1), date(2026, 12, 31), summer, 92))
+    known = {row["id"]: row for row in listed}
+    for at, row in enumerate(answer["budgets"]):
+        spent = november.cost("2026-11-01", "2026-11-28", f"cloud_provider = '{cloud_of(known[row['id']])}'")
+        figures |= under(f"budgets[{at}]", budget_figures(known[row["id"]], spent) | {"period.days": 30})
+    added = added_by_hand(forecasts, share(november, "service_description = ?", RDS))
+    changes = [sums(added, CLOUDS, *month) for month in MONTHS]
+    for at, (month, change) in enumerate(zip(months, changes, strict=True)):
+        length = (spans[at][1] - spans[at][0]).days + 1
+        figures |= under(f"scenario.months[{at}]", compared(month, length, sum(change), change[1]))
+    in_quarter = sum(map(sum, changes[:2]))
+    figures |= under("scenario.quarter", compared(quarter, 92, in_quarter, 9000))
+    expected, total = sum(month.expected for month in months), sum(map(sum, changes))
+    whole: dict[str, Figure] = {"days": 92, "expected": (expected, 3 * CENT), "scenario": (expected + total, 0.05)}
+    whole |= {"change": (total, 0.05), "changePercent": (100 * total / expected, 0.051)}
+    figures |= under("scenario.total", whole)
+    for at, amounts in enumerate(zip(*changes, strict=True)):
+        figures[f"scenario.changes[{at}].amount"] = (sum(amounts), 0.02)
+    effects = budgets_by_hand(listed, forecasts, added)
+    shown = [(row["id"], row["period"]["from"]) for row in answer["scenario"]["budgets"]]
+    assert set(shown) == effects.keys() and len(shown) == len(effects) >= 3
+    for at, key in enumerate(shown):
+        figures |= under(f"scenario.budgets[{at}]", effects[key])
+    check_figures(answer, figures)
+
+
+def cloud_of(budget: Any) -> str:
+    """Return the cloud that a budget is limited to; ALL_COSTS if it is not limited, "" for any other scope."""
+    scopes = budget["scopes"]
+    if not scopes:
+        return ALL_COSTS
+    return str(scopes[0]["values"][0]) if scopes[0]["id"] == "cloud_provider" else ""
+
+
+def budgets_by_hand(
+    listed: Sequence[Any], forecasts: dict[str, Costs], added: Added
+) -> dict[tuple[str, str], dict[str, Figure]]:
+    """Return the figures of the budgets that are exceeded with or without the changes, by id and first day."""
+    effects: dict[tuple[str, str], dict[str, Figure]] = {}
+    for budget in listed:
+        scope, amount = cloud_of(budget), budget["amount"]
+        clouds = CLOUDS if scope == ALL_COSTS else [scope] if scope else []
+        for first, last in MONTHS if clouds and budget["timeInterval"] == "month" else ():
+            period = days(date.fromisoformat(first), date.fromisoformat(last))
+            is_running = first == MONTHS[0][0]
+            to_come = sum(forecasts[cloud].get(day, 0) for cloud in clouds for day in period)
+            expected = budget["forecastedUtilization"] if is_running else round(to_come, 2)
+            change = sum(sums(added, clouds, first, last))
+            if change and max(expected, expected + change) > amount:
+                effects[budget["id"], first] = {
+                    "amount": amount,
+                    "expected": (expected, CENT),
+                    "change": (change, 2 * CENT),
+                    "scenario": (expected + change, 3 * CENT),
+                    "period.days": len(period),
+                }
+    return effects

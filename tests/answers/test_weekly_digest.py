@@ -18,6 +18,7 @@ from doit_mcp.sandbox.api.costs.money import RATES, payable
 from scripts.finops.books import Books, right_sizing
 from scripts.token_counts import make_tokenizer
 
+from .figures import CENT, Figure, check_figures, under
 from .world import MICROS, World, open_world, ordinal
 
 COUNT = make_tokenizer()
@@ -89,7 +90,175 @@ async def test_each_figure_is_that_of_the_billing_lines(today: str, customer: Cu
             check_anomalies(digest, lines, today)
             check_budgets(digest, lines)
             check_invoices(digest, lines, date.fromisoformat(today))
+            expected = spend_figures(digest, lines) | list_figures(digest, lines)
+            expected |= await savings_figures(digest, world, lines) | await record_figures(digest, world, customer)
+        check_figures(digest, expected)
         await check_lists(digest, world, customer)
+
+
+def spend_figures(digest: Any, lines: Lines) -> dict[str, Figure]:
+    """Return the figures of spend, causes and drivers."""
+    sides = [(each["from"], each["to"]) for each in (digest["comparedWith"], digest["period"])]
+    before, after = (lines.cost(*side) for side in sides)
+    error = float(lines.unit) / 2 + 1e-6
+    figures: dict[str, Figure] = {"period.days": 7, "comparedWith.days": 7}
+    figures |= under("spend", {"week": after, "weekBefore": before, "change": after - before})
+    figures["spend.changePercent"] = (100 * (after - before) / before, 0.05001)
+    # What rounding leaves is part of the largest cause.
+    figures |= under(
+        "causes", {name: (amount, 6 * error) for name, amount in causes(lines, sides).items() if abs(amount) > error}
+    )
+    for at, drivers in enumerate(digest["drivers"]):
+        week_before, week = (lines.micros(COLUMNS[drivers["by"]], *side) for side in sides)
+        rest = after - before
+        for place, row in enumerate(drivers["rows"]):
+            key = row.get("id", row["name"])
+            old, new = lines.amount(week_before.get(key, 0)), lines.amount(week.get(key, 0))
+            changed = {"week": new, "weekBefore": old, "change": new - old}
+            figures |= under(f"drivers[{at}].rows[{place}]", changed)
+            rest -= new - old
+        figures[f"drivers[{at}].otherChange"] = rest
+    return figures
+
+
+USAGE_TYPES = ("Usage", "regular")
+COVERED_TYPES = ("SavingsPlanCoveredUsage", "DiscountedUsage")
+COMMITMENT_TYPES = (*COVERED_TYPES, "SavingsPlanNegation", "SavingsPlanRecurringFee", "RIFee")
+FEE_TYPES = ("Fee", "Tax", "tax", "Refund")
+
+
+class Sku:
+    """What one SKU cost in a week, in the customer's currency, and how much of it was used."""
+
+    def __init__(self, rows: list[tuple[str, int, int]], rate: Decimal, fee_types: tuple[str, ...]) -> None:
+        def total(at: int, *kinds: str) -> Decimal:
+            return Decimal(sum(row[at] for row in rows if row[0] in kinds)) / MICROS
+
+        assert {row[0] for row in rows} <= {*USAGE_TYPES, *COMMITMENT_TYPES, *FEE_TYPES}
+        self.is_there = bool(rows)
+        lasting = tuple(kind for kind in COMMITMENT_TYPES if kind not in fee_types)
+        self.cost, self.fees, self.commitments = (
+            total(1, *kinds) * rate / MICROS for kinds in (USAGE_TYPES, fee_types, lasting)
+        )
+        self.usage, self.covered = total(2, *USAGE_TYPES), total(2, *COVERED_TYPES)
+
+
+def causes(lines: Lines, sides: list[tuple[str, str]]) -> dict[str, float]:
+    """Return the change of each cause, SKU by SKU, for two weeks: both have seven days, so the calendar has no part.
+
+    At the price before, usage is what all usage of a SKU would have cost more with the same share under commitments;
+    commitments are usage that moved to them, and their fees; price is the rest of the change. Monthly fees of reservations
+    are fees if only one of the weeks has the first day of a month.
+    """
+    query = (
+        "SELECT sku_id, cost_type, SUM(cost), SUM(usage) FROM lines JOIN series USING (series) WHERE day BETWEEN ? AND ?"
+        " AND cost_type <> 'credit' GROUP BY 1, 2"
+    )
+    found = [lines.rows(query, *map(ordinal, side)) for side in sides]
+    starts = [any(day.endswith("-01") for day in (days_before(last, back) for back in range(7))) for _, last in sides]
+    fee_types = FEE_TYPES if starts[0] == starts[1] else (*FEE_TYPES, "RIFee")
+    parts = dict.fromkeys(("usage", "price", "new", "gone", "fees", "commitments", "untold"), Decimal(0))
+    rate = RATES[lines.customer.currency]
+    for sku in {row[0] for rows in found for row in rows}:
+        old, new = (Sku([row[1:] for row in rows if row[0] == sku], rate, fee_types) for rows in found)
+        parts["commitments"] += new.commitments - old.commitments
+        parts["fees"] += new.fees - old.fees
+        change = new.cost - old.cost
+        if not old.is_there or not new.is_there:
+            parts["gone" if old.is_there else "new"] += change
+        elif old.cost > 0 and old.usage > 0:
+            price = old.cost / old.usage
+            same_share = old.usage * (new.usage + new.covered) / (old.usage + old.covered)
+            parts["usage"] += (same_share - old.usage) * price
+            parts["commitments"] += (new.usage - same_share) * price
+            parts["price"] += change - (new.usage - old.usage) * price
+        else:
+            parts["untold"] += change
+    return {name: float(amount) for name, amount in parts.items()}
+
+
+def list_figures(digest: Any, lines: Lines) -> dict[str, Figure]:
+    """Return the figures of anomalies and invoices; check_anomalies() and check_invoices() have computed their amounts."""
+    anomalies, invoices = digest["anomalies"], digest["invoices"]
+    excess = anomalies["rows"][0]["costAboveExpected"]
+    figures = under(
+        "anomalies",
+        {"count": 1, "openFromBefore": 0, "costAboveExpected": excess, "rows[0].costAboveExpected": excess},
+    )
+    balances = {f"rows[{at}].balance": row["balance"] for at, row in enumerate(invoices["rows"])}
+    return figures | under("invoices", {"count": len(invoices["rows"]), **balances})
+
+
+async def savings_figures(digest: Any, world: World, lines: Lines) -> dict[str, Figure]:
+    """Return the figures of savings: from the records of the sandbox, and of contracts, from the billing lines."""
+
+    async def read(name: str, **arguments: Any) -> Any:
+        return (await world.call(name, arguments, lines.customer))["structuredContent"]
+
+    save: dict[str, float] = {}
+    unused: dict[str, float] = {}
+    for row in (await read("list_optimization_recommendations", pageSize=100))["insights"]:
+        save[f"recommendation:{row['source']}/{row['key']}"] = row["potentialDailySavings"] * 730 / 24
+    for organization in (await read("list_aws_organizations"))["items"]:
+        id = organization["managementAccountId"]
+        for service, advice in (await read("list_aws_recommendations", managementAccountId=id)).items():
+            save[f"purchase:{id}/{service}"] = advice["potentialAdditionalSavings"]
+        for plan in (await read("list_aws_savings_plans", managementAccountId=id, status="active"))["items"]:
+            share, hourly = 1 - plan["lastMonthUtilization"], float(plan["commitment"]["amount"])
+            unused[f"savings-plan:{plan['commitmentId']}"] = hourly * 730 * share
+    for account in (await read("list_gcp_billing_accounts"))["items"]:
+        id = account["billingAccountId"]
+        for advice in (await read("list_gcp_recommendations", billingAccountId=id))["items"]:
+            save[f"purchase:{id}/{advice['service']}/{advice['region']}"] = advice["potentialAdditionalSavings"]
+    owed = {}
+    for contract in (await read("list_commitments"))["commitments"]:
+        owed[f"commitment:{contract['id']}"] = shortfall(contract, lines, world.today)
+    figures: dict[str, Figure] = {}
+    for counted, listed, wanted in (
+        ("count", "rows", save),
+        ("unusedCount", "unused", unused),
+        ("shortfallCount", "shortfalls", owed),
+    ):
+        positive = {identifier: amount for identifier, amount in wanted.items() if amount >= 0.005}
+        figures[counted] = len(positive)
+        for at, row in enumerate(digest["savings"][listed]):
+            figures[f"{listed}[{at}].amount"] = (positive[row["id"]], CENT)
+    return under("savings", figures)
+
+
+def shortfall(contract: Any, lines: Lines, today: date) -> float:
+    """Return what a contract is short of at the end of its running period if it goes on at the rate of the days so far."""
+    period = next(
+        each for each in contract["periods"] if each["startDate"][:10] <= today.isoformat() < each["endDate"][:10]
+    )
+    # A period ends at the start of the day that endDate names.
+    first, end = (date.fromisoformat(period[name][:10]) for name in ("startDate", "endDate"))
+    where = f"cloud_provider = '{contract['cloudProvider']}'"
+    micros = sum(lines.micros("''", first.isoformat(), today.isoformat(), where).values())
+    rate = micros / MICROS / ((today - first).days + 1)
+    return float(period["commitmentValue"] - rate * (end - first).days)
+
+
+async def record_figures(digest: Any, world: World, customer: Customer) -> dict[str, Figure]:
+    """Return the figures of budgets and tickets, from the records of the sandbox; check_budgets() has what is spent."""
+    today = world.today.isoformat()
+    budgets = (await world.call("list_budgets", {"maxResults": 100}, customer))["structuredContent"]["budgets"]
+    tickets = (await world.call("list_tickets", {}, customer))["structuredContent"]["tickets"]
+    known = {f"budget:{row['id']}": row for row in budgets}
+    running = [row for row in budgets if not row.get("endPeriod") or row["endPeriod"][:10] >= today]
+    over = [row for row in running if max(row["currentUtilization"], row["forecastedUtilization"]) > row["amount"]]
+    figures: dict[str, Figure] = {"budgets.checked": len(running), "budgets.count": len(over)}
+    for at, row in enumerate(digest["budgets"]["rows"]):
+        budget = known[row["id"]]
+        numbers: dict[str, Figure] = {
+            "spent": row["spent"],
+            "amount": budget["amount"],
+            "percentUsed": (100 * row["spent"] / budget["amount"], 0.051),
+            "expected": budget["forecastedUtilization"],
+        }
+        figures |= under(f"budgets.rows[{at}]", numbers)
+    states = [row["status"] for row in tickets if row["status"] not in ("solved", "closed")]
+    return figures | under("tickets", {"count": len(states), "waitingForYou": states.count("pending")})
 
 
 def days_before(text: str, days: int) -> str:
@@ -204,12 +373,12 @@ async def check_lists(digest: Any, world: World, customer: Customer) -> None:
         assert [(row["id"], row["amount"], row["currency"]) for row in shown] == [
             (row["id"], row["amount"], row["currency"]) for row in rows[: len(shown)]
         ]
-    # Both of Google Cloud are among the first three: a purchase, and a smaller size of the same instances.
+    # Both of AWS are among the first three: a purchase, and a smaller size of the same instances.
     shown = {row["id"] for row in savings["rows"]}
     assert savings["overlaps"] == [one for one in summary["overlaps"] if shown.issuperset(one["ids"])]
     if customer is ACME:
         assert [[one.split("/")[-1] for one in each["ids"]] for each in savings["overlaps"]] == [
-            ["global", "gcp-rightsizing"]
+            ["compute", "aws-rightsizing"]
         ]
         with closing(Books(world.today)) as books:
             truth = right_sizing(books)

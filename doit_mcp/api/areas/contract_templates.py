@@ -134,6 +134,7 @@ class ContractTemplates(Area):
         confirm=True,
         preview_with=get_contract_template,
         replaces=True,
+        defaults={"structure": "blank"},
         open_world=False,
     )
     async def update_contract_template(

@@ -184,6 +184,7 @@ class Contracts(Area):
         confirm=True,
         preview_with=get_contract,
         replaces=True,
+        defaults={"doitInvoicingEnabled": True},
     )
     async def update_contract(
         self, *, customerID: CustomerId, contractID: ContractId, **terms: Unpack[Terms]

@@ -9,7 +9,7 @@ from ...api.operation import operation_of
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .item_labels import bounded_item, item_text
-from .value_diff import UNKNOWN, DiffLine
+from .value_diff import UNKNOWN, DiffLine, without_defaults
 from .value_formatting import MAX_LINES, shorten
 
 NAME_FIELDS = (
@@ -98,7 +98,9 @@ def field_rows(
 
 
 def _list_row(path: str, before: list[Any], after: list[Any], names: Mapping[str, str]) -> JsonObject:
-    added, removed = [item for item in after if item not in before], [item for item in before if item not in after]
+    old, new = ([without_defaults(item) for item in items] for items in (before, after))
+    added = [item for item, own in zip(after, new, strict=True) if own not in old]
+    removed = [item for item, own in zip(before, old, strict=True) if own not in new]
     if not added and not removed:
         return {"field": path, "before": shown(before), "after": shown(after)}
     row: JsonObject = {"field": path, "added": [], "removed": []}

@@ -156,12 +156,13 @@ def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
 
 
 def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> JsonObject:
-    """Return *arguments* with null for each value of the *current* state that the write removes, as declared."""
+    """Return *arguments* with null, or the declared default, for each value of the *current* state that the write removes."""
     if current is None or not tool.facts.get("replaces"):
         return arguments
-    before = tool.with_argument_names(current)
+    before, defaults = tool.with_argument_names(current), tool.facts.get("defaults", {})
     omitted = (name for name in tool.accepted_schema["properties"] if name not in (*arguments, *tool.targets))
-    return {**arguments, **{name: None for name in omitted if before.get(name) not in (None, "", [], {})}}
+    removed = {name: defaults.get(name) for name in omitted if before.get(name) not in (None, "", [], {})}
+    return {**arguments, **{name: value for name, value in removed.items() if value != before[name]}}
 
 
 def preview_digest(

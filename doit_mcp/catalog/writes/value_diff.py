@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -31,6 +32,10 @@ SECRET_NAME_PATTERN = re.compile(
 """The ends of names of members that are secrets, such as those in the payload of a flow."""
 HIDDEN, HIDDEN_BEFORE = "(not shown)", "(another value, not shown)"
 """Texts in place of secrets."""
+CONDITION_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {"mode": "is", "inverse": False, "includeNull": False, "caseInsensitive": False}
+)
+"""Members of the conditions of scopes, filters and rules that mean the same as if they were left out."""
 MAX_NAME_CHARACTERS = 100
 """Characters at the end of a name that are searched for a word."""
 ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
@@ -131,7 +136,17 @@ def mask_secrets(value: Any, path: str, depth: int = 0) -> Any:
 
 
 def _value_key(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(without_defaults(value), option=orjson.OPT_SORT_KEYS)
+
+
+def without_defaults(value: Any) -> Any:
+    """Return a condition of a scope, filter or rule without members that have their default; anything else unchanged.
+
+    The API adds them to some of its objects, so with and without them, conditions are the same.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("values"), list) or "type" not in value:
+        return value
+    return {name: member for name, member in value.items() if CONDITION_DEFAULTS.get(name, UNKNOWN) != member}
 
 
 def common_part(before: Any, value: Any) -> Any:

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from doit_mcp.api import Doit
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.stores.approvals import LIFETIME_SECONDS, MAX_CHANGE_BYTES, REPEAT_SECONDS
+from doit_mcp.catalog.stores.approvals import (
+    LIFETIME_SECONDS,
+    MAX_CHANGE_BYTES,
+    REPEAT_SECONDS,
+    ConfirmationPolicy,
+)
 from doit_mcp.catalog.stores.write_receipts import TTL_SECONDS, MemoryReceiptStore
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.writes.change_record import change_record
@@ -33,7 +38,7 @@ SIGNUP = f"sr_{'0' * 32}"
 class ApprovingCaller(Caller):
     """A client that cannot be asked, at a server that prepares changes, with a clock of its own."""
 
-    policy = "when-destructive"
+    policy: ConfirmationPolicy = "when-destructive"
 
     def __init__(self, api: Recorder) -> None:
         super().__init__(api)

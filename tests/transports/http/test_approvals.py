@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.discovery.confirm_action import make_confirm_tool
 from doit_mcp.catalog.tools.tool import Tool
@@ -265,11 +266,14 @@ class Things:
         self.done: list[str] = []
         self.may_end = asyncio.Event()
         self.started = asyncio.Event()
+        self.failure: ApiError | None = None
 
         async def delete_thing(call: Call, arguments: Json) -> Json:
             self.done.append(arguments["id"])
             self.started.set()
             await self.may_end.wait()
+            if self.failure is not None:
+                raise self.failure
             return {"deleted": True}
 
         facts: Any = {"confirm": True}
@@ -321,6 +325,40 @@ async def test_nothing_is_applied_while_redis_is_unavailable(redis: Server) -> N
         redis.start()
         await wait_for_redis(a, b)
         assert "no longer stored" in await refusal(a, token) and things.done == ["1"]
+
+
+@pytest.mark.requirement("N14")
+async def test_token_applies_once_whatever_the_outcome() -> None:
+    """Both requests of a batch, a client that disconnects, and an API that answers too late: one request each."""
+    things = Things()
+    async with serving(changes={"tools": things.tools}) as site:
+        session = await site.initialize("2025-03-26")
+        token = (await prepare(site, "delete_thing", id="batch"))["approvalToken"]
+        approved: Json = {"name": "confirm_action", "arguments": {"approvalToken": token}}
+        things.may_end.set()
+        answers = (await session.post([site.request("tools/call", approved, id) for id in ("a", "b")])).body
+        texts = [answer["result"]["content"][0]["text"] for answer in answers]
+        assert sorted(ALREADY_DONE_KEY in text for text in texts) == [False, True] and things.done == ["batch"]
+        things.may_end.clear()
+        things.started.clear()
+        token = (await prepare(site, "delete_thing", id="lost"))["approvalToken"]
+        leaving = asyncio.create_task(site.call("confirm_action", {"approvalToken": token}))
+        await things.started.wait()
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        things.may_end.set()
+        things.failure = ApiError("", kind="timeout", maybe_applied=True)
+        late = (await prepare(site, "delete_thing", id="late"))["approvalToken"]
+        failed = (await site.call("confirm_action", {"approvalToken": late})).result
+        assert failed["isError"] and not failed["content"][0]["text"].startswith("Nothing was changed")
+        for name, arguments in (
+            ("confirm_action", {"approvalToken": token}),
+            ("confirm_action", {"approvalToken": late}),
+            ("delete_thing", {"id": "late"}),
+        ):
+            repeated = (await site.call(name, arguments)).result
+            assert repeated["isError"] and "it is unknown whether that call took effect" in str(repeated), name
+        assert things.done == ["batch", "lost", "late"]
 
 
 async def test_dry_run_shows_before_and_after(site: Site) -> None:
