@@ -18,7 +18,7 @@ from .preview import (
 from .reversibility import cannot_be_undone, undo_notes
 from .surroundings import NO_SURROUNDINGS, Surroundings
 from .value_diff import HIDDEN, UNKNOWN, DiffLine, is_unchanged, select_lines, value_lines
-from .value_formatting import shorten
+from .value_formatting import preview_value, shorten
 
 UNCHANGED = "The object has these values already."
 OUTSIDE = "recipients or systems outside your DoiT account"
@@ -49,6 +49,7 @@ def change_record(
     shown_lines, omitted = select_lines(_field_lines(tool, arguments, changes, before))
     names = item_names(before, changes)
     rows = field_rows(shown_lines, names, is_known=is_known, readable=readable)
+    rows = [_with_shown_member(tool, row, before) for row in rows]
     rows += member_rows(tool, arguments, related)
     affected = access_lines(tool, changes, current, surroundings.domains)
     affected += reached_lines(tool, before) + list(surroundings.dependents)
@@ -66,6 +67,14 @@ def change_record(
     }
     optional = ("customer", "object", "affected", "notes")
     return {name: value for name, value in record.items() if value or name not in optional}
+
+
+def _with_shown_member(tool: Tool, row: JsonObject, before: JsonObject) -> JsonObject:
+    """Return *row* with the member that is shown in place of its value before, which is not."""
+    member = tool.facts.get("shown_by", {}).get(row["field"], "")
+    if member not in before or "before" in row:
+        return row
+    return {"field": row["field"], "before": f"{member}: {preview_value(before[member])}", **row}
 
 
 def _visible_arguments(tool: Tool, arguments: JsonObject) -> JsonObject:

@@ -83,7 +83,8 @@ def with_confirmation(
                     # A token that was used before says so, instead of preparing its change again.
                     await call.approvals.use()
                     change = await describer.record(arguments, snapshot)
-                    return await approval_result(call, tool, arguments, change, digest)
+                    is_outdated = approval is not None and approval.tool == tool.name
+                    return await approval_result(call, tool, arguments, change, digest, is_outdated=is_outdated)
         return await run_with_undo(call, tool, undo, arguments, snapshot)
 
     # Hosts with views show changes for approval as a card.

@@ -97,7 +97,8 @@ class ChangeDescriber:
         # A list describes its rows only in words.
         shows_one = self.reader is not None and not self.reader.tool.rows_key
         schema = (self.reader.tool.output_schema or {}) if self.reader is not None and shows_one else {}
-        return schema.get("properties", {})
+        properties: JsonObject = schema.get("properties", {})
+        return properties
 
 
 async def _run(arguments: JsonObject, compute: Callable[..., T], *inputs: object) -> T:

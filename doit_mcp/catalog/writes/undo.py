@@ -40,7 +40,7 @@ class UndoPlan(Protocol):
     async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
         """Return the state before the write; None if it cannot be read. *snapshot* is the object, if it was just read."""
 
-    def make(self, arguments: JsonObject, before: JsonObject, result: JsonObject) -> JsonObject:
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the undo call for a write, or a note that says why none restores the state *before*."""
 
 
@@ -66,7 +66,7 @@ class RestorePlan:
             # The write itself reports what is wrong.
             return None
 
-    def make(self, arguments: JsonObject, before: JsonObject, result: JsonObject) -> JsonObject:
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the call with the former values."""
         unset_state = self.tool.facts.get("unset_state", {})
         if self.unsetting is not None and unset_state.items() <= before.items():
@@ -107,17 +107,21 @@ class MembershipPlan:
             return None
         return None if isinstance(result, ContentResult) else structured_of(result)
 
-    def make(self, arguments: JsonObject, before: JsonObject, result: JsonObject) -> JsonObject:
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the call that removes the items that were added, and adds those that were removed."""
         adds, removes = self.tool.facts.get("adds", ""), self.tool.facts.get("removes", "")
         rows_key = self.reader.rows_key or adds or removes
         members = {member_key(row, (adds, removes)) for row in before.get(rows_key, ())}
         changes: JsonObject = {}
-        for name, restoring_fact, was_member in ((adds, "removes", False), (removes, "adds", True)):
+        inverse = self.restoring.facts
+        for name, inverse_name, was_member in (
+            (adds, inverse.get("removes", ""), False),
+            (removes, inverse.get("adds", ""), True),
+        ):
             given = as_list(arguments.get(name))
             items = [item for item in given if (member_key(item, (adds, removes)) in members) is was_member]
             if items:
-                changes[self.restoring.facts[restoring_fact]] = items if isinstance(arguments[name], list) else items[0]
+                changes[inverse_name] = items if isinstance(arguments[name], list) else items[0]
         if not changes:
             return {"note": UNCHANGED_BEFORE}
         return undo_call(self.restoring, {**_select(arguments, self.restoring.targets), **changes})
@@ -133,7 +137,7 @@ class ReversalPlan:
         """Return nothing: the state before is known from the action."""
         return {}
 
-    def make(self, arguments: JsonObject, before: JsonObject, result: JsonObject) -> JsonObject:
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the call of the other action."""
         return undo_call(self.restoring, _select(arguments, self.restoring.targets))
 
@@ -202,8 +206,7 @@ async def run_with_undo(
     else:
         before = await plan.read(call, arguments, snapshot)
         result = await tool.run(call, arguments)
-        is_known = before is not None and not isinstance(result, ContentResult)
-        undo = plan.make(arguments, before or {}, structured_of(result)) if is_known else {"note": STATE_UNKNOWN}
+        undo = {"note": STATE_UNKNOWN} if before is None else plan.make(arguments, before)
     if not undo or isinstance(result, ContentResult):
         return result
     return with_structured(result, {**structured_of(result), UNDO_KEY: _for_same_customer(call, undo)})

@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.catalog.writes.reversibility import STATE_UNKNOWN
 from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.api.faults import Fault
 from doit_mcp.server.catalog import catalog_factory
-from tests.sandbox.bodies import ALERT, BUDGET, BY_CLOUD, METRIC, THEME
+from tests.sandbox.bodies import ALERT, ALLOCATION, BUDGET, BY_CLOUD, METRIC, THEME
 from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, Json, Site, serving
 from tests.transports.http.test_undo import applied, as_set
 
 ALL = "/mcp/x/all"
+OWN_DOMAIN = ADMIN.email.partition("@")[2]
+LABEL, ONE_BUDGET = "/analytics/v1/labels/{id}", "/analytics/v1/budgets/{id}"
 
 
 @pytest.fixture
@@ -222,3 +226,113 @@ async def test_role_changes_name_their_users_and_roles(site: Site) -> None:
         assert f"user with it: {user['email']}" in "\n".join(shown["affected"]), shown
     invited = await prepared(site, "invite_user", {"email": "new@acme.example", "roleId": role["id"]})
     assert any("Readers" in str(row.get("after")) for row in invited["fields"])
+
+
+async def test_unreadable_state_is_said_before_and_after_the_change(site: Site) -> None:
+    label = await applied(site, "create_label", {"name": "Quarter", "color": "blue"})
+    budget = await applied(site, "create_budget", BUDGET)
+    site.world.api.faults += [Fault("/analytics/v1/labels/", 500, times=None, operation=f"GET {LABEL}")]
+    site.world.api.faults += [Fault("/analytics/v1/budgets/", 500, times=None, operation=f"GET {ONE_BUDGET}")]
+    change = await prepared(site, "delete_label", {"id": label["id"]})
+    assert change["irreversible"] is True and STATE_UNKNOWN in change["notes"]
+    assert "how to create it again" not in str(change["notes"])
+    assert (await applied(site, "delete_label", {"id": label["id"]}))["undo"] == {"note": STATE_UNKNOWN}
+    changed = await applied(site, "update_budget", {"id": budget["id"], "amount": 5})
+    assert changed["undo"] == {"note": STATE_UNKNOWN}
+
+
+async def test_no_grant_is_hidden_among_many(site: Site) -> None:
+    budget = await applied(site, "create_budget", BUDGET)
+    many = [f"user{number:02}@{OWN_DOMAIN}" for number in range(60)]
+    recipients = [*many, "attacker@evil.example"]
+    change = await prepared(site, "update_budget", {"id": budget["id"], "recipients": recipients})
+    affected = change["affected"]
+    assert affected[0] == "recipients: add attacker@evil.example (outside the customer's domains)"
+    assert all(any(address in line for line in affected) for address in many)
+    assert any(line.startswith("recipients: remove") for line in affected)
+    assert any(line.startswith("The customer's domains:") and OWN_DOMAIN in line for line in affected)
+    sharing = {"resourceType": "budgets", "resourceId": budget["id"]}
+    users = [{"user": ADMIN.email, "role": "owner"}]
+    users += [{"user": address, "role": "viewer"} for address in recipients]
+    shared = await prepared(site, "update_resource_permissions", {**sharing, "permissions": users})
+    assert "attacker@evil.example (viewer) (outside" in shared["affected"][0]
+    assert "url" in shared["object"] and budget["id"] in shared["object"]["url"]
+    roles = [f"roles/viewer{number}" for number in range(40)] + ["roles/iam.admin"]
+    connection = {"name": "C", "gcpConfig": {"projectId": "p", "level": "project", "predefinedRoles": roles}}
+    granted = await prepared(site, "create_cloudflow_connection", connection)
+    assert all(any(line.endswith(f": {role}") for line in granted["affected"]) for role in roles)
+    huge = [f"{'x' * 140}{number:04}@evil.example" for number in range(500)]
+    refused = (await site.call("update_budget", {"id": budget["id"], "recipients": huge}, path=ALL)).result
+    assert refused["isError"] and "Split it" in refused["content"][0]["text"]
+
+
+async def test_objects_of_changes_have_their_page(site: Site) -> None:
+    assets = (await applied(site, "list_assets", {"filter": "type:g-suite"}))["assets"]
+    seats = next(asset for asset in assets if asset.get("quantity"))
+    ticket = (await applied(site, "list_tickets", {}))["tickets"][0]
+    for name, arguments in (
+        ("update_asset", {"id": seats["id"], "quantity": seats["quantity"] + 1, "dryRun": True}),
+        ("update_ticket", {"ticketId": ticket["id"], "status": "solved", "dryRun": True}),
+    ):
+        assert "/" in (await prepared(site, name, arguments))["object"]["url"], name
+
+
+async def test_empty_values_are_shown_and_reviews_say_what_is_known(site: Site) -> None:
+    budget = await applied(site, "create_budget", BUDGET)
+    channels = [{"id": "C1", "name": "general"}]
+    change = await prepared(
+        site,
+        "update_budget",
+        {"id": budget["id"], "description": "New", "recipientsSlackChannels": channels, "dryRun": True},
+    )
+    rows = {row["field"]: row for row in change["fields"]}
+    assert rows["description"] == {"field": "description", "before": None, "after": "New"}
+    assert rows["recipientsSlackChannels"]["added"] and rows["recipientsSlackChannels"]["removed"] == []
+    anomaly = (await applied(site, "get_anomalies", {}))["anomalies"][0]["id"]
+    review = {"id": anomaly, "reviewStatus": "UNDER_REVIEW", "comment": "Known", "dryRun": True}
+    rows = {row["field"]: row for row in (await prepared(site, "update_anomaly_review", review))["fields"]}
+    assert rows["reviewStatus"] == {
+        "field": "reviewStatus",
+        "before": "acknowledged: false",
+        "after": "UNDER_REVIEW",
+    }
+    assert rows["comment"] == {"field": "comment", "after": "Known"}
+
+
+async def test_outdated_and_repeated_approvals_say_what_happened(site: Site) -> None:
+    label = await applied(site, "create_label", {"name": "Quarter", "color": "blue"})
+    selected = {"id": label["id"]}
+    first = (await site.call("delete_label", selected)).result["structuredContent"]
+    await applied(site, "update_label", {**selected, "name": "Half"})
+    token = {"approvalToken": first["approvalToken"]}
+    renewed = (await site.call("confirm_action", token)).result["structuredContent"]
+    assert (
+        renewed["status"] == "approval_required"
+        and "has changed since the user saw it" in renewed["change"]["notes"][0]
+    )
+    old = (await site.call("confirm_action", token)).result["content"][0]["text"]
+    assert "prepared again with a new token" in old
+    token = {"approvalToken": renewed["approvalToken"]}
+    done = (await site.call("confirm_action", token)).result["structuredContent"]
+    assert done["deleted"] is True
+    repeated = (await site.call("confirm_action", token)).result["structuredContent"]
+    assert "call delete_label again in" in repeated["alreadyDone"]
+
+
+async def test_read_only_mode_says_so(site: Site) -> None:
+    path = "/mcp/readonly"
+    for name in ("delete_budget", "confirm_action", "call_operation"):
+        refused = await site.call(name, {"id": "x"}, path=path)
+        assert "read-only" in refused.error["message"], refused
+    unknown = await site.call("no_such_tool", {}, path=path)
+    assert unknown.error["message"] == "Unknown tool: no_such_tool"
+    found = (await site.call("read_operation", {"name": "delete_budget"}, path=path)).result
+    assert found["isError"] and "read-only" in found["content"][0]["text"]
+    own = (await site.call("call_operation", {"name": "confirm_action"})).result["content"][0]["text"]
+    assert "Call the tool confirm_action itself" in own
+
+
+async def test_values_that_are_too_long_are_refused_with_the_reason(site: Site) -> None:
+    new = {"name": "Long", "description": "x" * 17_000, "rule": ALLOCATION["rule"]}
+    refused = (await site.call("create_allocation", new)).result
+    assert refused["isError"] and "longer than" in refused["content"][0]["text"], refused
