@@ -207,7 +207,12 @@ class Tickets(Area):
         return {**page, "tickets": [with_iso_times(row, TIME_FORMATS) for row in page["tickets"]]}
 
     @post(
-        "/support/v1/tickets", open_world=True, default_list=True, confirm=WORDS_OF_THE_USER, verify_with="get_ticket"
+        "/support/v1/tickets",
+        open_world=True,
+        default_list=True,
+        confirm=WORDS_OF_THE_USER,
+        verify_with="get_ticket",
+        no_undo="A ticket cannot be deleted. update_ticket marks it as solved.",
     )
     async def _create(self, **body: Unpack[TicketRequest]) -> JsonObject: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..tools.tool import Tool
 
 RECREATED = "The result says how to create it again, with a new id and without its history."
+SET_AGAIN = "The result says how to set it again."
 STATE_UNKNOWN = "The state before could not be read, so the result cannot say how to restore it."
 
 
@@ -14,7 +15,9 @@ def undo_notes(tool: Tool, *, is_known: bool) -> list[str]:
         return [tool.facts["no_undo"]]
     if _needs_state(tool) and not is_known:
         return [STATE_UNKNOWN]
-    return [RECREATED] if tool.deletes and "restore_with" in tool.facts else []
+    if not tool.deletes or "restore_with" not in tool.facts:
+        return []
+    return [SET_AGAIN if tool.facts.get("can_be_restored") else RECREATED]
 
 
 def cannot_be_undone(tool: Tool, *, is_known: bool = True) -> bool:
@@ -35,5 +38,9 @@ def cannot_be_undone(tool: Tool, *, is_known: bool = True) -> bool:
 
 def _needs_state(tool: Tool) -> bool:
     """Return whether undoing the write takes values of its object from before it."""
-    is_update = tool.verb == "set" or (tool.verb == "update" and bool(tool.targets))
-    return "restore_with" in tool.facts or (is_update and tool.facts.get("preview_with") is not None)
+    return "restore_with" in tool.facts or (restores_itself(tool) and tool.facts.get("preview_with") is not None)
+
+
+def restores_itself(tool: Tool) -> bool:
+    """Return whether another call of *tool*, an update, sets the former values again."""
+    return tool.verb == "set" or (tool.verb in ("update", "reassign") and bool(tool.targets))

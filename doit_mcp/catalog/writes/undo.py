@@ -16,7 +16,7 @@ from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .former_values import former_values
 from .receipt_verification import as_list, member_key
-from .reversibility import STATE_UNKNOWN
+from .reversibility import STATE_UNKNOWN, restores_itself
 from .secret_results import has_secrets
 from .snapshot import Snapshot
 from .state_reader import StateReader, declared_reader, named_tool
@@ -76,13 +76,17 @@ class RestorePlan:
         if RENAMING_ARGUMENT in self.restoring.input_schema["properties"]:
             # The object may have been found by its name, which changes.
             targets = {"id": before.get("id"), **targets, "name": None}
-        notes = [CREATES_ANOTHER] if self.restoring.verb == "create" else []
+        creates_another = self.restoring.verb == "create" and not self.tool.facts.get("can_be_restored")
+        notes = [CREATES_ANOTHER] if creates_another else []
         if self.tool.deletes:
             former = {**before, **targets}
         elif self.tool.facts.get("replaces"):
             former = {**{name: before.get(name) for name in self.tool.accepted_schema["properties"]}, **targets}
         else:
-            changes = {name: value for name, value in arguments.items() if name not in self.tool.targets}
+            # Arguments that the reader takes as well identify the object.
+            identifying = {*self.tool.targets, *self.reader.argument_names}
+            targets = {**_select(arguments, tuple(self.reader.argument_names)), **targets}
+            changes = {name: value for name, value in arguments.items() if name not in identifying}
             values = former_values(self.tool, changes, before)
             notes += values.notes(self.tool, arguments.get("id"))
             if not values.arguments:
@@ -186,7 +190,7 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
             return MembershipPlan(tool, reversing, list_reader)
         return ReversalPlan(reversing)
     restoring = named_tool(tool, "restore_with", tool.facts.get("restore_with"), tools_by_name, writes=True)
-    if restoring is None and (tool.verb == "set" or (tool.verb == "update" and tool.targets)):
+    if restoring is None and restores_itself(tool):
         restoring = tool
     if reader is None or restoring is None or restoring.secret_arguments:
         return None

@@ -17,6 +17,7 @@ from tests.transports.http.test_undo import applied, as_set
 
 ALL = "/mcp/x/all"
 OWN_DOMAIN = ADMIN.email.partition("@")[2]
+CHILD = "U6eAmQoRzZ"
 LABEL, ONE_BUDGET = "/analytics/v1/labels/{id}", "/analytics/v1/budgets/{id}"
 
 
@@ -192,7 +193,7 @@ async def test_memberships_are_undone_as_far_as_they_changed(site: Site) -> None
 
 
 async def test_first_geographic_scope_is_removed_again(site: Site) -> None:
-    target = {"targetCustomerId": "U6eAmQoRzZ"}
+    target = {"targetCustomerId": CHILD}
     assert (await applied(site, "get_customer_geographic_scope", target))["type"] == "unassigned"
     done = await applied(site, "update_customer_geographic_scope", {**target, "type": "global"})
     assert done["undo"] == {"tool": "delete_customer_geographic_scope", "arguments": target}
@@ -286,7 +287,7 @@ async def test_empty_values_are_shown_and_reviews_say_what_is_known(site: Site) 
         {"id": budget["id"], "description": "New", "recipientsSlackChannels": channels, "dryRun": True},
     )
     rows = {row["field"]: row for row in change["fields"]}
-    assert rows["description"] == {"field": "description", "before": None, "after": "New"}
+    assert rows["description"] == {"field": "description", "before": "", "after": "New"}
     assert rows["recipientsSlackChannels"]["added"] and rows["recipientsSlackChannels"]["removed"] == []
     anomaly = (await applied(site, "get_anomalies", {}))["anomalies"][0]["id"]
     review = {"id": anomaly, "reviewStatus": "UNDER_REVIEW", "comment": "Known", "dryRun": True}
@@ -336,3 +337,34 @@ async def test_values_that_are_too_long_are_refused_with_the_reason(site: Site) 
     new = {"name": "Long", "description": "x" * 17_000, "rule": ALLOCATION["rule"]}
     refused = (await site.call("create_allocation", new)).result
     assert refused["isError"] and "longer than" in refused["content"][0]["text"], refused
+
+
+async def test_assignments_tokens_and_connected_accounts_are_restored(site: Site) -> None:
+    account = (await applied(site, "list_shared_payer_account_mappings", {}))["items"][0]
+    target = next(id for id in (CHILD, ADMIN.customer) if id != account["customerId"])
+    moved = {"assetId": account["assetId"], "toCustomerId": target}
+    undo = (await applied(site, "reassign_shared_payer_account", moved))["undo"]
+    assert undo["arguments"] == {"assetId": account["assetId"], "toCustomerId": account["customerId"]}
+    await applied(site, undo["tool"], undo["arguments"])
+    assert (await applied(site, "list_shared_payer_account_mappings", {}))["items"][0] == account
+    service = (await applied(site, "list_service_accounts", {}))["items"][0]["id"]
+    token = (await applied(site, "list_service_account_tokens", {"serviceAccountId": service}))["items"][0]
+    selected = {"serviceAccountId": service, "id": token["id"]}
+    disabled = await applied(site, "update_service_account_token", {**selected, "tokenState": "disabled"})
+    await applied(site, disabled["undo"]["tool"], disabled["undo"]["arguments"])
+    assert (await applied(site, "get_service_account_token", selected))["state"] == token["state"]
+    deletion = await prepared(site, "delete_service_account", {"id": service})
+    assert any(line.startswith("API token that stops: ") for line in deletion["affected"])
+    role = {"accountID": "123456789012", "roleArn": "arn:aws:iam::123456789012:role/DoiTRole"}
+    await applied(site, "create_account_role", {**role, "enabledFeatures": ["quotas"]})
+    former = await applied(site, "get_aws_account", {"accountID": role["accountID"]})
+    deleted = await applied(site, "delete_account_role", {"accountID": role["accountID"]})
+    assert "note" not in deleted["undo"]
+    await applied(site, deleted["undo"]["tool"], deleted["undo"]["arguments"])
+    restored = await applied(site, "get_aws_account", {"accountID": role["accountID"]})
+    assert {**restored, "timeLinked": ""} == {**former, "timeLinked": ""}
+    invited = await applied(site, "invite_user", {"email": "new@acme.example"})
+    assert "cancel_invite" in invited["undo"]["note"]
+    users = (await applied(site, "list_users", {"email": "new@acme.example"}))["users"]
+    canceled = await applied(site, "cancel_invite", {"id": users[0]["id"]})
+    assert canceled["undo"] == {"tool": "resend_invite", "arguments": {"id": users[0]["id"]}}
