@@ -10,6 +10,7 @@ from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import parse_page, search_pages, text_filter
 from ..parameters import ConsoleLink, CreatedSinceTime, CreatedUntilTime, PageToken, Rfc3339
 from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
+from .tickets_types import AppliedTags, TagList, Tags
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "created"), format_timestamp)
 MAX_ROWS, PAGE_SIZE = 100, 40
@@ -135,24 +136,6 @@ class NewComment(TypedDict, total=False):
 
     body: Required[Annotated[str, "The reply.", Length(1, 100_000)]]
     private: Annotated[bool, "For DoiT employees: true hides it from the customer. Others' stay public."]
-
-
-class TagList(TypedDict, total=False):
-    """The tags of a ticket."""
-
-    tags: list[str]
-
-
-class Tags(TypedDict):
-    """Tags to add or remove."""
-
-    tags: Annotated[list[Annotated[str, Length(1, 80)]], "Tags to add or remove.", Length(1, 50)]
-
-
-class AppliedTags(TypedDict, total=False):
-    """Tags that were added or removed."""
-
-    applied_tags: Annotated[list[str], "As stored: lowercase, with prefix customer_tag/ for customers."]
 
 
 class TicketRequest(TypedDict):

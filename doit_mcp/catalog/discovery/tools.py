@@ -214,7 +214,7 @@ def tool_by_name(finder: ToolFinder, name: str) -> Tool:
     if name in finder.excluded:
         raise ToolError(f"name: {name} {READ_ONLY}.")
     if name in DISCOVERY_NAMES:
-        raise ToolError(f"name: {name} is not an operation. Call the tool {name} itself.")
+        raise ToolError(f"name: unknown operation {short_json(name)}; call the tool {name} itself.")
     similar = finder.similar_names(name)
     advice = f"did you mean {' or '.join(similar)}? Otherwise search" if similar else "search"
     raise ToolError(f"name: unknown operation {short_json(name)}; {advice} with find_operation.")

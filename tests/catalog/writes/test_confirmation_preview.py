@@ -68,7 +68,9 @@ async def test_unconnected_account_is_not_confirmed(name: str) -> None:
 async def test_disconnect_preview_shows_the_role_and_the_effects() -> None:
     caller = ConfirmingCaller(Recorder(ACCOUNT, None))
     result = await run("delete_account_role", caller, accountID="1")
-    assert result == {"status": "completed", "deleted": True, "accountID": "1"}
+    restored = {"accountID": "1", "roleArn": "arn:old", "enabledFeatures": ["sandbox"]}
+    undo = {"tool": "create_account_role", "arguments": restored}
+    assert result == {"status": "completed", "deleted": True, "accountID": "1", "undo": undo}
     assert '- accountID: 1\n- roleArn: arn:old\n- enabledFeatures: ["sandbox"]\nAccept' in caller.text
 
 

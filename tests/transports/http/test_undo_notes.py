@@ -330,7 +330,7 @@ async def test_read_only_mode_says_so(site: Site) -> None:
     found = (await site.call("read_operation", {"name": "delete_budget"}, path=path)).result
     assert found["isError"] and "read-only" in found["content"][0]["text"]
     own = (await site.call("call_operation", {"name": "confirm_action"})).result["content"][0]["text"]
-    assert "Call the tool confirm_action itself" in own
+    assert "call the tool confirm_action itself" in own
 
 
 async def test_values_that_are_too_long_are_refused_with_the_reason(site: Site) -> None:
