@@ -219,6 +219,8 @@ async def run_with_undo(
 def _for_same_customer(call: Call, undo: JsonObject) -> JsonObject:
     """Return *undo* with the customer that an employee acts for: another call may act for another customer."""
     customer = call.doit.tenant if call.customer_context is not None else ""
-    if not customer or "arguments" not in undo:
+    if not customer:
         return undo
-    return {**undo, "arguments": {**undo["arguments"], CUSTOMER_ARGUMENT: customer}}
+    note = f"{undo.get('note', '')} Calls about this need {CUSTOMER_ARGUMENT} {customer}.".lstrip()
+    complete = {"arguments": {**undo["arguments"], CUSTOMER_ARGUMENT: customer}} if "arguments" in undo else {}
+    return {**undo, **complete, **({"note": note} if "note" in undo else {})}

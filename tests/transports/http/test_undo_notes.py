@@ -56,6 +56,9 @@ async def test_undo_calls_of_employees_name_the_customer(site: Site) -> None:
     undo = deleted["undo"]
     restored = (await site.apply(undo["tool"], undo["arguments"], user=EMPLOYEE)).result["structuredContent"]
     assert restored["name"] == "Secret project"
+    budget = await done("create_budget", {**BUDGET, "name": "Secret budget"})
+    shared = (await done("update_budget", {"id": budget["id"], "public": "viewer"}))["undo"]["note"]
+    assert f"customerContext {OTHER_USER.customer}" in shared
     names = [row["name"] for row in (await done("list_labels", {}))["labels"]]
     own = [row["name"] for row in (await applied(site, "list_labels", {}))["labels"]]
     assert "Secret project" in names and "Secret project" not in own
@@ -229,17 +232,19 @@ async def test_role_changes_name_their_users_and_roles(site: Site) -> None:
     assert any("Readers" in str(row.get("after")) for row in invited["fields"])
 
 
-async def test_unreadable_state_is_said_before_and_after_the_change(site: Site) -> None:
-    label = await applied(site, "create_label", {"name": "Quarter", "color": "blue"})
-    budget = await applied(site, "create_budget", BUDGET)
-    site.world.api.faults += [Fault("/analytics/v1/labels/", 500, times=None, operation=f"GET {LABEL}")]
-    site.world.api.faults += [Fault("/analytics/v1/budgets/", 500, times=None, operation=f"GET {ONE_BUDGET}")]
-    change = await prepared(site, "delete_label", {"id": label["id"]})
-    assert change["irreversible"] is True and STATE_UNKNOWN in change["notes"]
-    assert "how to create it again" not in str(change["notes"])
-    assert (await applied(site, "delete_label", {"id": label["id"]}))["undo"] == {"note": STATE_UNKNOWN}
-    changed = await applied(site, "update_budget", {"id": budget["id"], "amount": 5})
-    assert changed["undo"] == {"note": STATE_UNKNOWN}
+async def test_unreadable_state_is_said_before_and_after_the_change() -> None:
+    api = Api()
+    async with serving(make=catalog_factory(), api=api) as site:
+        label = await applied(site, "create_label", {"name": "Quarter", "color": "blue"})
+        budget = await applied(site, "create_budget", BUDGET)
+        for path in (LABEL, ONE_BUDGET):
+            api.faults.append(Fault(path.removesuffix("{id}"), 500, times=None, operation=f"GET {path}"))
+        change = await prepared(site, "delete_label", {"id": label["id"]})
+        assert change["irreversible"] is True and STATE_UNKNOWN in change["notes"]
+        assert "how to create it again" not in str(change["notes"])
+        assert (await applied(site, "delete_label", {"id": label["id"]}))["undo"] == {"note": STATE_UNKNOWN}
+        changed = await applied(site, "update_budget", {"id": budget["id"], "amount": 5})
+        assert changed["undo"] == {"note": STATE_UNKNOWN}
 
 
 async def test_no_grant_is_hidden_among_many(site: Site) -> None:
