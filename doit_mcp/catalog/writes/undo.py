@@ -10,8 +10,7 @@ import orjson
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
-from ..call import Call
-from ..employees import CUSTOMER_ARGUMENT
+from ..call import CUSTOMER_ARGUMENT, Call
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .former_values import former_values

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...catalog.call import CUSTOMER_ARGUMENT
 from ...catalog.discovery.tools import READ_ONLY
-from ...catalog.employees import CUSTOMER_ARGUMENT, MAX_CUSTOMER_CHARACTERS
+from ...catalog.employees import MAX_CUSTOMER_CHARACTERS
 from ...catalog.tools.argument_coercion import NULL_WORDS
 from ...catalog.tools.tool import Tool, ToolError
 from ...protocol.json_schema import short_json
