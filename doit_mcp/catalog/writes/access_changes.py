@@ -11,12 +11,14 @@ from ...api.markers import ArgumentPath, values_at
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool, ToolError
 from .external_addresses import OUTSIDE, is_external
+from .plain_text import to_plain_text
 from .value_diff import value_lines
 from .value_formatting import (
     IDENTITY_FIELDS,
     entry_details,
     entry_identity,
     entry_name,
+    is_shortened,
     preview_entry,
     preview_value,
 )
@@ -98,7 +100,9 @@ def _path_lines(
     if len(new_values) == 1 and isinstance(new_values[0], dict):
         old_value = old_values[0] if old_values and isinstance(old_values[0], dict) else {}
         for line in value_lines(label, new_values[0], old_value):
-            yield AccessLine("changed", line.text, _whole_text(line.after))
+            whole = _whole_text(line.after)
+            text = f"{line.path}: {to_plain_text(whole)}" if is_shortened(whole) else line.text
+            yield AccessLine("changed", text, whole)
     elif len(new_values) == 1 and not isinstance(new_values[0], list):
         yield from _scalar_lines(label, path[-1], new_values[0], old_values)
     elif old_values:
@@ -107,7 +111,7 @@ def _path_lines(
         ]
     else:
         for entry in _flatten_entries(new_values):
-            yield AccessLine("added", f"{label}: {preview_entry(entry)}", _whole_text(entry))
+            yield AccessLine("added", f"{label}: {_entry_text(entry)}", _whole_text(entry))
         if replaces_all:
             text = f"{label}: anyone not listed here is removed (the current list could not be read)"
             yield AccessLine("removed", text)
@@ -118,6 +122,12 @@ def _scalar_lines(label: str, name: str, new_value: Any, old_values: list[Any]) 
     new, *old = [empty_text if value in (None, "") else value for value in (new_value, *old_values[:1])]
     before = f"{preview_value(old[0])} → " if old and old[0] != new else ""
     yield AccessLine("changed", f"{label}: {before}{preview_value(new)}", _whole_text(new))
+
+
+def _entry_text(entry: Any) -> str:
+    """Return a user, address or permission as text that is not shortened: what is left out could be what matters."""
+    whole = _whole_text(entry)
+    return to_plain_text(whole) if is_shortened(whole) else preview_entry(entry)
 
 
 def _whole_text(entry: Any) -> str:
@@ -137,7 +147,7 @@ def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]
     new = [(entry_identity(entry), entry) for entry in new_entries]
     for key, entry in new:
         if key not in old:
-            yield AccessLine("added", f"{label}: add {preview_entry(entry)}", _whole_text(entry))
+            yield AccessLine("added", f"{label}: add {_entry_text(entry)}", _whole_text(entry))
     for key, entry in new:
         if key in old and isinstance(entry, dict) and isinstance(old[key], dict):
             changed = [

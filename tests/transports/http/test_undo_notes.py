@@ -267,6 +267,10 @@ async def test_no_grant_is_hidden_among_many(site: Site) -> None:
     connection = {"name": "C", "gcpConfig": {"projectId": "p", "level": "project", "predefinedRoles": roles}}
     granted = await prepared(site, "create_cloudflow_connection", connection)
     assert all(any(line.endswith(f": {role}") for line in granted["affected"]) for role in roles)
+    end = "roles/owner on the whole organization"
+    policy = {"roleName": "r", "permissions": {"statement": "a" * 2_000 + end}}
+    granted = await prepared(site, "create_cloudflow_connection", {"name": "C", "awsConfig": policy})
+    assert any(line.endswith(end) for line in granted["affected"])
     huge = [f"{'x' * 140}{number:04}@evil.example" for number in range(500)]
     refused = (await site.call("update_budget", {"id": budget["id"], "recipients": huge}, path=ALL)).result
     assert refused["isError"] and "Split it" in refused["content"][0]["text"]
