@@ -5,7 +5,7 @@ Each fact is stated once: in the decorator of an operation in ``api/areas``, or 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 from .permissions import Permission
@@ -22,6 +22,24 @@ class Unconfirmed:
     """The reason why a write that changes, deletes or reaches outside the account does not always ask the user."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dependents:
+    """Objects that refer to the object of a write: the rows of a list in which *member* is its id.
+
+    *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}"; without
+    *member*, all rows are meant. *is_nested* means that their own dependents depend on the object as well. *row_id* is
+    the member with the id of a row, and *names_with* names rows that have only ids, as the fact of this name does.
+    """
+
+    kind: str
+    reader: Reader
+    member: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    is_nested: bool = False
+    row_id: str = "id"
+    names_with: Reader | Mapping[str, Reader] | None = None
 
 
 REVERSIBLE = Unconfirmed("It can be reversed, and clients ask for approval.")
@@ -87,6 +105,28 @@ class ToolFacts(TypedDict, total=False):
     """The values with which the update clears arguments, by the name of the argument or the path of a member."""
     no_undo: str
     """Why no call restores the former state, although a tool shows it: a sentence for the result."""
+    undo_with: Reader
+    """The tool that undoes the write: it removes what this one adds or adds what it removes, as *adds* and *removes*
+    state, or reverses an action. It takes the arguments that it shares with this write."""
+    unset_with: Reader
+    """The tool that removes what an update sets, if there was none before: the state had *unset_state*."""
+    unset_state: Mapping[str, Any]
+    """Members of the state of an object for which an update sets something for the first time."""
+    restored_elsewhere: Mapping[str, str]
+    """How another tool restores arguments that had no value and that the update cannot clear: a sentence for each, in
+    which {id} is the id of the object."""
+    same_as: Mapping[str, str]
+    """Arguments of an update that are other forms of the field with this name, which restores both. The path of a member
+    has the name of another member."""
+    not_shown: tuple[str, ...]
+    """Arguments of an update whose values before *preview_with* never shows."""
+    shown_by: Mapping[str, str]
+    """Members that *preview_with* shows in place of such arguments, which say less, by the name of the argument."""
+    names_with: Mapping[str, Reader | Mapping[str, Reader]]
+    """What names the objects whose ids arguments have, by the name of the argument: a list, or for arguments with
+    {objectType, objectId} the tool that shows one object of each type."""
+    dependents: tuple[Dependents, ...]
+    """The objects that the write affects because they refer to its own. Changes name them."""
     irreversible: bool
     """No write undoes this one, although it changes an object that exists: it buys or sells something."""
     can_be_restored: bool

@@ -19,6 +19,9 @@ from .stores.run_followers import RunFollowers
 from .stores.write_claim import WriteClaim
 from .stores.write_receipts import ReceiptStore
 
+CUSTOMER_ARGUMENT = "customerContext"
+"""The argument of every tool with which an employee acts for a customer in a single call."""
+
 
 class MissingClientCapability(Exception):
     """The client did not declare a capability that is required.

@@ -40,9 +40,9 @@ def console_link(call: Call, path: str, identifier: str, link: object = "") -> s
 
 
 def object_link(call: Call, area: str, identifier: object, state: JsonObject) -> str:
-    """Return the page of an object of an *area*, by its state; "" if it has none."""
-    path = CONSOLE_PATHS.get(area)
-    if path is None or not isinstance(identifier, str | int):
-        return ""
+    """Return the page of an object of an *area*, by its state; "" if the console is not known to have one."""
+    path = CONSOLE_PATHS.get(area, "")
     link = next((state[name] for name in LINK_FIELDS if isinstance(state.get(name), str)), "")
+    if not isinstance(identifier, str | int) or not (path or link):
+        return ""
     return console_link(call, path, str(identifier), link)

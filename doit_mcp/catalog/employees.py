@@ -12,14 +12,12 @@ from ..api.parameters import PageToken
 from ..api.value_kinds import Verbatim
 from ..protocol.json_schema import Length, Range
 from ..protocol.jsonrpc import JsonObject
-from .call import Call
+from .call import CUSTOMER_ARGUMENT, Call
 from .tools.composed import composed_tool
 from .tools.tool import Tool, ToolError
 from .tools.tool_factory import tool_from_function
 
 AREA = "employees"
-CUSTOMER_ARGUMENT = "customerContext"
-"""The argument of every tool with which an employee acts for a customer in a single call."""
 MAX_CUSTOMER_CHARACTERS = 256
 UNKNOWN_CUSTOMER = (
     f"{CUSTOMER_ARGUMENT}: is not the id of a customer that you can act for. A name or a domain is not an id: "

@@ -50,6 +50,7 @@ from .writes.receipt_verification import verifier_for
 from .writes.related_objects import find_related
 from .writes.secret_results import with_withheld_result
 from .writes.state_reader import find_reader
+from .writes.surroundings import SurroundingsReader
 from .writes.undo import find_undo
 
 FIRST_MODULES = (
@@ -102,12 +103,12 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     readers = {name: find_reader(tool, named) for name, tool in writing.items()}
-    related = {name: find_related(tool, named) for name, tool in writing.items()}
+    surroundings = {name: SurroundingsReader(tool, named, find_related(tool, named)) for name, tool in writing.items()}
     writing = {
-        name: with_confirmation(tool, readers[name], related[name], find_undo(tool, readers[name], named))
+        name: with_confirmation(tool, readers[name], surroundings[name], find_undo(tool, readers[name], named))
         for name, tool in writing.items()
     }
-    writing = {name: with_dry_run(tool, readers[name], related[name]) for name, tool in writing.items()}
+    writing = {name: with_dry_run(tool, readers[name], surroundings[name]) for name, tool in writing.items()}
     writing = {name: with_scope_check(tool) for name, tool in writing.items()}
     writing = {name: with_deduplication(tool, verifier_for(tool, named)) for name, tool in writing.items()}
     writing = {name: with_withheld_result(tool) for name, tool in writing.items()}

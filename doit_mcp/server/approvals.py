@@ -36,8 +36,9 @@ FORGOTTEN = (
     " prepare it."
 )
 USED = (
-    "Nothing was changed: this approvalToken was already used, and each approves only one change. Check the current"
-    " state. To make the change again, call the tool of the change again to prepare it."
+    "Nothing was changed: this approvalToken was already used, and each counts only once. Either its change was made,"
+    " or the object had changed and the change was prepared again with a new token. Check the current state. To make"
+    " the change again, call the tool of the change again to prepare it."
 )
 UNVERIFIED = (
     "Nothing was changed: the server cannot check at the moment whether this approvalToken was used before. Call"

@@ -58,9 +58,12 @@ def make_catalog(
 ) -> Catalog:
     """Return the catalog for one selection. Raise UnknownToolset."""
     all_tools = (*tools, *employee_tools()) if is_employee else tools
-    listed_names = {tool.name for tool in listed_tools(with_discovery(all_tools), selection)}
+    complete = with_discovery(all_tools)
+    listed_names = {tool.name for tool in listed_tools(complete, selection)}
     # Built from the tools of this selection, so that no other tool can be found or called.
-    available = with_discovery(callable_tools(all_tools, selection))
+    offered = callable_tools(all_tools, selection)
+    available = with_discovery(offered, frozenset(tool.name for tool in all_tools if tool not in offered))
+    excluded = frozenset(tool.name for tool in complete) - {tool.name for tool in available}
     return Catalog(
         tools=tuple(tool for tool in available if tool.name in listed_names),
         server_info=SERVER_INFO | ({"icons": list(icons)} if icons else {}),
@@ -70,6 +73,7 @@ def make_catalog(
         resources=(*library.RESOURCES, view),
         resource_templates=library.TEMPLATES,
         skills=SKILLS,
+        excluded_writes=excluded,
     )
 
 

@@ -57,6 +57,8 @@ class Catalog:
     tools: tuple[Tool, ...]
     server_info: JsonObject
     instructions: str = ""
+    # Names of tools that write, which a read-only catalog leaves out.
+    excluded_writes: frozenset[str] = frozenset()
     # Callable by name, but not listed.
     unlisted_tools: tuple[Tool, ...] = ()
     prompts: tuple[Prompt, ...] = ()

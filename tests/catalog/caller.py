@@ -20,6 +20,7 @@ from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptSt
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.series import structured_of
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
+from doit_mcp.catalog.writes.external_addresses import DOMAINS_FACT
 from doit_mcp.events.subscriptions import RecentEvents
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.server.approvals import Approvals, BoundApprovals
@@ -43,6 +44,8 @@ class Caller:
         self.tenant = ""
         self.results: ResultStore = MemoryResultStore()
         self.facts: Facts = CustomerFacts().for_customer(self.owner, self.tenant)
+        # Known, so that no test of another subject sends requests for it.
+        self.facts.put(DOMAINS_FACT, ["acme.example"])
         self.receipts: ReceiptStore = MemoryReceiptStore()
         self.run_followers = RunFollowers()
         self.recent_events: RecentEvents | None = None

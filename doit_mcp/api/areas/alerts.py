@@ -270,6 +270,7 @@ class Alerts(Area):
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
         merges={"alert": {"condition": "ignoreValuesRange"}},
+        same_as={"alert.attributions": "scopes"},
         cleared_by={"alert.ignoreValuesRange": NO_RANGE},
     )
     async def _update_alert(self, *, id: Id, **body: Unpack[AlertBody]) -> JsonObject: ...

@@ -231,7 +231,9 @@ class Anomalies(Area):
         confirm=REVERSIBLE,
         preview_with=get_anomaly,
         permission=ANOMALIES_MANAGER,
-        no_undo="No tool shows the former review, so it cannot be restored.",
+        no_undo="get_anomaly shows whether an anomaly is acknowledged, but not its review, so it cannot be restored.",
+        not_shown=("reviewStatus", "resolution", "reason", "comment"),
+        shown_by={"reviewStatus": "acknowledged"},
     )
     async def _review(self, *, id: Id, **update: Unpack[ReviewUpdate]) -> JsonObject: ...
 

@@ -78,6 +78,8 @@ class BudgetSuggestions(Area):
         confirm=True,
         preview_with=list_budget_suggestions,
         verify_with=None,
+        irreversible=True,
+        no_undo="A dismissed suggestion is not shown again. create_budget creates its budget.",
         open_world=False,
     )
     async def dismiss_budget_suggestion(

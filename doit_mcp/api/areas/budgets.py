@@ -234,6 +234,11 @@ class Budgets(Area):
         preview_with=get_budget,
         canonical_arguments=CANONICAL,
         has_cost_scope="budget",
+        same_as={"scope": "scopes"},
+        restored_elsewhere={
+            "public": 'update_resource_permissions with resourceType budgets, resourceId {id} and public "no_access"'
+            " restores public."
+        },
     )
     async def _update_budget(self, *, id: Id, **changes: Unpack[BudgetChangesBody]) -> JsonObject: ...
 

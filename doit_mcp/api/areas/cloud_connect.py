@@ -86,6 +86,7 @@ class CloudConnect(Area):
         preview_with=get_aws_account,
         verify_with=None,
         targets=("accountID",),
+        no_undo="delete_account_role disconnects the account. A replaced role is restored with another call of this tool.",
     )
     async def create_account_role(self, **role: Unpack[NewAccount]) -> Annotated[JsonObject, Account]:
         """Connect an AWS account to DoiT with an existing IAM role, or replace the role of a connected account. This
@@ -111,6 +112,8 @@ class CloudConnect(Area):
         confirm=True,
         preview_with=get_aws_account,
         verify_with=None,
+        restore_with=create_account_role,
+        can_be_restored=True,
         open_world=False,
     )
     async def delete_account_role(self, *, accountID: AccountId) -> None:

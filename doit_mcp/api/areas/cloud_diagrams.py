@@ -48,7 +48,14 @@ class CloudDiagrams(Area):
     """Cloud diagrams: architecture, infrastructure maps, resources and how they are connected, changes over time."""
 
     # It stores a filter for these resources and queues the rendering of images, so it is a write.
-    @post("/clouddiagrams/v1/scheme/find", items="diagrams", confirm=False, verify_with=None, open_world=False)
+    @post(
+        "/clouddiagrams/v1/scheme/find",
+        items="diagrams",
+        confirm=False,
+        verify_with=None,
+        no_undo="No tool deletes the stored filter. It changes no diagram.",
+        open_world=False,
+    )
     async def find_cloud_diagrams(self, **body: Unpack[ResourceIds]) -> Annotated[list[JsonObject], DiagramUrls]:
         """Find the diagrams that contain given cloud resources, with links. Stores a filter for the resources and
         renders images. To search by keywords without that, use search_cloud_diagrams."""

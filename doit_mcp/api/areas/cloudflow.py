@@ -174,6 +174,8 @@ class Cloudflow(Area):
         preview_with=list_cloudflows,
         preview_arguments={"flowId": "id"},
         verify_with=None,
+        irreversible=True,
+        no_undo="stop_cloudflow_run stops the run. What it has done stays done.",
     )
     async def _start(self, *, flowId: Id, payload: JsonObject) -> JsonObject: ...
 
@@ -195,6 +197,8 @@ class Cloudflow(Area):
         preview_with=list_cloudflows,
         preview_arguments={"flowId": "id"},
         verify_with=None,
+        irreversible=True,
+        no_undo="stop_cloudflow_run stops the run. What it has done stays done.",
         needs_idempotency_key=True,
     )
     async def _test(self, *, flowId: Id, payload: JsonObject, dryRun: bool | None = None) -> JsonObject: ...
@@ -221,6 +225,7 @@ class Cloudflow(Area):
         preview_with=list_cloudflows,
         preview_arguments={"flowId": "id"},
         verify_with=None,
+        no_undo="A stopped run does not continue. start_cloudflow_run starts another one.",
     )
     async def stop_cloudflow_run(self, *, flowId: FlowId) -> Annotated[JsonObject, RunSummary]:
         """Stop the current run of a CloudFlow automation, including a test run. What it has done so far stays done. Refused

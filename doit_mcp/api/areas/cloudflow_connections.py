@@ -168,8 +168,9 @@ class CloudflowConnections(Area):
         "/cloudflow/v1/connections/{connectionId}",
         confirm=True,
         preview_with=get_cloudflow_connection,
+        restore_with=create_cloudflow_connection,
         open_world=False,
     )
     async def delete_cloudflow_connection(self, *, connectionId: ConnectionId) -> None:
-        """Delete a CloudFlow connection. Refused while flows use it. This cannot be undone: ask the user first."""
+        """Delete a CloudFlow connection. Refused while flows use it. Ask the user first."""
         ...

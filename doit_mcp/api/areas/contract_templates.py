@@ -117,6 +117,7 @@ class ContractTemplates(Area):
         permission=CONTRACT_TEMPLATES_ADMIN,
         confirm=True,
         verify_with="get_contract_template",
+        no_undo="A template cannot be deleted. archive_contract_template archives it.",
         open_world=False,
     )
     async def create_contract_template(self, **template: Unpack[Template]) -> Annotated[JsonObject, TemplateDetails]:
@@ -149,6 +150,8 @@ class ContractTemplates(Area):
         permission=CONTRACT_TEMPLATES_ADMIN,
         confirm=True,
         preview_with=get_contract_template,
+        irreversible=True,
+        no_undo="An archived template cannot be used again. create_contract_template creates an equal one.",
         sets_status=True,
         open_world=False,
     )

@@ -168,6 +168,7 @@ class Contracts(Area):
         confirm=True,
         preview_with=None,
         verify_with=get_contract,
+        no_undo="A contract cannot be deleted. cancel_contract ends it.",
     )
     async def create_contract(
         self, *, customerID: CustomerId, **terms: Unpack[NewTerms]
@@ -200,6 +201,7 @@ class Contracts(Area):
         permission=CONTRACTS_EDITOR,
         confirm=True,
         preview_with=get_contract,
+        no_undo="An active contract does not become a draft again. cancel_contract ends it.",
         sets_status=True,
     )
     async def activate_contract(
@@ -216,6 +218,8 @@ class Contracts(Area):
         permission=CONTRACTS_EDITOR,
         confirm=True,
         preview_with=get_contract,
+        irreversible=True,
+        no_undo="A canceled contract cannot be activated again. create_contract drafts another one.",
         sets_status=True,
     )
     async def cancel_contract(

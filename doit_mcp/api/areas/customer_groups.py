@@ -3,6 +3,7 @@
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
+from ..facts import Dependents
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post, put
 from ..parameters import Rfc3339
@@ -25,6 +26,17 @@ REMOVES_ACCESS = (
     "This removes access to the data of the customers of the group. You can restore it by assigning the user again."
 )
 UNKNOWN_PATH = "No published API document has the path of this operation, so it may fail with 404."
+
+
+GROUP_USERS = (
+    Dependents(
+        "user of the group",
+        "list_customer_group_users",
+        arguments={"customerGroupId": "{id}"},
+        row_id="userId",
+        names_with=Users.list_users,
+    ),
+)
 
 
 class CustomerGroupList(TypedDict, total=False):
@@ -93,7 +105,7 @@ class CustomerGroups(Area):
         """Create a customer group. To give users access to its customers, call assign_customer_group_user."""
         ...
 
-    @patch(GROUP, permission=USERS_MANAGER, confirm=True, preview_with=get_customer_group)
+    @patch(GROUP, permission=USERS_MANAGER, confirm=True, preview_with=get_customer_group, dependents=GROUP_USERS)
     async def update_customer_group(
         self, *, customerGroupId: GroupId, **changes: Unpack[CustomerGroupChanges]
     ) -> Annotated[JsonObject, CustomerGroup]:
@@ -101,7 +113,15 @@ class CustomerGroups(Area):
         the user first."""
         ...
 
-    @delete(GROUP, permission=USERS_MANAGER, confirm=True, preview_with=get_customer_group, open_world=False)
+    @delete(
+        GROUP,
+        permission=USERS_MANAGER,
+        confirm=True,
+        preview_with=get_customer_group,
+        restore_with=create_customer_group,
+        dependents=GROUP_USERS,
+        open_world=False,
+    )
     async def delete_customer_group(self, *, customerGroupId: GroupId) -> None:
         """Delete a customer group. Refused while users are assigned to it: call unassign_customer_group_user first.
         Confirm its name with the user."""
@@ -121,6 +141,7 @@ class CustomerGroups(Area):
         also_shows={"userId": Users.list_users},
         effect=GIVES_ACCESS,
         adds="userId",
+        undo_with="unassign_customer_group_user",
         open_world=False,
     )
     async def assign_customer_group_user(self, *, customerGroupId: GroupId, userId: UserId) -> None:
@@ -137,6 +158,7 @@ class CustomerGroups(Area):
         effect=REMOVES_ACCESS,
         can_be_restored=True,
         removes="userId",
+        undo_with=assign_customer_group_user,
         open_world=False,
     )
     async def unassign_customer_group_user(self, *, customerGroupId: GroupId, userId: UserId) -> None:
@@ -158,6 +180,7 @@ class CustomerGroups(Area):
         verify_with=list_customer_group_user_groups,
         effect=GIVES_ACCESS,
         adds="userGroupId",
+        undo_with="unassign_customer_group_user_group",
         open_world=False,
         untested=UNKNOWN_PATH,
     )
@@ -175,6 +198,7 @@ class CustomerGroups(Area):
         effect=REMOVES_ACCESS,
         can_be_restored=True,
         removes="userGroupId",
+        undo_with=assign_customer_group_user_group,
         open_world=False,
         untested=UNKNOWN_PATH,
     )

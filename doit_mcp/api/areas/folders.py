@@ -4,7 +4,7 @@ from typing import Annotated, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
-from ..facts import REVERSIBLE
+from ..facts import REVERSIBLE, Dependents
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
@@ -88,7 +88,13 @@ class Folders(Area):
         "/analytics/v1/folders/{id}",
         confirm=True,
         preview_with=get_folder,
+        effect="All folders in it are deleted with it. Their reports and allocations move to the top level.",
         no_undo="Folders in it cannot be restored, and its reports and allocations do not move back.",
+        dependents=(
+            Dependents("folder in it, deleted", list_folders, "parentFolderId", is_nested=True),
+            Dependents("report that moves", "list_reports", arguments={"filter": "folderId:{id}"}),
+            Dependents("allocation that moves", "list_allocations", arguments={"filter": "folderId:{id}"}),
+        ),
         open_world=False,
     )
     async def delete_folder(self, *, id: FolderId) -> None:

@@ -28,6 +28,7 @@ CustomerId = Annotated[
 ]
 UserId = Annotated[str, "Id of a user of that customer, from list_users.", Length(1, 200), IDENTIFIER]
 REPLACES_SCOPE = "This changes the countries whose data can be seen."
+UNASSIGNED = {"type": "unassigned"}
 REMOVES_SCOPE = "The scope is unassigned afterwards. It can be set again."
 
 
@@ -173,6 +174,8 @@ class GeographicAccess(Area):
         preview_with=get_customer_geographic_scope,
         effect=REPLACES_SCOPE,
         replaces=True,
+        unset_with="delete_customer_geographic_scope",
+        unset_state=UNASSIGNED,
     )
     async def _update_customer_scope(
         self, *, targetCustomerId: CustomerId, **scope: Unpack[NewScope]
@@ -216,6 +219,8 @@ class GeographicAccess(Area):
         also_shows={"userId": Users.list_users},
         effect=REPLACES_SCOPE,
         replaces=True,
+        unset_with="delete_user_geographic_scope",
+        unset_state=UNASSIGNED,
     )
     async def _update_user_scope(
         self, *, targetCustomerId: CustomerId, userId: UserId, **scope: Unpack[NewScope]

@@ -127,6 +127,7 @@ class Insights(Area):
             "Integrations replace the customer's own findings all the time. It asks if they have addresses."
         ),
         preview_with=None,
+        no_undo="The insight that it replaces is not read first. delete_insight_result deletes a new one.",
     )
     async def _post_insight(
         self, *, sourceID: OwnSource, insightKey: Id, **insight: Unpack[InsightWithStatus]
@@ -140,7 +141,14 @@ class Insights(Area):
         post_insight_resource_results."""
         return await self._post_insight(sourceID=source, insightKey=insight["key"], **insight)
 
-    @post("/insights/v1/results", destructive=True, items="failures", confirm=True, preview_with=None)
+    @post(
+        "/insights/v1/results",
+        destructive=True,
+        items="failures",
+        confirm=True,
+        preview_with=None,
+        no_undo="The insights that it replaces are not read first. delete_insight_results deletes new ones.",
+    )
     async def post_insight_results(self, **batch: Unpack[InsightBatch]) -> Annotated[list[JsonObject], Failures]:
         """Create many custom insights with their resources, or replace those with the same keys. Check failures in the
         result; all other items succeeded."""
@@ -154,6 +162,7 @@ class Insights(Area):
         preview_with=get_insight,
         preview_arguments={"sourceID": "source", "insightKey": "key"},
         verify_with=None,
+        no_undo="The resources that it replaces or deletes are not read first, so they cannot be restored.",
     )
     async def post_insight_resource_results(
         self,
@@ -171,6 +180,7 @@ class Insights(Area):
         "/insights/v1/results/source/{sourceID}/insight/{insightKey}/status",
         confirm=REVERSIBLE,
         preview_with=None,
+        no_undo="The former status is not read first. To restore it, set it with update_insight_status.",
         open_world=False,
     )
     async def _update_status(self, *, sourceID: OwnSource, insightKey: Id, **change: Unpack[StatusChange]) -> None: ...

@@ -1,10 +1,11 @@
 """Labels: names that group reports, budgets, alerts and other objects."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
-from ..facts import REVERSIBLE
+from ..facts import REVERSIBLE, Dependents, Reader
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
@@ -27,6 +28,16 @@ Color = Literal[
 ]
 LabelName = Annotated[str, "Name of the label.", Length(1, 300), IDENTIFIER]
 LabelId = Annotated[Id, "Label id, from list_labels."]
+
+
+OBJECT_READERS: Mapping[str, Reader] = {
+    "alert": "get_alert",
+    "allocation": "get_allocation",
+    "annotation": "get_annotation",
+    "budget": "get_budget",
+    "report": "get_report_config",
+}
+"""The tools that show the objects that have labels, by their types. No tool shows one metric."""
 
 
 class LabelPage(ListPage, total=False):
@@ -123,7 +134,20 @@ class Labels(Area):
         ...
 
     @delete(
-        "/analytics/v1/labels/{id}", confirm=True, preview_with=get_label, restore_with=create_label, open_world=False
+        "/analytics/v1/labels/{id}",
+        confirm=True,
+        preview_with=get_label,
+        restore_with=create_label,
+        dependents=(
+            Dependents(
+                "object with it",
+                "get_label_assignments",
+                arguments={"id": "{id}"},
+                row_id="objectId",
+                names_with=OBJECT_READERS,
+            ),
+        ),
+        open_world=False,
     )
     async def delete_label(self, *, id: LabelId) -> None:
         """Delete a label and remove it from all objects. Confirm its name with the user first."""
@@ -143,6 +167,8 @@ class Labels(Area):
         verify_with=get_label_assignments,
         adds="add",
         removes="remove",
+        undo_with="assign_objects_to_label",
+        names_with=dict.fromkeys(("add", "remove"), OBJECT_READERS),
         open_world=False,
     )
     async def _assign(self, *, id: Id, **assignment: Unpack[AssignmentChanges]) -> JsonObject: ...

@@ -109,6 +109,7 @@ class ReportRuns(Area):
         preview_with=get_report_run,
         destructive=True,
         open_world=False,
+        no_undo="A canceled run does not continue. Start the report or the query again.",
         sets_status=True,
         needs_idempotency_key=True,
     )

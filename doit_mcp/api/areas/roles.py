@@ -3,10 +3,12 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
+from ..facts import Dependents
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post
 from ..parameters import Id, Purpose
 from ..permissions import USERS_MANAGER
+from .users import Users
 
 MAX_PERMISSIONS = 1_000
 RoleId = Annotated[Id, "Role id, from list_roles."]
@@ -17,6 +19,9 @@ PermissionIds = Annotated[
     Length(maximum=MAX_PERMISSIONS),
     EXTERNAL_TARGET,
 ]
+
+
+ROLE_USERS = (Dependents("user with it", Users.list_users, "roleId"),)
 
 
 class RoleList(TypedDict, total=False):
@@ -86,6 +91,7 @@ class Roles(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_role,
+        dependents=ROLE_USERS,
     )
     async def update_role(self, *, id: RoleId, **changes: Unpack[RoleChanges]) -> Annotated[JsonObject, Role]:
         """Change a custom role; omitted fields stay unchanged, and permissions replaces the whole list. Every user with
@@ -97,6 +103,8 @@ class Roles(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_role,
+        restore_with=create_role,
+        dependents=ROLE_USERS,
         open_world=False,
     )
     async def delete_role(self, *, id: RoleId) -> None:

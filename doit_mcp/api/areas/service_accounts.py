@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
+from ..facts import Dependents
 from ..markers import EXTERNAL_TARGET, IDENTIFIER, FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..parameters import DryRun, Id, Purpose, Rfc3339
@@ -168,6 +169,9 @@ class ServiceAccounts(Area):
         permission=SERVICE_ACCOUNT_MANAGER,
         confirm=True,
         preview_with=get_service_account,
+        dependents=(
+            Dependents("API token that stops", "list_service_account_tokens", arguments={"serviceAccountId": "{id}"}),
+        ),
         open_world=False,
     )
     async def delete_service_account(self, *, id: AccountId, dryRun: DryRun = None) -> None:

@@ -136,11 +136,11 @@ class Settings(Area):
         permission=CLOUD_ANALYTICS_ADMIN,
         confirm=True,
         preview_with=get_theme,
+        restore_with=create_custom_theme,
         open_world=False,
     )
     async def delete_custom_theme(self, *, id: ThemeId) -> None:
-        """Delete a color theme. Requires the Cloud Analytics Admin permission. This cannot be undone: confirm its name with
-        the user first."""
+        """Delete a color theme. Requires the Cloud Analytics Admin permission. Confirm its name with the user first."""
         ...
 
     @get("/analytics/v1/settings/active-theme", permission=None)

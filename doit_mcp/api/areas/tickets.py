@@ -10,6 +10,7 @@ from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import parse_page, search_pages, text_filter
 from ..parameters import ConsoleLink, CreatedSinceTime, CreatedUntilTime, PageToken, Rfc3339
 from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
+from .tickets_types import AppliedTags, TagList, Tags
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "created"), format_timestamp)
 MAX_ROWS, PAGE_SIZE = 100, 40
@@ -137,24 +138,6 @@ class NewComment(TypedDict, total=False):
     private: Annotated[bool, "For DoiT employees: true hides it from the customer. Others' stay public."]
 
 
-class TagList(TypedDict, total=False):
-    """The tags of a ticket."""
-
-    tags: list[str]
-
-
-class Tags(TypedDict):
-    """Tags to add or remove."""
-
-    tags: Annotated[list[Annotated[str, Length(1, 80)]], "Tags to add or remove.", Length(1, 50)]
-
-
-class AppliedTags(TypedDict, total=False):
-    """Tags that were added or removed."""
-
-    applied_tags: Annotated[list[str], "As stored: lowercase, with prefix customer_tag/ for customers."]
-
-
 class TicketRequest(TypedDict):
     """The body of the API's request."""
 
@@ -207,7 +190,12 @@ class Tickets(Area):
         return {**page, "tickets": [with_iso_times(row, TIME_FORMATS) for row in page["tickets"]]}
 
     @post(
-        "/support/v1/tickets", open_world=True, default_list=True, confirm=WORDS_OF_THE_USER, verify_with="get_ticket"
+        "/support/v1/tickets",
+        open_world=True,
+        default_list=True,
+        confirm=WORDS_OF_THE_USER,
+        verify_with="get_ticket",
+        no_undo="A ticket cannot be deleted. update_ticket marks it as solved.",
     )
     async def _create(self, **body: Unpack[TicketRequest]) -> JsonObject: ...
 
@@ -234,6 +222,7 @@ class Tickets(Area):
         preview_with=get_ticket,
         preview_arguments={"ticketId": "id"},
         no_undo="Only DoiT employees can restore the former status or assignee of a ticket.",
+        not_shown=("assignee",),
     )
     async def update_ticket(
         self, *, ticketId: TicketId, **changes: Unpack[TicketChanges]
@@ -279,6 +268,7 @@ class Tickets(Area):
         preview_with=None,
         verify_with=list_ticket_tags,
         adds="tags",
+        undo_with="remove_ticket_tags",
         open_world=False,
     )
     async def add_ticket_tags(self, *, ticketId: TicketId, **body: Unpack[Tags]) -> Annotated[JsonObject, AppliedTags]:
@@ -291,6 +281,7 @@ class Tickets(Area):
         preview_with=None,
         verify_with=list_ticket_tags,
         removes="tags",
+        undo_with=add_ticket_tags,
         open_world=False,
     )
     async def remove_ticket_tags(

@@ -1,8 +1,10 @@
 """Users: the users of the customer, and invitations."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
+from ..facts import Reader
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post
 from ..parameters import DryRun, Id
@@ -21,6 +23,9 @@ JobTitle = Literal[
 UserId = Annotated[Id, "User id, from list_users."]
 PersonName = Annotated[str, "The user's name.", Length(1, 300), IDENTIFIER]
 RoleId = Annotated[str, "From list_roles.", Length(1, 500), EXTERNAL_TARGET, IDENTIFIER]
+
+
+ROLE_NAMES: Mapping[str, Reader] = {"roleId": "list_roles"}
 
 
 class UserList(TypedDict, total=False):
@@ -92,7 +97,14 @@ class Users(Area):
         """List the users of the customer, including invited ones. For one user, give the email address."""
         ...
 
-    @patch("/iam/v1/users/{id}", confirm=True, preview_with=list_users, permission=None)
+    @patch(
+        "/iam/v1/users/{id}",
+        confirm=True,
+        preview_with=list_users,
+        permission=None,
+        same_as={"jobFunction": "jobTitle"},
+        names_with=ROLE_NAMES,
+    )
     async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserResult]:
         """Change a user's name, job title, phone, language or role; omitted fields stay unchanged. The role determines
         the user's permissions: ask the user first."""
@@ -104,7 +116,15 @@ class Users(Area):
         first."""
         ...
 
-    @post("/iam/v1/users/invite", open_world=True, confirm=True, verify_with=None, permission=None)
+    @post(
+        "/iam/v1/users/invite",
+        open_world=True,
+        confirm=True,
+        verify_with=None,
+        permission=None,
+        names_with=ROLE_NAMES,
+        no_undo="The email cannot be recalled. cancel_invite ends the invitation.",
+    )
     async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserResult]:
         """Invite someone to the customer's DoiT account by email. Use it only on request, after the user approves the
         address and the role."""
@@ -120,6 +140,7 @@ class Users(Area):
         preview_with=list_users,
         undone_by="removal",
         verify_with=None,
+        no_undo="The email cannot be recalled, and earlier links stay invalid. cancel_invite ends the invitation.",
     )
     async def resend_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteResult]:
         """Resend an invitation: a new email, valid for 48 hours. Earlier links stop working. Also restores a canceled
@@ -134,6 +155,7 @@ class Users(Area):
         confirm=True,
         preview_with=list_users,
         verify_with=None,
+        undo_with=resend_invite,
         open_world=False,
     )
     async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteResult]:

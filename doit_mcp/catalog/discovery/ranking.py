@@ -135,10 +135,10 @@ def weigh_words(tool: Tool) -> dict[str, float]:
 
 
 class ToolFinder:
-    """Searches *tools*. The index is built at the first search."""
+    """Searches *tools*. The index is built at the first search. *excluded* are names of tools that are left out."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
-        self.tools = tuple(tools)
+    def __init__(self, tools: Sequence[Tool], excluded: frozenset[str] = frozenset()) -> None:
+        self.tools, self.excluded = tuple(tools), excluded
         self._corrections: dict[str, list[str]] = {}
 
     @cached_property

@@ -23,6 +23,8 @@ from .topics import topic_hints
 AREA = "discovery"
 DEFAULT_LIMIT, MAX_MORE_NAMES = 3, 10
 READ_TOOL, WRITE_TOOL = "read_operation", "call_operation"
+DISCOVERY_NAMES = ("find_operation", READ_TOOL, WRITE_TOOL, "confirm_action")
+READ_ONLY = "changes something, so it is not available here: this URL or this client selected read-only mode"
 SEARCH_HINT = "Everything else: any operation of the DoiT API without a listed tool"
 
 OperationName = Annotated[str, "Name from find_operation.", Length(1, 80), IDENTIFIER]
@@ -68,9 +70,12 @@ class OperationMatches(TypedDict, total=False):
 
 
 @lru_cache(maxsize=8)
-def with_discovery(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-    """Return *tools* plus the tools that find and call them, and apply their changes if any tool writes."""
-    finder = ToolFinder(tools)
+def with_discovery(tools: tuple[Tool, ...], excluded: frozenset[str] = frozenset()) -> tuple[Tool, ...]:
+    """Return *tools* plus the tools that find and call them, and apply their changes if any tool writes.
+
+    *excluded* are the names of tools that write, which a read-only catalog leaves out.
+    """
+    finder = ToolFinder(tools, excluded)
     extended = (*tools, make_find_tool(finder), make_read_tool(finder))
     if not any(tool.writes for tool in tools):
         return extended
@@ -200,6 +205,10 @@ def tool_by_name(finder: ToolFinder, name: str) -> Tool:
     tool = next((tool for tool in finder.tools if name in (tool.name, tool.facts.get("alias"))), None)
     if tool is not None:
         return tool
+    if name in finder.excluded:
+        raise ToolError(f"name: {name} {READ_ONLY}.")
+    if name in DISCOVERY_NAMES:
+        raise ToolError(f"name: unknown operation {short_json(name)}; call the tool {name} itself.")
     similar = finder.similar_names(name)
     advice = f"did you mean {' or '.join(similar)}? Otherwise search" if similar else "search"
     raise ToolError(f"name: unknown operation {short_json(name)}; {advice} with find_operation.")

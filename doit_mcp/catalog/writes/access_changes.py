@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
 
 from ...api.markers import ArgumentPath, values_at
 from ...protocol.jsonrpc import JsonObject
-from ..tools.tool import Tool
+from ..tools.tool import Tool, ToolError
+from .external_addresses import OUTSIDE, is_external
+from .plain_text import to_plain_text
 from .value_diff import value_lines
 from .value_formatting import (
     IDENTITY_FIELDS,
-    MAX_LINES,
     entry_details,
     entry_identity,
     entry_name,
+    is_shortened,
     preview_entry,
     preview_value,
 )
@@ -29,63 +32,107 @@ ENDING_VERBS = frozenset(("cancel", "resend"))
 """Verbs, besides those that delete, of writes that affect whom their object reaches."""
 
 
+class AccessLine(NamedTuple):
+    """The *kind* of a change and its *text*, which may be shortened; *addresses* is the whole text, if it differs."""
+
+    kind: str
+    text: str
+    addresses: str = ""
+
+
+KIND_ORDER = ("added", "removed", "changed", "unchanged")
+REACHING_KINDS = ("added", "changed")
+MAX_ACCESS_BYTES = 64 << 10
+"""Size of the lines of one change. It covers the longest lists that the API takes at usual lengths."""
+DOMAINS_UNKNOWN = "The customer's domains could not be read, so addresses outside them are not marked."
+MAX_REACHED_LINES = 100
+TOO_MANY = (
+    "Nothing was changed: the {:,} changes of recipients and access in this call are too many for the user to review."
+    " Split it into smaller changes."
+)
+
+
 def reached_lines(tool: Tool, current: JsonObject) -> list[str]:
     """Return the lines for the users, addresses and channels that the object of a deletion or an invitation reaches."""
     if not tool.deletes and tool.verb not in ENDING_VERBS:
         return []
-    lines: list[str] = []
-    for name in REACHING_FIELDS:
-        entries = _flatten_entries([current.get(name)])
-        lines += _limit_lines(("affected", f"{name}: {preview_entry(entry)}") for entry in entries)
-    return lines
+    entries = ((name, entry) for name in REACHING_FIELDS for entry in _flatten_entries([current.get(name)]))
+    lines = [f"{name}: {preview_entry(entry)}" for name, entry in entries]
+    omitted = len(lines) - MAX_REACHED_LINES
+    return lines[:MAX_REACHED_LINES] + ([f"and {omitted:,} more"] if omitted > 0 else [])
 
 
 def access_lines(
-    paths: Iterable[ArgumentPath], arguments: JsonObject, current: JsonObject | None, *, replaces_all: bool
+    tool: Tool, arguments: JsonObject, current: JsonObject | None, domains: tuple[str, ...] = ()
 ) -> list[str]:
-    """Return the lines for the values of *arguments* at these *paths*, compared with the *current* state if it is known.
+    """Return a line for each user, address and permission that *arguments* add, remove or change.
 
-    The limit applies to each path, so that a long list cannot hide another one. *replaces_all* means that users who are
-    not listed lose their access.
+    They are compared with the *current* state if it is known. Addresses outside the customer's *domains* come first, then
+    what is added, what is removed, and other changes. Raises ToolError if there are too many to show: the user would
+    approve what they cannot see.
     """
-    lines: list[str] = []
-    for path in paths:
-        new_values = values_at(arguments, path)
-        if new_values:
+    lines: list[AccessLine] = []
+    for path in tool.external_target_paths:
+        if new_values := values_at(arguments, path):
             old_values = values_at(current, path) if current is not None else []
-            lines += _limit_lines(_path_lines(path, new_values, old_values, replaces_all))
-    return lines
+            # An update removes the access of users who are not listed.
+            lines += _path_lines(path, new_values, old_values, replaces_all=tool.verb == "update")
+    outside = [line.kind in REACHING_KINDS and is_external(line.addresses or line.text, domains) for line in lines]
+    marked = [
+        (not is_outside, KIND_ORDER.index(line.kind), f"{line.text} ({OUTSIDE})" if is_outside else line.text)
+        for line, is_outside in zip(lines, outside, strict=True)
+    ]
+    texts = [text for _, _, text in sorted(marked, key=lambda line: line[:2])]
+    if sum(len(text.encode()) for text in texts) > MAX_ACCESS_BYTES:
+        raise ToolError(TOO_MANY.format(len(texts)))
+    if any(outside):
+        texts.append(f"The customer's domains: {', '.join(domains)}")
+    elif not domains and any("@" in (line.addresses or line.text) for line in lines):
+        texts.append(DOMAINS_UNKNOWN)
+    return texts
 
 
 def _path_lines(
     path: ArgumentPath, new_values: list[Any], old_values: list[Any], replaces_all: bool
-) -> Iterator[tuple[str, str]]:
-    """Yield the kind of change and the text of each line for one path."""
+) -> Iterator[AccessLine]:
+    """Yield the lines for one path."""
     label = ".".join(path)
     if len(new_values) == 1 and isinstance(new_values[0], dict):
         old_value = old_values[0] if old_values and isinstance(old_values[0], dict) else {}
-        yield from (("changed", line.text) for line in value_lines(label, new_values[0], old_value))
+        for line in value_lines(label, new_values[0], old_value):
+            whole = _whole_text(line.after)
+            text = f"{line.path}: {to_plain_text(whole)}" if is_shortened(whole) else line.text
+            yield AccessLine("changed", text, whole)
     elif len(new_values) == 1 and not isinstance(new_values[0], list):
         yield from _scalar_lines(label, path[-1], new_values[0], old_values)
     elif old_values:
         yield from list(_comparison_lines(label, _flatten_entries(new_values), _flatten_entries(old_values))) or [
-            ("unchanged", f"{label}: unchanged")
+            AccessLine("unchanged", f"{label}: unchanged")
         ]
     else:
-        yield from (("added", f"{label}: {preview_entry(entry)}") for entry in _flatten_entries(new_values))
+        for entry in _flatten_entries(new_values):
+            yield AccessLine("added", f"{label}: {_entry_text(entry)}", _whole_text(entry))
         if replaces_all:
-            yield "removed", f"{label}: anyone not listed here is removed (the current list could not be read)"
+            text = f"{label}: anyone not listed here is removed (the current list could not be read)"
+            yield AccessLine("removed", text)
 
 
-def _scalar_lines(label: str, name: str, new_value: Any, old_values: list[Any]) -> Iterator[tuple[str, str]]:
+def _scalar_lines(label: str, name: str, new_value: Any, old_values: list[Any]) -> Iterator[AccessLine]:
     empty_text = EMPTY_VALUE_TEXTS.get(name, "none")
     new, *old = [empty_text if value in (None, "") else value for value in (new_value, *old_values[:1])]
-    yield (
-        "changed",
-        f"{label}: {preview_value(old[0])} → {preview_value(new)}"
-        if old and old[0] != new
-        else f"{label}: {preview_value(new)}",
-    )
+    before = f"{preview_value(old[0])} → " if old and old[0] != new else ""
+    yield AccessLine("changed", f"{label}: {before}{preview_value(new)}", _whole_text(new))
+
+
+def _entry_text(entry: Any) -> str:
+    """Return a user, address or permission as text that is not shortened: what is left out could be what matters."""
+    whole = _whole_text(entry)
+    return to_plain_text(whole) if is_shortened(whole) else preview_entry(entry)
+
+
+def _whole_text(entry: Any) -> str:
+    """Return *entry* as one text that is not shortened, to find addresses in it."""
+    return entry if isinstance(entry, str) else orjson.dumps(entry, default=str).decode()
 
 
 def _flatten_entries(values: list[Any]) -> list[Any]:
@@ -94,13 +141,13 @@ def _flatten_entries(values: list[Any]) -> list[Any]:
     return [entry for entry in entries if entry is not None]
 
 
-def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]) -> Iterator[tuple[str, str]]:
+def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]) -> Iterator[AccessLine]:
     old = {entry_identity(entry): entry for entry in old_entries}
     # A list, so that a user who is listed twice, perhaps with two roles, is shown twice.
     new = [(entry_identity(entry), entry) for entry in new_entries]
     for key, entry in new:
         if key not in old:
-            yield "added", f"{label}: add {preview_entry(entry)}"
+            yield AccessLine("added", f"{label}: add {_entry_text(entry)}", _whole_text(entry))
     for key, entry in new:
         if key in old and isinstance(entry, dict) and isinstance(old[key], dict):
             changed = [
@@ -110,21 +157,10 @@ def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]
                 old_details, new_details = (
                     entry_details({name: version.get(name) for name in changed}) for version in (old[key], entry)
                 )
-                yield (
-                    "changed",
-                    f"{label}: change {preview_value(entry_name(entry))}:"
-                    f" {old_details or 'none'} → {new_details or 'none'}",
-                )
+                change = f"{old_details or 'none'} → {new_details or 'none'}"
+                text = f"{label}: change {preview_value(entry_name(entry))}: {change}"
+                yield AccessLine("changed", text, _whole_text(entry))
     new_keys = {key for key, _ in new}
     for key, entry in old.items():
         if key not in new_keys:
-            yield "removed", f"{label}: remove {preview_entry(entry)}"
-
-
-def _limit_lines(lines: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the texts of the first lines, and a count of the others by kind of change."""
-    all_lines = list(lines)
-    omitted = Counter(kind for kind, _ in all_lines[MAX_LINES:])
-    counts = ", ".join(f"{count} {kind}" for kind, count in omitted.items())
-    texts = [text for _, text in all_lines[:MAX_LINES]]
-    return texts + ([f"and {omitted.total()} more: {counts}"] if omitted else [])
+            yield AccessLine("removed", f"{label}: remove {preview_entry(entry)}")

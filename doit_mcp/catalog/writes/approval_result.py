@@ -12,11 +12,22 @@ from ..tools.tool import APPROVAL_ARGUMENT, Tool
 APPROVAL_REQUIRED = "approval_required"
 CONFIRM_TOOL = "confirm_action"
 NEXT = f"Nothing has changed yet. Show change to the user. Only if they agree, call {CONFIRM_TOOL} with this token"
+OUTDATED = (
+    "What this change is about has changed since the user saw it, so nothing was applied. This is the change as it is"
+    " now, with a new token."
+)
 SAME_CUSTOMER = " and the same customerContext"
 
 
-async def approval_result(call: Call, tool: Tool, arguments: JsonObject, change: JsonObject, digest: str) -> JsonObject:
-    """Store the call and return the result that asks for approval. Raises ToolError if it cannot be stored."""
+async def approval_result(
+    call: Call, tool: Tool, arguments: JsonObject, change: JsonObject, digest: str, *, is_outdated: bool = False
+) -> JsonObject:
+    """Store the call and return the result that asks for approval. Raises ToolError if it cannot be stored.
+
+    *is_outdated* means that the user approved the change as it was before something that it shows changed.
+    """
+    if is_outdated:
+        change = {**change, "notes": [OUTDATED, *change.get("notes", ())]}
     token, expires_at = await call.approvals.prepare(tool.name, arguments, digest)
     return {
         "status": APPROVAL_REQUIRED,

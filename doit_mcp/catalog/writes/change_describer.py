@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,10 +20,12 @@ from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message, with_removed_values
 from .snapshot import Snapshot
 from .state_reader import StateReader
+from .surroundings import NO_SURROUNDINGS, SurroundingsReader
 
 T = TypeVar("T")
-ReadObjects = Callable[[Call, JsonObject], Awaitable[dict[str, JsonObject]]]
 
+UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
+"""Verbs of writes whose arguments are fields of their object."""
 MAX_INLINE_BYTES = 16 << 10
 """Size of arguments up to which descriptions are built in the event loop. A few KB of JSON can have thousands of
 members."""
@@ -31,19 +33,26 @@ members."""
 
 @dataclass(frozen=True, slots=True)
 class ChangeDescriber:
-    """Describes calls of *tool* by the objects that *reader* and *read_related* read."""
+    """Describes calls of *tool* by the objects that *reader* and *surroundings* read."""
 
     tool: Tool
     reader: StateReader | None
-    read_related: ReadObjects | None = None
+    surroundings: SurroundingsReader | None = None
 
     async def read(self, call: Call, arguments: JsonObject) -> Snapshot:
         """Return the current state. Raises ApiError if the object must exist and does not, or for a bad credential."""
         customer = await _customer_label(call)
         current, note = (None, "") if self.reader is None else await self.reader.read_state_with_note(call, arguments)
-        related = {} if self.read_related is None else await self.read_related(call, arguments)
-        link = object_link(call, self.tool.area, arguments.get("id"), current or {})
-        return Snapshot(current, note, related, customer, link)
+        read = self.surroundings
+        surroundings = NO_SURROUNDINGS if read is None else await read.read(call, arguments, current)
+        link = object_link(call, *self._area_and_id(arguments), current or {})
+        return Snapshot(current, note, surroundings, customer, link)
+
+    def _area_and_id(self, arguments: JsonObject) -> tuple[str, object]:
+        """Return the area of the object of the write, which an argument of the tools of several areas names, and its id."""
+        area = arguments.get("resourceType") or self.tool.area
+        targets = self.tool.targets
+        return str(area), arguments.get("id") or (arguments.get(targets[-1]) if targets else None)
 
     async def describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
         """Return the text of the question to the user, and the digest of what it is about."""
@@ -54,15 +63,30 @@ class ChangeDescriber:
         return await _run(arguments, self._record, arguments, snapshot)
 
     def _describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
-        arguments = with_removed_values(self.tool, arguments, snapshot.current)
-        return preview_message(self.tool, arguments, snapshot), preview_digest(self.tool, arguments, snapshot)
+        given = with_removed_values(self.tool, arguments, snapshot.current)
+        message = preview_message(self.tool, *self._with_names(given, snapshot))
+        return message, preview_digest(self.tool, given, snapshot)
 
     def _record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
-        arguments = with_removed_values(self.tool, arguments, snapshot.current)
+        given = with_removed_values(self.tool, arguments, snapshot.current)
+        shown, named = self._with_names(given, snapshot)
+        return change_record(self.tool, shown, named, self._readable(shown))
+
+    def _with_names(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[JsonObject, Snapshot]:
+        """Return both with the names of the objects whose ids they have."""
+        surroundings, current = snapshot.surroundings, snapshot.current
+        named = current and surroundings.named(self.tool, current)
+        return surroundings.named(self.tool, arguments), snapshot._replace(current=named)
+
+    def _readable(self, arguments: JsonObject) -> Collection[str] | None:
+        """Return the fields whose values before the reader shows, also if they are missing; None for all."""
+        if self.tool.verb in UPDATING_VERBS:
+            return arguments.keys() - set(self.tool.facts.get("not_shown", ()))
         # A list describes its rows only in words.
-        schema = (self.reader.tool.output_schema or {}) if self.reader and not self.reader.tool.rows_key else {}
-        readable = schema.get("properties")
-        return change_record(self.tool, arguments, snapshot, readable)
+        shows_one = self.reader is not None and not self.reader.tool.rows_key
+        schema = (self.reader.tool.output_schema or {}) if self.reader is not None and shows_one else {}
+        properties: JsonObject = schema.get("properties", {})
+        return properties
 
 
 async def _run(arguments: JsonObject, compute: Callable[..., T], *inputs: object) -> T:

@@ -15,10 +15,10 @@ from .preview import (
     previous_values,
     related_lines,
 )
-from .reversibility import cannot_be_undone, recreation_note
+from .reversibility import cannot_be_undone, undo_notes
 from .snapshot import Snapshot
 from .value_diff import HIDDEN, UNKNOWN, DiffLine, is_unchanged, select_lines, value_lines
-from .value_formatting import shorten
+from .value_formatting import preview_value, shorten
 
 UNCHANGED = "The object has these values already."
 OUTSIDE = "recipients or systems outside your DoiT account"
@@ -32,32 +32,41 @@ def change_record(
     *readable* are the fields of the object that its reader shows; None if unknown. All texts are on one line, without
     markup, and shortened.
     """
-    current, note, related, customer, link = snapshot
-    arguments = _visible_arguments(tool, arguments)
+    current, note, surroundings, customer, link = snapshot
+    related = surroundings.related
+    arguments, is_known = _visible_arguments(tool, arguments), current is not None
     before = tool.with_argument_names(current or {})
     targets = {name: value for name, value in arguments.items() if tool.deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     shown_lines, omitted = select_lines(_field_lines(tool, arguments, changes, before))
     names = item_names(before, changes)
-    rows = field_rows(shown_lines, names, is_known=current is not None, readable=readable)
+    rows = field_rows(shown_lines, names, is_known=is_known, readable=readable)
+    rows = [_with_shown_member(tool, row, before) for row in rows]
     rows += member_rows(tool, arguments, related)
-    affected = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.verb == "update")
-    affected += reached_lines(tool, before)
-    affected += mention_lines(tool, arguments) + related_lines(related)
+    affected = access_lines(tool, changes, current, surroundings.domains)
+    affected += reached_lines(tool, before) + list(surroundings.dependents)
+    affected += mention_lines(tool, arguments, surroundings.domains) + related_lines(related)
     unchanged = UNCHANGED if changes and not rows else ""
+    undone = undo_notes(tool, is_known=is_known)
     record = {
         "title": tool.title,
         "customer": customer,
         "object": _object_record(tool, targets, before, related, link),
         "fields": rows,
         "affected": affected + ([OUTSIDE] if tool.open_world else []),
-        "irreversible": cannot_be_undone(tool),
-        "notes": [
-            text for text in (tool.facts.get("effect", ""), note, omitted, unchanged, recreation_note(tool)) if text
-        ],
+        "irreversible": cannot_be_undone(tool, is_known=is_known),
+        "notes": [text for text in (tool.facts.get("effect", ""), note, omitted, unchanged, *undone) if text],
     }
     optional = ("customer", "object", "affected", "notes")
     return {name: value for name, value in record.items() if value or name not in optional}
+
+
+def _with_shown_member(tool: Tool, row: JsonObject, before: JsonObject) -> JsonObject:
+    """Return *row* with the member that is shown in place of its value before, which is not."""
+    member = tool.facts.get("shown_by", {}).get(row["field"], "")
+    if member not in before or "before" in row:
+        return row
+    return {"field": row["field"], "before": f"{member}: {preview_value(before[member])}", **row}
 
 
 def _visible_arguments(tool: Tool, arguments: JsonObject) -> JsonObject:
@@ -92,5 +101,9 @@ def _object_record(
     own_related = related.get(selectors[0], {}) if selectors else {}
     name = name_of({**own_related, **targets, **before}) or next((targets[name] for name in selectors), None)
     named = {"name": shorten(name)} if name else {}
+    email = before.get("email")
+    if isinstance(email, str) and email and email != name:
+        # Users know each other by their addresses, and names of users repeat.
+        named["email"] = shorten(email)
     selected = {shorten(name): shown(value) for name, value in targets.items() if name not in named}
     return {**named, **selected, **({"url": link} if link and targets else {})}

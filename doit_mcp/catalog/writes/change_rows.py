@@ -12,7 +12,17 @@ from .item_labels import bounded_item, item_text
 from .value_diff import UNKNOWN, DiffLine, without_defaults
 from .value_formatting import MAX_LINES, shorten
 
-NAME_FIELDS = ("name", "displayName", "title", "subject", "email", "accountName", "description", "content")
+NAME_FIELDS = (
+    "name",
+    "displayName",
+    "reportName",
+    "title",
+    "subject",
+    "email",
+    "accountName",
+    "description",
+    "content",
+)
 """Fields that name an object to users, best first."""
 ASSIGNING_VERB = "assign"
 EMPTY_LIST_TEXT = "none"
@@ -76,10 +86,12 @@ def field_rows(
                 rows.append(rows_by_list[line.list_path])
             kind, item = ("removed", line.before) if line.after is UNKNOWN else ("added", line.after)
             _add_item(rows_by_list[line.list_path], kind, item, names)
-        elif isinstance(line.before, list) and isinstance(line.after, list) and line.before != line.after:
-            rows.append(_list_row(line.path, line.before, line.after, names))
+            continue
+        is_read = is_known and (readable is None or line.path.partition(".")[0] in readable)
+        before = [] if is_read and line.before in (None, UNKNOWN) else line.before
+        if isinstance(before, list) and isinstance(line.after, list) and before != line.after:
+            rows.append(_list_row(line.path, before, line.after, names))
         else:
-            is_read = is_known and (readable is None or line.path.partition(".")[0] in readable)
             known = {} if line.before is UNKNOWN and not is_read else {"before": _before(line.before)}
             rows.append({"field": line.path, **known, "after": shown(line.after)})
     return rows

@@ -16,9 +16,10 @@ from ..tools.declarations import always_asks
 from ..tools.tool import Declined, Tool, ToolError, ToolResult
 from ..views.metadata import tool_view_meta
 from .approval_result import approval_result, with_approval_status
-from .change_describer import ChangeDescriber, ReadObjects
+from .change_describer import ChangeDescriber
 from .snapshot import Snapshot
 from .state_reader import StateReader
+from .surroundings import SurroundingsReader
 from .undo import UndoPlan, run_with_undo
 
 CONFIRMATION_KEY = "confirm"
@@ -60,14 +61,16 @@ def with_change_card(tool: Tool, policy: ConfirmationPolicy) -> Tool:
 
 
 def with_confirmation(
-    tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None, undo: UndoPlan | None = None
+    tool: Tool,
+    reader: StateReader | None,
+    surroundings: SurroundingsReader | None = None,
+    undo: UndoPlan | None = None,
 ) -> Tool:
     """Make *tool* change nothing unless the user accepts: it asks them, or prepares the change if the client cannot.
 
-    *read_related* returns other objects that the question shows, by the arguments with their ids. Results say how to
-    *undo* the change.
+    *surroundings* reads what else the question shows. Results say how to *undo* the change.
     """
-    describer = ChangeDescriber(tool, reader, read_related)
+    describer = ChangeDescriber(tool, reader, surroundings)
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         snapshot: Snapshot | None = None
@@ -87,7 +90,8 @@ def with_confirmation(
                     # A token that was used before says so, instead of preparing its change again.
                     await call.approvals.use()
                     change = await describer.record(arguments, snapshot)
-                    return await approval_result(call, tool, arguments, change, digest)
+                    is_outdated = approval is not None and approval.tool == tool.name
+                    return await approval_result(call, tool, arguments, change, digest, is_outdated=is_outdated)
         return await run_with_undo(call, tool, undo, arguments, snapshot)
 
     return replace(with_approval_status(tool), run=run)

@@ -100,7 +100,7 @@ def with_approval_receipt(tool: Tool) -> Tool:
         receipt = await call.receipts.claim(call.owner, key, idempotent=True)
         if receipt is not None:
             mark_repeated()
-            return _repeat_result(tool, receipt)
+            return _repeat_result(tool, receipt, is_approval=True)
         settle = partial(call.receipts.settle, call.owner, key)
         if approval.is_expired:
             await settle(None)
@@ -116,7 +116,7 @@ async def _answer_from_receipt(tool: Tool, call: Call, receipt: Receipt) -> Tool
     Raises ToolError if the outcome of the first is unknown, or if the approval was used before.
     """
     mark_repeated()
-    result = _repeat_result(tool, receipt)
+    result = _repeat_result(tool, receipt, is_approval=call.approvals.current is not None)
     await call.approvals.use()
     return result
 
@@ -212,18 +212,23 @@ def _pack_result(tool: Tool, result: ToolResult) -> bytes:
     return orjson.dumps({"result": without_secrets(tool, structured_of(result)), **series})
 
 
-def _repeat_result(tool: Tool, receipt: Receipt) -> ToolResult:
-    """Return the result of the first write for a repeat. Raises ToolError if the outcome of the first is unknown."""
+def _repeat_result(tool: Tool, receipt: Receipt, *, is_approval: bool = False) -> ToolResult:
+    """Return the result of the first write for a repeat. Raises ToolError if the outcome of the first is unknown.
+
+    With *is_approval*, the call was made with a token, which counts only once, so the tool has to be called again.
+    """
+    again = f"call {tool.name} again" if is_approval else "call again"
     age, wait = format_seconds(receipt.age_seconds), format_seconds(TTL_SECONDS - receipt.age_seconds)
     if not receipt.done:
+        it_again = again if is_approval else "call it again"
         raise ToolError(
             f"it was called with the same arguments {age} ago, and it is unknown whether that call took"
-            " effect, so it was not repeated. Check the current state first; if nothing has changed, call it again in"
+            f" effect, so it was not repeated. Check the current state first; if nothing has changed, {it_again} in"
             f" {wait}."
         )
     note = (
         f"This is the result of the same call {age} ago; it was not repeated. If the user wants it done again,"
-        f" call again in {wait}."
+        f" {again} in {wait}."
     ) + (NOT_REPEATED if has_secrets(tool) else "")
     if not receipt.answer:
         return {"status": "completed", ALREADY_DONE_KEY: note}

@@ -10,21 +10,21 @@ from ..call import Call
 from ..tools.result_shapes import DRY_RUN_STATUS
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
-from .change_describer import ChangeDescriber, ReadObjects
+from .change_describer import UPDATING_VERBS, ChangeDescriber
 from .snapshot import Snapshot
 from .state_reader import StateReader
+from .surroundings import SurroundingsReader
 
 ARGUMENT = "dryRun"
 PUBLISHED: JsonObject = {"type": "boolean", "description": "Only show the change."}
 ACCEPTED: JsonObject = {**PUBLISHED, "default": False}
-UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
 CHANGING_VERBS = UPDATING_VERBS | {"cancel", "create", "delete", "resend"}
 """Verbs of writes whose dry run in the API shows what would change; those of other writes have results of their own."""
 DONE_MESSAGE = "message"
 """Member with the API's text about the finished write, which it also sends for dry runs."""
 
 
-def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjects | None = None) -> Tool:
+def with_dry_run(tool: Tool, reader: StateReader | None, surroundings: SurroundingsReader | None = None) -> Tool:
     """Add a dry run to an update, if *reader* reads its object, and mark the results of the dry runs that the API has.
 
     A dry run of the API runs, because it checks the arguments. Its response can look like that of the write, so each
@@ -33,7 +33,7 @@ def with_dry_run(tool: Tool, reader: StateReader | None, read_related: ReadObjec
     has_own = ARGUMENT in tool.accepted_schema["properties"]
     if not has_own and (reader is None or tool.verb not in UPDATING_VERBS):
         return tool
-    describer = ChangeDescriber(tool, reader, read_related) if tool.verb in CHANGING_VERBS else None
+    describer = ChangeDescriber(tool, reader, surroundings) if tool.verb in CHANGING_VERBS else None
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         given = {name: value for name, value in arguments.items() if name != ARGUMENT}
@@ -68,7 +68,7 @@ async def _read(call: Call, describer: ChangeDescriber, arguments: JsonObject, *
     except ApiError as error:
         if error.kind == "credential" or not is_checked:
             raise
-    return await replace(describer, reader=None, read_related=None).read(call, arguments)
+    return await replace(describer, reader=None, surroundings=None).read(call, arguments)
 
 
 def _with_argument(schema: JsonObject, argument: JsonObject) -> JsonObject:

@@ -12,8 +12,9 @@ from ...api.markers import addresses_at, remove_path, values_at
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines
+from .external_addresses import OUTSIDE, is_external
 from .receipt_verification import READER_FIELD_NAMES
-from .reversibility import cannot_be_undone, recreation_note
+from .reversibility import cannot_be_undone, undo_notes
 from .snapshot import Snapshot
 from .value_diff import HIDDEN, UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
 from .value_formatting import MAX_LINES, preview_value, shorten
@@ -44,27 +45,29 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
 
     Every value is on one line after its name, so that text from the API cannot imitate a line of this message.
     """
-    current, note, related, customer, _ = snapshot
+    current, note, surroundings, customer, _ = snapshot
     arguments = {name: HIDDEN if name in tool.secret_arguments else value for name, value in arguments.items()}
     # All arguments of a deletion identify its object.
     deletes = tool.deletes
     before = tool.with_argument_names(current or {})
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
-    if cannot_be_undone(tool):
+    is_known = current is not None
+    if cannot_be_undone(tool, is_known=is_known):
         lines.append("This cannot be undone.")
     if tool.open_world:
         lines.append("This affects recipients or systems outside your DoiT account.")
-    lines += [text for text in (recreation_note(tool), tool.facts.get("effect", ""), note) if text]
+    lines += [text for text in (*undo_notes(tool, is_known=is_known), tool.facts.get("effect", ""), note) if text]
     targets = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]
     identity = [f"{name}: {preview_value(value)}" for name, value in identifying_values(arguments, before).items()]
-    lines += _section("About", limit_lines(target_lines) + identity + related_lines(related))
+    lines += _section("About", limit_lines(target_lines) + identity + related_lines(surroundings.related))
     if deletes:
         lost = (line for name, value in deleted_values(arguments, before).items() for line in value_lines(name, value))
         lines += _section("Deleted with it", limit_lines(lost))
-    access = access_lines(tool.external_target_paths, changes, current, replaces_all=tool.verb == "update")
-    lines += _section("Recipients and access", access + mention_lines(tool, arguments))
+    lines += _section("Affected", list(surroundings.dependents))
+    access = access_lines(tool, changes, current, surroundings.domains)
+    lines += _section("Recipients and access", access + mention_lines(tool, arguments, surroundings.domains))
     for path in tool.external_target_paths:
         changes = remove_path(changes, path)
     title = "Changes" if before.keys() & changes.keys() else "Details"
@@ -113,20 +116,29 @@ def related_lines(related: Mapping[str, JsonObject]) -> list[str]:
     return lines
 
 
-def mention_lines(tool: Tool, arguments: JsonObject) -> list[str]:
-    """Return the addresses in texts that can reach outside, and in texts that are too long to be shown in full."""
+def mention_lines(tool: Tool, arguments: JsonObject, domains: tuple[str, ...] = ()) -> list[str]:
+    """Return the addresses in texts that can reach outside, and in texts that are too long to be shown in full.
+
+    Those outside the customer's *domains* come first, and are counted if there are too many to show.
+    """
     mentions = dict(addresses_at(arguments, tool.linked_text_paths))
     for name, value in arguments.items():
         for path, addresses in hidden_addresses(name, value):
             mentions.setdefault(path, []).extend(address for address in addresses if address not in mentions[path])
     lines = []
     for path, addresses in list(mentions.items())[:MAX_LINES]:
-        listed = ", ".join(shorten(address, MAX_ADDRESS_CHARACTERS) for address in addresses[:MAX_LINES])
-        more = f", and {len(addresses) - MAX_LINES} more" if len(addresses) > MAX_LINES else ""
-        lines.append(f"{path} mentions: {listed}{more}")
+        ordered = sorted(addresses, key=lambda address: not is_external(address, domains))
+        listed = ", ".join(shorten(address, MAX_ADDRESS_CHARACTERS) for address in ordered[:MAX_LINES])
+        lines.append(f"{path} mentions: {listed}{_count_omitted(ordered[MAX_LINES:], domains)}")
     if len(mentions) > MAX_LINES:
         lines.append(f"and addresses in {len(mentions) - MAX_LINES} more texts")
     return lines
+
+
+def _count_omitted(addresses: list[str], domains: tuple[str, ...]) -> str:
+    outside = sum(is_external(address, domains) for address in addresses)
+    counted = f" ({outside:,} of them {OUTSIDE})" if outside else ""
+    return f", and {len(addresses):,} more{counted}" if addresses else ""
 
 
 def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
@@ -151,7 +163,7 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
     It covers only the fields of the current state that the message compares or shows, because others change on their
     own; for a deletion, these are all but the volatile ones. It does not cover the new values, because the arguments stay the same while the user is asked.
     """
-    current, note, related, customer, _ = snapshot
+    current, note, surroundings, customer, _ = snapshot
     before = tool.with_argument_names(current or {})
     previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
@@ -167,5 +179,6 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
         access,
         lost,
     ]
-    inputs.append({argument: identifying_values({}, found) for argument, found in related.items()})
+    inputs.append({argument: identifying_values({}, found) for argument, found in surroundings.related.items()})
+    inputs.append(surroundings.dependents)
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

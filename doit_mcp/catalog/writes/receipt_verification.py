@@ -137,17 +137,17 @@ class MembershipVerifier:
             return True
         rows_key = self.reader.rows_key or self.added_argument or self.removed_argument
         names = self.added_argument, self.removed_argument
-        members = {_member_key(row, names) for row in structured_of(content).get(rows_key, ())}
-        added, removed = ({_member_key(one, names) for one in _as_list(arguments.get(name))} for name in names)
+        members = {member_key(row, names) for row in structured_of(content).get(rows_key, ())}
+        added, removed = ({member_key(one, names) for one in as_list(arguments.get(name))} for name in names)
         return added <= members and not removed & members
 
 
-def _as_list(value: Any) -> list[Any]:
-    """Return the members that an argument names: a list of them, or one."""
+def as_list(value: Any) -> list[Any]:
+    """Return the members that an argument names: a list of them, or one; none for null."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _member_key(value: Any, names: Collection[str]) -> str:
+def member_key(value: Any, names: Collection[str]) -> str:
     """Return the key of a member: a tag in lower case, as the API stores it; a labeled object by its type and id; a row
     of a list by the member that has the name of the argument.
     """

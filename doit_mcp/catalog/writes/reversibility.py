@@ -5,19 +5,42 @@ from __future__ import annotations
 from ..tools.tool import Tool
 
 RECREATED = "The result says how to create it again, with a new id and without its history."
+SET_AGAIN = "The result says how to set it again."
+STATE_UNKNOWN = "The state before could not be read, so the result cannot say how to restore it."
 
 
-def recreation_note(tool: Tool) -> str:
-    """Return what undoes a deletion, if another write creates an equal object; else ""."""
-    return RECREATED if tool.deletes and "restore_with" in tool.facts else ""
+def undo_notes(tool: Tool, *, is_known: bool) -> list[str]:
+    """Return what the user should know about undoing the write. *is_known* means that its object could be read."""
+    if "no_undo" in tool.facts:
+        return [tool.facts["no_undo"]]
+    if _needs_state(tool) and not is_known:
+        return [STATE_UNKNOWN]
+    if not tool.deletes or "restore_with" not in tool.facts:
+        return []
+    return [SET_AGAIN if tool.facts.get("can_be_restored") else RECREATED]
 
 
-def cannot_be_undone(tool: Tool) -> bool:
+def cannot_be_undone(tool: Tool, *, is_known: bool = True) -> bool:
     """Return whether no later write restores the state before *tool*, as it declares.
 
-    A deletion can be undone if a write creates an equal object, gives the access again, or adds the items again.
+    A deletion can be undone if a write creates an equal object, gives the access again, or adds the items again. Unless
+    the object could be read (*is_known*), its values for that are missing.
     """
     facts = tool.facts
     if facts.get("irreversible") or facts.get("undone_by") == "nothing":
         return True
-    return tool.deletes and not (facts.get("can_be_restored") or facts.get("restore_with") or facts.get("removes"))
+    if not tool.deletes:
+        return False
+    return not facts.keys() & {"can_be_restored", "restore_with", "removes"} or (
+        "restore_with" in facts and not is_known
+    )
+
+
+def _needs_state(tool: Tool) -> bool:
+    """Return whether undoing the write takes values of its object from before it."""
+    return "restore_with" in tool.facts or (restores_itself(tool) and tool.facts.get("preview_with") is not None)
+
+
+def restores_itself(tool: Tool) -> bool:
+    """Return whether another call of *tool*, an update, sets the former values again."""
+    return tool.verb == "set" or (tool.verb in ("update", "reassign") and bool(tool.targets))

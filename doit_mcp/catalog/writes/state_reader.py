@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
 from ...api.errors import ApiError
+from ...api.facts import Reader
 from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -120,8 +121,21 @@ def declared_reader(
 
     Raises TypeError if it is not a known tool that reads.
     """
-    name = reader_name(tool.facts.get(fact))
-    reader_tool = tools_by_name.get(name)
-    if name and (reader_tool is None or reader_tool.writes):
-        raise TypeError(f"{tool.declared_in}: {tool.name} has {fact}={name}, which is not a tool that reads")
-    return reader_tool
+    return named_tool(tool, fact, tool.facts.get(fact), tools_by_name)
+
+
+def named_tool(
+    tool: Tool, fact: str, named: Reader | None, tools_by_name: Mapping[str, Tool], *, writes: bool = False
+) -> Tool | None:
+    """Return the tool that is *named* by a *fact* of the declaration of *tool*; None without a name.
+
+    Raises TypeError if it is not a known tool that *writes* or reads, as is expected.
+    """
+    name = reader_name(named)
+    found = tools_by_name.get(name)
+    if name and (found is None or found.writes is not writes):
+        raise TypeError(
+            f"{tool.declared_in}: {tool.name} has {fact}={name}, which is not a tool that"
+            f" {'writes' if writes else 'reads'}"
+        )
+    return found

@@ -1,98 +1,161 @@
-"""Undo: the receipt of an update or deletion says with which call the former state can be restored."""
+"""Undo: the receipt of a write says with which call the former state can be restored, or why none restores it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
-from ..call import Call
-from ..tools.declarations import reader_name
+from ..call import CUSTOMER_ARGUMENT, Call
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
-from .receipt_verification import READER_FIELD_NAMES
+from .former_values import former_values
+from .receipt_verification import as_list, member_key
+from .reversibility import STATE_UNKNOWN, restores_itself
 from .secret_results import has_secrets
 from .snapshot import Snapshot
-from .state_reader import StateReader
+from .state_reader import StateReader, declared_reader, named_tool
 
 UNDO_KEY = "undo"
 """Member of a result with the call that restores the former state: {tool, arguments, note}."""
 MAX_UNDO_BYTES = 16 << 10
 """Size of the arguments of that call as JSON. Larger former states are not returned."""
 MAX_DEPTH = 12
-MAX_UNSET = 10
-"""Names of unset members that a note lists."""
 RENAMING_ARGUMENT = "newName"
 """An argument after which the object can no longer be found by its name."""
 CREATES_ANOTHER = "The restored object has a new id and no history, and nothing refers to it."
-UNSET_BEFORE = "The former state cannot be restored: {} had no value."
+TOO_LARGE = "The former state is too large for this result, so it has no undo call."
+NOT_ACCEPTED = "No call can restore the former state: {} accepts no such values."
+UNCHANGED_BEFORE = "Nothing to undo: the list was the same before."
+
+
+class UndoPlan(Protocol):
+    """How to undo calls of one tool."""
+
+    async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
+        """Return the state before the write; None if it cannot be read. *snapshot* is the object, if it was just read."""
+
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
+        """Return the undo call for a write, or a note that says why none restores the state *before*."""
 
 
 @dataclass(frozen=True, slots=True)
-class UndoPlan:
-    """How to undo calls of *tool*: *restoring* is itself for updates, and the tool that creates for deletions."""
+class RestorePlan:
+    """Sets former values again: *restoring* is *tool* itself for updates, and the tool that creates for deletions.
+
+    *unsetting* removes what an update sets for the first time.
+    """
 
     tool: Tool
     restoring: Tool
     reader: StateReader
+    unsetting: Tool | None = None
 
-    async def read(self, call: Call, arguments: JsonObject) -> JsonObject | None:
-        """Return the state before the write; None if it cannot be read. The write itself reports what is wrong."""
+    async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
+        """Return the object before the write."""
+        if snapshot is not None:
+            return snapshot.current
         try:
             return await self.reader.read_state(call, arguments)
         except (ApiError, ToolError):
+            # The write itself reports what is wrong.
             return None
 
-    def make(self, arguments: JsonObject, current: JsonObject) -> JsonObject | None:
-        """Return the undo call for a write with these *arguments*; None if it would not restore the state."""
-        before = self.restoring.with_argument_names(current)
-        targets = {name: value for name, value in arguments.items() if name in self.restoring.targets}
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
+        """Return the call with the former values."""
+        unset_state = self.tool.facts.get("unset_state", {})
+        if self.unsetting is not None and unset_state.items() <= before.items():
+            return undo_call(self.unsetting, _select(arguments, self.unsetting.targets))
+        before = self.restoring.with_argument_names(before)
+        targets = _select(arguments, self.restoring.targets)
         if RENAMING_ARGUMENT in self.restoring.input_schema["properties"]:
             # The object may have been found by its name, which changes.
-            targets = {"id": current.get("id"), **targets, "name": None}
+            targets = {"id": before.get("id"), **targets, "name": None}
+        creates_another = self.restoring.verb == "create" and not self.tool.facts.get("can_be_restored")
+        notes = [CREATES_ANOTHER] if creates_another else []
         if self.tool.deletes:
             former = {**before, **targets}
         elif self.tool.facts.get("replaces"):
             former = {**{name: before.get(name) for name in self.tool.accepted_schema["properties"]}, **targets}
         else:
-            changed = self._former_values({name: arguments[name] for name in arguments if name not in targets}, before)
-            unset = [path for name in changed for path in _new_members(name, arguments[name], changed[name])]
-            if unset:
-                return {"note": UNSET_BEFORE.format(", ".join(unset[:MAX_UNSET]))}
-            former = {**targets, **changed}
-        restored: JsonObject = _fit(former, self.restoring.accepted_schema, 0)
-        if self.restoring.argument_problems(restored) or len(orjson.dumps(restored)) > MAX_UNDO_BYTES:
+            # Arguments that the reader takes as well identify the object.
+            identifying = {*self.tool.targets, *self.reader.argument_names}
+            targets = {**_select(arguments, tuple(self.reader.argument_names)), **targets}
+            changes = {name: value for name, value in arguments.items() if name not in identifying}
+            values = former_values(self.tool, changes, before)
+            notes += values.notes(self.tool, arguments.get("id"))
+            if not values.arguments:
+                return {"note": " ".join(notes)}
+            former = {**targets, **values.arguments}
+        return undo_call(self.restoring, _fit(former, self.restoring.accepted_schema, 0), " ".join(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipPlan:
+    """Takes items out of a list again, or puts them back, with *restoring*. *reader* shows the list."""
+
+    tool: Tool
+    restoring: Tool
+    reader: Tool
+
+    async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
+        """Return the rows of the list before the write."""
+        try:
+            result = await self.reader.run(call, _select(arguments, self.reader.input_schema["properties"]))
+        except ApiError:
             return None
-        note = {"note": CREATES_ANOTHER} if self.restoring.verb == "create" else {}
-        return {"tool": self.restoring.name, "arguments": restored, **note}
+        return None if isinstance(result, ContentResult) else structured_of(result)
 
-    def _former_values(self, changes: JsonObject, before: JsonObject) -> JsonObject:
-        """Return the values *before* of the arguments that change; of merged ones, only the members that change."""
-        merges, cleared_by = self.tool.facts.get("merges", {}), self.tool.facts.get("cleared_by", {})
-        former: JsonObject = {}
-        for name, value in changes.items():
-            former[name] = before.get(READER_FIELD_NAMES.get(name, name))
-            if former[name] in (None, "") and name in cleared_by:
-                former[name] = cleared_by[name]
-            elif name in merges and isinstance(value, dict) and isinstance(former[name], dict):
-                members = {*value, *(also for member, also in merges[name].items() if member in value)}
-                cleared = {member: cleared_by.get(f"{name}.{member}") for member in value}
-                old_values = {**cleared, **former[name]}
-                former[name] = {member: old_values.get(member) for member in members}
-        return former
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
+        """Return the call that removes the items that were added, and adds those that were removed."""
+        adds, removes = self.tool.facts.get("adds", ""), self.tool.facts.get("removes", "")
+        rows_key = self.reader.rows_key or adds or removes
+        members = {member_key(row, (adds, removes)) for row in before.get(rows_key, ())}
+        changes: JsonObject = {}
+        inverse = self.restoring.facts
+        for name, inverse_name, was_member in (
+            (adds, inverse.get("removes", ""), False),
+            (removes, inverse.get("adds", ""), True),
+        ):
+            given = as_list(arguments.get(name))
+            items = [item for item in given if (member_key(item, (adds, removes)) in members) is was_member]
+            if items:
+                changes[inverse_name] = items if isinstance(arguments[name], list) else items[0]
+        if not changes:
+            return {"note": UNCHANGED_BEFORE}
+        return undo_call(self.restoring, {**_select(arguments, self.restoring.targets), **changes})
 
 
-def _new_members(path: str, value: Any, former: Any, depth: int = 0) -> Iterator[str]:
-    """Yield the paths in *value* that had no value in the *former* state. Updates cannot remove them again."""
-    if isinstance(value, dict) and isinstance(former, dict) and depth < MAX_DEPTH:
-        for name, member in value.items():
-            yield from _new_members(f"{path}.{name}", member, former.get(name), depth + 1)
-    elif former is None and value is not None:
-        yield path
+@dataclass(frozen=True, slots=True)
+class ReversalPlan:
+    """Reverses an action with another one on the same object, such as a cancellation."""
+
+    restoring: Tool
+
+    async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
+        """Return nothing: the state before is known from the action."""
+        return {}
+
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
+        """Return the call of the other action."""
+        return undo_call(self.restoring, _select(arguments, self.restoring.targets))
+
+
+def undo_call(tool: Tool, arguments: JsonObject, note: str = "") -> JsonObject:
+    """Return a call of *tool* with a note, or only a note if its arguments are too large or not accepted."""
+    if tool.argument_problems(arguments):
+        return {"note": " ".join((NOT_ACCEPTED.format(tool.name), note)).strip()}
+    if len(orjson.dumps(arguments)) > MAX_UNDO_BYTES:
+        return {"note": " ".join((TOO_LARGE, note)).strip()}
+    return {"tool": tool.name, "arguments": arguments, **({"note": note} if note else {})}
+
+
+def _select(values: JsonObject, names: Mapping[str, Any] | tuple[str, ...]) -> JsonObject:
+    return {name: value for name, value in values.items() if name in names}
 
 
 def _fit(value: Any, schema: JsonObject, depth: int) -> Any:
@@ -115,19 +178,23 @@ def _fit(value: Any, schema: JsonObject, depth: int) -> Any:
 def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str, Tool]) -> UndoPlan | None:
     """Return how to undo calls of *tool*; None if no call restores its object.
 
-    Raises TypeError if its declaration does not name a tool that creates.
+    Raises TypeError if its declaration does not name tools that write.
     """
-    name = reader_name(tool.facts.get("restore_with"))
-    restoring = tools_by_name.get(name)
-    if name and (restoring is None or not restoring.writes):
-        raise TypeError(f"{tool.declared_in}: {tool.name} has restore_with={name}, which is not a tool that writes")
-    if not name and (tool.verb == "set" or (tool.verb == "update" and tool.targets)):
+    if tool.facts.get("undone_by") == "nothing" or has_secrets(tool) or tool.secret_arguments:
+        return None
+    reversing = named_tool(tool, "undo_with", tool.facts.get("undo_with"), tools_by_name, writes=True)
+    if reversing is not None:
+        list_reader = declared_reader(tool, "verify_with", tools_by_name)
+        if list_reader is not None and tool.facts.keys() & {"adds", "removes"}:
+            return MembershipPlan(tool, reversing, list_reader)
+        return ReversalPlan(reversing)
+    restoring = named_tool(tool, "restore_with", tool.facts.get("restore_with"), tools_by_name, writes=True)
+    if restoring is None and restores_itself(tool):
         restoring = tool
-    if tool.facts.get("undone_by") == "nothing" or reader is None or restoring is None:
+    if reader is None or restoring is None or restoring.secret_arguments:
         return None
-    if has_secrets(tool) or tool.secret_arguments | restoring.secret_arguments:
-        return None
-    return UndoPlan(tool, restoring, reader)
+    unsetting = named_tool(tool, "unset_with", tool.facts.get("unset_with"), tools_by_name, writes=True)
+    return RestorePlan(tool, restoring, reader, unsetting)
 
 
 async def run_with_undo(
@@ -136,11 +203,23 @@ async def run_with_undo(
     """Run *tool* and return its result, with the undo call of *plan*. *snapshot* is the state if it was just read."""
     if arguments.get("dryRun") is True:
         return await tool.run(call, arguments)
-    undo: JsonObject | None = {"note": tool.facts["no_undo"]} if "no_undo" in tool.facts else None
-    if plan is not None and undo is None:
-        state = await plan.read(call, arguments) if snapshot is None else snapshot.current
-        undo = None if state is None else plan.make(arguments, state)
-    result = await tool.run(call, arguments)
-    if undo is None or isinstance(result, ContentResult):
+    if plan is None or "no_undo" in tool.facts:
+        result = await tool.run(call, arguments)
+        undo: JsonObject = {"note": tool.facts["no_undo"]} if "no_undo" in tool.facts else {}
+    else:
+        before = await plan.read(call, arguments, snapshot)
+        result = await tool.run(call, arguments)
+        undo = {"note": STATE_UNKNOWN} if before is None else plan.make(arguments, before)
+    if not undo or isinstance(result, ContentResult):
         return result
-    return with_structured(result, {**structured_of(result), UNDO_KEY: undo})
+    return with_structured(result, {**structured_of(result), UNDO_KEY: _for_same_customer(call, undo)})
+
+
+def _for_same_customer(call: Call, undo: JsonObject) -> JsonObject:
+    """Return *undo* with the customer that an employee acts for: another call may act for another customer."""
+    customer = call.doit.tenant if call.customer_context is not None else ""
+    if not customer:
+        return undo
+    note = f"{undo.get('note', '')} Calls about this need {CUSTOMER_ARGUMENT} {customer}.".lstrip()
+    complete = {"arguments": {**undo["arguments"], CUSTOMER_ARGUMENT: customer}} if "arguments" in undo else {}
+    return {**undo, **complete, **({"note": note} if "note" in undo else {})}

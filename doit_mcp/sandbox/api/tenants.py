@@ -24,6 +24,7 @@ ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 ID_LENGTH = 20
 MAX_RECORDS = 2000  # of one kind, to bound memory
 MAX_REPORTED_PROBLEMS = 10
+MAX_PROBLEM_CHARACTERS = 200
 
 Records = dict[str, JsonObject]
 Seed = Callable[["Tenant"], Iterable[JsonObject]]
@@ -157,7 +158,7 @@ class ApiRequest:
             raise bad_request("the body is not JSON") from None
         problems = [(".".join(map(str, error.instance_path)), _describe(error)) for error in schema.iter_errors(parsed)]
         if problems:
-            messages = (f"{place or 'body'}: {message[:200]}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
+            messages = (f"{place or 'body'}: {message}" for place, message in problems[:MAX_REPORTED_PROBLEMS])
             raise bad_request("; ".join(messages), field=problems[0][0])
         document: JsonObject = parsed
         return document
@@ -166,7 +167,11 @@ class ApiRequest:
 def _describe(error: jsonschema_rs.ValidationError) -> str:
     """What is wrong; for an unknown option, with all known ones, of which the validator names only two."""
     options = error.kind.as_dict().get("options") if error.kind.name == "enum" else None
-    return f"must be one of {', '.join(map(str, options))}" if options else error.message
+    text = f"must be one of {', '.join(map(str, options))}"[:MAX_PROBLEM_CHARACTERS] if options else error.message
+    if len(text) <= MAX_PROBLEM_CHARACTERS:
+        return text
+    # The text begins with the value, and ends with what is wrong with it.
+    return f"{text[:20]}… {text[20 - MAX_PROBLEM_CHARACTERS :].lstrip()}"
 
 
 def get_existing(records: Records, identifier: str, kind: str) -> JsonObject:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...catalog.employees import CUSTOMER_ARGUMENT, MAX_CUSTOMER_CHARACTERS
+from ...catalog.call import CUSTOMER_ARGUMENT
+from ...catalog.discovery.tools import READ_ONLY
+from ...catalog.employees import MAX_CUSTOMER_CHARACTERS
 from ...catalog.tools.argument_coercion import NULL_WORDS
 from ...catalog.tools.tool import Tool, ToolError
 from ...protocol.json_schema import short_json
@@ -27,7 +29,9 @@ def find_tool(context: RequestContext, request: Request) -> Tool:
         raise RpcError(INVALID_PARAMS, "Invalid params: params.name must be a string", id=request.id)
     tool = context.catalog.find_tool(name)
     if tool is None:
-        raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:80]}", id=request.id)
+        is_excluded = name in context.catalog.excluded_writes
+        problem = f"{name} {READ_ONLY}" if is_excluded else f"Unknown tool: {name[:80]}"
+        raise RpcError(INVALID_PARAMS, problem, id=request.id)
     return tool
 
 

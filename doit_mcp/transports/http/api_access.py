@@ -13,7 +13,7 @@ from ...api.http import Upstream
 from ...auth.authentication import Authentication
 from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
-from ...catalog.employees import CUSTOMER_ARGUMENT
+from ...catalog.call import CUSTOMER_ARGUMENT
 from ...catalog.tools.tool import ToolError
 from ...events.look_schedule import LOOK_SECONDS
 from ...events.subscriptions import Account

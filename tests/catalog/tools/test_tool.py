@@ -188,7 +188,9 @@ async def test_write_with_an_empty_response_returns_a_confirmation(
 async def test_nonempty_result_is_unchanged(
     name: str, arguments: JsonObject, answer: object, expected: JsonObject
 ) -> None:
-    assert await run(name, Recorder(answer), **arguments) == expected
+    result = await run(name, Recorder(answer), **arguments)
+    result.pop("undo", None)
+    assert result == expected
 
 
 def test_nulls_outside_the_schema_are_resolved() -> None:

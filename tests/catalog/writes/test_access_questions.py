@@ -12,6 +12,7 @@ from doit_mcp.catalog.writes.preview import preview_digest
 from doit_mcp.catalog.writes.related_objects import find_related
 from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.state_reader import find_reader
+from doit_mcp.catalog.writes.surroundings import Surroundings
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS
@@ -78,13 +79,13 @@ async def test_scope_deletion_does_not_claim_to_be_final() -> None:
         text = await question(name, {"type": "global"}, USERS, **arguments)
         assert CANNOT_BE_UNDONE not in text and "It can be set again." in text
         assert ("ann@acme.example" in text) == ("userId" in arguments)
-    assert CANNOT_BE_UNDONE in await question("delete_customer_group", GROUP, customerGroupId="cg_1")
+    assert CANNOT_BE_UNDONE not in await question("delete_customer_group", GROUP, customerGroupId="cg_1")
 
 
 def test_another_name_for_an_id_makes_another_question() -> None:
     tool = TOOLS["assign_customer_group_user"]
     one, same, other = (
-        preview_digest(tool, MEMBER, Snapshot(GROUP, related={"userId": user}))
+        preview_digest(tool, MEMBER, Snapshot(GROUP, surroundings=Surroundings({"userId": user})))
         for user in (USERS["users"][0], {**USERS["users"][0], "lastLogin": 1}, USERS["users"][1])
     )
     assert one == same != other

@@ -16,6 +16,7 @@ from doit_mcp.catalog.writes.confirmation import (
     always_confirms,
     confirmation_question,
 )
+from doit_mcp.catalog.writes.external_addresses import OUTSIDE
 from doit_mcp.catalog.writes.preview import preview_message
 from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.state_reader import find_reader
@@ -138,7 +139,10 @@ def test_preview_reader_per_tool(name: str, reader: str | None) -> None:
 async def test_confirmed_deletion_runs_after_a_preview() -> None:
     api = Recorder(BUDGET, None)
     caller = ConfirmingCaller(api)
-    assert await run("delete_budget", caller, id="b1") == {"status": "completed", "deleted": True, "id": "b1"}
+    done = await run("delete_budget", caller, id="b1")
+    assert done == {"status": "completed", "deleted": True, "id": "b1", "undo": done["undo"]}
+    # What a creation requires is not known of this budget.
+    assert done["undo"].keys() == {"note"}
     assert methods(api) == ["GET", "DELETE"]
     assert caller.text.splitlines() == [
         "Delete budget?",
@@ -249,7 +253,8 @@ async def test_n11_recipients_channels_and_public_access_require_confirmation(
     caller = ConfirmingCaller(api, "decline")
     with pytest.raises(ToolError, match="Nothing was changed"):
         await run(name, caller, **arguments)
-    assert f"Recipients and access:\n- {expected}\n" in caller.text
+    outside = f" ({OUTSIDE})" if "evil.example" in expected else ""
+    assert f"Recipients and access:\n- {expected}{outside}\n" in caller.text
     assert not any(operation.method != "GET" and not operation.read_only for operation in api.operations)
     assert TOOLS[name].annotations["openWorldHint"] is True
 

@@ -12,6 +12,7 @@ from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.writes.confirmation import (
     confirmation_question,
 )
+from doit_mcp.catalog.writes.external_addresses import OUTSIDE
 from doit_mcp.catalog.writes.preview import ACCEPT_INSTRUCTION, preview_message
 from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.state_reader import StateReader
@@ -28,7 +29,8 @@ async def test_update_preview_shows_the_difference() -> None:
     await run("update_user", caller, id="u1", roleId="admin", firstName="Ann")
     assert "- email: ann@acme.example" in caller.text
     assert "access:\n- roleId: viewer → admin\nDetails:\n- firstName: Ann" in caller.text
-    assert methods(api) == ["GET", "PATCH"]
+    # The second request reads the names of roles.
+    assert methods(api) == ["GET", "GET", "PATCH"]
 
 
 async def test_connected_account_is_shown_before_its_features_change() -> None:
@@ -67,7 +69,9 @@ async def test_unconnected_account_is_not_confirmed(name: str) -> None:
 async def test_disconnect_preview_shows_the_role_and_the_effects() -> None:
     caller = ConfirmingCaller(Recorder(ACCOUNT, None))
     result = await run("delete_account_role", caller, accountID="1")
-    assert result == {"status": "completed", "deleted": True, "accountID": "1"}
+    restored = {"accountID": "1", "roleArn": "arn:old", "enabledFeatures": ["sandbox"]}
+    undo = {"tool": "create_account_role", "arguments": restored}
+    assert result == {"status": "completed", "deleted": True, "accountID": "1", "undo": undo}
     assert '- accountID: 1\n- roleArn: arn:old\n- enabledFeatures: ["sandbox"]\nAccept' in caller.text
 
 
@@ -92,7 +96,8 @@ async def test_label_preview_shows_its_assignments() -> None:
     caller = ConfirmingCaller(api)
     await run("assign_objects_to_label", caller, id="l1", add=[{"objectId": "b1", "objectType": "budget"}])
     assert "About:\n- id: l1\n- name: Prod\nDetails:\n- add: " in caller.text and "b1" in caller.text
-    assert methods(api) == ["GET", "POST"]
+    # Also read: the budget's name, and the assignments before, for the undo call.
+    assert methods(api) == ["GET", "GET", "GET", "POST"]
 
 
 async def test_insight_preview_uses_other_argument_names() -> None:
@@ -171,11 +176,12 @@ async def test_n12_every_user_whose_access_changes_is_named() -> None:
         permissions=[*entries, {"user": "eve@evil.example", "role": "editor"}],
         public="viewer",
     )
-    assert caller.text.splitlines()[-5:-1] == [
+    assert caller.text.splitlines()[-6:-1] == [
         "Recipients and access:",
-        "- permissions: add eve@evil.example (editor)",
+        f"- permissions: add eve@evil.example (editor) ({OUTSIDE})",
         "- permissions: change bob@acme.example: editor → viewer",
         "- public: no access → viewer",
+        "- The customer's domains: acme.example",
     ]
 
 
@@ -218,11 +224,12 @@ async def test_n12_addresses_that_unicode_folds_together_are_distinct(old: str, 
 
 
 @pytest.mark.requirement("N12")
-async def test_n12_entries_beyond_the_limit_are_counted() -> None:
+async def test_n12_all_entries_are_shown() -> None:
     caller = ConfirmingCaller(Recorder(SHARED, {}))
     permissions = [{"user": f"p{n}@acme.example", "role": "viewer"} for n in range(30)]
     await run("update_resource_permissions", caller, **RESOURCE, permissions=[OWNER, *permissions], public="editor")
-    assert "- permissions: add p19@acme.example (viewer)\n- and 11 more: 10 added, 1 removed\n" in caller.text
+    assert all(f"- permissions: add p{n}@acme.example (viewer)\n" in caller.text for n in range(30))
+    assert "- permissions: remove bob@acme.example (editor)\n" in caller.text
     assert "- public: no access → editor" in caller.text
 
 
@@ -338,7 +345,7 @@ async def test_n12_contract_is_compared_with_its_latest_version() -> None:
         invoicesEmail="eve@evil.example",
         contractUpdatesEmail="ann@acme.example",
     )
-    assert "- invoicesEmail: ann@acme.example → eve@evil.example\n" in text
+    assert f"- invoicesEmail: ann@acme.example → eve@evil.example ({OUTSIDE})\n" in text
 
 
 @pytest.mark.requirement("N12")

@@ -109,10 +109,10 @@ async def test_values_before_have_the_names_of_arguments(site: Site) -> None:
     user = (await call(site, "list_users"))["users"][0]["id"]
     await call(site, "update_user", id=user, jobFunction="Founder")
     assert row(await dry_run(site, "update_user", id=user, jobFunction="Management"))["before"] == "Founder"
-    # The API shows no review, so its value before is unknown.
+    # The API shows no review, only whether the anomaly is acknowledged.
     anomaly = (await call(site, "get_anomalies"))["anomalies"][0]["id"]
     review = await dry_run(site, "update_anomaly_review", id=anomaly, reviewStatus="UNDER_REVIEW")
-    assert row(review) == {"field": "reviewStatus", "after": "UNDER_REVIEW"}
+    assert row(review) == {"field": "reviewStatus", "before": "acknowledged: false", "after": "UNDER_REVIEW"}
 
 
 async def test_dry_runs_of_the_api_say_that_they_are(site: Site) -> None:

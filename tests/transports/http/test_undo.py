@@ -47,7 +47,11 @@ def as_set(state: Json) -> Json:
 
 def test_deletions_that_can_be_undone() -> None:
     assert {tool.name for tool in direct_tools() if "restore_with" in tool.facts} == {
-        f"delete_{kind}" for kind in (*OBJECTS, "customer_geographic_scope", "user_geographic_scope")
+        f"delete_{kind}"
+        for kind in (
+            *(*OBJECTS, "customer_geographic_scope", "user_geographic_scope", "account_role"),
+            *("role", "custom_theme", "customer_group", "cloudflow_connection"),
+        )
     }
 
 

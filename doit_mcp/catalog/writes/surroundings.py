@@ -1,0 +1,206 @@
+"""Surroundings: what a change shows besides its own object, such as the objects that refer to it and names for ids."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import orjson
+
+from ...api.errors import ApiError
+from ...api.facts import Dependents, Reader
+from ...api.markers import values_at
+from ...api.pagination import LARGE_PAGE_SIZE, parse_page
+from ...protocol.jsonrpc import JsonObject
+from ..call import Call
+from ..tools.series import structured_of
+from ..tools.tool import ContentResult, Tool
+from .change_rows import name_of
+from .external_addresses import customer_domains, is_external
+from .state_reader import MAX_READ_PAGES, named_tool
+from .value_formatting import preview_value
+
+MAX_SHOWN = 50
+"""Dependents of one kind that are named. The others are counted."""
+MAX_NAMED_OBJECTS = 20
+"""Objects of one write that are read one by one for their names."""
+MAX_SELECTING_IDS = 50
+"""Ids with which the dependents of nested objects are selected."""
+UNREADABLE = "{}: could not be read"
+
+ReadObjects = Callable[[Call, JsonObject], Awaitable[dict[str, JsonObject]]]
+NameReaders = Reader | Mapping[str, Reader]
+
+
+class Surroundings(NamedTuple):
+    """What was read besides the object of a write.
+
+    *related* are objects that arguments name, by the argument. *dependents* are lines such as "user with it: ann@acme.example". *names* are those of ids in arguments, and *domains*
+    the customer's own: empty if unknown, or if no address needs them.
+    """
+
+    related: Mapping[str, JsonObject] = MappingProxyType({})
+    dependents: tuple[str, ...] = ()
+    names: Mapping[str, str] = MappingProxyType({})
+    domains: tuple[str, ...] = ()
+
+    def named(self, tool: Tool, values: JsonObject) -> JsonObject:
+        """Return *values* with the names of the objects whose ids they have."""
+        arguments = self.names and tool.facts.get("names_with", {})
+        return {name: self._named(value) if name in arguments else value for name, value in values.items()}
+
+    def _named(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._named(item) for item in value]
+        if isinstance(value, dict) and value.get("objectId") in self.names:
+            return {**value, "name": self.names[value["objectId"]]}
+        return f"{self.names[value]} (id {value})" if isinstance(value, str) and value in self.names else value
+
+
+NO_SURROUNDINGS = Surroundings()
+
+
+@dataclass(frozen=True, slots=True)
+class SurroundingsReader:
+    """Reads the surroundings of calls of *tool*, as its declaration says."""
+
+    tool: Tool
+    tools_by_name: Mapping[str, Tool]
+    read_related: ReadObjects | None = None
+
+    def __post_init__(self) -> None:
+        # Raise TypeError for names of other tools than those that read when the tools are made.
+        facts = self.tool.facts
+        for dependents in facts.get("dependents", ()):
+            self._reader(dependents.reader)
+            list(self._all_readers(dependents.names_with))
+        for readers in facts.get("names_with", {}).values():
+            list(self._all_readers(readers))
+
+    def _reader(self, named: Reader) -> Tool:
+        found = named_tool(self.tool, "dependents or names_with", named, self.tools_by_name)
+        assert found is not None  # A name is never empty.
+        return found
+
+    def _all_readers(self, readers: NameReaders | None) -> Iterable[Tool]:
+        if readers is not None:
+            yield from map(self._reader, readers.values() if isinstance(readers, Mapping) else (readers,))
+
+    async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> Surroundings:
+        """Return the surroundings of a call. Raises ApiError only for a credential that is no longer accepted."""
+        domains = await customer_domains(call) if self._has_addresses(arguments) else ()
+        targets = self.tool.targets
+        identifier = arguments.get(targets[-1]) if targets else None
+        dependents: list[str] = []
+        ids = [str(identifier)]
+        for kind in self.tool.facts.get("dependents", ()):
+            rows = await self._read_dependents(call, kind, ids)
+            if kind.is_nested and rows is not None:
+                ids += [str(row[kind.row_id]) for row in rows]
+            dependents += await self._dependent_lines(call, kind, rows, domains)
+        names: dict[str, str] = {}
+        for argument, readers in self.tool.facts.get("names_with", {}).items():
+            if argument in arguments:
+                values = [arguments[argument], (current or {}).get(argument)]
+                names |= await self._read_names(call, readers, values)
+        related = {} if self.read_related is None else await self.read_related(call, arguments)
+        return Surroundings(related, tuple(dependents), names, domains)
+
+    def _has_addresses(self, arguments: JsonObject) -> bool:
+        if any(dependents.kind.startswith("user") for dependents in self.tool.facts.get("dependents", ())):
+            return True
+        values = (values_at(arguments, path) for path in self.tool.external_target_paths)
+        return any(b"@" in orjson.dumps(found) for found in values)
+
+    async def _read_dependents(self, call: Call, kind: Dependents, ids: list[str]) -> list[JsonObject] | None:
+        """Return the rows that refer to the objects with these *ids*, or to one another; None if they are unreadable."""
+        if len(ids) > MAX_SELECTING_IDS and kind.arguments:
+            return None
+        selecting = {name: "|".join(template.format(id=id) for id in ids) for name, template in kind.arguments.items()}
+        rows = await _read_rows(call, self._reader(kind.reader), selecting)
+        if rows is None or not kind.member:
+            return rows
+        found: list[JsonObject] = []
+        wanted = set(ids)
+        while True:
+            more = [row for row in rows if row.get(kind.member) in wanted and row not in found]
+            found += more
+            if not kind.is_nested or not more:
+                return found
+            wanted |= {row[kind.row_id] for row in more}
+
+    async def _dependent_lines(
+        self, call: Call, kind: Dependents, rows: list[JsonObject] | None, domains: tuple[str, ...]
+    ) -> list[str]:
+        if rows is None:
+            return [UNREADABLE.format(kind.kind)]
+        names = {} if kind.names_with is None or not rows else await self._read_names(call, kind.names_with, rows)
+        texts = [_row_text(row, kind, names) for row in rows]
+        texts.sort(key=lambda text: not is_external(text, domains))
+        lines = [f"{kind.kind}: {text}" for text in texts[:MAX_SHOWN]]
+        omitted = texts[MAX_SHOWN:]
+        outside = sum(is_external(text, domains) for text in omitted)
+        more = f", {outside:,} of them outside the customer's domains" if outside else ""
+        return lines + ([f"{kind.kind}: and {len(omitted):,} more{more}"] if omitted else [])
+
+    async def _read_names(self, call: Call, readers: NameReaders, values: list[Any]) -> dict[str, str]:
+        """Return the names of the objects with the ids in *values*, as far as they can be read."""
+        if not isinstance(readers, Mapping):
+            rows = await _read_rows(call, self._reader(readers), {})
+            return {str(row["id"]): name for row in rows or () if "id" in row and (name := row_name(row))}
+        references = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        found = [item for item in references if isinstance(item, dict) and item.get("objectType") in readers]
+        shown = await asyncio.gather(
+            *(_read_name(call, self._reader(readers[one["objectType"]]), one) for one in found[:MAX_NAMED_OBJECTS])
+        )
+        return {one["objectId"]: name for one, name in zip(found, shown, strict=False) if name}
+
+
+def row_name(row: JsonObject) -> str:
+    """Return the address of a user, or the name of any other object; "" without one."""
+    return str(row.get("email") or name_of(row) or "")
+
+
+def _row_text(row: JsonObject, kind: Dependents, names: Mapping[str, str]) -> str:
+    id = str(row.get(kind.row_id, ""))
+    type = row.get("objectType")
+    name = names.get(id) or row_name(row)
+    described = f"{preview_value(name)} (id {preview_value(id)})" if name and "@" not in name else name
+    return f"{preview_value(type)} " * (type is not None) + (described or f"id {preview_value(id)}")
+
+
+async def _read_name(call: Call, reader: Tool, reference: JsonObject) -> str:
+    """Return the name of an object; "" if it cannot be read."""
+    try:
+        result = await reader.run(call, {"id": reference["objectId"]})
+    except ApiError as error:
+        if error.kind == "credential":
+            raise
+        return ""
+    return "" if isinstance(result, ContentResult) else row_name(structured_of(result))
+
+
+async def _read_rows(call: Call, reader: Tool, arguments: JsonObject) -> list[JsonObject] | None:
+    """Return the rows of all pages of a list; None if it cannot be read, or if there are too many pages."""
+    with_page_size = {**arguments, "maxResults": LARGE_PAGE_SIZE}
+    sent: JsonObject = arguments if reader.argument_problems(with_page_size) else with_page_size
+    rows: list[JsonObject] = []
+    token = ""
+    for _ in range(MAX_READ_PAGES):
+        try:
+            result = await reader.run(call, {**sent, "pageToken": token} if token else sent)
+        except ApiError as error:
+            if error.kind == "credential":
+                raise
+            return None
+        if isinstance(result, ContentResult):
+            return None
+        page = parse_page(structured_of(result), reader.rows_key)
+        rows += page.rows
+        if not page.next_token or page.next_token == token or not reader.is_paginated:
+            return rows
+        token = page.next_token
+    return None
