@@ -16,7 +16,7 @@ class EventSettings:
         20, "DOIT_MCP_EVENTS_PER_PRINCIPAL", Integer(1, 1000), "Maximum number of event subscriptions per user"
     )
     events_poll_s: int = setting(
-        60, "DOIT_MCP_EVENTS_POLL_S", Integer(5, 3600), "Interval of looks at the DoiT API for events, in seconds"
+        60, "DOIT_MCP_EVENTS_POLL_S", Integer(5, 3600), "How often the server polls the DoiT API for events, in seconds"
     )
     events_calls_per_minute: int = setting(
         60,

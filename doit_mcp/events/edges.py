@@ -1,4 +1,4 @@
-"""Edges: what became true since the last look. Pure functions of rows, without I/O."""
+"""Edges: what became true since the last poll. Pure functions of rows, without I/O."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from ..protocol.jsonrpc import JsonObject
 
 MAX_SEEN = 2_000
-"""Edges that are remembered for each subscription. A look shows fewer of one type."""
+"""Edges that are remembered for each subscription. A poll returns fewer of one type."""
 MAX_AGE_SECONDS = 45 * 86_400
-"""Older facts cause no event, even if a look shows them for the first time."""
+"""Older items trigger no event, even if a poll returns them for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A fact that is news when it is first seen. *key* identifies it: the same fact has the same key in every list and
+    """An item that is news when it is first seen. *key* identifies it: the same item has the same key in every list and
     every report (:meth:`~.event_types.EventType.edge`).
 
     *occurred_at* is in epoch seconds.
@@ -58,7 +58,7 @@ def old_count(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> 
 def new_edges(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> tuple[list[Edge], list[str]]:
     """Return the edges that are news, oldest first, and the marks to remember, newest last.
 
-    Without *seen*, this is the first look: it sets the baseline, and nothing is news.
+    Without *seen*, this is the first poll: it sets the baseline, and nothing is news.
     """
     marks = dict.fromkeys(seen or ())
     fresh: list[Edge] = []

@@ -22,7 +22,8 @@ def matching(subscription: JsonObject, edges: Iterable[Edge]) -> list[Edge]:
 def record(fields: Fields, edges: Sequence[Edge], tenant: str, now: float) -> Change:
     """Return the change that records edges as events, with a delivery for each subscription that they match.
 
-    What a subscription was sent before or a look has shown, and edges that match none, change nothing.
+    Edges that a subscription was sent before or a poll returned before, and those that match no subscription, change
+    nothing.
     """
     news: dict[str, list[Edge]] = {}
     for id, item in subscriptions(fields).items():
@@ -32,8 +33,8 @@ def record(fields: Fields, edges: Sequence[Edge], tenant: str, now: float) -> Ch
     return _record(fields, news, tenant, now)
 
 
-def record_look(fields: Fields, source: str, edges: Sequence[Edge], tenant: str, now: float, data_now: float) -> Change:
-    """Return the change that records what is news among the edges that a look at *source* showed.
+def record_poll(fields: Fields, source: str, edges: Sequence[Edge], tenant: str, now: float, data_now: float) -> Change:
+    """Return the change that records what is news among the edges that a poll of *source* returned.
 
     Each subscription remembers only what passed its filters, so an anomaly that grows is news once it passes them.
     *data_now* is the time that the edges are for.
@@ -107,7 +108,7 @@ def _count_dropped(change: Change, fields: Fields, id: str, count: int) -> None:
 
 def recent_events(fields: Fields, name: str = "", arguments: JsonObject | None = None) -> list[JsonObject]:
     """Return the recorded events, oldest first: all of them, or those of one type that pass filters."""
-    # Events of one look have the same time, and Redis returns fields in any order.
+    # Events of one poll have the same time, and Redis returns fields in any order.
     kept = sorted(named(fields, EVENT), key=lambda item: (item[1]["at"], item[1]["event"]["timestamp"], item[0]))
     events = [item["event"] for _, item in kept]
     if not name:

@@ -60,7 +60,7 @@ class EventService:
         return self._parts.clock()
 
     async def subscribe(self, subscriber: Subscriber, params: JsonObject, declares_extension: bool) -> Granted:
-        """Make or refresh a subscription. Raise EventError and StateUnavailable."""
+        """Create or refresh a subscription. Raise EventError and StateUnavailable."""
         granted = await self._subscriptions.subscribe(subscriber, params, declares_extension)
         self._known_owners.add(subscriber.owner)
         await self._take(Owner(subscriber.owner, subscriber.tenant, 0))
@@ -127,7 +127,7 @@ class EventService:
             except StateUnavailable:
                 log.debug("mailboxes are unavailable")
             except Exception:
-                log.exception("the loop of event mailboxes failed")
+                log.exception("event mailbox loop failed; restarting it")
             ticks += 1
             await asyncio.sleep(self._tick_seconds)
 
@@ -159,7 +159,7 @@ class EventService:
         try:
             await worker.run()
         except (LeaseLost, StateUnavailable):
-            log.debug("a mailbox is left to the next holder of its lease")
+            log.debug("lost the lease of a mailbox; its next holder continues")
         except Exception:
             log.exception("the worker of a mailbox failed")
         finally:

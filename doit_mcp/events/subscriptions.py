@@ -114,12 +114,12 @@ class Subscriptions:
         self._data_clock, self._per_owner, self._console_url = data_clock, per_owner, console_url
 
     def view(self, account: Account) -> View:
-        """Return what a look at the API as *account* needs to know."""
+        """Return what a poll of the API as *account* needs to know."""
         page = f"customers/{account.customer}/" if account.customer else "#"
         return View(self._data_clock(), f"{self._console_url}/{page}")
 
     async def subscribe(self, subscriber: Subscriber, params: JsonObject, declares_extension: bool) -> Granted:
-        """Make or refresh a subscription. Raise EventError and StateUnavailable."""
+        """Create or refresh a subscription. Raise EventError and StateUnavailable."""
         request = read_subscribe(params, self._sender.policy, declares_extension)
         id = request.target.subscription_id(subscriber.owner)
         fields, version = await self.store.load(subscriber.owner)
@@ -127,7 +127,7 @@ class Subscriptions:
         if not mailbox.is_verified(fields, request.target.url, self._clock()):
             await self._verify(Owner(subscriber.owner, subscriber.tenant, 0), id, request)
         account = await subscriber.open_account()
-        # A refresh looks as well: the permission of the user may have ended.
+        # A refresh polls as well: the permission of the user may have ended.
         marks = await self._baseline(account, request)
         until = mailbox.granted_until(request, self._clock(), self.store.lifetime_seconds, account.expires)
         # First, so that a mailbox is never without a replica that works on it.
@@ -187,14 +187,14 @@ class Subscriptions:
     async def _baseline(self, account: Account, request: SubscribeRequest) -> list[str]:
         """Return the marks of what is true now, which causes no events. Also checks the permission of the subscriber."""
         event_type, view = request.target.event_type, self.view(account)
-        edges = await self._look(account, event_type.source, view)
+        edges = await self._poll_source(account, event_type.source, view)
         wanted = {"name": event_type.name, "arguments": request.target.arguments}
         return new_edges(None, recording.matching(wanted, edges), view.now)[1]
 
-    async def _look(self, account: Account, source: str, view: View) -> list[Edge]:
-        """Look at *source* with the permission of *account*. Raise EventError."""
+    async def _poll_source(self, account: Account, source: str, view: View) -> list[Edge]:
+        """Poll *source* with the permission of *account*. Raise EventError."""
         try:
-            return await SOURCES[source].look(self.make_api(account), view)
+            return await SOURCES[source].poll(self.make_api(account), view)
         except ApiError as error:
             raise refusal(error) from error
 
@@ -219,7 +219,7 @@ class Subscriptions:
             message = "Only events of a subscription are recorded: call events/subscribe first"
             raise EventError("not_found", message, {"kind": "subscription"})
         account = await subscriber.open_account()
-        await self._look(account, request.event_type.source, self.view(account))
+        await self._poll_source(account, request.event_type.source, self.view(account))
         events = recording.recent_events(fields, request.event_type.name, request.arguments)
         ids = [event["eventId"] for event in events]
         # Without a cursor, the poll starts now.
@@ -244,7 +244,7 @@ async def _pause_after(attempt: int) -> None:
 
 
 def refusal(error: ApiError) -> EventError:
-    """Return the error for a look that the API refused."""
+    """Return the error for a poll that the API refused."""
     if error.kind in ("forbidden", "credential"):
         return EventError("forbidden", "The signed-in user may not read what these events are about")
     return EventError("exhausted", "The DoiT API is unavailable; subscribe again in a minute", {"limit": "upstream"})

@@ -182,23 +182,23 @@ def test_only_matching_subscriptions_get_an_event() -> None:
 def test_an_anomaly_that_grows_is_news_to_the_filter_that_it_passes() -> None:
     """Each subscription remembers what passed its filters: a warning is news to one, and later, critical, to another."""
 
-    def look(fields: Fields, severity: str, amount: float) -> Fields:
+    def poll(fields: Fields, severity: str, amount: float) -> Fields:
         shown = [edge(1, severity=severity, amount=amount)]
-        return apply(fields, recording.record_look(fields, "anomalies", shown, "c", NOW, NOW))
+        return apply(fields, recording.record_poll(fields, "anomalies", shown, "c", NOW, NOW))
 
     fields, any_id = subscribed({})
     fields, critical = subscribed(fields, arguments={"severity": "critical", "minimumAmount": 500})
-    fields = look(look(fields, "warning", 20), "warning", 30)
+    fields = poll(poll(fields, "warning", 20), "warning", 30)
     [key] = keys(fields)
     assert key.startswith(any_id)
     fields = settled(fields, key, OK)
-    fields = look(look(fields, "critical", 9000), "critical", 9001)
+    fields = poll(poll(fields, "critical", 9000), "critical", 9001)
     [key] = keys(fields)
     assert key.startswith(critical) and recording.recent_events(fields)[0]["data"]["amount"] == 9000
-    # What is true at the first look, and passes the filters, is the baseline.
+    # What is true at the first poll, and passes the filters, is the baseline.
     later, id = subscribed(fields, arguments={"severity": "warning"})
     del later[mailbox.SEEN + id]
-    assert len(keys(look(later, "critical", 9002))) == 1
+    assert len(keys(poll(later, "critical", 9002))) == 1
 
 
 def test_events_are_deleted_with_the_last_subscription_that_covers_them() -> None:
@@ -263,15 +263,15 @@ def test_ids_are_stable_and_differ_by_customer() -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=12))
-def test_each_edge_is_news_once(looks: list[list[int]]) -> None:
-    """Whatever the looks show: nothing of the first is news, and nothing is news twice."""
+def test_each_edge_is_news_once(polls: list[list[int]]) -> None:
+    """Whatever the polls show: nothing of the first is news, and nothing is news twice."""
     seen: list[str] | None = None
     news: list[str] = []
-    for number, look in enumerate(looks):
-        fresh, seen = new_edges(seen, [edge(item) for item in look], NOW)
+    for number, poll in enumerate(polls):
+        fresh, seen = new_edges(seen, [edge(item) for item in poll], NOW)
         news += [item.key for item in fresh]
         assert number or not fresh
-    assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (looks[0] if looks else ())}
+    assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (polls[0] if polls else ())}
 
 
 def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
@@ -351,4 +351,4 @@ def test_dropped_deliveries_are_counted_by_reason() -> None:
     assert change.dropped == {"failed": 1}
     assert recording.record(apply(failing, change), many, "c", NOW).dropped == {"suspended": 6}
     old = edge(-50 * 86_400)
-    assert recording.record_look(fields, "anomalies", [old], "c", NOW, NOW).dropped == {"old": 1}
+    assert recording.record_poll(fields, "anomalies", [old], "c", NOW, NOW).dropped == {"old": 1}

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from doit_mcp.events import look_schedule
+from doit_mcp.events import poll_schedule
 from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.events.ingest import read_report
@@ -241,7 +241,7 @@ async def test_users_without_permission_cannot_subscribe(site: Site, receiver: R
 async def test_a_user_whose_permission_ended_gets_and_keeps_nothing(
     site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before each delivery and refresh, a look checks the permission. Once it ended, recorded events are deleted."""
+    """Before each delivery and refresh, a poll checks the permission. Once it ended, recorded events are deleted."""
     invoices, others = subscription(receiver, "invoice.issued"), subscription(receiver)
     for params in (invoices, others):
         assert (await site.send_stateless("events/subscribe", params)).status == 200
@@ -253,8 +253,8 @@ async def test_a_user_whose_permission_ended_gets_and_keeps_nothing(
     polled = {"name": "invoice.issued", "arguments": {}, "cursor": "start"}
     for method, request in (("events/subscribe", invoices), ("events/poll", polled)):
         assert (await site.send_stateless(method, request)).error["code"] == -32012, method
-    # As if the last look were long ago.
-    monkeypatch.setattr(look_schedule, "CONFIRMED_SECONDS", 0.0)
+    # As if the last poll were long ago.
+    monkeypatch.setattr(poll_schedule, "CONFIRMED_SECONDS", 0.0)
     assert (await report(site, "two", {"id": "i2", "amount": 6.0}, name="invoice.issued")).status == 200
     await receiver.wait_for(lambda: receiver.controls)
     assert receiver.controls[0].json["type"] == "terminated"

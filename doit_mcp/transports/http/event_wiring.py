@@ -1,4 +1,4 @@
-"""Wires MCP Events: mailboxes, the sender of webhooks, and the credentials that looks at the DoiT API use."""
+"""Wires MCP Events: mailboxes, the sender of webhooks, and the credentials that polls of the DoiT API use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ...server.audit import record_ended_subscription
 from ...server.request_context import Actor, Events
 from ...settings import Settings
 from . import app_keys
-from .limits import TOO_MANY_LOOKS, look_rate
+from .limits import TOO_MANY_POLLS, poll_rate
 from .state_backends import StateBackends
 
 SHORTEST_LOAN_SECONDS = 1800.0
@@ -80,17 +80,17 @@ def make_events(
         tls=network.tls,
     )
     subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, metrics, data_clock)
-    local_budget = _rate_limiter(TOO_MANY_LOOKS, look_rate(settings))
+    local_budget = _rate_limiter(TOO_MANY_POLLS, poll_rate(settings))
     parts = Parts(
         state.mailboxes,
         sender,
         subscriptions.make_api,
         subscriptions.view,
-        TieredLimiter(local_budget, state.limits.event_looks),
+        TieredLimiter(local_budget, state.limits.event_polls),
         clock,
         partial(_is_login_ended, app[app_keys.ENDED_LOGINS]),
         metrics.count_event_delivery,
-        metrics.count_event_look,
+        metrics.count_event_poll,
         metrics.count_dropped_events,
         lambda owner, id, name: record_ended_subscription(owner.key, owner.tenant, id, name),
         settings.events_poll_s,

@@ -20,7 +20,7 @@ from ...server.tasks import MAX_RUNNING_PER_OWNER, TOO_MANY_TASKS, Tasks
 from ...settings import Settings
 from .stream_limits import RETRY_AFTER_SECONDS, StreamLimiter, too_many_streams
 
-TOO_MANY_LOOKS = "Too many looks at the DoiT API for the events of this customer"
+TOO_MANY_POLLS = "Too many requests for this customer's events; wait and try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Limits:
     attempts: SharedLimiter | None = None
     verified_tokens: SharedVerifiedTokens | None = None
     quotas: tuple[RedisQuota, ...] = ()
-    event_looks: SharedLimiter | None = None
+    event_polls: SharedLimiter | None = None
 
 
 def local_limits(settings: Settings, concurrency_limiter: ConcurrencyLimiter) -> Limits:
@@ -84,17 +84,17 @@ def shared_limits(
         (calls, open_streams, running_tasks),
         RedisRateLimiter(
             connection,
-            Encryptor(secrets, "looks"),
+            Encryptor(secrets, "polls"),
             bus.write_queue,
-            "looks",
-            TOO_MANY_LOOKS,
-            per_owner=look_rate(settings),
+            "polls",
+            TOO_MANY_POLLS,
+            per_owner=poll_rate(settings),
         ),
     )
 
 
-def look_rate(settings: Settings) -> Rate:
-    """Return the rate of looks at the DoiT API for events, by customer."""
+def poll_rate(settings: Settings) -> Rate:
+    """Return the rate of requests to the DoiT API for events, by customer."""
     return Rate(settings.events_calls_per_minute, settings.events_calls_per_minute / 60)
 
 
