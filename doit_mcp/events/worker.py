@@ -51,7 +51,8 @@ class MailboxWorker:
         self._wake = asyncio.Event()
         # By key of a delivery: the URL that it is being sent to.
         self._sending: dict[str, str] = {}
-        self._is_polling = False
+        # Whether a poll is in progress, and whether it waited because the call budget was used up.
+        self._is_polling = self._is_postponed = False
         self._polls = PollSchedule()
         self._last_time = 0.0
         # For metrics.
@@ -113,8 +114,11 @@ class MailboxWorker:
         if (stored := self._fields.get(mailbox.ACCOUNT)) is None:
             return
         account = Account.from_json(stored)
-        if account.expires <= now or self._parts.is_login_ended(account.digest):
+        if self._is_ended(account, now):
             await self._terminate(list(mailbox.subscriptions(self._fields)))
+
+    def _is_ended(self, account: Account, now: float) -> bool:
+        return account.expires <= now or self._parts.is_login_ended(account.digest)
 
     async def _change(self, rule: Callable[[Fields], Change]) -> None:
         """Apply the change that *rule* makes of the current fields, in the store and here."""
@@ -164,7 +168,7 @@ class MailboxWorker:
         )
         due = self._polls.due(now)
         if due and not self._is_polling and mailbox.ACCOUNT in self._fields:
-            self._is_polling = True
+            self._is_polling, self._is_postponed = True, False
             tasks.create_task(self._run_poll(due[0]))
 
     def _source_of(self, key: str) -> str:
@@ -190,8 +194,7 @@ class MailboxWorker:
         pause = parts.poll_seconds * (0.8 + 0.4 * parts.random_fraction())
         try:
             view = parts.view(account)
-            acquire = partial(parts.budget.acquire, account.tenant)
-            edges = await SOURCES[source].poll(parts.make_api(account), view, acquire)
+            edges = await SOURCES[source].poll(parts.make_api(account), view, partial(self._take_turn, account))
         except LimitExceeded as limit:
             parts.on_poll("postponed")
             return float(limit.retry_after * (1 + parts.random_fraction()))
@@ -201,12 +204,19 @@ class MailboxWorker:
             # An unexpected response must not end the deliveries of other events.
             log.exception("polling the DoiT API for events failed", extra={"source": source})
             return self._pause_after_failure(source, pause)
-        parts.on_poll("ok")
+        parts.on_poll("postponed" if self._is_postponed else "ok")
         self._polls.succeed(source, parts.clock())
         await self._change(
             lambda fields: recording.record_poll(fields, source, edges, account.tenant, parts.clock(), view.now)
         )
         return pause
+
+    async def _take_turn(self, account: Account) -> None:
+        """Wait until a request of this user fits into the budget. Raise ApiError if the login ended meanwhile."""
+        if await self._parts.turns.acquire(self._owner):
+            self._is_postponed = True
+            if self._is_ended(account, self._parts.clock()):
+                raise ApiError("The login has ended", kind="credential")
 
     async def _on_failed_poll(self, source: str, account: Account, error: ApiError, pause: float) -> float:
         """End subscriptions that the user has no permission for any more. Return the seconds until the next poll."""

@@ -5,21 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from ..api import Doit
 from . import mailbox
+from .call_turns import CallTurns
 from .sender import WebhookSender
 from .sources import View
 from .store import Mailboxes, OnDrop, Owner
 from .subscriptions import Account
-
-
-class CallBudget(Protocol):
-    """Limits the requests of polls by customer."""
-
-    async def acquire(self, owner: str, amount: int = 1) -> None:
-        """Count *amount* for the customer *owner*. Raise LimitExceeded."""
 
 
 @dataclass(slots=True)
@@ -33,7 +26,7 @@ class Parts:
     sender: WebhookSender
     make_api: Callable[[Account], Doit]
     view: Callable[[Account], View]
-    budget: CallBudget
+    turns: CallTurns
     clock: Callable[[], float]
     is_login_ended: Callable[[str], bool]
     on_delivery: Callable[[str], None]

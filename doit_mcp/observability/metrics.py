@@ -140,7 +140,7 @@ class Metrics:
         self._event_deliveries[(outcome,)] += 1
 
     def count_event_poll(self, outcome: str) -> None:
-        """Count a poll of the DoiT API for events: "ok", "failed", "refused", or "postponed" by the call budget."""
+        """Count a poll of the DoiT API for events: "ok", "failed", "refused", or "postponed": late by the call budget."""
         self._event_polls[(outcome,)] += 1
 
     def count_event_verification(self, outcome: str) -> None:

@@ -180,5 +180,5 @@ async def test_budgets_beyond_the_first_page_are_noticed() -> None:
     found = await SOURCES["budgets"].poll(Caller(api).doit, VIEW, count)
     assert {edge.data["id"] for edge in found} == {row["id"] for row in rows} and len(counted) == 3
     endless = Recorder({"budgets": rows[:1], "pageToken": "x"})
-    await SOURCES["budgets"].poll(Caller(endless).doit, VIEW)
+    await SOURCES["budgets"].poll(Caller(endless).doit, VIEW, count)
     assert len(endless.requests) == 2, "a token that repeats ends the poll"

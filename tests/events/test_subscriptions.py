@@ -265,6 +265,28 @@ async def test_a_user_whose_permission_ended_gets_and_keeps_nothing(
     assert [event.json["data"]["id"] for event in await receiver.wait_for_events(2)] == ["i1", "a1"]
 
 
+@pytest.mark.requirement("E5")
+async def test_deliveries_end_soon_after_the_user_signs_out(receiver: Receiver) -> None:
+    """An event that is recorded later than CONFIRMED_SECONDS after the sign-out is not sent."""
+    assert poll_schedule.CONFIRMED_SECONDS <= 60
+    now = [time.time()]
+    async with serving(
+        api=Api(),
+        event_network=replace(network_of(receiver), clock=lambda: now[0]),
+        events_hold_s=0,
+        events_private_receivers=(HOST,),
+        events_ingest_secret=OTHER_SECRET,
+    ) as site:
+        assert (await site.send_stateless("events/subscribe", subscription(receiver))).status == 200
+        await report(site, "one", ANOMALY)
+        await receiver.wait_for_events(1)
+        site.world.identity.end_login(site.token())
+        now[0] += poll_schedule.CONFIRMED_SECONDS + 1
+        assert (await report(site, "two", ANOMALY | {"id": "a2"})).body == {"subscribers": 1}
+        await receiver.wait_for(lambda: receiver.controls)
+        assert receiver.controls[0].json["type"] == "terminated" and len(receiver.events) == 1
+
+
 async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> None:
     """events/poll returns the events of a subscription after a cursor; without a subscription it says so."""
     request = {"name": "anomaly.detected", "arguments": {}, "cursor": None}

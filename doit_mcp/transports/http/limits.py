@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...auth.failed_attempts import ADDRESS_RATE, TOO_MANY_REFUSED_TOKENS, TOTAL_RATE, SharedVerifiedTokens
+from ...events.call_turns import TOO_MANY_POLLS
 from ...redis_state.connection import RedisConnection
 from ...redis_state.encryption import Encryptor
 from ...redis_state.message_bus import MessageBus
@@ -19,8 +20,6 @@ from ...server.admission import TOO_MANY_CALLS, Admission, call_rate, call_rate_
 from ...server.tasks import MAX_RUNNING_PER_OWNER, TOO_MANY_TASKS, Tasks
 from ...settings import Settings
 from .stream_limits import RETRY_AFTER_SECONDS, StreamLimiter, too_many_streams
-
-TOO_MANY_POLLS = "Too many requests for this customer's events; wait and try again"
 
 
 @dataclass(frozen=True, slots=True)
