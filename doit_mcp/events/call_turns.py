@@ -57,7 +57,7 @@ class CallTurns:
         try:
             yield
         finally:
-            self._pass_on(owner.tenant)
+            self._pass_on(owner)
 
     async def _wait(self, users: dict[str, deque[asyncio.Future[None]]], owner: Owner) -> None:
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -66,18 +66,18 @@ class CallTurns:
             await granted
         except asyncio.CancelledError:
             if not granted.cancelled():
-                self._pass_on(owner.tenant)
+                self._pass_on(owner)
             elif granted in users.get(owner.key, ()):
                 users[owner.key].remove(granted)
                 if not users[owner.key]:
                     del users[owner.key]
             raise
 
-    def _pass_on(self, tenant: str) -> None:
-        """Give the turn to the next user of a customer."""
-        users = self._waiting[tenant]
+    def _pass_on(self, owner: Owner) -> None:
+        """Give the turn of *owner* to the next user of the customer."""
+        users = self._waiting[owner.tenant]
         while users:
-            key = next(iter(users))
+            key = next((key for key in users if key != owner.key), owner.key)
             requests = users.pop(key)
             granted = requests.popleft()
             if requests:
@@ -86,4 +86,4 @@ class CallTurns:
             if not granted.done():
                 granted.set_result(None)
                 return
-        del self._waiting[tenant]
+        del self._waiting[owner.tenant]
