@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from ..protocol.jsonrpc import JsonObject
 
 MAX_SEEN = 2_000
 """Edges that are remembered for each subscription. A poll returns fewer of one type."""
+MARK_BYTES, MARK_CHARACTERS = 9, 12
 MAX_AGE_SECONDS = 45 * 86_400
 """Older items trigger no event, even if a poll returns them for the first time."""
 
@@ -30,8 +32,9 @@ class Edge:
 
     @property
     def mark(self) -> str:
-        """What is remembered of the edge: 16 hexadecimal digits."""
-        return hashlib.sha256(f"{self.name}\n{self.key}".encode()).hexdigest()[:16]
+        """What is remembered of the edge: MARK_CHARACTERS of base64."""
+        digest = hashlib.sha256(f"{self.name}\n{self.key}".encode()).digest()
+        return b64encode(digest[:MARK_BYTES]).decode()
 
     def event_id(self, tenant: str) -> str:
         """Return the id of the event: the same at every replica, for every subscription and after every restart."""
@@ -70,6 +73,17 @@ def new_edges(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> 
             fresh.append(edge)
         marks[edge.mark] = None
     return fresh, list(marks)[-MAX_SEEN:]
+
+
+def pack_marks(marks: Iterable[str]) -> JsonObject:
+    """Return marks as they are stored: in one text, which takes a fifth of the memory of a list."""
+    return {"marks": "".join(marks)}
+
+
+def unpack_marks(stored: JsonObject) -> list[str]:
+    """Return stored marks, oldest first."""
+    text: str = stored["marks"]
+    return [text[start : start + MARK_CHARACTERS] for start in range(0, len(text), MARK_CHARACTERS)]
 
 
 def period_start(interval: str, now: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..protocol.jsonrpc import JsonObject
-from .edges import MAX_SEEN, Edge, new_edges, old_count
+from .edges import MAX_SEEN, Edge, new_edges, old_count, pack_marks, unpack_marks
 from .event_types import EVENT_TYPES
 from .mailbox import DELIVERY, EVENT, SEEN, STATUS, iso, named, subscriptions, wants
 from .store import Change, DropReason, Fields
@@ -28,7 +28,8 @@ def record(fields: Fields, edges: Sequence[Edge], tenant: str, now: float) -> Ch
     news: dict[str, list[Edge]] = {}
     for id, item in subscriptions(fields).items():
         if item["until"] > now and (matched := matching(item, edges)):
-            seen = set(fields.get(SEEN + id, {"marks": ()})["marks"])
+            stored = fields.get(SEEN + id)
+            seen = set() if stored is None else set(unpack_marks(stored))
             news[id] = [edge for edge in matched if edge.mark not in seen]
     return _record(fields, news, tenant, now)
 
@@ -44,11 +45,11 @@ def record_poll(fields: Fields, source: str, edges: Sequence[Edge], tenant: str,
         if EVENT_TYPES[item["name"]].source != source or item["until"] <= now:
             continue
         before = fields.get(SEEN + id)
-        marks_before, matched = None if before is None else before["marks"], matching(item, edges)[:MAX_SEEN]
+        marks_before, matched = None if before is None else unpack_marks(before), matching(item, edges)[:MAX_SEEN]
         news[id], marks = new_edges(marks_before, matched, data_now)
         seen.dropped["old"] += old_count(marks_before, matched, data_now)
-        if before is None or set(marks) != set(before["marks"]):
-            seen.put[SEEN + id] = {"marks": marks}
+        if marks_before is None or set(marks) != set(marks_before):
+            seen.put[SEEN + id] = pack_marks(marks)
     change = _record(fields, news, tenant, now)
     change.merge(seen)
     return change

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.events import mailbox, recording
-from doit_mcp.events.edges import MAX_SEEN, Edge, new_edges, period_start
+from doit_mcp.events.edges import MAX_SEEN, Edge, new_edges, pack_marks, period_start, unpack_marks
 from doit_mcp.events.errors import ERROR_CODES, EventError
 from doit_mcp.events.receiver_urls import ReceiverPolicy
 from doit_mcp.events.requests import read_subscribe
@@ -217,7 +218,7 @@ def test_nothing_is_left_of_a_subscription_that_ended_during_an_attempt() -> Non
     [key] = keys(fields)
     ended = apply(fields, mailbox.unsubscribe(fields, id)) | {mailbox.DELIVERY + key: {"tries": 0, "next": 0, "at": 0}}
     assert not mailbox.settle(ended, key, DOWN, NOW, 0.5)
-    left = {mailbox.STATUS + id: {"lastError": "timeout"}, mailbox.SEEN + id: {"marks": []}}
+    left = {mailbox.STATUS + id: {"lastError": "timeout"}, mailbox.SEEN + id: pack_marks([])}
     assert mailbox.sweep(left, NOW).delete == set(left)
     again, _ = subscribed(left)
     assert mailbox.delivery_status(left, id) is None and mailbox.STATUS + id not in again
@@ -279,6 +280,8 @@ def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
     assert new_edges([], [old], NOW) == ([], [old.mark])
     _, marks = new_edges(None, [edge(number) for number in range(MAX_SEEN + 10)], NOW)
     assert len(marks) == MAX_SEEN
+    stored = pack_marks(marks)
+    assert unpack_marks(stored) == marks and sys.getsizeof(stored["marks"]) < 25_000
 
 
 def test_periods() -> None:
