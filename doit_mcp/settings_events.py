@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .settings_parsing import Integer, boolean, hosts, setting, webhook_secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EventSettings:
     """The settings of subscriptions, deliveries and receivers of events."""
+
+    GROUP: ClassVar[str] = "Events"
 
     events: bool = setting(True, "DOIT_MCP_EVENTS", boolean, "Offer MCP Events, which send webhooks to subscribers")
     events_per_principal: int = setting(
