@@ -393,7 +393,7 @@ def test_log_levels() -> None:
 
 
 def test_all_problems_are_reported_in_order() -> None:
-    wrong = {"DOIT_MCP_PORT": "x", "MCP_RESOURCE_URL": "y", "DOIT_MCP_LOG_LEVEL": "z", "DOIT_MCP_DRAIN_S": "25"}
+    wrong = {"MCP_RESOURCE_URL": "y", "DOIT_MCP_PORT": "x", "DOIT_MCP_LOG_LEVEL": "z", "DOIT_MCP_DRAIN_S": "25"}
     assert [problem.split()[0] for problem in problems(wrong)] == list(wrong)[:3]
 
 
@@ -405,8 +405,8 @@ def test_secrets_are_not_in_the_repr() -> None:
 
 
 FILES = (
-    *("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL"),
-    "DOIT_MCP_EVENTS_INGEST_SECRET",
+    *("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_MCP_REDIS_URL", "DOIT_MCP_EVENTS_INGEST_SECRET"),
+    "DOIT_API_KEY",
 )
 WEBHOOK_SECRET = f"whsec_{'h' * 40}"
 EXAMPLES = {"DOIT_MCP_REDIS_URL": "redis://:hush@redis", "DOIT_MCP_EVENTS_INGEST_SECRET": WEBHOOK_SECRET}

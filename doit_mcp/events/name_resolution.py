@@ -63,7 +63,7 @@ class ReceiverResolver(AbstractResolver):
 
 
 def _look_up(host: str, port: int, family: socket.AddressFamily) -> tuple[list[Any], OSError | None]:
-    """Return the addresses of *host*, or why there are none."""
+    """Return the addresses of *host*, or the error of the lookup."""
     try:
         return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG), None
     except OSError as error:
