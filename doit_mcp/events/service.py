@@ -90,7 +90,8 @@ class EventService:
                 expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
                 version = await store.update(owner.key, change, expires, leased=False)
                 self._parts.on_drop(change.dropped)
-                self._notice(owner.key, version)
+                if (running := self._workers.get(owner.key)) is not None:
+                    running[0].notice_change(change, version)
             count += 1
         return count
 

@@ -46,6 +46,12 @@ class Change:
     def __bool__(self) -> bool:
         return bool(self.put or self.delete)
 
+    def apply_to(self, fields: Fields) -> None:
+        """Make the change to *fields*."""
+        for name in self.delete:
+            fields.pop(name, None)
+        fields |= self.put
+
     def merge(self, other: Change) -> None:
         """Add the changes of *other*, which come later."""
         for name in other.put:
@@ -130,9 +136,7 @@ class MemoryMailboxes:
         fields, version = self._mailboxes.get(owner, Snapshot({}, 0))
         if (version != expected) if expected is not None else not version:
             return CONFLICT
-        for name in change.delete:
-            fields.pop(name, None)
-        fields |= change.put
+        change.apply_to(fields)
         # The first version is unique, so that a mailbox made again is not mistaken for the one that was dropped.
         self._mailboxes[owner] = Snapshot(fields, version + 1 if version else next(self._versions) << 32)
         return self._mailboxes[owner].version

@@ -65,6 +65,15 @@ class MailboxWorker:
             self._is_stale = True
             self._wake.set()
 
+    def notice_change(self, change: Change, version: int) -> None:
+        """Apply a change that this replica made beside this worker. After other changes, read the mailbox again."""
+        if version != self._version + 1 or self._is_stale or self._lock.locked():
+            self.notice_version(version)
+            return
+        change.apply_to(self._fields)
+        self._version = version
+        self._wake.set()
+
     async def run(self) -> None:
         """Work until the mailbox has no subscriptions. Raise LeaseLost, StateUnavailable."""
         try:
@@ -131,9 +140,7 @@ class MailboxWorker:
             if version == NOT_LEASED:
                 raise LeaseLost
             self._parts.on_drop(change.dropped)
-            for name in change.delete:
-                self._fields.pop(name, None)
-            self._fields |= change.put
+            change.apply_to(self._fields)
             if version != self._version + 1:
                 # Another replica changed the mailbox in between.
                 self._is_stale = True
