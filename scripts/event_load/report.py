@@ -63,7 +63,7 @@ def report_rows(load: Load, measured: Measurements) -> list[tuple[str, str]]:
             _quantiles(healthy_delays(load, killed - TAKEOVER_SECONDS, killed + TAKEOVER_SECONDS)),
         ),
         ("Healthy receivers, after the kill", _quantiles(healthy_delays(load, killed + TAKEOVER_SECONDS, math.inf))),
-        ("CPU time of the remaining replica", f"{measured.cpu_seconds:,.0f} s"),
+        ("CPU time of the remaining replica", f"{measured.cpu_seconds:,.1f} s"),
         ("Memory of the remaining replica", " → ".join(f"{each:.0f}" for each in measured.memory) + " MB"),
     ]
 
