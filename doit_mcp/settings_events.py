@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .settings_parsing import Integer, boolean, hosts, setting, webhook_secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EventSettings:
     """The settings of subscriptions, deliveries and receivers of events."""
+
+    GROUP: ClassVar[str] = "Events"
 
     events: bool = setting(True, "DOIT_MCP_EVENTS", boolean, "Offer MCP Events, which send webhooks to subscribers")
     events_per_principal: int = setting(
         20, "DOIT_MCP_EVENTS_PER_PRINCIPAL", Integer(1, 1000), "Maximum number of event subscriptions per user"
     )
     events_poll_s: int = setting(
-        60, "DOIT_MCP_EVENTS_POLL_S", Integer(5, 3600), "Interval of looks at the DoiT API for events, in seconds"
+        60, "DOIT_MCP_EVENTS_POLL_S", Integer(5, 3600), "How often the server polls the DoiT API for events, in seconds"
     )
     events_calls_per_minute: int = setting(
         60,

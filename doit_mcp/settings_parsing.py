@@ -53,13 +53,17 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """An environment variable: its name, the parser of its text, and its description for --help and the docs."""
+    """An environment variable: its name, the parser of its text, and its description for --help and the docs.
+
+    *group* is the heading that it has there.
+    """
 
     name: str
     parse: Callable[[str], object]
     description: str
     default: object
     is_secret: bool
+    group: str = ""
 
     @property
     def default_text(self) -> str:
@@ -107,7 +111,7 @@ def setting(
 
 def setting_error(name: str, missing: str) -> TypeError:
     """Return the error for the declaration of a setting that lacks something."""
-    return TypeError(f"doit_mcp/settings.py: the setting {name} needs {missing}")
+    return TypeError(f"doit_mcp/settings_groups.py: the setting {name} needs {missing}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,15 +31,16 @@ TOOLSET_HINTS = {
 MARKUP = re.compile(r"([\\*`|])|(_)(?=\W|$)")
 
 
-def settings_table() -> str:
-    """A row for each environment variable, with its flag, description and default."""
-    rows: list[tuple[str, str]] = []
+def settings_tables() -> str:
+    """A section for each group of settings. Its table has a row for each variable, with flag, description and default."""
+    groups: dict[str, list[tuple[str, str]]] = {}
     for field, variable in Settings.variables().items():
         flag = "" if variable.is_secret else f"\n\n{_code('--' + field.replace('_', '-'))}"
         default = _format_default(variable.default)
         text = f"{_escape_markup(variable.description)}." + (f"\n\nDefault: {default}" if default else "")
-        rows.append((_code(variable.name) + flag, text))
-    return csv_table(("Variable and flag", "Description"), (42, 58), rows)
+        groups.setdefault(variable.group, []).append((_code(variable.name) + flag, text))
+    tables = {title: csv_table(("Variable and flag", "Description"), (42, 58), rows) for title, rows in groups.items()}
+    return "\n".join(f"{title}\n{'-' * len(title)}\n\n{table}" for title, table in tables.items())
 
 
 def secrets_table() -> str:
@@ -92,7 +93,7 @@ def generate(docs: Path) -> dict[Path, str | None]:
     contents: dict[Path, str | None] = dict.fromkeys((docs / TOOLSETS).glob("*.rst"))
     contents |= {docs / path: text for path, text in generated_pages().items()}
     configuration = docs / "configuration.rst"
-    tables = {"settings": settings_table(), "secrets": secrets_table()}
+    tables = {"settings": settings_tables(), "secrets": secrets_table()}
     contents[configuration] = replace_tables(configuration.read_text("utf-8"), tables)
     tools = docs / "tools" / "index.rst"
     contents[tools] = replace_tables(tools.read_text("utf-8"), {"tokens": cost_table(measure_costs(make_tokenizer()))})

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from doit_mcp import __version__
+from doit_mcp.settings import Settings
 
 SECRET = "a-secret-that-must-never-be-printed"
 
@@ -143,6 +144,14 @@ def test_help_lists_only_flags_that_have_an_effect() -> None:
     assert "--resource-url" not in run("sandbox", "--help").stdout
     output = run("stdio", "--help").stdout
     assert "--tenant-id" in output and "--port" not in output
+
+
+def test_help_lists_the_commands_before_the_settings_and_those_by_group() -> None:
+    """All groups have a heading, in the order of the docs, and the commands come first."""
+    output = run("--help").stdout
+    headings = [line.removesuffix(":") for line in output.splitlines() if line.endswith(":") and line[0] != " "]
+    groups = list(dict.fromkeys(declared.group for declared in Settings.variables().values()))
+    assert headings == ["options", "commands", *groups] and groups[0] == "Required"
 
 
 def test_problems_name_the_flag_or_the_variable_that_was_used() -> None:

@@ -42,12 +42,14 @@ WRITTEN = [
 
 
 def rows_between(page: Path, name: str) -> Iterator[list[str]]:
-    """Yield the rows of a generated table in *page*, without the header."""
+    """Yield the rows of the tables of a generated part of *page*, without headers."""
     _, _, rest = page.read_text("utf-8").partition(f"\n.. {name}: ")
-    table, end, _ = rest.partition(f".. {name}: end\n")
+    part, end, _ = rest.partition(f".. {name}: end\n")
     assert end
-    cells = dedent(table[table.index('   "') :])
-    yield from [row for row in csv.reader(io.StringIO(cells)) if row][1:]
+    for table in part.split(".. csv-table::")[1:]:
+        # Cells are indented, unlike what follows the table.
+        cells = dedent(re.split(r"\n(?=\S)", table[table.index('   "') :])[0])
+        yield from [row for row in csv.reader(io.StringIO(cells)) if row][1:]
 
 
 def test_generated_parts_are_current(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +67,11 @@ def test_every_setting_is_described() -> None:
     declared_names = [declared.name for declared in Settings.variables().values()]
     assert list(settings_rows) == declared_names, "docs/configuration.rst is out of date: run scripts/docs"
     assert all(len(text.partition("Default: ")[0]) > 10 for _, text in settings_rows.values())
+    text = CONFIGURATION.read_text("utf-8")
+    places = [
+        text.index(f"\n{title}\n---") for title in dict.fromkeys(one.group for one in Settings.variables().values())
+    ]
+    assert places == sorted(places), "a heading for each group"
     assert settings_rows["DOIT_MCP_PORT"][0] == "``DOIT_MCP_PORT``\n\n``--port``"
     assert settings_rows["DOIT_API_KEY"][0] == "``DOIT_API_KEY``", "secrets have no flag"
     files = [row[1].strip("`") for row in rows_between(CONFIGURATION, "secrets")]

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import doit_mcp
-from doit_mcp.settings import WEB_CLIENT_ORIGINS, Settings
+from doit_mcp.settings import Settings
+from doit_mcp.settings_groups import WEB_CLIENT_ORIGINS
 from doit_mcp.settings_parsing import LOOPBACK_HOSTS, BadSettings, Integer, host_spellings, setting, url
 
 VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
@@ -103,9 +104,9 @@ def test_all_variables_are_tested() -> None:
     given = {variable for variable, _, _ in GIVEN}
     missing, unknown = sorted(set(VARIABLES) - given), sorted(given - set(VARIABLES))
     assert not missing, f"add a value of {', '.join(missing)} to GIVEN in tests/test_settings.py"
-    assert not unknown, f"doit_mcp/settings.py declares no {', '.join(unknown)}: remove it from GIVEN"
+    assert not unknown, f"doit_mcp/settings_groups.py declares no {', '.join(unknown)}: remove it from GIVEN"
     again = [name for name, times in Counter(one.name for one in Settings.variables().values()).items() if times > 1]
-    assert not again, f"doit_mcp/settings.py: several settings have the variable {', '.join(again)}"
+    assert not again, f"doit_mcp/settings_groups.py: several settings have the variable {', '.join(again)}"
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
@@ -113,7 +114,7 @@ def test_a_default_is_a_value_that_the_variable_can_have(variable: str) -> None:
     declared = VARIABLES[variable]
     if declared.default_text:
         assert declared.parse(declared.default_text) == declared.default, (
-            f"doit_mcp/settings.py: the parser of {variable} does not accept its default {declared.default!r}"
+            f"doit_mcp/settings_groups.py: the parser of {variable} does not accept its default {declared.default!r}"
         )
 
 
@@ -160,7 +161,7 @@ def test_only_attributes_of_settings_count_as_used() -> None:
 @pytest.mark.parametrize("field", FIELDS.values())
 def test_a_setting_is_used(field: str) -> None:
     assert field in USED, (
-        f"doit_mcp/settings.py: nothing uses the setting {field}: pass it to the part that needs it, in"
+        f"doit_mcp/settings_groups.py: nothing uses the setting {field}: pass it to the part that needs it, in"
         " doit_mcp/transports/http/app.py"
     )
 
@@ -179,7 +180,7 @@ def test_a_setting_is_used(field: str) -> None:
     ],
 )
 def test_a_declaration_that_lacks_something_is_an_error(arguments: tuple[Any, ...], problem: str) -> None:
-    with pytest.raises(TypeError, match=f"^{re.escape(f'doit_mcp/settings.py: the setting {problem}')}"):
+    with pytest.raises(TypeError, match=f"^{re.escape(f'doit_mcp/settings_groups.py: the setting {problem}')}"):
         setting(*arguments)
 
 
@@ -188,9 +189,16 @@ def test_every_field_is_declared_as_a_setting() -> None:
     class More(Settings):
         extra: int = 5
 
-    said = r"^doit_mcp/settings.py: the setting extra needs setting\(default, variable, parser, description\) as its"
+    said = r"^doit_mcp/settings_groups.py: the setting extra needs setting\(default, variable, parser, description\) as its"
     with pytest.raises(TypeError, match=said):
         More.variables()
+
+    @dataclass(frozen=True)
+    class Ungrouped(Settings):
+        other: int = setting(5, "OTHER", Integer(0, 9), "Other")
+
+    with pytest.raises(TypeError, match="^doit_mcp/settings_groups.py: the setting other needs a group"):
+        Ungrouped.variables()
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\t"])
@@ -385,7 +393,7 @@ def test_log_levels() -> None:
 
 
 def test_all_problems_are_reported_in_order() -> None:
-    wrong = {"DOIT_MCP_PORT": "x", "MCP_RESOURCE_URL": "y", "DOIT_MCP_LOG_LEVEL": "z", "DOIT_MCP_DRAIN_S": "25"}
+    wrong = {"MCP_RESOURCE_URL": "y", "DOIT_MCP_PORT": "x", "DOIT_MCP_LOG_LEVEL": "z", "DOIT_MCP_DRAIN_S": "25"}
     assert [problem.split()[0] for problem in problems(wrong)] == list(wrong)[:3]
 
 
@@ -397,8 +405,8 @@ def test_secrets_are_not_in_the_repr() -> None:
 
 
 FILES = (
-    *("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL"),
-    "DOIT_MCP_EVENTS_INGEST_SECRET",
+    *("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_STATE_SECRETS", "DOIT_MCP_REDIS_URL", "DOIT_MCP_EVENTS_INGEST_SECRET"),
+    "DOIT_API_KEY",
 )
 WEBHOOK_SECRET = f"whsec_{'h' * 40}"
 EXAMPLES = {"DOIT_MCP_REDIS_URL": "redis://:hush@redis", "DOIT_MCP_EVENTS_INGEST_SECRET": WEBHOOK_SECRET}

@@ -13,6 +13,7 @@ from ..settings_parsing import BadSettings, Variable, flag_name
 
 DEFAULT_SANDBOX_PORT = 8081
 DEFAULT_COMMAND = "serve"
+OVERRIDING = "Flags override the environment variables in brackets."
 MESSAGE_FORMATS = ("text", "json")
 MAX_SECONDS = 86_400
 # Calls may take 45 seconds, and proxies that limit whole responses often do so at 30.
@@ -102,12 +103,12 @@ def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argpars
         prog="doit-mcp",
         usage=f"%(prog)s [{' | '.join(COMMANDS)}] [--setting VALUE ...]",
         description="Remote MCP server for DoiT Cloud Intelligence.",
+        epilog=OVERRIDING,
         allow_abbrev=False,
         exit_on_error=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
     parser.set_defaults(run=command_functions[DEFAULT_COMMAND], command=DEFAULT_COMMAND)
-    _add_setting_flags(parser)
     commands = parser.add_subparsers(title="commands", metavar=" | ".join(COMMANDS))
     for name, text in COMMANDS.items():
         command = commands.add_parser(
@@ -115,6 +116,7 @@ def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argpars
             usage=f"doit-mcp {name}{' [URL]' if name == 'check' else ''} [--setting VALUE ...]",
             help=text,
             description=text,
+            epilog=OVERRIDING,
             argument_default=argparse.SUPPRESS,
             allow_abbrev=False,
             exit_on_error=False,
@@ -127,24 +129,29 @@ def _make_parser(command_functions: Mapping[str, Callable[..., Any]]) -> argpars
             _add_check_arguments(command)
         if name == "serve":
             command.add_argument("--worker", action="store_true", default=False, help=argparse.SUPPRESS)
+    # After the commands, so that the help lists them first.
+    _add_setting_flags(parser)
     return parser
 
 
 def _add_setting_flags(parser: argparse.ArgumentParser, hidden: Container[str] = ()) -> None:
-    """Add a flag for each setting. Those in *hidden* are parsed, but not in the help."""
-    group = parser.add_argument_group(
-        "settings",
-        "Flags override the environment variables in brackets. Secrets can be set only as variables: "
-        + ", ".join(declared.name for declared in SECRET_FLAGS.values()),
-    )
-    for flag, declared in FLAGS.items():
-        group.add_argument(
-            flag,
-            metavar="VALUE",
-            default=argparse.SUPPRESS,
-            dest=declared.name,
-            help=argparse.SUPPRESS if flag in hidden else _help_text(declared),
+    """Add a flag for each setting, by group. Those in *hidden* are parsed, but not in the help."""
+    for title in dict.fromkeys(declared.group for declared in Settings.variables().values()):
+        flags = {flag: declared for flag, declared in FLAGS.items() if declared.group == title}
+        secrets = [declared.name for declared in SECRET_FLAGS.values() if declared.group == title]
+        is_shown = not flags or any(flag not in hidden for flag in flags)
+        group = parser.add_argument_group(
+            title,
+            f"Only as variables, because they are secrets: {', '.join(secrets)}" if secrets and is_shown else None,
         )
+        for flag, declared in flags.items():
+            group.add_argument(
+                flag,
+                metavar="VALUE",
+                default=argparse.SUPPRESS,
+                dest=declared.name,
+                help=argparse.SUPPRESS if flag in hidden else _help_text(declared),
+            )
 
 
 def _help_text(declared: Variable) -> str:

@@ -1,8 +1,9 @@
-"""Edges: what became true since the last look. Pure functions of rows, without I/O."""
+"""Edges: what became true since the last poll. Pure functions of rows, without I/O."""
 
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,15 @@ from datetime import UTC, datetime, timedelta
 from ..protocol.jsonrpc import JsonObject
 
 MAX_SEEN = 2_000
-"""Edges that are remembered for each subscription. A look shows fewer of one type."""
+"""Edges that are remembered for each subscription. A poll returns fewer of one type."""
+MARK_BYTES, MARK_CHARACTERS = 9, 12
 MAX_AGE_SECONDS = 45 * 86_400
-"""Older facts cause no event, even if a look shows them for the first time."""
+"""Older items trigger no event, even if a poll returns them for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A fact that is news when it is first seen. *key* identifies it: the same fact has the same key in every list and
+    """An item that is news when it is first seen. *key* identifies it: the same item has the same key in every list and
     every report (:meth:`~.event_types.EventType.edge`).
 
     *occurred_at* is in epoch seconds.
@@ -30,8 +32,9 @@ class Edge:
 
     @property
     def mark(self) -> str:
-        """What is remembered of the edge: 16 hexadecimal digits."""
-        return hashlib.sha256(f"{self.name}\n{self.key}".encode()).hexdigest()[:16]
+        """What is remembered of the edge: MARK_CHARACTERS of base64."""
+        digest = hashlib.sha256(f"{self.name}\n{self.key}".encode()).digest()
+        return b64encode(digest[:MARK_BYTES]).decode()
 
     def event_id(self, tenant: str) -> str:
         """Return the id of the event: the same at every replica, for every subscription and after every restart."""
@@ -58,7 +61,7 @@ def old_count(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> 
 def new_edges(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> tuple[list[Edge], list[str]]:
     """Return the edges that are news, oldest first, and the marks to remember, newest last.
 
-    Without *seen*, this is the first look: it sets the baseline, and nothing is news.
+    Without *seen*, this is the first poll: it sets the baseline, and nothing is news.
     """
     marks = dict.fromkeys(seen or ())
     fresh: list[Edge] = []
@@ -70,6 +73,17 @@ def new_edges(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> 
             fresh.append(edge)
         marks[edge.mark] = None
     return fresh, list(marks)[-MAX_SEEN:]
+
+
+def pack_marks(marks: Iterable[str]) -> JsonObject:
+    """Return marks as they are stored: in one text, which takes a fifth of the memory of a list."""
+    return {"marks": "".join(marks)}
+
+
+def unpack_marks(stored: JsonObject) -> list[str]:
+    """Return stored marks, oldest first."""
+    text: str = stored["marks"]
+    return [text[start : start + MARK_CHARACTERS] for start in range(0, len(text), MARK_CHARACTERS)]
 
 
 def period_start(interval: str, now: float) -> str:

@@ -1,4 +1,4 @@
-"""A type of event: its source, its filters, its payload, and what identifies a fact."""
+"""A type of event: its source, its filters, its payload, and what identifies an item."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def at_least(member: str, description: str) -> Filter:
 class EventType:
     """A type of event: its *source* of rows, and the schemas of its filters and its payload.
 
-    The members *identity* of the payload identify the fact, among those of its customer.
+    The members *identity* of the payload identify the item, among those of its customer.
     """
 
     name: str
@@ -111,13 +111,13 @@ class EventType:
         }
 
     def edge(self, occurred_at: float, data: JsonObject) -> Edge:
-        """Return the fact that *data* is about, which happened at *occurred_at* in epoch seconds."""
+        """Return the item that *data* is about, which happened at *occurred_at* in epoch seconds."""
         return Edge(
             self.name, " ".join(_identifier(member, data.get(member)) for member in self.identity), occurred_at, data
         )
 
     def check_identity(self, data: JsonObject) -> None:
-        """Raise EventError if *data* does not say which fact it is about."""
+        """Raise EventError if *data* does not say which item it is about."""
         for member in self.identity:
             value = data.get(member)
             if value in (None, ""):

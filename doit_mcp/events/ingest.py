@@ -33,7 +33,7 @@ def is_authentic(headers: Mapping[str, str], body: bytes, secret: str, now: floa
 def read_report(body: bytes, now: float, console_url: str) -> Report:
     """Return the report in *body*: ``customer``, ``name``, ``data`` and an optional ``timestamp``.
 
-    *data* has the members that identify the fact, so that its event has the same id as one that a look finds. Texts are cleaned like those of the API, and links must lead to *console_url*. Raise EventError.
+    *data* has the members that identify the item, so that its event has the same id as one that a poll finds. Texts are cleaned like those of the API, and links must lead to *console_url*. Raise EventError.
     """
     fields = parse_json_object(body)
     if fields is None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ..protocol.jsonrpc import JsonObject
+from .edges import pack_marks
 from .errors import EventError
 from .event_types import EVENT_TYPES
 from .requests import SubscribeRequest
@@ -105,7 +106,7 @@ def subscribe(
     if before is not None and before.get("ended"):
         change.delete.add(f"{DELIVERY}{id}:terminated")
     if SEEN + id not in fields:
-        change.put[SEEN + id] = {"marks": marks}
+        change.put[SEEN + id] = pack_marks(marks)
     if STATUS + id in fields:
         change.delete.add(STATUS + id)
         change.merge(_resume(fields, id, now))

@@ -46,33 +46,40 @@ class ReceiverResolver(AbstractResolver):
                 found.set_result(addresses)
 
         def look_up() -> None:
-            addresses, failure = [], None
-            try:
-                addresses = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-            except OSError as error:
-                failure = error
-            except UnicodeError:
-                failure = OSError("the host name is not valid")
+            result = _look_up(host, port, family)
             # The loop is closed while the process ends.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(finish, addresses, failure)
+                loop.call_soon_threadsafe(finish, *result)
 
         try:
             Thread(target=look_up, name="receiver-lookup", daemon=True).start()
         except RuntimeError as error:
             self._slots.release(owner, host)
             raise OSError("no thread can be started") from error
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address[0],
-                port=address[1],
-                family=address_family,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address_family, _, protocol, _, address in await found
-        ]
+        return [_resolved(host, *address) for address in await found]
 
     async def close(self) -> None:
         """Do nothing: lookups end by themselves."""
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> tuple[list[Any], OSError | None]:
+    """Return the addresses of *host*, or the error of the lookup."""
+    try:
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG), None
+    except OSError as error:
+        return [], error
+    except UnicodeError:
+        return [], OSError("the host name is not valid")
+
+
+def _resolved(
+    host: str, family: int, kind: int, protocol: int, canonical_name: str, address: tuple[Any, ...]
+) -> ResolveResult:
+    return ResolveResult(
+        hostname=host,
+        host=address[0],
+        port=address[1],
+        family=family,
+        proto=protocol,
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )

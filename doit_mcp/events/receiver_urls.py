@@ -50,7 +50,7 @@ class ReceiverPolicy:
         if port == 0 or not self._is_host(host):
             raise ValueError("must have a public host name or address")
         if self.hosts and host not in self.hosts and host not in self.private_hosts:
-            raise ValueError("must have a host that the operator of this server allows as a receiver")
+            raise ValueError("must have a host that is in this server's list of allowed receivers")
         return host
 
     def _is_host(self, host: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..protocol.jsonrpc import JsonObject
-from .edges import MAX_SEEN, Edge, new_edges, old_count
+from .edges import MAX_SEEN, Edge, new_edges, old_count, pack_marks, unpack_marks
 from .event_types import EVENT_TYPES
 from .mailbox import DELIVERY, EVENT, SEEN, STATUS, iso, named, subscriptions, wants
 from .store import Change, DropReason, Fields
@@ -22,18 +22,20 @@ def matching(subscription: JsonObject, edges: Iterable[Edge]) -> list[Edge]:
 def record(fields: Fields, edges: Sequence[Edge], tenant: str, now: float) -> Change:
     """Return the change that records edges as events, with a delivery for each subscription that they match.
 
-    What a subscription was sent before or a look has shown, and edges that match none, change nothing.
+    Edges that a subscription was sent before or a poll returned before, and those that match no subscription, change
+    nothing.
     """
     news: dict[str, list[Edge]] = {}
     for id, item in subscriptions(fields).items():
         if item["until"] > now and (matched := matching(item, edges)):
-            seen = set(fields.get(SEEN + id, {"marks": ()})["marks"])
+            stored = fields.get(SEEN + id)
+            seen = set() if stored is None else set(unpack_marks(stored))
             news[id] = [edge for edge in matched if edge.mark not in seen]
     return _record(fields, news, tenant, now)
 
 
-def record_look(fields: Fields, source: str, edges: Sequence[Edge], tenant: str, now: float, data_now: float) -> Change:
-    """Return the change that records what is news among the edges that a look at *source* showed.
+def record_poll(fields: Fields, source: str, edges: Sequence[Edge], tenant: str, now: float, data_now: float) -> Change:
+    """Return the change that records what is news among the edges that a poll of *source* returned.
 
     Each subscription remembers only what passed its filters, so an anomaly that grows is news once it passes them.
     *data_now* is the time that the edges are for.
@@ -43,11 +45,11 @@ def record_look(fields: Fields, source: str, edges: Sequence[Edge], tenant: str,
         if EVENT_TYPES[item["name"]].source != source or item["until"] <= now:
             continue
         before = fields.get(SEEN + id)
-        marks_before, matched = None if before is None else before["marks"], matching(item, edges)[:MAX_SEEN]
+        marks_before, matched = None if before is None else unpack_marks(before), matching(item, edges)[:MAX_SEEN]
         news[id], marks = new_edges(marks_before, matched, data_now)
         seen.dropped["old"] += old_count(marks_before, matched, data_now)
-        if before is None or set(marks) != set(before["marks"]):
-            seen.put[SEEN + id] = {"marks": marks}
+        if marks_before is None or set(marks) != set(marks_before):
+            seen.put[SEEN + id] = pack_marks(marks)
     change = _record(fields, news, tenant, now)
     change.merge(seen)
     return change
@@ -107,7 +109,7 @@ def _count_dropped(change: Change, fields: Fields, id: str, count: int) -> None:
 
 def recent_events(fields: Fields, name: str = "", arguments: JsonObject | None = None) -> list[JsonObject]:
     """Return the recorded events, oldest first: all of them, or those of one type that pass filters."""
-    # Events of one look have the same time, and Redis returns fields in any order.
+    # Events of one poll have the same time, and Redis returns fields in any order.
     kept = sorted(named(fields, EVENT), key=lambda item: (item[1]["at"], item[1]["event"]["timestamp"], item[0]))
     events = [item["event"] for _, item in kept]
     if not name:

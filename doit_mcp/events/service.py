@@ -60,7 +60,7 @@ class EventService:
         return self._parts.clock()
 
     async def subscribe(self, subscriber: Subscriber, params: JsonObject, declares_extension: bool) -> Granted:
-        """Make or refresh a subscription. Raise EventError and StateUnavailable."""
+        """Create or refresh a subscription. Raise EventError and StateUnavailable."""
         granted = await self._subscriptions.subscribe(subscriber, params, declares_extension)
         self._known_owners.add(subscriber.owner)
         await self._take(Owner(subscriber.owner, subscriber.tenant, 0))
@@ -90,7 +90,8 @@ class EventService:
                 expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
                 version = await store.update(owner.key, change, expires, leased=False)
                 self._parts.on_drop(change.dropped)
-                self._notice(owner.key, version)
+                if (running := self._workers.get(owner.key)) is not None:
+                    running[0].notice_change(change, version)
             count += 1
         return count
 
@@ -127,7 +128,7 @@ class EventService:
             except StateUnavailable:
                 log.debug("mailboxes are unavailable")
             except Exception:
-                log.exception("the loop of event mailboxes failed")
+                log.exception("event mailbox loop failed; restarting it")
             ticks += 1
             await asyncio.sleep(self._tick_seconds)
 
@@ -159,7 +160,7 @@ class EventService:
         try:
             await worker.run()
         except (LeaseLost, StateUnavailable):
-            log.debug("a mailbox is left to the next holder of its lease")
+            log.debug("lost the lease of a mailbox; its next holder continues")
         except Exception:
             log.exception("the worker of a mailbox failed")
         finally:

@@ -1,6 +1,6 @@
-"""Sources: the lists of the DoiT API that events come from, and the facts in each row.
+"""Sources: the lists of the DoiT API that events come from, and the items in each row.
 
-A look reads the newest page of a list, or the first pages of a list that the API does not sort by what is new, with the
+A poll reads the newest page of a list, or the first pages of a list that the API does not sort by what is new, with the
 permission of the subscriber.
 """
 
@@ -31,7 +31,7 @@ FAILED_RUNS = ("failed", "completed-with-errors")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a look needs to know: the time in epoch seconds, and the console page of the customer, for links."""
+    """What a poll needs to know: the time in epoch seconds, and the console page of the customer, for links."""
 
     now: float
     console: str
@@ -39,22 +39,19 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list of the API: how a page is read, the edges of a row, and how many pages a look reads."""
+    """A list of the API: how a page is read, the edges of a row, and how many pages a poll reads."""
 
     read: Callable[..., Awaitable[JsonObject]]
     rows_key: str
     edges_of: Callable[[JsonObject, View], Iterator[Edge]]
     max_pages: int = 1
 
-    async def look(
-        self, doit: Doit, view: View, before_page: Callable[[], Awaitable[None]] | None = None
-    ) -> list[Edge]:
+    async def poll(self, doit: Doit, view: View, before_page: Callable[[], Awaitable[None]]) -> list[Edge]:
         """Return the edges that the list shows now. Raise ApiError, and what *before_page* raises."""
         edges: list[Edge] = []
         token = ""
         for _ in range(self.max_pages):
-            if before_page is not None:
-                await before_page()
+            await before_page()
             page = parse_page(await self.read(doit, **({"pageToken": token} if token else {})), self.rows_key)
             edges += (edge for row in page.rows[:MAX_ROWS] for edge in self.edges_of(row, view))
             if page.next_token in ("", token):
@@ -269,7 +266,7 @@ SOURCES: Mapping[str, Source] = {
         MAX_PAGES,
     ),
 }
-"""By the name in :class:`~.event_types.EventType`. A look takes one request for each page."""
+"""By the name in :class:`~.event_types.EventType`. A poll takes one request for each page."""
 
 
 async def is_readable(source: str, doit: Doit) -> bool:

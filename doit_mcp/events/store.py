@@ -18,7 +18,7 @@ Fields = dict[str, JsonObject]
 
 DropReason = Literal["limit", "suspended", "failed", "gone", "too_large", "old", "unsubscribed", "expired", "revoked"]
 """Why an event is not delivered: too many wait, or too many of a suspended subscription; the last attempt failed; the
-receiver answered 410 or 413; the fact is old; the client, time or the API ended the subscription."""
+receiver answered 410 or 413; the item is old; the client, time or the API ended the subscription."""
 
 MEMORY_LIFETIME_SECONDS = 900.0
 """Without Redis, subscriptions end with the process. Clients learn from the short lifetime to refresh soon."""
@@ -45,6 +45,12 @@ class Change:
 
     def __bool__(self) -> bool:
         return bool(self.put or self.delete)
+
+    def apply_to(self, fields: Fields) -> None:
+        """Make the change to *fields*."""
+        for name in self.delete:
+            fields.pop(name, None)
+        fields |= self.put
 
     def merge(self, other: Change) -> None:
         """Add the changes of *other*, which come later."""
@@ -130,9 +136,7 @@ class MemoryMailboxes:
         fields, version = self._mailboxes.get(owner, Snapshot({}, 0))
         if (version != expected) if expected is not None else not version:
             return CONFLICT
-        for name in change.delete:
-            fields.pop(name, None)
-        fields |= change.put
+        change.apply_to(fields)
         # The first version is unique, so that a mailbox made again is not mistaken for the one that was dropped.
         self._mailboxes[owner] = Snapshot(fields, version + 1 if version else next(self._versions) << 32)
         return self._mailboxes[owner].version

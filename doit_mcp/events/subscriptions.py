@@ -13,6 +13,7 @@ from ..api.errors import ApiError
 from ..protocol.jsonrpc import JsonObject
 from ..resilience.limits import Limiter, LimitExceeded
 from . import mailbox, recording
+from .call_turns import TOO_MANY_POLLS, CallTurns
 from .edges import Edge, new_edges
 from .errors import EventError, callback_error
 from .requests import SubscribeRequest, read_poll, read_subscribe, read_unsubscribe
@@ -26,6 +27,8 @@ KEPT_AFTER_END_SECONDS = 600.0
 MAX_ATTEMPTS = 12
 """Of a change that conflicts with others to the same mailbox, with pauses that spread them."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.5
+MAX_TURN_SECONDS = 30.0
+"""How long a request waits for the call budget of its customer, while its client waits."""
 BUSY = "The subscriptions of this user are being changed at the moment; try again in a few seconds"
 
 
@@ -85,7 +88,7 @@ class Granted:
 class Subscriptions:
     """The subscriptions of all principals. *make_api* returns the API client of an account.
 
-    *verifications* limits verification requests by principal, *customer_verifications* by customer and host,
+    *turns* limits requests to the API by customer, *verifications* limits verification requests by principal, *customer_verifications* by customer and host,
     *host_verifications* by host. *clock* returns epoch
     seconds, and *data_clock* the time that the data of the API is for, which can differ in the sandbox.
     *on_verification* and *on_drop* count for metrics.
@@ -95,6 +98,7 @@ class Subscriptions:
         self,
         store: Mailboxes,
         sender: WebhookSender,
+        turns: CallTurns,
         make_api: Callable[[Account], Doit],
         clock: Callable[[], float],
         *,
@@ -107,33 +111,34 @@ class Subscriptions:
         per_owner: int,
         console_url: str,
     ) -> None:
-        self.store, self._sender, self.make_api, self._clock = store, sender, make_api, clock
+        self.store, self._sender, self._turns, self.make_api = store, sender, turns, make_api
+        self._clock = clock
         self._verifications, self._customer_verifications = verifications, customer_verifications
         self._host_verifications = host_verifications
         self._on_verification, self._on_drop = on_verification, on_drop
         self._data_clock, self._per_owner, self._console_url = data_clock, per_owner, console_url
 
     def view(self, account: Account) -> View:
-        """Return what a look at the API as *account* needs to know."""
+        """Return what a poll of the API as *account* needs to know."""
         page = f"customers/{account.customer}/" if account.customer else "#"
         return View(self._data_clock(), f"{self._console_url}/{page}")
 
     async def subscribe(self, subscriber: Subscriber, params: JsonObject, declares_extension: bool) -> Granted:
-        """Make or refresh a subscription. Raise EventError and StateUnavailable."""
+        """Create or refresh a subscription. Raise EventError and StateUnavailable."""
         request = read_subscribe(params, self._sender.policy, declares_extension)
         id = request.target.subscription_id(subscriber.owner)
         fields, version = await self.store.load(subscriber.owner)
-        await self._check_caps(subscriber.tenant, fields, id)
+        await self._check_caps(subscriber, fields, id)
         if not mailbox.is_verified(fields, request.target.url, self._clock()):
             await self._verify(Owner(subscriber.owner, subscriber.tenant, 0), id, request)
         account = await subscriber.open_account()
-        # A refresh looks as well: the permission of the user may have ended.
-        marks = await self._baseline(account, request)
+        # A refresh polls as well: the permission of the user may have ended.
+        marks = await self._baseline(subscriber, account, request)
         until = mailbox.granted_until(request, self._clock(), self.store.lifetime_seconds, account.expires)
         # First, so that a mailbox is never without a replica that works on it.
         await self.store.enroll(Owner(subscriber.owner, subscriber.tenant, max(until, mailbox.mailbox_end(fields))))
         for attempt in range(MAX_ATTEMPTS):
-            await self._check_caps(subscriber.tenant, fields, id)
+            await self._check_caps(subscriber, fields, id)
             now = self._clock()
             change = mailbox.subscribe(fields, id, request, account.as_json(), until, marks, now)
             expires = max(until, mailbox.mailbox_end(fields)) + KEPT_AFTER_END_SECONDS
@@ -155,7 +160,7 @@ class Subscriptions:
         what: Literal["subscribe", "refresh"] = "refresh" if id in mailbox.subscriptions(fields) else "subscribe"
         return Granted(id, result | ({"deliveryStatus": status} if status else {}), request.host, what)
 
-    async def _check_caps(self, tenant: str, fields: Fields, id: str) -> None:
+    async def _check_caps(self, subscriber: Subscriber, fields: Fields, id: str) -> None:
         active = mailbox.subscriptions(fields)
         if id not in active and len(active) >= self._per_owner:
             raise EventError(
@@ -165,8 +170,9 @@ class Subscriptions:
             )
         if active:
             return
-        owners = await self.store.owners()
-        if len(owners) >= MAX_OWNERS or sum(each.tenant == tenant for each in owners) >= MAX_OWNERS_PER_CUSTOMER:
+        # Without the subscriber, who may be enrolled already.
+        others = [owner.tenant for owner in await self.store.owners() if owner.key != subscriber.owner]
+        if len(others) >= MAX_OWNERS or others.count(subscriber.tenant) >= MAX_OWNERS_PER_CUSTOMER:
             raise EventError("exhausted", "This server has too many subscribers", {"limit": "subscribers"})
 
     async def _verify(self, owner: Owner, id: str, request: SubscribeRequest) -> None:
@@ -184,17 +190,26 @@ class Subscriptions:
         if failure is not None:
             raise callback_error(failure)
 
-    async def _baseline(self, account: Account, request: SubscribeRequest) -> list[str]:
+    async def _baseline(self, subscriber: Subscriber, account: Account, request: SubscribeRequest) -> list[str]:
         """Return the marks of what is true now, which causes no events. Also checks the permission of the subscriber."""
         event_type, view = request.target.event_type, self.view(account)
-        edges = await self._look(account, event_type.source, view)
+        edges = await self._poll_source(subscriber, account, event_type.source, view)
         wanted = {"name": event_type.name, "arguments": request.target.arguments}
         return new_edges(None, recording.matching(wanted, edges), view.now)[1]
 
-    async def _look(self, account: Account, source: str, view: View) -> list[Edge]:
-        """Look at *source* with the permission of *account*. Raise EventError."""
+    async def _poll_source(self, subscriber: Subscriber, account: Account, source: str, view: View) -> list[Edge]:
+        """Poll *source* with the permission of *account*, within the call budget of the customer. Raise EventError."""
+        owner = Owner(subscriber.owner, subscriber.tenant, 0)
+
+        async def take_turn() -> None:
+            try:
+                async with asyncio.timeout(MAX_TURN_SECONDS):
+                    await self._turns.acquire(owner)
+            except TimeoutError:
+                raise EventError("exhausted", TOO_MANY_POLLS, {"limit": "calls"}) from None
+
         try:
-            return await SOURCES[source].look(self.make_api(account), view)
+            return await SOURCES[source].poll(self.make_api(account), view, take_turn)
         except ApiError as error:
             raise refusal(error) from error
 
@@ -219,7 +234,7 @@ class Subscriptions:
             message = "Only events of a subscription are recorded: call events/subscribe first"
             raise EventError("not_found", message, {"kind": "subscription"})
         account = await subscriber.open_account()
-        await self._look(account, request.event_type.source, self.view(account))
+        await self._poll_source(subscriber, account, request.event_type.source, self.view(account))
         events = recording.recent_events(fields, request.event_type.name, request.arguments)
         ids = [event["eventId"] for event in events]
         # Without a cursor, the poll starts now.
@@ -244,7 +259,7 @@ async def _pause_after(attempt: int) -> None:
 
 
 def refusal(error: ApiError) -> EventError:
-    """Return the error for a look that the API refused."""
+    """Return the error for a poll that the API refused."""
     if error.kind in ("forbidden", "credential"):
         return EventError("forbidden", "The signed-in user may not read what these events are about")
     return EventError("exhausted", "The DoiT API is unavailable; subscribe again in a minute", {"limit": "upstream"})

@@ -1,4 +1,4 @@
-"""Works on one mailbox while this replica holds its lease: looks for news, and delivers it."""
+"""Works on one mailbox while this replica holds its lease: polls the DoiT API, and delivers events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..resilience.limits import LimitExceeded
 from . import mailbox, recording
 from .errors import EventError
 from .event_types import EVENT_TYPES
-from .look_schedule import LookSchedule
+from .poll_schedule import PollSchedule
 from .sender import MAX_BODY_BYTES, Message, Outcome, event_body
 from .sources import SOURCES
 from .store import NOT_LEASED, Change, Fields, Owner
@@ -25,8 +25,8 @@ from .worker_parts import Parts
 log = logging.getLogger(__name__)
 
 MAX_BACKOFF_SECONDS = 900.0
-FIRST_LOOK_SECONDS = 5.0
-"""After a replica takes over a mailbox, its looks are spread over this time."""
+FIRST_POLL_SECONDS = 5.0
+"""After a replica takes over a mailbox, its polls are spread over this time."""
 MAX_DELIVERIES_PER_OWNER = 20
 """At the same time, at most one to each URL, so that a slow receiver delays no other one."""
 LONGEST_WAIT_SECONDS = 60.0
@@ -51,8 +51,9 @@ class MailboxWorker:
         self._wake = asyncio.Event()
         # By key of a delivery: the URL that it is being sent to.
         self._sending: dict[str, str] = {}
-        self._looking = False
-        self._looks = LookSchedule()
+        # Whether a poll is in progress, and whether it waited because the call budget was used up.
+        self._is_polling = self._is_postponed = False
+        self._polls = PollSchedule()
         self._last_time = 0.0
         # For metrics.
         self.subscription_count = self.pending_count = self.suspended_count = 0
@@ -63,6 +64,15 @@ class MailboxWorker:
         if version != self._version:
             self._is_stale = True
             self._wake.set()
+
+    def notice_change(self, change: Change, version: int) -> None:
+        """Apply a change that this replica made beside this worker. After other changes, read the mailbox again."""
+        if version != self._version + 1 or self._is_stale or self._lock.locked():
+            self.notice_version(version)
+            return
+        change.apply_to(self._fields)
+        self._version = version
+        self._wake.set()
 
     async def run(self) -> None:
         """Work until the mailbox has no subscriptions. Raise LeaseLost, StateUnavailable."""
@@ -85,11 +95,11 @@ class MailboxWorker:
         await self._change(lambda fields: mailbox.sweep(fields, now))
         await self._end_without_credential(now)
         if not any(mailbox.named(self._fields, mailbox.SUBSCRIPTION)):
-            if not self._sending and not self._looking:
+            if not self._sending and not self._is_polling:
                 await self._parts.store.drop(self._owner.key, self._version)
                 return False
         else:
-            self._start_look(tasks, now)
+            self._start_poll(tasks, now)
             self._start_deliveries(tasks, now)
         self.subscription_count = len(mailbox.subscriptions(self._fields))
         self.suspended_count = mailbox.suspended_count(self._fields)
@@ -101,10 +111,10 @@ class MailboxWorker:
         return True
 
     def _read_clock(self) -> float:
-        """Return the time. If the clock was set back, forget looks: all of them would seem recent."""
+        """Return the time. If the clock was set back, forget polls: all of them would seem recent."""
         now, before = self._parts.clock(), self._last_time
         if now < before - mailbox.MAX_CLOCK_SKEW_SECONDS:
-            self._looks = LookSchedule()
+            self._polls = PollSchedule()
         self._last_time = now
         return now
 
@@ -113,8 +123,11 @@ class MailboxWorker:
         if (stored := self._fields.get(mailbox.ACCOUNT)) is None:
             return
         account = Account.from_json(stored)
-        if account.expires <= now or self._parts.is_login_ended(account.digest):
+        if self._is_ended(account, now):
             await self._terminate(list(mailbox.subscriptions(self._fields)))
+
+    def _is_ended(self, account: Account, now: float) -> bool:
+        return account.expires <= now or self._parts.is_login_ended(account.digest)
 
     async def _change(self, rule: Callable[[Fields], Change]) -> None:
         """Apply the change that *rule* makes of the current fields, in the store and here."""
@@ -127,9 +140,7 @@ class MailboxWorker:
             if version == NOT_LEASED:
                 raise LeaseLost
             self._parts.on_drop(change.dropped)
-            for name in change.delete:
-                self._fields.pop(name, None)
-            self._fields |= change.put
+            change.apply_to(self._fields)
             if version != self._version + 1:
                 # Another replica changed the mailbox in between.
                 self._is_stale = True
@@ -138,10 +149,10 @@ class MailboxWorker:
 
     def _seconds_to_next(self, now: float) -> float:
         due = [now + LONGEST_WAIT_SECONDS]
-        if not self._looking:
-            due += self._looks.times()
+        if not self._is_polling:
+            due += self._polls.times()
         if len(self._sending) < MAX_DELIVERIES_PER_OWNER:
-            # Those that are due wait for a look, or for an attempt to the same receiver; both wake this worker.
+            # Those that are due wait for a poll, or for an attempt to the same receiver; both wake this worker.
             due += (at for key, at in self._due() if at > now)
         return max(0.0, min(due) - now)
 
@@ -153,66 +164,72 @@ class MailboxWorker:
         )
         return [(key, at) for key, at in dues if at is not None and key not in self._sending]
 
-    # Looks
+    # Polls
 
-    def _start_look(self, tasks: asyncio.TaskGroup, now: float) -> None:
+    def _start_poll(self, tasks: asyncio.TaskGroup, now: float) -> None:
         wanted = {EVENT_TYPES[item["name"]].source for item in mailbox.subscriptions(self._fields).values()}
-        spread = min(FIRST_LOOK_SECONDS, self._parts.look_seconds) * self._parts.random_fraction()
-        self._looks.keep(wanted, now + spread)
-        self._looks.request(
-            (self._source_of(key) for key, at in self._due() if self._waits_for_look(key, at, now)), now
+        spread = min(FIRST_POLL_SECONDS, self._parts.poll_seconds) * self._parts.random_fraction()
+        self._polls.keep(wanted, now + spread)
+        self._polls.request(
+            (self._source_of(key) for key, at in self._due() if self._waits_for_poll(key, at, now)), now
         )
-        due = self._looks.due(now)
-        if due and not self._looking and mailbox.ACCOUNT in self._fields:
-            self._looking = True
-            tasks.create_task(self._look_at(due[0]))
+        due = self._polls.due(now)
+        if due and not self._is_polling and mailbox.ACCOUNT in self._fields:
+            self._is_polling, self._is_postponed = True, False
+            tasks.create_task(self._run_poll(due[0]))
 
     def _source_of(self, key: str) -> str:
         """Return the source of the events that a delivery is about."""
         return EVENT_TYPES[self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["name"]].source
 
-    def _waits_for_look(self, key: str, at: float, now: float) -> bool:
+    def _waits_for_poll(self, key: str, at: float, now: float) -> bool:
         """Return whether a delivery is due, but it is not known whether the user may still read the event."""
         is_event = not self._fields[mailbox.DELIVERY + key].get("control")
-        return at <= now and is_event and not self._looks.is_confirmed(self._source_of(key), now)
+        return at <= now and is_event and not self._polls.is_confirmed(self._source_of(key), now)
 
-    async def _look_at(self, source: str) -> None:
+    async def _run_poll(self, source: str) -> None:
         try:
-            pause = await self._look(source)
-            self._looks.plan(source, self._parts.clock(), pause)
+            pause = await self._poll(source)
+            self._polls.plan(source, self._parts.clock(), pause)
         finally:
-            self._looking = False
+            self._is_polling = False
             self._wake.set()
 
-    async def _look(self, source: str) -> float:
-        """Look at *source* once. Return the seconds until the next look."""
+    async def _poll(self, source: str) -> float:
+        """Poll *source* once. Return the seconds until the next poll."""
         parts, account = self._parts, Account.from_json(self._fields[mailbox.ACCOUNT])
-        pause = parts.look_seconds * (0.8 + 0.4 * parts.random_fraction())
+        pause = parts.poll_seconds * (0.8 + 0.4 * parts.random_fraction())
         try:
             view = parts.view(account)
-            acquire = partial(parts.budget.acquire, account.tenant)
-            edges = await SOURCES[source].look(parts.make_api(account), view, acquire)
+            edges = await SOURCES[source].poll(parts.make_api(account), view, partial(self._take_turn, account))
         except LimitExceeded as limit:
-            parts.on_look("postponed")
+            parts.on_poll("postponed")
             return float(limit.retry_after * (1 + parts.random_fraction()))
         except ApiError as error:
-            return await self._on_failed_look(source, account, error, pause)
+            return await self._on_failed_poll(source, account, error, pause)
         except Exception:
             # An unexpected response must not end the deliveries of other events.
-            log.exception("a look at the DoiT API for events failed", extra={"source": source})
+            log.exception("polling the DoiT API for events failed", extra={"source": source})
             return self._pause_after_failure(source, pause)
-        parts.on_look("ok")
-        self._looks.succeed(source, parts.clock())
+        parts.on_poll("postponed" if self._is_postponed else "ok")
+        self._polls.succeed(source, parts.clock())
         await self._change(
-            lambda fields: recording.record_look(fields, source, edges, account.tenant, parts.clock(), view.now)
+            lambda fields: recording.record_poll(fields, source, edges, account.tenant, parts.clock(), view.now)
         )
         return pause
 
-    async def _on_failed_look(self, source: str, account: Account, error: ApiError, pause: float) -> float:
-        """End subscriptions that the user has no permission for any more. Return the seconds until the next look."""
+    async def _take_turn(self, account: Account) -> None:
+        """Wait until a request of this user fits into the budget. Raise ApiError if the login ended meanwhile."""
+        if await self._parts.turns.acquire(self._owner):
+            self._is_postponed = True
+            if self._is_ended(account, self._parts.clock()):
+                raise ApiError("The login has ended", kind="credential")
+
+    async def _on_failed_poll(self, source: str, account: Account, error: ApiError, pause: float) -> float:
+        """End subscriptions that the user has no permission for any more. Return the seconds until the next poll."""
         if error.kind in ("credential", "forbidden"):
-            self._parts.on_look("refused")
-            self._looks.fail(source)
+            self._parts.on_poll("refused")
+            self._polls.fail(source)
             # A refresh may have brought another credential in the meantime.
             if self._fields.get(mailbox.ACCOUNT, {}).get("token") == account.token:
                 is_all = error.kind == "credential"
@@ -224,9 +241,9 @@ class MailboxWorker:
         return max(error.retry_after or 0.0, self._pause_after_failure(source, pause))
 
     def _pause_after_failure(self, source: str, pause: float) -> float:
-        """Return the seconds until the next look at *source*, which double with each failure in a row."""
-        self._parts.on_look("failed")
-        return float(min(pause * 2 ** min(self._looks.fail(source), 8), MAX_BACKOFF_SECONDS))
+        """Return the seconds until the next poll of *source*, which double with each failure in a row."""
+        self._parts.on_poll("failed")
+        return float(min(pause * 2 ** min(self._polls.fail(source), 8), MAX_BACKOFF_SECONDS))
 
     async def _terminate(self, ids: list[str]) -> None:
         now = self._parts.clock()
@@ -246,7 +263,7 @@ class MailboxWorker:
             if at > now or len(self._sending) >= MAX_DELIVERIES_PER_OWNER:
                 return
             url = self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["url"]
-            if url not in self._sending.values() and not self._waits_for_look(key, at, now):
+            if url not in self._sending.values() and not self._waits_for_poll(key, at, now):
                 self._sending[key] = url
                 tasks.create_task(self._deliver(key))
 
@@ -265,7 +282,7 @@ class MailboxWorker:
             self._wake.set()
 
     def _message(self, key: str) -> Message | None:
-        """Return the message of a delivery, None if it is no longer wanted, or has to wait for a look."""
+        """Return the message of a delivery, None if it is no longer wanted, or has to wait for a poll."""
         id, _, event_id = key.partition(":")
         delivery, subscription = self._fields.get(mailbox.DELIVERY + key), self._fields.get(mailbox.SUBSCRIPTION + id)
         if delivery is None or subscription is None:
@@ -278,6 +295,6 @@ class MailboxWorker:
             message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
             return Message(self._owner, subscription["url"], id, message_id, orjson.dumps(control), secrets)
         event = self._fields.get(mailbox.EVENT + event_id)
-        if event is None or subscription["until"] <= now or self._waits_for_look(key, now, now):
+        if event is None or subscription["until"] <= now or self._waits_for_poll(key, now, now):
             return None
         return Message(self._owner, subscription["url"], id, event_id, event_body(event["event"]), secrets)

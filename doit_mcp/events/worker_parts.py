@@ -5,26 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from ..api import Doit
 from . import mailbox
+from .call_turns import CallTurns
 from .sender import WebhookSender
 from .sources import View
 from .store import Mailboxes, OnDrop, Owner
 from .subscriptions import Account
 
 
-class CallBudget(Protocol):
-    """Limits the looks at the API by customer."""
-
-    async def acquire(self, owner: str, amount: int = 1) -> None:
-        """Count *amount* for the customer *owner*. Raise LimitExceeded."""
-
-
 @dataclass(slots=True)
 class Parts:
-    """What all workers of a process share. *on_delivery* and *on_look* count outcomes, *on_drop* what is not delivered.
+    """What all workers of a process share. *on_delivery* and *on_poll* count outcomes, *on_drop* what is not delivered.
 
     *on_end* records that the server ended a subscription: its owner, its id, and its type of event.
     """
@@ -33,14 +26,14 @@ class Parts:
     sender: WebhookSender
     make_api: Callable[[Account], Doit]
     view: Callable[[Account], View]
-    budget: CallBudget
+    turns: CallTurns
     clock: Callable[[], float]
     is_login_ended: Callable[[str], bool]
     on_delivery: Callable[[str], None]
-    on_look: Callable[[str], None]
+    on_poll: Callable[[str], None]
     on_drop: OnDrop
     on_end: Callable[[Owner, str, str], None]
-    look_seconds: float
+    poll_seconds: float
     hold_seconds: float
     retry_seconds: Sequence[float] = mailbox.RETRY_SECONDS
     random_fraction: Callable[[], float] = random.random

@@ -80,7 +80,7 @@ class Metrics:
         self._results = _by_labels(RESULT_BUCKETS_CHARACTERS, (OTHER,))
         self._upstream_seconds = _by_labels(DURATION_BUCKETS_SECONDS, (OTHER, OTHER, OTHER))
         self._event_deliveries: Counter[Labels] = Counter()
-        self._event_looks: Counter[Labels] = Counter()
+        self._event_polls: Counter[Labels] = Counter()
         self._event_verifications: Counter[Labels] = Counter()
         self._dropped_events: Counter[Labels] = Counter()
         self._call_seconds = Histogram(DURATION_BUCKETS_SECONDS)
@@ -139,9 +139,9 @@ class Metrics:
         """Count an attempt to deliver an event; *outcome* is "delivered" or why it failed."""
         self._event_deliveries[(outcome,)] += 1
 
-    def count_event_look(self, outcome: str) -> None:
-        """Count a look at the DoiT API for events: "ok", "failed", "refused", or "postponed" by the call budget."""
-        self._event_looks[(outcome,)] += 1
+    def count_event_poll(self, outcome: str) -> None:
+        """Count a poll of the DoiT API for events: "ok", "failed", "refused", or "postponed": late by the call budget."""
+        self._event_polls[(outcome,)] += 1
 
     def count_event_verification(self, outcome: str) -> None:
         """Count a verification of a receiver: "confirmed", why it failed, or "postponed" by a limit."""
@@ -237,7 +237,7 @@ class Metrics:
                 ("reason",),
                 self._dropped_events,
             ),
-            ("event_looks", "Looks at the DoiT API for events", ("outcome",), self._event_looks),
+            ("event_polls", "Polls of the DoiT API for events", ("outcome",), self._event_polls),
         )
         for name, text, labels, counts in counters:
             yield Family(f"doit_mcp_{name}", text, COUNTER, labels, list(counts.items()))

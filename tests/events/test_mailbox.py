@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.events import mailbox, recording
-from doit_mcp.events.edges import MAX_SEEN, Edge, new_edges, period_start
+from doit_mcp.events.edges import MAX_SEEN, Edge, new_edges, pack_marks, period_start, unpack_marks
 from doit_mcp.events.errors import ERROR_CODES, EventError
 from doit_mcp.events.receiver_urls import ReceiverPolicy
 from doit_mcp.events.requests import read_subscribe
@@ -182,23 +183,23 @@ def test_only_matching_subscriptions_get_an_event() -> None:
 def test_an_anomaly_that_grows_is_news_to_the_filter_that_it_passes() -> None:
     """Each subscription remembers what passed its filters: a warning is news to one, and later, critical, to another."""
 
-    def look(fields: Fields, severity: str, amount: float) -> Fields:
+    def poll(fields: Fields, severity: str, amount: float) -> Fields:
         shown = [edge(1, severity=severity, amount=amount)]
-        return apply(fields, recording.record_look(fields, "anomalies", shown, "c", NOW, NOW))
+        return apply(fields, recording.record_poll(fields, "anomalies", shown, "c", NOW, NOW))
 
     fields, any_id = subscribed({})
     fields, critical = subscribed(fields, arguments={"severity": "critical", "minimumAmount": 500})
-    fields = look(look(fields, "warning", 20), "warning", 30)
+    fields = poll(poll(fields, "warning", 20), "warning", 30)
     [key] = keys(fields)
     assert key.startswith(any_id)
     fields = settled(fields, key, OK)
-    fields = look(look(fields, "critical", 9000), "critical", 9001)
+    fields = poll(poll(fields, "critical", 9000), "critical", 9001)
     [key] = keys(fields)
     assert key.startswith(critical) and recording.recent_events(fields)[0]["data"]["amount"] == 9000
-    # What is true at the first look, and passes the filters, is the baseline.
+    # What is true at the first poll, and passes the filters, is the baseline.
     later, id = subscribed(fields, arguments={"severity": "warning"})
     del later[mailbox.SEEN + id]
-    assert len(keys(look(later, "critical", 9002))) == 1
+    assert len(keys(poll(later, "critical", 9002))) == 1
 
 
 def test_events_are_deleted_with_the_last_subscription_that_covers_them() -> None:
@@ -217,7 +218,7 @@ def test_nothing_is_left_of_a_subscription_that_ended_during_an_attempt() -> Non
     [key] = keys(fields)
     ended = apply(fields, mailbox.unsubscribe(fields, id)) | {mailbox.DELIVERY + key: {"tries": 0, "next": 0, "at": 0}}
     assert not mailbox.settle(ended, key, DOWN, NOW, 0.5)
-    left = {mailbox.STATUS + id: {"lastError": "timeout"}, mailbox.SEEN + id: {"marks": []}}
+    left = {mailbox.STATUS + id: {"lastError": "timeout"}, mailbox.SEEN + id: pack_marks([])}
     assert mailbox.sweep(left, NOW).delete == set(left)
     again, _ = subscribed(left)
     assert mailbox.delivery_status(left, id) is None and mailbox.STATUS + id not in again
@@ -263,15 +264,15 @@ def test_ids_are_stable_and_differ_by_customer() -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=12))
-def test_each_edge_is_news_once(looks: list[list[int]]) -> None:
-    """Whatever the looks show: nothing of the first is news, and nothing is news twice."""
+def test_each_edge_is_news_once(polls: list[list[int]]) -> None:
+    """Whatever the polls show: nothing of the first is news, and nothing is news twice."""
     seen: list[str] | None = None
     news: list[str] = []
-    for number, look in enumerate(looks):
-        fresh, seen = new_edges(seen, [edge(item) for item in look], NOW)
+    for number, poll in enumerate(polls):
+        fresh, seen = new_edges(seen, [edge(item) for item in poll], NOW)
         news += [item.key for item in fresh]
         assert number or not fresh
-    assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (looks[0] if looks else ())}
+    assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (polls[0] if polls else ())}
 
 
 def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
@@ -279,6 +280,8 @@ def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
     assert new_edges([], [old], NOW) == ([], [old.mark])
     _, marks = new_edges(None, [edge(number) for number in range(MAX_SEEN + 10)], NOW)
     assert len(marks) == MAX_SEEN
+    stored = pack_marks(marks)
+    assert unpack_marks(stored) == marks and sys.getsizeof(stored["marks"]) < 25_000
 
 
 def test_periods() -> None:
@@ -351,4 +354,4 @@ def test_dropped_deliveries_are_counted_by_reason() -> None:
     assert change.dropped == {"failed": 1}
     assert recording.record(apply(failing, change), many, "c", NOW).dropped == {"suspended": 6}
     old = edge(-50 * 86_400)
-    assert recording.record_look(fields, "anomalies", [old], "c", NOW, NOW).dropped == {"old": 1}
+    assert recording.record_poll(fields, "anomalies", [old], "c", NOW, NOW).dropped == {"old": 1}

@@ -67,7 +67,7 @@ async def test_replica_is_killed_between_accept_and_delivery(
 ) -> None:
     """Events that a replica accepted and had not delivered when it was killed are delivered by the other, with the same
     ids."""
-    # Whatever this machine has to do besides: a lease ends, and the next look for abandoned mailboxes finds it.
+    # Whatever this machine has to do besides: a lease ends, and the next check for abandoned mailboxes finds it.
     assert LEASE_SECONDS + LEASE_TICKS * TICK_SECONDS < TAKEOVER_SECONDS
     async with receiving(tmp_path, "localhost") as receiver:
         monkeypatch.setenv("SSL_CERT_FILE", str(receiver.ca_file))

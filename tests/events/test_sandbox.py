@@ -37,7 +37,7 @@ async def receiver() -> AsyncIterator[EventReceiver]:
 
 @pytest.fixture
 async def site(receiver: EventReceiver) -> AsyncIterator[Site]:
-    """A server that looks for events very often."""
+    """A server that polls for events very often."""
     async with serving(
         api=Api(),
         event_network=EventNetwork(tls=receiver.trust, tick_seconds=0.05),
@@ -73,14 +73,14 @@ async def wait_for(receiver: EventReceiver, count: int) -> list[Json]:
 
 
 async def test_what_happens_is_delivered_once(site: Site, receiver: EventReceiver) -> None:
-    """The first look causes no events; then each thing that happens arrives once, and a tool can read it again."""
+    """The first poll triggers no events; then each thing that happens arrives once, and a tool can read it again."""
     delivery = {"mode": "webhook", "url": receiver.url, "secret": receiver.secret}
     for name in (*NAMES.values(), "anomaly.resolved", "budget.forecast_exceeded", "alert.fired", "incident.opened"):
         await site.send_stateless("events/subscribe", {"name": name, "arguments": {}, "delivery": delivery})
     made = {NAMES[kind]: (await make(site, kind))["id"] for kind in NAMES}
     arrived = await wait_for(receiver, len(NAMES))
-    looked = await looks(site)
-    while await looks(site) < looked + 20:
+    polled = await polls(site)
+    while await polls(site) < polled + 20:
         await asyncio.sleep(0.05)
     # A lower budget may have passed a threshold and be forecast to be exceeded at once; nothing else is news.
     arrived = [event for event in events(receiver) if event["name"] != "budget.forecast_exceeded"]
@@ -88,7 +88,7 @@ async def test_what_happens_is_delivered_once(site: Site, receiver: EventReceive
     threshold = next(event["data"] for event in arrived if event["name"] == NAMES["threshold"])
     assert threshold["spent"] >= threshold["thresholdAmount"] > 0
     assert {"currency", "periodStart", "interval", "threshold", "url"} <= threshold.keys()
-    # A back end reports what a look has found: it is the same event.
+    # A back end reports what a poll has found: it is the same event.
     found = next(event["data"] for event in arrived if event["name"] == NAMES["anomaly"])
     reported = await report(site, "again", {"id": found["id"], "severity": "critical"})
     assert reported.body == {"subscribers": 1}
@@ -106,10 +106,10 @@ def test_the_receiver_of_the_sandbox_refuses_any_header(name: str) -> None:
         assert not receiver.holds(headers | {name: text}, b"{}")
 
 
-async def looks(site: Site) -> int:
-    """How many looks succeeded so far."""
+async def polls(site: Site) -> int:
+    """How many polls succeeded so far."""
     text = (await site.send("GET", "/metrics", {})).text
-    lines = [line for line in text.splitlines() if line.startswith('doit_mcp_event_looks_total{outcome="ok"}')]
+    lines = [line for line in text.splitlines() if line.startswith('doit_mcp_event_polls_total{outcome="ok"}')]
     return int(float(lines[0].split()[-1])) if lines else 0
 
 
@@ -136,7 +136,7 @@ async def test_a_revoked_user_gets_nothing_more(
 
 @pytest.mark.requirement("E5")
 async def test_lifetime_never_exceeds_the_lent_token(receiver: EventReceiver) -> None:
-    """Without Redis the lifetime is short; it also ends with the token that looks use."""
+    """Without Redis the lifetime is short; it also ends with the token that polls use."""
     async with serving(
         api=Api(),
         event_network=EventNetwork(tls=receiver.trust),

@@ -1,4 +1,4 @@
-"""Sources: the facts in rows of the API, whatever the API returns."""
+"""Sources: the items in rows of the API, whatever the API returns."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ BUDGET = {
     "alertThresholds": [{"percentage": 50, "amount": 50}, {"percentage": 99.5, "amount": 99.5}],
 }
 TICKET = {"id": 7, "updateTime": "2026-11-28T10:00:00Z"}
-FACTS = [
+ITEMS = [
     *((source, row) for source, row, _ in ROWS),
     ("budgets", BUDGET),
     ("invoices", {"id": "i"}),
@@ -115,10 +115,10 @@ FACTS = [
 ]
 
 
-def test_a_fact_has_one_id_whether_it_is_looked_at_or_reported() -> None:
-    """A report of the payload has the id of the event that a look finds, also if numbers and times are spelled otherwise."""
+def test_an_item_has_one_id_whether_it_is_polled_or_reported() -> None:
+    """A report of the payload has the id of the event that a poll finds, also if numbers and times are spelled otherwise."""
     names, ids = set[str](), list[str]()
-    for source, row in FACTS:
+    for source, row in ITEMS:
         for edge in SOURCES[source].edges_of(row, VIEW):
             spelled = {
                 name: float(value)
@@ -177,8 +177,8 @@ async def test_budgets_beyond_the_first_page_are_noticed() -> None:
     async def count() -> None:
         counted.append(1)
 
-    found = await SOURCES["budgets"].look(Caller(api).doit, VIEW, count)
+    found = await SOURCES["budgets"].poll(Caller(api).doit, VIEW, count)
     assert {edge.data["id"] for edge in found} == {row["id"] for row in rows} and len(counted) == 3
     endless = Recorder({"budgets": rows[:1], "pageToken": "x"})
-    await SOURCES["budgets"].look(Caller(endless).doit, VIEW)
-    assert len(endless.requests) == 2, "a token that repeats ends the look"
+    await SOURCES["budgets"].poll(Caller(endless).doit, VIEW, count)
+    assert len(endless.requests) == 2, "a token that repeats ends the poll"

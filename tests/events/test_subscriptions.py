@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from doit_mcp.events import look_schedule
+from doit_mcp.events import poll_schedule
 from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.events.ingest import read_report
@@ -241,7 +241,7 @@ async def test_users_without_permission_cannot_subscribe(site: Site, receiver: R
 async def test_a_user_whose_permission_ended_gets_and_keeps_nothing(
     site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before each delivery and refresh, a look checks the permission. Once it ended, recorded events are deleted."""
+    """Before each delivery and refresh, a poll checks the permission. Once it ended, recorded events are deleted."""
     invoices, others = subscription(receiver, "invoice.issued"), subscription(receiver)
     for params in (invoices, others):
         assert (await site.send_stateless("events/subscribe", params)).status == 200
@@ -253,8 +253,8 @@ async def test_a_user_whose_permission_ended_gets_and_keeps_nothing(
     polled = {"name": "invoice.issued", "arguments": {}, "cursor": "start"}
     for method, request in (("events/subscribe", invoices), ("events/poll", polled)):
         assert (await site.send_stateless(method, request)).error["code"] == -32012, method
-    # As if the last look were long ago.
-    monkeypatch.setattr(look_schedule, "CONFIRMED_SECONDS", 0.0)
+    # As if the last poll were long ago.
+    monkeypatch.setattr(poll_schedule, "CONFIRMED_SECONDS", 0.0)
     assert (await report(site, "two", {"id": "i2", "amount": 6.0}, name="invoice.issued")).status == 200
     await receiver.wait_for(lambda: receiver.controls)
     assert receiver.controls[0].json["type"] == "terminated"
@@ -263,6 +263,28 @@ async def test_a_user_whose_permission_ended_gets_and_keeps_nothing(
     monkeypatch.undo()
     assert (await report(site, "three", ANOMALY)).status == 200
     assert [event.json["data"]["id"] for event in await receiver.wait_for_events(2)] == ["i1", "a1"]
+
+
+@pytest.mark.requirement("E5")
+async def test_deliveries_end_soon_after_the_user_signs_out(receiver: Receiver) -> None:
+    """An event that is recorded later than CONFIRMED_SECONDS after the sign-out is not sent."""
+    assert poll_schedule.CONFIRMED_SECONDS <= 60
+    now = [time.time()]
+    async with serving(
+        api=Api(),
+        event_network=replace(network_of(receiver), clock=lambda: now[0]),
+        events_hold_s=0,
+        events_private_receivers=(HOST,),
+        events_ingest_secret=OTHER_SECRET,
+    ) as site:
+        assert (await site.send_stateless("events/subscribe", subscription(receiver))).status == 200
+        await report(site, "one", ANOMALY)
+        await receiver.wait_for_events(1)
+        site.world.identity.end_login(site.token())
+        now[0] += poll_schedule.CONFIRMED_SECONDS + 1
+        assert (await report(site, "two", ANOMALY | {"id": "a2"})).body == {"subscribers": 1}
+        await receiver.wait_for(lambda: receiver.controls)
+        assert receiver.controls[0].json["type"] == "terminated" and len(receiver.events) == 1
 
 
 async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> None:

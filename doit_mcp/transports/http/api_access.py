@@ -15,7 +15,7 @@ from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
 from ...catalog.call import CUSTOMER_ARGUMENT
 from ...catalog.tools.tool import ToolError
-from ...events.look_schedule import LOOK_SECONDS
+from ...events.poll_schedule import MAX_POLL_SECONDS
 from ...events.subscriptions import Account
 from ...observability.trace import CURRENT_TRACE
 from ...protocol.request_metadata import Caller, Headers, make_caller
@@ -76,7 +76,7 @@ async def report_nothing(message: str) -> None:
 
 
 def make_event_api_factory(upstream: Upstream) -> Callable[[Account], Doit]:
-    """Return a factory of clients that act with a lent token only, for looks at the API for events."""
+    """Return a factory of clients that act with a lent token only, for polls of the API for events."""
 
     def connect_for(account: Account) -> Doit:
         async def get_credential(*, fresh: bool = False) -> str:
@@ -92,7 +92,7 @@ def make_event_api_factory(upstream: Upstream) -> Callable[[Account], Doit]:
             "events",
             EVENT_CALLER,
             report_nothing,
-            LOOK_SECONDS,
+            MAX_POLL_SECONDS,
             requester=requester,
         )
 

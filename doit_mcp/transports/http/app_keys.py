@@ -61,7 +61,7 @@ ALLOWED_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("allowed_origins")
 AUTHENTICATOR: web.AppKey[CallerAuthenticator] = web.AppKey("authenticator")
 PROVIDER_METADATA: web.AppKey[ProviderMetadata] = web.AppKey("provider_metadata")
 API_FACTORY: web.AppKey[PrincipalApiFactory] = web.AppKey("api_factory")
-# The clients of looks at the DoiT API for events, and the credentials that they use.
+# The clients that poll the DoiT API for events, and the credentials that they use.
 EVENT_API_FACTORY: web.AppKey[Callable[[Account], Doit]] = web.AppKey("event_api_factory")
 AUTHENTICATION = web.AppKey("authentication", Authentication)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")

@@ -1,4 +1,4 @@
-"""Wires MCP Events: mailboxes, the sender of webhooks, and the credentials that looks at the DoiT API use."""
+"""Wires MCP Events: mailboxes, the sender of webhooks, and the credentials that polls of the DoiT API use."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ...auth.authentication import Authentication
 from ...auth.ended_logins import EndedLogins
 from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
+from ...events.call_turns import TOO_MANY_POLLS, CallTurns
 from ...events.errors import EventError
 from ...events.mailbox import RETRY_SECONDS
 from ...events.name_resolution import ReceiverResolver
@@ -32,7 +33,7 @@ from ...server.audit import record_ended_subscription
 from ...server.request_context import Actor, Events
 from ...settings import Settings
 from . import app_keys
-from .limits import TOO_MANY_LOOKS, look_rate
+from .limits import poll_rate
 from .state_backends import StateBackends
 
 SHORTEST_LOAN_SECONDS = 1800.0
@@ -49,13 +50,14 @@ class EventNetwork:
     """How receivers are reached, how often the work on mailboxes is checked, and the waits before attempts after the
     first. Only tests change it.
 
-    *tls* has the certificates that are trusted; None means those of the system.
+    *tls* has the certificates that are trusted; None means those of the system. *clock* returns epoch seconds.
     """
 
     make_resolver: Callable[[], AbstractResolver] = ReceiverResolver
     tls: ssl.SSLContext | None = None
     tick_seconds: float = TICK_SECONDS
     retry_seconds: Sequence[float] = RETRY_SECONDS
+    clock: Callable[[], float] = time.time
 
 
 def make_events(
@@ -72,25 +74,26 @@ def make_events(
     """
     if not settings.events:
         return None
-    clock = time.time
+    clock = network.clock
     sender = WebhookSender(
         ReceiverPolicy(_names(settings.events_receivers), _names(settings.events_private_receivers)),
         clock,
         make_resolver=network.make_resolver,
         tls=network.tls,
     )
-    subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, metrics, data_clock)
-    local_budget = _rate_limiter(TOO_MANY_LOOKS, look_rate(settings))
+    local_budget = _rate_limiter(TOO_MANY_POLLS, poll_rate(settings))
+    turns = CallTurns(TieredLimiter(local_budget, state.limits.event_polls))
+    subscriptions = _make_subscriptions(app, settings, state.mailboxes, sender, turns, metrics, clock, data_clock)
     parts = Parts(
         state.mailboxes,
         sender,
         subscriptions.make_api,
         subscriptions.view,
-        TieredLimiter(local_budget, state.limits.event_looks),
+        turns,
         clock,
         partial(_is_login_ended, app[app_keys.ENDED_LOGINS]),
         metrics.count_event_delivery,
-        metrics.count_event_look,
+        metrics.count_event_poll,
         metrics.count_dropped_events,
         lambda owner, id, name: record_ended_subscription(owner.key, owner.tenant, id, name),
         settings.events_poll_s,
@@ -106,14 +109,17 @@ def _make_subscriptions(
     settings: Settings,
     mailboxes: Mailboxes,
     sender: WebhookSender,
+    turns: CallTurns,
     metrics: Metrics,
+    clock: Callable[[], float],
     data_clock: Callable[[], float],
 ) -> Subscriptions:
     return Subscriptions(
         mailboxes,
         sender,
+        turns,
         lambda account: app[app_keys.EVENT_API_FACTORY](account),
-        time.time,
+        clock,
         data_clock=data_clock,
         verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, VERIFICATION_RATE),
         customer_verifications=_rate_limiter(TOO_MANY_VERIFICATIONS, CUSTOMER_VERIFICATION_RATE),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...auth.failed_attempts import ADDRESS_RATE, TOO_MANY_REFUSED_TOKENS, TOTAL_RATE, SharedVerifiedTokens
+from ...events.call_turns import TOO_MANY_POLLS
 from ...redis_state.connection import RedisConnection
 from ...redis_state.encryption import Encryptor
 from ...redis_state.message_bus import MessageBus
@@ -20,8 +21,6 @@ from ...server.tasks import MAX_RUNNING_PER_OWNER, TOO_MANY_TASKS, Tasks
 from ...settings import Settings
 from .stream_limits import RETRY_AFTER_SECONDS, StreamLimiter, too_many_streams
 
-TOO_MANY_LOOKS = "Too many looks at the DoiT API for the events of this customer"
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -35,7 +34,7 @@ class Limits:
     attempts: SharedLimiter | None = None
     verified_tokens: SharedVerifiedTokens | None = None
     quotas: tuple[RedisQuota, ...] = ()
-    event_looks: SharedLimiter | None = None
+    event_polls: SharedLimiter | None = None
 
 
 def local_limits(settings: Settings, concurrency_limiter: ConcurrencyLimiter) -> Limits:
@@ -84,17 +83,17 @@ def shared_limits(
         (calls, open_streams, running_tasks),
         RedisRateLimiter(
             connection,
-            Encryptor(secrets, "looks"),
+            Encryptor(secrets, "polls"),
             bus.write_queue,
-            "looks",
-            TOO_MANY_LOOKS,
-            per_owner=look_rate(settings),
+            "polls",
+            TOO_MANY_POLLS,
+            per_owner=poll_rate(settings),
         ),
     )
 
 
-def look_rate(settings: Settings) -> Rate:
-    """Return the rate of looks at the DoiT API for events, by customer."""
+def poll_rate(settings: Settings) -> Rate:
+    """Return the rate of requests to the DoiT API for events, by customer."""
     return Rate(settings.events_calls_per_minute, settings.events_calls_per_minute / 60)
 
 

@@ -1,0 +1,1 @@
+"""A load test of MCP Events: ``python -m scripts.event_load``."""
