@@ -95,8 +95,9 @@ def check_permissions(declarations: Iterable[tuple[Callable[..., Any], Mapping[s
 
 def repeats_name(text: str, name: str) -> bool:
     """Return whether *text*, a description, says nothing that *name* does not say, such as "Its name." of name."""
-    said, known = ({_stem(word) for word in WORD.findall(words)} for words in (text, name))
-    return not said - known - FILLERS
+    known = {_stem(word) for word in WORD.findall(name)} | FILLERS
+    # Stops at the first word that adds something, usually one of the first.
+    return all(_stem(found[0]) in known for found in WORD.finditer(text))
 
 
 def _stem(word: str) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, is_typeddict
 
 from ..protocol.json_schema import record_hints
@@ -65,8 +66,9 @@ class DeclaredMember:
     members: Mapping[str, DeclaredMember] = field(default_factory=dict)
 
 
-def declared_members(record: type) -> dict[str, DeclaredMember]:
-    """The members that a TypedDict declares, at all depths."""
+@lru_cache(maxsize=1024)
+def declared_members(record: type) -> Mapping[str, DeclaredMember]:
+    """The members that a TypedDict declares, at all depths. Cached, because many results contain the same records."""
     return {name: _declared_member(hint) for name, hint in record_hints(record).items()}
 
 
