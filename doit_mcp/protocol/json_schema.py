@@ -194,8 +194,9 @@ def _published_keywords(marker: Range | Length | Pattern) -> JsonObject:
     return marker.keywords
 
 
+@lru_cache(maxsize=2048)
 def schema_of_typed_dict(typed_dict: Any, form: SchemaForm = "accepted") -> JsonObject:
-    """Return the schema of a TypedDict."""
+    """Return the schema of a TypedDict. Cached, because many tools share records: copy it to change it."""
     hints = record_hints(typed_dict)
     if form == "published":
         hints = {name: hint for name, hint in hints.items() if not _is_unlisted(hint)}
