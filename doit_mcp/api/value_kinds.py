@@ -72,16 +72,6 @@ def declared_members(record: type) -> Mapping[str, DeclaredMember]:
     return {name: _declared_member(hint) for name, hint in record_hints(record).items()}
 
 
-def amounts_without_currency(members: Mapping[str, DeclaredMember]) -> Iterator[str]:
-    """The Money members that no CurrencyCode applies to: none is in the same object or in an object around it."""
-    if any(member.kind is CurrencyCode for member in members.values()):
-        return
-    for name, member in members.items():
-        if member.kind is Money:
-            yield name
-        yield from (f"{name}.{inner}" for inner in amounts_without_currency(member.members))
-
-
 def _declared_member(annotation: Any) -> DeclaredMember:
     kind: ValueKind | None = None
     members: dict[str, DeclaredMember] = {}
