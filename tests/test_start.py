@@ -26,7 +26,12 @@ print(json.dumps({"modules": sorted(sys.modules), "collections": runs.count("sta
 MAX_COLLECTIONS = 40
 UNUSED = (
     *("babel", "docutils", "jinja2", "jsonschema", "mcp", "opentelemetry", "redis", "doit_mcp.sandbox"),
-    *("rapidfuzz", "doit_mcp.transports.stdio"),
+    *(
+        "rapidfuzz",
+        "doit_mcp.transports.stdio",
+        "doit_mcp.transports.http.redis_wiring",
+        "doit_mcp.redis_state.connection",
+    ),
 )
 
 
