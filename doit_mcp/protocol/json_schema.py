@@ -273,17 +273,10 @@ def _parameter_schema(hint: Any, default: Any, form: SchemaForm) -> JsonObject:
 
 def _schema_without_none(hint: Any, form: SchemaForm) -> JsonObject:
     """Return the schema of ``X | None`` as that of X."""
-    if get_origin(hint) is Annotated:
-        inner, *markers = get_args(hint)
-        return _annotated_schema((_without_none(inner), *markers), form)
-    return schema_of_type(_without_none(hint), form)
-
-
-def _without_none(hint: Any) -> Any:
-    if get_origin(hint) not in (Union, UnionType):
-        return hint
-    parts = tuple(part for part in get_args(hint) if part is not NoneType)
-    return Union[parts]  # noqa: UP007  # there is no `|` of a tuple
+    inner, *markers = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    parts = get_args(inner) if get_origin(inner) in (Union, UnionType) else (inner,)
+    inner = Union[tuple(part for part in parts if part is not NoneType)]  # noqa: UP007  # there is no `|` of a tuple
+    return _annotated_schema((inner, *markers), form)
 
 
 def truncate(text: str, max_length: int) -> str:
