@@ -20,9 +20,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from doit_mcp.process.memory import collect_less_often
+
+# Before the other modules are loaded, as in doit_mcp.cli.main.
+collect_less_often()
+
+from aiohttp import web
 
 from doit_mcp import __version__
 from doit_mcp.api.operation import Area, get, operation_of

@@ -24,7 +24,7 @@ from scripts.benchmark.growth import CURVES, ByRound, Column
 from scripts.benchmark.inputs import Inputs, make_tools
 from scripts.benchmark.machine import Cores
 from scripts.benchmark.report import goals_table, make_report, markdown_table, rst_table
-from scripts.benchmark.servers import Ports, server_kinds
+from scripts.benchmark.servers import Ports, server_environment, server_kinds
 from scripts.benchmark.suites import FLOOR_SUITES, SUITES
 from scripts.benchmark.trials import Measurement, Plan, make_job, run_load, run_upstream, start_entry
 from scripts.benchmark.wire import Connection, EventStream, MeasurementFailed, decode_chunks, find_header, parse_events
@@ -88,6 +88,12 @@ def test_measures_startup_of_fresh_processes(tmp_path: Path) -> None:
     start, sessions = (json.loads(line)["figures"] for line in (tmp_path / "raw").read_text().splitlines())
     assert start["start_s"] > 0 and start["rss_mb"] > 10
     assert sessions["full_mb"] >= sessions["rss_mb"] > 10 and sessions["bytes_each"] >= 0
+
+
+def test_servers_keep_their_bytecode() -> None:
+    """Each start would compile this server's source otherwise, but not the installed packages of the peers."""
+    given = {"PYTHONDONTWRITEBYTECODE": "1", "PATH": "/bin", "PYTHONPATH": "x"}
+    assert server_environment(given) == {"PATH": "/bin", "PYTHONPATH": "x"}
 
 
 @HANGS

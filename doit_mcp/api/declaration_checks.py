@@ -1,17 +1,11 @@
 """Checks of declarations of operations and tools: errors name the file, the function and the fact that is wrong."""
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from inspect import Parameter
 from typing import Any, Unpack, get_args, get_origin, is_typeddict
 
 from ..protocol.json_schema import function_hints, function_parameters, record_hints
-
-WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-"""A word of a text, or of a name in camel or snake case."""
-FILLERS = frozenset("a all an and by for give given in it its of on one or show that the to with".split())
-"""Words that add nothing to the name of a tool or an argument, as stems."""
 
 
 def source_file(function: Callable[..., Any]) -> str:
@@ -91,15 +85,3 @@ def check_permissions(declarations: Iterable[tuple[Callable[..., Any], Mapping[s
                     "needs permission= in its decorator, because other operations of its area have it: the permission"
                     " that the API document requires, or None if it names none",
                 )
-
-
-def repeats_name(text: str, name: str) -> bool:
-    """Return whether *text*, a description, says nothing that *name* does not say, such as "Its name." of name."""
-    said, known = ({_stem(word) for word in WORD.findall(words)} for words in (text, name))
-    return not said - known - FILLERS
-
-
-def _stem(word: str) -> str:
-    """Return *word* in lowercase, without the ending of a plural."""
-    folded = word.lower()
-    return folded[:-1] if len(folded) > 2 and folded.endswith("s") else folded

@@ -6,7 +6,7 @@ change the published schema.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import Parameter
@@ -74,7 +74,7 @@ def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET)
 
 def marked_arguments(function: Callable[..., Any], marker: Marker) -> frozenset[str]:
     """The names of the top-level arguments in *function*'s signature that have the *marker*."""
-    return frozenset(name for name, hint in argument_hints(function).items() if _has_marker(hint, marker))
+    return frozenset(name for name, markers in _markers_by_argument(function).items() if marker in markers)
 
 
 def former_names(function: Callable[..., Any]) -> dict[str, str]:
@@ -102,8 +102,19 @@ def argument_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
     return found
 
 
-def _has_marker(annotation: Any, marker: Marker) -> bool:
-    return any(part is marker or _has_marker(part, marker) for part in get_args(annotation))
+# One function at a time, as above.
+@lru_cache(maxsize=1)
+def _markers_by_argument(function: Callable[..., Any]) -> Mapping[str, frozenset[Marker]]:
+    return {name: frozenset(_iter_markers(hint)) for name, hint in argument_hints(function).items()}
+
+
+def _iter_markers(annotation: Any) -> Iterator[Marker]:
+    """Yield the markers in an annotation, at any depth."""
+    for part in get_args(annotation):
+        if isinstance(part, Marker):
+            yield part
+        else:
+            yield from _iter_markers(part)
 
 
 def _paths_in_annotation(annotation: Any, path: ArgumentPath, marker: Marker) -> Iterable[ArgumentPath]:

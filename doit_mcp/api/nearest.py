@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
-
-from rapidfuzz import fuzz, process, utils
 
 from ..protocol.json_schema import short_json
 from ..resilience.compute_thread import run_by_steps
@@ -17,12 +15,10 @@ MIN_PARTIAL_CHARACTERS = 4
 """Shorter texts occur in too many names by chance."""
 MAX_DISTANCE_FROM_BEST = 20
 """Of a score of 100: suggestions that are less similar than that are left out."""
-SCORERS: tuple[tuple[Callable[..., float], int, float], ...] = (
-    (fuzz.ratio, 60, 1.0),
-    (fuzz.token_sort_ratio, 60, 1.0),
-    (fuzz.partial_ratio, 80, 0.9),
-)
-"""How similarity is measured: the scorer, the least score that counts (of 100), and its weight. Parts of names last."""
+SCORERS = (("ratio", 60, 1.0), ("token_sort_ratio", 60, 1.0), ("partial_ratio", 80, 0.9))
+"""How similarity is measured: the scorer in rapidfuzz.fuzz, the least score that counts (of 100), and its weight. Parts
+of names last. rapidfuzz has 40 modules, and only a name that does not exist needs it, so functions import it.
+"""
 MAX_LISTED_VALUES = 12
 """Values up to which all of them are named if none is similar."""
 MAX_COMPARED_CHARACTERS = 200
@@ -72,6 +68,8 @@ _CAPITAL_IN_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 def nearest_values(wanted: str, candidates: Iterable[str], limit: int = 5) -> list[str]:
     """Return up to *limit* *candidates* that *wanted* probably means, the most similar first."""
+    from rapidfuzz import fuzz, utils
+
     folded = utils.default_process(_CAPITAL_IN_WORD.sub(" ", wanted[:MAX_COMPARED_CHARACTERS]))
     long_forms = _long_forms(folded)
     scores: dict[str, float] = {}
@@ -93,28 +91,34 @@ async def find_nearest(wanted: str, candidates: Collection[str], limit: int = 5)
 
 def _choices(candidates: Iterable[str]) -> Iterator[dict[str, str]]:
     """Yield the candidates in parts, each with the text that is compared."""
+    from rapidfuzz.utils import default_process
+
     remaining = iter(candidates)
     while part := list(islice(remaining, CANDIDATES_PER_CALL)):
-        yield {value: utils.default_process(value[:MAX_COMPARED_CHARACTERS]) for value in part}
+        yield {value: default_process(value[:MAX_COMPARED_CHARACTERS]) for value in part}
 
 
 def _similarities(folded: str, choices: Mapping[str, str]) -> dict[str, float]:
     """Return the choices that are spelled like *folded*, with a score of up to 100."""
+    from rapidfuzz import fuzz, process
+
     scores: dict[str, float] = {}
     for scorer, minimum, weight in SCORERS if len(folded) >= MIN_PARTIAL_CHARACTERS else SCORERS[:-1]:
         # As (text, score, value): values are the keys of a mapping.
-        for _, score, value in process.extract(folded, choices, scorer=scorer, limit=None, score_cutoff=minimum):
+        for _, score, value in process.extract(
+            folded, choices, scorer=getattr(fuzz, scorer), limit=None, score_cutoff=minimum
+        ):
             scores[value] = max(scores.get(value, 0.0), weight * score)
     return scores
 
 
 def _long_forms(folded: str) -> list[str]:
     """Return the long forms of the short names that occur in *folded*."""
+    from rapidfuzz.utils import default_process
+
     words = set(_WORD.findall(folded))
     return [
-        utils.default_process(name)
-        for short, name in ALIASES.items()
-        if short in words or (" " in short and short in folded)
+        default_process(name) for short, name in ALIASES.items() if short in words or (" " in short and short in folded)
     ]
 
 

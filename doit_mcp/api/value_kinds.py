@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, is_typeddict
 
 from ..protocol.json_schema import record_hints
@@ -65,19 +66,10 @@ class DeclaredMember:
     members: Mapping[str, DeclaredMember] = field(default_factory=dict)
 
 
-def declared_members(record: type) -> dict[str, DeclaredMember]:
-    """The members that a TypedDict declares, at all depths."""
+@lru_cache(maxsize=1024)
+def declared_members(record: type) -> Mapping[str, DeclaredMember]:
+    """The members that a TypedDict declares, at all depths. Cached, because many results contain the same records."""
     return {name: _declared_member(hint) for name, hint in record_hints(record).items()}
-
-
-def amounts_without_currency(members: Mapping[str, DeclaredMember]) -> Iterator[str]:
-    """The Money members that no CurrencyCode applies to: none is in the same object or in an object around it."""
-    if any(member.kind is CurrencyCode for member in members.values()):
-        return
-    for name, member in members.items():
-        if member.kind is Money:
-            yield name
-        yield from (f"{name}.{inner}" for inner in amounts_without_currency(member.members))
 
 
 def _declared_member(annotation: Any) -> DeclaredMember:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from ..observability import logging_setup
 from ..process.file_descriptors import open_standard_descriptors, raise_descriptor_limit
+from ..process.memory import collect_less_often
 from ..settings import Settings
 from ..settings_parsing import MIN_SECRET_LENGTH, BadSettings
 from ..settings_parsing import url as parse_url
@@ -23,6 +24,7 @@ from .startup import bind_socket, listen_error, name_as_used, require_redis_libr
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command in *arguments*, by default those of the process. Exit with status 2 for invalid settings."""
+    collect_less_often()
     open_standard_descriptors()
     raise_descriptor_limit()
     try:

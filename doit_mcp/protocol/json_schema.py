@@ -116,11 +116,11 @@ ANY_OBJECT = {"type": "object"}
 
 def schema_of_type(annotation: Any, form: SchemaForm = "accepted") -> JsonObject:
     """Return the schema of an annotation. Raise TypeError if it has no portable schema."""
-    origin, args = get_origin(annotation), get_args(annotation)
     if annotation is Any:
         return {}
     if isinstance(annotation, type) and annotation in JSON_TYPES:
         return {"type": JSON_TYPES[annotation]}
+    origin, args = get_origin(annotation), get_args(annotation)
     if is_typeddict(annotation):
         return schema_of_typed_dict(annotation, form)
     if origin is Annotated:
@@ -194,8 +194,9 @@ def _published_keywords(marker: Range | Length | Pattern) -> JsonObject:
     return marker.keywords
 
 
+@lru_cache(maxsize=2048)
 def schema_of_typed_dict(typed_dict: Any, form: SchemaForm = "accepted") -> JsonObject:
-    """Return the schema of a TypedDict."""
+    """Return the schema of a TypedDict. Cached, because many tools share records: copy it to change it."""
     hints = record_hints(typed_dict)
     if form == "published":
         hints = {name: hint for name, hint in hints.items() if not _is_unlisted(hint)}
@@ -266,17 +267,16 @@ def schema_of_function(function: Callable[..., Any], form: SchemaForm = "accepte
 
 
 def _parameter_schema(hint: Any, default: Any, form: SchemaForm) -> JsonObject:
-    schema = schema_of_type(_without_none(hint) if default is None else hint, form)
+    schema = _schema_without_none(hint, form) if default is None else schema_of_type(hint, form)
     return schema if default in (None, inspect.Parameter.empty) else {**schema, "default": default}
 
 
-def _without_none(hint: Any) -> Any:
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return Annotated[_without_none(args[0]), *args[1:]]
-    if origin in (Union, UnionType):
-        return Union[tuple(part for part in args if part is not NoneType)]  # noqa: UP007  # there is no `|` of a tuple
-    return hint
+def _schema_without_none(hint: Any, form: SchemaForm) -> JsonObject:
+    """Return the schema of ``X | None`` as that of X."""
+    inner, *markers = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    parts = get_args(inner) if get_origin(inner) in (Union, UnionType) else (inner,)
+    inner = Union[tuple(part for part in parts if part is not NoneType)]  # noqa: UP007  # there is no `|` of a tuple
+    return _annotated_schema((inner, *markers), form)
 
 
 def truncate(text: str, max_length: int) -> str:

@@ -12,7 +12,16 @@ from typing import Any
 import jsonschema_rs
 
 from .json_schema import JsonObject, printable_text, short_json, truncate
-from .message_limits import CONTAINER_TYPES, MAX_INLINE_VALUES, ValuePath, is_large, iterate_values, open_object_paths
+from .message_limits import (
+    CONTAINER_TYPES,
+    MAX_INLINE_VALUES,
+    SchemaPath,
+    ValuePath,
+    is_large,
+    iterate_values,
+    open_object_paths,
+    with_default_limits,
+)
 
 MAX_PROBLEMS = 20
 MAX_PROBLEM_LENGTH = 300
@@ -39,13 +48,24 @@ TYPE_DESCRIPTIONS = {
 class SchemaValidator:
     """Validates against one schema, compiled at first use (0.1 to 1 ms).
 
-    *max_open_object_values* limits objects whose schema allows any members.
+    *max_open_object_values* limits objects whose schema allows any members. *default_limits* adds limits to lists and
+    strings that have none.
     """
 
-    def __init__(self, schema: JsonObject, max_open_object_values: int | None = None) -> None:
-        self._schema = schema
+    def __init__(
+        self, schema: JsonObject, max_open_object_values: int | None = None, *, default_limits: bool = False
+    ) -> None:
+        self._given_schema = schema
         self._max_open_object_values = max_open_object_values
-        self._open_object_paths = () if max_open_object_values is None else tuple(open_object_paths(schema))
+        self._default_limits = default_limits
+
+    @cached_property
+    def _schema(self) -> JsonObject:
+        return with_default_limits(self._given_schema) if self._default_limits else self._given_schema
+
+    @cached_property
+    def _open_object_paths(self) -> tuple[SchemaPath, ...]:
+        return () if self._max_open_object_values is None else tuple(open_object_paths(self._schema))
 
     @cached_property
     def _validator(self) -> jsonschema_rs.Draft202012Validator:

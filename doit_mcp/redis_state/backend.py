@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from ..auth.ended_logins import EndedLogins
+from ..server.credential_expiry import StreamLeases
 from .connection import RedisConnection
+from .ended_logins import share_ended_logins
 from .message_bus import MessageBus
+from .stream_leases import share_renewals
 
 
 class RedisBackend:
@@ -33,6 +37,11 @@ class RedisBackend:
             "redis_full": ("Whether Redis refused writes for lack of memory", lambda: float(self.connection.full)),
             "redis_waiting": ("Messages waiting to be sent to Redis", lambda: float(len(self.bus.write_queue))),
         }
+
+    def share_credentials(self, ended_logins: EndedLogins, leases: StreamLeases) -> None:
+        """Share ended logins and the renewed credentials of streams with the other replicas."""
+        share_ended_logins(ended_logins, self.bus)
+        share_renewals(leases, self.bus)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -132,6 +133,13 @@ class RunningServer:
         self.process.wait()
 
 
+def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The *environment* of a server. All keep the bytecode of their modules, as an installation does: otherwise each
+    start would compile this server's source, but not the peers' installed packages.
+    """
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def start_server(
     name: str,
     kind: ServerKind,
@@ -152,7 +160,12 @@ def start_server(
         with open(log, "ab") as output:
             started = time.perf_counter()
             process = subprocess.Popen(
-                command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=output, preexec_fn=machine.pin_to_core(core)
+                command,
+                cwd=ROOT,
+                env=server_environment(os.environ),
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+                preexec_fn=machine.pin_to_core(core),
             )
         running = RunningServer(name, kind, port, process)
         expected_status = 401 if cold else None if "--legacy" in options else 200

@@ -44,7 +44,11 @@ async def test_a_leap_year_to_date_names_the_last_year_as_well() -> None:
     async with open_world("2028-02-29") as world:
         answer = await world.ask("compare_spend", period="ytd", compareTo="2027")
         assert span(answer["period2"]) == ("2027-01-01", "2027-02-28")
-        total, old, new = answer["total"], world.cost("2027-01-01", "2027-02-28"), world.cost("2028-01-01", "2028-02-29")
+        total, old, new = (
+            answer["total"],
+            world.cost("2027-01-01", "2027-02-28"),
+            world.cost("2028-01-01", "2028-02-29"),
+        )
         assert total["period2"] == old
         assert total["changePercent"] == round(100 * (new - old) / old, 1)
         assert total["perDayChangePercent"] == round(100 * (new / 60 - old / 59) / (old / 59), 1)

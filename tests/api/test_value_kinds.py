@@ -13,7 +13,6 @@ from doit_mcp.api.value_kinds import (
     Money,
     Percent,
     Verbatim,
-    amounts_without_currency,
     declared_members,
 )
 from doit_mcp.protocol.json_schema import schema_of_typed_dict
@@ -67,18 +66,3 @@ def test_schemas_omit_value_kinds() -> None:
     assert properties["one"] == {"type": "object"}
     assert properties["shares"] == {"type": "array", "items": {"type": "number"}}
     assert properties["published"]["items"]["properties"]["month"] == {"type": "string"}
-
-
-class Converted(TypedDict):
-    inner: Row
-    code: Annotated[str, CurrencyCode]
-
-
-def test_an_amount_has_the_currency_beside_it_or_around_it() -> None:
-    class Mixed(TypedDict):
-        total: Annotated[float | None, Money]
-        rows: list[Row]
-        converted: Converted
-
-    assert list(amounts_without_currency(declared_members(Mixed))) == ["total", "rows.cost"]
-    assert list(amounts_without_currency(declared_members(Result))) == []

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...api import AREAS
-from ...api.declaration_checks import declaration_error, repeats_name, suggest_name
+from ...api.declaration_checks import declaration_error, suggest_name
 from ...api.facts import Reader, ToolFacts
-from ...api.operation import Operation, description_of, operation_of
-from ...api.value_kinds import ValueKind, amounts_without_currency, annotation_parts, declared_members
-from ...protocol.json_schema import JsonObject, record_hints
+from ...api.operation import Operation, operation_of
+from ...protocol.json_schema import record_hints
 
 COMPOSED_TOOLSETS = ("search", "discovery", "employees", "events")
 """Toolsets of composed tools only, without an area of the API."""
 SLOW_MEANING = "True if its response is computed and can take many seconds, else False"
-NUMBER_KINDS = frozenset({ValueKind.MONEY, ValueKind.US_DOLLARS, ValueKind.PERCENT, ValueKind.QUANTITY})
 
 
 def check_write_facts(
@@ -74,62 +72,6 @@ def check_composed_facts(function: Callable[..., Any], facts: Mapping[str, Any])
         raise missing_fact(function, "slow", SLOW_MEANING)
 
 
-def check_descriptions(function: Callable[..., Any], schema: JsonObject) -> None:
-    """Raise TypeError if an argument has neither a description nor described members nor a fixed set of values, or if
-    a description, also that of the tool, only repeats a name.
-    """
-    description = description_of(function)
-    if description and repeats_name(description, function.__name__):
-        raise declaration_error(
-            function,
-            "needs a docstring that says more than its name: what the tool returns or does, when to use it, and which"
-            " tool to use for related questions",
-        )
-    for name, argument in schema["properties"].items():
-        if not _is_described(argument):
-            raise declaration_error(
-                function,
-                f'needs a description of its argument {name}, such as {name}: Annotated[str, "What it is."]',
-            )
-    for path, text in _described_members(schema):
-        if repeats_name(text, path.rpartition(".")[2]):
-            raise declaration_error(
-                function, f"describes its argument {path} as {text!r}, which says no more than the name"
-            )
-
-
-def _described_members(schema: JsonObject, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path and the description of each described member of *schema*, at any depth."""
-    for name, member in schema.get("properties", {}).items():
-        if "description" in member:
-            yield f"{path}{name}", member["description"]
-        yield from _described_members(member, f"{path}{name}.")
-    for inner in (schema.get("items"), *schema.get("anyOf", ())):
-        if isinstance(inner, dict):
-            yield from _described_members(inner, path)
-
-
-def _is_described(schema: JsonObject) -> bool:
-    if schema.keys() & {"description", "enum", "const"}:
-        return True
-    items = [schema["items"]] if isinstance(schema.get("items"), dict) else []
-    return any(map(_is_described, [*schema.get("anyOf", ()), *schema.get("properties", {}).values(), *items]))
-
-
-def check_numbers(function: Callable[..., Any], record: type | None) -> None:
-    """Raise TypeError if a member of a result of type *record* is a number whose declaration lacks its kind."""
-    if record is None:
-        return
-    for name, hint in record_hints(record).items():
-        parts = list(annotation_parts(hint))
-        if float in parts and not NUMBER_KINDS.intersection(part for part in parts if isinstance(part, ValueKind)):
-            raise declaration_error(
-                function,
-                f"returns the number {name} without its kind: declare {name}: Annotated[float, Money] (or UsDollars,"
-                f" Percent, Quantity) in {record.__name__}",
-            )
-
-
 def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: type | None) -> None:
     """Raise TypeError if the member that holds the rows of a result is not a member of its TypedDict *record*."""
     if key and record is not None and key not in record_hints(record):
@@ -137,16 +79,6 @@ def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: ty
             function,
             f"has {fact}={key!r} in its decorator, but {record.__name__} has no such member. "
             + suggest_name(key, record_hints(record)),
-        )
-
-
-def check_currencies(function: Callable[..., Any], record: type | None) -> None:
-    """Raise TypeError if a result of type *record* has an amount of money without the code of its currency."""
-    if record is not None and (amounts := list(amounts_without_currency(declared_members(record)))):
-        raise declaration_error(
-            function,
-            f"returns Money without a currency: {', '.join(amounts)}. Add a member with CurrencyCode, such as"
-            f" currency: StatedCurrency, to {record.__name__} or beside the amount",
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ...api.facts import ToolFacts
 from ...api.markers import ArgumentPath
 from ...protocol.jsonrpc import JsonObject
-from ...protocol.message_limits import MAX_LIST_ITEMS, MAX_OPEN_OBJECT_VALUES, with_default_limits
+from ...protocol.message_limits import MAX_LIST_ITEMS, MAX_OPEN_OBJECT_VALUES
 from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
 from ..stores.approvals import Approval
@@ -118,7 +118,7 @@ class Tool:
         # The schema of the target tool limits its arguments.
         max_open_values = MAX_OPEN_OBJECT_VALUES if self.resolve_target is None else None
         object.__setattr__(
-            self, "_arguments", SchemaValidator(with_default_limits(self.accepted_schema), max_open_values)
+            self, "_arguments", SchemaValidator(self.accepted_schema, max_open_values, default_limits=True)
         )
         object.__setattr__(self, "_result", SchemaValidator(self.output_schema) if self.output_schema else None)
 

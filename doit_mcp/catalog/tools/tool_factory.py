@@ -19,10 +19,7 @@ from .composed import facts_of
 from .declarations import (
     check_area,
     check_composed_facts,
-    check_currencies,
-    check_descriptions,
     check_destructive,
-    check_numbers,
     check_rows_key,
     check_secrets,
     check_slow,
@@ -179,7 +176,6 @@ def _make_tool(declared: Declaration) -> Tool:
     name = function.__name__
     title = declared.title or make_title(name)
     schema = schema_of_function(function, "published")
-    _check_texts_and_figures(function, schema, declared.result_type)
     check_secrets(function, facts, declared.result_type)
     writes, outward = not declared.annotations["readOnlyHint"], declared.annotations["openWorldHint"]
     reaches = marked_paths(function) if writes else ()
@@ -216,12 +212,6 @@ def _make_tool(declared: Declaration) -> Tool:
         former_names=former_names(function),
         result_type=declared.result_type,
     )
-
-
-def _check_texts_and_figures(function: Callable[..., Any], schema: JsonObject, result_type: type | None) -> None:
-    check_descriptions(function, schema)
-    check_numbers(function, result_type)
-    check_currencies(function, result_type)
 
 
 def _check_write(

@@ -2,6 +2,8 @@
 
 They lose comments and white space. Line breaks of scripts stay wherever a statement can end, so automatic semicolons
 are the same. Strings, templates and regular expressions stay as they are.
+
+This runs at every start, so regular expressions do most of the work, on the text without its literals.
 """
 
 from __future__ import annotations
@@ -9,35 +11,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-TOKEN = re.compile(
-    r"""(?P<gap> \s+ | //[^\n]* | /\*.*?\*/ ) | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | [\w$]+ | .""",
+CODE_PART = re.compile(
+    r"""(?P<comment> //[^\n]* | /\*.*?\*/ ) | (?P<literal> "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' )
+    | [^"'`/{}]+ | .""",
     re.DOTALL | re.VERBOSE,
 )
-TEMPLATE_PART = re.compile(r"`|\$\{|(?:[^`$\\]|\\.|\$(?!\{))+", re.DOTALL)
-REGULAR_EXPRESSION = re.compile(r"/(?![/*])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\w*")
-VALUE_END = re.compile(r"[\w$)\]}\"'`/]\Z")
+TEMPLATE_PART = re.compile(r"`|\$\{|(?P<literal>(?:[^`$\\]|\\.|\$(?!\{))+)", re.DOTALL)
+REGULAR_EXPRESSION = re.compile(r"/(?![/*])(?P<literal>(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)/")
+VALUE_END = re.compile(r"(?:(?<![\w$])(?!(?:return|typeof|case)\s*\Z)[\w$]+|[)\]}`/\0])\s*\Z")
 """A slash after a value divides; after anything else, it begins a regular expression."""
-WORDS_BEFORE_VALUES = frozenset({"return", "typeof", "case"})
-NEVER_LAST = frozenset("{([,;:?=&|<>*%!")
-"""No statement ends with these, and none begins with NEVER_FIRST: a line break beside them ends no statement."""
-NEVER_FIRST = frozenset(")]},;:.?=&|<>*%")
-NEVER_TOGETHER = frozenset({"++", "--", "//"})
-WORD = re.compile(r"[\w$]")
+LITERAL, KEPT_SPACE = "\0", "\1"
+"""Stand for what stays while white space is removed."""
+SPACE_INSIDE_STATEMENT = re.compile(r"(?<=[{([,;:?=&|<>*%!])\s+|\s++(?=[)\]},;:.?=&|<>*%])")
+"""White space after characters that end no statement, and before those that begin none."""
+LINE_BREAK = re.compile(r"[^\S\n]*\n\s*")
+BLANKS = re.compile(r"[^\S\n]+")
+NEEDED_SPACE = re.compile(r" (?:(?<=[\w$] )(?=[\w$])|(?<=([+/-]) )(?=\1))")
+"""A space between words, or between operators that would be another one together."""
 STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 STYLE_SPACE = re.compile(r"\s*([{};])\s*|([:,])\s+")
 
 
 def compact_script(source: str) -> str:
     """Return a script without comments, and without white space that separates nothing."""
-    made: list[str] = []
-    last, gap = ";", ""
-    for is_gap, token in _tokens(source):
-        if is_gap:
-            gap += " " if token.startswith("/") else token
-            continue
-        made += [_separator(last, gap, token), token]
-        last, gap = token, ""
-    return "".join(made)
+    literals: list[str] = []
+    code = "".join(_parts(source, literals)).strip()
+    code = LINE_BREAK.sub("\n", SPACE_INSIDE_STATEMENT.sub("", code))
+    code = NEEDED_SPACE.sub(KEPT_SPACE, BLANKS.sub(" ", code)).replace(" ", "").replace(KEPT_SPACE, " ")
+    pieces = code.split(LITERAL)
+    return "".join(part for pair in zip(pieces, (*literals, ""), strict=True) for part in pair)
 
 
 def compact_style(source: str) -> str:
@@ -46,35 +48,32 @@ def compact_style(source: str) -> str:
     return bare.replace(";}", "}").strip()
 
 
-def _tokens(source: str) -> Iterator[tuple[bool, str]]:
-    """Yield the tokens of a script, each with whether it is white space or a comment."""
+def _parts(source: str, literals: list[str]) -> Iterator[str]:
+    """Yield the code of a script, with spaces for comments. Literals are between their delimiters in *literals*."""
     opened: list[str] = []  # braces and templates around the position
-    position, last = 0, ";"
+    position, code = 0, ";"
     while position < len(source):
-        found = _pattern(source, position, last, opened).match(source, position)
+        found = _pattern(source, position, code, opened).match(source, position)
         assert found is not None, source[position : position + 40]
-        token, is_gap = found[0], found.lastgroup == "gap"
-        if token == "}" or (token == "`" and opened[-1:] == ["`"]):
+        position, kind, part = found.end(), found.lastgroup, found[0]
+        if kind == "comment":
+            yield " "
+            continue
+        if kind == "literal":
+            literals.append(found[kind])
+            part = part.replace(found[kind], LITERAL)
+        elif part == "}" or (part == "`" and opened[-1:] == ["`"]):
             opened.pop()
-        elif token in ("{", "${", "`"):
-            opened.append(token)
-        position = found.end()
-        last = last if is_gap else token
-        yield is_gap, token
+        elif part in ("{", "${", "`"):
+            opened.append(part)
+        if not part.isspace():
+            code = part
+        yield part
 
 
-def _pattern(source: str, position: int, last: str, opened: list[str]) -> re.Pattern[str]:
+def _pattern(source: str, position: int, code: str, opened: list[str]) -> re.Pattern[str]:
+    """Return the pattern of the part at *position*, after *code*."""
     if opened[-1:] == ["`"]:
         return TEMPLATE_PART
-    is_value = VALUE_END.search(last) is not None and last not in WORDS_BEFORE_VALUES
-    return REGULAR_EXPRESSION if not is_value and REGULAR_EXPRESSION.match(source, position) else TOKEN
-
-
-def _separator(last: str, gap: str, token: str) -> str:
-    """Return what must stay of the *gap* between two tokens."""
-    if not gap:
-        return ""
-    if "\n" in gap:
-        return "" if last[-1] in NEVER_LAST or token[0] in NEVER_FIRST else "\n"
-    ends = last[-1] + token[0]
-    return " " if ends in NEVER_TOGETHER or (WORD.match(ends[0]) and WORD.match(ends[1])) else ""
+    is_regular = source[position] == "/" and not VALUE_END.search(code) and REGULAR_EXPRESSION.match(source, position)
+    return REGULAR_EXPRESSION if is_regular else CODE_PART

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -16,9 +17,6 @@ from ...catalog.stores.run_followers import RunFollowers
 from ...observability.logging_setup import LOG_STREAMS
 from ...observability.metrics import Metrics
 from ...protocol.endpoint_urls import CHECK_PATH, MESSAGES_PATH, SSE_PATH
-from ...redis_state.backend import RedisBackend
-from ...redis_state.ended_logins import share_ended_logins
-from ...redis_state.stream_leases import share_renewals
 from ...resilience.circuit_breaker import CircuitBreaker
 from ...resilience.concurrency import ConcurrencyLimiter
 from ...server.approval_tokens import ApprovalTokens
@@ -45,8 +43,12 @@ from .keepalive import Keepalive
 from .legacy_sse import LegacySseEndpoint
 from .paths import MCP_PATHS
 from .request_logging import SPANS
-from .state_backends import StateBackends, make_state_backends, with_unavailable_response
+from .state_backends import StateBackends, with_unavailable_response
+from .state_wiring import make_state_backends
 from .streamable_http import StreamableHttpEndpoint
+
+if TYPE_CHECKING:
+    from ...redis_state.backend import RedisBackend
 
 CleanupContext = Callable[[web.Application], AsyncIterator[None]]
 
@@ -119,8 +121,7 @@ def _add_state(app: web.Application, settings: Settings, hub: NotificationHub) -
     app[app_keys.STREAM_LEASES] = leases = StreamLeases()
     app[app_keys.ENDED_LOGINS] = ended_logins = EndedLogins(time.time, leases.end_streams)
     if state.redis is not None:
-        share_ended_logins(ended_logins, state.redis.bus)
-        share_renewals(leases, state.redis.bus)
+        state.redis.share_credentials(ended_logins, leases)
     app[app_keys.HAS_STATE] = lambda: state.redis is None or not state.redis.connection.unavailable
     return state
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from ...catalog.toolsets import Selection, toolset_names
+from ...catalog.toolsets import toolset_names
 from ...server.catalog import catalog_factory
 from ...settings import Settings
 from ..api_document import load_api_document
 from . import app_keys, public_documents
 from .app import build_app
+from .catalog_selection import DEFAULT_SELECTION
 from .event_wiring import EventNetwork
 from .html_templates import read_template
 from .landing_page import policy_links, render_page
@@ -41,22 +42,22 @@ def make_main_app(
         confirm_changes=settings.confirm_changes,
         document=load_api_document(settings.openapi),
     )
-    default_catalog, full_catalog = make_catalog(Selection(), False), make_catalog(Selection(frozenset({"all"})), False)
+    app = build_app(settings, make_catalog, clock=clock, event_network=event_network)
+    catalog = app[app_keys.CATALOG_SELECTOR].catalog_for(DEFAULT_SELECTION, False)
+    offered = (*catalog.tools, *catalog.unlisted_tools)
     landing_page = render_page(
         settings.resource_url,
         settings.auth_server_url,
-        [(tool.title, tool.description) for tool in default_catalog.tools],
-        toolset_names(full_catalog.tools),
+        [(tool.title, tool.description) for tool in catalog.tools],
+        toolset_names(offered),
         sandbox,
         policy_links(settings),
     )
     pages = {"/": landing_page, "/favicon.ico": (read_template("icon.svg").encode(), ICON_HEADERS)}
     if sandbox is not None:
-        areas = {tool.name: tool.area for tool in full_catalog.tools}
-        pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in default_catalog.tools])
+        areas = {tool.name: tool.area for tool in offered}
+        pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in catalog.tools])
         pages["/try/view"] = view_page()
-    app = build_app(settings, make_catalog, clock=clock, event_network=event_network)
-    if sandbox is not None:
         app[app_keys.EXAMPLE_TOKEN] = sandbox.accounts[0].token
     app.add_routes(public_documents.routes(settings))
     for path, (body, headers) in pages.items():

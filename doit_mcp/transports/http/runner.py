@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from ...process.memory import configure_allocator
+from ...process.memory import collect_less_often, configure_allocator
 from ...process.signals import on_stop_signal
 from . import app_keys
 from .accept_loop import AcceptingSite
@@ -21,9 +21,6 @@ from .request_logging import RequestHandler
 LISTEN_BACKLOG = 1024
 # Time after draining for handlers to write their last data and for clients to read it.
 SHUTDOWN_GRACE_SECONDS = 2.0
-# Container allocations before the garbage collector looks for cycles among new objects, and how many such collections
-# precede one of older objects. Two calls reach Python's default of 700 allocations.
-GC_THRESHOLDS = (20_000, 20, 20)
 
 
 def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
@@ -75,13 +72,12 @@ async def serve_app(app: web.Application, listener: socket.socket) -> AsyncItera
 def freeze_heap() -> None:
     """Tune the allocator, exempt current objects from garbage collection, and collect less often.
 
-    Call this once the process serves. It keeps its current objects until it exits, so collecting them is useless. Calls
-    that wait for the API leave nothing to collect, so frequent collections are not needed.
+    Call this once the process serves. It keeps its current objects until it exits, so collecting them is useless.
     """
     configure_allocator()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    collect_less_often()
 
 
 async def wait_for_stop_signal() -> None:

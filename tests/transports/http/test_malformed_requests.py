@@ -81,7 +81,8 @@ async def test_session_call_leaves_no_garbage(streamed: bool) -> None:
 def test_serving_process_freezes_its_startup_objects() -> None:
     """Runs in a process of its own, because freezing objects is permanent."""
     code = (
-        "import gc; from doit_mcp.transports.http.runner import GC_THRESHOLDS, freeze_heap; freeze_heap();"
+        "import gc; from doit_mcp.process.memory import GC_THRESHOLDS;"
+        " from doit_mcp.transports.http.runner import freeze_heap; freeze_heap();"
         " assert gc.get_threshold() == GC_THRESHOLDS and gc.get_freeze_count() > 10_000 and gc.isenabled()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
