@@ -57,14 +57,15 @@ def totals(answer: Json) -> set[float]:
 
 
 def comparisons(result: Json) -> set[float]:
-    """Return the cost of the period before, and how much final days differ from its days: the view adds up series."""
+    """Return the cost of final days and of the same days before, and their difference: the view adds up series."""
     content, meta = result["structuredContent"], result["_meta"].get("doit/series", {})
     series = {one["name"]: [(row[0], row[1]) for row in one["rows"]] for one in meta.get("series", [])}
     before = [cost for _, cost in series.get("daily costs of the period before", [])]
     if not before:
         return set()
     final = [cost for day, cost in series["daily costs"] if day <= content["period"]["finalThrough"]]
-    return {round(sum(before), 2), round(abs(sum(final) - sum(before[: len(final)])), 2)}
+    now, then = sum(final), sum(before[: len(final)])
+    return {round(now, 2), round(then, 2), round(abs(now - then), 2)}
 
 
 def all_text(look: Json) -> str:

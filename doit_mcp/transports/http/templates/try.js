@@ -135,8 +135,8 @@ function control(schema) {
 
 function hint(schema) {
   const parts = [schema.description];
-  if (isJson(schema)) parts.push("As JSON.");
-  else if (kinds(schema).includes("array")) parts.push("Separate several with commas.");
+  if (isJson(schema)) parts.push("Enter JSON.");
+  else if (kinds(schema).includes("array")) parts.push("Separate values with commas.");
   return parts.filter(Boolean).join(" ");
 }
 
