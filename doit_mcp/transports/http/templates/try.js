@@ -310,6 +310,8 @@ async function call() {
     args = values;
     const size = `about ${estimateTokens(answerText(answer)).toLocaleString("en")} tokens`;
     showResult(answer, `${size}, ${ms} ms`, answer.isError === true);
+    // Browsers do not draw a frame of another origin until it is in view.
+    at("answer").scrollIntoView({ block: "nearest" });
   } catch (error) {
     if (!signal.aborted) showResult(null, error.message, true);
   }
