@@ -24,7 +24,7 @@ BASIS: Json = {
 
 
 def money(amount: float) -> str:
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+    return f"{'−' if amount < 0 else ''}${abs(amount):,.2f}"
 
 
 def query(columns: list[tuple[str, str]], rows: list[list[str | float | None]], **others: object) -> Json:
@@ -68,8 +68,9 @@ def test_the_steps_of_a_waterfall_meet(browser: Browser, results: dict[str, Json
         assert math.isclose(before, level, abs_tol=0.01)
         level = after
     assert math.isclose(bars[-1][2], level, abs_tol=0.01)
-    # Small changes between large amounts need an axis that does not begin at zero, and it says so.
-    assert "The axis begins at $" in look["text"]
+    # Small changes between large amounts need an axis that does not begin at zero, and it says so before the bars.
+    text = look["text"]
+    assert text.index("Bars start at $64,000, not at $0.") < text.index("Amazon Elastic Compute Cloud")
 
 
 def test_a_comparison_shows_percent_in_full_screen(browser: Browser, results: dict[str, Json]) -> None:
@@ -81,7 +82,7 @@ def test_a_comparison_shows_percent_in_full_screen(browser: Browser, results: di
     inline, percent = (seen["compare"].looks[name]["tables"][0] for name in ("shown", "percent"))
     assert inline[1][0] == percent[1][0] == largest["name"]
     assert money(abs(largest["change"])) in inline[1][2]
-    assert f"{abs(largest['changePercent']):g}%" in percent[1][2]
+    assert f"{abs(largest['changePercent']):.1f}%" in percent[1][2]
     assert "Show percent" not in seen["compare"].looks["shown"]["buttons"]
 
 
@@ -94,8 +95,23 @@ def test_savings_on_three_bases_share_no_scale(browser: Browser, results: dict[s
     assert [table[1][2] for table in tables] == [money(rows[0]["amount"]) for rows in lists]
     sizes = [size for _, _, size in seen["savings"].looks["shown"]["bars"]]
     assert [size for size in sizes if size == 100].count(100) >= len(lists), "each list has its own longest bar"
+    text = seen["savings"].looks["shown"]["text"]
     for name in ("save", "waste"):
-        assert "per month" in seen["savings"].looks["shown"]["text"], name
+        assert "per month" in text, name
+    assert "One-time amounts: forecast shortfalls at the end of each contract period, anomaly costs to date" in text
+
+
+def test_overlaps_are_those_of_the_savings_shown(browser: Browser, results: dict[str, Json]) -> None:
+    seen = browser.show(
+        *(Case(f"overlaps-{mode}", showing("savings", results["savings"]), mode=mode) for mode in ("inline", FULL))
+    )
+    assert faults_of(seen) == []
+    inline, full = (seen[f"overlaps-{mode}"].looks["shown"]["text"] for mode in ("inline", FULL))
+    overlaps = results["savings"]["structuredContent"]["overlaps"]
+    assert len(overlaps) == full.count("Overlap: ") == 2 and inline.count("Overlap: ") == 1
+    # Three savings are shown beside a conversation, and the second overlap is with the fourth one.
+    assert "Right-size Compute Engine" in full and "Right-size Compute Engine" not in inline
+    assert "after you apply one, the other saves less." in inline
 
 
 SHAPES = {
@@ -287,7 +303,7 @@ def test_pictures_are_saved_as_png(browser: Browser, results: dict[str, Json]) -
         assert tags <= {"svg", "g", "defs", "pattern", "rect", "line", "path", "circle", "text", "title"}, name
         text = "".join("".join(svg.itertext()).split())
         cells = [line for row in look["tables"][0][1:] for cell in row for line in cell.splitlines()]
-        for stated in (*cells, "USD") if name != "trend" else (money(73705.46), "Oct 2026", "USD"):
+        for stated in (*cells, "USD") if name != "trend" else (money(73952.84), "Oct 2026", "USD"):
             assert "".join(stated.strip(MARKS).split()) in text, (name, stated)
     assert HOSTILE_NAME.replace(" ", "") in "".join(
         ElementTree.fromstring(seen["png-hostile"].evaluated[-1]).itertext()
@@ -330,7 +346,7 @@ def test_full_screen_groups_costs_by_another_dimension(browser: Browser, results
         assert call == {"name": tool, "arguments": {**asked, "groupBy": "region"}}
         (remembered,) = seen[name].requests("ui/update-model-context")
         sentence = remembered["content"][0]["text"]
-        assert sentence.startswith("In the picture, the user now looks at costs by region: ") and "2026" in sentence
+        assert sentence.startswith("The user is now viewing costs by region in the picture: ") and "2026" in sentence
         assert seen[name].looks["after"]["busy"] == "false" and seen[name].evaluated[-1] > 0, "the old picture stays"
     assert seen["breakdown"].looks["after"]["tables"][0][0][0] == "Region"
     assert seen["failed"].looks["after"]["tables"] == seen["failed"].looks["shown"]["tables"]

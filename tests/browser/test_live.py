@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from doit_mcp.catalog.views.document import VIEW_MIME_TYPE, view_html, view_uri
 from doit_mcp.sandbox.accounts import USERS
-from tests.browser.driver import Browser, Case, Json
+from tests.browser.driver import NODE, Browser, Case, Json
 from tests.e2e.launch import Sandbox, running_sandbox
+from tests.e2e.node_packages import environment, run
 from tests.e2e.test_chatgpt import link_account
 
 ADMIN, VIEWER = USERS[:2]
@@ -52,6 +56,17 @@ async def test_select_and_save(browser: Browser, sandbox: Sandbox) -> None:
     assert of_driver.lstrip("▲▼ ") in seen.looks["selected"]["text"] and selected != shown
     (saved,) = seen.requests("ui/download-file")
     assert saved["contents"][0]["resource"]["text"].count("\n") >= len(selected) - 1
+
+
+async def test_the_page_to_try_tools_draws_the_picture(browser: Browser, sandbox: Sandbox, tmp_path: Path) -> None:
+    page = sandbox.mcp.removesuffix("/mcp") + "/try#get_cloud_overview"
+    script = ["node", str(NODE / "try_page.mjs"), str(shutil.which("chromium")), page]
+    finished = await run(script, env=environment(tmp_path), limit=60)
+    assert finished.status == 0, finished
+    shown = json.loads(finished.out)
+    assert shown["console"] == []
+    assert "USD" in shown["text"]
+    assert any(hint.endswith(" Enter JSON.") for hint in shown["hints"])
 
 
 def test_a_user_reads_which_permission_is_missing(browser: Browser, sandbox: Sandbox) -> None:

@@ -26,7 +26,7 @@ def test_the_component_of_mcp_ui(browser: Browser, results: dict[str, Json]) -> 
     )
     (seen,) = browser.show(case).values()
     assert [fault for fault in seen.faults if not any(text in fault for text in OF_THE_HOST)] == []
-    assert "$73,705.46" in seen.looks["shown"]["text"]
+    assert "$73,952.84" in seen.looks["shown"]["text"]
     (call,) = seen.requests("tools/call")
     assert call["name"] == EXPLAIN and call["arguments"]["filters"][0]["values"] == [DRIVER]
     (question,) = seen.requests("ui/message")

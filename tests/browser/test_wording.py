@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import re
 
 from tests.browser.driver import Browser, Case, Json, faults_of
 from tests.browser.test_costs import query
-from tests.browser.test_pictures import showing
+from tests.browser.test_pictures import PICTURES, showing
 from tests.browser.test_states import failed
 
 SHOWN: Json = {"look": "shown"}
@@ -73,8 +74,8 @@ def test_a_trend_shows_the_forecast_of_its_last_month(browser: Browser, results:
     }
     before, after = seen["ahead"].looks["shown"], seen["ahead"].looks["after"]
     expected, low, high = (f"${month[name]:,.2f}" for name in ("expected", "low", "high"))
-    forecast_text = f"Forecast for all of Nov 2026: {expected}, 8 of 10 times between {low} and {high}."
-    assert forecast_text in after["text"] and "The total leaves it out." in after["text"]
+    forecast_text = f"Forecast for all of Nov 2026: {expected} (80% range: {low}–{high}). Not included in the total."
+    assert forecast_text in after["text"]
     total = f"${trend['structuredContent']['total']['all']:,.2f}"
     assert total in after["text"] and after["tables"] == before["tables"] and after["titles"] == before["titles"]
     assert "Forecast of the month" in after["text"] and "Show the forecast" not in after["buttons"]
@@ -109,8 +110,11 @@ def test_a_forecast_states_its_month(browser: Browser, results: dict[str, Json])
     for part in (
         "Nov 1 – 30, 2026 (30 days)",
         "spent through Nov 28",
-        "• -0.9% on the month before, +2.4% per day",
-        "DoiT's forecast of the budget is $72,950.29",
+        "\n−0.9% from the month before (cost per day: +2.4%)\n",
+        "80% range: $72,799.82–$74,323.46",
+        "Budget: All clouds",
+        "Which budgets will be exceeded?",
+        "DoiT's forecast of the budget is $73,189.65",
     ):
         assert part in text
 
@@ -132,12 +136,77 @@ def test_pictures_say_what_is_not_final(browser: Browser, results: dict[str, Jso
     for name, look in looks.items():
         assert "Costs after November 25 are still arriving." in look["text"], name
         assert "days after 2026-11-25" not in look["text"], name
-    assert ["Nov 2026 (not final)", "$67,091.37"] in looks["trend"]["tables"][-1]
+    assert ["Nov 2026 (not final)", "$67,308.19"] in looks["trend"]["tables"][-1]
     assert "Nov 2026: 28 of 30 days so far." in looks["trend"]["text"]
     assert any(row[0] == "Nov 30 (forecast)" for table in looks["forecast"]["tables"] for row in table)
-    assert "excess of Nov 25 – 28, 2026 so far" in looks["anomaly"]["text"]
+    assert "Excess cost, Nov 25 – 28, 2026 (ongoing)" in looks["anomaly"]["text"]
     assert "Oct 30 – Nov 28, 2026 (30 days)" in looks["anomaly"]["text"]
-    assert "Sep 30 – Oct 29, 2026: $" in looks["overview"]["text"] and "up to Nov 25" in looks["overview"]["text"]
+    assert "+1.5% from the month before (same days through Nov 25)" in looks["trend"]["text"]
+    assert "Total of 6 months." in looks["trend"]["text"]
+
+
+def test_a_change_stands_beside_the_totals_of_its_days(browser: Browser, results: dict[str, Json]) -> None:
+    daily, earlier = (
+        [row[1] for row in one["rows"]]
+        for one in results["overview"]["_meta"]["doit/series"]["series"]
+        if one["name"].startswith("daily costs")
+    )
+    now, then = (f"${sum(costs[:27]):,.2f}" for costs in (daily, earlier))
+    seen = browser.show(Case("days", showing("overview", results["overview"])))
+    assert faults_of(seen) == []
+    stated = f"through Nov 25: {now}, compared with {then} in the same days before (Sep 30 – Oct 26, 2026)"
+    assert f"▲ +${sum(daily[:27]) - sum(earlier[:27]):,.2f} (+" in seen["days"].looks["shown"]["text"]
+    assert stated in seen["days"].looks["shown"]["text"]
+
+
+def test_anomalies_state_what_and_when(browser: Browser, results: dict[str, Json]) -> None:
+    closed = copy.deepcopy(results["anomalies"])
+    found = closed["structuredContent"]
+    found |= {"anomalies": found["anomalies"][1:], "totalCount": 1, "openCount": 0}
+    seen = browser.show(
+        Case("open", showing("anomalies", results["anomalies"])), Case("closed", showing("anomalies", closed))
+    )
+    assert faults_of(seen) == []
+    look, ended = seen["open"].looks["shown"], seen["closed"].looks["shown"]
+    assert "2 anomalies, 1 open\n" in look["text"] and "1 anomaly\n" in ended["text"]
+    assert "Cost above the expected range" in look["text"] and "USD" in look["text"]
+    # The axis ends on the day of the answer, to which the open anomaly lasts.
+    assert look["tables"][0][-1] == ["Oct 21, 2026\nNov 28, 2026"]
+    (_, start, size), _ = look["bars"]
+    assert start + size == 100
+    assert ended["tables"][0][-1] == ["Oct 21, 2026\nOct 24, 2026"]
+
+
+def test_budgets_name_their_marks(browser: Browser, results: dict[str, Json]) -> None:
+    bare = copy.deepcopy(results["budgets"])
+    for budget in bare["structuredContent"]["budgets"]:
+        budget["alertThresholds"] = []
+    seen = browser.show(
+        *(Case(name, showing("budgets", one)) for name, one in (("all", results["budgets"]), ("bare", bare)))
+    )
+    assert faults_of(seen) == []
+    text = seen["all"].looks["shown"]["text"]
+    for part in (
+        "Forecast for the whole period",
+        "Alert threshold",
+        "104.2% used",
+        "Which will be exceeded?",
+        "The DoiT API does not report whether budgets include credits.",
+    ):
+        assert part in text
+    assert "Alert threshold" not in seen["bare"].looks["shown"]["text"]
+
+
+def test_figures_have_one_form(browser: Browser, results: dict[str, Json]) -> None:
+    seen = browser.show(*(Case(name, showing(name, results[name])) for name in PICTURES))
+    assert faults_of(seen) == []
+    for name, one in seen.items():
+        text = one.looks["shown"]["text"]
+        assert not re.search(r"(?<!\w)-[$\d]", text), f"{name}: a hyphen in place of the minus sign"
+        # The labels inside of the bar of clouds are rounded, and the range of a forecast is one of 80 percent.
+        percents = re.findall(r"(?<![\d.])\d+%", text.replace("80% range", ""))
+        assert len(percents) <= (2 if name == "overview" else 0), (name, percents)
+    assert seen["query"].looks["shown"]["text"].startswith("Cost by service and month\n")
 
 
 def test_days_that_are_not_final_have_no_color(browser: Browser, results: dict[str, Json]) -> None:
@@ -150,8 +219,11 @@ def test_days_that_are_not_final_have_no_color(browser: Browser, results: dict[s
     assert faults_of(seen) == []
     look = seen["late"].looks["shown"]
     assert [name for name, _, _ in look["bars"] if "hatched" in name and "up" not in name] == ["bar flat hatched"] * 2
-    assert "▼" not in look["text"].split("Days that are not final")[1].split("\n")[0]
-    assert "▲ +$812.50 (+1.3%)" in look["text"]
+    # What is left has another pattern.
+    assert [name for name, _, _ in look["bars"] if "rest" in name] == ["bar up rest"]
+    assert "▼" not in look["text"].split("Incomplete days")[1].split("\n")[0]
+    assert "▲ +$812.50 (+1.3%) through Oct 28" in look["text"].replace("\n", " ")
+    assert "including incomplete days: +$" in look["text"]
 
 
 def test_amounts_keep_their_order_in_arabic(browser: Browser, results: dict[str, Json]) -> None:

@@ -28,6 +28,7 @@ from ..call import Call
 from ..console_links import CONSOLE_PATHS, console_link
 from ..costs.amounts import amount_as_json, sum_amounts
 from ..partial_results import FailedParts, describe_error, failed_members, gather_partial
+from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries
 from .anomaly_series import fetch_anomaly_series
@@ -111,7 +112,7 @@ async def get_anomalies(
     minCreationTime: StartedSince = None,
     maxCreationTime: StartedUntil = None,
     includeNotifications: WithNotifications = None,
-) -> Annotated[JsonObject, OwnedAnomalyPage]:
+) -> Annotated[ResultWithSeries, OwnedAnomalyPage]:
     """List cost anomalies, newest first: unexpected spending with its size, severity and causes, whether it is open and
     who owns it. An empty list does not prove normal spending: detection depends on the customer's sensitivity setting."""
     wanted = with_full_names(filter)
@@ -131,9 +132,10 @@ async def get_anomalies(
     rows = parse_page(page, "anomalies").rows
     if wanted and not rows and not page.get("totalCount") and not pageToken:
         note = await explain_empty_list(call, wanted)
-        return {**without_totals(page), "anomalies": [], "openCount": 0, "currency": CURRENCY, "note": note}
+        empty = {**without_totals(page), "anomalies": [], "openCount": 0, "currency": CURRENCY, "note": note}
+        return ResultWithSeries(empty, {"series": []})
     ownership = await fetch_ownership(call, rows)
-    return {
+    found = {
         **(with_totals_of(page, rows, is_whole=not pageToken) if onlyOpen else page),
         "anomalies": [describe_anomaly(row, ownership) for row in rows],
         "openCount": sum(map(is_open, rows)),
@@ -141,6 +143,7 @@ async def get_anomalies(
         **({"note": note} if (note := note_linked(rows)) else {}),
         **failed_members(ownership.failures),
     }
+    return ResultWithSeries(found, {"asOf": utc_date(call.now).isoformat(), "series": []})
 
 
 @composed_tool(

@@ -42,7 +42,7 @@ class CommonArguments(TypedDict, total=False):
 
 OperationInput = Annotated[
     JsonObject | None,
-    "Its arguments, as in its inputSchema.",
+    "Its arguments, as its inputSchema describes.",
     PublishedMembers(CommonArguments, and_others=True),
     FormerName("arguments"),
 ]

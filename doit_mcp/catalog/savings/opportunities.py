@@ -44,7 +44,7 @@ BASES = MappingProxyType(
     {
         "save": f"saved {PER_MONTH}",
         "waste": f"unused {PER_MONTH}",
-        "at_stake": "once: shortfalls until periodEnds, anomalies so far",
+        "at_stake": "one-time amounts: forecast shortfalls at the end of each contract period, anomaly costs to date",
     }
 )
 UNREAD_ACCOUNTS = "waste and purchases"

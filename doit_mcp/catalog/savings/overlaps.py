@@ -11,6 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..commitments.aws import AWS, RecommendedPurchase
 from ..commitments.google import GOOGLE
 from .recommendations import summarize_recommendation
+from .rows import SERVICE_NAMES
 
 NOT_A_LETTER = re.compile(r"[^a-z]+")
 WORD = re.compile(r"[a-z0-9]+")
@@ -34,8 +35,7 @@ UNCOVERED_WORDS = frozenset(
     "address addresses balancer balancers disk disks image images ip ips nat snapshot snapshots volume volumes".split()
 )
 """Words in titles about what no commitment covers, though the description may name the instance that it belongs to."""
-SERVICE_NAMES = MappingProxyType({"cloud_sql": "Cloud SQL"})
-WHY = "both count the same {service} cost: after one, the other saves less"
+WHY = "both count the same {service} cost: after you apply one, the other saves less"
 
 
 def find_overlaps(

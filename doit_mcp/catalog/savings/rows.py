@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 
 from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
@@ -16,6 +17,8 @@ from .recommendations import summarize_recommendation
 PER_MONTH, AT_STAKE, ONCE = "per month", "at stake", "once"
 BASIS_ORDER = (PER_MONTH, AT_STAKE, ONCE)
 USD = "USD"
+SERVICE_NAMES = MappingProxyType({"cloud_sql": "Cloud SQL"})
+"""Names of the services that commitments cover, where they differ from the API's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,12 @@ def recommendation_row(row: JsonObject) -> SavingsRow:
 def purchase_row(purchase: RecommendedPurchase, account_name: str) -> SavingsRow:
     """Return a recommended purchase of commitments with its monthly savings."""
     place = f" ({purchase.region})" if purchase.region else ""
-    noun = "Savings Plans" if purchase.cloud == AWS else f"committed use discounts{place}"
+    noun = "Savings Plans" if purchase.cloud == AWS else "committed use discounts"
+    service = SERVICE_NAMES.get(purchase.service, purchase.service)
     return SavingsRow(
         "purchase",
         purchase.id,
-        f"Commit ${purchase.hourly_increase:,.2f} more per hour to {purchase.service} {noun} in {account_name}",
+        f"Commit ${purchase.hourly_increase:,.2f} more per hour to {noun} for {service}{place} in {account_name}",
         purchase.monthly_savings,
         PER_MONTH,
         facts={"provider": purchase.cloud},

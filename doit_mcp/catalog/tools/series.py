@@ -91,9 +91,10 @@ class MissingSeries(TypedDict):
 class SeriesSet(TypedDict, total=False):
     """All series of one result, with the period, currency and basis of their amounts.
 
-    *compareTo* is the earlier period of a comparison. *basis* is as in CostStatement.
+    *compareTo* is the earlier period of a comparison. *basis* is as in CostStatement. *asOf* is the day of the answer.
     """
 
+    asOf: str
     period: JsonObject
     compareTo: JsonObject
     currency: str

@@ -123,7 +123,7 @@ async def test_savings_and_waste_have_google_rows() -> None:
     rows = {row["id"]: row for name in ("save", "waste") for row in found[name]}
     purchase = rows[f"purchase:{ACCOUNT}/cloud_sql/us_east1"]
     assert purchase["title"] == (
-        f"Commit $2.00 more per hour to cloud_sql committed use discounts (us_east1) in Acme GCP ({ACCOUNT})"
+        f"Commit $2.00 more per hour to committed use discounts for Cloud SQL (us_east1) in Acme GCP ({ACCOUNT})"
     )
     assert (purchase["amount"], purchase["currency"], purchase["provider"]) == (123.45, "USD", "google-cloud")
     # A fifth of $1.50 for 730 hours.

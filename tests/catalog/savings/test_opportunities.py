@@ -40,7 +40,10 @@ async def test_possible_savings_rank_recommendations_and_purchases_together() ->
         (f"purchase:{FIRST}/compute", 300.01, "USD"),
         ("recommendation:doit/gcp", 152.08, "USD"),
     ]
-    assert found["save"][1]["title"] == "Commit $3.50 more per hour to compute Savings Plans in Acme AWS (111111111111)"
+    assert (
+        found["save"][1]["title"]
+        == "Commit $3.50 more per hour to Savings Plans for compute in Acme AWS (111111111111)"
+    )
     assert {row["provider"] for row in found["save"]} == {"amazon-web-services", "google-cloud"}
     assert found["asOf"] == "2026-09-21"
 
@@ -87,7 +90,7 @@ async def test_each_list_states_its_basis_once_and_no_amount_is_repeated() -> No
     assert found["basis"] == {
         "save": "saved per month of 730 hours (365/12 days)",
         "waste": "unused per month of 730 hours (365/12 days)",
-        "at_stake": "once: shortfalls until periodEnds, anomalies so far",
+        "at_stake": "one-time amounts: forecast shortfalls at the end of each contract period, anomaly costs to date",
     }
     assert "items" not in found and "totals" not in found
     identifiers = [row["id"] for name in ("save", "waste", "at_stake") for row in found[name]]

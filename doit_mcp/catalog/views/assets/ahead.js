@@ -28,10 +28,10 @@ async function addForecast(answer, period) {
 }
 
 function aheadText(answer) {
-  const { from, expected, low, high } = answer.ahead;
-  const amount = (value) => money(value, currencyOf(answer));
-  const between = isNumber(low) && isNumber(high) ? `, 8 of 10 times between ${amount(low)} and ${amount(high)}` : "";
-  return `Forecast for all of ${periodLabel(from.slice(0, 7))}: ${amount(expected)}${between}. The total leaves it out.`;
+  const { from, expected } = answer.ahead;
+  const currency = currencyOf(answer);
+  const likely = likelyRange(answer.ahead, currency);
+  return `Forecast for all of ${periodLabel(from.slice(0, 7))}: ${money(expected, currency)}${likely && ` (${likely})`}. Not included in the total.`;
 }
 
 // What is expected above what is spent, and the range as a line.

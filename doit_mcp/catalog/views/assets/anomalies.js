@@ -13,10 +13,11 @@ function anomaliesPicture(answer) {
   const [first] = [...anomalies].sort((a, b) => b.costOfAnomaly - a.costOfAnomaly);
   const open = data.openCount ?? anomalies.filter((one) => one.open).length;
   const total = data.totalCount ?? anomalies.length;
+  const count = `${number(total)} ${total === 1 ? "anomaly" : "anomalies"}`;
   const currency = currencyOf(answer);
   return {
     title: "Anomalies",
-    headline: { value: number(total), detail: `${number(open)} still open` },
+    headline: { value: open ? `${count}, ${number(open)} open` : count },
     parts: [anomalyTimeline(answer, anomalies)],
     actions: first
       ? [
@@ -59,18 +60,13 @@ function anomalyTimeline(answer, anomalies) {
     ...openAnomaly(one),
   });
   const [shown, note] = fittingRows(anomalies, row);
-  const ends = `${day(iso(axis.min))} to ${day(iso(axis.max - DAY_MILLISECONDS))}`;
-  return [
-    barTable("Anomalies", ["Service", "Excess cost"], shown),
-    paragraph("axis", `The axis runs from ${ends}.`),
-    note,
-  ];
+  const ends = [axis.min, axis.max - DAY_MILLISECONDS].map((time) => phrase(day(iso(time))));
+  return [barTable("Anomalies", ["Service", "Cost above the expected range"], shown, axisRow(ends)), note];
 }
 
-// The last day of the period of the answer, or of its data; the viewer's clock can be in another year.
-function latestDay(answer, anomalies) {
-  const { to } = periodOf(answer) ?? {};
-  if (to) return Date.parse(to);
+// The day of the answer, or the last day in its data: users can look at an answer later.
+function latestDay({ set }, anomalies) {
+  if (set.asOf) return Date.parse(set.asOf);
   const known = anomalies.flatMap(({ startTime, endTime, initialNotifications }) => [
     startTime,
     endTime,

@@ -30,7 +30,7 @@ function anomalyPeriodTexts(answer) {
   if (!startTime) return null;
   const from = startTime.slice(0, ISO_DAY);
   const to = (endTime || periodOf(answer)?.to || startTime).slice(0, ISO_DAY);
-  return [`excess of ${range({ from, to: to > from ? to : from })}${endTime ? "" : " so far"}`];
+  return [`Excess cost, ${range({ from, to: to > from ? to : from })}${endTime ? "" : " (ongoing)"}`];
 }
 
 // The heading of the daily costs, with the days that they cover.
@@ -48,6 +48,6 @@ function expectedBars({ actualCost, expectedMaxCost }, currency) {
   return barTable(
     "Cost and expected cost",
     ["Measure", "Cost"],
-    [row("Cost", actualCost, "up"), row("Expected at most", expectedMaxCost, "base")],
+    [row("Cost", actualCost, "up"), row("Expected maximum", expectedMaxCost, "base")],
   );
 }

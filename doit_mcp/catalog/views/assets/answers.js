@@ -86,7 +86,7 @@ function statement(answer, write = nameLabel) {
 }
 
 // Tools whose amounts are not those of the period of their series, with functions that return their period as texts.
-const PERIOD_TEXTS = { forecast_spend: forecastPeriodTexts, get_anomaly: anomalyPeriodTexts };
+const PERIOD_TEXTS = { forecast_spend: forecastPeriodTexts, get_anomaly: anomalyPeriodTexts, get_anomalies: () => ["Cost above the expected range"] };
 
 function coveredTexts(answer, period, compareTo) {
   const own = PERIOD_TEXTS[answer.tool]?.(answer);
@@ -94,7 +94,7 @@ function coveredTexts(answer, period, compareTo) {
   if (!period) return [];
   const lengths =
     compareTo && compareTo.days !== period.days
-      ? `${days(period.days)}, before ${days(compareTo.days)}`
+      ? `${days(period.days)} vs. ${days(compareTo.days)}`
       : days(period.days);
   const text = compareTo ? `${range(period)} compared with ${range(compareTo)}` : range(period);
   return [period.days ? `${text} (${lengths})` : text];
@@ -111,7 +111,7 @@ function provisionalText(answer) {
 function missingTexts(answer) {
   const texts = (answer.set.missing ?? []).map(({ part, why }) => `Not shown: ${part} (${why}).`);
   for (const { name, cut } of answer.set.series) {
-    if (cut) texts.push(`${capitalize(name)}: ${number(cut.shown)} of ${number(cut.of)} rows.`);
+    if (cut) texts.push(`${capitalize(name)}: ${number(cut.shown)} of ${number(cut.of)} rows shown.`);
   }
   return texts;
 }

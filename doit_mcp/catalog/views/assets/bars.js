@@ -27,7 +27,7 @@ function costBars(answer, groups, dimension, filterDimension) {
   const isOther = ({ part }) => part === "other";
   const row = (group) => ({
     name: isOther(group) ? EVERYTHING_ELSE : named(group.name, dimension),
-    bar: [zeroBar(group.cost, axis, isOther(group) ? "base hatched" : "series-1"), zeroLine(axis)],
+    bar: [zeroBar(group.cost, axis, isOther(group) ? "base rest" : "series-1"), zeroLine(axis)],
     values: [money(group.cost, currency), ...(hasShare ? [percent(group.share)] : [])],
     ...drill(answer, group, dimension, filterDimension),
   });

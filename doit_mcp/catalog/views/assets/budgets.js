@@ -15,7 +15,7 @@ function budgetsPicture(answer) {
   const url = answer.data.url ?? answer.data.budgets?.[0]?.url;
   const question = first
     ? askAction("What drives this budget?", `What drives the spend of the budget ${quoted(first.name)}?`)
-    : askAction("Which will break?", "Which of our budgets will break, when, and what drives them?");
+    : budgetsAction("Which will be exceeded?");
   return {
     title: first && answer.tool === "get_budget" ? first.name : "Budgets",
     headline: first
@@ -28,18 +28,23 @@ function budgetsPicture(answer) {
   };
 }
 
+function budgetsAction(label) {
+  return askAction(label, "Which of our budgets will be exceeded, when, and what drives them?");
+}
+
 function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
   const percentOf = ({ limit }, amount) => (limit > 0 && isNumber(amount) ? (amount / limit) * 100 : null);
   const budgets = records(series).sort(byRisk);
   const percents = budgets.flatMap((budget) => [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)]);
   const axis = { min: 0, max: Math.min(MAX_BUDGET_PERCENT, Math.max(100, ...percents)) };
   const isSame = new Set(budgets.map(({ from, to }) => `${from} ${to}`)).size === 1;
+  const thresholds = new Map(budgets.map(({ id }) => [id, thresholdsOf(answer, id)]));
   const row = (budget) => {
     const [spent, forecast] = [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)];
     return {
       name: [named(budget.name), detailLine(stateOf(budget), isSame ? "" : periodOfBudget(budget))],
-      bar: bulletMarks(budget, { spent, forecast, thresholds: thresholdsOf(answer, budget.id) }, axis),
-      values: [spendText(budget), spent === null ? "–" : percent(spent)],
+      bar: bulletMarks(budget, { spent, forecast, thresholds: thresholds.get(budget.id) }, axis),
+      values: [spendText(budget), spent === null ? "–" : `${percent(spent)} used`],
       ...openBudget(answer, budget),
     };
   };
@@ -51,9 +56,13 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
       { kind: "base", name: "Spent" },
       { kind: "tick", name: "Forecast for the whole period" },
       { kind: "limit", name: "Budget" },
+      ...([...thresholds.values()].flat().length ? [{ kind: "alert", name: "Alert threshold" }] : []),
     ]),
-    percents.some((value) => value > axis.max) ? make("p", "axis", `Bars end at ${percent(axis.max)}.`) : null,
+    percents.some((value) => value > axis.max)
+      ? paragraph("axis", `Bars are cut off at ${percent(axis.max, { minimumFractionDigits: 0 })}.`)
+      : null,
     note,
+    paragraph("axis", "The DoiT API does not report whether budgets include credits."),
     unfinishedNote(answer, budgets),
   ];
 }
@@ -73,7 +82,7 @@ function byRisk(a, b) {
   return rank(a) - rank(b) || use(b) - use(a);
 }
 
-// The state by mark and word, and the day on which the budget breaks or broke.
+// The state by mark and word, and the day on which the budget is exceeded.
 function stateOf({ status, crossesOn }) {
   const { mark, word } = BUDGET_STATES[status] ?? BUDGET_STATES.unknown;
   const on = crossesOn ? ` on ${shortDay(crossesOn)}` : "";
@@ -90,9 +99,7 @@ function bulletMarks({ status }, { spent, forecast, thresholds }, axis) {
   return [
     bar(span(0, 100, axis), "budget"),
     spent > 0 ? bar(span(0, spent, axis), kind) : null,
-    thresholds
-      .filter((value) => value < 100)
-      .map((value) => make("span", { class: "threshold", "--start": at(value) })),
+    thresholds.map((value) => make("span", { class: "threshold", "--start": at(value) })),
     make("span", { class: "limit-mark", "--start": at(100) }),
     forecast === null ? null : make("span", { class: "forecast-mark", "--start": at(Math.min(forecast, axis.max)) }),
   ];
@@ -105,7 +112,7 @@ function spendText({ actual, forecast, limit, currency }) {
 
 function thresholdsOf({ data }, id) {
   const budget = data.budgets?.find((one) => one.id === id) ?? data;
-  return (budget.alertThresholds ?? budget.alerts ?? []).map(({ percentage }) => percentage).filter(Number.isFinite);
+  return (budget.alertThresholds ?? budget.alerts ?? []).map(({ percentage }) => percentage).filter((value) => value < 100);
 }
 
 // The click on a budget opens it in the console, where the host can.

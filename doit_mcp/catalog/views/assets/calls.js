@@ -14,7 +14,7 @@ async function reslice(args, label, tool = app.answer.tool) {
 }
 
 function tellView(shown) {
-  return tell(`In the picture, the user now looks at ${shown}: ${statement(app.answer, quoted).join(", ")}.`);
+  return tell(`The user is now viewing ${shown} in the picture: ${statement(app.answer, quoted).join(", ")}.`);
 }
 
 async function callTool(tool, args) {

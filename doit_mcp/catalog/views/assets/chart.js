@@ -4,7 +4,8 @@ const PLOT_TOP = 16; // room for the label of the highest line
 const PLOT_BOTTOM = 24; // room for the labels of the periods
 const LABEL_WIDTH = 88;
 const HATCH_SIZE = 5;
-const CHARACTER_WIDTH = 7; // of the labels of the amounts
+const CHARACTER_WIDTH = 8; // of the labels of the amounts
+const MAIN_PADDING = 32; // of both sides
 
 let charts = 0;
 
@@ -17,8 +18,8 @@ function timeChart(label, periods, values, currency) {
   const bottom = CHART_HEIGHT - PLOT_BOTTOM;
   const y = (value) => bottom - at(value) * (bottom - PLOT_TOP);
   const texts = levels.map((level) => shortMoney(level, currency));
-  const room = Math.max(...texts.map((text) => text.length)) * CHARACTER_WIDTH;
-  const start = (room / (place.clientWidth || 640)) * 100;
+  const room = (Math.max(...texts.map((text) => text.length)) + 1) * CHARACTER_WIDTH;
+  const start = (room / ((place.clientWidth || 640) - MAIN_PADDING)) * 100;
   const width = (100 - start) / Math.max(1, periods.length);
   const x = (index) => start + (index + 0.5) * width;
   const pattern = `hatch-${(charts += 1)}`;
@@ -35,10 +36,10 @@ function timeChart(label, periods, values, currency) {
   return { svg, x, y, width, hatch: `url(#${pattern})` };
 }
 
-function hatchPattern(id) {
+function hatchPattern(id, angle = 45) {
   const size = { width: HATCH_SIZE, height: HATCH_SIZE, patternUnits: "userSpaceOnUse" };
   const stripe = draw("line", { class: "stripe", x1: 0, x2: 0, y1: 0, y2: HATCH_SIZE });
-  return draw("defs", {}, draw("pattern", { id, ...size, patternTransform: "rotate(45)" }, stripe));
+  return draw("defs", {}, draw("pattern", { id, ...size, patternTransform: `rotate(${angle})` }, stripe));
 }
 
 // As many labels as fit.

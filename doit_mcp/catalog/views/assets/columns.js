@@ -101,7 +101,7 @@ function trendPicture(answer) {
   const title = `Cost by ${series.interval}${isGrouped ? ` and ${dimension}` : ""}`;
   return {
     title,
-    headline: trendHeadline(answer, isGrouped),
+    headline: trendHeadline(answer, isGrouped, series),
     ...shown,
     switches: dimension || "total",
     parts: [...shown.parts, runningNote(answer), answer.ahead ? paragraph("axis", aheadText(answer)) : null],
@@ -128,15 +128,15 @@ function trendQuestion({ interval, rows }) {
 }
 
 // The total, and how the last month compares with the same days of the month before it.
-function trendHeadline(answer, isGrouped) {
+function trendHeadline(answer, isGrouped, { interval, rows }) {
   const { data } = answer;
   const currency = currencyOf(answer);
   const value = money(data.total?.all, currency);
+  const covered = `Total of ${lengthOf(rows.length, interval)}`;
   const last = isGrouped ? null : data.months?.at(-1);
-  if (!last) return { value };
-  const { final } = last.likeForLike ?? {};
-  const rate = last.likeForLike ? (final ?? last.likeForLike).changePercent : last.changePercent;
-  if (!isNumber(rate)) return { value };
-  const same = final ? ` (same days up to ${shortDay(final.to)})` : last.likeForLike ? " (same days)" : "";
-  return { value, detail: `${periodLabel(last.period)}: ${signedPercent(rate)} on the month before${same}` };
+  const { likeForLike: same, period } = last ?? {};
+  const rate = same ? (same.final ?? same).changePercent : last?.changePercent;
+  if (!isNumber(rate)) return { value, detail: covered };
+  const which = same?.final ? ` (same days through ${shortDay(same.final.to)})` : same ? " (same days)" : "";
+  return { value, detail: `${covered}. ${periodLabel(period)}: ${signedPercent(rate)} from the month before${which}` };
 }

@@ -44,14 +44,14 @@ function comparePicture(answer) {
 // The groups, what is left, and days that are not final, which groups leave out.
 function comparedGroups({ groups, other, provisional }) {
   const rest = other && (other.period1 || other.period2) ? [{ ...other, name: EVERYTHING_ELSE, kind: "other" }] : [];
-  const late = provisional ? [{ ...provisional, name: "Days that are not final", kind: "provisional" }] : [];
+  const late = provisional ? [{ ...provisional, name: CAUSES.provisional, kind: "provisional" }] : [];
   const known = groups.filter(({ change }) => isNumber(change));
   return [...known.sort((a, b) => Math.abs(b.change) - Math.abs(a.change)), ...rest, ...late];
 }
 
 function pairRow(answer, group, groups, dimension) {
   const axis = barScale(groups.flatMap(({ period1, period2 }) => [period1, period2]));
-  const hatch = group.kind ? " hatched" : "";
+  const hatch = { other: " rest", provisional: " hatched" }[group.kind];
   return {
     name: comparedName(group, dimension),
     bar: pairBars(group.period2, group.period1, axis, hatch),

@@ -60,10 +60,10 @@ function unspoken(kind, ...content) {
   return make("span", { class: kind || null, "aria-hidden": "true" }, ...content);
 }
 
-// A change: arrow and sign, so that color is never the only mark.
+// A change: arrow and sign, so that color is never the only mark. What neither rises nor falls has none.
 function changed(amount, text) {
-  const arrow = { up: "▲", down: "▼", flat: "•" }[direction(amount)];
-  return make("span", `change ${direction(amount)}`, unspoken("", `${arrow} `), text);
+  const arrow = { up: "▲ ", down: "▼ " }[direction(amount)];
+  return make("span", `change ${direction(amount)}`, arrow && unspoken("", arrow), text);
 }
 
 function button(label, onclick, attributes = {}) {

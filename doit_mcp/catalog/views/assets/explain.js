@@ -32,14 +32,14 @@ function changeHeadline({ total, final, currency }) {
   const after = total.after ?? total.period1;
   if (final) {
     // Final days are compared like for like; the others can only grow.
-    const change = [changeText(final, currency), ` up to ${shortDay(final.to)}`];
+    const change = [changeText(final, currency), ` through ${shortDay(final.to)}`];
     const { change: all, changePercent: rate } = total;
     const percents = isNumber(rate) ? ` (${signedPercent(rate)})` : "";
-    const detail = `with days that are not final: ${signedMoney(all, currency)}${percents}`;
+    const detail = `including incomplete days: ${signedMoney(all, currency)}${percents}`;
     return { value: money(after, currency), change, detail };
   }
   const [perDayBefore, perDayAfter] = [total.perDayBefore ?? total.perDay2, total.perDayAfter ?? total.perDay1];
-  const daily = perDayAfter ? `${money(perDayAfter, currency)} per day, before ${money(perDayBefore, currency)}` : null;
+  const daily = perDayAfter ? `${money(perDayAfter, currency)} per day (was ${money(perDayBefore, currency)})` : null;
   return { value: money(after, currency), change: changeText(total, currency), detail: daily };
 }
 

@@ -18,7 +18,7 @@ function forecastPicture(answer) {
       budgets?.rows.length ? budgetSection(answer, budgets, budget) : null,
     ],
     deep: () => [quarterText(answer.data.quarter, currency), valuesSection(answer, series), dailyColumns(answer)],
-    actions: [askAction("Which budgets will break?", "Which of our budgets will break, when, and what drives them?")],
+    actions: [budgetsAction("Which budgets will be exceeded?")],
     sheet: sheetOf(series),
   };
 }
@@ -34,17 +34,14 @@ function forecastPeriodTexts({ data: { month }, ...answer }) {
 // How the month differs from the month before, and the same for each day. Months of different length can disagree.
 function monthChange({ changePercent, perDayChangePercent }) {
   if (!isNumber(changePercent)) return null;
-  const text = `${signedPercent(changePercent)} on the month before`;
+  const text = `${signedPercent(changePercent)} from the month before`;
   if (!isNumber(perDayChangePercent)) return changed(changePercent, text);
   const agrees = direction(changePercent) === direction(perDayChangePercent);
-  return changed(agrees ? changePercent : 0, `${text}, ${signedPercent(perDayChangePercent)} per day`);
+  return changed(agrees ? changePercent : 0, `${text} (cost per day: ${signedPercent(perDayChangePercent)})`);
 }
 
 function forecastHeadline(month, currency) {
-  const { expected, low, high } = month;
-  const hasRange = isNumber(low) && isNumber(high);
-  const detail = hasRange ? `8 of 10 times between ${money(low, currency)} and ${money(high, currency)}` : null;
-  return { value: money(expected, currency), change: monthChange(month), detail };
+  return { value: money(month.expected, currency), change: monthChange(month), detail: likelyRange(month, currency) };
 }
 
 // The budget whose spend is the cost of this month, or null: only its limit has a place on the axis of the total.
@@ -79,7 +76,7 @@ function cumulativeFigure(answer, series, budget) {
     { kind: "series-1", name: "Spent", value: money(answer.data.month.spent, currency) },
     ...(late.length > 1 ? [{ kind: "series-1 dotted", name: "Not final" }] : []),
     { kind: "series-1 dashed", name: "Expected", value: money(answer.data.month.expected, currency) },
-    ...(budget ? [{ kind: "limit", name: named(budget.name), value: money(budget.limit, currency) }] : []),
+    ...(budget ? [{ kind: "level", name: [phrase("Budget: "), named(budget.name)], value: money(budget.limit, currency) }] : []),
   ];
   return figure(chart, legendOf(legend), seriesTable(series, currency));
 }
@@ -111,7 +108,7 @@ function budgetSection(answer, series, budget) {
 function quarterText(quarter, currency) {
   if (!quarter) return null;
   const change = isNumber(quarter.changePercent)
-    ? `, ${signedPercent(quarter.changePercent)} on the quarter before`
+    ? `, ${signedPercent(quarter.changePercent)} from the quarter before`
     : "";
   const text = `Quarter, ${range(quarter)}: ${money(quarter.expected, currency)} expected${change}.`;
   return paragraph("axis", text);

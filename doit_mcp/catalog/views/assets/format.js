@@ -28,7 +28,8 @@ function isNumber(value) {
 
 function number(value, options = {}) {
   if (value === null || value === undefined) return "–";
-  return isolated(formatter("NumberFormat", options).format(value));
+  // Locales that write a hyphen get the minus sign.
+  return isolated(formatter("NumberFormat", options).format(value).replace("-", "−"));
 }
 
 // A figure or date whose parts keep their order inside a text of another direction.
@@ -49,6 +50,7 @@ function shortMoney(amount, currency) {
 function percent(value, options = {}) {
   return number(value === null || value === undefined ? value : value / 100, {
     style: "percent",
+    minimumFractionDigits: 1,
     maximumFractionDigits: 1,
     ...options,
   });
@@ -76,8 +78,18 @@ function shortDay(iso) {
   return day(iso, { month: "short", day: "numeric" });
 }
 
+// A number of days, weeks or months.
+function lengthOf(count, unit) {
+  return number(count, { style: "unit", unit, unitDisplay: "long" });
+}
+
 function days(count) {
-  return number(count, { style: "unit", unit: "day", unitDisplay: "long" });
+  return lengthOf(count, "day");
+}
+
+// The range in which an amount is in 8 of 10 cases, or "".
+function likelyRange({ low, high }, currency) {
+  return isNumber(low) && isNumber(high) ? `80% range: ${money(low, currency)}–${money(high, currency)}` : "";
 }
 
 // The time of an instant, in the time zone of the host.

@@ -44,12 +44,13 @@ function measuredSvg() {
   const bottom = Math.max(...shown.map((each) => each.getBoundingClientRect().bottom));
   const height = Math.ceil(bottom - y) + PNG_MARGIN;
   const { backgroundColor } = getComputedStyle(document.body);
-  const hatch = hatchPattern("hatch");
-  hatch.querySelector("line").style.cssText = `stroke: ${backgroundColor}; stroke-width: 4px`;
+  const patterns = [hatchPattern("hatch"), hatchPattern("rest", 0)];
+  for (const one of patterns)
+    one.querySelector("line").style.cssText = `stroke: ${backgroundColor}; stroke-width: 4px`;
   return draw(
     "svg",
     { width, height },
-    hatch,
+    patterns,
     draw("rect", { width, height, fill: backgroundColor }),
     draw("g", { transform: `translate(${-x} ${-y})` }, shown.flatMap(drawn)),
   );
@@ -62,7 +63,9 @@ function drawn(element) {
   const box = { x, y, width, height, rx: transform === "none" ? 2 : width / 2, opacity };
   return [
     backgroundColor === TRANSPARENT ? null : draw("rect", { ...box, fill: backgroundColor }),
-    backgroundImage === "none" ? null : draw("rect", { ...box, fill: "url(#hatch)" }),
+    backgroundImage === "none"
+      ? null
+      : draw("rect", { ...box, fill: `url(#${element.matches(".rest") ? "rest" : "hatch"})` }),
     ...[...element.childNodes].filter(({ nodeType }) => nodeType === Node.TEXT_NODE).flatMap(textLines),
   ];
 }

@@ -32,19 +32,19 @@ function overviewHeadline(answer) {
   const earlier = seriesNamed(answer, /^daily costs of the period before$/);
   const daily = seriesNamed(answer, /^daily costs$/);
   if (!daily || !earlier || earlier.rows.length !== daily.rows.length) return { value };
-  const before = sumOf(earlier, earlier.rows);
   const final = periodOf(answer)?.finalThrough;
   const known = final ? daily.rows.filter(([period]) => period <= final).length : daily.rows.length;
-  if (!before || !known) return { value };
-  // Days that are not final are left out on both sides, so that they do not look like a saving.
+  if (!earlier.rows.length || !known) return { value };
+  // Days that are not final are left out on both sides, so that they do not look like a saving. Both sums are stated.
   const [now, then] = [daily, earlier].map((series) => sumOf(series, series.rows.slice(0, known)));
-  const through = known < daily.rows.length ? ` up to ${shortDay(final)}` : "";
+  if (!then) return { value };
   const change = { change: now - then, changePercent: then > 0 ? ((now - then) / then) * 100 : null };
-  const ends = range({ from: earlier.rows[0][0], to: earlier.rows.at(-1)[0] });
+  const ends = range({ from: earlier.rows[0][0], to: earlier.rows[known - 1][0] });
+  const through = known < daily.rows.length ? `through ${shortDay(final)}: ${money(now, currency)}, ` : "";
   return {
     value,
-    change: [changeText(change, currency), through],
-    detail: `before, ${ends}: ${money(before, currency)}`,
+    change: changeText(change, currency),
+    detail: `${through}compared with ${money(then, currency)} in the same days before (${ends})`,
   };
 }
 
@@ -63,7 +63,7 @@ function cloudBar(answer, series) {
     make(
       "span",
       { class: color(index), "--part": cost },
-      share >= MIN_LABELED_SHARE ? percent(share, { maximumFractionDigits: 0 }) : "",
+      share >= MIN_LABELED_SHARE ? percent(share, { minimumFractionDigits: 0, maximumFractionDigits: 0 }) : "",
     );
   const row = (group, index) => ({
     name: [swatch(color(index)), named(group.name)],

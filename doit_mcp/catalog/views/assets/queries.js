@@ -5,19 +5,23 @@ const MONEY_COLUMN = /cost|savings|amount|margin|price|credit/i;
 // and a period that is the same in all rows, are left out.
 function queryTable({ data, page }) {
   const source = page ?? data.result ?? data;
-  const all = (source.columns ?? source.schema ?? data.columns ?? []).map(({ name, type }, index) => ({
-    name,
-    index,
-    dimension: dimensionLabel(name),
-    kind: columnKind(name, type),
-  }));
   const rows = source.rows ?? [];
+  const all = (source.columns ?? source.schema ?? data.columns ?? []).map(({ name, type }, index) => {
+    const kind = columnKind(name, type);
+    return { name, index, dimension: kind === "period" ? intervalOf(rows[0]?.[index]) : dimensionLabel(name), kind };
+  });
   const names = new Set(all.map(({ name }) => name));
   const columns = all.filter(({ name, kind, index }) => {
     if (names.has(name.replace(/_id$/, "_name")) && name.endsWith("_id")) return false;
     return kind !== "period" || rows.length < 2 || rows.some((row) => row[index] !== rows[0][index]);
   });
   return { columns, rows, complete: !data.cut && !page };
+}
+
+// The interval of a period: 2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 2026.
+function intervalOf(period) {
+  const [, found] = /^\d{4}(-\d\d-\d\d|-W|-\d\d$|-Q|$)/.exec(period ?? "") ?? [];
+  return { "-W": "week", "-Q": "quarter", "": "year" }[found] ?? { 3: "month", 6: "day" }[found?.length] ?? "period";
 }
 
 function columnKind(name, type) {

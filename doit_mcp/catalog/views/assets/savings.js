@@ -1,6 +1,6 @@
 // Savings: three tables, because what is saved, wasted and at stake has three bases that must not share a scale.
 const MAX_INLINE_SAVINGS = 3;
-const SAVINGS = { save: "You can save", waste: "Paid for and not used", at_stake: "At stake" };
+const SAVINGS = { save: "You can save", waste: "Paid for but unused", at_stake: "At stake" };
 
 function savingsPicture(answer) {
   const { data } = answer;
@@ -9,7 +9,7 @@ function savingsPicture(answer) {
     parts: [
       data.asOf ? paragraph("statement", `As of ${day(data.asOf)}`) : null,
       ...Object.entries(SAVINGS).map(([list, title]) => savingsTable(answer, list, title)),
-      overlapNote(data),
+      overlapNote(data, savingsRows(answer, "save")),
     ],
     actions: savingsActions(data),
     sheet: savingsSheet(answer),
@@ -55,7 +55,7 @@ function savingsTable(answer, list, title) {
 }
 
 function basisText({ data }, list) {
-  return capitalize(data.basis?.[list] ?? "").replace("periodEnds", "their periods end");
+  return capitalize(data.basis?.[list] ?? "");
 }
 
 function savingDetail({ periodEnds, since, ends, utilizationPercent }) {
@@ -67,14 +67,17 @@ function savingDetail({ periodEnds, since, ends, utilizationPercent }) {
   return parts.length ? detailLine(phrase(parts.join(" · "))) : null;
 }
 
-function overlapNote({ overlaps = [], save = [] }) {
-  const titles = new Map(save.map(({ id, title }) => [id, title]));
-  const text = ({ ids, why }) => `${ids.map((id) => titles.get(id) ?? id).join(" and ")}: ${why}.`;
-  return overlaps.length
+// The overlaps of the rows that are shown.
+function overlapNote({ overlaps = [] }, saved) {
+  const [shown] = fittingRows(saved, ({ id, title }) => [id, title], MAX_INLINE_SAVINGS);
+  const titles = new Map(shown);
+  const text = ({ ids, why }) => `Overlap: ${ids.map((id) => titles.get(id)).join(" and ")}: ${why}.`;
+  const found = overlaps.filter(({ ids }) => ids.every((id) => titles.has(id)));
+  return found.length
     ? make(
         "div",
         "notes",
-        overlaps.map((one) => paragraph("", `Overlap: ${text(one)}`)),
+        found.map((one) => paragraph("", text(one))),
       )
     : null;
 }
@@ -82,7 +85,7 @@ function overlapNote({ overlaps = [], save = [] }) {
 function savingsActions({ save = [] }) {
   const [first] = save;
   return first
-    ? [askAction("How do I do the first one?", `How do I do this, step by step: ${quoted(first.title)}?`)]
+    ? [askAction("How do I apply the first recommendation?", `How do I do this, step by step: ${quoted(first.title)}?`)]
     : [];
 }
 

@@ -81,11 +81,10 @@ function timeShape(answer, { period, group, value, rows, forecast }) {
     ...(hasOther ? [{ role: "other", unit: "money" }] : []),
     ...(expected.size ? [{ role: "forecast", unit: "money" }] : []),
   ];
-  const interval = /^\d{4}-\d\d-\d\d/.test(seriesRows[0]?.[0] ?? "") ? "day" : "month";
   const series = {
     name: queryTitle({ columns: [value, group, period].filter(Boolean) }),
     kind: "time",
-    interval,
+    interval: period.dimension,
     columns,
     rows: seriesRows,
     provisional: provisionalPeriods(answer, cells.keys()),

@@ -1,8 +1,8 @@
 // Tables: with a bar in the middle cell of each row, or with values only.
 
 // A table whose rows have a name, a bar and values. *rows*: {name, bar, values, onclick, hint, kind}. The bar is an
-// element or a list of them; hosts and screen readers see a table, because display: grid alone would remove its roles.
-function barTable(caption, headings, rows) {
+// element or a list of them, and *last* a row below the others; hosts and screen readers see a table, because display: grid alone would remove its roles.
+function barTable(caption, headings, rows, last) {
   const heading = (text) => make("th", { role: "columnheader", scope: "col" }, text);
   const [first, ...others] = headings;
   return make(
@@ -14,8 +14,13 @@ function barTable(caption, headings, rows) {
       { class: "spoken", role: "rowgroup" },
       make("tr", { role: "row" }, heading(first), make("td", { role: "cell" }), others.map(heading)),
     ),
-    make("tbody", { role: "rowgroup" }, rows.map(barRow)),
+    make("tbody", { role: "rowgroup" }, rows.map(barRow), last),
   );
+}
+
+// The last row of a table with bars: what both ends of the axis are.
+function axisRow(ends) {
+  return make("tr", { class: "ends", "aria-hidden": "true" }, make("td", "axis", ends.map((end) => make("span", {}, end))));
 }
 
 function barRow({ name, bar, values, onclick, hint, kind, key }) {

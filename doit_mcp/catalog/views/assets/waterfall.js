@@ -9,7 +9,7 @@ const CAUSES = {
   commitments: "Commitments",
   fees: "Taxes, fees and support",
   untold: "Not explained",
-  provisional: "Days that are not final",
+  provisional: "Incomplete days",
 };
 const CAUSE_SERIES = /by cause$/;
 
@@ -41,7 +41,7 @@ function waterfallTable(answer, series) {
       ? "base"
       : isProvisional
         ? "flat hatched"
-        : `${direction(step.amount)}${step.part === "other" ? " hatched" : ""}`;
+        : `${direction(step.amount)}${step.part === "other" ? " rest" : ""}`;
     const place = span(step.from, step.to, axis);
     const next = steps[index + 1];
     const link = next
@@ -56,11 +56,12 @@ function waterfallTable(answer, series) {
       ...drill(answer, step, dimension),
     };
   });
+  const whole = (amount) => money(amount, currency, { maximumFractionDigits: 0 });
   const note =
     axis.cut === null
       ? null
-      : paragraph("axis", `The axis begins at ${money(axis.cut, currency, { maximumFractionDigits: 0 })}.`);
-  return [barTable(`Change by ${dimension}`, [capitalize(dimension), "Amount"], rows), note];
+      : paragraph("axis", `Bars start at ${whole(axis.cut)}, not at ${whole(0)}.`);
+  return [note, barTable(`Change by ${dimension}`, [capitalize(dimension), "Amount"], rows)];
 }
 
 // A change in words. Days whose costs still arrive are neither a saving nor a rise.

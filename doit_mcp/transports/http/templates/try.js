@@ -135,8 +135,8 @@ function control(schema) {
 
 function hint(schema) {
   const parts = [schema.description];
-  if (isJson(schema)) parts.push("As JSON.");
-  else if (kinds(schema).includes("array")) parts.push("Separate several with commas.");
+  if (isJson(schema)) parts.push("Enter JSON.");
+  else if (kinds(schema).includes("array")) parts.push("Separate values with commas.");
   return parts.filter(Boolean).join(" ");
 }
 
@@ -310,6 +310,8 @@ async function call() {
     args = values;
     const size = `about ${estimateTokens(answerText(answer)).toLocaleString("en")} tokens`;
     showResult(answer, `${size}, ${ms} ms`, answer.isError === true);
+    // Browsers do not draw a frame of another origin until it is in view.
+    at("answer").scrollIntoView({ block: "nearest" });
   } catch (error) {
     if (!signal.aborted) showResult(null, error.message, true);
   }
