@@ -1,4 +1,4 @@
-"""What cost_trend says about months of different length, the running month, costs to arrive, and weeks of groups."""
+"""What cost_trend says about months of different length, the current month, costs to arrive, and weeks of groups."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ BEGIN_PART = "first day of these costs"
 
 @dataclass(frozen=True, slots=True)
 class RunningMonthCosts:
-    """What the running month is compared with: the days of the month *before*, and the *final* days of both months."""
+    """What the current month is compared with: the days of the month *before*, and the *final* days of both months."""
 
     before: Decimal
     final: tuple[Decimal, Decimal] | None
@@ -46,7 +46,7 @@ class RunningMonthCosts:
 
 @dataclass(frozen=True, slots=True)
 class TrendAnswer:
-    """The costs of a trend, and what its running month is compared with, if it has one.
+    """The costs of a trend, and what its current month is compared with, if it has one.
 
     *begin* is the day within a month on which the costs of the scope begin; None if they begin with a month, or earlier.
     """
@@ -98,7 +98,7 @@ async def find_begin(call: Call, request: CostRequest, month: date, currency: st
 async def _query_running_month(
     call: Call, request: CostRequest, aligned: AlignedPeriods, currency: str
 ) -> RunningMonthCosts:
-    """Return what the running month is compared with. Raise ApiError."""
+    """Return what the current month is compared with. Raise ApiError."""
     periods = [aligned.before.elapsed, *(final_days(aligned) or ())]
     work = {str(at): query_rows(call, request, (), currency, period=period) for at, period in enumerate(periods)}
     parts = await gather_partial(work)

@@ -1,4 +1,4 @@
-"""The months of a cost trend: their costs and changes, and the running month like for like."""
+"""The months of a cost trend: their costs and changes, and the current month like for like."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .amounts import ZERO, amount_as_json, change_percent, per_day
 
 
 class FinalCosts(TypedDict):
-    """The final days of the running month, and as many days at the start of the month before."""
+    """The final days of the current month, and as many days at the start of the month before."""
 
     to: Annotated[str, Day]
     before: Annotated[float, Money]
@@ -26,7 +26,7 @@ class FinalCosts(TypedDict):
 
 
 class LikeForLike(TypedDict, total=False):
-    """The running month up to today, and the same days of the month before."""
+    """The current month up to today, and the same days of the month before."""
 
     before: Annotated[float, Money]
     after: Annotated[float, Money]
@@ -109,7 +109,7 @@ def running_month(parts: list[PeriodPart], period: ReportedPeriod) -> AlignedPer
 
 
 def final_days(aligned: AlignedPeriods) -> tuple[Period, Period] | None:
-    """Return the days of the running month whose costs are final, after as many of the month before; None without any."""
+    """Return the days of the current month whose costs are final, after as many of the month before; None without any."""
     final = aligned.after.final_through
     if final is None:
         return None
@@ -118,7 +118,7 @@ def final_days(aligned: AlignedPeriods) -> tuple[Period, Period] | None:
 
 
 def compare_running_month(aligned: AlignedPeriods, before: Decimal, after: Decimal, currency: str) -> JsonObject:
-    """Return the running month beside the same days of the month before (LikeForLike).
+    """Return the current month beside the same days of the month before (LikeForLike).
 
     Without a final day, the change is null.
     """
@@ -138,7 +138,7 @@ def compare_running_month(aligned: AlignedPeriods, before: Decimal, after: Decim
 
 
 def unsettled_note(aligned: AlignedPeriods) -> str | None:
-    """Return that no day of the running month is final; None if there are final ones."""
+    """Return that no day of the current month is final; None if there are final ones."""
     if aligned.after.final_through is not None:
         return None
     month = aligned.after.whole.first.isoformat()[:7]
@@ -146,7 +146,7 @@ def unsettled_note(aligned: AlignedPeriods) -> str | None:
 
 
 def compare_final_days(last: date, before: Decimal, after: Decimal, currency: str) -> JsonObject:
-    """Return the days of the running month up to the *last* final one beside as many before (FinalCosts)."""
+    """Return the days of the current month up to the *last* final one beside as many before (FinalCosts)."""
     return {
         "to": last.isoformat(),
         "before": amount_as_json(before, currency),

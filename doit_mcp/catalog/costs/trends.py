@@ -44,7 +44,7 @@ class Trend(CostStatement, total=False):
 
     months: Annotated[
         list[JsonObject],
-        "Of interval month: cost, changePercent, perDayChangePercent if lengths differ. The running month has likeForLike: "
+        "Of interval month: cost, changePercent, perDayChangePercent if lengths differ. The current month has likeForLike: "
         "before (same days of the month before), after, changePercent, final (final days only).",
         Members(MonthCost),
     ]

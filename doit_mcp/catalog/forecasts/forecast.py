@@ -54,7 +54,7 @@ class SpendForecast(CostStatement, total=False):
 
     month: Annotated[
         JsonObject,
-        "The running month: from, to, spent, ahead (from now to its end), expected (both), low and high (8 of 10 cases), "
+        "The current month: from, to, spent, ahead (from now to its end), expected (both), low and high (8 of 10 cases), "
         "unfinishedDays (raised to their pace), before: cost of the whole month before. Null: too few data.",
         Members(ProjectedPeriod),
     ]

@@ -1,4 +1,4 @@
-"""The series of forecast_spend: the running month day by day, and the daily costs behind the forecast."""
+"""The series of forecast_spend: the current month day by day, and the daily costs behind the forecast."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def forecast_series(answer: JsonObject, currency: str, today: date) -> list[Seri
 
 
 def month_to_date(actual: dict[date, Decimal], clouds: Sequence[CloudCosts], currency: str, today: date) -> Series:
-    """Return the cost of the running month from its first day to the end of each day, with the range from today on.
+    """Return the cost of the current month from its first day to the end of each day, with the range from today on.
 
     The last row has the expected, low and high cost of the month.
     """
