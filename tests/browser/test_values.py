@@ -75,6 +75,7 @@ def all_text(look: Json) -> str:
 def test_figures_are_those_of_the_answer(browser: Browser, results: dict[str, Json]) -> None:
     seen = browser.show(*(Case(name, showing(name, results[name])) for name in PICTURES))
     assert faults_of(seen) == []
+    assert seen["query"].looks["shown"]["text"].startswith("Cost by service and month\n")
     for name, one in seen.items():
         result = results[name]
         known = {round(abs(value), 2) for value in numbers([result["structuredContent"], result["_meta"]])}
@@ -82,12 +83,21 @@ def test_figures_are_those_of_the_answer(browser: Browser, results: dict[str, Js
         # Titles of savings have amounts in words.
         known |= figures(json.dumps(result["structuredContent"]))
         shown = figures(all_text(one.looks["shown"]))
+        check_form(name, one.looks["shown"]["text"])
         assert shown, f"{name} shows no amount"
         if name == "query":
             # An answer of run_query has all groups, of which the picture adds up the smallest: not all sums are known.
             assert totals(result["structuredContent"]) & shown, "the picture shows the cost of each month"
             continue
         assert shown <= known, f"{name} shows {sorted(shown - known)}, which the answer does not have"
+
+
+def check_form(name: str, text: str) -> None:
+    """Check that negative figures have a minus sign, and percentages one decimal."""
+    assert not re.search(r"(?<!\w)-[$\d]", text), f"{name}: a hyphen in place of the minus sign"
+    # The labels inside of the bar of clouds are rounded, and the range of a forecast is one of 80 percent.
+    percents = re.findall(r"(?<![\d.])\d+%", text.replace("80% range", ""))
+    assert len(percents) <= (2 if name == "overview" else 0), (name, percents)
 
 
 def changed(result: Json, change: Callable[[Json], None]) -> Json:

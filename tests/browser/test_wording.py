@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import re
 
 from tests.browser.driver import Browser, Case, Json, faults_of
 from tests.browser.test_costs import query
-from tests.browser.test_pictures import PICTURES, showing
+from tests.browser.test_pictures import showing
 from tests.browser.test_states import failed
 
 SHOWN: Json = {"look": "shown"}
@@ -195,18 +194,6 @@ def test_budgets_name_their_marks(browser: Browser, results: dict[str, Json]) ->
     ):
         assert part in text
     assert "Alert threshold" not in seen["bare"].looks["shown"]["text"]
-
-
-def test_figures_have_one_form(browser: Browser, results: dict[str, Json]) -> None:
-    seen = browser.show(*(Case(name, showing(name, results[name])) for name in PICTURES))
-    assert faults_of(seen) == []
-    for name, one in seen.items():
-        text = one.looks["shown"]["text"]
-        assert not re.search(r"(?<!\w)-[$\d]", text), f"{name}: a hyphen in place of the minus sign"
-        # The labels inside of the bar of clouds are rounded, and the range of a forecast is one of 80 percent.
-        percents = re.findall(r"(?<![\d.])\d+%", text.replace("80% range", ""))
-        assert len(percents) <= (2 if name == "overview" else 0), (name, percents)
-    assert seen["query"].looks["shown"]["text"].startswith("Cost by service and month\n")
 
 
 def test_days_that_are_not_final_have_no_color(browser: Browser, results: dict[str, Json]) -> None:
