@@ -109,7 +109,7 @@ class ToolFacts(TypedDict, total=False):
     """The tool that undoes the write: it removes what this one adds or adds what it removes, as *adds* and *removes*
     state, or reverses an action. It takes the arguments that it shares with this write."""
     unset_with: Reader
-    """The tool that removes what an update sets, if there was none before: the state had *unset_state*."""
+    """The tool that removes what an update sets for the first time: the state before had *unset_state*."""
     unset_state: Mapping[str, Any]
     """Members of the state of an object for which an update sets something for the first time."""
     restored_elsewhere: Mapping[str, str]
