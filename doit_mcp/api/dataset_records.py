@@ -11,6 +11,8 @@ from ..protocol.json_schema import JsonObject
 from .errors import ApiError
 
 ROW_COUNT = "rowCount"
+MAX_COUNT = 2**53
+"""The largest number that every JSON parser reads exactly."""
 
 FORM_NAMES = {"csv": "CSV", "jsonl": "NDJSON"}
 
@@ -23,13 +25,20 @@ def read_records(page: JsonObject, form: str) -> JsonObject:
     text = str(page.get("text", ""))
     try:
         rows, columns = _read_csv(text) if form == "csv" else _read_lines(text)
-        counted = {ROW_COUNT: int(page[ROW_COUNT])} if ROW_COUNT in page else {}
-    except (csv.Error, TypeError, ValueError):
+        counted = {ROW_COUNT: _read_count(page[ROW_COUNT])} if ROW_COUNT in page else {}
+    except (csv.Error, TypeError, ValueError, OverflowError):
         raise ApiError(
             f"the exported rows or their number cannot be read as {FORM_NAMES[form]}", kind="answer"
         ) from None
     others = {name: value for name, value in page.items() if name not in ("text", ROW_COUNT)}
     return {"items": rows, "columns": columns, **others, **counted}
+
+
+def _read_count(value: Any) -> int:
+    count = int(value)
+    if not 0 <= count <= MAX_COUNT:
+        raise ValueError("not a number of rows")
+    return count
 
 
 def _read_csv(text: str) -> tuple[list[JsonObject], list[str]]:

@@ -68,7 +68,7 @@ def score(words: list[str], title: str, kind_words: str, text: str) -> Score:
     kinds = kind_words.casefold().split()
     matched, points, matches_content = 0, 0.0, False
     for word in words:
-        stem = word[:-1] if len(word) > 3 and word.endswith("s") else word
+        stem = _stem(word)
         if any(kind.startswith(stem) for kind in kinds):
             matched, points = matched + 1, points + 2.0
         elif stem in title or stem in text:
@@ -76,6 +76,14 @@ def score(words: list[str], title: str, kind_words: str, text: str) -> Score:
     if matched == len(words):
         return Score(points + 10.0)
     return Score(points, matched / len(words)) if matches_content else Score(0.0, 0.0)
+
+
+def _stem(word: str) -> str:
+    """Return the part of *word* that its other forms contain: anomal for anomalies, month for monthly, tag for tags."""
+    for ending, min_characters in (("ies", 5), ("ly", 6), ("s", 4)):
+        if word.endswith(ending) and len(word) >= min_characters:
+            return word.removesuffix(ending)
+    return word
 
 
 def top_matches(scored: list[tuple[Score, T]], limit: int) -> list[T]:

@@ -53,16 +53,20 @@ def is_named(text: Text, words: list[str]) -> bool:
     return len(words) >= max(2, len(query_words(title))) and score(words, title, "", "").coverage == 1.0
 
 
-def find_texts(words: list[str]) -> list[Text]:
-    """Return the best texts that match all *words* by title and description.
+def find_texts(words: list[str], *, is_only_result: bool = False) -> list[Text]:
+    """Return the best texts that match all *words* by title and description; any by title if nothing else was found.
 
-    A single word is too little, because it asks for the customer's objects, unless it means all skills and guides.
+    A single word is not enough, because it usually means the customer's objects. All texts match "skills" and "guides".
     """
-    asks_for_all = bool(words) and all(_is_kind_word(word) for word in words)
-    if asks_for_all:
+    if words and all(_is_kind_word(word) for word in words):
         return list(TEXTS)
-    scored = [(score(words, text.title, KIND_WORDS, text.description), text) for text in TEXTS] if words[1:] else []
-    matching = [(found.points, text) for found, text in scored if found.points and found.coverage == 1.0]
+    if is_only_result:
+        scored = [(score(words, text.title, "", ""), text) for text in TEXTS]
+    else:
+        scored = [(score(words, text.title, KIND_WORDS, text.description), text) for text in TEXTS] if words[1:] else []
+    matching = [
+        (found.points, text) for found, text in scored if found.points and (is_only_result or found.coverage == 1.0)
+    ]
     return [text for _, text in sorted(matching, key=lambda pair: -pair[0])[:MAX_TEXT_RESULTS]]
 
 

@@ -78,7 +78,7 @@ async def search(
     searches = {kind.name: _search_kind(call, kind, words, longest) for kind in ENTITY_KINDS}
     parts = (await gather_partial(searches, TIMEOUT_SECONDS)).raise_if_all_failed()
     found = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
-    texts = find_texts(words)
+    texts = find_texts(words) or ([] if found else find_texts(words, is_only_result=True))
     named = [text for text in texts if is_named(text, words)]
     # A skill that the query names comes first; others come after what the customer has.
     others = [text for text in texts if text not in named]

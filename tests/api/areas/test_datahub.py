@@ -154,6 +154,8 @@ async def test_exported_rows_are_objects(
         ({}, {"text": "a,b\r\n1\r\n"}),
         ({}, {"text": 'a\r\n"1'}),
         ({}, {"text": "a\r\n", "rowCount": "many"}),
+        ({}, {"text": "a\r\n", "rowCount": "1" * 30}),
+        ({}, {"text": "a\r\n", "rowCount": "-1"}),
         ({"format": "jsonl"}, {"text": "[1]"}),
         ({"format": "jsonl"}, {"text": "{"}),
     ],

@@ -105,6 +105,15 @@ async def test_models_find_skills_and_guides_with_search_and_fetch(site: Site, p
         ("how to write queries", "guide:queries"),
     ):
         assert (await call("search", query=query))["results"][0]["id"] == id
+    # Nothing of the customer matches these.
+    for query, id in (
+        ("commitments", "skill:commitment-decision"),
+        ("commitment planning", "skill:commitment-decision"),
+    ):
+        assert id in {hit["id"] for hit in (await call("search", query=query))["results"]}
+    hits = (await call("search", query="monthly review"))["results"]
+    assert "skill:month-end-review" in {hit["id"] for hit in hits}
+    assert (await call("search", query="anomalies"))["results"][0]["id"].startswith("anomaly:")
     # These words ask for what the customer has.
     assert not (await call("search", query="savings plan"))["results"][0]["id"].startswith("skill:")
     for guide in GUIDES:
