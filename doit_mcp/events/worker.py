@@ -106,7 +106,7 @@ class MailboxWorker:
         self.oldest_delivery = mailbox.oldest_delivery(self._fields)
         self.pending_count = sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._seconds_to_next(self._parts.clock())):
+            async with asyncio.timeout(max(0.0, self._next_time(now) - self._parts.clock())):
                 await self._wake.wait()
         return True
 
@@ -147,14 +147,14 @@ class MailboxWorker:
             self._version = version
         self._wake.set()
 
-    def _seconds_to_next(self, now: float) -> float:
+    def _next_time(self, now: float) -> float:
+        """Return when the next work is due, after that which a step at *now* started."""
         due = [now + LONGEST_WAIT_SECONDS]
-        if not self._is_polling:
-            due += self._polls.times()
+        due += [] if self._is_polling else self._polls.times()
         if len(self._sending) < MAX_DELIVERIES_PER_OWNER:
             # Those that are due wait for a poll, or for an attempt to the same receiver; both wake this worker.
             due += (at for key, at in self._due() if at > now)
-        return max(0.0, min(due) - now)
+        return min(due)
 
     def _due(self) -> list[tuple[str, float]]:
         hold, last_call = self._parts.hold_seconds, self._parts.last_calls.get(self._owner.key, 0)

@@ -45,7 +45,11 @@ async def test_assignment_names_the_user_and_says_that_it_gives_access() -> None
 
 async def test_removal_names_the_user_and_does_not_claim_to_be_final() -> None:
     text = await question("unassign_customer_group_user", GROUP, USERS, **MEMBER)
-    assert CANNOT_BE_UNDONE not in text and "You can restore it by assigning the user again." in text and "ann@acme.example" in text
+    assert (
+        CANNOT_BE_UNDONE not in text
+        and "You can restore it by assigning the user again." in text
+        and "ann@acme.example" in text
+    )
 
 
 @pytest.mark.parametrize("users", [{"users": []}, ApiError("no", kind="unavailable", status=503)])

@@ -1,0 +1,60 @@
+"""The worker of a mailbox, with an invented clock and a sender that only remembers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any, cast
+
+from doit_mcp.events import mailbox
+from doit_mcp.events.errors import EventError
+from doit_mcp.events.sender import Message, Outcome, WebhookSender
+from doit_mcp.events.store import MemoryMailboxes, Owner
+from doit_mcp.events.worker import MailboxWorker
+from doit_mcp.events.worker_parts import Parts
+from tests.events.test_mailbox import NOW, subscribed
+
+
+class RememberingSender:
+    """Accepts all messages."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+
+    async def send(self, message: Message) -> Outcome:
+        self.sent.append(message)
+        return Outcome(204, None)
+
+
+def parts_with(sender: RememberingSender, **members: Any) -> Parts:
+    """What a worker needs. Its subscriptions are terminated, so it makes no polls."""
+    unused = cast("Any", None)
+    members = {"clock": lambda: NOW, "is_login_ended": lambda digest: False, "hold_seconds": 0.0} | members
+    return Parts(
+        store=MemoryMailboxes(),
+        sender=cast("WebhookSender", sender),
+        make_api=unused,
+        view=unused,
+        turns=unused,
+        on_delivery=lambda outcome: None,
+        on_poll=lambda outcome: None,
+        on_drop=lambda dropped: None,
+        on_end=lambda owner, id, name: None,
+        poll_seconds=60.0,
+        **members,
+    )
+
+
+async def test_a_delivery_that_falls_due_during_a_step_is_sent_at_once() -> None:
+    """The clock goes on while a step works: what was not due at its beginning, but is at its end, needs no further
+    wait. Without this, the worker would wait for up to a minute."""
+    reads = itertools.count(NOW)
+    parts = parts_with(sender := RememberingSender(), clock=lambda: next(reads))
+    fields, id = subscribed({})
+    change = mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW + 0.5)
+    change.apply_to(fields)
+    await parts.store.enroll(owner := Owner("owner", "t", NOW + 900))
+    await parts.store.update(owner.key, mailbox.Change(fields), NOW + 900, expected=0)
+    async with asyncio.timeout(30):
+        await MailboxWorker(owner, parts).run()
+    assert [message.subscription_id for message in sender.sent] == [id]
