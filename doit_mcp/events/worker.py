@@ -157,7 +157,7 @@ class MailboxWorker:
         return min(due)
 
     def _due(self) -> list[tuple[str, float]]:
-        hold, last_call = self._parts.hold_seconds, self._parts.last_calls.get(self._owner.key, 0)
+        hold, last_call = self._parts.hold_seconds, self._parts.calls.last_at(self._owner.key)
         dues = (
             (key, mailbox.due_at(self._fields, key, delivery, hold, last_call))
             for key, delivery in mailbox.named(self._fields, mailbox.DELIVERY)

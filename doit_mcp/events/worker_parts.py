@@ -13,6 +13,7 @@ from .sender import WebhookSender
 from .sources import View
 from .store import Mailboxes, OnDrop, Owner
 from .subscriptions import Account
+from .user_calls import UserCalls
 
 
 @dataclass(slots=True)
@@ -37,4 +38,7 @@ class Parts:
     hold_seconds: float
     retry_seconds: Sequence[float] = mailbox.RETRY_SECONDS
     random_fraction: Callable[[], float] = random.random
-    last_calls: dict[str, float] = field(default_factory=dict)
+    calls: UserCalls = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.calls = UserCalls(self.clock, self.hold_seconds)

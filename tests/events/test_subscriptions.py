@@ -346,6 +346,29 @@ async def test_events_wait_until_the_user_has_made_no_call_for_a_while(receiver:
         assert time.monotonic() - called_at >= hold
 
 
+async def test_events_wait_for_the_end_of_a_call_that_takes_long(receiver: Receiver) -> None:
+    """The wait begins at the end of a call, however long it took. A colleague without calls gets the event at once."""
+    passed_seconds = [0.0]
+    network = replace(network_of(receiver), clock=lambda: time.time() + passed_seconds[0])
+    async with serving(
+        api=Api(), event_network=network, events_private_receivers=(HOST,), events_ingest_secret=OTHER_SECRET
+    ) as site:
+        for user, path in ((ADMIN, "/caller"), (VIEWER, "/colleague")):
+            await site.send_stateless("events/subscribe", subscription(receiver, path=path), user=user)
+        call = asyncio.create_task(site.call("wait"))
+        await site.bench.started.wait()
+        passed_seconds[0] += 100
+        await report(site, "one", ANOMALY)
+        await receiver.wait_for_events(1)
+        assert [event.path for event in receiver.events] == ["/colleague"]
+        site.bench.proceed.set()
+        assert (await call).status == 200
+        passed_seconds[0] += 91
+        await report(site, "two", ANOMALY | {"id": "a2"})
+        await receiver.wait_for_events(4)
+        assert Counter(event.path for event in receiver.events) == {"/colleague": 2, "/caller": 2}
+
+
 @pytest.mark.requirement("E6")
 async def test_api_token_users_have_events_of_their_own(site: Site, receiver: Receiver) -> None:
     """Callers with a DoiT API token subscribe as well; their customer is the domain that the API returned."""
