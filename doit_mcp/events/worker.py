@@ -16,6 +16,7 @@ from . import mailbox, recording
 from .errors import EventError
 from .event_types import EVENT_TYPES
 from .poll_schedule import PollSchedule
+from .secret_rotation import valid_secrets
 from .sender import MAX_BODY_BYTES, Message, Outcome, event_body
 from .sources import SOURCES
 from .store import NOT_LEASED, Change, Fields, Owner
@@ -288,9 +289,7 @@ class MailboxWorker:
         if delivery is None or subscription is None:
             return None
         now = self._parts.clock()
-        secrets = [subscription["secret"]]
-        if subscription.get("previousUntil", 0) > now:
-            secrets.append(subscription["previous"])
+        secrets = valid_secrets(subscription, now)
         if control := delivery.get("control"):
             message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
             return Message(self._owner, subscription["url"], id, message_id, orjson.dumps(control), secrets)
