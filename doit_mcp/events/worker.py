@@ -13,7 +13,7 @@ import orjson
 from ..api.errors import ApiError
 from ..resilience.limits import LimitExceeded
 from . import mailbox, recording
-from .errors import EventError
+from .errors import REVOKED
 from .event_types import EVENT_TYPES
 from .poll_schedule import PollSchedule
 from .secret_rotation import valid_secrets
@@ -31,9 +31,6 @@ FIRST_POLL_SECONDS = 5.0
 MAX_DELIVERIES_PER_OWNER = 20
 """At the same time, at most one to each URL, so that a slow receiver delays no other one."""
 LONGEST_WAIT_SECONDS = 60.0
-REVOKED = EventError(
-    "forbidden", "The user may no longer read what these events are about; sign in and subscribe again"
-)
 
 
 class LeaseLost(Exception):
@@ -93,7 +90,7 @@ class MailboxWorker:
                 self._is_stale = False
                 self._fields, self._version = await self._parts.store.load(self._owner.key)
         now = self._read_clock()
-        await self._change(lambda fields: mailbox.sweep(fields, now))
+        await self._sweep(now)
         await self._end_without_credential(now)
         if not any(mailbox.named(self._fields, mailbox.SUBSCRIPTION)):
             if not self._sending and not self._is_polling:
@@ -119,12 +116,17 @@ class MailboxWorker:
         self._last_time = now
         return now
 
+    async def _sweep(self, now: float) -> None:
+        """Remove what has ended."""
+        active = mailbox.subscriptions(self._fields)
+        await self._change(lambda fields: mailbox.sweep(fields, now))
+        for id in active.keys() - mailbox.subscriptions(self._fields).keys():
+            self._parts.on_end(self._owner, id, active[id]["name"], "expire")
+
     async def _end_without_credential(self, now: float) -> None:
         """End all subscriptions if the login that they are served with has ended."""
-        if (stored := self._fields.get(mailbox.ACCOUNT)) is None:
-            return
-        account = Account.from_json(stored)
-        if self._is_ended(account, now):
+        stored = self._fields.get(mailbox.ACCOUNT)
+        if stored is not None and self._is_ended(Account.from_json(stored), now):
             await self._terminate(list(mailbox.subscriptions(self._fields)))
 
     def _is_ended(self, account: Account, now: float) -> bool:
@@ -250,7 +252,7 @@ class MailboxWorker:
         now = self._parts.clock()
         for id in ids:
             if (ended := mailbox.subscriptions(self._fields).get(id)) is not None:
-                self._parts.on_end(self._owner, id, ended["name"])
+                self._parts.on_end(self._owner, id, ended["name"], "terminate")
         await self._change(
             lambda fields: mailbox.terminate(
                 fields, [id for id in ids if mailbox.SUBSCRIPTION + id in fields], REVOKED, now
@@ -270,8 +272,7 @@ class MailboxWorker:
 
     async def _deliver(self, key: str) -> None:
         try:
-            message = self._message(key)
-            if message is None:
+            if (message := self._message(key)) is None:
                 return
             is_sendable = len(message.body) <= MAX_BODY_BYTES
             outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")

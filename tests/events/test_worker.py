@@ -16,10 +16,11 @@ from tests.events.test_mailbox import NOW, subscribed
 
 
 class RememberingSender:
-    """Accepts all messages."""
+    """Accepts all messages, and remembers which subscriptions ended."""
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
+        self.ended: list[tuple[Any, ...]] = []
 
     async def send(self, message: Message) -> Outcome:
         self.sent.append(message)
@@ -39,7 +40,7 @@ def parts_with(sender: RememberingSender, **members: Any) -> Parts:
         on_delivery=lambda outcome: None,
         on_poll=lambda outcome: None,
         on_drop=lambda dropped: None,
-        on_end=lambda owner, id, name: None,
+        on_end=lambda *ended: sender.ended.append(ended),
         poll_seconds=60.0,
         **members,
     )
@@ -58,3 +59,19 @@ async def test_a_delivery_that_falls_due_during_a_step_is_sent_at_once() -> None
     async with asyncio.timeout(30):
         await MailboxWorker(owner, parts).run()
     assert [message.subscription_id for message in sender.sent] == [id]
+
+
+async def test_the_end_of_each_subscription_is_recorded_once() -> None:
+    """Those that were not refreshed, and those whose login ended; none again when its last message is removed."""
+    parts = parts_with(sender := RememberingSender(), clock=lambda: NOW + 901)
+    fields, expired = subscribed({})
+    fields, refreshed = subscribed(fields, "invoice.issued", now=NOW + 600)
+    fields[mailbox.ACCOUNT] = fields[mailbox.ACCOUNT] | {"expires": NOW + 900}
+    await parts.store.enroll(owner := Owner("owner", "t", NOW + 1500))
+    await parts.store.update(owner.key, mailbox.Change(fields), NOW + 1500, expected=0)
+    async with asyncio.timeout(30):
+        await MailboxWorker(owner, parts).run()
+    assert sender.ended == [
+        (owner, expired, "anomaly.detected", "expire"),
+        (owner, refreshed, "invoice.issued", "terminate"),
+    ]
