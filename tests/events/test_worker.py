@@ -9,7 +9,7 @@ from typing import Any, cast
 from doit_mcp.events import mailbox
 from doit_mcp.events.errors import EventError
 from doit_mcp.events.sender import Message, Outcome, WebhookSender
-from doit_mcp.events.store import MemoryMailboxes, Owner
+from doit_mcp.events.store import Change, MemoryMailboxes, Owner
 from doit_mcp.events.worker import MailboxWorker
 from doit_mcp.events.worker_parts import Parts
 from tests.events.test_mailbox import NOW, subscribed
@@ -55,7 +55,7 @@ async def test_a_delivery_that_falls_due_during_a_step_is_sent_at_once() -> None
     change = mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW + 0.5)
     change.apply_to(fields)
     await parts.store.enroll(owner := Owner("owner", "t", NOW + 900))
-    await parts.store.update(owner.key, mailbox.Change(fields), NOW + 900, expected=0)
+    await parts.store.update(owner.key, Change(fields), NOW + 900, expected=0)
     async with asyncio.timeout(30):
         await MailboxWorker(owner, parts).run()
     assert [message.subscription_id for message in sender.sent] == [id]
@@ -68,7 +68,7 @@ async def test_the_end_of_each_subscription_is_recorded_once() -> None:
     fields, refreshed = subscribed(fields, "invoice.issued", now=NOW + 600)
     fields[mailbox.ACCOUNT] = fields[mailbox.ACCOUNT] | {"expires": NOW + 900}
     await parts.store.enroll(owner := Owner("owner", "t", NOW + 1500))
-    await parts.store.update(owner.key, mailbox.Change(fields), NOW + 1500, expected=0)
+    await parts.store.update(owner.key, Change(fields), NOW + 1500, expected=0)
     async with asyncio.timeout(30):
         await MailboxWorker(owner, parts).run()
     assert sender.ended == [
