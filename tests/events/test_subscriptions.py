@@ -321,7 +321,7 @@ async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     texts = {"id": "a1", "service": "Big\u200b\u202eQuery" + "x" * 3000}
     fields = {"customer": ACME, "name": "anomaly.detected", "id": "one", "data": texts}
     cleaned = read_report(json.dumps(fields).encode(), now, "https://console.example").edge.data["service"]
-    assert cleaned.startswith("Big Query") and len(cleaned) == 200
+    assert cleaned.startswith("BigQuery") and len(cleaned) == 200
     for days in (-46, 30):
         at = datetime.fromtimestamp(now + days * 86_400, UTC).isoformat()
         with pytest.raises(EventError, match="timestamp must be"):
