@@ -46,3 +46,8 @@ def callback_error(reason: CallbackFailure) -> EventError:
         " It must answer the signed verification request with status 2xx and the challenge.",
         {"reason": reason},
     )
+
+
+REVOKED = EventError(
+    "forbidden", "The user may no longer read what these events are about; sign in and subscribe again"
+)

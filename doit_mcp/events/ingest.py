@@ -9,7 +9,7 @@ from ..protocol.jsonrpc import JsonObject, parse_json_object
 from .edges import MAX_AGE_SECONDS, Edge, epoch_seconds
 from .errors import invalid
 from .event_types import find_event_type
-from .payload_texts import clean
+from .payload_texts import IDENTIFIERS, LINK, MAX_IDENTIFIER_CHARACTERS, MAX_LINK_CHARACTERS, fit
 from .signatures import TOLERANCE_SECONDS, is_signed
 
 MAX_INGEST_BYTES = 16 << 10
@@ -47,9 +47,12 @@ def read_report(body: bytes, now: float, console_url: str) -> Report:
         raise invalid("data must be an object")
     if problems := event_type.payload_validator.problems(data):
         raise invalid("data." + "; ".join(problems))
-    data = {name: clean(value) for name, value in data.items()}
-    if "url" in data and not data["url"].startswith(f"{console_url}/"):
-        raise invalid(f"data.url must begin with {console_url}/")
+    for member in IDENTIFIERS:
+        if len(data.get(member) or "") > MAX_IDENTIFIER_CHARACTERS:
+            raise invalid(f"data.{member} can have at most {MAX_IDENTIFIER_CHARACTERS} characters")
+    has_link, data = LINK in data, fit(event_type.payload, data)
+    if has_link and not str(data.get(LINK, "")).startswith(f"{console_url}/"):
+        raise invalid(f"data.url must begin with {console_url}/ and have at most {MAX_LINK_CHARACTERS} characters")
     event_type.check_identity(data)
     return Report(customer, event_type.edge(_read_timestamp(fields.get("timestamp"), now), data))
 

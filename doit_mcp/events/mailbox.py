@@ -14,6 +14,7 @@ from .edges import pack_marks
 from .errors import EventError
 from .event_types import EVENT_TYPES
 from .requests import SubscribeRequest
+from .secret_rotation import former_secrets
 from .sender import Outcome
 from .store import Change, DropReason, Fields
 
@@ -27,8 +28,6 @@ SUBSCRIPTION, STATUS, SEEN, EVENT, DELIVERY, VERIFIED = (
     "verified:",
 )
 
-ROTATION_SECONDS = 600.0
-"""How long deliveries are also signed with the secret that a refresh replaced."""
 VERIFIED_SECONDS = 86_400.0
 MAX_VERIFIED = 100
 """Receivers that are remembered as verified for each principal, besides those of subscriptions."""
@@ -90,14 +89,11 @@ def subscribe(
         "arguments": target.arguments,
         "url": target.url,
         "secret": request.secret,
+        "former": former_secrets(before, request.secret, now),
         "until": until,
         # Whether the client reads the codes of the extension.
         "extension": request.declares_extension,
     }
-    if before is not None and before["secret"] != request.secret:
-        subscription |= {"previous": before["secret"], "previousUntil": now + ROTATION_SECONDS}
-    elif before is not None and before.get("previousUntil", 0) > now:
-        subscription |= {"previous": before["previous"], "previousUntil": before["previousUntil"]}
     change = Change({SUBSCRIPTION + id: subscription, ACCOUNT: account})
     if not is_verified(fields, target.url, now):
         change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}

@@ -64,7 +64,7 @@ class ReceiverPolicy:
 
     def permits(self, host: str, address: str) -> bool:
         """Return whether a connection to *host* may be made to *address*."""
-        return is_global(address) or (host in self.private_hosts and is_private(address))
+        return is_global(address) or (host.lower() in self.private_hosts and is_private(address))
 
 
 def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from ..process.task_cancellation import cancel_tasks
 from ..protocol.jsonrpc import JsonObject
@@ -31,7 +31,6 @@ class EventService:
         self._subscriptions, self._parts, self._tick_seconds = subscriptions, parts, tick_seconds
         self._workers: dict[str, tuple[MailboxWorker, asyncio.Task[None]]] = {}
         self._known_owners: set[str] = set()
-        self._new_calls: set[str] = set()
 
     @property
     def subscription_count(self) -> int:
@@ -95,11 +94,14 @@ class EventService:
             count += 1
         return count
 
-    def note_call(self, owner: str) -> None:
-        """Remember that *owner* just made a call: events wait until the turn of the conversation is over."""
-        if owner in self._known_owners:
-            self._parts.last_calls[owner] = self._parts.clock()
-            self._new_calls.add(owner)
+    @contextmanager
+    def call_running(self, owner: str) -> Iterator[None]:
+        """Count a call of *owner* as in progress while the block runs: events wait until the turn is over."""
+        self._parts.calls.begin(owner)
+        try:
+            yield
+        finally:
+            self._parts.calls.end(owner, is_remembered=owner in self._known_owners)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -183,12 +185,6 @@ class EventService:
             running[0].notice_version(version)
 
     async def _share_calls(self) -> None:
-        """Tell the replica that works on a mailbox when its owner made the last call, if that is another one."""
-        calls, self._new_calls = self._new_calls, set()
-        last_calls = self._parts.last_calls
-        for key in calls - self._workers.keys():
-            change = Change({mailbox.ACTIVITY: {"at": last_calls[key]}})
-            await self._parts.store.update(key, change, 0, leased=False)
-        oldest = self._parts.clock() - self._parts.hold_seconds
-        for key in [key for key, at in last_calls.items() if at < oldest]:
-            del last_calls[key]
+        """Tell the replica that works on a mailbox when its owner had a call in progress, if that is another one."""
+        for key, at in self._parts.calls.take_news(self._known_owners - self._workers.keys()).items():
+            await self._parts.store.update(key, Change({mailbox.ACTIVITY: {"at": at}}), 0, leased=False)

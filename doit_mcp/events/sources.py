@@ -18,7 +18,7 @@ from ..api.pagination import parse_page
 from ..protocol.jsonrpc import JsonObject
 from .edges import Edge, epoch_seconds, period_start
 from .event_types import EVENT_TYPES
-from .payload_texts import clean
+from .payload_texts import fit, https_link, identifier
 
 PAGE_SIZE = 100
 MAX_PAGES = 5
@@ -62,11 +62,21 @@ class Source:
 
 def _data(**members: Any) -> JsonObject:
     """Return a payload without members that are unknown."""
-    return {name: clean(value) for name, value in members.items() if value is not None and value != ""}
+    return {name: value for name, value in members.items() if value is not None and value != ""}
 
 
 def _edge(name: str, occurred_at: float, data: JsonObject) -> Edge:
-    return EVENT_TYPES[name].edge(occurred_at, data)
+    return EVENT_TYPES[name].edge(occurred_at, fit(EVENT_TYPES[name].payload, data))
+
+
+def _link(view: View, page: str, id: str, separator: str = "/") -> str:
+    """Return the link to an item: *page* of the console, with *id* in its path or after #.
+
+    Where the console takes the page itself after #, as without a customer, there is no place for another #.
+    """
+    if separator == "#" and "#" in view.console:
+        return view.console + page
+    return f"{view.console}{page}{separator}{quote(id, safe='')}"
 
 
 def _is_object(value: Any) -> bool:
@@ -78,7 +88,7 @@ def _number(value: Any) -> float | None:
 
 
 def _anomaly_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    id, started = str(row.get("id") or ""), epoch_seconds(row.get("startTime"))
+    id, started = identifier(row.get("id")), epoch_seconds(row.get("startTime"))
     if not id:
         return
     data = _data(
@@ -91,7 +101,7 @@ def _anomaly_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         currency="USD",
         attribution=row.get("attribution"),
         startTime=row.get("startTime"),
-        url=f"{view.console}anomalies/{quote(id, safe='')}",
+        url=_link(view, "anomalies", id),
     )
     yield _edge("anomaly.detected", started or view.now, data)
     ended = row.get("endTime")
@@ -100,7 +110,7 @@ def _anomaly_edges(row: JsonObject, view: View) -> Iterator[Edge]:
 
 
 def _budget_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    id, amount, spent = str(row.get("id") or ""), _number(row.get("amount")), _number(row.get("currentUtilization"))
+    id, amount, spent = identifier(row.get("id")), _number(row.get("amount")), _number(row.get("currentUtilization"))
     if not id:
         return
     interval = str(row.get("timeInterval") or "")
@@ -115,7 +125,7 @@ def _budget_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         currency=row.get("currency"),
         interval="fixed" if is_fixed else interval,
         periodStart=start,
-        url=row.get("url"),
+        url=https_link(row.get("url")),
     )
     thresholds = row.get("alertThresholds")
     for alert in filter(_is_object, thresholds[:20]) if isinstance(thresholds, list) else ():
@@ -128,14 +138,14 @@ def _budget_edges(row: JsonObject, view: View) -> Iterator[Edge]:
 
 
 def _alert_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    id, fired = str(row.get("id") or ""), row.get("lastAlerted")
+    id, fired = identifier(row.get("id")), row.get("lastAlerted")
     if id and (at := epoch_seconds(fired)):
-        url = f"{view.console}analytics/alerts/{quote(id, safe='')}"
+        url = _link(view, "analytics/alerts", id)
         yield _edge("alert.fired", at, _data(id=id, name=row.get("name"), firedAt=fired, url=url))
 
 
 def _invoice_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    if id := str(row.get("id") or ""):
+    if id := identifier(row.get("id")):
         data = _data(
             id=id,
             cloud=row.get("platform"),
@@ -144,13 +154,13 @@ def _invoice_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             status=row.get("status"),
             invoiceDate=row.get("invoiceDateFormatted"),
             dueDate=row.get("dueDateFormatted"),
-            url=row.get("url"),
+            url=https_link(row.get("url")),
         )
         yield _edge("invoice.issued", epoch_seconds(row.get("invoiceDateFormatted")) or view.now, data)
 
 
 def _ticket_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    id, updated = str(row.get("id") or ""), row.get("updateTime")
+    id, updated = identifier(row.get("id")), row.get("updateTime")
     if id and (at := epoch_seconds(updated)):
         data = _data(
             id=id,
@@ -158,13 +168,13 @@ def _ticket_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             status=row.get("status"),
             severity=row.get("severity"),
             updateTime=updated,
-            url=row.get("urlUI"),
+            url=https_link(row.get("urlUI")),
         )
         yield _edge("ticket.updated", at, data)
 
 
 def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    id = str(row.get("id") or "")
+    id = identifier(row.get("id"))
     if id and row.get("status") == "active":
         created = row.get("createTime")
         at = _number(created)
@@ -176,31 +186,32 @@ def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             product=row.get("product"),
             title=row.get("title"),
             createTime=created,
-            url=f"{view.console}known-issues#{quote(id, safe='')}",
+            url=_link(view, "known-issues", id, "#"),
         )
         yield _edge("incident.opened", epoch_seconds(created) or view.now, data)
 
 
 def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    source, key = str(row.get("source") or ""), str(row.get("key") or "")
-    if not key or row.get("displayStatus", "actionable") != "actionable":
+    source, key = row.get("source") or "", identifier(row.get("key"))
+    id = identifier(f"{source}/{key}") if isinstance(source, str) else ""
+    if not key or not id or row.get("displayStatus", "actionable") != "actionable":
         return
     summary, categories = row.get("summary"), row.get("categories")
     savings = _number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else None
     data = _data(
-        id=f"{source}/{key}",
+        id=id,
         title=row.get("title"),
         category=categories[0] if isinstance(categories, list) and categories else None,
         cloud=row.get("cloudProvider"),
         dailySavings=savings,
         currency=None if savings is None else "USD",
-        url=f"{view.console}insights#{quote(f'{source}/{key}', safe='')}",
+        url=_link(view, "insights", id, "#"),
     )
     yield _edge("insight.new", view.now, data)
 
 
 def _commitment_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    id, ends = str(row.get("id") or ""), row.get("endDate")
+    id, ends = identifier(row.get("id")), row.get("endDate")
     at = epoch_seconds(ends)
     if id and at is not None and view.now < at <= view.now + EXPIRY_NOTICE_SECONDS:
         data = _data(
@@ -211,17 +222,17 @@ def _commitment_edges(row: JsonObject, view: View) -> Iterator[Edge]:
             amount=_number(row.get("totalCommitmentValue")),
             attained=_number(row.get("totalCurrentAttainment")),
             currency=row.get("currency"),
-            url=f"{view.console}commitments#{quote(id, safe='')}",
+            url=_link(view, "commitments", id, "#"),
         )
         yield _edge("commitment.expiring", view.now, data)
 
 
 def _flow_edges(row: JsonObject, view: View) -> Iterator[Edge]:
-    id, ran, status = str(row.get("id") or ""), row.get("lastExecutedTime"), row.get("lastExecutionStatus")
+    id, ran, status = identifier(row.get("id")), row.get("lastExecutedTime"), row.get("lastExecutionStatus")
     at = epoch_seconds(ran)
     if id and at is not None and status in FAILED_RUNS:
         # The API shows the page of a run in this folder.
-        url = f"{view.console}cloudflow/history#{quote(id, safe='')}"
+        url = _link(view, "cloudflow/history", id, "#")
         yield _edge("cloudflow.run_failed", at, _data(id=id, name=row.get("name"), status=status, runTime=ran, url=url))
 
 

@@ -13,9 +13,10 @@ import orjson
 from ..api.errors import ApiError
 from ..resilience.limits import LimitExceeded
 from . import mailbox, recording
-from .errors import EventError
+from .errors import REVOKED
 from .event_types import EVENT_TYPES
 from .poll_schedule import PollSchedule
+from .secret_rotation import valid_secrets
 from .sender import MAX_BODY_BYTES, Message, Outcome, event_body
 from .sources import SOURCES
 from .store import NOT_LEASED, Change, Fields, Owner
@@ -30,9 +31,6 @@ FIRST_POLL_SECONDS = 5.0
 MAX_DELIVERIES_PER_OWNER = 20
 """At the same time, at most one to each URL, so that a slow receiver delays no other one."""
 LONGEST_WAIT_SECONDS = 60.0
-REVOKED = EventError(
-    "forbidden", "The user may no longer read what these events are about; sign in and subscribe again"
-)
 
 
 class LeaseLost(Exception):
@@ -92,7 +90,7 @@ class MailboxWorker:
                 self._is_stale = False
                 self._fields, self._version = await self._parts.store.load(self._owner.key)
         now = self._read_clock()
-        await self._change(lambda fields: mailbox.sweep(fields, now))
+        await self._sweep(now)
         await self._end_without_credential(now)
         if not any(mailbox.named(self._fields, mailbox.SUBSCRIPTION)):
             if not self._sending and not self._is_polling:
@@ -106,7 +104,7 @@ class MailboxWorker:
         self.oldest_delivery = mailbox.oldest_delivery(self._fields)
         self.pending_count = sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._seconds_to_next(self._parts.clock())):
+            async with asyncio.timeout(max(0.0, self._next_time(now) - self._parts.clock())):
                 await self._wake.wait()
         return True
 
@@ -118,12 +116,17 @@ class MailboxWorker:
         self._last_time = now
         return now
 
+    async def _sweep(self, now: float) -> None:
+        """Remove what has ended."""
+        active = mailbox.subscriptions(self._fields)
+        await self._change(lambda fields: mailbox.sweep(fields, now))
+        for id in active.keys() - mailbox.subscriptions(self._fields).keys():
+            self._parts.on_end(self._owner, id, active[id]["name"], "expire")
+
     async def _end_without_credential(self, now: float) -> None:
         """End all subscriptions if the login that they are served with has ended."""
-        if (stored := self._fields.get(mailbox.ACCOUNT)) is None:
-            return
-        account = Account.from_json(stored)
-        if self._is_ended(account, now):
+        stored = self._fields.get(mailbox.ACCOUNT)
+        if stored is not None and self._is_ended(Account.from_json(stored), now):
             await self._terminate(list(mailbox.subscriptions(self._fields)))
 
     def _is_ended(self, account: Account, now: float) -> bool:
@@ -147,17 +150,17 @@ class MailboxWorker:
             self._version = version
         self._wake.set()
 
-    def _seconds_to_next(self, now: float) -> float:
+    def _next_time(self, now: float) -> float:
+        """Return when the next work is due, after that which a step at *now* started."""
         due = [now + LONGEST_WAIT_SECONDS]
-        if not self._is_polling:
-            due += self._polls.times()
+        due += [] if self._is_polling else self._polls.times()
         if len(self._sending) < MAX_DELIVERIES_PER_OWNER:
             # Those that are due wait for a poll, or for an attempt to the same receiver; both wake this worker.
             due += (at for key, at in self._due() if at > now)
-        return max(0.0, min(due) - now)
+        return min(due)
 
     def _due(self) -> list[tuple[str, float]]:
-        hold, last_call = self._parts.hold_seconds, self._parts.last_calls.get(self._owner.key, 0)
+        hold, last_call = self._parts.hold_seconds, self._parts.calls.last_at(self._owner.key)
         dues = (
             (key, mailbox.due_at(self._fields, key, delivery, hold, last_call))
             for key, delivery in mailbox.named(self._fields, mailbox.DELIVERY)
@@ -249,7 +252,7 @@ class MailboxWorker:
         now = self._parts.clock()
         for id in ids:
             if (ended := mailbox.subscriptions(self._fields).get(id)) is not None:
-                self._parts.on_end(self._owner, id, ended["name"])
+                self._parts.on_end(self._owner, id, ended["name"], "terminate")
         await self._change(
             lambda fields: mailbox.terminate(
                 fields, [id for id in ids if mailbox.SUBSCRIPTION + id in fields], REVOKED, now
@@ -269,8 +272,7 @@ class MailboxWorker:
 
     async def _deliver(self, key: str) -> None:
         try:
-            message = self._message(key)
-            if message is None:
+            if (message := self._message(key)) is None:
                 return
             is_sendable = len(message.body) <= MAX_BODY_BYTES
             outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
@@ -288,9 +290,7 @@ class MailboxWorker:
         if delivery is None or subscription is None:
             return None
         now = self._parts.clock()
-        secrets = [subscription["secret"]]
-        if subscription.get("previousUntil", 0) > now:
-            secrets.append(subscription["previous"])
+        secrets = valid_secrets(subscription, now)
         if control := delivery.get("control"):
             message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
             return Message(self._owner, subscription["url"], id, message_id, orjson.dumps(control), secrets)

@@ -112,9 +112,11 @@ def record_subscription(
     audit_log.info("events", extra=fields)
 
 
-def record_ended_subscription(owner: str, tenant: str, id: str, event: str) -> None:
-    """Record that the server ended an event subscription, because the API refused its user."""
-    fields = {"principal": owner[:12], "customer": tenant, "action": "terminate", "subscription": id, "event": event}
+def record_ended_subscription(
+    owner: str, tenant: str, id: str, event: str, action: Literal["terminate", "expire"]
+) -> None:
+    """Record that an event subscription ended: the API refused its user, or its client did not refresh it."""
+    fields = {"principal": owner[:12], "customer": tenant, "action": action, "subscription": id, "event": event}
     audit_log.info("events", extra=fields)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -218,3 +219,8 @@ class RequestContext(NamedTuple):
     def customer(self) -> str | None:
         """The customer that a DoiT employee acts for; None for all other callers, who have only one customer."""
         return None if self.customer_api_factory is None else self.tenant
+
+    def call_running(self) -> AbstractContextManager[None]:
+        """Count a tool call of the owner as in progress while the block runs, so that events wait for its end."""
+        events = self.services.events
+        return nullcontext() if events is None else events.service.call_running(self.owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from typing import Any
 
@@ -14,6 +15,7 @@ from doit_mcp.events.edges import MAX_SEEN, Edge, new_edges, pack_marks, period_
 from doit_mcp.events.errors import ERROR_CODES, EventError
 from doit_mcp.events.receiver_urls import ReceiverPolicy
 from doit_mcp.events.requests import read_subscribe
+from doit_mcp.events.secret_rotation import valid_secrets
 from doit_mcp.events.sender import Outcome
 from doit_mcp.events.store import Change, Fields
 from tests.events.receivers import OTHER_SECRET, SECRET
@@ -35,13 +37,13 @@ def apply(fields: Fields, change: Change) -> Fields:
 
 
 def subscribed(
-    fields: Fields, name: str = "anomaly.detected", *, secret: str = SECRET, **more: Any
+    fields: Fields, name: str = "anomaly.detected", *, secret: str = SECRET, now: float = NOW, **more: Any
 ) -> tuple[Fields, str]:
     """The fields with a subscription, and its id."""
     params = {"name": name, "delivery": {"mode": "webhook", "url": "https://a.example/h", "secret": secret}, **more}
     request = read_subscribe(params, ReceiverPolicy(), False)
     id = request.target.subscription_id("owner")
-    return apply(fields, mailbox.subscribe(fields, id, request, ACCOUNT, NOW + 900, ["seen"], NOW)), id
+    return apply(fields, mailbox.subscribe(fields, id, request, ACCOUNT, now + 900, ["seen"], now)), id
 
 
 def edge(number: int, name: str = "anomaly.detected", **data: Any) -> Edge:
@@ -131,14 +133,25 @@ def test_termination_deletes_and_notifies_once() -> None:
     assert id in mailbox.subscriptions(revived)
 
 
-def test_rotation_keeps_the_old_secret_for_some_minutes() -> None:
+def test_rotation_keeps_the_old_secrets_for_some_minutes() -> None:
+    """Each for its own ten minutes, also if it is replaced again; at most two, and never the current one twice."""
     fields, id = subscribed({})
     fields, _ = subscribed(fields, secret=OTHER_SECRET)
-    item = fields[mailbox.SUBSCRIPTION + id]
-    assert (item["secret"], item["previous"]) == (OTHER_SECRET, SECRET)
-    fields, _ = subscribed(fields, secret=OTHER_SECRET)
-    assert fields[mailbox.SUBSCRIPTION + id]["previous"] == SECRET
-    assert fields[mailbox.SUBSCRIPTION + id]["previousUntil"] == item["previousUntil"] == NOW + mailbox.ROTATION_SECONDS
+
+    def valid(seconds: float = 0) -> list[str]:
+        return valid_secrets(fields[mailbox.SUBSCRIPTION + id], NOW + seconds)
+
+    assert valid() == [OTHER_SECRET, SECRET]
+    fields, _ = subscribed(fields, secret=OTHER_SECRET, now=NOW + 60)
+    assert valid() == valid(599) == [OTHER_SECRET, SECRET] and valid(600) == [OTHER_SECRET]
+    third, fourth = (f"whsec_{base64.b64encode(letter * 32).decode()}" for letter in (b"3", b"4"))
+    fields, _ = subscribed(fields, secret=third, now=NOW + 300)
+    assert valid(300) == [third, OTHER_SECRET, SECRET]
+    assert valid(600) == valid(899) == [third, OTHER_SECRET] and valid(900) == [third]
+    back, _ = subscribed(fields, secret=SECRET, now=NOW + 400)
+    assert valid_secrets(back[mailbox.SUBSCRIPTION + id], NOW + 400) == [SECRET, third, OTHER_SECRET]
+    fields, _ = subscribed(fields, secret=fourth, now=NOW + 400)
+    assert valid(400) == [fourth, third, OTHER_SECRET]
 
 
 def test_a_mailbox_is_bounded() -> None:

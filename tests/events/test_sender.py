@@ -69,6 +69,12 @@ async def test_each_connection_resolves_again(sender: WebhookSender, receiver: R
     assert receiver.names.asked == [HOST] * 3 and len(receiver.arrivals) == 1
 
 
+async def test_host_names_are_equal_in_any_case(sender: WebhookSender, receiver: Receiver) -> None:
+    """A host that may have private addresses may have them however the client spells it."""
+    receiver.names.answers[HOST.upper()] = receiver.names.answers[HOST]
+    assert await sender.send(message(receiver.url(host=HOST.upper()))) == Outcome(204, None)
+
+
 @pytest.mark.requirement("E2")
 async def test_addresses_are_refused_without_permission(receiver: Receiver) -> None:
     """Without permission, neither names with loopback addresses nor literal addresses are connected to."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.catalog.tools.sanitize import sanitize_json, sanitize_text
 from doit_mcp.events.edges import Edge
 from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
@@ -50,6 +51,7 @@ def test_any_row_is_read(source: str, row: dict[str, Any]) -> None:
     """No row raises. Each edge has a known type of this source, and data that is JSON with an id."""
     for edge in SOURCES[source].edges_of(row, VIEW):
         assert EVENT_TYPES[edge.name].source == source and edge.data["id"]
+        assert EVENT_TYPES[edge.name].payload_validator.problems(edge.data) == []
         orjson.dumps(edge.data)
 
 
@@ -166,6 +168,59 @@ def test_texts_of_others_are_clean_and_short() -> None:
     text = edge.data["subject"]
     assert text.startswith(("Hi  there ", "Hi there "))
     assert len(text) == MAX_TEXT_CHARACTERS and text.isprintable()
+
+
+@pytest.mark.parametrize("character", ["\u034f", "\u061c", "\u115f", "\u180e", "\u3164", "\ufe00", "\ufe0d"])
+def test_payloads_and_results_of_tools_hide_the_same(character: str) -> None:
+    text = f"Hi{character} there\u2028to\u2029all"
+    [edge] = edges("tickets", id=7, subject=text, updateTime="2026-11-28T10:00:00Z")
+    assert edge.data["subject"] == sanitize_text(text) == "Hi there to all"
+    assert orjson.loads(sanitize_json(orjson.dumps(text).decode())) == "Hi there to all"
+
+
+def test_ids_and_links_are_never_cut() -> None:
+    """Items whose long ids differ at the end are two events. Ids that the tools would not take are no events."""
+    keys = [f"{'k' * 210}{number}" for number in range(2)]
+    found = [edge for key in keys for edge in edges("insights", source="s", key=key)]
+    assert [edge.data["id"] for edge in found] == [f"s/{key}" for key in keys]
+    assert [edge.data["url"] for edge in found] == [f"{VIEW.console}insights#s%2F{key}" for key in keys]
+    assert found[0].event_id("c") != found[1].event_id("c")
+    assert edges("insights", source="s", key="k" * 1000) == edges("insights", source="s" * 1000, key="k") == []
+    # A link that is too long for clients is left out; percent-encoding makes this one longer than its id.
+    [edge] = edges("insights", source="s", key="é" * 900)
+    assert "url" not in edge.data and len(edge.data["id"]) == 902
+    body = {"customer": "c", "name": "insight.new", "data": {"id": "k" * 1001}}
+    with pytest.raises(EventError, match="at most 1000 characters"):
+        read_report(orjson.dumps(body), VIEW.now, "https://console.example")
+    body["data"] = {"id": "s/k", "url": f"https://console.example/{'x' * 3000}"}
+    with pytest.raises(EventError, match="data.url"):
+        read_report(orjson.dumps(body), VIEW.now, "https://console.example")
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "http://a.example/", "https://a.example/ x", ["https://a"], 7])
+def test_links_of_the_api_are_https(url: Any) -> None:
+    for source, name, row in (
+        ("invoices", "url", {"id": "i"}),
+        ("tickets", "urlUI", TICKET),
+        ("budgets", "url", BUDGET),
+    ):
+        assert all("url" not in edge.data for edge in edges(source, **row | {name: url}))
+        good = "https://console.example/x?y=1#z"
+        assert all(edge.data["url"] == good for edge in edges(source, **row | {name: good}))
+
+
+def test_values_fit_the_schema() -> None:
+    """Objects and lists where the schema says text are left out; numbers become texts."""
+    [edge] = edges("anomalies", id="a", scope={"x": 1}, severityLevel=["critical"], serviceName=12, platform=True)
+    assert edge.data == {"id": "a", "service": "12", "currency": "USD", "url": f"{VIEW.console}anomalies/a"}
+
+
+def test_links_without_a_customer_have_one_fragment() -> None:
+    """The console takes a page without a customer after #, so an item cannot be named after another #."""
+    view = View(VIEW.now, "https://console.example/#")
+    for source, row, _ in ROWS:
+        for edge in SOURCES[source].edges_of(row, view):
+            assert edge.data["url"].startswith(view.console) and edge.data["url"].count("#") == 1
 
 
 async def test_budgets_beyond_the_first_page_are_noticed() -> None:

@@ -321,7 +321,7 @@ async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     texts = {"id": "a1", "service": "Big\u200b\u202eQuery" + "x" * 3000}
     fields = {"customer": ACME, "name": "anomaly.detected", "id": "one", "data": texts}
     cleaned = read_report(json.dumps(fields).encode(), now, "https://console.example").edge.data["service"]
-    assert cleaned.startswith("Big Query") and len(cleaned) == 200
+    assert cleaned.startswith("BigQuery") and len(cleaned) == 200
     for days in (-46, 30):
         at = datetime.fromtimestamp(now + days * 86_400, UTC).isoformat()
         with pytest.raises(EventError, match="timestamp must be"):
@@ -344,6 +344,29 @@ async def test_events_wait_until_the_user_has_made_no_call_for_a_while(receiver:
         await report(site, "one", ANOMALY)
         await receiver.wait_for_events(1)
         assert time.monotonic() - called_at >= hold
+
+
+async def test_events_wait_for_the_end_of_a_call_that_takes_long(receiver: Receiver) -> None:
+    """The wait begins at the end of a call, however long it took. A colleague without calls gets the event at once."""
+    passed_seconds = [0.0]
+    network = replace(network_of(receiver), clock=lambda: time.time() + passed_seconds[0])
+    async with serving(
+        api=Api(), event_network=network, events_private_receivers=(HOST,), events_ingest_secret=OTHER_SECRET
+    ) as site:
+        for user, path in ((ADMIN, "/caller"), (VIEWER, "/colleague")):
+            await site.send_stateless("events/subscribe", subscription(receiver, path=path), user=user)
+        call = asyncio.create_task(site.call("wait"))
+        await site.bench.started.wait()
+        passed_seconds[0] += 100
+        await report(site, "one", ANOMALY)
+        await receiver.wait_for_events(1)
+        assert [event.path for event in receiver.events] == ["/colleague"]
+        site.bench.proceed.set()
+        assert (await call).status == 200
+        passed_seconds[0] += 91
+        await report(site, "two", ANOMALY | {"id": "a2"})
+        await receiver.wait_for_events(4)
+        assert Counter(event.path for event in receiver.events) == {"/colleague": 2, "/caller": 2}
 
 
 @pytest.mark.requirement("E6")

@@ -97,9 +97,12 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
 
     So are invalid arguments in every revision, because many clients give up at a protocol error.
     """
+    with context.call_running():
+        return await _call_tool(context, request)
+
+
+async def _call_tool(context: RequestContext, request: Request) -> JsonObject:
     tool, arguments = find_tool(context, request), request.params.get("arguments")
-    if context.services.events is not None:
-        context.services.events.service.note_call(context.owner)
     if (
         tool.name in context.catalog.tools_with_header_params
         and context.headers is not None
@@ -138,6 +141,14 @@ async def call_tool(context: RequestContext, request: Request) -> JsonObject:
 
 async def _run_tool(context: RequestContext, call: RunningRequest, tool: Tool, arguments: JsonObject) -> JsonObject:
     """Return the result of a call and record it. Rounds that only ask the client are not recorded."""
+    # It may go on as a task after the request that started it.
+    with context.call_running():
+        return await _run_and_record(context, call, tool, arguments)
+
+
+async def _run_and_record(
+    context: RequestContext, call: RunningRequest, tool: Tool, arguments: JsonObject
+) -> JsonObject:
     started, characters, truncated = time.perf_counter(), None, False
     try:
         work = run_with_audit(context, tool, call, arguments) if tool.writes else tool.run(call, arguments)

@@ -95,7 +95,7 @@ def make_events(
         metrics.count_event_delivery,
         metrics.count_event_poll,
         metrics.count_dropped_events,
-        lambda owner, id, name: record_ended_subscription(owner.key, owner.tenant, id, name),
+        lambda owner, *ended: record_ended_subscription(owner.key, owner.tenant, *ended),
         settings.events_poll_s,
         settings.events_hold_s,
         network.retry_seconds,

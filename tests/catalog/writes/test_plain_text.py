@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.tools.sanitize import INVISIBLE_PATTERN, sanitize_text
+from doit_mcp.catalog.tools.sanitize import sanitize_text
 from doit_mcp.catalog.writes.plain_text import to_plain_text
+from doit_mcp.protocol.visible_text import INVISIBLE_PATTERN
 
 PIECES = ["<", ">", "!", "[", "]", "(", ")", "x", "/", ":", "http://", "www.", "&", "#8203;", " ", "\n", "\u200b"]
 RENDERS = re.compile(r"<[A-Za-z/!?]|!\[|\][(\[]|://\S|\bwww\.\S|&#?\w{1,32};", re.IGNORECASE)
