@@ -12,6 +12,7 @@ from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.skills.collection import SKILLS
 from doit_mcp.catalog.views.document import VIEW_MIME_TYPE, view_uri
 from doit_mcp.catalog.views.metadata import has_view
+from doit_mcp.catalog.writes.confirmation import with_change_card
 from tests.e2e.answers import ADMIN, ExpectedResults, check_costs, check_tools, read_structured, read_user
 from tests.e2e.launch import Sandbox
 from tests.e2e.node_packages import Finished, browser, environment, run
@@ -95,7 +96,8 @@ async def test_finds_the_view_of_each_tool(sandbox: Sandbox, node: Path, tmp_pat
     flags = ("--method", "tools/list", "--app-info", "--advertise-apps", "--protocol-era", era)
     finished = await inspect(node, tmp_path, sandbox.mcp, *flags, *bearer(sandbox))
     found = {app["toolName"]: app for app in map(json.loads, finished.out.splitlines())}
-    with_view = {tool.name for tool in all_tools() if has_view(tool.meta)}
+    offered = (with_change_card(tool, "when-destructive") for tool in all_tools())
+    with_view = {tool.name for tool in offered if has_view(tool.meta)}
     assert with_view & found.keys() == {name for name, app in found.items() if app["hasApp"]}
     for name in with_view & found.keys():
         assert found[name]["resourceUri"] == view_uri() and found[name]["visibility"] == ["model", "app"]
