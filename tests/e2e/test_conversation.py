@@ -90,7 +90,8 @@ async def why_costs_went_up(say: Say) -> str:
         {"id": "service_description", "type": "fixed", "values": [drivers["service"]]},
         {"id": "project_name", "type": "fixed", "values": [anomaly["scope"]]},
     ]
-    narrow = await say("explain_cost_change", **spans, filters=scope)
+    # The customer is billed in euros, but anomalies are in dollars.
+    narrow = await say("explain_cost_change", **spans, filters=scope, currency="USD")
     assert cents(narrow["total"]["after"]) == cents(anomaly["actualCost"]), "the anomaly is at the cost jump"
 
     subject = f"{drivers['service']} costs {total['change']} more than a week ago"
@@ -116,7 +117,7 @@ async def why_costs_went_up(say: Say) -> str:
 async def budget_and_alert(say: Say, service: str) -> None:
     """Create, check and delete a budget and an alert for a service; both know what was spent."""
     before = {kind: await say(f"list_{kind}") for kind in ("budgets", "alerts")}
-    breakdown = await say("cost_breakdown", groupBy="service", months=1, topN=25)
+    breakdown = await say("cost_breakdown", groupBy="service", months=1, topN=25, currency="USD")
     spent = next(group["cost"] for group in breakdown["groups"] if group["name"] == service)
     assert cents(*(group["cost"] for group in breakdown["groups"])) == cents(breakdown["total"]["shown"])
     scopes = [{"type": "fixed", "id": "service_description", "values": [service]}]
