@@ -1,0 +1,73 @@
+"""Undo calls leave out what their tool refuses or a result has no room for, and approvals say what cannot be undone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from doit_mcp.sandbox.api import Api
+from doit_mcp.server.catalog import catalog_factory
+from tests.sandbox.bodies import BUDGET, BY_CLOUD
+from tests.transports.http.serving import Json, Site, serving
+from tests.transports.http.test_undo import applied, as_set
+from tests.transports.http.test_undo_notes import prepared
+
+SEASONAL: Json = {
+    **{name: value for name, value in BUDGET.items() if name != "amount"},
+    "seasonalAmounts": [100] * 12,
+    "startPeriod": "2026-01-01",
+}
+MANY_VALUES: Json = {
+    "id": "project_id",
+    "type": "fixed",
+    "values": [f"a-project-with-a-long-name-{i}" for i in range(900)],
+}
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    """The product over the sandbox's API."""
+    async with serving(make=catalog_factory(), api=Api()) as site:
+        yield site
+
+
+async def test_deleted_seasonal_budgets_can_be_created_again(site: Site) -> None:
+    selected = {"id": (await applied(site, "create_budget", SEASONAL))["id"]}
+    former = await applied(site, "get_budget", selected)
+    assert (await prepared(site, "delete_budget", selected))["irreversible"] is False
+    undo = (await applied(site, "delete_budget", selected))["undo"]
+    restored = await applied(site, undo["tool"], undo["arguments"])
+    assert as_set(await applied(site, "get_budget", {"id": restored["id"]})) == as_set(former)
+
+
+async def test_approvals_say_that_a_large_object_cannot_be_created_again(site: Site) -> None:
+    report = {"name": "R", "report": {**BY_CLOUD, "filters": [MANY_VALUES]}}
+    selected = {"id": (await applied(site, "create_report", report))["id"]}
+    change = await prepared(site, "delete_report", selected)
+    deleted = await applied(site, "delete_report", selected)
+    assert change["irreversible"] is True and deleted["undo"].keys() == {"note"}
+    assert deleted["undo"]["note"] in change["notes"]
+    assert "too large" in deleted["undo"]["note"] and "new id" not in deleted["undo"]["note"]
+
+
+async def test_undo_of_an_update_leaves_out_only_refused_values(site: Site) -> None:
+    selected = {"id": (await applied(site, "create_budget", SEASONAL))["id"]}
+    undo = (await applied(site, "update_budget", {**selected, "amount": 500, "name": "x"}))["undo"]
+    assert undo["tool"] == "update_budget" and undo["arguments"] == {**selected, "name": SEASONAL["name"]}
+    assert "amount (0" in undo["note"]
+    other = {"id": (await applied(site, "create_budget", SEASONAL))["id"]}
+    undo = (await applied(site, "update_budget", {**other, "amount": 500, "seasonalAmounts": []}))["undo"]
+    assert undo["arguments"] == {**other, "seasonalAmounts": [100] * 12}
+    await applied(site, undo["tool"], undo["arguments"])
+    assert (await applied(site, "get_budget", other))["seasonalAmounts"] == [100] * 12
+
+
+async def test_undo_of_an_update_leaves_out_only_large_values(site: Site) -> None:
+    report = {"name": "R", "report": {**BY_CLOUD, "filters": [MANY_VALUES]}}
+    selected = {"id": (await applied(site, "create_report", report))["id"]}
+    interval = (await applied(site, "get_report_config", selected))["config"]["timeInterval"]
+    changes = {"name": "S", "report": {"filters": [], "timeInterval": "day"}}
+    undo = (await applied(site, "update_report", {**selected, **changes}))["undo"]
+    assert undo["arguments"] == {**selected, "name": "R", "report": {"timeInterval": interval}}
+    assert "report.filters ([{" in undo["note"] and "more characters" in undo["note"]
