@@ -47,7 +47,7 @@ def change_record(
     affected += reached_lines(tool, before) + list(surroundings.dependents)
     affected += mention_lines(tool, arguments, surroundings.domains) + related_lines(related)
     unchanged = UNCHANGED if changes and not rows else ""
-    undone = undo_notes(tool, is_known=is_known, problem=problem)
+    undone = undo_notes(tool, is_known=is_known, problem=problem, is_employee=customer != "")
     record = {
         "title": tool.title,
         "customer": customer,

@@ -56,7 +56,7 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
         lines.append("This cannot be undone.")
     if tool.open_world:
         lines.append("This affects recipients or systems outside your DoiT account.")
-    undone = undo_notes(tool, is_known=is_known, problem=problem)
+    undone = undo_notes(tool, is_known=is_known, problem=problem, is_employee=customer != "")
     lines += [text for text in (*undone, tool.facts.get("effect", ""), note) if text]
     targets = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}

@@ -9,13 +9,19 @@ SET_AGAIN = "The result says how to set it again."
 STATE_UNKNOWN = "The state before could not be read, so the result cannot say how to restore it."
 
 
-def undo_notes(tool: Tool, *, is_known: bool, problem: str = "") -> list[str]:
+def final_reason(tool: Tool, *, is_employee: bool) -> str:
+    """Return why no call of this user restores the former state, as *tool* declares; "" if it declares nothing."""
+    can_undo = is_employee and tool.facts.get("employees_can_undo", False)
+    return "" if can_undo else tool.facts.get("no_undo", "")
+
+
+def undo_notes(tool: Tool, *, is_known: bool, problem: str = "", is_employee: bool = False) -> list[str]:
     """Return what the user should know about undoing the write. *is_known* means that its object could be read.
 
     *problem* says why no call can create it again from its values.
     """
-    if "no_undo" in tool.facts:
-        return [tool.facts["no_undo"]]
+    if reason := final_reason(tool, is_employee=is_employee):
+        return [reason]
     if _needs_state(tool) and not is_known:
         return [STATE_UNKNOWN]
     if problem:

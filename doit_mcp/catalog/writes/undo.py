@@ -13,7 +13,7 @@ from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .former_values import former_values
 from .receipt_verification import as_list, member_key
-from .reversibility import STATE_UNKNOWN, restores_itself
+from .reversibility import STATE_UNKNOWN, final_reason, restores_itself
 from .secret_results import has_secrets
 from .snapshot import Snapshot
 from .state_reader import StateReader, declared_reader, named_tool
@@ -189,9 +189,10 @@ async def run_with_undo(
     """Run *tool* and return its result, with the undo call of *plan*. *snapshot* is the state if it was just read."""
     if arguments.get("dryRun") is True:
         return await tool.run(call, arguments)
-    if plan is None or "no_undo" in tool.facts:
+    reason = final_reason(tool, is_employee=call.customer_context is not None)
+    if plan is None or reason:
         result = await tool.run(call, arguments)
-        undo: JsonObject = {"note": tool.facts["no_undo"]} if "no_undo" in tool.facts else {}
+        undo: JsonObject = {"note": reason} if reason else {}
     else:
         before = await plan.read(call, arguments, snapshot)
         result = await tool.run(call, arguments)

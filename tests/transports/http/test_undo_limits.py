@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.sandbox.bodies import BUDGET, BY_CLOUD
-from tests.transports.http.serving import Json, Site, serving
+from tests.transports.http.serving import EMPLOYEE, OTHER_USER, Json, Site, serving
 from tests.transports.http.test_undo import applied, as_set
 from tests.transports.http.test_undo_notes import prepared
 
@@ -71,3 +71,15 @@ async def test_undo_of_an_update_leaves_out_only_large_values(site: Site) -> Non
     undo = (await applied(site, "update_report", {**selected, **changes}))["undo"]
     assert undo["arguments"] == {**selected, "name": "R", "report": {"timeInterval": interval}}
     assert "report.filters ([{" in undo["note"] and "more characters" in undo["note"]
+
+
+async def test_employees_can_undo_what_only_they_can_change(site: Site) -> None:
+    customer = {"customerContext": OTHER_USER.customer}
+    listed = (await site.call("list_tickets", customer, user=EMPLOYEE)).result["structuredContent"]
+    ticket = next(row for row in listed["tickets"] if row["status"] == "open")
+    changes = {"ticketId": ticket["id"], "status": "pending", **customer}
+    done = (await site.apply("update_ticket", changes, user=EMPLOYEE)).result["structuredContent"]
+    assert done["undo"]["arguments"] == {**changes, "status": "open"}
+    await site.apply("update_ticket", done["undo"]["arguments"], user=EMPLOYEE)
+    shown = (await site.call("get_ticket", {"id": ticket["id"], **customer}, user=EMPLOYEE)).result
+    assert shown["structuredContent"]["status"] == "open"
