@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.api.faults import Fault
 from doit_mcp.server.catalog import catalog_factory
 from tests.sandbox.bodies import BUDGET, BY_CLOUD
-from tests.transports.http.serving import EMPLOYEE, OTHER_USER, Json, Site, serving
+from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, Json, Site, serving
 from tests.transports.http.test_undo import applied, as_set
 from tests.transports.http.test_undo_notes import prepared
 
@@ -83,3 +84,32 @@ async def test_employees_can_undo_what_only_they_can_change(site: Site) -> None:
     await site.apply("update_ticket", done["undo"]["arguments"], user=EMPLOYEE)
     shown = (await site.call("get_ticket", {"id": ticket["id"], **customer}, user=EMPLOYEE)).result
     assert shown["structuredContent"]["status"] == "open"
+
+
+async def test_changes_name_the_role_of_a_user(site: Site) -> None:
+    user = next(row for row in (await applied(site, "list_users", {}))["users"] if row["email"] != ADMIN.email)
+    roles = {row["id"]: row["name"] for row in (await applied(site, "list_roles", {}))["roles"]}
+    shown = f"{roles[user['roleId']]} (id {user['roleId']})"
+    change = await prepared(site, "delete_user", {"id": user["id"]})
+    assert {row["field"]: row for row in change["fields"]}["roleId"]["before"] == shown
+    group = await applied(site, "create_customer_group", {"name": "North", "memberCustomerIds": [ADMIN.customer]})
+    chosen = {"customerGroupId": group["id"], "userId": user["id"]}
+    affected = (await prepared(site, "assign_customer_group_user", chosen))["affected"]
+    assert f"user.roleId: {shown}" in affected
+
+
+async def test_an_approved_object_that_cannot_be_read_has_not_changed() -> None:
+    api = Api()
+    async with serving(make=catalog_factory(), api=api) as site:
+        await check_unread_approval(site, api)
+
+
+async def check_unread_approval(site: Site, api: Api) -> None:
+    label = await applied(site, "create_label", {"name": "Quarter", "color": "blue"})
+    first = (await site.call("delete_label", {"id": label["id"]})).result["structuredContent"]
+    path = "/analytics/v1/labels/"
+    api.faults.append(Fault(path, 500, times=None, operation=f"GET {path}{{id}}"))
+    again = (await site.call("confirm_action", {"approvalToken": first["approvalToken"]})).result["structuredContent"]
+    notes = again["change"]["notes"]
+    assert again["status"] == "approval_required" and "could not be read again" in notes[0]
+    assert not any("has changed since" in note for note in notes)
