@@ -9,7 +9,7 @@ import pytest
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.faults import Fault
 from doit_mcp.server.catalog import catalog_factory
-from tests.sandbox.bodies import BUDGET, BY_CLOUD
+from tests.sandbox.bodies import BUDGET, BY_CLOUD, THEME
 from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, Json, Site, serving
 from tests.transports.http.test_undo import applied, as_set
 from tests.transports.http.test_undo_notes import prepared
@@ -113,3 +113,12 @@ async def check_unread_approval(site: Site, api: Api) -> None:
     notes = again["change"]["notes"]
     assert again["status"] == "approval_required" and "could not be read again" in notes[0]
     assert not any("has changed since" in note for note in notes)
+
+
+async def test_deletions_of_themes_say_that_undo_does_not_activate_them(site: Site) -> None:
+    theme = await applied(site, "create_custom_theme", THEME)
+    await applied(site, "set_active_theme", {"themeId": theme["id"]})
+    notes = " ".join((await prepared(site, "delete_custom_theme", {"id": theme["id"]}))["notes"])
+    assert "get the default theme" in notes and "set_active_theme" in notes
+    await applied(site, "delete_custom_theme", {"id": theme["id"]})
+    assert (await applied(site, "get_active_theme", {}))["themeId"] == "default"
