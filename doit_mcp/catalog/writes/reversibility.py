@@ -28,7 +28,8 @@ def undo_notes(tool: Tool, *, is_known: bool, problem: str = "", is_employee: bo
         return [problem]
     if not tool.deletes or "restore_with" not in tool.facts:
         return []
-    return [SET_AGAIN if tool.facts.get("can_be_restored") else RECREATED]
+    after = [tool.facts["after_restoring"]] if "after_restoring" in tool.facts else []
+    return [SET_AGAIN if tool.facts.get("can_be_restored") else RECREATED, *after]
 
 
 def cannot_be_undone(tool: Tool, *, is_known: bool = True, problem: str = "") -> bool:

@@ -71,7 +71,8 @@ class RestorePlan:
             # The object may have been found by its name, which changes.
             targets = {"id": before.get("id"), **targets, "name": None}
         creates_another = self.restoring.verb == "create" and not self.tool.facts.get("can_be_restored")
-        note = CREATES_ANOTHER if creates_another else ""
+        after = self.tool.facts.get("after_restoring", "")
+        note = f"{CREATES_ANOTHER} {after}".rstrip() if creates_another else ""
         if self.tool.deletes:
             former = {**before, **targets}
         elif self.tool.facts.get("replaces"):

@@ -120,5 +120,6 @@ async def test_deletions_of_themes_say_that_undo_does_not_activate_them(site: Si
     await applied(site, "set_active_theme", {"themeId": theme["id"]})
     notes = " ".join((await prepared(site, "delete_custom_theme", {"id": theme["id"]}))["notes"])
     assert "get the default theme" in notes and "set_active_theme" in notes
-    await applied(site, "delete_custom_theme", {"id": theme["id"]})
+    deleted = await applied(site, "delete_custom_theme", {"id": theme["id"]})
+    assert "set_active_theme" in deleted["undo"]["note"]
     assert (await applied(site, "get_active_theme", {}))["themeId"] == "default"
