@@ -105,6 +105,10 @@ class ToolFacts(TypedDict, total=False):
     """The values with which the update clears arguments, by the name of the argument or the path of a member."""
     no_undo: str
     """Why no call restores the former state, although a tool shows it: a sentence for the result."""
+    after_restoring: str
+    """What *restore_with* leaves to do: a sentence for the note of the undo."""
+    employees_can_undo: bool
+    """The reason in *no_undo* does not apply to DoiT employees, whose calls restore the former state."""
     undo_with: Reader
     """The tool that undoes the write: it removes what this one adds or adds what it removes, as *adds* and *removes*
     state, or reverses an action. It takes the arguments that it shares with this write."""

@@ -104,11 +104,13 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     readers = {name: find_reader(tool, named) for name, tool in writing.items()}
     surroundings = {name: SurroundingsReader(tool, named, find_related(tool, named)) for name, tool in writing.items()}
+    undo = {name: find_undo(tool, readers[name], named) for name, tool in writing.items()}
     writing = {
-        name: with_confirmation(tool, readers[name], surroundings[name], find_undo(tool, readers[name], named))
-        for name, tool in writing.items()
+        name: with_confirmation(tool, readers[name], surroundings[name], undo[name]) for name, tool in writing.items()
     }
-    writing = {name: with_dry_run(tool, readers[name], surroundings[name]) for name, tool in writing.items()}
+    writing = {
+        name: with_dry_run(tool, readers[name], surroundings[name], undo[name]) for name, tool in writing.items()
+    }
     writing = {name: with_scope_check(tool) for name, tool in writing.items()}
     writing = {name: with_deduplication(tool, verifier_for(tool, named)) for name, tool in writing.items()}
     writing = {name: with_withheld_result(tool) for name, tool in writing.items()}

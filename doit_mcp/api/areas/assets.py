@@ -98,7 +98,7 @@ class Assets(Area):
         alias="id_of_asset",
         confirm=True,
         preview_with=get_asset,
-        no_undo="A purchase of licenses cannot be undone with these tools.",
+        no_undo="A change of the number of licenses is an order, which these tools cannot undo.",
         irreversible=True,
     )
     async def _update(self, *, id: Id, **changes: Unpack[AssetChanges]) -> JsonObject: ...

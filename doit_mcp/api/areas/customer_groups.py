@@ -8,7 +8,7 @@ from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post, put
 from ..parameters import Rfc3339
 from ..permissions import USERS_MANAGER
-from .users import Users
+from .users import ROLE_NAMES, Users
 
 MAX_MEMBERS = 10_000
 GROUPS = "/rbac/v1/customer-groups"
@@ -139,6 +139,7 @@ class CustomerGroups(Area):
         preview_with=get_customer_group,
         verify_with=list_customer_group_users,
         also_shows={"userId": Users.list_users},
+        names_with=ROLE_NAMES,
         effect=GIVES_ACCESS,
         adds="userId",
         undo_with="unassign_customer_group_user",
@@ -155,6 +156,7 @@ class CustomerGroups(Area):
         preview_with=get_customer_group,
         verify_with=list_customer_group_users,
         also_shows={"userId": Users.list_users},
+        names_with=ROLE_NAMES,
         effect=REMOVES_ACCESS,
         can_be_restored=True,
         removes="userId",

@@ -157,7 +157,14 @@ class Datahub(Area):
         """Create an empty DataHub dataset with a description, before sending events to it."""
         ...
 
-    @delete("/datahub/v1/datasets", confirm=True, preview_with=None, open_world=False, may_continue=True)
+    @delete(
+        "/datahub/v1/datasets",
+        confirm=True,
+        preview_with=None,
+        open_world=False,
+        may_continue=True,
+        no_undo="Deleted datasets and their events cannot be restored.",
+    )
     async def delete_datahub_datasets(self, **names: Unpack[DatasetNames]) -> Annotated[JsonObject, DeletionResult]:
         """Delete several DataHub datasets with all their events. This cannot be undone: confirm their names with the
         user first. With the status accepted, the deletion continues: do not call it done."""
@@ -188,6 +195,7 @@ class Datahub(Area):
         preview_with=get_datahub_dataset,
         open_world=False,
         may_continue=True,
+        no_undo="A deleted dataset and its events cannot be restored.",
     )
     async def delete_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, DeletionResult]:
         """Delete one DataHub dataset with all its events. This cannot be undone: ask the user first. With the status

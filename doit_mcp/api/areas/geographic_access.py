@@ -8,7 +8,7 @@ from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..parameters import Rfc3339
 from ..permissions import USERS_MANAGER
-from .users import Users
+from .users import ROLE_NAMES, Users
 
 MAX_COUNTRIES = 250
 REGIONS, SCOPE = "/rbac/v1/custom-regions", "/rbac/v1/customers/{targetCustomerId}/geographic-scope"
@@ -217,6 +217,7 @@ class GeographicAccess(Area):
         confirm=True,
         preview_with=get_user_geographic_scope,
         also_shows={"userId": Users.list_users},
+        names_with=ROLE_NAMES,
         effect=REPLACES_SCOPE,
         replaces=True,
         unset_with="delete_user_geographic_scope",
@@ -241,6 +242,7 @@ class GeographicAccess(Area):
         confirm=True,
         preview_with=get_user_geographic_scope,
         also_shows={"userId": Users.list_users},
+        names_with=ROLE_NAMES,
         restore_with=update_user_geographic_scope,
         effect=REMOVES_SCOPE,
         can_be_restored=True,

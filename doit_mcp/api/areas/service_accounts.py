@@ -172,6 +172,7 @@ class ServiceAccounts(Area):
         dependents=(
             Dependents("API token that stops", "list_service_account_tokens", arguments={"serviceAccountId": "{id}"}),
         ),
+        no_undo="A deleted service account cannot be restored: its tokens are lost, and new ones have new secrets.",
         open_world=False,
     )
     async def delete_service_account(self, *, id: AccountId, dryRun: DryRun = None) -> None:

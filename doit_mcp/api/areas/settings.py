@@ -137,6 +137,8 @@ class Settings(Area):
         confirm=True,
         preview_with=get_theme,
         restore_with=create_custom_theme,
+        effect="Users for whom it is active get the default theme.",
+        after_restoring="It is not active for anyone: set_active_theme makes it active, with its new id.",
         open_world=False,
     )
     async def delete_custom_theme(self, *, id: ThemeId) -> None:

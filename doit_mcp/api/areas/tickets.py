@@ -222,6 +222,7 @@ class Tickets(Area):
         preview_with=get_ticket,
         preview_arguments={"ticketId": "id"},
         no_undo="Only DoiT employees can restore the former status or assignee of a ticket.",
+        employees_can_undo=True,
         not_shown=("assignee",),
     )
     async def update_ticket(

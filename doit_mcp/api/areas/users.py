@@ -110,7 +110,15 @@ class Users(Area):
         the user's permissions: ask the user first."""
         ...
 
-    @delete("/iam/v1/users/{id}", confirm=True, preview_with=list_users, open_world=False, permission=None)
+    @delete(
+        "/iam/v1/users/{id}",
+        confirm=True,
+        preview_with=list_users,
+        open_world=False,
+        permission=None,
+        names_with=ROLE_NAMES,
+        no_undo="A deleted user cannot be restored. invite_user invites the address again, as a new user.",
+    )
     async def delete_user(self, *, id: UserId) -> Annotated[JsonObject, DeleteResult]:
         """Delete a user. They lose all access, and this cannot be undone: confirm their name and email address
         first."""

@@ -24,7 +24,7 @@ BASIS_FORECAST = "DoiT's forecast of this budget"
 BASIS_SHARE = "this forecast of the budget's clouds in that period, times the share of its services"
 BASIS_GROWTH = f"{BASIS_SHARE}; its limit grows"
 PARTLY_FORECAST = "periods to come: this forecast does not have all of its costs; leave out cloud and filters"
-OPEN_LIMIT = "periods to come: only the limit of its running period is known"
+OPEN_LIMIT = "periods to come: this forecast has only the limit of its current period"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from ...api.timestamps import format_timestamp
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.tool import APPROVAL_ARGUMENT, Tool
+from .state_reader import STATE_UNREADABLE
 
 APPROVAL_REQUIRED = "approval_required"
 CONFIRM_TOOL = "confirm_action"
@@ -15,6 +16,10 @@ NEXT = f"Nothing has changed yet. Show change to the user. Only if they agree, c
 OUTDATED = (
     "What this change is about has changed since the user saw it, so nothing was applied. This is the change as it is"
     " now, with a new token."
+)
+UNREAD = (
+    "What this change is about could not be read again, so nothing was applied. This is what is known now, with a new"
+    " token: wait a minute and call again to see the complete change."
 )
 SAME_CUSTOMER = " and the same customerContext"
 
@@ -24,10 +29,12 @@ async def approval_result(
 ) -> JsonObject:
     """Store the call and return the result that asks for approval. Raises ToolError if it cannot be stored.
 
-    *is_outdated* means that the user approved the change as it was before something that it shows changed.
+    *is_outdated* means that the user approved the change as it was before something that it shows changed, or could still
+    be read: then the change has a note that says so.
     """
     if is_outdated:
-        change = {**change, "notes": [OUTDATED, *change.get("notes", ())]}
+        notes = change.get("notes", ())
+        change = {**change, "notes": [UNREAD if STATE_UNREADABLE in notes else OUTDATED, *notes]}
     token, expires_at = await call.approvals.prepare(tool.name, arguments, digest)
     return {
         "status": APPROVAL_REQUIRED,

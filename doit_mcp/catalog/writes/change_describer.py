@@ -21,6 +21,7 @@ from .preview import preview_digest, preview_message, with_removed_values
 from .snapshot import Snapshot
 from .state_reader import StateReader
 from .surroundings import NO_SURROUNDINGS, SurroundingsReader
+from .undo import RestorePlan, UndoPlan
 
 T = TypeVar("T")
 
@@ -33,11 +34,12 @@ members."""
 
 @dataclass(frozen=True, slots=True)
 class ChangeDescriber:
-    """Describes calls of *tool* by the objects that *reader* and *surroundings* read."""
+    """Describes calls of *tool* by the objects that *reader* and *surroundings* read, and by what *undo* can restore."""
 
     tool: Tool
     reader: StateReader | None
     surroundings: SurroundingsReader | None = None
+    undo: UndoPlan | None = None
 
     async def read(self, call: Call, arguments: JsonObject) -> Snapshot:
         """Return the current state. Raises ApiError if the object must exist and does not, or for a bad credential."""
@@ -46,7 +48,15 @@ class ChangeDescriber:
         read = self.surroundings
         surroundings = NO_SURROUNDINGS if read is None else await read.read(call, arguments, current)
         link = object_link(call, *self._area_and_id(arguments), current or {})
-        return Snapshot(current, note, surroundings, customer, link)
+        problem = await _run(current or {}, self._undo_problem, arguments, current)
+        return Snapshot(current, note, surroundings, customer, link, problem)
+
+    def _undo_problem(self, arguments: JsonObject, current: JsonObject | None) -> str:
+        """Return why no call can create a deleted object again, as the receipt of the deletion would say; "" if one can."""
+        if current is None or not self.tool.deletes or not isinstance(self.undo, RestorePlan):
+            return ""
+        undo = self.undo.make(arguments, current)
+        return "" if "tool" in undo else str(undo["note"])
 
     def _area_and_id(self, arguments: JsonObject) -> tuple[str, object]:
         """Return the area of the object of the write, which an argument of the tools of several areas names, and its id."""

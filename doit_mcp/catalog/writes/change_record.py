@@ -32,7 +32,7 @@ def change_record(
     *readable* are the fields of the object that its reader shows; None if unknown. All texts are on one line, without
     markup, and shortened.
     """
-    current, note, surroundings, customer, link = snapshot
+    current, note, surroundings, customer, link, problem = snapshot
     related = surroundings.related
     arguments, is_known = _visible_arguments(tool, arguments), current is not None
     before = tool.with_argument_names(current or {})
@@ -47,14 +47,14 @@ def change_record(
     affected += reached_lines(tool, before) + list(surroundings.dependents)
     affected += mention_lines(tool, arguments, surroundings.domains) + related_lines(related)
     unchanged = UNCHANGED if changes and not rows else ""
-    undone = undo_notes(tool, is_known=is_known)
+    undone = undo_notes(tool, is_known=is_known, problem=problem, is_employee=customer != "")
     record = {
         "title": tool.title,
         "customer": customer,
         "object": _object_record(tool, targets, before, related, link),
         "fields": rows,
         "affected": affected + ([OUTSIDE] if tool.open_world else []),
-        "irreversible": cannot_be_undone(tool, is_known=is_known),
+        "irreversible": cannot_be_undone(tool, is_known=is_known, problem=problem),
         "notes": [text for text in (tool.facts.get("effect", ""), note, omitted, unchanged, *undone) if text],
     }
     optional = ("customer", "object", "affected", "notes")

@@ -70,7 +70,7 @@ def with_confirmation(
 
     *surroundings* reads what else the question shows. Results say how to *undo* the change.
     """
-    describer = ChangeDescriber(tool, reader, surroundings)
+    describer = ChangeDescriber(tool, reader, surroundings, undo)
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         snapshot: Snapshot | None = None

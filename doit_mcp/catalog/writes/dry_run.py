@@ -14,6 +14,7 @@ from .change_describer import UPDATING_VERBS, ChangeDescriber
 from .snapshot import Snapshot
 from .state_reader import StateReader
 from .surroundings import SurroundingsReader
+from .undo import UndoPlan
 
 ARGUMENT = "dryRun"
 PUBLISHED: JsonObject = {"type": "boolean", "description": "Only show the change."}
@@ -24,7 +25,12 @@ DONE_MESSAGE = "message"
 """Member with the API's text about the finished write, which it also sends for dry runs."""
 
 
-def with_dry_run(tool: Tool, reader: StateReader | None, surroundings: SurroundingsReader | None = None) -> Tool:
+def with_dry_run(
+    tool: Tool,
+    reader: StateReader | None,
+    surroundings: SurroundingsReader | None = None,
+    undo: UndoPlan | None = None,
+) -> Tool:
     """Add a dry run to an update, if *reader* reads its object, and mark the results of the dry runs that the API has.
 
     A dry run of the API runs, because it checks the arguments. Its response can look like that of the write, so each
@@ -33,7 +39,7 @@ def with_dry_run(tool: Tool, reader: StateReader | None, surroundings: Surroundi
     has_own = ARGUMENT in tool.accepted_schema["properties"]
     if not has_own and (reader is None or tool.verb not in UPDATING_VERBS):
         return tool
-    describer = ChangeDescriber(tool, reader, surroundings) if tool.verb in CHANGING_VERBS else None
+    describer = ChangeDescriber(tool, reader, surroundings, undo) if tool.verb in CHANGING_VERBS else None
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         given = {name: value for name, value in arguments.items() if name != ARGUMENT}

@@ -45,18 +45,19 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
 
     Every value is on one line after its name, so that text from the API cannot imitate a line of this message.
     """
-    current, note, surroundings, customer, _ = snapshot
+    current, note, surroundings, customer, _, problem = snapshot
     arguments = {name: HIDDEN if name in tool.secret_arguments else value for name, value in arguments.items()}
     # All arguments of a deletion identify its object.
     deletes = tool.deletes
     before = tool.with_argument_names(current or {})
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
     is_known = current is not None
-    if cannot_be_undone(tool, is_known=is_known):
+    if cannot_be_undone(tool, is_known=is_known, problem=problem):
         lines.append("This cannot be undone.")
     if tool.open_world:
         lines.append("This affects recipients or systems outside your DoiT account.")
-    lines += [text for text in (*undo_notes(tool, is_known=is_known), tool.facts.get("effect", ""), note) if text]
+    undone = undo_notes(tool, is_known=is_known, problem=problem, is_employee=customer != "")
+    lines += [text for text in (*undone, tool.facts.get("effect", ""), note) if text]
     targets = {name: value for name, value in arguments.items() if deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]
@@ -163,7 +164,7 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
     It covers only the fields of the current state that the message compares or shows, because others change on their
     own; for a deletion, these are all but the volatile ones. It does not cover the new values, because the arguments stay the same while the user is asked.
     """
-    current, note, surroundings, customer, _ = snapshot
+    current, note, surroundings, customer = snapshot[:4]
     before = tool.with_argument_names(current or {})
     previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]

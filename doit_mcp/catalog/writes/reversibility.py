@@ -9,22 +9,34 @@ SET_AGAIN = "The result says how to set it again."
 STATE_UNKNOWN = "The state before could not be read, so the result cannot say how to restore it."
 
 
-def undo_notes(tool: Tool, *, is_known: bool) -> list[str]:
-    """Return what the user should know about undoing the write. *is_known* means that its object could be read."""
-    if "no_undo" in tool.facts:
-        return [tool.facts["no_undo"]]
+def final_reason(tool: Tool, *, is_employee: bool) -> str:
+    """Return why no call of this user restores the former state, as *tool* declares; "" if it declares nothing."""
+    can_undo = is_employee and tool.facts.get("employees_can_undo", False)
+    return "" if can_undo else tool.facts.get("no_undo", "")
+
+
+def undo_notes(tool: Tool, *, is_known: bool, problem: str = "", is_employee: bool = False) -> list[str]:
+    """Return what the user should know about undoing the write. *is_known* means that its object could be read.
+
+    *problem* says why no call can create it again from its values.
+    """
+    if reason := final_reason(tool, is_employee=is_employee):
+        return [reason]
     if _needs_state(tool) and not is_known:
         return [STATE_UNKNOWN]
+    if problem:
+        return [problem]
     if not tool.deletes or "restore_with" not in tool.facts:
         return []
-    return [SET_AGAIN if tool.facts.get("can_be_restored") else RECREATED]
+    after = [tool.facts["after_restoring"]] if "after_restoring" in tool.facts else []
+    return [SET_AGAIN if tool.facts.get("can_be_restored") else RECREATED, *after]
 
 
-def cannot_be_undone(tool: Tool, *, is_known: bool = True) -> bool:
+def cannot_be_undone(tool: Tool, *, is_known: bool = True, problem: str = "") -> bool:
     """Return whether no later write restores the state before *tool*, as it declares.
 
     A deletion can be undone if a write creates an equal object, gives the access again, or adds the items again. Unless
-    the object could be read (*is_known*), its values for that are missing.
+    the object could be read (*is_known*), its values for that are missing. *problem* says why its values do not suffice.
     """
     facts = tool.facts
     if facts.get("irreversible") or facts.get("undone_by") == "nothing":
@@ -32,7 +44,7 @@ def cannot_be_undone(tool: Tool, *, is_known: bool = True) -> bool:
     if not tool.deletes:
         return False
     return not facts.keys() & {"can_be_restored", "restore_with", "removes"} or (
-        "restore_with" in facts and not is_known
+        "restore_with" in facts and (not is_known or problem != "")
     )
 
 

@@ -11,7 +11,8 @@ from .surroundings import NO_SURROUNDINGS, Surroundings
 class Snapshot(NamedTuple):
     """What was read for one call: the object, None if unknown, with a *note* that says why; and its *surroundings*.
 
-    *customer* is "" for the user's own, *link* is the object's page in the console.
+    *customer* is "" for the user's own, *link* is the object's page in the console. *undo_problem* says why no call can
+    create the object again from what was read, if none can.
     """
 
     current: JsonObject | None
@@ -19,3 +20,4 @@ class Snapshot(NamedTuple):
     surroundings: Surroundings = NO_SURROUNDINGS
     customer: str = ""
     link: str = ""
+    undo_problem: str = ""

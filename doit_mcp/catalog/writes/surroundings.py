@@ -101,13 +101,16 @@ class SurroundingsReader:
             if kind.is_nested and rows is not None:
                 ids += [str(row[kind.row_id]) for row in rows]
             dependents += await self._dependent_lines(call, kind, rows, domains)
+        related = {} if self.read_related is None else await self.read_related(call, arguments)
+        # A deletion shows all fields of its object, and all writes those of related objects.
+        shown = [arguments, *((current or {},) if self.tool.deletes else ()), *related.values()]
         names: dict[str, str] = {}
         for argument, readers in self.tool.facts.get("names_with", {}).items():
-            if argument in arguments:
-                values = [arguments[argument], (current or {}).get(argument)]
+            if any(values.get(argument) is not None for values in shown):
+                values = [arguments.get(argument), (current or {}).get(argument)]
                 names |= await self._read_names(call, readers, values)
-        related = {} if self.read_related is None else await self.read_related(call, arguments)
-        return Surroundings(related, tuple(dependents), names, domains)
+        found = Surroundings(related, tuple(dependents), names, domains)
+        return found._replace(related={argument: found.named(self.tool, one) for argument, one in related.items()})
 
     def _has_addresses(self, arguments: JsonObject) -> bool:
         if any(dependents.kind.startswith("user") for dependents in self.tool.facts.get("dependents", ())):

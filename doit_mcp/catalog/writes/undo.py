@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
-
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import CUSTOMER_ARGUMENT, Call
@@ -15,21 +13,18 @@ from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .former_values import former_values
 from .receipt_verification import as_list, member_key
-from .reversibility import STATE_UNKNOWN, restores_itself
+from .reversibility import STATE_UNKNOWN, final_reason, restores_itself
 from .secret_results import has_secrets
 from .snapshot import Snapshot
 from .state_reader import StateReader, declared_reader, named_tool
+from .undo_call import partial_undo_call, undo_call
 
 UNDO_KEY = "undo"
 """Member of a result with the call that restores the former state: {tool, arguments, note}."""
-MAX_UNDO_BYTES = 16 << 10
-"""Size of the arguments of that call as JSON. Larger former states are not returned."""
 MAX_DEPTH = 12
 RENAMING_ARGUMENT = "newName"
 """An argument after which the object can no longer be found by its name."""
 CREATES_ANOTHER = "The restored object has a new id and no history, and nothing refers to it."
-TOO_LARGE = "The former state is too large for this result, so it has no undo call."
-NOT_ACCEPTED = "No call can restore the former state: {} accepts no such values."
 UNCHANGED_BEFORE = "Nothing to undo: the list was the same before."
 
 
@@ -76,7 +71,8 @@ class RestorePlan:
             # The object may have been found by its name, which changes.
             targets = {"id": before.get("id"), **targets, "name": None}
         creates_another = self.restoring.verb == "create" and not self.tool.facts.get("can_be_restored")
-        notes = [CREATES_ANOTHER] if creates_another else []
+        after = self.tool.facts.get("after_restoring", "")
+        note = f"{CREATES_ANOTHER} {after}".rstrip() if creates_another else ""
         if self.tool.deletes:
             former = {**before, **targets}
         elif self.tool.facts.get("replaces"):
@@ -87,11 +83,11 @@ class RestorePlan:
             targets = {**_select(arguments, tuple(self.reader.argument_names)), **targets}
             changes = {name: value for name, value in arguments.items() if name not in identifying}
             values = former_values(self.tool, changes, before)
-            notes += values.notes(self.tool, arguments.get("id"))
-            if not values.arguments:
-                return {"note": " ".join(notes)}
-            former = {**targets, **values.arguments}
-        return undo_call(self.restoring, _fit(former, self.restoring.accepted_schema, 0), " ".join(notes))
+            schema = self.restoring.accepted_schema
+            fitting, selecting = _fit(values.arguments, schema, 0), _fit(targets, schema, 0)
+            note = " ".join(values.notes(self.tool, arguments.get("id")))
+            return partial_undo_call(self.restoring, selecting, fitting, self.tool.facts.get("merges", {}), note)
+        return undo_call(self.restoring, _fit(former, self.restoring.accepted_schema, 0), note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +141,6 @@ class ReversalPlan:
         return undo_call(self.restoring, _select(arguments, self.restoring.targets))
 
 
-def undo_call(tool: Tool, arguments: JsonObject, note: str = "") -> JsonObject:
-    """Return a call of *tool* with a note, or only a note if its arguments are too large or not accepted."""
-    if tool.argument_problems(arguments):
-        return {"note": " ".join((NOT_ACCEPTED.format(tool.name), note)).strip()}
-    if len(orjson.dumps(arguments)) > MAX_UNDO_BYTES:
-        return {"note": " ".join((TOO_LARGE, note)).strip()}
-    return {"tool": tool.name, "arguments": arguments, **({"note": note} if note else {})}
-
-
 def _select(values: JsonObject, names: Mapping[str, Any] | tuple[str, ...]) -> JsonObject:
     return {name: value for name, value in values.items() if name in names}
 
@@ -203,9 +190,10 @@ async def run_with_undo(
     """Run *tool* and return its result, with the undo call of *plan*. *snapshot* is the state if it was just read."""
     if arguments.get("dryRun") is True:
         return await tool.run(call, arguments)
-    if plan is None or "no_undo" in tool.facts:
+    reason = final_reason(tool, is_employee=call.customer_context is not None)
+    if plan is None or reason:
         result = await tool.run(call, arguments)
-        undo: JsonObject = {"note": tool.facts["no_undo"]} if "no_undo" in tool.facts else {}
+        undo: JsonObject = {"note": reason} if reason else {}
     else:
         before = await plan.read(call, arguments, snapshot)
         result = await tool.run(call, arguments)

@@ -96,7 +96,10 @@ class TokenExchange:
         if exchanged is not None:
             return None if self._tokens.is_revoked(exchanged.claims) else exchanged.grant
         user = self._directory.user_by_token(token)
-        return Grant(user, user.customer) if user is not None else None
+        if user is None:
+            return None
+        # Each request of an employee names the customer.
+        return Grant(user, "" if user.employee else user.customer)
 
     def _grant(self, claims: JsonObject) -> Grant | None:
         """The user and customer of an access token; None for an unknown user or a customer of another user."""

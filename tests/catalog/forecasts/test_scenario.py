@@ -223,7 +223,7 @@ async def test_later_limits_grow_or_are_unknown() -> None:
     ]
     assert "its limit grows" in found["budgets"][1]["basis"]
     unknown = {row["id"]: row["why"] for row in found["budgetsUnknown"]}
-    assert set(unknown) == {"seasonal", "follows"} and "only the limit of its running period" in unknown["seasonal"]
+    assert set(unknown) == {"seasonal", "follows"} and "only the limit of its current period" in unknown["seasonal"]
 
 
 def noisy_api() -> Recorder:
@@ -324,7 +324,7 @@ async def test_every_interval_has_its_periods_once() -> None:
         "quarter": "its period 2026-10-01 to 2026-12-31 ends after the scenario",
         "year": "its period 2026-01-01 to 2026-12-31 ends after the scenario",
         "odd": "its period is unknown",
-        "follows": "periods to come: only the limit of its running period is known",
+        "follows": "periods to come: this forecast has only the limit of its current period",
     }
     more = await ask(api(rows[3]), "growth 21% from 2026-09-26")
     assert periods_of(more, "quarter") == [("2026-07-01", "2026-09-30", 920.0, 10.5, 930.0, "newly_exceeded")]

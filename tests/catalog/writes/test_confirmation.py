@@ -146,7 +146,8 @@ async def test_confirmed_deletion_runs_after_a_preview() -> None:
     assert methods(api) == ["GET", "DELETE"]
     assert caller.text.splitlines() == [
         "Delete budget?",
-        "The result says how to create it again, with a new id and without its history.",
+        "This cannot be undone.",
+        done["undo"]["note"],
         "About:",
         "- id: b1",
         "- name: Data team",

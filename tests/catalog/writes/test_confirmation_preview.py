@@ -388,7 +388,7 @@ async def test_n24_api_text_cannot_imitate_a_line_of_the_confirmation(gap: str) 
     await run("delete_budget", caller, id="b1")
     lines = caller.text.splitlines()
     assert (
-        len(lines) == 9
+        len(lines) == 10
         and lines.count(ACCEPT_INSTRUCTION) == 1
         and not any(line.startswith("Customer") for line in lines)
     )

@@ -33,6 +33,9 @@ GLOBEX, EMPLOYEE = user("admin@globex.example"), user("employee@doit.example")
 UMBRA = user("admin@umbra.example")
 
 
+VALIDATE = "/auth/v1/validate"
+
+
 @dataclass(slots=True)
 class Answer:
     """A complete response."""
@@ -66,8 +69,13 @@ class Party:
         declared: bool = True,
         **query: object,
     ) -> Answer:
-        """The response to a request; *declared* says that the API document has the operation; bytes are sent unchanged."""
+        """The response to a request; *declared* says that the API document has the operation; bytes are sent unchanged.
+
+        Employees name their customer, unless *headers* or *query* name another.
+        """
         auth_headers = {"Authorization": f"Bearer {who.api_token}"} if who else {}
+        if who is not None and who.employee and path != VALIDATE and "customerContext" not in query:
+            auth_headers["X-Tenant-Id"] = who.customer
         parameters = {name: str(value) for name, value in query.items()}
         sending: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
         async with self.http.request(

@@ -45,6 +45,17 @@ async def test_employee_names_a_customer_to_validate(party: Party) -> None:
         assert await party.get("/auth/v1/validate", EMPLOYEE, customerContext=context) == answer.json
 
 
+async def test_employee_names_a_customer_in_each_request(party: Party) -> None:
+    label = {"name": "Quarter", "color": "teal"}
+    for tenant, code in (("", "tenant_id_required"), ("doit.com", "tenant_id_mismatch")):
+        headers = {"X-Tenant-Id": tenant}
+        for path in READS:
+            assert code in await party.expect_error(400, "GET", path, who=EMPLOYEE, headers=headers)
+        assert code in await party.expect_error(
+            400, "POST", "/analytics/v1/labels", label, who=EMPLOYEE, headers=headers
+        )
+
+
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic YTpi"}])
 @pytest.mark.parametrize("path", ["/auth/v1/validate", *READS])
 async def test_everything_is_401_without_a_token(party: Party, path: str, headers: dict[str, str]) -> None:

@@ -1,0 +1,122 @@
+"""The undo call: a call with former values, as far as its tool accepts them and a result has room for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import orjson
+
+from ...protocol.jsonrpc import JsonObject
+from ..tools.tool import Tool
+from .value_formatting import preview_value
+
+MAX_UNDO_BYTES = 16 << 10
+"""Size of the arguments of that call as JSON. Larger former states are not returned."""
+MAX_NAMED_VALUES = 5
+"""Values that a note shows. The others are named."""
+TOO_LARGE = "The former state is too large for this result, so it has no undo call."
+NOT_ACCEPTED = "No call can restore the former state: {} accepts no such values{}."
+REFUSED_NOTE = "Not restored, because {} does not accept the former value: {}."
+LARGE_NOTE = "Not restored, because the former value is too large for this result: {}."
+Path = tuple[str, ...]
+
+
+def undo_call(tool: Tool, arguments: JsonObject, note: str = "") -> JsonObject:
+    """Return a call of *tool* with a note, or only the reason why there is none: it restores everything or nothing.
+
+    Values that the tool refuses are left out if they are empty or zero, which is what leaving them out means.
+    """
+    refused = _refused_paths(tool, arguments, ())
+    arguments = _without(arguments, [path for path in refused if not _value_at(arguments, path)])
+    if tool.argument_problems(arguments):
+        names = ", ".join(path[-1] for path in refused if path[0] in arguments)
+        return {"note": NOT_ACCEPTED.format(tool.name, f": {names}" if names else "")}
+    if _size(arguments) > MAX_UNDO_BYTES:
+        return {"note": TOO_LARGE}
+    return _with_note({"tool": tool.name, "arguments": arguments}, note)
+
+
+def partial_undo_call(
+    tool: Tool, targets: JsonObject, values: JsonObject, merged: Collection[str], note: str = ""
+) -> JsonObject:
+    """Return a call of *tool* that sets those of the former *values* that it accepts and a result has room for.
+
+    The note names the others. *merged* are arguments whose members are set one by one.
+    """
+    refused = _refused_paths(tool, values, merged)
+    kept = _without(values, refused)
+    large: list[Path] = []
+    while _size({**targets, **kept}) > MAX_UNDO_BYTES and (paths := list(_paths(kept, merged))):
+        largest = max(paths, key=lambda path: _size(_value_at(kept, path)))
+        large.append(largest)
+        kept = _without(kept, [largest])
+    notes = [REFUSED_NOTE.format(tool.name, _listed(values, refused))] if refused else []
+    notes += [LARGE_NOTE.format(_listed(values, large))] if large else []
+    note = " ".join(text for text in (*notes, note) if text)
+    if not kept:
+        return {"note": note}
+    if tool.argument_problems({**targets, **kept}):
+        return _with_note({}, f"{NOT_ACCEPTED.format(tool.name, '')} {note}".strip())
+    return _with_note({"tool": tool.name, "arguments": {**targets, **kept}}, note)
+
+
+def _with_note(undo: JsonObject, note: str) -> JsonObject:
+    return {**undo, "note": note} if note else undo
+
+
+def _paths(values: JsonObject, merged: Collection[str]) -> Iterator[Path]:
+    """Yield the paths of the values that can be left out alone."""
+    for name, value in values.items():
+        if name in merged and isinstance(value, dict):
+            yield from ((name, member) for member in value)
+        else:
+            yield (name,)
+
+
+def _refused_paths(tool: Tool, values: JsonObject, merged: Collection[str]) -> list[Path]:
+    """Return the paths of the values that *tool* refuses by themselves."""
+    if not tool.argument_problems(values):
+        return []
+    refused = []
+    for path in _paths(values, merged):
+        alone = _value_at(values, path)
+        without: JsonObject = {} if len(path) == 1 else {path[0]: {}}
+        for name in reversed(path):
+            alone = {name: alone}
+        # Arguments that are required are missing with and without the value.
+        if set(tool.argument_problems(alone)) - set(tool.argument_problems(without)):
+            refused.append(path)
+    return refused
+
+
+def _value_at(values: JsonObject, path: Path) -> Any:
+    value: Any = values
+    for name in path:
+        value = value[name]
+    return value
+
+
+def _without(values: JsonObject, paths: Collection[Path]) -> JsonObject:
+    """Return *values* without those at *paths*, and without arguments that have no members left."""
+    kept: JsonObject = {}
+    for name, value in values.items():
+        members = [path[1] for path in paths if path[0] == name and len(path) > 1]
+        if (name,) in paths:
+            continue
+        if members:
+            value = {member: own for member, own in value.items() if member not in members}
+            if not value:
+                continue
+        kept[name] = value
+    return kept
+
+
+def _size(value: Any) -> int:
+    return len(orjson.dumps(value))
+
+
+def _listed(values: JsonObject, paths: list[Path]) -> str:
+    """Return the paths with their former values, shortened."""
+    shown = [f"{'.'.join(path)} ({preview_value(_value_at(values, path))})" for path in paths[:MAX_NAMED_VALUES]]
+    return ", ".join((*shown, *(".".join(path) for path in paths[MAX_NAMED_VALUES:])))
