@@ -29,7 +29,7 @@ def fit(schema: Mapping[str, JsonObject], data: JsonObject) -> JsonObject:
 
 
 def identifier(value: Any) -> str:
-    """Return the id of an item as a clean text, "" if it is no id, or too long for one."""
+    """Return the id of an item as a clean text, "" if it is not an id or too long for one."""
     text = _clean(str(value)) if isinstance(value, str | int) else ""
     return text if len(text) <= MAX_IDENTIFIER_CHARACTERS else ""
 

@@ -179,7 +179,7 @@ def test_payloads_and_results_of_tools_hide_the_same(character: str) -> None:
 
 
 def test_ids_and_links_are_never_cut() -> None:
-    """Items whose long ids differ at the end are two events. Ids that the tools would not take are no events."""
+    """Items whose long ids differ at the end are two events. Ids that the tools would not take cause no events."""
     keys = [f"{'k' * 210}{number}" for number in range(2)]
     found = [edge for key in keys for edge in edges("insights", source="s", key=key)]
     assert [edge.data["id"] for edge in found] == [f"s/{key}" for key in keys]

@@ -23,7 +23,7 @@ Path = tuple[str, ...]
 
 
 def undo_call(tool: Tool, arguments: JsonObject, note: str = "") -> JsonObject:
-    """Return a call of *tool* with a note, or only the reason why there is none: it restores everything or nothing.
+    """Return a call of *tool* with a note, or only the reason if it cannot exist: it restores everything or nothing.
 
     Values that the tool refuses are left out if they are empty or zero, which is what leaving them out means.
     """
