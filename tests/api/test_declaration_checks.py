@@ -86,7 +86,7 @@ def test_a_signature_without_a_schema_is_an_error(
     [
         (get, {"itms": "pots"}, "itms= in its decorator. Did you mean items?"),
         (put, {"previewwith": get_pot}, "previewwith= in its decorator. Did you mean preview_with?"),
-        (patch, {"ask": True}, "ask= in its decorator. Available: adds, alias, also_shows, always_loaded, "),
+        (patch, {"ask": True}, "ask= in its decorator. Available: adds, after_restoring, alias, "),
         (delete, {"read_only": True}, "read_only= in its decorator. "),
         (post, {"readonly": True}, "readonly= in its decorator. Did you mean read_only?"),
     ],

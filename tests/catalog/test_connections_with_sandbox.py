@@ -68,4 +68,5 @@ async def test_dry_run_of_a_deletion_deletes_nothing_and_does_not_say_so(ask: As
     assert (checked["status"], checked["id"], "deleted" in checked) == ("dry_run", account["id"], False)
     assert (await ask("get_service_account", id=account["id"]))["name"] == "ci"
     done = await ask("delete_service_account", id=account["id"])
+    assert "cannot be restored" in done.pop("undo")["note"]
     assert done == {"status": "completed", "deleted": True, "id": account["id"]}

@@ -29,6 +29,7 @@ async def test_insight_lifecycle(ask: Ask) -> None:
     where = {"source": row["source"], "key": row["key"]}
     assert (await ask("get_insight_resources", **where))["rowCount"] == 1
     done = await ask("update_insight_status", key="idle-things", status="dismissed")
+    assert "update_insight_status" in done.pop("undo")["note"]
     assert done == {"success": True, **where, "status": "dismissed"}
     assert (await ask("get_insight", **where))["displayStatus"] == "dismissed"
     assert await ask("delete_insight_result", **OWN) == {"status": "completed", "deleted": True, **OWN}
@@ -39,7 +40,8 @@ async def test_insight_lifecycle(ask: Ask) -> None:
 
 async def test_batch_reports_failures_and_is_deleted_by_key(ask: Ask) -> None:
     batch = [{**INSIGHT, "key": "batch", "resourceResults": [RESOURCE]}]
-    assert await ask("post_insight_results", results=batch) == {"failures": [], "rowCount": 0}
+    posted = await ask("post_insight_results", results=batch)
+    assert "delete_insight_results" in posted.pop("undo")["note"] and posted == {"failures": [], "rowCount": 0}
     assert (await ask("get_insight", source="public-api", key="batch"))["summary"]["potentialDailySavings"] == 4.5
     deleted = await ask("delete_insight_results", insightKey="batch")
     assert deleted == {"status": "completed", "deleted": True, "insightKey": "batch"}

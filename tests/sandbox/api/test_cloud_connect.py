@@ -128,6 +128,7 @@ async def test_tools_reach_the_endpoints(clock: Clock) -> None:
             return result.get("structuredContent")
 
         account = await call("create_account_role", **role())
+        assert "delete_account_role" in account.pop("undo")["note"]
         assert account["roleArn"] == role()["roleArn"] and await call("get_aws_account", accountID=SANDBOX) == account
         changed = await call("update_aws_feature", accountID=SANDBOX, enabledFeatures=["real-time-data"], **BUCKET)
         assert changed["s3Bucket"] == BUCKET["s3Bucket"]
