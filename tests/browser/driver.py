@@ -35,8 +35,7 @@ class Case:
     """One view in one frame, and what happens there, step by step; see node/looking.mjs.
 
     *answers* are those of ``tools/call`` by tool, *refused* methods that the host does not know in spite of its
-    *capabilities*, *legacy* is window.openai in place of MCP Apps, and *live* a server to connect to. The *host* "mcp-ui" shows the *input* and the *result* in *shown*. axe,
-    which takes most of the time of a look, runs if the case *is_audited*.
+    *capabilities*, *legacy* is window.openai in place of MCP Apps, and *live* a server to connect to. The *host* "mcp-ui" shows the *input* and the *result* in *shown*.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Case:
     modes: Sequence[str] = tuple(DISPLAY_MODES)
     host: str = "bridge"
     shown: Json = field(default_factory=dict)
-    is_audited: bool = True
 
     def order(self) -> Json:
         """Return the case as the driver reads it, with the context that the host gives the view."""

@@ -144,13 +144,7 @@ def in_currency(result: Json, currency: str) -> Json:
 
 def test_hostile_names(browser: Browser, results: dict[str, Json]) -> None:
     cases = [
-        Case(
-            f"hostile-{name}-{width}",
-            showing(name, changed(results[name], hostile)),
-            width=width,
-            mode=mode,
-            is_audited=False,
-        )
+        Case(f"hostile-{name}-{width}", showing(name, changed(results[name], hostile)), width=width, mode=mode)
         for name in PICTURES
         if "doit/series" in results[name]["_meta"]
         for width, mode in ((640, "fullscreen"), (320, "inline"))
@@ -164,9 +158,7 @@ def test_hostile_names(browser: Browser, results: dict[str, Json]) -> None:
 @pytest.mark.parametrize(("factor", "sign"), [(-1.0, "-"), (0.0, "")], ids=["negative", "zero"])
 def test_negative_and_zero_amounts(browser: Browser, results: dict[str, Json], factor: float, sign: str) -> None:
     with_series = [name for name in PICTURES if "doit/series" in results[name]["_meta"]]
-    cases = [
-        Case(name, showing(name, changed(results[name], amounts(factor))), is_audited=False) for name in with_series
-    ]
+    cases = [Case(name, showing(name, changed(results[name], amounts(factor)))) for name in with_series]
     seen = browser.show(*cases)
     assert faults_of(seen) == []
     for name, one in seen.items():

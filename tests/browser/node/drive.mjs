@@ -73,7 +73,7 @@ async function show(browser, order, each) {
   const page = await opened(browser, order, each, seen);
   const frame = await viewFrame(page, each.host);
   try {
-    for (const step of each.steps) await take(page, frame, order, seen, step, each.is_audited);
+    for (const step of each.steps) await take(page, frame, order, seen, step);
   } catch (error) {
     seen.problem = `${String(error)}\n${(await frame.locator("body").innerText()).slice(0, 800)}`;
     await page.screenshot({ path: `${order.shots}/${each.name}-problem.png`, fullPage: true });

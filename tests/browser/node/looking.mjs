@@ -10,7 +10,7 @@ const AXE = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.j
 // step: {"input" | "partial" | "result" | "cancel" | "context" | "teardown" | "call": what to send}
 //   | {"read": name of a tool, whose view the server returns} | {"time": result} | {"press": name of a control} | {"key": key} | {"expect": text} | {"gone": text}
 //   | {"evaluate": code in the frame} | {"look": name} | {"shoot": path} | {"compare": path of a picture}
-export async function take(page, frame, order, seen, step, isAudited) {
+export async function take(page, frame, order, seen, step) {
   const [[kind, value]] = Object.entries(step);
   if (kind === "time") {
     seen.drawMilliseconds = await page.evaluate((result) => timeResult(result), value);
@@ -35,7 +35,7 @@ export async function take(page, frame, order, seen, step, isAudited) {
   }
   if (kind === "look") {
     await settle(page, frame);
-    seen.looks[value] = await look(page, frame, isAudited);
+    seen.looks[value] = await look(page, frame);
     return;
   }
   await page.evaluate(([name, sent]) => send[name](sent), [kind, value]);
@@ -93,18 +93,14 @@ async function differing(urls) {
   return count / (one.width * one.height);
 }
 
-async function audit(frame) {
+async function look(page, frame) {
   await frame.evaluate(AXE);
-  return (await frame.evaluate(() => axe.run(document, { resultTypes: ["violations"] }))).violations;
-}
-
-async function look(page, frame, isAudited) {
-  const violations = isAudited ? await audit(frame) : [];
+  const found = await frame.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
   const inside = await frame.evaluate(inspect);
   return {
     ...inside,
     frameHeight: await page.locator("iframe").evaluate((element) => element.clientHeight),
-    axe: violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map((node) => node.html.slice(0, 200)).join(" ")}`),
+    axe: found.violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map((node) => node.html.slice(0, 200)).join(" ")}`),
   };
 }
 
