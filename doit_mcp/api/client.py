@@ -20,11 +20,11 @@ from ..resilience.requester import SINGLE_REQUESTER, Requester
 from .effects import READ_ONLY, RequestEffect
 from .errors import ApiError, CredentialError
 from .event_stream import EventStreamParser, StreamError
-from .http import PreparedRequest, Reply, Upstream, encode_query
+from .http import PreparedRequest, Reply, Upstream
 from .operation import Operation, Request
 from .replies import parse_reply
 from .request_bodies import Body, encode_body
-from .request_encoding import percent_encode
+from .request_encoding import encode_query, percent_encode
 from .request_errors import circuit_open_error, connection_error, credential_error, status_error, timeout_error
 
 JSON, ANY_TYPE = "application/json", "*/*"

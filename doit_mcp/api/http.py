@@ -1,8 +1,9 @@
 """HTTP to the DoiT API: one connection pool, requests sent exactly once, responses of bounded size."""
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,13 +25,16 @@ from aiohttp import (
 )
 from yarl import URL
 
+from ..observability.rate_limited_warning import RateLimitedWarning
 from ..observability.trace import CURRENT_OPERATION, CURRENT_TRACE, Trace, UpstreamRequest
 from ..process.file_descriptors import is_local_shortage, max_connections_per_side
 from ..resilience.circuit_breaker import CircuitBreaker
 from ..resilience.requester import Requester
 from .errors import ApiError
-from .operation import Query, Request
-from .request_encoding import percent_encode
+from .operation import Request
+from .request_encoding import encode_query, query_pairs
+
+log = logging.getLogger(__name__)
 
 MAX_URL_CHARACTERS = 8_192
 MAX_BODY_BYTES = 5 << 20
@@ -134,6 +138,7 @@ class Upstream:
         self.slow_timeout = slow_timeout
         self.max_body = max_body
         self._on_exchange = on_exchange
+        self._warn_shortage = RateLimitedWarning(log, "file descriptors are low; a connection to the DoiT API failed")
         self.breaker = breaker or CircuitBreaker("api")
 
     def make_url(self, request: Request, common_query: str) -> URL:
@@ -248,6 +253,7 @@ class Upstream:
     ) -> None:
         """Report to the breaker why there is no response."""
         if isinstance(error, ClientConnectorError) and is_local_shortage(error):
+            self._warn_shortage()
             self.breaker.record_no_outcome(ticket)
         elif isinstance(error, ClientConnectorError | ConnectionTimeoutError):
             self.breaker.record_failure(ticket, None, request.name)
@@ -287,13 +293,3 @@ def _release(response: ClientResponse) -> None:
         response.release()
     else:
         response.close()
-
-
-def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
-    """Encode *pairs* as a query string, all but RFC 3986 unreserved characters. Raises UnicodeEncodeError."""
-    return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in pairs])
-
-
-def query_pairs(query: Query) -> list[tuple[str, str]]:
-    """Return a query as pairs of name and value. A list repeats its name."""
-    return [(name, item) for name, value in query.items() for item in (value if isinstance(value, list) else [value])]

@@ -41,10 +41,9 @@ from .answer_types import answer_type, check_answer
 from .declaration_checks import check_fact_names, check_permissions, check_signature, declaration_error
 from .entity_tags import send_to_version
 from .facts import OperationFacts, ToolFacts
-from .request_encoding import encode_segment, query_value
+from .request_encoding import Query, encode_segment, query_value
 
 HttpMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Query = dict[str, str | list[str]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 PLACEHOLDER = re.compile(r"{(\w+)}")

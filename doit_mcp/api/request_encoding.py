@@ -1,11 +1,14 @@
 """Encoding of arguments as parts of a URL."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 from .errors import ApiError
 
+Query = dict[str, str | list[str]]
+"""The query of a URL: one value, or several of a repeated name."""
 UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
@@ -28,6 +31,16 @@ def percent_encode(text: str) -> str:
     """Percent-encode everything in *text* outside RFC 3986's unreserved set. Raise UnicodeEncodeError."""
     # Most ids and numbers need no encoding, and this check is ten times faster than quote().
     return text if UNRESERVED.fullmatch(text) else quote(text, safe="")
+
+
+def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
+    """Encode *pairs* as a query string, all but RFC 3986 unreserved characters. Raises UnicodeEncodeError."""
+    return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in pairs])
+
+
+def query_pairs(query: Query) -> list[tuple[str, str]]:
+    """Return a query as pairs of name and value. A list repeats its name."""
+    return [(name, item) for name, value in query.items() for item in (value if isinstance(value, list) else [value])]
 
 
 def query_value(value: Any) -> str | list[str]:

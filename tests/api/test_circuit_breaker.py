@@ -25,6 +25,7 @@ from .conftest import Api, Handler, hang, reset_connection, respond, stream_chun
 
 Connect = Callable[..., Client]
 GOOD, LEFT = "good", "left"
+SHORTAGE_MESSAGE = "file descriptors are low; a connection to the DoiT API failed"
 
 
 class Body(TypedDict, total=False):
@@ -138,7 +139,7 @@ async def test_n17_callers_are_identified_by_user_across_tokens_and_customers(
 
 @pytest.mark.requirement("N24")
 async def test_n24_file_descriptor_exhaustion_is_not_an_api_failure(
-    api: Api, connect: Connect, breaker: RecordingBreaker
+    api: Api, connect: Connect, breaker: RecordingBreaker, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A descriptor shortage is local to the process or system, so it does not count as a failure of the API."""
     api.script = [respond(200, {})]
@@ -149,6 +150,7 @@ async def test_n24_file_descriptor_exhaustion_is_not_an_api_failure(
         assert all(error is not None and error.status is None for error in errors) is shortage
         assert set(breaker.said) == {expected} and breaker.state == "closed"
         breaker.said.clear()
+    assert [record.message for record in caplog.records if record.name == "doit_mcp.api.http"] == [SHORTAGE_MESSAGE]
 
 
 async def test_connection_failures_are_attributed_to_no_caller(connect: Connect, breaker: RecordingBreaker) -> None:

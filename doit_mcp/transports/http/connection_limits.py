@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from ...observability.metrics import Metrics
+from ...observability.rate_limited_warning import RateLimitedWarning
 from ...process.file_descriptors import max_connections_per_side
 from .pending_connections import PendingConnections
 
@@ -17,23 +17,6 @@ MAX_UNFINISHED_HEADS = 4096
 MAX_UNFINISHED_BYTES = 16 << 20
 # Connections that have not sent anything yet.
 MAX_SILENT_CONNECTIONS = 4096
-# Minimum time between two warnings of the same kind.
-LOG_INTERVAL_SECONDS = 60.0
-
-
-class RateLimitedWarning:
-    """Logs a warning at most once per LOG_INTERVAL_SECONDS, with the number of occurrences since the last one."""
-
-    def __init__(self, message: str) -> None:
-        self._message = message
-        self._count, self._next = 0, 0.0
-
-    def __call__(self, **facts: object) -> None:
-        """Count an occurrence, and log it if the interval has passed."""
-        self._count += 1
-        if (now := time.monotonic()) >= self._next:
-            log.warning(self._message, extra={"times": self._count, **facts})
-            self._count, self._next = 0, now + LOG_INTERVAL_SECONDS
 
 
 class ConnectionLimits:
@@ -43,8 +26,8 @@ class ConnectionLimits:
         self.keep_alive_seconds = keep_alive_seconds
         self._metrics = metrics
         self.open_connections = 0
-        self._warn_closed = RateLimitedWarning("connections were closed before their request was complete")
-        self._warn_paused = RateLimitedWarning("file descriptors are low; accepting connections is paused")
+        self._warn_closed = RateLimitedWarning(log, "connections were closed before their request was complete")
+        self._warn_paused = RateLimitedWarning(log, "file descriptors are low; accepting connections is paused")
         self.incomplete_heads = PendingConnections(
             timeout_seconds=HEAD_TIMEOUT_SECONDS,
             max_connections=MAX_UNFINISHED_HEADS,

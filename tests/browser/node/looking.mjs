@@ -20,7 +20,11 @@ export async function take(page, frame, order, seen, step) {
     seen.view = await page.evaluate((name) => readView(name), value);
     return;
   }
-  if (kind === "press") return frame.getByRole("button", { name: value }).first().click();
+  if (kind === "press") {
+    // A frame that is being resized can lose the click.
+    await settle(page, frame);
+    return frame.getByRole("button", { name: value }).first().click();
+  }
   if (kind === "key") return page.keyboard.press(value);
   if (kind === "expect") return frame.getByText(value).filter({ visible: true }).first().waitFor();
   if (kind === "gone") return frame.getByText(value).first().waitFor({ state: "hidden" });
