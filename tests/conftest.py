@@ -1,4 +1,4 @@
-"""Options of the whole suite, and a check after every test that no secret was logged."""
+"""Options of the whole suite, ledgers that start fast, and a check after every test that no secret was logged."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from doit_mcp.observability.logging_setup import REQUEST_QUOTING_LOGGERS, JsonFormatter, _RequestRedactingFilter
+from doit_mcp.sandbox.api import billing_data
+
+from .ledger_templates import CopiedLedger
 
 # Shapes that must never be logged, wherever they come from: (part of) a JWT, a bearer token, a request body.
 SHAPES = re.compile(
@@ -126,6 +129,14 @@ def _listen_at(place: Any, path: str, secret: Callable[..., Any]) -> None:
 
     listening.listened = True  # type: ignore[attr-defined]  # state of the hook
     setattr(owner, name, listening)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_ledgers() -> Iterator[None]:
+    """Let sandboxes in this process copy the ledger of an earlier one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(billing_data, "Ledger", CopiedLedger)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,9 @@ import pytest
 
 from doit_mcp.catalog.periods.period import month_of
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, UMBRA, Customer
+from doit_mcp.sandbox.api import billing_data
 from doit_mcp.sandbox.api.costs import activity
+from doit_mcp.sandbox.api.costs.ledger import Ledger
 
 from . import world as worlds
 from .world import World, open_world
@@ -62,6 +64,7 @@ async def test_the_settled_cost_of_the_month_is_between_low_and_high(day: str, m
     monkeypatch.setattr(activity, "ARRIVED", dict.fromkeys(activity.ARRIVED, (1.0, 1.0, 1.0)))
     # The world in which all costs of the last days have arrived.
     monkeypatch.setattr(worlds, "api_of", worlds.api_of.__wrapped__)
+    monkeypatch.setattr(billing_data, "Ledger", Ledger)
     async with open_world(day) as settled:
         for customer, month in months.items():
             rate = month["spent"] / shown[customer]

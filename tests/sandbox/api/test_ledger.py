@@ -13,6 +13,7 @@ from doit_mcp.sandbox.api.costs.calendar_days import UNITS, add_months, add_peri
 from doit_mcp.sandbox.api.costs.estate_types import Estate
 from doit_mcp.sandbox.api.costs.estates import ACME_ESTATE, ESTATES
 from doit_mcp.sandbox.api.costs.ledger import DAY_COLUMNS, MAX_CACHED_SELECTIONS, MEASURES, Ledger, Selection
+from tests.ledger_templates import CopiedLedger
 
 TODAY = date(2026, 11, 24).toordinal()
 days = st.dates(date(2020, 1, 1), date(2035, 12, 31)).map(date.toordinal)
@@ -69,6 +70,17 @@ def test_days_added_one_by_one_give_the_same_lines() -> None:
     first, last = at_once.first, at_once.last
     assert at_once.sums(columns, first, last) == step_by_step.sums(columns, first, last)
     assert at_once.sums(("month", "year"), first, last) == step_by_step.sums(("month", "year"), first, last)
+
+
+def test_a_copied_ledger_has_the_same_lines_and_grows_the_same_way() -> None:
+    built = Ledger(ACME_ESTATE, seed=7, today=TODAY)
+    first, copied = (CopiedLedger(ACME_ESTATE, seed=7, today=TODAY) for _ in range(2))
+    for today in (TODAY, TODAY + 3):
+        for ledger in (built, first, copied):
+            ledger.extend(today)
+            assert ledger.last == today
+        lines = [ledger.sums(("sku_id", "day_start"), built.first, today) for ledger in (built, first, copied)]
+        assert lines[0] == lines[1] == lines[2]
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.booleans())
