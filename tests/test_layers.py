@@ -15,11 +15,7 @@ import doit_mcp
 ROOT = Path(doit_mcp.__file__).parent
 BELOW = {
     "protocol": "",
-    "settings_parsing": "",
-    "settings_environment": "settings_parsing",
-    "settings_events": "settings_parsing",
-    "settings_groups": "settings_parsing",
-    "settings": "settings_environment settings_events settings_groups settings_parsing",
+    "settings": "",
     "observability": "process",
     "resilience": "observability",
     "process": "",
@@ -30,9 +26,9 @@ BELOW = {
     "server": "catalog events api protocol resilience observability process",
     "redis_state": "server catalog events auth protocol resilience process",
     "sandbox": "protocol observability",
-    "check": "redis_state auth protocol resilience settings settings_parsing",
-    "transports": "check server catalog events api protocol auth redis_state settings settings_parsing observability resilience process",
-    "cli": "transports check sandbox process settings settings_parsing observability",
+    "check": "redis_state auth protocol resilience settings",
+    "transports": "check server catalog events api protocol auth redis_state settings observability resilience process",
+    "cli": "transports check sandbox process settings observability",
     "__main__": "cli",
 }
 # The only module that connects objects of different layers.

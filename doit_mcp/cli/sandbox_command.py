@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
-from ..settings_parsing import LOOPBACK_HOSTS, BadSettings
+from ..settings.errors import BadSettings
+from ..settings.host_names import LOOPBACK_HOSTS
 from .startup import bind_socket, listen_error, name_as_used, require_redis_library
 
 if TYPE_CHECKING:

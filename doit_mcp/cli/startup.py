@@ -8,7 +8,8 @@ import socket
 from importlib.util import find_spec
 
 from ..settings import Settings
-from ..settings_parsing import BadSettings, flag_name
+from ..settings.declaration import flag_name
+from ..settings.errors import BadSettings
 
 _SETTING_VARIABLES = frozenset(declared.name for declared in Settings.variables().values())
 

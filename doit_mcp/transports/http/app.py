@@ -28,7 +28,7 @@ from ...server.request_context import Events, Services
 from ...server.request_runner import RequestRunner
 from ...server.signed_state import StateSigner
 from ...settings import Settings
-from ...settings_parsing import BadSettings
+from ...settings.errors import BadSettings
 from . import app_keys, health, well_known
 from .access import Endpoint, add_common_headers, check_expect, make_endpoint
 from .api_access import make_api_factory, make_event_api_factory
