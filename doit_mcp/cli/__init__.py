@@ -20,7 +20,7 @@ from ..settings.parsers import MIN_SECRET_LENGTH
 from ..settings.parsers import url as parse_url
 from .command_line import parse_arguments
 from .sandbox_command import serve_sandbox
-from .startup import bind_socket, listen_error, name_as_used, require_redis_library, setting_flags
+from .startup import bind_socket, flag_or_variable, listen_error, require_redis_library, setting_flags
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,7 +119,7 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
     if not settings.redis_url:
         raise BadSettings(
             [
-                f"{name_as_used(options, 'workers')}: several workers require DOIT_MCP_REDIS_URL, because they share"
+                f"{flag_or_variable(options, 'workers')}: several workers require DOIT_MCP_REDIS_URL, because they share"
                 " sessions through Redis."
             ]
         )

@@ -22,7 +22,7 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, stated_set
+from ..tools.series import ResultWithSeries, make_series_set
 from .amounts import ZERO, amount_as_json, percent_as_json, round_amount, share_percents
 from .answers import (
     CLOUD_GROUP,
@@ -148,7 +148,7 @@ async def allocation_coverage(
     amounts = await run_by_rows(rows.count, make_coverage, rows, topN, stated) | missing.members
     statement = cost_statement(period_with_data(reported, missing.data_start), stated, scope, clouds)
     return ResultWithSeries(
-        {"by": dimension.argument, **amounts, **statement}, stated_set(statement, coverage_series(amounts))
+        {"by": dimension.argument, **amounts, **statement}, make_series_set(statement, coverage_series(amounts))
     )
 
 

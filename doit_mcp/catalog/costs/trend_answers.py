@@ -14,7 +14,7 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.alignment import AlignedPeriods
 from ..periods.parts import Interval, PeriodPart, part_label, split_period
 from ..periods.period import Period, ReportedPeriod, month_of, months_back
-from ..tools.series import ResultWithSeries, Series, stated_set
+from ..tools.series import ResultWithSeries, Series, make_series_set
 from .amounts import ZERO, amount_as_json
 from .answers import CostAnswer, CostRequest, period_with_data, query_costs, query_rows
 from .cost_series import dimension_of, time_series
@@ -163,7 +163,7 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
     if notes := [note for note in (begin, running and unsettled_note(running)) if note]:
         result["note"] = " ".join(notes)
     result |= failed_members([*answer.failures, *trend.failures])
-    return ResultWithSeries(result, stated_set(statement, [_trend_series(request, interval, costs, currency)]))
+    return ResultWithSeries(result, make_series_set(statement, [_trend_series(request, interval, costs, currency)]))
 
 
 def _trend_series(request: CostRequest, interval: Interval, costs: TrendCosts, currency: str) -> Series:

@@ -99,11 +99,11 @@ def _known_name(change: Change, part: Part, shares: Shares, scope: Scope) -> str
     wanted = normalize_provider(part.name) if part.dimension == "cloud" else part.name
     found = known.get(wanted.casefold())
     if found is None:
-        raise _absent(change, part, list(known.values()), scope)
+        raise _absent_part_error(change, part, list(known.values()), scope)
     return found
 
 
-def _absent(change: Change, part: Part, known: Sequence[str], scope: Scope) -> ApiError:
+def _absent_part_error(change: Change, part: Part, known: Sequence[str], scope: Scope) -> ApiError:
     """Return the error for a part without costs, which may be because the arguments select other costs."""
     selecting = [name for name, value in (("cloud", scope.cloud), ("filters", scope.filters)) if value]
     if not selecting:

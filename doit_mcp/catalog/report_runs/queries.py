@@ -181,7 +181,7 @@ async def _run_synchronously_first(call: Call, request: ReportRequest, slow_fact
             call.facts.put(slow_fact, True)
             attempts.append(asyncio.create_task(run_in_background(call, request.start)))
         winner = await _first_success(attempts)
-        if winner is synchronous and len(attempts) > 1 and _found_unavailable(attempts[1]):
+        if winner is synchronous and len(attempts) > 1 and _are_runs_unavailable(attempts[1]):
             call.facts.put(UNAVAILABLE_FACT, True)
         return winner.result()
     finally:
@@ -216,7 +216,7 @@ def _means_cut_off(error: ApiError) -> bool:
     return error.kind == "timeout" or error.status in CUT_OFF_STATUSES
 
 
-def _found_unavailable(task: asyncio.Task[JsonObject]) -> bool:
+def _are_runs_unavailable(task: asyncio.Task[JsonObject]) -> bool:
     return task.done() and not task.cancelled() and isinstance(task.exception(), RunsUnavailable)
 
 

@@ -136,7 +136,9 @@ def with_notice(result: JsonObject | ResultWithSeries, notice: str) -> JsonObjec
     return with_structured(result, {"notice": notice, **structured_of(result)}) if notice else result
 
 
-def stated_set(statement: JsonObject, series: Iterable[Series], missing: Iterable[MissingSeries] = ()) -> SeriesSet:
+def make_series_set(
+    statement: JsonObject, series: Iterable[Series], missing: Iterable[MissingSeries] = ()
+) -> SeriesSet:
     """Return a set of the *series* that have rows, with the period, currency and basis of a result."""
     found: SeriesSet = {"series": [one for one in series if one["rows"]]}
     if "period" in statement:

@@ -34,7 +34,7 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, stated_set
+from ..tools.series import ResultWithSeries, make_series_set
 from .metric_queries import check_metric, query_daily_units, query_units, refuse_bill_metric
 from .unit_series import unit_series
 
@@ -143,7 +143,7 @@ async def unit_cost(
     notes = with_check_note({"note": " ".join(texts)}, checked)
     result = {"metric": metric, **members, **statement, **missing.members, **notes}
     series = await run_by_rows(rows.count, unit_series, result, rows.daily_units, reported)
-    return ResultWithSeries(result, stated_set(statement, series))
+    return ResultWithSeries(result, make_series_set(statement, series))
 
 
 def settled_part(period: ReportedPeriod) -> ReportedPeriod:
