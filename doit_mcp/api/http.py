@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -59,8 +58,7 @@ class PreparedRequest(NamedTuple):
     requester: Requester
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A response with its decompressed body. *complete* is False if the body exceeded the limit."""
 
     status: int

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
@@ -18,16 +17,14 @@ Terms = tuple[str, str | None]
 """A term and a payment option as the API names them; no payment option for Google Cloud."""
 
 
-@dataclass(frozen=True, slots=True)
-class Discount:
+class Discount(NamedTuple):
     """A discount from on-demand rates: a *share* from 0 to 1, in tenths of a percent, and its *source*, a phrase."""
 
     share: Decimal
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiscountEvidence:
+class DiscountEvidence(NamedTuple):
     """What is known about discounts: *seen* on the bill for active commitments with the *owned* terms, and DoiT's *advice*
     (a recommendation of the API) for the *advised* terms; None if unknown. *unread* are parts that may have more."""
 

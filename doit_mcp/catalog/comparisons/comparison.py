@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
@@ -37,8 +38,7 @@ Queries = Callable[[str], Mapping[str, QueryConfig]]
 """Returns queries by name for a currency."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedDimension:
+class ComparedDimension(NamedTuple):
     """A dimension whose values are matched between periods by the column *key*, and shown by *label*."""
 
     argument: str
@@ -86,8 +86,7 @@ def group_config(
     return {**config, "group": [*groups, *extra]}
 
 
-@dataclass(frozen=True, slots=True)
-class CostLine:
+class CostLine(NamedTuple):
     """One row of a query: the cells of the columns asked for, its cost, and its usage if the query has it."""
 
     cells: tuple[Hashable, ...]
@@ -184,8 +183,7 @@ async def fetch_first_day(call: Call, period: Period, currency: str) -> date | N
     return first
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedAnswer:
+class CheckedAnswer(NamedTuple):
     """*periods* without days before the data begin, what a reader must know about them, and what was not read."""
 
     periods: ComparedPeriods

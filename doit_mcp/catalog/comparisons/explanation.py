@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, minor_unit, round_amount
@@ -25,8 +26,7 @@ MIN_PRICE_UNITS = 100
 """The smallest effect of a price that is named, in minor units: less comes from rounded costs of many lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeBasis:
+class ChangeBasis(NamedTuple):
     """What a change is computed for. Unless *knows_new*, the data begin too late to know what is new.
 
     *has_monthly_fees_apart*: monthly fees of commitments count as fees, because the periods have them unequally often.
@@ -43,8 +43,7 @@ class ChangeBasis:
         return Decimal(self.periods.after.days - self.periods.before.days) / self.periods.before.days
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodCosts:
+class PeriodCosts(NamedTuple):
     """The cost of each value of a dimension in one period, and its name. Unless *complete*, values may be missing."""
 
     costs: Mapping[Hashable, SkuCost]

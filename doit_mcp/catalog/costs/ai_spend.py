@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
@@ -103,8 +103,7 @@ class AiSpend(CostStatement, total=False):
     failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
-@dataclass(frozen=True, slots=True)
-class AiLine:
+class AiLine(NamedTuple):
     """The cost of one SKU. *tokens* is None if its unit is not tokens; *kind* is input, cached or output."""
 
     provider: str
@@ -179,8 +178,7 @@ def _list_uncounted_services(rows: Iterable[CostRow], currency: str) -> JsonObje
     return {"notCounted": listed} if listed else {}
 
 
-@dataclass(frozen=True, slots=True)
-class AiRows:
+class AiRows(NamedTuple):
     """The cost of AI SKUs, and of *related* services."""
 
     lines: list[AiLine]

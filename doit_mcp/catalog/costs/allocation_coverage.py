@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
@@ -152,8 +152,7 @@ async def allocation_coverage(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class MissingDays:
+class MissingDays(NamedTuple):
     """The *members* that say what is missing, and the first day of the data if the period begins before it."""
 
     members: JsonObject

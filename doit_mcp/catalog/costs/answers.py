@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
@@ -135,8 +135,7 @@ def with_check_note(result: JsonObject, checked: CheckedValues) -> JsonObject:
     return {**result, "note": " ".join([note, *added]).lstrip()} if added else result
 
 
-@dataclass(frozen=True, slots=True)
-class EmptyAnswer:
+class EmptyAnswer(NamedTuple):
     """Why an answer has no costs. *is_known* is false if there is no data, so that the cost is unknown, not zero."""
 
     note: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
@@ -29,8 +29,7 @@ class CostRow:
     cost: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class CostGroup:
+class CostGroup(NamedTuple):
     """The cost of one value of a dimension over all periods, and the rows that it is the sum of."""
 
     id: Any

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -36,8 +36,7 @@ from .trend_months import (
 BEGIN_PART = "first day of these costs"
 
 
-@dataclass(frozen=True, slots=True)
-class RunningMonthCosts:
+class RunningMonthCosts(NamedTuple):
     """What the current month is compared with: the days of the month *before*, and the *final* days of both months."""
 
     before: Decimal
@@ -108,8 +107,7 @@ async def _query_running_month(
     return RunningMonthCosts(before, (final[0], final[1]) if final else None)
 
 
-@dataclass(frozen=True, slots=True)
-class TrendCosts:
+class TrendCosts(NamedTuple):
     """The parts of a trend with costs, what everything cost in each, and the groups; None where unknown or not asked."""
 
     period: ReportedPeriod

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
@@ -29,8 +29,7 @@ CROSSES = ("newly_exceeded", "no_longer_exceeded")
 LAST = "9999"
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetEffects:
+class BudgetEffects(NamedTuple):
     """Budgets that are exceeded with or without the scenario, those whose effect is unknown, and what was not read."""
 
     effects: Sequence[JsonObject]

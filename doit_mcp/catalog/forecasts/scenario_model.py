@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 from ...api.errors import ApiError
 from ...api.nearest import list_names, nearest_values, unknown_value
@@ -29,8 +29,7 @@ ChangeAmounts = Mapping[tuple[int, date], Decimal]
 """What each change, by its index, adds on each day."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedChange:
+class ResolvedChange(NamedTuple):
     """A change whose parts exist in the data: what it applies to, and the atom that a move or one-off adds to."""
 
     change: Change
@@ -38,8 +37,7 @@ class ResolvedChange:
     target: Atom = (None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class DayChange:
+class DayChange(NamedTuple):
     """What one change adds to the expected cost of one day: *cost* times *parts*, by atom.
 
     Days on which the same changes apply share one object of *parts*.
@@ -51,8 +49,7 @@ class DayChange:
     parts: Mapping[Atom, Decimal]
 
 
-@dataclass(frozen=True, slots=True)
-class SplitCosts:
+class SplitCosts(NamedTuple):
     """The expected cost of each day to come (*base*), of one cloud or of all, and the *shares* of its atoms."""
 
     base: Mapping[date, Decimal]

@@ -17,8 +17,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import orjson
 
@@ -55,8 +54,7 @@ FileArgument = Annotated[FileType | None, "Also return a link to it as a file."]
 FileLink = Annotated[str, "Link to the file, valid for 7 days."]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
+class ReportRequest(NamedTuple):
     """One query or saved report: how it runs synchronously and in the background. *key* identifies it for a customer.
 
     *start_tool* is the tool that starts the same in the background for the client; "" without one.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from ...api import Doit
 from ...api.pagination import parse_page
@@ -70,8 +69,7 @@ NO_ACCOUNT = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """The commitments of all accounts of a cloud (AWS organizations or Google Cloud billing accounts), and the purchases
     recommended to them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, Required, TypedDict
+from typing import Any, Literal, NamedTuple, Required, TypedDict
 
 import orjson
 
@@ -16,8 +16,7 @@ SERIES_META_KEY = "doit/series"
 """Member of ``_meta`` of a CallToolResult."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesLimits:
+class SeriesLimits(NamedTuple):
     """The size of all series of one result: bytes of JSON, and cells of all rows."""
 
     max_bytes: int

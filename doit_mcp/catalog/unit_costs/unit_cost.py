@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from ...api.errors import ApiError
 from ...api.value_kinds import Day, Label, Members, Money, Quantity
@@ -185,8 +185,7 @@ def _settling_notes(whole: ReportedPeriod, reported: ReportedPeriod) -> list[str
     return []
 
 
-@dataclass(frozen=True, slots=True)
-class MissingCosts:
+class MissingCosts(NamedTuple):
     """Notes about missing costs, members that are unknown for it, and the days that the data *covered*."""
 
     notes: Sequence[str]
