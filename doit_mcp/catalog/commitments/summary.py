@@ -91,7 +91,7 @@ def _commitment_series(clouds: Iterable[JsonObject]) -> Series:
 
 
 def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:
-    """Return *cloud*, or all if none is selected. Raise ApiError for a cloud without costs, contracts and commitments."""
+    """Return *cloud*, by default all clouds. Raise ApiError for a cloud without costs, contracts and commitments."""
     known = _cloud_names(parts)
     if cloud is None:
         return known

@@ -1,4 +1,4 @@
-"""What the tools that compare two periods share: their periods, dimensions, figures, and how far back the data go."""
+"""What the tools that compare two periods share: their periods, dimensions, figures, and how far back the data goes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .compared_periods import ComparedPeriods, has_final_days
 MAX_GROUPS = 1000
 """Values that are read of one dimension and period, the most expensive first; the rest count as other."""
 HISTORY_MARGIN = timedelta(days=31)
-"""How long before a period costs prove that the data begin earlier: some customers do not have costs every day."""
+"""How long before a period costs prove that the data begins earlier: some customers do not have costs every day."""
 KNOWN_HISTORY_FACT = "data_known_from"
 HISTORY = "history"
 CHECKED = "checked"
@@ -170,7 +170,7 @@ async def run_compared(
 async def fetch_first_day(call: Call, period: Period, currency: str) -> date | None:
     """Return the first day with costs of any kind, unless it is more than a month before *period*.
 
-    In that case return a day before the period; and None if there are no costs up to its end.
+    In that case return a day before the period. Return None if there are no costs up to its end.
     """
     known = call.facts.get(DATA_START_FACT) or call.facts.get(KNOWN_HISTORY_FACT)
     if known is not None and date.fromisoformat(known) <= period.first:
@@ -184,7 +184,7 @@ async def fetch_first_day(call: Call, period: Period, currency: str) -> date | N
 
 
 class CheckedAnswer(NamedTuple):
-    """*periods* without days before the data begin, what a reader must know about them, and what was not read."""
+    """*periods* without days before the data begins, what a reader must know about them, and what was not read."""
 
     periods: ComparedPeriods
     note: str = ""
@@ -196,7 +196,7 @@ async def check_answer(
 ) -> CheckedAnswer:
     """Return the periods that have data.
 
-    *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begin, or if there
+    *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begins, or if there
     are no costs and *scope* has unknown values.
     """
     asked = periods.asked
@@ -215,5 +215,5 @@ async def check_answer(
     if cut is periods:
         return CheckedAnswer(periods, unchecked)
     first = cut.asked.before.whole.first.isoformat()
-    begin = f"The data begin on {first}, within the earlier period; nothing counts as new."
+    begin = f"The data begins on {first}, within the earlier period; nothing counts as new."
     return CheckedAnswer(cut, f"{begin} {unchecked}".rstrip())

@@ -27,7 +27,7 @@ MIN_PRICE_UNITS = 100
 
 
 class ChangeBasis(NamedTuple):
-    """What a change is computed for. Unless *knows_new*, the data begin too late to know what is new.
+    """What a change is computed for. Unless *knows_new*, the data begins too late to know what is new.
 
     *has_monthly_fees_apart*: monthly fees of commitments count as fees, because the periods have them unequally often.
     """
@@ -201,7 +201,7 @@ def price_drivers(skus: DimensionChange, currency: str) -> list[JsonObject]:
 
 
 def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
-    """Return the causes without credits, commitments and fees where the data have none: zero would claim no change."""
+    """Return the causes without credits, commitments and fees where the data has none: zero would claim no change."""
     shown = {
         "credits": credits or any(cost.has_credits for cost in costs),
         "commitments": any(cost.has_commitments for cost in costs),

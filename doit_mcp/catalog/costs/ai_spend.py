@@ -172,7 +172,7 @@ def _explain_nothing(scope: Scope) -> str:
 
 
 def _list_uncounted_services(rows: Iterable[CostRow], currency: str) -> JsonObject:
-    """Return the member with the services that are not part of the total, the most expensive first; empty if none is."""
+    """Return the member with the services that are not part of the total, the most expensive first; empty without any."""
     groups = [group for group in rank_groups(rows) if round_amount(group.cost, currency)]
     listed = [{"service": group.name, "cost": amount_as_json(group.cost, currency)} for group in groups]
     return {"notCounted": listed} if listed else {}

@@ -160,7 +160,7 @@ async def explain_empty_answer(
     if start is None:
         return EmptyAnswer("The customer has no cost data yet.", is_known=False)
     if period.elapsed.last < start:
-        return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
+        return EmptyAnswer(f"The data begins on {start.isoformat()}: earlier costs are unknown.", is_known=False)
     reason = _reason_for_nothing(scope, is_checked=bool(parts.results.get("checked", checked.exist)))
     if reason == CREDITS_NOTE:
         return EmptyAnswer(reason, is_known=False)
@@ -224,7 +224,7 @@ def case_note(rows: Iterable[CostRow]) -> str | None:
 
 def note_members(start: date | None, period: ReportedPeriod, *more: str | None) -> JsonObject:
     """Return the member *note*: the first day of the data if the period begins earlier, costs to arrive, and *more*."""
-    notes = [f"The data begin on {start.isoformat()}."] if start is not None else []
+    notes = [f"The data begins on {start.isoformat()}."] if start is not None else []
     notes += filter(None, more)
     if (settling := settling_note(period)) is not None:
         notes.append(settling)

@@ -205,7 +205,7 @@ def as_table(
     """Return rows as the table of a result: ids, names where ids have them, one period column, and the cost.
 
     Rows of the same groups in the same period are added up. Their order is that of their first occurrence. Those
-    without cost are left out unless *has_zeros*: the API has some of them only.
+    without cost are left out unless *has_zeros*: the API returns only some of them.
     """
     columns = [name for group in groups for name in (group.column, group.name_column) if name]
     cells: dict[tuple[Any, ...], Decimal] = {}

@@ -57,7 +57,7 @@ class TrendAnswer:
 
     @property
     def is_start_known(self) -> bool:
-        """Whether it is known when the data begin, so that earlier months without costs cost nothing."""
+        """Whether it is known when the data begins, so that earlier months without costs cost nothing."""
         return all(failure["part"] != DATA_START_PART for failure in self.answer.failures)
 
 

@@ -180,7 +180,7 @@ async def project_answer(
         return {**projected, **parts, "note": empty.note}
     is_partial = min(history.actual) > asked.whole.first
     start = await read_data_start(call) if is_partial else DataStart()
-    # Days without costs may be days without data, unless it is known when the data begin.
+    # Days without costs may be days without data, unless it is known when the data begins.
     begin = min(history.actual) if start.failures else start.day
     return project_periods(replace(history, data_start=begin), currency, today) | failed_members(start.failures)
 

@@ -131,7 +131,7 @@ def _target(change: Change, part: Part, shares: Shares) -> Atom:
 
 
 def _refuse_misspelling(change: Change, part: Part, known: Collection[str]) -> None:
-    """Raise ApiError if the name of a service is almost that of a known one."""
+    """Raise ApiError if the name of a service is similar to a known one."""
     nearest = nearest_values(part.name, known, limit=1)
     if nearest and SequenceMatcher(None, nearest[0].casefold(), part.name.casefold()).ratio() >= MISSPELLED_RATIO:
         raise unknown_value(change.argument, part.dimension, part.name, nearest)

@@ -147,7 +147,7 @@ async def unit_cost(
 
 
 def settled_part(period: ReportedPeriod) -> ReportedPeriod:
-    """Return the days of a period whose costs are final; all of them if none is.
+    """Return the days of a period whose costs are final; all days if no cost is final yet.
 
     The units of the latest days are known before their costs are, which would make a unit look cheaper than it is.
     """
@@ -202,7 +202,7 @@ async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, check
     start = await find_later_start(call, request.period, min(row.period for row in rows.costs))
     if start.day is None:
         return MissingCosts([], failed_members(start.failures), elapsed)
-    return MissingCosts([f"The data begin on {start.day.isoformat()}."], {}, Period(start.day, elapsed.last))
+    return MissingCosts([f"The data begins on {start.day.isoformat()}."], {}, Period(start.day, elapsed.last))
 
 
 def _units_notes(metric: str, rows: UnitRows, covered: Period) -> list[str]:
