@@ -185,10 +185,10 @@ async def test_shares_of_a_small_net_change_are_null() -> None:
 
 
 async def test_nothing_is_new_if_the_data_begin_later() -> None:
-    with pytest.raises(ApiError, match="before: data begins 2026-06-30") as caught:
+    with pytest.raises(ApiError, match="before: the data begins on 2026-06-30") as caught:
         await explain(LINES, after="2026-08", before="2026-05")
     assert caught.value.kind == "argument"
-    with pytest.raises(ApiError, match="compareTo: data begins 2026-06-30"):
+    with pytest.raises(ApiError, match="compareTo: the data begins on 2026-06-30"):
         await explain(LINES, period="2026-08", compareTo="2026-05")
 
 
