@@ -20,7 +20,7 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.server.catalog import SERVER_INFO, catalog_factory
 from doit_mcp.settings import Settings
-from doit_mcp.settings_parsing import BadSettings
+from doit_mcp.settings.errors import BadSettings
 from doit_mcp.transports.http.landing_page import first_sentence
 
 ROOT = Path(__file__).resolve().parent.parent

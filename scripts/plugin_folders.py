@@ -21,7 +21,7 @@ from doit_mcp.catalog.skills.collection import SKILLS
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.server.catalog import SERVER_INFO
 from doit_mcp.settings import Settings
-from doit_mcp.settings_parsing import BadSettings
+from doit_mcp.settings.errors import BadSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN, MARKETPLACE, PUBLISHER = "doit", "doit", "DoiT"

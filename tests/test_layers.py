@@ -15,11 +15,7 @@ import doit_mcp
 ROOT = Path(doit_mcp.__file__).parent
 BELOW = {
     "protocol": "",
-    "settings_parsing": "",
-    "settings_environment": "settings_parsing",
-    "settings_events": "settings_parsing",
-    "settings_groups": "settings_parsing",
-    "settings": "settings_environment settings_events settings_groups settings_parsing",
+    "settings": "",
     "observability": "process",
     "resilience": "observability",
     "process": "",
@@ -30,9 +26,9 @@ BELOW = {
     "server": "catalog events api protocol resilience observability process",
     "redis_state": "server catalog events auth protocol resilience process",
     "sandbox": "protocol observability",
-    "check": "redis_state auth protocol resilience settings settings_parsing",
-    "transports": "check server catalog events api protocol auth redis_state settings settings_parsing observability resilience process",
-    "cli": "transports check sandbox process settings settings_parsing observability",
+    "check": "redis_state auth protocol resilience settings",
+    "transports": "check server catalog events api protocol auth redis_state settings observability resilience process",
+    "cli": "transports check sandbox process settings observability",
     "__main__": "cli",
 }
 # The only module that connects objects of different layers.
@@ -158,4 +154,4 @@ def test_scripts_are_small(path: Path) -> None:
 def test_only_settings_reads_the_environment(module: str) -> None:
     read = {node.attr for node in ast.walk(TREES[module]) if isinstance(node, ast.Attribute)}
     read |= {alias.name for node in ast.walk(TREES[module]) if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert module == "settings" or not read & {"environ", "environb", "getenv"}
+    assert module == "settings.__init__" or not read & {"environ", "environb", "getenv"}

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -63,8 +62,7 @@ class PreparedRequest(NamedTuple):
     requester: Requester
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A response with its decompressed body. *complete* is False if the body exceeded the limit."""
 
     status: int

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from inspect import getmembers
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -55,8 +55,7 @@ class DocumentedOperation:
     schema: JsonObject = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ApiDocument:
+class ApiDocument(NamedTuple):
     """The operations that the release does not declare, and why others of the document are *left_out*, by their names."""
 
     operations: tuple[DocumentedOperation, ...]

@@ -34,7 +34,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import Parameter
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, Unpack, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, Unpack, cast
 
 from ..protocol.json_schema import JsonObject, function_parameters
 from .answer_types import answer_type, check_answer
@@ -57,8 +57,7 @@ class Decorator(Protocol):
     def __call__(self, function: F, /) -> F: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request to the API.
 
     *path* is percent-encoded, *query* is not. *body* is None if the request has no body. *if_match* is the value of the

@@ -1,8 +1,7 @@
 """Pagination: iterates over pages and rows of a list, or searches them, within limits."""
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..protocol.json_schema import JsonObject, short_json
 from .errors import ApiError
@@ -21,8 +20,7 @@ NAME_FILTER = "nameContains"
 RowFilter = Callable[[JsonObject], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Rows of a list, and the token of the next page, "" on the last."""
 
     rows: list[JsonObject]

@@ -1,9 +1,8 @@
 """Encodes request bodies: JSON, and multipart forms with files (RFC 7578)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,8 +16,7 @@ FILE_SIGNATURES = {b"PK\x03\x04": ("file.zip", "application/zip"), b"\x1f\x8b": 
 CSV_FILE = ("file.csv", "text/csv")
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """An encoded body and its content type."""
 
     content: bytes

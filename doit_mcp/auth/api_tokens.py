@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import ClientSession
 
@@ -43,8 +43,7 @@ USER_REFUSED_MESSAGE = (
 VALIDATION_UNAVAILABLE_MESSAGE = "The DoiT API cannot check the API token at the moment."
 
 
-@dataclass(frozen=True, slots=True)
-class ValidatedUser:
+class ValidatedUser(NamedTuple):
     """The user of a token, as the DoiT API identifies them.
 
     *domain* is the domain of the customer; the API has one customer per domain. *employee* is whether the user works
@@ -56,8 +55,7 @@ class ValidatedUser:
     employee: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Why a token is refused, for the caller, and whether the next attempt may differ."""
 
     message: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .access_tokens import (
     AccessTokenRules,
@@ -23,8 +23,7 @@ from .principal import Principal
 MAX_CACHED_PRINCIPALS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class CachedPrincipal:
+class CachedPrincipal(NamedTuple):
     """An authenticated caller and the key that signed the access token; None for an API token."""
 
     principal: Principal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..api.errors import ApiError
 from ..api.nearest import find_nearest
@@ -48,8 +48,7 @@ class KnownNames(Generic[Name]):
         return Existence.ABSENT if self.complete else Existence.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class ValueCheck:
+class ValueCheck(NamedTuple):
     """Whether all values of a filter exist in the data, the first *absent* one, and the *known* ones."""
 
     existence: Existence
@@ -115,8 +114,7 @@ async def read_dimensions(call: Call) -> KnownNames[Dimension]:
     return KnownNames(list(dict.fromkeys((str(row.get("type")), str(row.get("id"))) for row in rows)), complete)
 
 
-@dataclass(frozen=True, slots=True)
-class DimensionCheck:
+class DimensionCheck(NamedTuple):
     """Whether a dimension exists, and the *known* ones."""
 
     existence: Existence
@@ -185,8 +183,7 @@ class KnownAllocations:
         return next((row for row in own if name == row.id or folded == row.name.casefold()), None)
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationCheck:
+class AllocationCheck(NamedTuple):
     """Whether allocations exist, the first *absent* one, and the *known* ones."""
 
     existence: Existence

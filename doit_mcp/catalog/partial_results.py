@@ -36,7 +36,7 @@ class PartialResults:
         return [{"part": name, "why": describe_error(error)} for name, error in self.errors.items()]
 
     def require(self, *names: str) -> None:
-        """Raise the error of the first part that failed: of the parts *names*, or of any if none is named."""
+        """Raise the error of the first part that failed: of the parts *names*, by default of all parts."""
         for name, error in self.errors.items():
             if not names or name in names:
                 raise error

@@ -63,7 +63,7 @@ async def get_recent_events(
         for event in reversed(recorded)
         if (event_id is None or event["eventId"] == event_id) and (start is None or _milliseconds(event) >= start)
     ]
-    events = await _readable(call, events[:MAX_EVENTS])
+    events = await _filter_readable(call, events[:MAX_EVENTS])
     if event_id is not None and not events:
         raise ApiError("event_id: no event of this user's subscriptions has this id", kind="argument")
     if not events:
@@ -74,7 +74,7 @@ async def get_recent_events(
     return {"events": events}
 
 
-async def _readable(call: Call, events: list[JsonObject]) -> list[JsonObject]:
+async def _filter_readable(call: Call, events: list[JsonObject]) -> list[JsonObject]:
     """Return the events of lists that the user may read now: the permission may have ended since they were recorded."""
     sources = sorted({EVENT_TYPES[event["name"]].source for event in events})
     readable = await asyncio.gather(*(is_readable(source, call.doit) for source in sources))

@@ -43,6 +43,7 @@ from .tools.result_handles import with_declared_handle
 from .tools.tool import Tool, ToolError, ToolResult
 from .tools.tool_factory import tool_from_function, tool_from_operation
 from .tools.untested import with_untested_note
+from .writes.change_context import ChangeContextReader
 from .writes.confirmation import with_confirmation
 from .writes.deduplication import with_commit, with_deduplication
 from .writes.dry_run import with_dry_run
@@ -50,7 +51,6 @@ from .writes.receipt_verification import verifier_for
 from .writes.related_objects import find_related
 from .writes.secret_results import with_withheld_result
 from .writes.state_reader import find_reader
-from .writes.surroundings import SurroundingsReader
 from .writes.undo import find_undo
 
 FIRST_MODULES = (
@@ -103,13 +103,16 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
     named = {tool.name: tool for tool in tools}
     writing = {tool.name: with_commit(tool) for tool in tools if tool.writes}
     readers = {name: find_reader(tool, named) for name, tool in writing.items()}
-    surroundings = {name: SurroundingsReader(tool, named, find_related(tool, named)) for name, tool in writing.items()}
+    context_readers = {
+        name: ChangeContextReader(tool, named, find_related(tool, named)) for name, tool in writing.items()
+    }
     undo = {name: find_undo(tool, readers[name], named) for name, tool in writing.items()}
     writing = {
-        name: with_confirmation(tool, readers[name], surroundings[name], undo[name]) for name, tool in writing.items()
+        name: with_confirmation(tool, readers[name], context_readers[name], undo[name])
+        for name, tool in writing.items()
     }
     writing = {
-        name: with_dry_run(tool, readers[name], surroundings[name], undo[name]) for name, tool in writing.items()
+        name: with_dry_run(tool, readers[name], context_readers[name], undo[name]) for name, tool in writing.items()
     }
     writing = {name: with_scope_check(tool) for name, tool in writing.items()}
     writing = {name: with_deduplication(tool, verifier_for(tool, named)) for name, tool in writing.items()}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ..api.nearest import nearest_values
 from .tools.tool import Tool
@@ -27,8 +27,7 @@ class UnknownToolset(Exception):
     """An unknown toolset or tool."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The toolsets and tools that a caller selected, and whether writes are excluded.
 
     Without any toolset or tool, the default toolset applies.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from ..settings_parsing import LOOPBACK_HOSTS
+from ..settings.host_names import LOOPBACK_HOSTS
 from .findings import Finding
 from .observations import Observation, Reply, describe
 
@@ -28,7 +28,7 @@ FORWARD_PATHS = "Forward /mcp, /sse and every path below /.well-known to the ser
 def check_public_url(base: str, addresses: Sequence[str] | None) -> Finding:
     """Check that clients on the internet can reach *base*, whose host resolves to *addresses*; None if unknown.
 
-    Only URLs of loopback addresses may use plain HTTP (:func:`doit_mcp.settings_parsing.url`).
+    Only URLs of loopback addresses may use plain HTTP (:func:`doit_mcp.settings.parsers.url`).
     """
     parts = urlsplit(base)
     if parts.hostname in LOOPBACK_HOSTS:

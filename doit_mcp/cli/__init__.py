@@ -15,11 +15,12 @@ from ..observability import logging_setup
 from ..process.file_descriptors import open_standard_descriptors, raise_descriptor_limit
 from ..process.memory import collect_less_often
 from ..settings import Settings
-from ..settings_parsing import MIN_SECRET_LENGTH, BadSettings
-from ..settings_parsing import url as parse_url
+from ..settings.errors import BadSettings
+from ..settings.parsers import MIN_SECRET_LENGTH
+from ..settings.parsers import url as parse_url
 from .command_line import parse_arguments
 from .sandbox_command import serve_sandbox
-from .startup import bind_socket, listen_error, name_as_used, require_redis_library, setting_flags
+from .startup import bind_socket, flag_or_variable, listen_error, require_redis_library, setting_flags
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -118,7 +119,7 @@ async def _supervise_workers(settings: Settings, options: argparse.Namespace) ->
     if not settings.redis_url:
         raise BadSettings(
             [
-                f"{name_as_used(options, 'workers')}: several workers require DOIT_MCP_REDIS_URL, because they share"
+                f"{flag_or_variable(options, 'workers')}: several workers require DOIT_MCP_REDIS_URL, because they share"
                 " sessions through Redis."
             ]
         )

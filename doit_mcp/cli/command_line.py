@@ -9,7 +9,8 @@ from typing import Any
 
 from .. import __version__
 from ..settings import Settings
-from ..settings_parsing import BadSettings, Variable, flag_name
+from ..settings.declaration import Variable, flag_name
+from ..settings.errors import BadSettings
 
 DEFAULT_SANDBOX_PORT = 8081
 DEFAULT_COMMAND = "serve"

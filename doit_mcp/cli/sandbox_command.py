@@ -12,8 +12,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
-from ..settings_parsing import LOOPBACK_HOSTS, BadSettings
-from .startup import bind_socket, listen_error, name_as_used, require_redis_library
+from ..settings.errors import BadSettings
+from ..settings.host_names import LOOPBACK_HOSTS
+from .startup import bind_socket, flag_or_variable, listen_error, require_redis_library
 
 if TYPE_CHECKING:
     from ..sandbox.accounts import AccountDirectory
@@ -113,7 +114,7 @@ def _check_server_settings(settings: Settings, options: argparse.Namespace) -> N
     if settings.workers > 1:
         raise BadSettings(["DOIT_MCP_WORKERS: the sandbox runs in a single process."])
     if settings.host not in LOOPBACK_HOSTS:
-        host = name_as_used(options, "host")
+        host = flag_or_variable(options, "host")
         raise BadSettings(
             [f"{host}: the sandbox listens on {LOOPBACK_HOSTS[0]} only, because its passwords are public."]
         )

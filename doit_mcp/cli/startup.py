@@ -8,7 +8,8 @@ import socket
 from importlib.util import find_spec
 
 from ..settings import Settings
-from ..settings_parsing import BadSettings, flag_name
+from ..settings.declaration import flag_name
+from ..settings.errors import BadSettings
 
 _SETTING_VARIABLES = frozenset(declared.name for declared in Settings.variables().values())
 
@@ -18,7 +19,7 @@ def setting_flags(options: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in vars(options).items() if name in _SETTING_VARIABLES}
 
 
-def name_as_used(options: argparse.Namespace, field_name: str) -> str:
+def flag_or_variable(options: argparse.Namespace, field_name: str) -> str:
     """Return the flag of a setting if the command line has it, else its variable."""
     variable = Settings.variables()[field_name].name
     return flag_name(field_name) if variable in vars(options) else variable

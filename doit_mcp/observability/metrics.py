@@ -175,7 +175,7 @@ class Metrics:
             ("stream",),
             [((name,), float(stream.failing)) for name, stream in self._log_streams.items()],
         )
-        yield from self._deprecated()
+        yield from self._deprecated_families()
 
     def _mcp_histograms(self) -> Iterator[Family]:
         operations = [((*labels, TRANSPORT), histogram) for labels, histogram in self._operations]
@@ -242,7 +242,7 @@ class Metrics:
         for name, text, labels, counts in counters:
             yield Family(f"doit_mcp_{name}", text, COUNTER, labels, list(counts.items()))
 
-    def _deprecated(self) -> Iterator[Family]:
+    def _deprecated_families(self) -> Iterator[Family]:
         """Return what dashboards of the previous release use; to be removed after the next one."""
         use = "use mcp_server_operation_duration_seconds"
         yield Family("doit_mcp_messages", use, COUNTER, ("method",), list(self._messages.items()), deprecated=True)

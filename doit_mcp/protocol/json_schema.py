@@ -206,10 +206,10 @@ def schema_of_typed_dict(typed_dict: Any, form: SchemaForm = "accepted") -> Json
     }
     if required := [name for name, hint in hints.items() if _is_required(typed_dict, name, hint)]:
         schema["required"] = required
-    return _closed(schema, form)
+    return _close_object(schema, form)
 
 
-def _closed(schema: JsonObject, form: SchemaForm) -> JsonObject:
+def _close_object(schema: JsonObject, form: SchemaForm) -> JsonObject:
     """Return the *schema* of an object that accepts no other members. Some clients refuse the keyword."""
     return {**schema, "additionalProperties": False} if form == "accepted" else schema
 
@@ -263,7 +263,7 @@ def schema_of_function(function: Callable[..., Any], form: SchemaForm = "accepte
             if parameter.default is parameter.empty:
                 required.append(name)
     schema: JsonObject = {"type": "object", "properties": properties}
-    return _closed(schema | ({"required": required} if required else {}), form)
+    return _close_object(schema | ({"required": required} if required else {}), form)
 
 
 def _parameter_schema(hint: Any, default: Any, form: SchemaForm) -> JsonObject:

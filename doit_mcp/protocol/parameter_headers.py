@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,8 +20,7 @@ HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 INTEGRAL_NUMBER = re.compile(r"(-?[0-9]{1,40})(?:\.0{1,40})?")
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterHeader:
+class ParameterHeader(NamedTuple):
     """An argument that a header repeats: its path in the arguments, the header name, its JSON type."""
 
     path: tuple[str, ...]

@@ -178,12 +178,12 @@ class AccountDirectory:
     def customer_by_id(self, identifier: str) -> Customer | None:
         """The customer with this id, or None."""
         builtin = next((customer for customer in CUSTOMERS if customer.id == identifier), None)
-        return builtin or self._extra_customer_matching(r"load(\d+)", identifier)
+        return builtin or self._find_extra_customer(r"load(\d+)", identifier)
 
     def customer_by_domain(self, domain: str) -> Customer | None:
         """The customer with this domain, or None."""
         builtin = next((customer for customer in CUSTOMERS if customer.domain == domain), None)
-        return builtin or self._extra_customer_matching(r"load-(\d+)\.example", domain)
+        return builtin or self._find_extra_customer(r"load-(\d+)\.example", domain)
 
     def users_of(self, customer: Customer) -> Sequence[User]:
         """The customer's users, without DoiT employees."""
@@ -195,17 +195,15 @@ class AccountDirectory:
         """The user with this email address (case-insensitive), or None."""
         normalized = email.strip().lower()
         builtin = next((user for user in USERS if user.email == normalized), None)
-        return builtin or _user_of(self._extra_customer_matching(r"admin@load-(\d+)\.example", normalized))
+        return builtin or _user_of(self._find_extra_customer(r"admin@load-(\d+)\.example", normalized))
 
     def user_by_token(self, token: str) -> User | None:
         """The user with this API token, or None."""
         token_bytes = token.encode("utf-8", "surrogatepass")
         users = [user for user in USERS if hmac.compare_digest(user.api_token.encode(), token_bytes)]
-        return (
-            users[0] if users else _user_of(self._extra_customer_matching(r"sandbox-api-token-load-(\d+)-admin", token))
-        )
+        return users[0] if users else _user_of(self._find_extra_customer(r"sandbox-api-token-load-(\d+)-admin", token))
 
-    def _extra_customer_matching(self, pattern: str, text: str) -> Customer | None:
+    def _find_extra_customer(self, pattern: str, text: str) -> Customer | None:
         match = re.fullmatch(pattern, text, re.ASCII)
         number = int(match[1]) if match and len(match[1]) == _DIGITS else 0
         return _extra_customer(number) if 0 < number <= self.extra else None

@@ -69,7 +69,7 @@ async def run_with_audit(context: RequestContext, tool: Tool, call: Call, argume
     finally:
         EFFECTS.reset(token)
     outcome: Outcome = "dry_run" if arguments.get("dryRun") is True else "done"
-    outcome = "prepared" if is_prepared(_structured(result)) else outcome
+    outcome = "prepared" if is_prepared(_structured_content(result)) else outcome
     record_attempt(context, tool, arguments, "repeated" if effects.repeated else outcome, result)
     return result
 
@@ -84,7 +84,7 @@ def record_attempt(
     """Record an attempt to change something. Record nothing if *tool* only reads."""
     if not tool.writes:
         return
-    structured = _structured(result)
+    structured = _structured_content(result)
     affected = affected_objects(tool, arguments, structured)
     fields = _caller_fields(context) | {"tool": tool.name, "objects": affected, "outcome": outcome}
     if is_prepared(structured):
@@ -120,7 +120,7 @@ def record_ended_subscription(
     audit_log.info("events", extra=fields)
 
 
-def _structured(result: ToolResult | None) -> JsonObject:
+def _structured_content(result: ToolResult | None) -> JsonObject:
     return (result.structured if isinstance(result, ContentResult | ResultWithSeries) else result) or {}
 
 

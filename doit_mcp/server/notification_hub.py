@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from .message_queue import MessageQueue
 
@@ -15,8 +14,7 @@ RESOURCE_UPDATED = "notifications/resources/updated"
 TASK_UPDATED = "notifications/tasks"
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeEvent:
+class ChangeEvent(NamedTuple):
     """A change. *method* and *params* are those of its notification.
 
     *subject* is a URI or a task id, and "" for lists. *owner* is the owner that it concerns, and "" for all owners.

@@ -158,8 +158,7 @@ class NullChannel:
 NULL_CHANNEL = NullChannel()
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
+class Events(NamedTuple):
     """MCP Events: the service, and the function that lends it the credential of a caller."""
 
     service: EventService

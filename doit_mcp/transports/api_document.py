@@ -8,7 +8,7 @@ from pathlib import Path
 from ..api.openapi_document import MAX_DOCUMENT_BYTES, ApiDocument
 from ..catalog.discovery.documented import read_document
 from ..catalog.registry import direct_tools
-from ..settings_parsing import BadSettings
+from ..settings.errors import BadSettings
 
 VARIABLE = "DOIT_MCP_OPENAPI"
 MAX_LOGGED_OPERATIONS = 20

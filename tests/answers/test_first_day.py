@@ -44,10 +44,10 @@ async def test_data_that_begin_with_a_search_are_found() -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments", "note"),
     [
-        ("cost_breakdown", {"period": "2019-Q1"}, "The data begin on 2019-03-05."),
+        ("cost_breakdown", {"period": "2019-Q1"}, "The data begins on 2019-03-05."),
         ("cost_breakdown", {"period": "2020-Q1"}, None),
-        ("cost_breakdown", {"period": "2018"}, "The data begin on 2019-03-05: earlier costs are unknown."),
-        ("cost_trend", {"period": "2019"}, "The data begin on 2019-03-05."),
+        ("cost_breakdown", {"period": "2018"}, "The data begins on 2019-03-05: earlier costs are unknown."),
+        ("cost_trend", {"period": "2019"}, "The data begins on 2019-03-05."),
         ("compare_spend", {"period": "2019-Q3"}, None),
     ],
 )
@@ -63,7 +63,7 @@ async def test_a_trend_of_old_data_begins_with_its_first_month() -> None:
 
 
 async def test_a_comparison_with_days_before_old_data_is_refused() -> None:
-    with pytest.raises(ApiError, match="data begin 2019-03-05, after the period 2018"):
+    with pytest.raises(ApiError, match="data begins on 2019-03-05, after the period 2018"):
         await run("compare_spend", old_data(), currency="USD", period="2019-Q2", compareTo="2018-Q4")
 
 

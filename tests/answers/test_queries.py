@@ -196,7 +196,7 @@ LAST_TWO_YEARS = {"mode": "last", "amount": 2, "unit": "year", "includeCurrent":
 async def test_a_year_in_which_the_data_begin_has_only_its_days_with_data(november: World) -> None:
     config = {**COST_QUERY, "timeInterval": "year", "timeRange": LAST_TWO_YEARS}
     answer = await november.ask("run_query", config=config)
-    assert answer["period"]["from"] == "2025-10-01" and answer["note"] == "The data begin on 2025-10-01."
+    assert answer["period"]["from"] == "2025-10-01" and answer["note"] == "The data begins on 2025-10-01."
     assert [(part["period"], part["days"]) for part in answer["partialPeriods"]] == [("2025", 92), ("2026", 332)]
     assert answer["rows"][0] == ["2025", november.cost("2025-10-01", "2025-12-31")]
 
@@ -230,7 +230,7 @@ async def test_all_tools_state_the_days_that_have_data(november: World, tool: st
     answer = await november.ask(tool, **arguments)
     period = answer["period"]
     assert (period["from"], period["to"], period["days"]) == ("2025-10-01", "2025-12-31", 92)
-    assert "The data begin on 2025-10-01." in answer["note"]
+    assert "The data begins on 2025-10-01." in answer["note"]
 
 
 async def test_costs_per_day_of_a_stored_table_count_the_days_with_data(november: World) -> None:

@@ -68,7 +68,7 @@ async def test_days_before_the_data_are_not_counted(
 ) -> None:
     answer = await november.ask(tool, **arguments)
     assert (answer["period"]["from"], answer["period"]["days"]) == ("2025-10-01", days)
-    assert "The data begin on 2025-10-01." in answer["note"]
+    assert "The data begins on 2025-10-01." in answer["note"]
 
 
 @pytest.mark.parametrize("interval", ["day", "week"])

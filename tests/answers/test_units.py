@@ -28,7 +28,7 @@ async def test_days_before_the_data_begin_do_not_count(november: World) -> None:
     answer = await november.ask("unit_cost", metric="customers", period="2025-09-15/2025-10-15")
     total, days = units(november, "customers", "2025-09-15", "2025-10-15")
     assert days == 15 and answer["unitsPerDay"] == pytest.approx(total / 15, rel=1e-5)
-    assert "The data begin on 2025-10-01." in answer["note"] and "first units" not in answer["note"]
+    assert "The data begins on 2025-10-01." in answer["note"] and "first units" not in answer["note"]
 
 
 @pytest.mark.parametrize(("today", "period"), [("2026-11-28", "today"), ("2026-12-01", "this_month")])

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from doit_mcp.settings_parsing import BadSettings
+from doit_mcp.settings.errors import BadSettings
 from doit_mcp.transports.api_document import load_api_document
 from tests.api.test_openapi_document import DOCUMENT
 

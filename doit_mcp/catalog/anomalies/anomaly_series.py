@@ -17,7 +17,7 @@ from ..costs.statement import cost_basis
 from ..partial_results import gather_partial
 from ..periods.parts import split_period
 from ..periods.period import Period, ReportedPeriod, utc_date
-from ..tools.series import SERIES_SECONDS, Series, SeriesSet, make_columns, stated_set
+from ..tools.series import SERIES_SECONDS, Series, SeriesSet, make_columns, make_series_set
 
 DAILY = "daily costs of the top SKUs"
 SHOWN_DAYS = 30
@@ -39,7 +39,7 @@ async def fetch_anomaly_series(call: Call, anomaly: JsonObject, project: str | N
     parts = await gather_partial(work, SERIES_SECONDS)
     series += parts.results.values()
     statement = {"period": period.as_json, "currency": currency, "basis": cost_basis(Scope(), [platform])}
-    return stated_set(statement, series, parts.failures)
+    return make_series_set(statement, series, parts.failures)
 
 
 def shown_days(anomaly: JsonObject, today: date) -> Period:

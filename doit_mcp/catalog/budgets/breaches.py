@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages
 from ...api.value_kinds import CurrencyCode, Day, Label, Members, Money, Percent
@@ -76,8 +76,7 @@ class OwnForecast:
         return ComparedForecast(name, expected > status.limit, status.status)
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedForecast:
+class ComparedForecast(NamedTuple):
     """The forecast *name* of the same costs as a budget with the *status*, and whether it is above the budget's limit."""
 
     name: str

@@ -29,14 +29,14 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..console_links import CONSOLE_PATHS, console_link
 from ..costs.amounts import to_decimal
-from ..costs.daily_costs import cost_by_day, day_exceeding
+from ..costs.daily_costs import cost_by_day, find_day_over
 from ..costs.query_config import cost_config
 from ..currencies import DEFAULT_CURRENCY
 from ..partial_results import FailedPart, FailedParts, describe_error, failed_members, gather_partial
 from ..periods.period import Period, PeriodDays, utc_date
 from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, stated_set
+from ..tools.series import ResultWithSeries, make_series_set
 from .budget_series import budget_series
 from .status import BudgetStatus, find_status, needs_list_row, with_rounded_amounts
 from .written_scope import budget_scope
@@ -142,7 +142,7 @@ async def list_budgets(
     wanted = nameContains or name or name_in_filter(filter)
     if wanted and not rows and not pageToken:
         result["note"] = await explain_no_budget(call, wanted)
-    return ResultWithSeries(result, stated_set({}, [budget_series(zip(rows, statuses, strict=True))]))
+    return ResultWithSeries(result, make_series_set({}, [budget_series(zip(rows, statuses, strict=True))]))
 
 
 def name_in_filter(expression: str | None) -> str | None:
@@ -191,7 +191,7 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
     url = console_link(call, CONSOLE_PATHS["budgets"], str(details.get("id") or id or ""), budget.get("url"))
     result = {**with_rounded_amounts(details), **state_of(details, status), "url": url} | failed_members(failed)
     named = {"id": details.get("id"), "budgetName": budget_name(details), "currency": details.get("currency")}
-    return ResultWithSeries(result, stated_set({}, [budget_series([(named, status)])]))
+    return ResultWithSeries(result, make_series_set({}, [budget_series([(named, status)])]))
 
 
 def state_of(budget: JsonObject, status: BudgetStatus) -> JsonObject:
@@ -265,7 +265,7 @@ async def fetch_exceeded_day(call: Call, budget: JsonObject, status: BudgetStatu
     currency = written.currency or DEFAULT_CURRENCY
     config = cost_config(written.scope, days, currency, interval="day", metrics=(written.metric,))
     answer = await fetch_query(call, config)
-    return day_exceeding(cost_by_day(answer, column=written.metric["value"]), to_decimal(status.limit))
+    return find_day_over(cost_by_day(answer, column=written.metric["value"]), to_decimal(status.limit))
 
 
 def budget_name(budget: JsonObject) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ...api import Doit
 from ...api.errors import ApiError
@@ -40,8 +39,7 @@ PLAN_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedCommitment:
+class OwnedCommitment(NamedTuple):
     """An active Savings Plan, Reserved Instance, or committed use discount of Google Cloud.
 
     *hourly_cost* is what it costs per hour whether it is used or not, upfront payments included; None if the API has no
@@ -69,8 +67,7 @@ class OwnedCommitment:
         return self.hourly_cost * HOURS_PER_MONTH * (1 - self.utilization)
 
 
-@dataclass(frozen=True, slots=True)
-class RecommendedPurchase:
+class RecommendedPurchase(NamedTuple):
     """How much more to commit to one type of Savings Plans, or of committed use discounts in a region, and what that saves
     per month. *account* is the AWS organization or Google Cloud billing account."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from ...api import Doit
 from ...api.pagination import iterate_rows
@@ -14,8 +14,7 @@ from .account_names import ROWS_PER_REQUEST
 from .aws import parse_day, parse_decimal, parse_last_day
 
 
-@dataclass(frozen=True, slots=True)
-class ContractPeriod:
+class ContractPeriod(NamedTuple):
     """The running period (contract year) of a spending commitment.
 
     *starts* and *ends* are its first and last day. *forecast* is the attainment that DoiT expects at the end of the period; None if there is not enough data.

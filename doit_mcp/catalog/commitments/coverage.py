@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from .aws import OwnedCommitment, parse_amount, parse_day
@@ -15,8 +14,7 @@ COVERED_COSTS = ("savingsPlanCost", "reservedInstCost", "flexsaveCost")
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class EligibleSpend:
+class EligibleSpend(NamedTuple):
     """Spend of some days that commitments can cover; Spot Instances are not eligible.
 
     *on_demand* is what is not covered, *covered* the cost of commitments, and *savings* the difference to on-demand

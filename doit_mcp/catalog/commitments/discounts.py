@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
@@ -18,16 +17,14 @@ Terms = tuple[str, str | None]
 """A term and a payment option as the API names them; no payment option for Google Cloud."""
 
 
-@dataclass(frozen=True, slots=True)
-class Discount:
+class Discount(NamedTuple):
     """A discount from on-demand rates: a *share* from 0 to 1, in tenths of a percent, and its *source*, a phrase."""
 
     share: Decimal
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiscountEvidence:
+class DiscountEvidence(NamedTuple):
     """What is known about discounts: *seen* on the bill for active commitments with the *owned* terms, and DoiT's *advice*
     (a recommendation of the API) for the *advised* terms; None if unknown. *unread* are parts that may have more."""
 
@@ -48,8 +45,8 @@ def find_discount(given: float | None, wanted: Terms, evidence: DiscountEvidence
     if (known := known_discount(wanted, evidence)) is not None:
         return known
     raise ApiError(
-        f"discountPercent: required, because the discount of a commitment for {describe_terms(wanted)} is not known. {_unread(evidence)}"
-        f"{_known(evidence)}Pass the discount from on-demand rates that the cloud's price list has for these terms. If you do "
+        f"discountPercent: required, because the discount of a commitment for {describe_terms(wanted)} is not known. {_describe_unread_parts(evidence)}"
+        f"{_describe_known_terms(evidence)}Pass the discount from on-demand rates that the cloud's price list has for these terms. If you do "
         "not have it, ask the user; do not estimate it",
         kind="argument",
     )
@@ -94,7 +91,7 @@ def describe_terms(terms: Terms) -> str:
     return ", ".join([TERM_NAMES.get(term, term), *([PAYMENT_NAMES.get(payment, payment)] if payment else [])])
 
 
-def _known(evidence: DiscountEvidence) -> str:
+def _describe_known_terms(evidence: DiscountEvidence) -> str:
     """Return for which terms a discount is known, as a sentence."""
     known = [describe_terms(evidence.advised)] if evidence.advised and implied_discount(evidence.advice) else []
     if evidence.seen is not None and len(set(evidence.owned)) == 1:
@@ -102,7 +99,7 @@ def _known(evidence: DiscountEvidence) -> str:
     return f"It is known for {' and '.join(known)}. " if known else ""
 
 
-def _unread(evidence: DiscountEvidence) -> str:
+def _describe_unread_parts(evidence: DiscountEvidence) -> str:
     """Return why a discount may be unknown though there is one, as a sentence."""
     parts = "; ".join(f"{part['part']}: {part['why']}" for part in evidence.unread)
     return f"Not read: {parts}. " if parts else ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from statistics import median
+from typing import NamedTuple
 
 from ..costs.amounts import ZERO, round_amount
 from .aws import HOURS_PER_MONTH
@@ -18,8 +18,7 @@ UPFRONT_SHARES = {"no_upfront": ZERO, "partial_upfront": Decimal("0.5"), "all_up
 """The share of a commitment that is paid at once. AWS asks for half of it or more with partial upfront."""
 
 
-@dataclass(frozen=True, slots=True)
-class UsageSample:
+class UsageSample(NamedTuple):
     """Usage of a day or week that a commitment can cover, in dollars per hour at on-demand rates.
 
     *on_demand* is the part that no commitment covers yet.
@@ -29,8 +28,7 @@ class UsageSample:
     on_demand: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class UsageLevels:
+class UsageLevels(NamedTuple):
     """Medians of eligible usage, of its *covered* part and of its part on demand, and the means of the latter on the
     slowest and busiest days. *coverage* is the covered share of all usage, from 0 to 1."""
 
@@ -42,8 +40,7 @@ class UsageLevels:
     on_demand_high: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class PurchaseTerms:
+class PurchaseTerms(NamedTuple):
     """What to buy: *years*, the *payment* option, the *discount* from on-demand rates, the *target* coverage, and the
     share of the commitment that can be used at most (*usable*); all three from 0 to 1."""
 
@@ -54,16 +51,14 @@ class PurchaseTerms:
     usable: Decimal = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """Savings per month, and the unused share of the commitment from 0 to 1, at one level of usage."""
 
     savings: Decimal
     unused: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(NamedTuple):
     """A commitment of *hourly* dollars, which covers *covers* dollars per hour at on-demand rates.
 
     *avoided* is the on-demand cost per month that it replaces. *coverage_before* and *coverage_after* are shares of the

@@ -21,7 +21,7 @@ from ..periods.period import Period, ReportedPeriod, utc_date
 from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, Row, Series, make_columns, stated_set
+from ..tools.series import ResultWithSeries, Row, Series, make_columns, make_series_set
 from .account_readings import read_aws, read_google
 from .aws import AWS
 from .contract_periods import ContractPeriod, read_running_periods
@@ -73,7 +73,7 @@ async def commitment_summary(
         "basis": cost_basis(Scope(), MANAGED_CLOUDS, METRIC),
         "clouds": [_summarize_cloud(name, parts, today) for name in _selected_clouds(cloud, parts)],
     }
-    series = stated_set(answer, [_commitment_series(answer["clouds"])])
+    series = make_series_set(answer, [_commitment_series(answer["clouds"])])
     return ResultWithSeries(answer | failed_members(parts.failures), series)
 
 
@@ -91,7 +91,7 @@ def _commitment_series(clouds: Iterable[JsonObject]) -> Series:
 
 
 def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:
-    """Return *cloud*, or all if none is selected. Raise ApiError for a cloud without costs, contracts and commitments."""
+    """Return *cloud*, by default all clouds. Raise ApiError for a cloud without costs, contracts and commitments."""
     known = _cloud_names(parts)
     if cloud is None:
         return known

@@ -89,7 +89,7 @@ async def what_if_commitment(
     usage = model_usage(evidence, covered)
     purchase = model_purchase(usage.later, terms)
     if purchase is None:
-        raise _reached(coveragePercent, evidence, usage.later)
+        raise _already_covered_error(coveragePercent, evidence, usage.later)
     period = ReportedPeriod(evidence.usage.period, today)
     statement = cost_statement(period, USD, Scope(), [provider])
     return {
@@ -134,7 +134,7 @@ def _check_terms(provider: str, service: str, term: str, payment: str) -> None:
         )
 
 
-def _reached(target: float, evidence: Evidence, samples: list[UsageSample]) -> ApiError:
+def _already_covered_error(target: float, evidence: Evidence, samples: list[UsageSample]) -> ApiError:
     usage = describe_usage(samples)
     share = percent_as_json(usage.covered / usage.eligible) if usage.eligible else 0.0
     return ApiError(

@@ -36,16 +36,16 @@ def describe_assumptions(
     found = [
         f"Usage stays as in the {len(usage.eligible)} {usage.unit}s of the period, for the whole term: no growth, no "
         "change of prices.",
-        *_usage_assumptions(evidence),
+        *_describe_usage_basis(evidence),
         f"All usage that the new commitment covers costs {float(100 * discount.share):g} % less than on demand.",
         f"expected is the mean of all {usage.unit}s; low and high are the mean of the {spread} with the least and the most "
         "usage that neither active nor queued commitments cover.",
         f"Amounts per month are {PER_MONTH}; the term has {MONTHS_PER_YEAR * terms.years} of them.",
         BREAK_EVEN,
         *([PAYBACK] if purchase.upfront else []),
-        *_existing_assumptions(evidence, covered, terms.years, today),
-        *_planned_assumptions(evidence),
-        *_hour_assumptions(evidence, covered, purchase),
+        *_describe_existing(evidence, covered, terms.years, today),
+        *_describe_planned(evidence),
+        *_describe_hours(evidence, covered, purchase),
     ]
     if terms.payment == "partial_upfront":
         found.append("Half of the commitment is paid upfront.")
@@ -54,7 +54,7 @@ def describe_assumptions(
     return found
 
 
-def _usage_assumptions(evidence: Evidence) -> list[str]:
+def _describe_usage_basis(evidence: Evidence) -> list[str]:
     """Return what usage from the bill may leave out, and what DoiT reports instead."""
     found = []
     if evidence.usage.on_demand is not None and evidence.scope.service == "database":
@@ -70,7 +70,7 @@ def _usage_assumptions(evidence: Evidence) -> list[str]:
     return found
 
 
-def ending(owned: Sequence[OwnedCommitment], years: int, today: date) -> list[tuple[date, OwnedCommitment]]:
+def find_ending(owned: Sequence[OwnedCommitment], years: int, today: date) -> list[tuple[date, OwnedCommitment]]:
     """Return the commitments that end within a term of *years* from *today*, by their ends."""
     # Month arithmetic, because 29 February has no day in most years.
     last = months_back(today, -MONTHS_PER_YEAR * years)
@@ -78,9 +78,9 @@ def ending(owned: Sequence[OwnedCommitment], years: int, today: date) -> list[tu
     return sorted(found, key=lambda pair: (pair[0], pair[1].id))
 
 
-def _existing_assumptions(evidence: Evidence, covered: CoveredUsage, years: int, today: date) -> list[str]:
+def _describe_existing(evidence: Evidence, covered: CoveredUsage, years: int, today: date) -> list[str]:
     owned = evidence.owned
-    found = [_active_assumption(evidence, covered)] if owned.active else []
+    found = [_describe_active(evidence, covered)] if owned.active else []
     if owned.utilization is not None and owned.utilization < 1:
         used = percent_as_json(owned.utilization)
         found.append(
@@ -94,7 +94,7 @@ def _existing_assumptions(evidence: Evidence, covered: CoveredUsage, years: int,
             f"{_price_basis(covered.unpriced_later)}. coveragePercent.before and usage leave them out."
         )
     if owned.other:
-        ends = len(ending(owned.other, years, today))
+        ends = len(find_ending(owned.other, years, today))
         found.append(
             f"Usage that {_other_kinds(evidence)} cover ({len(owned.other)}) is not in the figures; {ends} end within "
             "the term, and what they covered is on demand from then on."
@@ -102,7 +102,7 @@ def _existing_assumptions(evidence: Evidence, covered: CoveredUsage, years: int,
     return found
 
 
-def _active_assumption(evidence: Evidence, covered: CoveredUsage) -> str:
+def _describe_active(evidence: Evidence, covered: CoveredUsage) -> str:
     if evidence.usage.on_demand is not None:
         return "Active commitments keep covering usage as the bill shows, and are renewed when they end."
     return (
@@ -118,7 +118,7 @@ def _price_basis(unpriced: int) -> str:
     return f"at the known discount of their terms, and without one where it is unknown ({unpriced}), so it may be more"
 
 
-def _planned_assumptions(evidence: Evidence) -> list[str]:
+def _describe_planned(evidence: Evidence) -> list[str]:
     steps = evidence.owned.planned
     if not steps:
         return []
@@ -134,7 +134,7 @@ def _other_kinds(evidence: Evidence) -> str:
     return "resource-based commitments" if evidence.scope.cloud == GOOGLE else "Reserved Instances"
 
 
-def _hour_assumptions(evidence: Evidence, covered: CoveredUsage, purchase: Purchase) -> list[str]:
+def _describe_hours(evidence: Evidence, covered: CoveredUsage, purchase: Purchase) -> list[str]:
     """Return what the figures do not show: the hours within a day or week."""
     usage = evidence.usage
     within = "a day" if usage.unit == "day" else "a week"

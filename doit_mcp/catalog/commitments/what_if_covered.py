@@ -5,8 +5,8 @@ None of it depends on the discount of the modeled purchase.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from ..costs.amounts import ZERO
 from .aws import HOURS_PER_MONTH, OwnedCommitment
@@ -15,8 +15,7 @@ from .purchase_model import UsageSample
 from .what_if_evidence import Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class CoveredUsage:
+class CoveredUsage(NamedTuple):
     """What commitments cover, in dollars per hour at on-demand rates: *active* ones, those that are bought and start
     *later* without renewals, and *planned* purchases.
 
@@ -60,8 +59,7 @@ def _covers(item: OwnedCommitment, evidence: Evidence) -> tuple[Decimal, bool]:
     return (hourly, False) if known is None else (hourly / (1 - known.share), True)
 
 
-@dataclass(frozen=True, slots=True)
-class ModeledUsage:
+class ModeledUsage(NamedTuple):
     """The usage that a purchase is modeled on: of the *period*, with commitments that start *later*, and with *planned*
     purchases too."""
 

@@ -4,10 +4,9 @@ Cloud billing account."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from ...api.errors import ApiError
 from ...api.nearest import list_names, unknown_value
@@ -44,8 +43,7 @@ CLOUD_SQL: Literal["cloud_sql"] = "cloud_sql"
 AwsService = Literal["compute", "database"]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitmentScope:
+class CommitmentScope(NamedTuple):
     """The usage to commit for: a *service* of an *account*, in a *region* if the cloud's commitments have one."""
 
     cloud: str
@@ -55,8 +53,7 @@ class CommitmentScope:
     region: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What is known about a scope: *usage*, commitments (*owned*), discounts, and what could not be read.
 
     *reported* is the usage that DoiT reports, if *usage* is from the bill; None if it is unknown.

@@ -11,7 +11,7 @@ from .discounts import Discount, Terms
 from .figures import USD
 from .planned_purchases import PlannedStep
 from .purchase_model import Purchase, PurchaseTerms, describe_usage, model_commitment
-from .what_if_assumptions import ending
+from .what_if_assumptions import find_ending
 from .what_if_covered import ModeledUsage
 from .what_if_evidence import Evidence
 
@@ -100,7 +100,7 @@ def purchase_members(
 def existing_members(evidence: Evidence, years: int, today: date) -> JsonObject:
     """Return the commitments that exist or are bought, and which of them end within the term."""
     owned = evidence.owned
-    ends = ending([*owned.active, *owned.other], years, today)
+    ends = find_ending([*owned.active, *owned.other], years, today)
     return {
         "perHour": amount_as_json(owned.hourly, USD),
         "count": len(owned.active),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
@@ -31,8 +31,7 @@ PLANNED = "planned purchases"
 INSTANCES, RESOURCES = "Reserved Instances", "resource-based commitments"
 
 
-@dataclass(frozen=True, slots=True)
-class LaterCommitment:
+class LaterCommitment(NamedTuple):
     """A commitment that is bought and starts later, and whether it renews one that ends then."""
 
     commitment: OwnedCommitment
@@ -110,8 +109,7 @@ async def collect(rows: AsyncIterator[JsonObject]) -> list[JsonObject]:
     return [row async for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedRows:
+class OwnedRows(NamedTuple):
     """Rows of the API: *active* commitments, those that start *later*, *other* kinds and *planned* purchases.
 
     *parse* reads a row, and *read_terms* its terms. *covers_all* says whether its commitment can cover all of the usage.

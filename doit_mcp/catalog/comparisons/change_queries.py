@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
@@ -38,8 +38,7 @@ SERVICE, TOTAL = "service", "total"
 SKUS = MappingProxyType({SKU: ComparedDimension.from_group(fixed_group(SKU))})
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRequest:
+class ChangeRequest(NamedTuple):
     """A change to explain, by *dimensions* and their names; *before_argument* is the argument of the earlier period."""
 
     periods: ComparedPeriods
@@ -48,8 +47,7 @@ class ChangeRequest:
     before_argument: str
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedChange:
+class FetchedChange(NamedTuple):
     """The change by each dimension that could be read, and in total; *failures* are the parts that could not.
 
     *skus* is the change by SKU, which has the causes, even if it is not among the dimensions; None if it failed. These

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, round_amount
@@ -32,8 +33,7 @@ Key = tuple[Hashable, ...]
 """The values of a group, one for each dimension."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLine:
+class GroupLine(NamedTuple):
     """One row of a query's response: the values of its group, their descriptions, the kind of charge, and the cost."""
 
     key: Key

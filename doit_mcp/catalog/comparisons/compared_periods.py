@@ -113,7 +113,7 @@ def cut_to_data(periods: AlignedPeriods, begin: date | None, argument: str) -> A
         return periods
     if begin > before.last:
         raise ApiError(
-            f"{argument}: data begin {begin.isoformat()}, after the period {before.first.isoformat()}/"
+            f"{argument}: the data begins on {begin.isoformat()}, after the period {before.first.isoformat()}/"
             f"{before.last.isoformat()}. Compare with a later period",
             kind="argument",
         )

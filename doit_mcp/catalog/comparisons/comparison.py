@@ -1,11 +1,12 @@
-"""What the tools that compare two periods share: their periods, dimensions, figures, and how far back the data go."""
+"""What the tools that compare two periods share: their periods, dimensions, figures, and how far back the data goes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
@@ -28,7 +29,7 @@ from .compared_periods import ComparedPeriods, has_final_days
 MAX_GROUPS = 1000
 """Values that are read of one dimension and period, the most expensive first; the rest count as other."""
 HISTORY_MARGIN = timedelta(days=31)
-"""How long before a period costs prove that the data begin earlier: some customers do not have costs every day."""
+"""How long before a period costs prove that the data begins earlier: some customers do not have costs every day."""
 KNOWN_HISTORY_FACT = "data_known_from"
 HISTORY = "history"
 CHECKED = "checked"
@@ -37,8 +38,7 @@ Queries = Callable[[str], Mapping[str, QueryConfig]]
 """Returns queries by name for a currency."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedDimension:
+class ComparedDimension(NamedTuple):
     """A dimension whose values are matched between periods by the column *key*, and shown by *label*."""
 
     argument: str
@@ -86,8 +86,7 @@ def group_config(
     return {**config, "group": [*groups, *extra]}
 
 
-@dataclass(frozen=True, slots=True)
-class CostLine:
+class CostLine(NamedTuple):
     """One row of a query: the cells of the columns asked for, its cost, and its usage if the query has it."""
 
     cells: tuple[Hashable, ...]
@@ -171,7 +170,7 @@ async def run_compared(
 async def fetch_first_day(call: Call, period: Period, currency: str) -> date | None:
     """Return the first day with costs of any kind, unless it is more than a month before *period*.
 
-    In that case return a day before the period; and None if there are no costs up to its end.
+    In that case return a day before the period. Return None if there are no costs up to its end.
     """
     known = call.facts.get(DATA_START_FACT) or call.facts.get(KNOWN_HISTORY_FACT)
     if known is not None and date.fromisoformat(known) <= period.first:
@@ -184,9 +183,8 @@ async def fetch_first_day(call: Call, period: Period, currency: str) -> date | N
     return first
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedAnswer:
-    """*periods* without days before the data begin, what a reader must know about them, and what was not read."""
+class CheckedAnswer(NamedTuple):
+    """*periods* without days before the data begins, what a reader must know about them, and what was not read."""
 
     periods: ComparedPeriods
     note: str = ""
@@ -198,7 +196,7 @@ async def check_answer(
 ) -> CheckedAnswer:
     """Return the periods that have data.
 
-    *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begin, or if there
+    *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begins, or if there
     are no costs and *scope* has unknown values.
     """
     asked = periods.asked
@@ -217,5 +215,5 @@ async def check_answer(
     if cut is periods:
         return CheckedAnswer(periods, unchecked)
     first = cut.asked.before.whole.first.isoformat()
-    begin = f"The data begin on {first}, within the earlier period; nothing counts as new."
+    begin = f"The data begins on {first}, within the earlier period; nothing counts as new."
     return CheckedAnswer(cut, f"{begin} {unchecked}".rstrip())

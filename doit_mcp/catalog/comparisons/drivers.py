@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated, TypedDict
+from typing import Annotated, NamedTuple, TypedDict
 
 from ...api.value_kinds import Label, Money, Percent
 from ...protocol.jsonrpc import JsonObject
@@ -99,8 +99,7 @@ def find_drivers(
     return sorted(drivers, key=lambda driver: (-abs(driver.change), str(driver.id)))
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSplit:
+class ChangeSplit(NamedTuple):
     """A total change as the sum of *shown* drivers and *other*; *other_count* drivers are in other.
 
     *movement* is the sum of all increases and decreases, both as positive amounts.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO, minor_unit, round_amount
@@ -25,9 +26,8 @@ MIN_PRICE_UNITS = 100
 """The smallest effect of a price that is named, in minor units: less comes from rounded costs of many lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeBasis:
-    """What a change is computed for. Unless *knows_new*, the data begin too late to know what is new.
+class ChangeBasis(NamedTuple):
+    """What a change is computed for. Unless *knows_new*, the data begins too late to know what is new.
 
     *has_monthly_fees_apart*: monthly fees of commitments count as fees, because the periods have them unequally often.
     """
@@ -43,8 +43,7 @@ class ChangeBasis:
         return Decimal(self.periods.after.days - self.periods.before.days) / self.periods.before.days
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodCosts:
+class PeriodCosts(NamedTuple):
     """The cost of each value of a dimension in one period, and its name. Unless *complete*, values may be missing."""
 
     costs: Mapping[Hashable, SkuCost]
@@ -202,7 +201,7 @@ def price_drivers(skus: DimensionChange, currency: str) -> list[JsonObject]:
 
 
 def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
-    """Return the causes without credits, commitments and fees where the data have none: zero would claim no change."""
+    """Return the causes without credits, commitments and fees where the data has none: zero would claim no change."""
     shown = {
         "credits": credits or any(cost.has_credits for cost in costs),
         "commitments": any(cost.has_commitments for cost in costs),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.cost_series import waterfall_series
-from ..tools.series import Series, SeriesSet, stated_set
+from ..tools.series import Series, SeriesSet, make_series_set
 from .comparison import ComparedDimension
 
 PROVISIONAL = "provisional"
@@ -72,7 +72,7 @@ def _bounds(result: JsonObject, before: str, after: str) -> Bounds | None:
 
 
 def _compared_set(result: JsonObject, after: JsonObject, before: JsonObject, series: Sequence[Series]) -> SeriesSet:
-    found = stated_set({**result, "period": _period_of(after)}, series)
+    found = make_series_set({**result, "period": _period_of(after)}, series)
     found["compareTo"] = _period_of(before)
     return found
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
@@ -21,7 +21,7 @@ from ..periods.period import utc_date
 from ..report_runs.queries import fetch_query
 from ..tables import column_names, complete_rows
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, Series, stated_set
+from ..tools.series import ResultWithSeries, Series, make_series_set
 from .ai_models import AI_PROVIDERS, AI_SERVICES, RELATED_SERVICES, count_tokens, find_model, model_key, token_kind
 from .amounts import MAX_QUANTITY, ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
 from .answers import (
@@ -103,8 +103,7 @@ class AiSpend(CostStatement, total=False):
     failed: Annotated[list[JsonObject], Members(FailedPart)]
 
 
-@dataclass(frozen=True, slots=True)
-class AiLine:
+class AiLine(NamedTuple):
     """The cost of one SKU. *tokens* is None if its unit is not tokens; *kind* is input, cached or output."""
 
     provider: str
@@ -140,7 +139,7 @@ async def ai_spend(
     rows, stated, checked = await run_checked(call, scope, currency, lambda code: _read_rows(call, request, code))
     lines = rows.lines
     members = await run_by_rows(len(lines), make_ai_spend, lines, groupBy, topN, stated)
-    members |= _not_counted(rows.related, stated)
+    members |= _list_uncounted_services(rows.related, stated)
     if not lines:
         # Without AI services, the scope may still have other costs, which say nothing about AI.
         empty = await explain_empty_answer(call, scope, reported, checked)
@@ -153,7 +152,7 @@ async def ai_spend(
         members |= note_members(start.day, reported) | failed_members(start.failures)
     statement = cost_statement(reported, stated, scope, {line.provider for line in lines})
     series = ai_series(groupBy, members)
-    return ResultWithSeries(with_check_note(members, checked) | statement, stated_set(statement, [series]))
+    return ResultWithSeries(with_check_note(members, checked) | statement, make_series_set(statement, [series]))
 
 
 def ai_series(group_by: str, members: JsonObject) -> Series:
@@ -172,15 +171,14 @@ def _explain_nothing(scope: Scope) -> str:
     return "No service that sells AI models had a cost in this period."
 
 
-def _not_counted(rows: Iterable[CostRow], currency: str) -> JsonObject:
-    """Return the member with the services that are not part of the total, the most expensive first; empty if none is."""
+def _list_uncounted_services(rows: Iterable[CostRow], currency: str) -> JsonObject:
+    """Return the member with the services that are not part of the total, the most expensive first; empty without any."""
     groups = [group for group in rank_groups(rows) if round_amount(group.cost, currency)]
     listed = [{"service": group.name, "cost": amount_as_json(group.cost, currency)} for group in groups]
     return {"notCounted": listed} if listed else {}
 
 
-@dataclass(frozen=True, slots=True)
-class AiRows:
+class AiRows(NamedTuple):
     """The cost of AI SKUs, and of *related* services."""
 
     lines: list[AiLine]

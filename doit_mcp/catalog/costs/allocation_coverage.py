@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 from ...api.common_types import Filter
 from ...api.errors import ApiError
@@ -22,7 +22,7 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, stated_set
+from ..tools.series import ResultWithSeries, make_series_set
 from .amounts import ZERO, amount_as_json, percent_as_json, round_amount, share_percents
 from .answers import (
     CLOUD_GROUP,
@@ -148,12 +148,11 @@ async def allocation_coverage(
     amounts = await run_by_rows(rows.count, make_coverage, rows, topN, stated) | missing.members
     statement = cost_statement(period_with_data(reported, missing.data_start), stated, scope, clouds)
     return ResultWithSeries(
-        {"by": dimension.argument, **amounts, **statement}, stated_set(statement, coverage_series(amounts))
+        {"by": dimension.argument, **amounts, **statement}, make_series_set(statement, coverage_series(amounts))
     )
 
 
-@dataclass(frozen=True, slots=True)
-class MissingDays:
+class MissingDays(NamedTuple):
     """The *members* that say what is missing, and the first day of the data if the period begins before it."""
 
     members: JsonObject

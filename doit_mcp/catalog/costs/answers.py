@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
@@ -135,8 +135,7 @@ def with_check_note(result: JsonObject, checked: CheckedValues) -> JsonObject:
     return {**result, "note": " ".join([note, *added]).lstrip()} if added else result
 
 
-@dataclass(frozen=True, slots=True)
-class EmptyAnswer:
+class EmptyAnswer(NamedTuple):
     """Why an answer has no costs. *is_known* is false if there is no data, so that the cost is unknown, not zero."""
 
     note: str
@@ -161,7 +160,7 @@ async def explain_empty_answer(
     if start is None:
         return EmptyAnswer("The customer has no cost data yet.", is_known=False)
     if period.elapsed.last < start:
-        return EmptyAnswer(f"The data begin on {start.isoformat()}: earlier costs are unknown.", is_known=False)
+        return EmptyAnswer(f"The data begins on {start.isoformat()}: earlier costs are unknown.", is_known=False)
     reason = _reason_for_nothing(scope, is_checked=bool(parts.results.get("checked", checked.exist)))
     if reason == CREDITS_NOTE:
         return EmptyAnswer(reason, is_known=False)
@@ -225,7 +224,7 @@ def case_note(rows: Iterable[CostRow]) -> str | None:
 
 def note_members(start: date | None, period: ReportedPeriod, *more: str | None) -> JsonObject:
     """Return the member *note*: the first day of the data if the period begins earlier, costs to arrive, and *more*."""
-    notes = [f"The data begin on {start.isoformat()}."] if start is not None else []
+    notes = [f"The data begins on {start.isoformat()}."] if start is not None else []
     notes += filter(None, more)
     if (settling := settling_note(period)) is not None:
         notes.append(settling)

@@ -16,7 +16,7 @@ from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.parts import split_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, stated_set
+from ..tools.series import ResultWithSeries, make_series_set
 from .answers import (
     MAX_RANKED_GROUPS,
     CostAnswer,
@@ -131,4 +131,4 @@ def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> R
             time_series("costs by month", "month", months, total_by_month, period.final_through, currency, ranked)
         )
     dimension = dimension_of(request.groups[0])
-    return ResultWithSeries(result, stated_set(statement, [{**one, "dimension": dimension} for one in series]))
+    return ResultWithSeries(result, make_series_set(statement, [{**one, "dimension": dimension} for one in series]))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...protocol.json_schema import short_json
 from ..call import Call
@@ -15,8 +14,7 @@ NOT_CHECKED = "Whether all values exist was not checked."
 COST_TYPES_FACT = "cost_types"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedValues:
+class CheckedValues(NamedTuple):
     """Whether all values of the filters *exist*: false if that is unknown, and None if they need no check.
 
     *variants* are existing values that differ from one of them only in case.

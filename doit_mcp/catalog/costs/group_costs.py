@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
@@ -29,8 +29,7 @@ class CostRow:
     cost: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class CostGroup:
+class CostGroup(NamedTuple):
     """The cost of one value of a dimension over all periods, and the rows that it is the sum of."""
 
     id: Any
@@ -206,7 +205,7 @@ def as_table(
     """Return rows as the table of a result: ids, names where ids have them, one period column, and the cost.
 
     Rows of the same groups in the same period are added up. Their order is that of their first occurrence. Those
-    without cost are left out unless *has_zeros*: the API has some of them only.
+    without cost are left out unless *has_zeros*: the API returns only some of them.
     """
     columns = [name for group in groups for name in (group.column, group.name_column) if name]
     cells: dict[tuple[Any, ...], Decimal] = {}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, cast
+from typing import Annotated, NamedTuple, cast
 
 import orjson
 
@@ -59,8 +58,7 @@ GroupByArgument = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class GroupDimension:
+class GroupDimension(NamedTuple):
     """A dimension to group by: the *argument* that names it, its *id* and *type*, and its *column* in results."""
 
     argument: str

@@ -23,7 +23,7 @@ from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, stated_set
+from ..tools.series import ResultWithSeries, make_series_set
 from .amounts import ZERO, amount_as_json, round_amount, share_percents
 from .answers import (
     CLOUD_GROUP,
@@ -145,7 +145,7 @@ async def get_cloud_overview(
     statement = cost_statement(reported, stated, scope, clouds)
     days = len(daily.results.get(DAILY, ()))
     series = await run_by_rows(days, overview_series, overview, daily, scope, reported, stated)
-    return ResultWithSeries(with_check_note(overview, checked) | statement, stated_set(statement, *series))
+    return ResultWithSeries(with_check_note(overview, checked) | statement, make_series_set(statement, *series))
 
 
 def _last_days(today: date) -> ReportedPeriod:

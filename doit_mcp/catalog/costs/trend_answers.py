@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -14,7 +14,7 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.alignment import AlignedPeriods
 from ..periods.parts import Interval, PeriodPart, part_label, split_period
 from ..periods.period import Period, ReportedPeriod, month_of, months_back
-from ..tools.series import ResultWithSeries, Series, stated_set
+from ..tools.series import ResultWithSeries, Series, make_series_set
 from .amounts import ZERO, amount_as_json
 from .answers import CostAnswer, CostRequest, period_with_data, query_costs, query_rows
 from .cost_series import dimension_of, time_series
@@ -36,8 +36,7 @@ from .trend_months import (
 BEGIN_PART = "first day of these costs"
 
 
-@dataclass(frozen=True, slots=True)
-class RunningMonthCosts:
+class RunningMonthCosts(NamedTuple):
     """What the current month is compared with: the days of the month *before*, and the *final* days of both months."""
 
     before: Decimal
@@ -58,7 +57,7 @@ class TrendAnswer:
 
     @property
     def is_start_known(self) -> bool:
-        """Whether it is known when the data begin, so that earlier months without costs cost nothing."""
+        """Whether it is known when the data begins, so that earlier months without costs cost nothing."""
         return all(failure["part"] != DATA_START_PART for failure in self.answer.failures)
 
 
@@ -108,8 +107,7 @@ async def _query_running_month(
     return RunningMonthCosts(before, (final[0], final[1]) if final else None)
 
 
-@dataclass(frozen=True, slots=True)
-class TrendCosts:
+class TrendCosts(NamedTuple):
     """The parts of a trend with costs, what everything cost in each, and the groups; None where unknown or not asked."""
 
     period: ReportedPeriod
@@ -163,7 +161,7 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
     if notes := [note for note in (begin, running and unsettled_note(running)) if note]:
         result["note"] = " ".join(notes)
     result |= failed_members([*answer.failures, *trend.failures])
-    return ResultWithSeries(result, stated_set(statement, [_trend_series(request, interval, costs, currency)]))
+    return ResultWithSeries(result, make_series_set(statement, [_trend_series(request, interval, costs, currency)]))
 
 
 def _trend_series(request: CostRequest, interval: Interval, costs: TrendCosts, currency: str) -> Series:

@@ -51,7 +51,7 @@ def known_parts(
 ) -> Iterator[PeriodPart]:
     """Yield the parts that cost something, and those that cost nothing; none without any costs.
 
-    Unless it is known when the data begin, nothing is known about parts before the first one with costs.
+    Unless it is known when the data begins, nothing is known about parts before the first one with costs.
     """
     first = min(costs, default=None)
     yield from (part for part in parts if first is not None and (is_start_known or part.label >= first))

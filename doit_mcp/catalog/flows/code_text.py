@@ -31,7 +31,7 @@ def blank_python(code: str) -> str:
             out.append(code[at])
             at += 1
             continue
-        out.append(_blank(code[at:end]))
+        out.append(_replace_with_spaces(code[at:end]))
         at = end
     return "".join(out)
 
@@ -55,9 +55,9 @@ def blank_javascript(code: str) -> str:
             elif code.startswith("${", at):
                 end = at + 2
                 modes.append([CODE, 0])
-            out.append(_blank(code[at:end]))
+            out.append(_replace_with_spaces(code[at:end]))
         elif (end := _literal_end(code, at)) > at:
-            out.append(_blank(code[at:end]))
+            out.append(_replace_with_spaces(code[at:end]))
         else:
             end = at + 1
             out.append(" " if _track_modes(code[at], modes) else code[at])
@@ -145,5 +145,5 @@ def _line_end(code: str, at: int) -> int:
     return len(code) if found < 0 else found
 
 
-def _blank(text: str) -> str:
+def _replace_with_spaces(text: str) -> str:
     return "".join(letter if letter == "\n" else " " for letter in text)

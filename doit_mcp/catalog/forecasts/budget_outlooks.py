@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..budgets.status import BudgetStatus
@@ -27,8 +27,7 @@ PARTLY_FORECAST = "periods to come: this forecast does not have all of its costs
 OPEN_LIMIT = "periods to come: this forecast has only the limit of its current period"
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(NamedTuple):
     """A period of a budget without changes: its *limit*, what is *spent*, and the *base* cost of each day to come, which
     *expected* includes."""
 
@@ -42,8 +41,7 @@ class Outlook:
     is_exceeded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outlooks:
+class Outlooks(NamedTuple):
     """The outlooks of a budget that are *known*, and *why* others are not; empty if all are."""
 
     known: Sequence[Outlook]

@@ -28,7 +28,7 @@ from ..partial_results import FailedPart, FailedParts, failed_members, gather_pa
 from ..periods.period import Period, ReportedPeriod, month_of, quarter_of, utc_date
 from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, stated_set
+from ..tools.series import ResultWithSeries, make_series_set
 from .clouds import read_clouds
 from .forecast_series import forecast_series
 from .run_rate import CloudCosts, ProjectedPeriod, period_cost, project_cost
@@ -139,7 +139,7 @@ async def forecast_spend(
     }
     series = await run_in_thread(forecast_series, answer, code, today)
     budgets = [budget_series(checked.budgets)] if checked else []
-    return ResultWithSeries(result, stated_set(statement, [*series, *budgets]))
+    return ResultWithSeries(result, make_series_set(statement, [*series, *budgets]))
 
 
 async def _compare(
@@ -180,7 +180,7 @@ async def project_answer(
         return {**projected, **parts, "note": empty.note}
     is_partial = min(history.actual) > asked.whole.first
     start = await read_data_start(call) if is_partial else DataStart()
-    # Days without costs may be days without data, unless it is known when the data begin.
+    # Days without costs may be days without data, unless it is known when the data begins.
     begin = min(history.actual) if start.failures else start.day
     return project_periods(replace(history, data_start=begin), currency, today) | failed_members(start.failures)
 

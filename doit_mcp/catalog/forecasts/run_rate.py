@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from math import fsum
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from ...api.value_kinds import Day, Money, Percent
 from ...protocol.jsonrpc import JsonObject
@@ -82,8 +82,7 @@ def _changes(
     return changes
 
 
-@dataclass(frozen=True, slots=True)
-class CloudCosts:
+class CloudCosts(NamedTuple):
     """Costs of one cloud by day so far, DoiT's forecast by day, and the pace; None if there are too few days for one.
 
     *cloud* is its id; None if these are the costs of all clouds.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
@@ -60,8 +60,7 @@ BUDGET_ASSUMPTION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ScenarioRequest:
+class ScenarioRequest(NamedTuple):
     """The changes to apply to the costs of a *scope*, and the days that they can be in."""
 
     scope: Scope

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
@@ -29,8 +29,7 @@ CROSSES = ("newly_exceeded", "no_longer_exceeded")
 LAST = "9999"
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetEffects:
+class BudgetEffects(NamedTuple):
     """Budgets that are exceeded with or without the scenario, those whose effect is unknown, and what was not read."""
 
     effects: Sequence[JsonObject]
@@ -49,7 +48,7 @@ async def find_budget_effects(call: Call, checked: CheckedBudgets, costs: Scenar
     on_track = list(zip(changed, statuses, strict=True))
     effects, unknown = await run_in_thread(_all_effects, checked.budgets, on_track, costs)
     unknown += [
-        _unknown(row, UNSPLIT)
+        _unknown_budget(row, UNSPLIT)
         for row, found in zip(listed, amounts, strict=True)
         if found is None and _may_begin(row, costs)
     ]
@@ -57,7 +56,7 @@ async def find_budget_effects(call: Call, checked: CheckedBudgets, costs: Scenar
         failures = [*failures, {"part": f"effect on {unread} budgets", "why": f"only {MAX_BUDGETS} are compared"}]
     for name, rows in (("budgets", effects), ("budgetsUnknown", unknown)):
         if more := len(rows) - MAX_LISTED:
-            failures = [*failures, _cut(name, more)] if more > 0 else failures
+            failures = [*failures, _omitted_part(name, more)] if more > 0 else failures
     effects.sort(key=lambda item: (item["effect"] not in CROSSES, item["scenarioBreaksOn"] or LAST, item["name"] or ""))
     return BudgetEffects(effects[:MAX_LISTED], unknown[:MAX_LISTED], failures)
 
@@ -68,11 +67,11 @@ def _may_begin(row: JsonObject, costs: ScenarioCosts) -> bool:
     return period is None or period.first <= costs.last
 
 
-def _cut(name: str, more: int) -> FailedPart:
+def _omitted_part(name: str, more: int) -> FailedPart:
     return {"part": f"{more} more of scenario.{name}", "why": f"only {MAX_LISTED} are listed"}
 
 
-def _unknown(row: JsonObject, why: str) -> JsonObject:
+def _unknown_budget(row: JsonObject, why: str) -> JsonObject:
     return {"id": row.get("id"), "name": row.get("budgetName"), "why": why}
 
 
@@ -85,13 +84,13 @@ def _all_effects(
     effects, unknown, readable = [], [], []
     for row, status in risky:
         if (changed := read_changed_costs(row, costs.days)) is None:
-            unknown.append(_unknown(row, UNSPLIT))
+            unknown.append(_unknown_budget(row, UNSPLIT))
         else:
             readable.append((changed, status))
     for changed, status in [*readable, *on_track]:
         found = outlooks(changed, status, costs)
         effects += _effects_of(changed, status, found.known, costs)
-        unknown += [_unknown(changed.row, found.why)] if found.why else []
+        unknown += [_unknown_budget(changed.row, found.why)] if found.why else []
     return effects, unknown
 
 

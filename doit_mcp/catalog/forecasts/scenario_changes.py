@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from ...api.errors import ApiError
 from ...protocol.json_schema import Length, short_json
@@ -62,8 +62,7 @@ _ANY_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 DIMENSIONS = ("cloud", "service")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Costs of one *cloud* or *service*, by the name that the caller wrote."""
 
     dimension: Literal["cloud", "service"]

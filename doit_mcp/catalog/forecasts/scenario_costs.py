@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
@@ -56,8 +56,7 @@ class ScenarioCosts:
         return base
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedCosts:
+class ChangedCosts(NamedTuple):
     """A budget of a list, the *conditions* on its costs, and what changes add to them."""
 
     row: JsonObject

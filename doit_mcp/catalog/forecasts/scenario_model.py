@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 from ...api.errors import ApiError
 from ...api.nearest import list_names, nearest_values, unknown_value
@@ -29,8 +29,7 @@ ChangeAmounts = Mapping[tuple[int, date], Decimal]
 """What each change, by its index, adds on each day."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedChange:
+class ResolvedChange(NamedTuple):
     """A change whose parts exist in the data: what it applies to, and the atom that a move or one-off adds to."""
 
     change: Change
@@ -38,8 +37,7 @@ class ResolvedChange:
     target: Atom = (None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class DayChange:
+class DayChange(NamedTuple):
     """What one change adds to the expected cost of one day: *cost* times *parts*, by atom.
 
     Days on which the same changes apply share one object of *parts*.
@@ -51,8 +49,7 @@ class DayChange:
     parts: Mapping[Atom, Decimal]
 
 
-@dataclass(frozen=True, slots=True)
-class SplitCosts:
+class SplitCosts(NamedTuple):
     """The expected cost of each day to come (*base*), of one cloud or of all, and the *shares* of its atoms."""
 
     base: Mapping[date, Decimal]
@@ -99,11 +96,11 @@ def _known_name(change: Change, part: Part, shares: Shares, scope: Scope) -> str
     wanted = normalize_provider(part.name) if part.dimension == "cloud" else part.name
     found = known.get(wanted.casefold())
     if found is None:
-        raise _absent(change, part, list(known.values()), scope)
+        raise _absent_part_error(change, part, list(known.values()), scope)
     return found
 
 
-def _absent(change: Change, part: Part, known: Sequence[str], scope: Scope) -> ApiError:
+def _absent_part_error(change: Change, part: Part, known: Sequence[str], scope: Scope) -> ApiError:
     """Return the error for a part without costs, which may be because the arguments select other costs."""
     selecting = [name for name, value in (("cloud", scope.cloud), ("filters", scope.filters)) if value]
     if not selecting:
@@ -134,7 +131,7 @@ def _target(change: Change, part: Part, shares: Shares) -> Atom:
 
 
 def _refuse_misspelling(change: Change, part: Part, known: Collection[str]) -> None:
-    """Raise ApiError if the name of a service is almost that of a known one."""
+    """Raise ApiError if the name of a service is similar to a known one."""
     nearest = nearest_values(part.name, known, limit=1)
     if nearest and SequenceMatcher(None, nearest[0].casefold(), part.name.casefold()).ratio() >= MISSPELLED_RATIO:
         raise unknown_value(change.argument, part.dimension, part.name, nearest)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from .period import ONE_DAY, Period, ReportedPeriod, month_of, months_back
 
@@ -13,8 +13,7 @@ AlignmentMember = Annotated[Alignment, "whole: whole calendar periods. per_day: 
 DAYS_PER_WEEK = 7
 
 
-@dataclass(frozen=True, slots=True)
-class AlignedPeriods:
+class AlignedPeriods(NamedTuple):
     """Two periods to compare, *after* with *before*."""
 
     before: ReportedPeriod

@@ -102,7 +102,7 @@ class ReportedPeriod:
 
     @property
     def final_through(self) -> date | None:
-        """The last day whose costs are final; None if none is."""
+        """The last day whose costs are final; None if there is no such day."""
         last = min(self.elapsed.last, last_final_day(self.today))
         return last if last >= self.whole.first else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -12,8 +13,7 @@ Completer = Callable[[Call, str, Mapping[str, str]], Awaitable[list[str]]]
 """Returns the values that match the typed text; also takes the arguments entered so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptArgument:
+class PromptArgument(NamedTuple):
     """One argument of a prompt; always text."""
 
     name: str

@@ -90,7 +90,7 @@ def _from_day(period: ReportedPeriod, start: date) -> ReportedPeriod:
 
 
 def _describe_start(start: date, periods: QueryPeriods) -> str:
-    note = f"The data begin on {start.isoformat()}."
+    note = f"The data begins on {start.isoformat()}."
     if periods.secondary is not None and periods.secondary.elapsed.last < start:
         return f"{note} The period to compare with is before that, so its costs are unknown."
     return note

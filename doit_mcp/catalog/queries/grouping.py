@@ -190,7 +190,7 @@ class CoveredDays:
 
 
 def _days_of(text: str) -> range:
-    """Return the ordinals of the days of a period as in a table; none if the text is not a period."""
+    """Return the ordinals of the days of a period as in a table; empty if the text is not a period."""
     try:
         period = parse_period(text.partition("T")[0], PERIOD_COLUMN, date.max).whole
     except ApiError:
@@ -219,7 +219,7 @@ def cut_periods(table: ResultTable, columns: Iterable[str], days: CoveredDays) -
 def with_costs_per_day(
     table: ResultTable, by: Sequence[str], measures: Sequence[str], days: CoveredDays
 ) -> ResultTable:
-    """Return the grouped sums of *table* divided by the days that each row covers; null where it covers none."""
+    """Return the grouped sums of *table* divided by the days that each row covers; null where it covers no days."""
     names = [column["name"] for column in table.columns]
     places = [names.index(measure) for measure in measures if measure in names]
     rows = []

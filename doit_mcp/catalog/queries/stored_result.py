@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from ...api.errors import ApiError
 from ...api.markers import IDENTIFIER
@@ -97,8 +97,7 @@ async def query_result(
     return await run_in_thread_unless_full(run_table_query, data, wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class TableQuery:
+class TableQuery(NamedTuple):
     """Which part of a table to return, and in which form."""
 
     filters: list[Condition]

@@ -17,8 +17,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import orjson
 
@@ -55,8 +54,7 @@ FileArgument = Annotated[FileType | None, "Also return a link to it as a file."]
 FileLink = Annotated[str, "Link to the file, valid for 7 days."]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
+class ReportRequest(NamedTuple):
     """One query or saved report: how it runs synchronously and in the background. *key* identifies it for a customer.
 
     *start_tool* is the tool that starts the same in the background for the client; "" without one.
@@ -181,7 +179,7 @@ async def _run_synchronously_first(call: Call, request: ReportRequest, slow_fact
             call.facts.put(slow_fact, True)
             attempts.append(asyncio.create_task(run_in_background(call, request.start)))
         winner = await _first_success(attempts)
-        if winner is synchronous and len(attempts) > 1 and _found_unavailable(attempts[1]):
+        if winner is synchronous and len(attempts) > 1 and _are_runs_unavailable(attempts[1]):
             call.facts.put(UNAVAILABLE_FACT, True)
         return winner.result()
     finally:
@@ -216,7 +214,7 @@ def _means_cut_off(error: ApiError) -> bool:
     return error.kind == "timeout" or error.status in CUT_OFF_STATUSES
 
 
-def _found_unavailable(task: asyncio.Task[JsonObject]) -> bool:
+def _are_runs_unavailable(task: asyncio.Task[JsonObject]) -> bool:
     return task.done() and not task.cancelled() and isinstance(task.exception(), RunsUnavailable)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from ...api import Doit
 from ...api.pagination import parse_page
@@ -70,8 +69,7 @@ NO_ACCOUNT = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """The commitments of all accounts of a cloud (AWS organizations or Google Cloud billing accounts), and the purchases
     recommended to them."""
 
@@ -117,7 +115,7 @@ async def summarize_savings(call: Call, top: int) -> tuple[JsonObject, list[Seri
     }
     parts = (await gather_partial(work)).raise_if_all_failed()
     owned = _join_findings(parts)
-    unknown, failures = _unknown(parts, owned), [*parts.failures, *owned.failures, *cut]
+    unknown, failures = _list_unknown(parts, owned), [*parts.failures, *owned.failures, *cut]
     count = len(parts.results.get("recommendation", ())) + len(owned.owned)
     lists, series = await run_by_rows(count, _lists, parts, owned, failures, top)
     answer = {"asOf": today.isoformat(), **lists, **({"unknown": unknown} if unknown else {})}
@@ -180,7 +178,7 @@ def _savings_series(name: str, rows: Sequence[JsonObject]) -> Series:
     }
 
 
-def _unknown(parts: PartialResults, found: Findings) -> list[str]:
+def _list_unknown(parts: PartialResults, found: Findings) -> list[str]:
     """Return what may cost or save money but has no amount, as sentences: it is not zero."""
     periods: Sequence[ContractPeriod] = parts.results.get("commitment", ())
     unforecast = [

@@ -61,8 +61,10 @@ def find_overlaps(
 
 
 def _shrinking_usage(row: JsonObject) -> tuple[str, str] | None:
-    """Return the cloud, and the type of commitments that cover the usage that a recommendation shrinks; None if it shrinks
-    none."""
+    """Return the cloud, and the type of commitments that cover the usage that a recommendation shrinks.
+
+    None if it does not shrink any usage.
+    """
     summary = summarize_recommendation(row)
     tags = " ".join(map(str, summary["tags"])) if isinstance(summary["tags"], list) else ""
     title = f"{summary['key']} {summary['title']} {tags}".casefold()

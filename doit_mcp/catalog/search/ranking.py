@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ...protocol.jsonrpc import JsonObject
 from ..discovery.ranking import WORD_PATTERN
@@ -49,8 +48,7 @@ def _iter_values(value: Any, depth: int) -> Iterable[str]:
             yield from _iter_values(inner, depth + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """How well an object matches: *points*, 0 for no match, and *coverage*, the share of the words that match."""
 
     points: float

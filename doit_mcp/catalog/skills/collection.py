@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
+from typing import NamedTuple
 
 from .frontmatter import split_document
 from .skill import MANIFEST, Skill
@@ -13,8 +13,7 @@ IMPORT_SET = "import-set"
 """The member of the front matter's metadata that marks skills for clients that import only a few."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guide:
+class Guide(NamedTuple):
     """A reference text for models (Markdown)."""
 
     name: str

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,7 @@ class ResultStore(Protocol):
         """Return what this *owner* stored under *handle*; None if it does not exist or has expired."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     owner: str
     data: bytes
     expires_at: float

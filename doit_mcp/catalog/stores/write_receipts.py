@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ...process.memory import compact_copy
 
@@ -25,8 +25,7 @@ EntryKey = tuple[str, str]
 """The owner and the key of a write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """A write that ended *age_seconds* ago.
 
     *done* is False if its outcome is unknown. *answer* is its result, b"" if unknown or too large to store.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 DATE_PATTERN = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 DEFAULT_CURRENCY_DIGITS = 2
@@ -13,8 +14,7 @@ MAX_AMOUNT = 1e15
 """Larger numbers are inexact in JSON, so they are not formatted."""
 
 
-@dataclass(frozen=True, slots=True)
-class NumberPattern:
+class NumberPattern(NamedTuple):
     """Templates for str.format with *number* and, for money, *currency*; and the sizes of digit groups.
 
     *group_sizes* are the size of the group before the decimal sign, and that of all others (India writes 12,34,567).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, Required, TypedDict
+from typing import Any, Literal, NamedTuple, Required, TypedDict
 
 import orjson
 
@@ -16,8 +16,7 @@ SERIES_META_KEY = "doit/series"
 """Member of ``_meta`` of a CallToolResult."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesLimits:
+class SeriesLimits(NamedTuple):
     """The size of all series of one result: bytes of JSON, and cells of all rows."""
 
     max_bytes: int
@@ -136,7 +135,9 @@ def with_notice(result: JsonObject | ResultWithSeries, notice: str) -> JsonObjec
     return with_structured(result, {"notice": notice, **structured_of(result)}) if notice else result
 
 
-def stated_set(statement: JsonObject, series: Iterable[Series], missing: Iterable[MissingSeries] = ()) -> SeriesSet:
+def make_series_set(
+    statement: JsonObject, series: Iterable[Series], missing: Iterable[MissingSeries] = ()
+) -> SeriesSet:
     """Return a set of the *series* that have rows, with the period, currency and basis of a result."""
     found: SeriesSet = {"series": [one for one in series if one["rows"]]}
     if "period" in statement:

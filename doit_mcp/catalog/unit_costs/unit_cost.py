@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from ...api.errors import ApiError
 from ...api.value_kinds import Day, Label, Members, Money, Quantity
@@ -34,7 +34,7 @@ from ..partial_results import FailedPart, failed_members, gather_partial
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
-from ..tools.series import ResultWithSeries, stated_set
+from ..tools.series import ResultWithSeries, make_series_set
 from .metric_queries import check_metric, query_daily_units, query_units, refuse_bill_metric
 from .unit_series import unit_series
 
@@ -143,11 +143,11 @@ async def unit_cost(
     notes = with_check_note({"note": " ".join(texts)}, checked)
     result = {"metric": metric, **members, **statement, **missing.members, **notes}
     series = await run_by_rows(rows.count, unit_series, result, rows.daily_units, reported)
-    return ResultWithSeries(result, stated_set(statement, series))
+    return ResultWithSeries(result, make_series_set(statement, series))
 
 
 def settled_part(period: ReportedPeriod) -> ReportedPeriod:
-    """Return the days of a period whose costs are final; all of them if none is.
+    """Return the days of a period whose costs are final; all days if no cost is final yet.
 
     The units of the latest days are known before their costs are, which would make a unit look cheaper than it is.
     """
@@ -185,8 +185,7 @@ def _settling_notes(whole: ReportedPeriod, reported: ReportedPeriod) -> list[str
     return []
 
 
-@dataclass(frozen=True, slots=True)
-class MissingCosts:
+class MissingCosts(NamedTuple):
     """Notes about missing costs, members that are unknown for it, and the days that the data *covered*."""
 
     notes: Sequence[str]
@@ -203,7 +202,7 @@ async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, check
     start = await find_later_start(call, request.period, min(row.period for row in rows.costs))
     if start.day is None:
         return MissingCosts([], failed_members(start.failures), elapsed)
-    return MissingCosts([f"The data begin on {start.day.isoformat()}."], {}, Period(start.day, elapsed.last))
+    return MissingCosts([f"The data begins on {start.day.isoformat()}."], {}, Period(start.day, elapsed.last))
 
 
 def _units_notes(metric: str, rows: UnitRows, covered: Period) -> list[str]:

@@ -15,12 +15,12 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..console_links import object_link
 from ..tools.tool import Tool
+from .change_context import NO_CONTEXT, ChangeContextReader
 from .change_record import change_record
 from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message, with_removed_values
 from .snapshot import Snapshot
 from .state_reader import StateReader
-from .surroundings import NO_SURROUNDINGS, SurroundingsReader
 from .undo import RestorePlan, UndoPlan
 
 T = TypeVar("T")
@@ -34,22 +34,22 @@ members."""
 
 @dataclass(frozen=True, slots=True)
 class ChangeDescriber:
-    """Describes calls of *tool* by the objects that *reader* and *surroundings* read, and by what *undo* can restore."""
+    """Describes calls of *tool* by the objects that *reader* and *context_reader* read, and by what *undo* can restore."""
 
     tool: Tool
     reader: StateReader | None
-    surroundings: SurroundingsReader | None = None
+    context_reader: ChangeContextReader | None = None
     undo: UndoPlan | None = None
 
     async def read(self, call: Call, arguments: JsonObject) -> Snapshot:
         """Return the current state. Raises ApiError if the object must exist and does not, or for a bad credential."""
         customer = await _customer_label(call)
         current, note = (None, "") if self.reader is None else await self.reader.read_state_with_note(call, arguments)
-        read = self.surroundings
-        surroundings = NO_SURROUNDINGS if read is None else await read.read(call, arguments, current)
+        reader = self.context_reader
+        context = NO_CONTEXT if reader is None else await reader.read(call, arguments, current)
         link = object_link(call, *self._area_and_id(arguments), current or {})
         problem = await _run(current or {}, self._undo_problem, arguments, current)
-        return Snapshot(current, note, surroundings, customer, link, problem)
+        return Snapshot(current, note, context, customer, link, problem)
 
     def _undo_problem(self, arguments: JsonObject, current: JsonObject | None) -> str:
         """Return why no call can create a deleted object again, as the receipt of the deletion would say; "" if one can."""
@@ -80,15 +80,15 @@ class ChangeDescriber:
     def _record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
         given = with_removed_values(self.tool, arguments, snapshot.current)
         shown, named = self._with_names(given, snapshot)
-        return change_record(self.tool, shown, named, self._readable(shown))
+        return change_record(self.tool, shown, named, self._shown_fields(shown))
 
     def _with_names(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[JsonObject, Snapshot]:
         """Return both with the names of the objects whose ids they have."""
-        surroundings, current = snapshot.surroundings, snapshot.current
-        named = current and surroundings.named(self.tool, current)
-        return surroundings.named(self.tool, arguments), snapshot._replace(current=named)
+        context, current = snapshot.context, snapshot.current
+        named = current and context.with_names(self.tool, current)
+        return context.with_names(self.tool, arguments), snapshot._replace(current=named)
 
-    def _readable(self, arguments: JsonObject) -> Collection[str] | None:
+    def _shown_fields(self, arguments: JsonObject) -> Collection[str] | None:
         """Return the fields whose values before the reader shows, also if they are missing; None for all."""
         if self.tool.verb in UPDATING_VERBS:
             return arguments.keys() - set(self.tool.facts.get("not_shown", ()))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines, reached_lines
-from .change_rows import field_rows, item_names, member_arguments, member_rows, name_of, shown
+from .change_rows import display_value, field_rows, item_names, member_arguments, member_rows, name_of
 from .preview import (
     deleted_values,
     identifying_values,
@@ -32,8 +32,8 @@ def change_record(
     *readable* are the fields of the object that its reader shows; None if unknown. All texts are on one line, without
     markup, and shortened.
     """
-    current, note, surroundings, customer, link, problem = snapshot
-    related = surroundings.related
+    current, note, context, customer, link, problem = snapshot
+    related = context.related
     arguments, is_known = _visible_arguments(tool, arguments), current is not None
     before = tool.with_argument_names(current or {})
     targets = {name: value for name, value in arguments.items() if tool.deletes or name in tool.targets}
@@ -43,9 +43,9 @@ def change_record(
     rows = field_rows(shown_lines, names, is_known=is_known, readable=readable)
     rows = [_with_shown_member(tool, row, before) for row in rows]
     rows += member_rows(tool, arguments, related)
-    affected = access_lines(tool, changes, current, surroundings.domains)
-    affected += reached_lines(tool, before) + list(surroundings.dependents)
-    affected += mention_lines(tool, arguments, surroundings.domains) + related_lines(related)
+    affected = access_lines(tool, changes, current, context.domains)
+    affected += reached_lines(tool, before) + list(context.dependents)
+    affected += mention_lines(tool, arguments, context.domains) + related_lines(related)
     unchanged = UNCHANGED if changes and not rows else ""
     undone = undo_notes(tool, is_known=is_known, problem=problem, is_employee=customer != "")
     record = {
@@ -105,5 +105,5 @@ def _object_record(
     if isinstance(email, str) and email and email != name:
         # Users know each other by their addresses, and names of users repeat.
         named["email"] = shorten(email)
-    selected = {shorten(name): shown(value) for name, value in targets.items() if name not in named}
+    selected = {shorten(name): display_value(value) for name, value in targets.items() if name not in named}
     return {**named, **selected, **({"url": link} if link and targets else {})}

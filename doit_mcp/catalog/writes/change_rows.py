@@ -92,8 +92,8 @@ def field_rows(
         if isinstance(before, list) and isinstance(line.after, list) and before != line.after:
             rows.append(_list_row(line.path, before, line.after, names))
         else:
-            known = {} if line.before is UNKNOWN and not is_read else {"before": _before(line.before)}
-            rows.append({"field": line.path, **known, "after": shown(line.after)})
+            known = {} if line.before is UNKNOWN and not is_read else {"before": _former_value(line.before)}
+            rows.append({"field": line.path, **known, "after": display_value(line.after)})
     return rows
 
 
@@ -102,7 +102,7 @@ def _list_row(path: str, before: list[Any], after: list[Any], names: Mapping[str
     added = [item for item, own in zip(after, new, strict=True) if own not in old]
     removed = [item for item, own in zip(before, old, strict=True) if own not in new]
     if not added and not removed:
-        return {"field": path, "before": shown(before), "after": shown(after)}
+        return {"field": path, "before": display_value(before), "after": display_value(after)}
     row: JsonObject = {"field": path, "added": [], "removed": []}
     for kind, items in (("added", added), ("removed", removed)):
         for item in items:
@@ -118,14 +118,14 @@ def _add_item(row: JsonObject, kind: str, item: Any, names: Mapping[str, str]) -
 
 
 def _named_item(item: Any, names: Mapping[str, str]) -> Any:
-    return shorten(names[item]) if isinstance(item, str) and item in names else shown(item)
+    return shorten(names[item]) if isinstance(item, str) and item in names else display_value(item)
 
 
-def _before(value: Any) -> Any:
-    return None if value is UNKNOWN else shown(value)
+def _former_value(value: Any) -> Any:
+    return None if value is UNKNOWN else display_value(value)
 
 
-def shown(value: Any) -> Any:
+def display_value(value: Any) -> Any:
     """Return a number, a truth value or null unchanged, and anything else as a short text."""
     if value is None or isinstance(value, bool | int | float):
         return value

@@ -16,10 +16,10 @@ from ..tools.declarations import always_asks
 from ..tools.tool import Declined, Tool, ToolError, ToolResult
 from ..views.metadata import tool_view_meta
 from .approval_result import approval_result, with_approval_status
+from .change_context import ChangeContextReader
 from .change_describer import ChangeDescriber
 from .snapshot import Snapshot
 from .state_reader import StateReader
-from .surroundings import SurroundingsReader
 from .undo import UndoPlan, run_with_undo
 
 CONFIRMATION_KEY = "confirm"
@@ -63,14 +63,14 @@ def with_change_card(tool: Tool, policy: ConfirmationPolicy) -> Tool:
 def with_confirmation(
     tool: Tool,
     reader: StateReader | None,
-    surroundings: SurroundingsReader | None = None,
+    context_reader: ChangeContextReader | None = None,
     undo: UndoPlan | None = None,
 ) -> Tool:
     """Make *tool* change nothing unless the user accepts: it asks them, or prepares the change if the client cannot.
 
-    *surroundings* reads what else the question shows. Results say how to *undo* the change.
+    *context_reader* reads what else the question shows. Results say how to *undo* the change.
     """
-    describer = ChangeDescriber(tool, reader, surroundings, undo)
+    describer = ChangeDescriber(tool, reader, context_reader, undo)
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         snapshot: Snapshot | None = None

@@ -10,10 +10,10 @@ from ..call import Call
 from ..tools.result_shapes import DRY_RUN_STATUS
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
+from .change_context import ChangeContextReader
 from .change_describer import UPDATING_VERBS, ChangeDescriber
 from .snapshot import Snapshot
 from .state_reader import StateReader
-from .surroundings import SurroundingsReader
 from .undo import UndoPlan
 
 ARGUMENT = "dryRun"
@@ -28,7 +28,7 @@ DONE_MESSAGE = "message"
 def with_dry_run(
     tool: Tool,
     reader: StateReader | None,
-    surroundings: SurroundingsReader | None = None,
+    context_reader: ChangeContextReader | None = None,
     undo: UndoPlan | None = None,
 ) -> Tool:
     """Add a dry run to an update, if *reader* reads its object, and mark the results of the dry runs that the API has.
@@ -39,7 +39,7 @@ def with_dry_run(
     has_own = ARGUMENT in tool.accepted_schema["properties"]
     if not has_own and (reader is None or tool.verb not in UPDATING_VERBS):
         return tool
-    describer = ChangeDescriber(tool, reader, surroundings, undo) if tool.verb in CHANGING_VERBS else None
+    describer = ChangeDescriber(tool, reader, context_reader, undo) if tool.verb in CHANGING_VERBS else None
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
         given = {name: value for name, value in arguments.items() if name != ARGUMENT}
@@ -74,7 +74,7 @@ async def _read(call: Call, describer: ChangeDescriber, arguments: JsonObject, *
     except ApiError as error:
         if error.kind == "credential" or not is_checked:
             raise
-    return await replace(describer, reader=None, surroundings=None).read(call, arguments)
+    return await replace(describer, reader=None, context_reader=None).read(call, arguments)
 
 
 def _with_argument(schema: JsonObject, argument: JsonObject) -> JsonObject:

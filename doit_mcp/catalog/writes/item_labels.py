@@ -100,16 +100,16 @@ def _is_nested(value: Any) -> bool:
 
 def bounded_item(item: JsonObject) -> JsonObject | None:
     """Return a copy of *item* for programs, with short texts; None if it is too large or too deep."""
-    copy: JsonObject | None = _bounded(item, 0)
+    copy: JsonObject | None = _truncate(item, 0)
     return copy if copy is not None and len(orjson.dumps(copy)) <= MAX_ITEM_BYTES else None
 
 
-def _bounded(value: Any, depth: int) -> Any:
+def _truncate(value: Any, depth: int) -> Any:
     """Return a copy of *value*, with None in place of anything too deep or too long."""
     if _is_nested(value) and (depth >= MAX_LABEL_DEPTH or len(value) > MAX_LINES):
         return None
     if isinstance(value, dict):
-        return {shorten(name): _bounded(member, depth + 1) for name, member in value.items()}
+        return {shorten(name): _truncate(member, depth + 1) for name, member in value.items()}
     if isinstance(value, list):
-        return [_bounded(member, depth + 1) for member in value]
+        return [_truncate(member, depth + 1) for member in value]
     return shorten(value) if isinstance(value, str) else value

@@ -45,7 +45,7 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
 
     Every value is on one line after its name, so that text from the API cannot imitate a line of this message.
     """
-    current, note, surroundings, customer, _, problem = snapshot
+    current, note, context, customer, _, problem = snapshot
     arguments = {name: HIDDEN if name in tool.secret_arguments else value for name, value in arguments.items()}
     # All arguments of a deletion identify its object.
     deletes = tool.deletes
@@ -62,13 +62,13 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
     changes = {name: value for name, value in arguments.items() if name not in targets}
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]
     identity = [f"{name}: {preview_value(value)}" for name, value in identifying_values(arguments, before).items()]
-    lines += _section("About", limit_lines(target_lines) + identity + related_lines(surroundings.related))
+    lines += _section("About", limit_lines(target_lines) + identity + related_lines(context.related))
     if deletes:
         lost = (line for name, value in deleted_values(arguments, before).items() for line in value_lines(name, value))
         lines += _section("Deleted with it", limit_lines(lost))
-    lines += _section("Affected", list(surroundings.dependents))
-    access = access_lines(tool, changes, current, surroundings.domains)
-    lines += _section("Recipients and access", access + mention_lines(tool, arguments, surroundings.domains))
+    lines += _section("Affected", list(context.dependents))
+    access = access_lines(tool, changes, current, context.domains)
+    lines += _section("Recipients and access", access + mention_lines(tool, arguments, context.domains))
     for path in tool.external_target_paths:
         changes = remove_path(changes, path)
     title = "Changes" if before.keys() & changes.keys() else "Details"
@@ -164,7 +164,7 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
     It covers only the fields of the current state that the message compares or shows, because others change on their
     own; for a deletion, these are all but the volatile ones. It does not cover the new values, because the arguments stay the same while the user is asked.
     """
-    current, note, surroundings, customer = snapshot[:4]
+    current, note, context, customer = snapshot[:4]
     before = tool.with_argument_names(current or {})
     previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
@@ -180,6 +180,6 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
         access,
         lost,
     ]
-    inputs.append({argument: identifying_values({}, found) for argument, found in surroundings.related.items()})
-    inputs.append(surroundings.dependents)
+    inputs.append({argument: identifying_values({}, found) for argument, found in context.related.items()})
+    inputs.append(context.dependents)
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

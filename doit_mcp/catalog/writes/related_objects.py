@@ -8,8 +8,8 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.declarations import reader_name
 from ..tools.tool import Tool
+from .change_context import ReadObjects
 from .state_reader import StateReader
-from .surroundings import ReadObjects
 
 
 def find_related(tool: Tool, tools_by_name: Mapping[str, Tool]) -> ReadObjects | None:

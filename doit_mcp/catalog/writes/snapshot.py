@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
-from .surroundings import NO_SURROUNDINGS, Surroundings
+from .change_context import NO_CONTEXT, ChangeContext
 
 
 class Snapshot(NamedTuple):
-    """What was read for one call: the object, None if unknown, with a *note* that says why; and its *surroundings*.
+    """What was read for one call: the object, None if unknown, with a *note* that says why; and its *context*.
 
     *customer* is "" for the user's own, *link* is the object's page in the console. *undo_problem* says why no call can
     create the object again from what was read, if none can.
@@ -17,7 +17,7 @@ class Snapshot(NamedTuple):
 
     current: JsonObject | None
     note: str = ""
-    surroundings: Surroundings = NO_SURROUNDINGS
+    context: ChangeContext = NO_CONTEXT
     customer: str = ""
     link: str = ""
     undo_problem: str = ""

@@ -51,8 +51,8 @@ def partial_undo_call(
         largest = max(paths, key=lambda path: _size(_value_at(kept, path)))
         large.append(largest)
         kept = _without(kept, [largest])
-    notes = [REFUSED_NOTE.format(tool.name, _listed(values, refused))] if refused else []
-    notes += [LARGE_NOTE.format(_listed(values, large))] if large else []
+    notes = [REFUSED_NOTE.format(tool.name, _list_former_values(values, refused))] if refused else []
+    notes += [LARGE_NOTE.format(_list_former_values(values, large))] if large else []
     note = " ".join(text for text in (*notes, note) if text)
     if not kept:
         return {"note": note}
@@ -116,7 +116,7 @@ def _size(value: Any) -> int:
     return len(orjson.dumps(value))
 
 
-def _listed(values: JsonObject, paths: list[Path]) -> str:
+def _list_former_values(values: JsonObject, paths: list[Path]) -> str:
     """Return the paths with their former values, shortened."""
     shown = [f"{'.'.join(path)} ({preview_value(_value_at(values, path))})" for path in paths[:MAX_NAMED_VALUES]]
     return ", ".join((*shown, *(".".join(path) for path in paths[MAX_NAMED_VALUES:])))

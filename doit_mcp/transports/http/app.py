@@ -28,7 +28,7 @@ from ...server.request_context import Events, Services
 from ...server.request_runner import RequestRunner
 from ...server.signed_state import StateSigner
 from ...settings import Settings
-from ...settings_parsing import BadSettings
+from ...settings.errors import BadSettings
 from . import app_keys, health, well_known
 from .access import Endpoint, add_common_headers, check_expect, make_endpoint
 from .api_access import make_api_factory, make_event_api_factory
@@ -204,7 +204,7 @@ def _export_telemetry(app: web.Application, settings: Settings) -> None:
         raise BadSettings([problem]) from None
     app[SPANS] = spans = open_span_recorder(settings.otlp_endpoint)
 
-    async def running(app: web.Application) -> AsyncIterator[None]:
+    async def export_until_shutdown(app: web.Application) -> AsyncIterator[None]:
         metrics = (
             open_metrics_export(settings.otlp_endpoint, app[app_keys.METRICS].collect)
             if settings.metrics_exporter == "otlp"
@@ -213,15 +213,15 @@ def _export_telemetry(app: web.Application, settings: Settings) -> None:
         yield
         await asyncio.gather(spans.close(), *([] if metrics is None else [metrics.close()]))
 
-    app.cleanup_ctx.append(running)
+    app.cleanup_ctx.append(export_until_shutdown)
 
 
 def _connect_redis(redis: RedisBackend) -> CleanupContext:
-    async def running(app: web.Application) -> AsyncIterator[None]:
+    async def connect_until_shutdown(app: web.Application) -> AsyncIterator[None]:
         async with redis.connect():
             yield
 
-    return running
+    return connect_until_shutdown
 
 
 def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -16,8 +16,7 @@ from .html_templates import page_headers, read_template, render_head, render_tem
 BODY_HEADERS = frozenset({"content-type", "content-length", "content-encoding"})
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """The title of an error page, and what the user can do."""
 
     title: str

@@ -99,7 +99,7 @@ class EventStream(EventSourceResponse):
         while (data := await message_queue.get()) is not None:
             if not await self.write_event(format_event(data)):
                 return
-            # Free its memory: it may be large, and the next message may be hours off.
+            # Free its memory: it may be large, and the next message may come hours later.
             del data
 
     def _forward_now(self, data: bytes) -> bool:

@@ -12,7 +12,7 @@ import orjson
 
 from ...protocol.jsonrpc import JsonObject
 from ...settings import Settings
-from ...settings_parsing import LOOPBACK_HOSTS
+from ...settings.host_names import LOOPBACK_HOSTS
 from .html_templates import Html, join_html, page_headers, read_template, render_head, render_template
 from .sandbox_info import SandboxInfo
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...auth.failed_attempts import SharedVerifiedTokens
 from ...resilience.concurrency import ConcurrencyLimiter
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from ...redis_state.quotas import RedisQuota
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits beyond the concurrency limits of this process.
 
     *admission* limits requests. *attempts* limits rejected tokens across all replicas; *verified_tokens* are exempt.

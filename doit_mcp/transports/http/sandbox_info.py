@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 
@@ -18,8 +19,7 @@ class SampleAccount:
     access: str
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxInfo:
+class SandboxInfo(NamedTuple):
     """The sandbox: its users (at least one), the URL of its dashboard, and example arguments by tool.
 
     An example value ``{"$from": [tool, path]}`` stands for a value of another tool's structured result, such as

@@ -185,19 +185,19 @@ async def test_shares_of_a_small_net_change_are_null() -> None:
 
 
 async def test_nothing_is_new_if_the_data_begin_later() -> None:
-    with pytest.raises(ApiError, match="before: data begin 2026-06-30") as caught:
+    with pytest.raises(ApiError, match="before: the data begins on 2026-06-30") as caught:
         await explain(LINES, after="2026-08", before="2026-05")
     assert caught.value.kind == "argument"
-    with pytest.raises(ApiError, match="compareTo: data begin 2026-06-30"):
+    with pytest.raises(ApiError, match="compareTo: the data begins on 2026-06-30"):
         await explain(LINES, period="2026-08", compareTo="2026-05")
 
 
 async def test_a_period_that_the_data_cut_is_compared_per_day_and_nothing_is_new() -> None:
     answer = await explain(LINES[1:], by=["service"])
-    # The data begin on the third of July.
+    # The data begins on the third of July.
     assert (answer["before"]["from"], answer["before"]["days"], answer["alignment"]) == ("2026-07-03", 29, "per_day")
     assert answer["total"]["changePercent"] is None and answer["total"]["perDayBefore"] == round(150 / 29, 2)
-    assert "data begin on 2026-07-03" in answer["note"] and "nothing counts as new" in answer["note"]
+    assert "data begins on 2026-07-03" in answer["note"] and "nothing counts as new" in answer["note"]
     statuses = {driver["name"]: driver.get("status") for driver in answer["by"][0]["drivers"]}
     assert statuses == {"BigQuery": None, "Credits": None, "Old": "gone", "New": None}
 
@@ -226,7 +226,7 @@ async def test_all_queries_are_sent_in_one_round_with_a_currency() -> None:
     assert [metric["value"] for metric in own[0]["metrics"]] == ["cost", "usage"]
     assert [group["id"] for group in own[0]["group"]] == ["sku_id", "sku_description", "cost_type"]
     assert [group["id"] for group in own[1]["group"]] == ["cloud_provider"]
-    # Whether the data begin earlier does not depend on the filters.
+    # Whether the data begins earlier does not depend on the filters.
     assert "filters" not in history and history["timeInterval"] == "day"
     assert history["customTimeRange"]["from"][:10] == "2026-06-30"
 

@@ -192,11 +192,11 @@ async def test_groups_that_are_not_listed_are_unknown_and_not_zero() -> None:
 
 
 async def test_a_period_before_the_data_is_refused_and_a_cut_one_says_so() -> None:
-    with pytest.raises(ApiError, match="compareTo: data begin 2026-05-31"):
+    with pytest.raises(ApiError, match="compareTo: the data begins on 2026-05-31"):
         await compare(LINES, period="2026-08", compareTo="2026-04")
     answer = await compare(LINES[1:], period="2026-08")
     assert (answer["period2"]["from"], answer["period2"]["days"]) == ("2026-07-05", 27)
-    assert answer["alignment"] == "per_day" and "data begin on 2026-07-05" in answer["note"]
+    assert answer["alignment"] == "per_day" and "data begins on 2026-07-05" in answer["note"]
 
 
 async def test_no_costs_are_not_a_zero_without_a_word() -> None:

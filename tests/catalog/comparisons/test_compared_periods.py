@@ -106,7 +106,7 @@ def test_final_days_before_the_data_are_refused() -> None:
     assert periods.cut_to_data(date(2026, 7, 1), "before") is periods
     cut = periods.cut_to_data(date(2026, 8, 18), "before")
     assert (cut.asked.before.days, cut.compared.before.days, cut.compared.after.days) == (4, 1, 18)
-    with pytest.raises(ApiError, match="before: data begin 2026-08-19, after the period 2026-08-01/2026-08-18"):
+    with pytest.raises(ApiError, match="before: the data begins on 2026-08-19, after the period 2026-08-01/2026-08-18"):
         periods.cut_to_data(date(2026, 8, 19), "before")
 
 
@@ -124,7 +124,7 @@ async def test_periods_are_cut_to_the_data() -> None:
     assert await cut() is periods
     shorter = await cut("2026-07-02", "2026-08-01")
     assert shorter.before.elapsed == Period(date(2026, 7, 2), date(2026, 7, 31)) and shorter.alignment == "per_day"
-    with pytest.raises(ApiError, match="before: data begin 2026-08-03, after the period 2026-07-01/2026-07-31"):
+    with pytest.raises(ApiError, match="before: the data begins on 2026-08-03, after the period 2026-07-01/2026-07-31"):
         await cut("2026-08-03")
 
 

@@ -89,7 +89,7 @@ async def test_no_ai_cost_is_explained() -> None:
     assert found["total"] == 0.0 and found["models"] == [] and "No service that sells AI models" in found["note"]
     assert "notCounted" not in found
     before = await ai_spend(without_ai, period="2025-01")
-    assert before["total"] is None and "begin on 2026-01-05" in before["note"]
+    assert before["total"] is None and "begins on 2026-01-05" in before["note"]
 
 
 async def test_failures_and_odd_answers_are_errors() -> None:

@@ -160,7 +160,7 @@ async def test_default_is_last_month_and_filters_apply(ask: Ask, witness: Api) -
 
 async def test_period_before_the_data_is_unknown_and_not_zero(ask: Ask) -> None:
     found = await ask("allocation_coverage", by="team", period="2024-01")
-    assert found["total"] is None and found["gap"] is None and "data begin" in found["note"]
+    assert found["total"] is None and found["gap"] is None and "data begins" in found["note"]
 
 
 async def test_unknown_allocation_names_the_groups(ask: Ask) -> None:

@@ -1,4 +1,4 @@
-"""Cost answers: why they are empty, where the data begin, and large ones."""
+"""Cost answers: why they are empty, where the data begins, and large ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def values(*names: str) -> dict[str, Any]:
     ("lines", "scope", "note", "is_known"),
     [
         ([], Scope(), "The customer has no cost data yet.", False),
-        ([("2026-09-01", BQ, 5.0, 1.0)], Scope(), "The data begin on 2026-09-01", False),
+        ([("2026-09-01", BQ, 5.0, 1.0)], Scope(), "The data begins on 2026-09-01", False),
         (LINES, Scope(), "Nothing had a cost in this period.", True),
         (LINES, Scope(include_credits=True), "Nothing had a cost in this period.", True),
         (LINES, Scope("gcp"), "exist in the data, but had no cost", True),
@@ -56,7 +56,7 @@ async def test_without_the_first_day_an_empty_answer_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("first_period", "start"),
     [
-        # The period begins in March, where the data begin on the 5th.
+        # The period begins in March, where the data begins on the 5th.
         ("2026-04", date(2026, 3, 5)),
         # It has costs from its beginning, or none at all.
         ("2026-03", None),

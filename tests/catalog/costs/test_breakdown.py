@@ -191,10 +191,10 @@ async def test_a_known_value_without_cost_is_zero_and_says_so(ask: Ask) -> None:
 
 async def test_costs_before_the_data_are_unknown(ask: Ask) -> None:
     early = await ask("cost_breakdown", period="2021-05")
-    assert early["total"]["all"] is None and early["note"].startswith("The data begin on ")
+    assert early["total"]["all"] is None and early["note"].startswith("The data begins on ")
     start = early["note"].split()[4].rstrip(":")
     late = await ask("cost_breakdown", period=f"{int(start[:4]) - 1}-12-01/{start[:4]}-12-31")
-    assert late["total"]["all"] > 0 and late["note"] == f"The data begin on {start}."
+    assert late["total"]["all"] > 0 and late["note"] == f"The data begins on {start}."
 
 
 async def test_a_value_that_cannot_be_checked_is_said() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from doit_mcp.catalog.costs.daily_costs import cost_by_day, day_exceeding
+from doit_mcp.catalog.costs.daily_costs import cost_by_day, find_day_over
 
 
 def test_days_are_read_in_every_form() -> None:
@@ -18,6 +18,6 @@ def test_days_are_read_in_every_form() -> None:
 
 def test_the_day_that_exceeds_a_limit() -> None:
     costs = {date(2026, 9, 2): Decimal("5.5"), date(2026, 9, 1): Decimal("4.5"), date(2026, 9, 3): Decimal("-1")}
-    assert day_exceeding(costs, Decimal(4)) == date(2026, 9, 1)
-    assert day_exceeding(costs, Decimal("4.5")) == date(2026, 9, 2)
-    assert day_exceeding(costs, Decimal(10)) is None and day_exceeding({}, Decimal(0)) is None
+    assert find_day_over(costs, Decimal(4)) == date(2026, 9, 1)
+    assert find_day_over(costs, Decimal("4.5")) == date(2026, 9, 2)
+    assert find_day_over(costs, Decimal(10)) is None and find_day_over({}, Decimal(0)) is None

@@ -68,7 +68,7 @@ async def test_unknown_values_and_missing_data_are_not_zero(ask: Ask) -> None:
     with pytest.raises(ApiError, match="Clouds with costs: .*google-cloud"):
         await ask("get_cloud_overview", cloud="oracle")
     early = await ask("get_cloud_overview", period="2021-05")
-    assert early["totalCost"] is None and early["note"].startswith("The data begin on 20")
+    assert early["totalCost"] is None and early["note"].startswith("The data begins on 20")
 
 
 @pytest.mark.parametrize("kind", ["forbidden", "timeout", "fault"])

@@ -131,10 +131,10 @@ async def test_months_before_the_data_are_unknown_and_later_ones_cost_nothing() 
         ("2026-05", 5.0, None),
         ("2026-06", 0.0, -100.0),
     ]
-    assert trend["structuredContent"]["note"] == "The data begin on 2026-03-05."
+    assert trend["structuredContent"]["note"] == "The data begins on 2026-03-05."
     early = (await call("cost_trend", Recorder(make_api({}, lines)), period="2025-12"))["structuredContent"]
     assert early["total"] == {"all": None} and "months" not in early
-    assert early["note"] == "The data begin on 2026-03-05: earlier costs are unknown."
+    assert early["note"] == "The data begins on 2026-03-05: earlier costs are unknown."
 
 
 async def test_period_and_months_exclude_each_other() -> None:

@@ -82,7 +82,7 @@ async def test_a_few_days_are_too_few() -> None:
     assert found["method"] == "none: 6 days of final costs are too few to project; a forecast needs 7"
     month = found["month"]
     assert month["spent"] == 84.0 and [month[name] for name in ("ahead", "expected", "low", "high")] == [None] * 4
-    # The data begin in this month.
+    # The data begins in this month.
     assert month["before"] is None
 
 

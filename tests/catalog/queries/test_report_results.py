@@ -119,7 +119,7 @@ async def test_a_report_without_rows_says_why(ask: Ask) -> None:
     assert 'no service "Amazon EC2"' in answer["note"] and "Amazon Elastic Compute Cloud" in answer["note"]
     await ask("delete_report", id=report["id"])
     early = await ask("get_report_results", name=NAME, timeRange="2020")
-    assert early["note"].startswith("The data begin on 2025-") and early["period"]["to"] == "2020-12-31"
+    assert early["note"].startswith("The data begins on 2025-") and early["period"]["to"] == "2020-12-31"
 
 
 # Requests, with an API whose answers are prepared.

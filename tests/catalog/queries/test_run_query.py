@@ -142,7 +142,7 @@ async def test_zero_is_stated_only_for_values_that_exist(ask: Ask) -> None:
 
 async def test_costs_before_the_data_are_unknown(ask: Ask) -> None:
     answer = await ask("run_query", config={**AUGUST, "timeRange": "2019-01"})
-    assert answer["note"].startswith("The data begin on 2025-") and "total" not in answer
+    assert answer["note"].startswith("The data begins on 2025-") and "total" not in answer
 
 
 async def test_allocations_are_not_mistaken_for_unknown_values(ask: Ask) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.writes.change_context import ChangeContext
 from doit_mcp.catalog.writes.preview import preview_digest
 from doit_mcp.catalog.writes.related_objects import find_related
 from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.state_reader import find_reader
-from doit_mcp.catalog.writes.surroundings import Surroundings
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS
@@ -89,7 +89,7 @@ async def test_scope_deletion_does_not_claim_to_be_final() -> None:
 def test_another_name_for_an_id_makes_another_question() -> None:
     tool = TOOLS["assign_customer_group_user"]
     one, same, other = (
-        preview_digest(tool, MEMBER, Snapshot(GROUP, surroundings=Surroundings({"userId": user})))
+        preview_digest(tool, MEMBER, Snapshot(GROUP, context=ChangeContext({"userId": user})))
         for user in (USERS["users"][0], {**USERS["users"][0], "lastLogin": 1}, USERS["users"][1])
     )
     assert one == same != other

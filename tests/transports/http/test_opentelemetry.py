@@ -28,7 +28,7 @@ from doit_mcp.observability.opentelemetry import SpanRecorder
 from doit_mcp.observability.opentelemetry_metrics import MetricsExport
 from doit_mcp.sandbox.api import Fault
 from doit_mcp.settings import Settings
-from doit_mcp.settings_parsing import BadSettings
+from doit_mcp.settings.errors import BadSettings
 from doit_mcp.transports.http.main_app import make_main_app
 from doit_mcp.transports.http.request_logging import SPANS
 from tests.transports.http.serving import ACCEPT, ADMIN, LATEST_STATEFUL, SECRET

@@ -136,7 +136,7 @@ def _serialize(request: ApiRequest, budget: JsonObject) -> JsonObject:
 def _serialize_alert(percentage: float, state: BudgetStatus) -> JsonObject:
     threshold = state.limit * percentage / 100
     alert: JsonObject = {"percentage": percentage, "triggered": state.spent > threshold}
-    day = state.day_exceeding(threshold) if state.is_current else None
+    day = state.find_day_over(threshold) if state.is_current else None
     if day is not None and day > state.today:
         alert["forecastedDate"] = milliseconds_of(day)
     return alert

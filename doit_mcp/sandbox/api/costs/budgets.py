@@ -53,7 +53,7 @@ class BudgetStatus:
     @property
     def breach_day(self) -> int | None:
         """The day on which the spend exceeds the limit."""
-        return self.day_exceeding(self.limit)
+        return self.find_day_over(self.limit)
 
     @property
     def risk(self) -> str:
@@ -62,7 +62,7 @@ class BudgetStatus:
             return "unknown"
         return "atRisk" if self.breach_day is not None else "onTrack"
 
-    def day_exceeding(self, threshold: float) -> int | None:
+    def find_day_over(self, threshold: float) -> int | None:
         """The first day of the period at whose end the spend exceeds the threshold. What is still to arrive counts from
         tomorrow, or on the last day.
         """

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .settings_parsing import MAX_SECRET_FILE_BYTES, BadSettings, Variable, flag_name
+from .declaration import Variable, flag_name
+from .errors import BadSettings
+
+# Far larger than any secret.
+MAX_SECRET_FILE_BYTES = 64 << 10
 
 
 def read_values(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,12 @@ from hypothesis import strategies as st
 
 import doit_mcp
 from doit_mcp.settings import Settings
-from doit_mcp.settings_groups import WEB_CLIENT_ORIGINS
-from doit_mcp.settings_parsing import LOOPBACK_HOSTS, BadSettings, Integer, host_spellings, setting, url
+from doit_mcp.settings.errors import BadSettings
+from doit_mcp.settings.groups import WEB_CLIENT_ORIGINS
 
-VARIABLES = {declared.name: declared for declared in Settings.variables().values()}
-FIELDS = {declared.name: field for field, declared in Settings.variables().items()}
+from .variables import FIELDS, VARIABLES, problems
+
 SECRETS = ("MCP_TOKEN_EXCHANGE_SECRET", "DOIT_API_KEY", "DOIT_MCP_REDIS_URL")
-
-
-def problems(environment: dict[str, str]) -> list[str]:
-    with pytest.raises(BadSettings) as caught:
-        Settings.from_environment(environment)
-    assert str(caught.value) == "\n".join(caught.value.problems)
-    return caught.value.problems
 
 
 def test_defaults_are_for_production() -> None:
@@ -103,10 +96,10 @@ def test_each_variable(variable: str, text: str, value: Any) -> None:
 def test_all_variables_are_tested() -> None:
     given = {variable for variable, _, _ in GIVEN}
     missing, unknown = sorted(set(VARIABLES) - given), sorted(given - set(VARIABLES))
-    assert not missing, f"add a value of {', '.join(missing)} to GIVEN in tests/test_settings.py"
-    assert not unknown, f"doit_mcp/settings_groups.py declares no {', '.join(unknown)}: remove it from GIVEN"
+    assert not missing, f"add a value of {', '.join(missing)} to GIVEN in tests/settings/test_settings.py"
+    assert not unknown, f"doit_mcp/settings/groups.py declares no {', '.join(unknown)}: remove it from GIVEN"
     again = [name for name, times in Counter(one.name for one in Settings.variables().values()).items() if times > 1]
-    assert not again, f"doit_mcp/settings_groups.py: several settings have the variable {', '.join(again)}"
+    assert not again, f"doit_mcp/settings/groups.py: several settings have the variable {', '.join(again)}"
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
@@ -114,7 +107,7 @@ def test_a_default_is_a_value_that_the_variable_can_have(variable: str) -> None:
     declared = VARIABLES[variable]
     if declared.default_text:
         assert declared.parse(declared.default_text) == declared.default, (
-            f"doit_mcp/settings_groups.py: the parser of {variable} does not accept its default {declared.default!r}"
+            f"doit_mcp/settings/groups.py: the parser of {variable} does not accept its default {declared.default!r}"
         )
 
 
@@ -131,11 +124,12 @@ def read_from_settings(node: ast.AST) -> set[str]:
 
 
 def used_settings() -> set[str]:
-    """The fields that the package reads outside settings.py, also by properties that it reads."""
+    """The fields that the package reads outside their class, also by properties that it reads."""
     package = Path(doit_mcp.__file__).parent
-    trees = [ast.parse(path.read_text("utf-8")) for path in package.rglob("*.py") if path.name != "settings.py"]
+    home = package / "settings" / "__init__.py"
+    trees = [ast.parse(path.read_text("utf-8")) for path in package.rglob("*.py") if path != home]
     used = set().union(*map(read_from_settings, trees))
-    declared = ast.parse((package / "settings.py").read_text("utf-8"))
+    declared = ast.parse(home.read_text("utf-8"))
     [own] = (node for node in declared.body if isinstance(node, ast.ClassDef) and node.name == "Settings")
     properties = {node.name: node for node in own.body if isinstance(node, ast.FunctionDef)}
     pending = [name for name in used if name in properties]
@@ -161,44 +155,9 @@ def test_only_attributes_of_settings_count_as_used() -> None:
 @pytest.mark.parametrize("field", FIELDS.values())
 def test_a_setting_is_used(field: str) -> None:
     assert field in USED, (
-        f"doit_mcp/settings_groups.py: nothing uses the setting {field}: pass it to the part that needs it, in"
+        f"doit_mcp/settings/groups.py: nothing uses the setting {field}: pass it to the part that needs it, in"
         " doit_mcp/transports/http/app.py"
     )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        ((25,), "with the default 25 needs an environment variable as its second argument"),
-        ((25, Integer(0, 9), "Time"), "with the default 25 needs an environment variable as its second argument"),
-        ((25, "drain"), "with the default 25 needs an environment variable as its second argument"),
-        ((25, "DRAIN"), "DRAIN needs a parser as its third argument, such as Integer(0, 300)"),
-        ((25, "DRAIN", "Time"), "DRAIN needs a parser as its third argument, such as Integer(0, 300)"),
-        ((25, "DRAIN", Integer(0, 9)), "DRAIN needs a description as its fourth argument, for --help and the docs"),
-        ((25, "DRAIN", Integer(0, 9), " "), "DRAIN needs a description as its fourth argument"),
-        ((25, "DRAIN", Integer(0, 9), None), "DRAIN needs a description as its fourth argument"),
-    ],
-)
-def test_a_declaration_that_lacks_something_is_an_error(arguments: tuple[Any, ...], problem: str) -> None:
-    with pytest.raises(TypeError, match=f"^{re.escape(f'doit_mcp/settings_groups.py: the setting {problem}')}"):
-        setting(*arguments)
-
-
-def test_every_field_is_declared_as_a_setting() -> None:
-    @dataclass(frozen=True)
-    class More(Settings):
-        extra: int = 5
-
-    said = r"^doit_mcp/settings_groups.py: the setting extra needs setting\(default, variable, parser, description\) as its"
-    with pytest.raises(TypeError, match=said):
-        More.variables()
-
-    @dataclass(frozen=True)
-    class Ungrouped(Settings):
-        other: int = setting(5, "OTHER", Integer(0, 9), "Other")
-
-    with pytest.raises(TypeError, match="^doit_mcp/settings_groups.py: the setting other needs a group"):
-        Ungrouped.variables()
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\t"])
@@ -216,119 +175,6 @@ def test_flags_override_the_environment() -> None:
     assert (settings.port, settings.host) == (2, "h")
 
 
-NUMBERS = {name: declared.parse for name, declared in VARIABLES.items() if isinstance(declared.parse, Integer)}
-
-
-@pytest.mark.parametrize("variable", NUMBERS)
-def test_numbers_have_bounds(variable: str) -> None:
-    bounds = NUMBERS[variable]
-    for edge in (bounds.minimum, bounds.maximum):
-        assert getattr(Settings.from_environment({variable: str(edge)}), FIELDS[variable]) == edge
-    beyond = [str(bounds.minimum - 1), str(bounds.maximum + 1)]
-    for text in [*beyond, "1.5", "1e3", "x", "0x10", "٣", "²", "1_000", "9" * 5000]:
-        assert problems({variable: text}) == [
-            f"{variable} must be a whole number from {bounds.minimum} to {bounds.maximum}."
-        ]
-
-
-URLS = [name for name, declared in VARIABLES.items() if declared.parse is url]
-
-
-@pytest.mark.parametrize("variable", URLS)
-@pytest.mark.parametrize(
-    "text",
-    [
-        "host",
-        "//host",
-        "ftp://host",
-        "https://",
-        "https:///path",
-        "https://host?",
-        "https://host?q=1",
-        "https://host#",
-        "https://me@host",
-        "https://:secret@host",
-        "https://host:0",
-        "https://host:99999",
-        "https://host:x",
-        "https://[::1",
-        "https://[:::1]",
-        "https://ho st",
-        "https://host/a\nb",
-        "https://höst",
-        "http://host",
-        "http://127.0.0.1.example.org",
-    ],
-)
-def test_invalid_urls_are_rejected(variable: str, text: str) -> None:
-    (problem,) = problems({variable: text})
-    assert problem.startswith(f"{variable} must be a")
-    assert len(problem) < 160 and "secret" not in problem
-
-
-@pytest.mark.parametrize("text", ["two words", "line\nbreak", "tökén", "x" * 501])
-def test_invalid_tokens_are_rejected(text: str) -> None:
-    assert problems({"DOIT_MCP_OPENAI_CHALLENGE": text}) == [
-        "DOIT_MCP_OPENAI_CHALLENGE must be a token of at most 500 printable ASCII characters without spaces."
-    ]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "redis://host",
-        "rediss://user:p%40ss@host.example:6380/15",
-        "redis://[::1]:6379",
-        "unix:///run/redis.sock",
-        "unix://user:pass@/run/redis.sock?db=1",
-        "redis+sentinel://sentinel-1:26379,sentinel-2/state",
-        "rediss+sentinel://u:p%40ss@[::1]:1,b/state.x/3?sentinel_username=u&sentinel_password=p",
-        "redis+cluster://node",
-        "rediss+cluster://:p@a:1,b:2,c:3/",
-    ],
-)
-def test_redis_urls(text: str) -> None:
-    assert Settings.from_environment({"DOIT_MCP_REDIS_URL": text}).redis_url == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "host",
-        "http://host",
-        "redis://",
-        "redis://host:0",
-        "redis://host:99999",
-        "redis://host/x",
-        "redis://:secret@",
-        "redis://host?ssl_cert_reqs=none",
-        "unix://secret",
-        "unix://",
-        "redis://a b",
-        "redis+sentinel://host",
-        "redis+sentinel://host/",
-        "redis+sentinel://host:99999/state",
-        "redis+sentinel://host,/state",
-        "redis+sentinel://:secret@/state",
-        "redis+sentinel://host/state/x",
-        "redis+sentinel://host/state?ssl=secret",
-        "redis+cluster://host/state",
-        "redis+cluster://a,b:0",
-        f"redis+cluster://{','.join('abcdefghij')}",
-        "unix+cluster://host",
-    ],
-)
-def test_invalid_redis_urls_are_rejected(text: str) -> None:
-    (problem,) = problems({"DOIT_MCP_REDIS_URL": text})
-    assert problem.startswith("DOIT_MCP_REDIS_URL must be a URL") and "secret" not in problem
-
-
-@pytest.mark.parametrize("host", LOOPBACK_HOSTS)
-def test_plain_http_requires_loopback(host: str) -> None:
-    url = f"http://[{host}]:1" if ":" in host else f"http://{host}:1"
-    assert Settings.from_environment({"MCP_RESOURCE_URL": url}).own_origin == url
-
-
 @pytest.mark.parametrize(
     ("url", "origin", "host"),
     [
@@ -344,52 +190,6 @@ def test_own_origin_and_host_match_browser_spelling(url: str, origin: str, host:
     assert settings.own_origin == origin
     assert origin in settings.accepted_origins
     assert {host, "inner:1"} <= settings.accepted_hosts
-
-
-@pytest.mark.parametrize(
-    ("host", "scheme", "spellings"),
-    [
-        ("a.example", "https", {"a.example", "a.example:443", "a.example.", "a.example.:443"}),
-        ("a.example.:443", "https", {"a.example", "a.example:443", "a.example.", "a.example.:443"}),
-        ("a.example", "http", {"a.example", "a.example:80", "a.example.", "a.example.:80"}),
-        ("a.example:80", "https", {"a.example:80", "a.example.:80"}),
-        ("[::1]", "http", {"[::1]", "[::1]:80"}),
-        ("[::1]:8080", "http", {"[::1]:8080"}),
-    ],
-)
-def test_spellings_of_a_host(host: str, scheme: str, spellings: set[str]) -> None:
-    assert host_spellings(host, scheme) == spellings
-
-
-@pytest.mark.parametrize("text", ["*", "null", "host", "https://host/", "https://host/x", "https://a,*", "https://a:0"])
-def test_unmatchable_origins_are_rejected(text: str) -> None:
-    (problem,) = problems({"DOIT_MCP_ALLOWED_ORIGINS": text})
-    assert problem.startswith("DOIT_MCP_ALLOWED_ORIGINS must be origins")
-
-
-def test_default_port_of_an_origin_is_dropped() -> None:
-    settings = Settings.from_environment({"DOIT_MCP_ALLOWED_ORIGINS": "https://a:443 http://b:80 https://c:80"})
-    assert settings.allowed_origins == ("https://a", "http://b", "https://c:80")
-
-
-@pytest.mark.parametrize("text", ["*", "https://host", "host/", "a:b", "[::1", "a:99999"])
-def test_unmatchable_hosts_are_rejected(text: str) -> None:
-    (problem,) = problems({"DOIT_MCP_ALLOWED_HOSTS": text})
-    assert problem.startswith("DOIT_MCP_ALLOWED_HOSTS must be names")
-
-
-@pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), ("on", True), ("0", False), ("off", False)])
-def test_booleans(text: str, value: bool) -> None:
-    assert Settings.from_environment({"DOIT_MCP_ADVERTISE_OFFLINE_ACCESS": text}).advertise_offline_access is value
-    assert problems({"DOIT_MCP_ADVERTISE_OFFLINE_ACCESS": "maybe"}) == [
-        "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS must be true or false."
-    ]
-
-
-def test_log_levels() -> None:
-    assert problems({"DOIT_MCP_LOG_LEVEL": "loud"}) == [
-        "DOIT_MCP_LOG_LEVEL must be one of debug, info, warning, error."
-    ]
 
 
 def test_all_problems_are_reported_in_order() -> None:
@@ -475,7 +275,7 @@ def test_n22_child_process_gets_the_value_and_not_the_file(tmp_path: Path, monke
 def test_n22_only_secrets_come_from_files() -> None:
     assert Settings.from_environment({"DOIT_MCP_PORT_FILE": "/nowhere"}) == Settings()
     secret = [declared.name for declared in VARIABLES.values() if declared.is_secret]
-    assert secret == list(FILES), "list the settings with is_secret=True in FILES in tests/test_settings.py"
+    assert secret == list(FILES), "list the settings with is_secret=True in FILES in tests/settings/test_settings.py"
 
 
 @pytest.mark.requirement("N22")

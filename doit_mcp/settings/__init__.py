@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from urllib.parse import urlsplit
 
-from .settings_environment import read_values
-from .settings_events import EventSettings
-from .settings_groups import (
+from .declaration import Variable, setting_error
+from .environment import read_values
+from .events_group import EventSettings
+from .groups import (
     LimitSettings,
     LocalSettings,
     LogSettings,
@@ -20,15 +21,8 @@ from .settings_groups import (
     SignInSettings,
     ToolSettings,
 )
-from .settings_parsing import (
-    DERIVED,
-    Variable,
-    authority,
-    host_spellings,
-    loopback_spellings,
-    origin_of,
-    setting_error,
-)
+from .host_names import authority, host_spellings, loopback_spellings, origin_of
+from .parsers import DERIVED
 
 
 @dataclass(frozen=True)

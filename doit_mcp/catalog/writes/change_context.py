@@ -1,4 +1,4 @@
-"""Surroundings: what a change shows besides its own object, such as the objects that refer to it and names for ids."""
+"""What a change shows besides its own object: the objects that refer to it, the names of ids, and the domains."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ReadObjects = Callable[[Call, JsonObject], Awaitable[dict[str, JsonObject]]]
 NameReaders = Reader | Mapping[str, Reader]
 
 
-class Surroundings(NamedTuple):
+class ChangeContext(NamedTuple):
     """What was read besides the object of a write.
 
     *related* are objects that arguments name, by the argument. *dependents* are lines such as "user with it: ann@acme.example". *names* are those of ids in arguments, and *domains*
@@ -47,25 +47,25 @@ class Surroundings(NamedTuple):
     names: Mapping[str, str] = MappingProxyType({})
     domains: tuple[str, ...] = ()
 
-    def named(self, tool: Tool, values: JsonObject) -> JsonObject:
+    def with_names(self, tool: Tool, values: JsonObject) -> JsonObject:
         """Return *values* with the names of the objects whose ids they have."""
         arguments = self.names and tool.facts.get("names_with", {})
-        return {name: self._named(value) if name in arguments else value for name, value in values.items()}
+        return {name: self._with_names(value) if name in arguments else value for name, value in values.items()}
 
-    def _named(self, value: Any) -> Any:
+    def _with_names(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self._named(item) for item in value]
+            return [self._with_names(item) for item in value]
         if isinstance(value, dict) and value.get("objectId") in self.names:
             return {**value, "name": self.names[value["objectId"]]}
         return f"{self.names[value]} (id {value})" if isinstance(value, str) and value in self.names else value
 
 
-NO_SURROUNDINGS = Surroundings()
+NO_CONTEXT = ChangeContext()
 
 
 @dataclass(frozen=True, slots=True)
-class SurroundingsReader:
-    """Reads the surroundings of calls of *tool*, as its declaration says."""
+class ChangeContextReader:
+    """Reads the context of calls of *tool*, as its declaration says."""
 
     tool: Tool
     tools_by_name: Mapping[str, Tool]
@@ -89,8 +89,8 @@ class SurroundingsReader:
         if readers is not None:
             yield from map(self._reader, readers.values() if isinstance(readers, Mapping) else (readers,))
 
-    async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> Surroundings:
-        """Return the surroundings of a call. Raises ApiError only for a credential that is no longer accepted."""
+    async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> ChangeContext:
+        """Return the context of a call. Raises ApiError only for a credential that is no longer accepted."""
         domains = await customer_domains(call) if self._has_addresses(arguments) else ()
         targets = self.tool.targets
         identifier = arguments.get(targets[-1]) if targets else None
@@ -109,8 +109,8 @@ class SurroundingsReader:
             if any(values.get(argument) is not None for values in shown):
                 values = [arguments.get(argument), (current or {}).get(argument)]
                 names |= await self._read_names(call, readers, values)
-        found = Surroundings(related, tuple(dependents), names, domains)
-        return found._replace(related={argument: found.named(self.tool, one) for argument, one in related.items()})
+        found = ChangeContext(related, tuple(dependents), names, domains)
+        return found._replace(related={argument: found.with_names(self.tool, one) for argument, one in related.items()})
 
     def _has_addresses(self, arguments: JsonObject) -> bool:
         if any(dependents.kind.startswith("user") for dependents in self.tool.facts.get("dependents", ())):

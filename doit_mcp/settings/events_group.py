@@ -1,11 +1,12 @@
-"""The settings of MCP Events."""
+"""The group of the settings of MCP Events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .settings_parsing import Integer, boolean, hosts, setting, webhook_secret
+from .declaration import setting
+from .parsers import Integer, boolean, hosts, webhook_secret
 
 
 @dataclass(frozen=True)

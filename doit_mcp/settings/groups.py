@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from .settings_parsing import (
+from .declaration import setting
+from .parsers import (
     Choice,
     Integer,
     boolean,
@@ -15,7 +16,6 @@ from .settings_parsing import (
     origins,
     redis_url,
     secrets,
-    setting,
     text,
     url,
     visible_token,
@@ -55,7 +55,7 @@ class NetworkSettings:
     host: str = setting("127.0.0.1", "DOIT_MCP_HOST", text, "Address to listen on")
     port: int = setting(8080, "DOIT_MCP_PORT", Integer(0, 65535), "Port to listen on; 0 picks a free one")
     workers: int = setting(
-        1, "DOIT_MCP_WORKERS", Integer(1, 64), "Worker processes; more than one requires DOIT_MCP_REDIS_URL"
+        1, "DOIT_MCP_WORKERS", Integer(1, 64), "Number of worker processes; more than one requires DOIT_MCP_REDIS_URL"
     )
     allowed_origins: tuple[str, ...] = setting(
         WEB_CLIENT_ORIGINS,
