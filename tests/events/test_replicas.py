@@ -104,7 +104,7 @@ async def test_replica_is_killed_between_accept_and_delivery(
             assert all(by_object[item.json["data"]["id"]] == item.json["eventId"] for item in receiver.events)
 
 
-HOLD_SECONDS = 1.0
+HOLD_SECONDS = 0.4
 
 
 @pytest.mark.requirement("E9")
