@@ -107,7 +107,6 @@ async def test_replica_is_killed_between_accept_and_delivery(
 HOLD_SECONDS = 0.4
 
 
-@pytest.mark.requirement("E9")
 async def test_events_wait_for_calls_at_the_other_replica(redis: Server, receiver: Receiver) -> None:
     """The call ends at one replica, and the event is sent by the other one, once the hold is over."""
     settings = SETTINGS | {"events_hold_s": HOLD_SECONDS, "events_private_receivers": (HOST,)}
