@@ -18,7 +18,7 @@ from .secret_rotation import former_secrets
 from .sender import Outcome
 from .store import Change, DropReason, Fields
 
-ACCOUNT, ACTIVITY = "account", "activity"
+ACCOUNT = "account"
 SUBSCRIPTION, STATUS, SEEN, EVENT, DELIVERY, VERIFIED = (
     "sub:",
     "status:",
@@ -199,14 +199,13 @@ def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, 
     """Return when a delivery is due, None while its subscription is suspended.
 
     Events wait until the user has made no call for *hold_seconds*, at most MAX_HOLD_SECONDS: hosts lose those that
-    arrive during a turn. *last_call* is the time of the last one at this replica.
+    arrive during a turn. *last_call* is the time of the last one.
     """
     if delivery.get("control"):
         return float(delivery["next"])
     if fields.get(STATUS + key.partition(":")[0], {}).get("suspended"):
         return None
-    held_until = max(last_call, fields.get(ACTIVITY, {"at": 0})["at"]) + hold_seconds
-    return float(max(delivery["next"], min(held_until, delivery["at"] + MAX_HOLD_SECONDS)))
+    return float(max(delivery["next"], min(last_call + hold_seconds, delivery["at"] + MAX_HOLD_SECONDS)))
 
 
 def settle(

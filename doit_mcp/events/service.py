@@ -12,7 +12,7 @@ from ..protocol.jsonrpc import JsonObject
 from ..resilience.unavailable import StateUnavailable
 from . import mailbox, recording
 from .ingest import Report
-from .store import Change, Owner
+from .store import Owner
 from .subscriptions import KEPT_AFTER_END_SECONDS, Granted, Subscriber, Subscriptions
 from .worker import LeaseLost, MailboxWorker
 from .worker_parts import Parts
@@ -30,7 +30,6 @@ class EventService:
     def __init__(self, subscriptions: Subscriptions, parts: Parts, *, tick_seconds: float = TICK_SECONDS) -> None:
         self._subscriptions, self._parts, self._tick_seconds = subscriptions, parts, tick_seconds
         self._workers: dict[str, tuple[MailboxWorker, asyncio.Task[None]]] = {}
-        self._known_owners: set[str] = set()
 
     @property
     def subscription_count(self) -> int:
@@ -61,7 +60,7 @@ class EventService:
     async def subscribe(self, subscriber: Subscriber, params: JsonObject, declares_extension: bool) -> Granted:
         """Create or refresh a subscription. Raise EventError and StateUnavailable."""
         granted = await self._subscriptions.subscribe(subscriber, params, declares_extension)
-        self._known_owners.add(subscriber.owner)
+        self._parts.calls.add_subscriber(subscriber.owner)
         await self._take(Owner(subscriber.owner, subscriber.tenant, 0))
         return granted
 
@@ -101,7 +100,7 @@ class EventService:
         try:
             yield
         finally:
-            self._parts.calls.end(owner, is_remembered=owner in self._known_owners)
+            self._parts.calls.end(owner)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -126,7 +125,7 @@ class EventService:
                 if ticks % LEASE_TICKS == 0:
                     await self._renew_leases()
                 await self._notice_changes()
-                await self._share_calls()
+                self._parts.calls.share_changes()
             except StateUnavailable:
                 log.debug("mailboxes are unavailable")
             except Exception:
@@ -136,7 +135,7 @@ class EventService:
 
     async def _renew_leases(self) -> None:
         owners = {owner.key: owner for owner in await self._parts.store.owners()}
-        self._known_owners = set(owners)
+        self._parts.calls.keep_subscribers(owners)
         # Owners stay in the list for a while after their last subscription has ended.
         idle = list(owners.keys() - self._workers.keys())
         versions = dict(zip(idle, await self._parts.store.versions(idle), strict=True)) if idle else {}
@@ -183,8 +182,3 @@ class EventService:
     def _notice(self, key: str, version: int) -> None:
         if (running := self._workers.get(key)) is not None:
             running[0].notice_version(version)
-
-    async def _share_calls(self) -> None:
-        """Tell the replica that works on a mailbox when its owner had a call in progress, if that is another one."""
-        for key, at in self._parts.calls.take_news(self._known_owners - self._workers.keys()).items():
-            await self._parts.store.update(key, Change({mailbox.ACTIVITY: {"at": at}}), 0, leased=False)

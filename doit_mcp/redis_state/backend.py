@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from ..auth.ended_logins import EndedLogins
+from ..events.user_calls import UserCalls
 from ..server.credential_expiry import StreamLeases
 from .connection import RedisConnection
 from .ended_logins import share_ended_logins
 from .message_bus import MessageBus
 from .stream_leases import share_renewals
+from .user_calls import share_user_calls
 
 
 class RedisBackend:
@@ -42,6 +44,10 @@ class RedisBackend:
         """Share ended logins and the renewed credentials of streams with the other replicas."""
         share_ended_logins(ended_logins, self.bus)
         share_renewals(leases, self.bus)
+
+    def share_calls(self, calls: UserCalls) -> None:
+        """Share with the other replicas when users had calls in progress."""
+        share_user_calls(calls, self.bus)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[None]:

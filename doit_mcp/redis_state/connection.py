@@ -46,9 +46,9 @@ class RedisConnection:
     Once a command gets no reply, further commands fail at once, and a task probes Redis until it replies. Each outage
     logs one warning. An error reply (*refusals*, a subset of *failures*) shows that Redis is reachable.
 
-    A server that accepts no writes (*is_not_primary*) is abandoned: *connect* makes new connections, which resolve the
-    host name again, and the command is repeated once. So a failover ends as soon as the name resolves to the new
-    primary.
+    A server that does not reply is abandoned, because its idle connections would not reply either: *connect* makes new
+    connections, which resolve the host name again. So is a server that accepts no writes (*is_not_primary*), and the
+    command is repeated once. So a failover ends as soon as the name resolves to the new primary.
     """
 
     def __init__(
@@ -202,6 +202,8 @@ class RedisConnection:
 
     def _mark_unavailable(self, failure: Exception) -> None:
         """Fail commands at once until a probe succeeds, because Redis does not reply or accepts no writes."""
+        if self._fail_with is None:
+            self._reconnect(self._client)
         self._fail_with = WriteRefused if isinstance(failure, NotPrimary) else StateUnavailable
         self._warn(failure)
         self._start_probe(failure)

@@ -224,7 +224,9 @@ class MessageBus:
     async def _dispatch(self, origin: str, body: Payload) -> None:
         kind = body.pop("kind")
         if origin != self.replica_id:
-            await self._handlers[kind](body)
+            # Newer versions of the server send further kinds.
+            if (handler := self._handlers.get(kind)) is not None:
+                await handler(body)
         elif kind in self._own_handlers:
             await self._own_handlers[kind](body)
 

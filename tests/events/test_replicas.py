@@ -102,3 +102,19 @@ async def test_replica_is_killed_between_accept_and_delivery(
             await receiver.wait_for(lambda: {item.json["data"]["id"] for item in delivered} == set(ids))
             by_object = {item.json["data"]["id"]: item.json["eventId"] for item in receiver.events}
             assert all(by_object[item.json["data"]["id"]] == item.json["eventId"] for item in receiver.events)
+
+
+HOLD_SECONDS = 0.4
+
+
+async def test_events_wait_for_calls_at_the_other_replica(redis: Server, receiver: Receiver) -> None:
+    """The call ends at one replica, and the event is sent by the other one, once the hold is over."""
+    settings = SETTINGS | {"events_hold_s": HOLD_SECONDS, "events_private_receivers": (HOST,)}
+    async with replicas(redis.url, api=Api(), event_network=network_of(receiver), **settings) as (one, two):
+        assert (await one.send_stateless("events/subscribe", subscription(receiver))).status == 200
+        for number in range(2):
+            called = asyncio.get_running_loop().time()
+            assert (await two.call("echo", {"text": "x"})).status == 200
+            assert (await report(one, f"n{number}", {"id": f"a{number}"})).status == 200
+            await receiver.wait_for_events(number + 1)
+            assert asyncio.get_running_loop().time() - called >= HOLD_SECONDS

@@ -19,33 +19,58 @@ class Clock:
 def test_calls_in_progress_count_until_they_end() -> None:
     """A call counts as one of this moment while it, or another one of the same user, is in progress."""
     calls = UserCalls(clock := Clock(), HOLD_SECONDS)
+    calls.add_subscriber("a")
     assert calls.last_at("a") == 0
     calls.begin("a")
     calls.begin("a")
     clock.now = 1500.0
-    calls.end("a", is_remembered=True)
+    calls.end("a")
     clock.now = 1600.0
     assert calls.last_at("a") == 1600 and calls.last_at("b") == 0
-    calls.end("a", is_remembered=True)
+    calls.end("a")
     clock.now = 1650.0
     assert calls.last_at("a") == 1600
     calls.begin("stranger")
-    calls.end("stranger", is_remembered=False)
+    calls.end("stranger")
     assert calls.last_at("stranger") == 0, "users without subscriptions are not remembered"
+    calls.keep_subscribers([])
+    calls.share_changes()
+    assert calls.last_at("a") == 0
 
 
 def test_other_replicas_learn_of_calls_in_time() -> None:
-    """A call in progress is news again before the hold of its last news is over, and once more when it ends."""
-    calls = UserCalls(clock := Clock(), HOLD_SECONDS)
+    """At once of the first call, of a call in progress again before the hold is over, and of its end."""
+    clock, sent = Clock(), list[dict[str, float]]()
+    calls, other = UserCalls(clock, HOLD_SECONDS), UserCalls(clock, HOLD_SECONDS)
+    calls.forward = lambda times: (sent.append(times), other.receive(times))
     calls.begin("a")
-    assert calls.take_news({"b"}) == {} and calls.take_news({"a", "b"}) == {"a": 1000.0}
+    assert sent == [], "only calls of subscribers matter"
+    calls.add_subscriber("a")
+    assert sent.pop() == {"a": 1000.0} and other.last_at("a") == 1000
     clock.now += 44
-    assert calls.take_news({"a"}) == {}
+    calls.share_changes()
+    calls.begin("a")
+    assert sent == []
     clock.now += 1
-    assert calls.take_news({"a"}) == {"a": 1045.0}
+    calls.share_changes()
+    assert sent.pop() == {"a": 1045.0}
     clock.now += 10
-    calls.end("a", is_remembered=True)
-    assert calls.take_news({"a"}) == {"a": 1055.0}
-    assert calls.take_news({"a"}) == {}
+    calls.end("a")
+    calls.end("a")
+    calls.share_changes()
+    calls.share_changes()
+    assert sent == [{"a": 1055.0}] and other.last_at("a") == 1055
     clock.now += HOLD_SECONDS + 1
-    assert calls.take_news({"a"}) == {} and calls.last_at("a") == 0
+    for replica in (calls, other):
+        replica.share_changes()
+        assert replica.last_at("a") == 0
+    calls.begin("a")
+    assert sent[1:] == [{"a": clock.now}]
+
+
+def test_clocks_of_replicas_can_differ() -> None:
+    """A time in the future counts as now, so that events do not wait longer."""
+    calls = UserCalls(Clock(), HOLD_SECONDS)
+    calls.receive({"a": 5000.0})
+    calls.receive({"a": 900.0})
+    assert calls.last_at("a") == 1000

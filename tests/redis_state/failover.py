@@ -102,6 +102,15 @@ class Pair:
     def __init__(self, primary: Node, replica: Node, address: Address) -> None:
         self.primary, self.replica, self.address = primary, replica, address
 
+    async def replace_primary(self) -> None:
+        """Make the replica the primary and switch the address to it, while the primary hangs, as if its host died."""
+        while self.replica.offset("slave_repl_offset") < self.primary.offset("master_repl_offset"):
+            await asyncio.sleep(0.01)
+        self.primary.pause()
+        await self.replica.says("REPLICAOF", "NO", "ONE")
+        self.primary, self.replica = self.replica, self.primary
+        self.address.target = self.primary
+
     async def swap(self, *, redirect: bool = True) -> None:
         """Swap primary and replica, and by default switch the address to the new primary."""
         old, new = self.primary, self.replica

@@ -84,9 +84,7 @@ async def test_n23_requests_do_not_wait_until_the_name_resolves_to_the_new_prima
     # Only the probe makes connections.
     assert pair.address.made - connections < 10
     pair.address.target = pair.primary
-    async with asyncio.timeout(10):
-        while link._fail_with:
-            await asyncio.sleep(0.01)
+    await wait_until_available(link)
     assert await link.execute("SET", "key", "2") and not link.unavailable
 
 
@@ -102,9 +100,7 @@ async def test_n23_server_with_too_few_replicas_is_probed_with_a_write(pair: Pai
             assert link._fail_with
             await asyncio.sleep(0.01)
     await pair.primary.says("CONFIG", "SET", "min-replicas-to-write", 0)
-    async with asyncio.timeout(10):
-        while link._fail_with:
-            await asyncio.sleep(0.01)
+    await wait_until_available(link)
     assert await link.execute("SET", "key", "1")
 
 
@@ -112,6 +108,26 @@ def count_rejections(node: Node, command: str) -> int:
     """Return how many of these commands the server rejected before they ran."""
     with node.client() as client:
         return int(client.info("commandstats").get(f"cmdstat_{command}", {}).get("rejected_calls", 0))
+
+
+@pytest.mark.requirement("N23")
+async def test_n23_idle_connections_to_a_silent_server_are_not_used_again(pair: Pair) -> None:
+    """A host that died closes no connection. After the failover, each idle connection to it would cost a timeout."""
+    link = open_connection(pair.address.url, "x", timeout=0.6)
+    await asyncio.gather(*(link.execute("SET", f"k{number}", "1") for number in range(20)))
+    await pair.replace_primary()
+    with pytest.raises(StateUnavailable):
+        await link.execute("SET", "key", "1")
+    await wait_until_available(link)
+    await asyncio.gather(*(link.execute("SET", f"k{number}", "2") for number in range(20)))
+    assert not link.unavailable
+    await link.close()
+
+
+async def wait_until_available(link: RedisConnection) -> None:
+    async with asyncio.timeout(10):
+        while link._fail_with:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.requirement("N23")

@@ -100,6 +100,8 @@ def make_events(
         settings.events_hold_s,
         network.retry_seconds,
     )
+    if state.redis is not None:
+        state.redis.share_calls(parts.calls)
     service = EventService(subscriptions, parts, tick_seconds=network.tick_seconds)
     return Events(service, lambda actor: _open_account(app[app_keys.AUTHENTICATION], actor))
 
