@@ -132,7 +132,7 @@ async def test_undo_restores_only_what_had_a_value() -> None:
     long = Recorder({**BUDGET, "description": "x" * 20_000})
     done = await run("update_budget", Caller(long), id="b1", description="y")
     assert done["undo"].keys() == {"note"} and "description (xxx" in done["undo"]["note"]
-    assert "too large for this result" in done["undo"]["note"] and len(done["undo"]["note"]) < 400
+    assert "too large for an undo call" in done["undo"]["note"] and len(done["undo"]["note"]) < 400
 
 
 @given(st.binary(min_size=18, max_size=18), st.integers(0, (1 << 40) - 1), st.text(), st.text())

@@ -123,3 +123,23 @@ async def test_deletions_of_themes_say_that_undo_does_not_activate_them(site: Si
     deleted = await applied(site, "delete_custom_theme", {"id": theme["id"]})
     assert "set_active_theme" in deleted["undo"]["note"]
     assert (await applied(site, "get_active_theme", {}))["themeId"] == "default"
+
+
+async def test_approvals_and_dry_runs_name_what_the_undo_cannot_restore(site: Site) -> None:
+    budget = await applied(site, "create_budget", BUDGET)
+    seasonal = await applied(site, "create_budget", SEASONAL)
+    user = next(row for row in (await applied(site, "list_users", {}))["users"] if row["email"] != ADMIN.email)
+    shared = {"public": "viewer", "type": "fixed", "startPeriod": "2026-11-01", "endPeriod": "2026-12-31"}
+    for name, arguments, expected in (
+        ("update_budget", {"id": budget["id"], **shared}, ("public, endPeriod: no value", "restores public.")),
+        ("update_budget", {"id": seasonal["id"], "amount": 500, "public": "viewer"}, ("amount (0",)),
+        ("update_user", {"id": user["id"], "phone": "+44"}, ("phone",)),
+        ("update_budget", {"id": budget["id"], "name": "Renamed"}, ()),
+    ):
+        shown = [await prepared(site, name, {**arguments, "dryRun": True})]
+        if "name" not in arguments:
+            shown.append(await prepared(site, name, arguments))
+        note = (await applied(site, name, arguments))["undo"].get("note")
+        for change in shown:
+            assert change.get("notes", []) == [note] * bool(expected), name
+        assert all(text in note for text in expected), name
