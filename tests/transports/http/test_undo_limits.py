@@ -117,7 +117,10 @@ async def check_unread_approval(site: Site, api: Api) -> None:
 
 async def test_deletions_of_themes_say_that_undo_does_not_activate_them(site: Site) -> None:
     theme = await applied(site, "create_custom_theme", THEME)
+    assert "affected" not in await prepared(site, "delete_custom_theme", {"id": theme["id"]})
     await applied(site, "set_active_theme", {"themeId": theme["id"]})
+    (active,) = (await prepared(site, "delete_custom_theme", {"id": theme["id"]}))["affected"]
+    assert active.startswith("your active theme") and active.endswith(f"{THEME['name']} (id {theme['id']})")
     notes = " ".join((await prepared(site, "delete_custom_theme", {"id": theme["id"]}))["notes"])
     assert "get the default theme" in notes and "set_active_theme" in notes
     deleted = await applied(site, "delete_custom_theme", {"id": theme["id"]})
