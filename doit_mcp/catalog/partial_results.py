@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypedDict
 from ..api.errors import ApiError
 from ..api.value_kinds import Members
 from ..protocol.jsonrpc import JsonObject
+from .tools.tool import ToolError
 
 
 class FailedPart(TypedDict):
@@ -53,10 +54,12 @@ class PartialResults:
 async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: float | None = None) -> PartialResults:
     """Run all *parts* concurrently; those that take longer than *timeout_seconds* fail with a timeout.
 
-    Raise ApiError if the credential is no longer accepted: the client must learn of that whatever else succeeded.
+    Raise ApiError if the credential is no longer accepted, and ToolError if the call itself is refused, such as one
+    without a customer: the client must learn of that whatever else succeeded.
     """
     found: dict[str, Any] = {}
     failed: dict[str, ApiError] = {}
+    refusals: list[ToolError] = []
 
     async def one(name: str, work: Awaitable[Any]) -> None:
         try:
@@ -64,12 +67,16 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
                 found[name] = await work
         except ApiError as error:
             failed[name] = error
+        except ToolError as refusal:
+            refusals.append(refusal)
         except TimeoutError:
             failed[name] = ApiError("the request took too long", kind="timeout")
 
     async with asyncio.TaskGroup() as group:
         for name, work in parts.items():
             group.create_task(one(name, work))
+    if refusals:
+        raise refusals[0]
     if (ended := next((error for error in failed.values() if error.kind == "credential"), None)) is not None:
         raise ended
     # Keep the order of *parts*, whichever finished first.

@@ -31,7 +31,6 @@ from .datahub_types import (
     Upload,
 )
 
-
 LOST_DATASETS = Dependents(
     "dataset deleted with all its events",
     "list_datahub_datasets",

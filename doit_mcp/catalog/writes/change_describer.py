@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import orjson
 
-from ...api.errors import ApiError
+from ...api.errors import ApiError, lacks_customer
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
@@ -117,7 +117,7 @@ async def _customer_label(call: Call) -> str:
     try:
         domain = to_plain_text(str((await call.doit.auth.validate_user()).get("domain") or ""))
     except ApiError as error:
-        if error.kind == "credential":
+        if error.kind == "credential" or lacks_customer(error):
             raise
         domain = ""  # The id alone still identifies the customer; if the API is unavailable, the write will fail.
     # If an API token determines the customer, the key is the domain.

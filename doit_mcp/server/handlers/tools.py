@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import orjson
 
-from ...api.errors import ApiError, explain
+from ...api.errors import ApiError, explain, names_unknown_customer
 from ...catalog.call import CallSuspended, MissingClientCapability, NoAnswer
-from ...catalog.employees import UNKNOWN_CUSTOMER, names_unknown_customer
+from ...catalog.employees import UNKNOWN_CUSTOMER
 from ...catalog.tools import tool_result
 from ...catalog.tools.locales import MAX_TAG_CHARACTERS
 from ...catalog.tools.localized_display import LOCALE_META_KEY
