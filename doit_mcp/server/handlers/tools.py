@@ -24,6 +24,7 @@ from ...protocol.jsonrpc import JsonObject, Request
 from ...protocol.parameter_headers import check_parameter_headers
 from ...protocol.revisions import Revision
 from ...resilience.limits import LimitExceeded
+from ..approvals import TOKEN_USED
 from ..audit import record_attempt, run_with_audit
 from ..auth_challenge import challenge_for
 from ..byte_cache import ByteCache
@@ -164,6 +165,8 @@ async def _run_and_record(
         raise
     except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
         message = _failure_message(context, tool, failure, call)
+        if context.approval is not None and call.committed:
+            message = f"{message} {TOKEN_USED.format(tool.name)}"
         call_result = tool_result.error_result(tool, f"{message} {context.notice}".rstrip())
         if challenge := challenge_for(context, failure):
             call_result["_meta"] = challenge
