@@ -10,7 +10,6 @@ from typing import Annotated, Any, TypedDict
 from ..api.errors import ApiError
 from ..api.value_kinds import Members
 from ..protocol.jsonrpc import JsonObject
-from .tools.tool import ToolError
 
 
 class FailedPart(TypedDict):
@@ -54,12 +53,11 @@ class PartialResults:
 async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: float | None = None) -> PartialResults:
     """Run all *parts* concurrently; those that take longer than *timeout_seconds* fail with a timeout.
 
-    Raise ApiError if the credential is no longer accepted, and ToolError if the call itself is refused, such as one
-    without a customer: the client must learn of that whatever else succeeded.
+    Raise ApiError if the credential is no longer accepted: the client must learn of that whatever else succeeded. Any
+    other exception ends all parts and is raised itself, such as the refusal of a call without a customer.
     """
     found: dict[str, Any] = {}
     failed: dict[str, ApiError] = {}
-    refusals: list[ToolError] = []
 
     async def one(name: str, work: Awaitable[Any]) -> None:
         try:
@@ -67,16 +65,15 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
                 found[name] = await work
         except ApiError as error:
             failed[name] = error
-        except ToolError as refusal:
-            refusals.append(refusal)
         except TimeoutError:
             failed[name] = ApiError("the request took too long", kind="timeout")
 
-    async with asyncio.TaskGroup() as group:
-        for name, work in parts.items():
-            group.create_task(one(name, work))
-    if refusals:
-        raise refusals[0]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, work in parts.items():
+                group.create_task(one(name, work))
+    except ExceptionGroup as ended_by:
+        raise ended_by.exceptions[0] from None
     if (ended := next((error for error in failed.values() if error.kind == "credential"), None)) is not None:
         raise ended
     # Keep the order of *parts*, whichever finished first.
