@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.writes.secret_results import has_secrets
+from doit_mcp.catalog.writes.undo import find_undo
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.sandbox.bodies import ALERT, ALLOCATION, BUDGET, BY_CLOUD
-from tests.transports.http.serving import EMPLOYEE, Json, Site, serving
+from tests.transports.http.serving import ADMIN, EMPLOYEE, Json, Site, serving
 
 CHANGING = {
     "id",
@@ -123,3 +125,38 @@ async def test_undo_after_a_change_of_another_user() -> None:
 async def _other_budget(site: Site) -> Json:
     listed = (await applied(site, "list_budgets", {}))["budgets"]
     return {"objectId": listed[-1]["id"], "objectType": "budget"}
+
+
+async def test_created_objects_can_be_removed_again() -> None:
+    """With the id from the answer, under the name that the deletion has for it."""
+    async with serving(make=catalog_factory(), api=Api()) as site:
+        for kind, made in (
+            ("label", {"name": "Quarter", "color": "blue"}),
+            ("custom_region", {"name": "North", "countryCodes": ["DK"]}),
+            ("datahub_dataset", {"name": "Sold"}),
+            ("folder", {"name": "Quarter"}),
+        ):
+            created = await applied(site, f"create_{kind}", made)
+            undo = created["undo"]
+            assert undo["tool"] == f"delete_{kind}" and undo["note"] == f"delete_{kind} asks for approval first."
+            prepared = (await site.call(undo["tool"], undo["arguments"])).result["structuredContent"]
+            assert prepared["change"]["object"]["name"] == made["name"]
+            await site.call("confirm_action", {"approvalToken": prepared["approvalToken"]})
+            again = (await site.call(undo["tool"], undo["arguments"])).result
+            assert again.get("isError") or again["structuredContent"].get("alreadyDone"), kind
+        owned = {"customerContext": ADMIN.customer}
+        made = (await site.apply("create_label", {"name": "Own", "color": "blue", **owned}, user=EMPLOYEE)).result
+        assert made["structuredContent"]["undo"]["arguments"]["customerContext"] == ADMIN.customer
+
+
+def test_creations_have_an_undo_where_a_deletion_takes_their_id() -> None:
+    tools = {tool.name: tool for tool in direct_tools() if tool.writes}
+    for name, tool in tools.items():
+        kind = name.partition("_")[2]
+        removing = tools.get(f"delete_{kind}")
+        if tool.verb == "create" and removing is not None and "no_undo" not in tool.facts and not has_secrets(tool):
+            plan = find_undo(tool, None, tools)
+            assert plan is not None, name
+            undo = plan.make({}, {"id": "x", removing.targets[-1]: "x"})
+            assert undo == {"tool": removing.name, "arguments": {removing.targets[-1]: "x"}}, name
+            assert plan.make({}, {"status": "completed"}) == {}, name
