@@ -61,6 +61,7 @@ ADVICE: dict[ErrorKind, str] = {
 RETRYABLE_KINDS: frozenset[ErrorKind] = frozenset({"early", "rate", "fault", "network", "answer"})
 MAX_EXPLAINED_CHARACTERS = 2_000
 """Characters of a reason that are shown: reasons quote names, and those can be long."""
+NEEDS_CUSTOMER = "this user works for DoiT, so the call must name a customer"
 CHECK_FIRST = "The change may still have been made: check the current state before repeating it."
 
 
@@ -99,6 +100,16 @@ class ApiError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.maybe_applied = maybe_applied
+
+
+def lacks_customer(error: ApiError) -> bool:
+    """Return whether a request failed because it does not name a customer that the employee can act for."""
+    return error.reason == NEEDS_CUSTOMER or names_unknown_customer(error)
+
+
+def names_unknown_customer(error: ApiError) -> bool:
+    """Return whether the API refused a request because of the customer that it names."""
+    return error.kind == "refused" and "tenant_id_mismatch" in error.reason
 
 
 def error_kind(status: int, *, has_body: bool = True) -> ErrorKind:

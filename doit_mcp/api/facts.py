@@ -26,10 +26,11 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Dependents:
-    """Objects that refer to the object of a write: the rows of a list in which *member* is its id.
+    """Objects that refer to the object of a write: the rows of a list, or one object, in which *member* is its id.
 
     *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}"; without
-    *member*, all rows are meant. *is_nested* means that their own dependents depend on the object as well. *row_id* is
+    *member*, all rows are meant. *ids_in* is the argument with the ids, if they do not identify the object of the write.
+    *shows* are members that are shown beside the name of a row, also if they are unknown. *is_nested* means that their own dependents depend on the object as well. *row_id* is
     the member with the id of a row, and *names_with* names rows that have only ids, as the fact of this name does.
     """
 
@@ -40,6 +41,8 @@ class Dependents:
     is_nested: bool = False
     row_id: str = "id"
     names_with: Reader | Mapping[str, Reader] | None = None
+    ids_in: str = ""
+    shows: tuple[str, ...] = ()
 
 
 REVERSIBLE = Unconfirmed("It can be reversed, and clients ask for approval.")

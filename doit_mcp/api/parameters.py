@@ -58,6 +58,6 @@ def require_customer_id(argument: str, customer: str | None, tenant: str) -> str
     # API tokens belong to one customer, but GET /auth/v1/validate says only the customer's domain.
     raise ApiError(
         f"{argument} is required: the credential does not contain the customer's id. In the DoiT console, it is the part"
-        " of the address after /customers/",
+        " of the address after /customers/. DoiT employees can pass customerContext instead",
         kind="argument",
     )

@@ -6,20 +6,31 @@ from datetime import UTC, datetime
 from ..resilience.circuit_breaker import CircuitOpen
 from .effects import NOT_CONNECTED
 from .error_reasons import clean_text, extract_reason
-from .errors import ApiError, CredentialError, error_kind, parse_retry_after
+from .errors import NEEDS_CUSTOMER, ApiError, CredentialError, error_kind, parse_retry_after
 from .operation import Operation
+
+CUSTOMER_ADVICE = (
+    "Call it again with customerContext, a customer id from search_customers, or call change_customer first."
+)
+TENANT_REQUIRED = "tenant_id_required"
+"""The code with which the API refuses requests of employees without a customer."""
 
 
 def status_error(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     """Return the error for a status outside 2xx. After a server error a write may have been applied."""
-    return ApiError(
-        extract_reason(status, body),
+    reason = extract_reason(status, body)
+    needs_customer = reason.startswith(TENANT_REQUIRED)
+    error = ApiError(
+        NEEDS_CUSTOMER if needs_customer else reason,
         # A list without a placeholder has no object whose state could be wrong.
         kind=error_kind(status, has_body=operation.has_body or not operation.placeholders),
         status=status,
         retry_after=parse_retry_after(headers.get("Retry-After", ""), datetime.now(UTC)),
         maybe_applied=not operation.read_only and not 400 <= status < 500,
     )
+    if needs_customer:
+        error.advice = CUSTOMER_ADVICE
+    return error
 
 
 def connection_error(operation: Operation, error: Exception) -> ApiError:

@@ -29,11 +29,6 @@ Month = Annotated[str | None, "YYYY-MM.", Length(1, 20)]
 Amount = Annotated[float | None, Range(0)]
 
 
-def names_unknown_customer(error: ApiError) -> bool:
-    """Return whether the API refused a request because of the customer that it names."""
-    return error.kind == "refused" and "tenant_id_mismatch" in error.reason
-
-
 class CustomerPage(TypedDict, total=False):
     """A page of customers."""
 

@@ -53,7 +53,8 @@ class PartialResults:
 async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: float | None = None) -> PartialResults:
     """Run all *parts* concurrently; those that take longer than *timeout_seconds* fail with a timeout.
 
-    Raise ApiError if the credential is no longer accepted: the client must learn of that whatever else succeeded.
+    Raise ApiError if the credential is no longer accepted: the client must learn of that whatever else succeeded. Any
+    other exception ends all parts and is raised itself, such as the refusal of a call without a customer.
     """
     found: dict[str, Any] = {}
     failed: dict[str, ApiError] = {}
@@ -67,9 +68,12 @@ async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: f
         except TimeoutError:
             failed[name] = ApiError("the request took too long", kind="timeout")
 
-    async with asyncio.TaskGroup() as group:
-        for name, work in parts.items():
-            group.create_task(one(name, work))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, work in parts.items():
+                group.create_task(one(name, work))
+    except ExceptionGroup as ended_by:
+        raise ended_by.exceptions[0] from None
     if (ended := next((error for error in failed.values() if error.kind == "credential"), None)) is not None:
         raise ended
     # Keep the order of *parts*, whichever finished first.

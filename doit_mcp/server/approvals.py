@@ -36,10 +36,11 @@ FORGOTTEN = (
     " prepare it."
 )
 USED = (
-    "Nothing was changed: this approvalToken was already used, and each counts only once. Either its change was made,"
-    " or the object had changed and the change was prepared again with a new token. Check the current state. To make"
-    " the change again, call the tool of the change again to prepare it."
+    "Nothing was changed: this approvalToken was already used, and each counts only once. Its change was made, or the"
+    " DoiT API refused it, or the object had changed and the change was prepared again with a new token. Check the"
+    " current state. To make the change again, call the tool of the change again to prepare it."
 )
+TOKEN_USED = "The approvalToken counts only once: to make the change later, call {} again to prepare it."
 UNVERIFIED = (
     "Nothing was changed: the server cannot check at the moment whether this approvalToken was used before. Call"
     " confirm_action again in a few seconds."

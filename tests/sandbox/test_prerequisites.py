@@ -85,7 +85,7 @@ async def test_tool_that_needs_the_customer_id_says_where_it_is() -> None:
     async with serving(api=Api(), make=catalog_factory()) as site:
         text = (await site.call("get_customer", path="/mcp/x/all", headers=token)).result["content"][0]["text"]
         by_oauth = (await site.call("get_customer", path="/mcp/x/all")).result
-    assert "customerId is required" in text and "address after /customers/. Correct the argument" in text
+    assert "customerId is required" in text and "address after /customers/. DoiT employees" in text
     assert by_oauth["structuredContent"]["id"] == USERS[0].customer
 
 

@@ -3,13 +3,11 @@
 from typing import Annotated, Required, TypedDict
 
 from ...protocol.json_schema import JsonObject
-from ..errors import ApiError
+from ..errors import NEEDS_CUSTOMER, ApiError
 from ..operation import Area, get, offers
+from ..request_errors import CUSTOMER_ADVICE
 
 PLAN_ADVICE = "Do not repeat the call: the DoiT account manager of the customer knows the plan."
-CUSTOMER_ADVICE = (
-    "Call it again with customerContext, a customer id from search_customers, or call change_customer first."
-)
 
 
 class User(TypedDict, total=False):
@@ -51,7 +49,7 @@ def _explain_refusal(error: ApiError, tenant: str) -> None:
         error.reason = "the customer's plan does not include DoiT API access, or the user may no longer use it"
         error.advice = PLAN_ADVICE
     else:
-        error.reason = "this user works for DoiT, so the call must name a customer"
+        error.reason = NEEDS_CUSTOMER
         error.advice = CUSTOMER_ADVICE
 
 

@@ -1,11 +1,12 @@
 """DataHub: costs and usage that customers send to DoiT."""
 
+from dataclasses import replace
 from typing import Annotated, Literal, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
 from ..dataset_records import read_records
 from ..errors import ApiError
-from ..facts import REVERSIBLE
+from ..facts import REVERSIBLE, Dependents
 from ..operation import Area, delete, get, offers, patch, post
 from ..parameters import MaxResults, PageToken
 from ..request_bodies import MULTIPART
@@ -29,6 +30,16 @@ from .datahub_types import (
     Timestamp,
     Upload,
 )
+
+LOST_DATASETS = Dependents(
+    "dataset deleted with all its events",
+    "list_datahub_datasets",
+    "name",
+    row_id="name",
+    ids_in="datasets",
+    shows=("records", "lastUpdated"),
+)
+"""What a deletion of datasets loses: how many events, and when they last changed."""
 
 
 class Datahub(Area):
@@ -132,7 +143,14 @@ class Datahub(Area):
         billing-datahub. For a CSV file, use upload_datahub_csv."""
         ...
 
-    @post("/datahub/v1/events/delete", destructive=True, confirm=True, preview_with=None, open_world=False)
+    @post(
+        "/datahub/v1/events/delete",
+        destructive=True,
+        confirm=True,
+        preview_with=None,
+        dependents=(replace(LOST_DATASETS, kind="dataset that loses events", ids_in="dataset"),),
+        open_world=False,
+    )
     async def _delete_events(self, **selection: Unpack[EventSelection]) -> JsonObject: ...
 
     @offers(_delete_events)
@@ -163,6 +181,7 @@ class Datahub(Area):
         preview_with=None,
         open_world=False,
         may_continue=True,
+        dependents=(LOST_DATASETS,),
         no_undo="Deleted datasets and their events cannot be restored.",
     )
     async def delete_datahub_datasets(self, **names: Unpack[DatasetNames]) -> Annotated[JsonObject, DeletionResult]:
@@ -195,6 +214,7 @@ class Datahub(Area):
         preview_with=get_datahub_dataset,
         open_world=False,
         may_continue=True,
+        dependents=(replace(LOST_DATASETS, ids_in="name"),),
         no_undo="A deleted dataset and its events cannot be restored.",
     )
     async def delete_datahub_dataset(self, *, name: Dataset) -> Annotated[JsonObject, DeletionResult]:

@@ -3,7 +3,7 @@
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
-from ..facts import REVERSIBLE
+from ..facts import REVERSIBLE, Dependents
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..pagination import find_id
@@ -137,7 +137,16 @@ class Settings(Area):
         confirm=True,
         preview_with=get_theme,
         restore_with=create_custom_theme,
-        effect="Users for whom it is active get the default theme.",
+        effect="Users for whom it is active get the default theme. The API shows only whether it is your own.",
+        dependents=(
+            Dependents(
+                "your active theme, in place of which you get the default",
+                "get_active_theme",
+                "themeId",
+                row_id="themeId",
+                names_with="list_themes",
+            ),
+        ),
         after_restoring="It is not active for anyone: set_active_theme makes it active, with its new id.",
         open_world=False,
     )

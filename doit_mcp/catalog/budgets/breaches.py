@@ -14,7 +14,8 @@ from ..call import Call
 from ..costs.scope import Scope
 from ..partial_results import FailedPart
 from ..periods.period import Period, PeriodDays, utc_date
-from .status import BudgetStatus, Status, current_period, find_status
+from .budget_periods import current_period
+from .status import BudgetStatus, Status, find_status
 from .tools import fetch_statuses
 from .written_scope import budget_scope
 

@@ -6,8 +6,8 @@ spend; both are needed for a complete status.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from math import isfinite
@@ -15,26 +15,31 @@ from typing import Any, Literal
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import MAX_AMOUNT, amount_as_json, percent_as_json, to_decimal
-from ..periods.period import ONE_DAY, Period, month_of, quarter_of, year_of
+from ..periods.period import ONE_DAY, Period
+from .budget_periods import PERIOD_OF_INTERVAL, count_periods, current_period, is_fixed, to_day
 
 Status = Literal["exceeded", "at_risk", "on_track", "unknown"]
 
 BASIS_SPENT = "spent so far"
 BASIS_FORECAST = "DoiT's forecast of this budget"
 BASIS_UNKNOWN = "DoiT has no forecast"
+BASIS_NOT_BEGUN = "the budget begins on {}"
+BASIS_ENDED = "the budget ended on {}"
 COMPUTED_AMOUNTS = ("currentUtilization", "forecastedUtilization")
 FULL_PERCENT = 100
 MAX_SHARE = 10**15
 """A larger share of a limit says nothing."""
-DATE_CHARACTERS = len("2026-01-31")
+MAX_ROUNDING = Decimal("0.001")
+"""Share by which a limit can differ from its amount, because it follows from the rounded amount of a threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetStatus:
     """What a budget's amounts mean today. Amounts are in the budget's currency; None is unknown.
 
-    Each later period has *growth* times the limit of the one before; None if later limits are unknown. *interval* is the
-    length of the periods; empty for a fixed budget, which has one period.
+    Each later period has *growth* times the limit of the one before; None if later limits do not grow so. *seasonal* are
+    the amounts of the periods from this one on, which repeat. *interval* is the length of the periods; empty for a fixed
+    budget, which has one period. *begins* is the first day of the period if it is to come, *ended* the last if it is over.
     """
 
     limit: float | None
@@ -47,6 +52,18 @@ class BudgetStatus:
     metric: str = "cost"
     growth: Decimal | None = None
     interval: str = ""
+    seasonal: Sequence[Decimal] = ()
+    begins: date | None = None
+    ended: date | None = None
+
+    def limits(self, count: int) -> list[Decimal] | None:
+        """Return the limits of *count* periods from this one on; None if they are unknown."""
+        if self.limit is None:
+            return None
+        if self.seasonal:
+            return [self.seasonal[index % len(self.seasonal)] for index in range(count)]
+        growth = self.growth if self.interval else Decimal(1)
+        return None if growth is None else [to_decimal(self.limit) * growth**index for index in range(count)]
 
     def periods_until(self, last: date) -> list[Period]:
         """Return the periods that begin on or before *last*, from the current one on; empty if they are unknown."""
@@ -65,6 +82,10 @@ class BudgetStatus:
         """What the status follows from."""
         if self.status == "exceeded":
             return BASIS_SPENT
+        if self.begins is not None:
+            return BASIS_NOT_BEGUN.format(self.begins.isoformat())
+        if self.ended is not None:
+            return BASIS_ENDED.format(self.ended.isoformat())
         return BASIS_UNKNOWN if self.status == "unknown" else BASIS_FORECAST
 
     @property
@@ -93,13 +114,25 @@ def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStat
         # The API tells the risk of list rows by day; a forecast above the limit is a risk even without a day.
         status = "at_risk"
     metric = str(budget.get("metric") or "cost")
-    growth, interval = _limit_growth(details), "" if is_fixed(budget) else str(budget.get("timeInterval"))
+    found = BudgetStatus(
+        limit,
+        spent,
+        forecast,
+        period,
+        status,
+        metric=metric,
+        growth=_limit_growth(details),
+        interval="" if is_fixed(budget) else str(budget.get("timeInterval")),
+        seasonal=_seasonal_limits(details, period, limit),
+        begins=period.first if period is not None and period.first > today else None,
+        ended=period.last if period is not None and period.last < today else None,
+    )
     day = _forecast_day(row, details)
     if period is None or day is None or not period.first <= day <= period.last:
-        return BudgetStatus(limit, spent, forecast, period, status, metric=metric, growth=growth, interval=interval)
+        return found
     exceeded_on = day if status == "exceeded" and day <= today else None
     breaks_on = day if status == "at_risk" and day >= today else None
-    return BudgetStatus(limit, spent, forecast, period, status, exceeded_on, breaks_on, metric, growth, interval)
+    return replace(found, exceeded_on=exceeded_on, breaks_on=breaks_on)
 
 
 def with_rounded_amounts(budget: JsonObject) -> JsonObject:
@@ -120,6 +153,27 @@ def _limit_growth(details: JsonObject) -> Decimal | None:
         return None
     percent = to_amount(details.get("growthPerPeriod") or 0)
     return None if percent is None else 1 + to_decimal(percent) / FULL_PERCENT
+
+
+def _seasonal_limits(details: JsonObject, period: Period | None, limit: float | None) -> Sequence[Decimal]:
+    """Return the seasonal amounts of the periods from the current one on; empty without any, or if they are unknown.
+
+    The first one is that of the budget's first period, and they repeat. The API does not say so: only a list whose amount
+    for the current period is its *limit* counts.
+    """
+    amounts, begins = details.get("seasonalAmounts"), to_day(details.get("startPeriod"))
+    interval = str(details.get("timeInterval"))
+    if period is None or limit is None or begins is None or interval not in PERIOD_OF_INTERVAL:
+        return ()
+    if not amounts or details.get("usePrevSpend"):
+        return ()
+    known = [amount for each in amounts if (amount := to_amount(each)) is not None]
+    if len(known) < len(amounts):
+        return ()
+    passed = count_periods(interval, begins, period.first) % len(known)
+    ordered = [to_decimal(amount) for amount in (*known[passed:], *known[:passed])]
+    is_same = abs(ordered[0] - to_decimal(limit)) <= MAX_ROUNDING * abs(ordered[0])
+    return ordered if is_same else ()
 
 
 def _is_over(amount: float | None, limit: float | None) -> bool:
@@ -170,42 +224,6 @@ def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
     return limit if limit is not None and limit > 0 else None
 
 
-def is_fixed(budget: JsonObject) -> bool:
-    """Return whether a budget has one period. Rows of a list have no type, but those of fixed budgets have an end."""
-    return bool(budget.get("type", "fixed" if to_day(budget.get("endPeriod")) else "recurring") == "fixed")
-
-
-def current_period(budget: JsonObject, today: date) -> Period | None:
-    """Return the period that the amounts of a budget are about; None if it is unknown.
-
-    For a recurring budget it is the calendar period that contains *today*, or its first one if it begins later.
-    """
-    begins, ends = to_day(budget.get("startPeriod")), to_day(budget.get("endPeriod"))
-    if is_fixed(budget):
-        return Period(begins, ends) if begins and ends and begins <= ends else None
-    interval = str(budget.get("timeInterval"))
-    if interval not in PERIOD_OF_INTERVAL:
-        return None
-    day = max(today, begins) if begins else today
-    period = PERIOD_OF_INTERVAL[interval](day)
-    return Period(max(period.first, begins), period.last) if begins else period
-
-
-def week_of(day: date) -> Period:
-    """Return the week, Sunday to Saturday, that contains *day*."""
-    sunday = day - day.isoweekday() % 7 * ONE_DAY
-    return Period(sunday, sunday + 6 * ONE_DAY)
-
-
-PERIOD_OF_INTERVAL: Mapping[str, Callable[[date], Period]] = {
-    "day": lambda day: Period(day, day),
-    "week": week_of,
-    "month": month_of,
-    "quarter": quarter_of,
-    "year": year_of,
-}
-
-
 def _forecast_day(row: JsonObject, details: JsonObject) -> date | None:
     """Return the day on which the limit is exceeded according to the API; None if it names none."""
     if (day := to_day(row.get("forecastedUtilizationDate"))) is not None:
@@ -219,14 +237,6 @@ def _forecast_day(row: JsonObject, details: JsonObject) -> date | None:
         ),
         None,
     )
-
-
-def to_day(text: Any) -> date | None:
-    """Return the day of an ISO date or time; None for anything else."""
-    try:
-        return date.fromisoformat(text[:DATE_CHARACTERS]) if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def to_amount(value: Any) -> float | None:

@@ -121,10 +121,9 @@ async def get_cloud_overview(
         queries = {name: query_section(call, name, scope, reported.elapsed, code) for name in SECTION_DIMENSIONS}
         return await gather_partial({**queries, **daily_work(call, scope, reported, code)})
 
-    work: dict[str, Awaitable[Any]] = {
-        "costs": run_checked(call, scope, currency, query_sections),
-        **newest_events(call, scope, None if period is None else reported.elapsed),
-    }
+    # First, because it needs the API, which employees without a customer do not have.
+    events = newest_events(call, scope, None if period is None else reported.elapsed)
+    work: dict[str, Awaitable[Any]] = {"costs": run_checked(call, scope, currency, query_sections), **events}
     parts = await gather_partial(work)
     parts.require("costs")
     queried, stated, checked = parts.results["costs"]

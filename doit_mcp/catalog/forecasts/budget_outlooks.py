@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -23,6 +23,7 @@ NO_COST = "it does not limit cost"
 BASIS_FORECAST = "DoiT's forecast of this budget"
 BASIS_SHARE = "this forecast of the budget's clouds in that period, times the share of its services"
 BASIS_GROWTH = f"{BASIS_SHARE}; its limit grows"
+BASIS_SEASONAL = f"{BASIS_SHARE}; its limit is the seasonal amount of that period"
 PARTLY_FORECAST = "periods to come: this forecast does not have all of its costs; leave out cloud and filters"
 OPEN_LIMIT = "periods to come: this forecast has only the limit of its current period"
 
@@ -70,10 +71,10 @@ def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) 
     if any(period.first > costs.today for period in whole):
         if not costs.has_all(changed.conditions):
             reasons.append(PARTLY_FORECAST)
-        elif (growth := Decimal(1) if not status.interval else status.growth) is None:
+        elif (limits := status.limits(len(whole))) is None:
             reasons.append(OPEN_LIMIT)
         else:
-            known += _periods_to_come(changed, status, whole, growth, costs)
+            known += _periods_to_come(changed, _limit_basis(status), zip(whole, limits, strict=True), costs)
     return Outlooks(known, "; ".join(reasons))
 
 
@@ -98,17 +99,21 @@ def _running_period(status: BudgetStatus, today: date) -> Outlook:
 
 
 def _periods_to_come(
-    changed: ChangedCosts, status: BudgetStatus, periods: Sequence[Period], growth: Decimal, costs: ScenarioCosts
+    changed: ChangedCosts, basis: str, periods: Iterable[tuple[Period, Decimal]], costs: ScenarioCosts
 ) -> Iterator[Outlook]:
-    """Yield the outlook of each of the *periods* after today; the first period has the limit of the *status*."""
-    limit, daily = to_decimal(status.limit), costs.base_of(changed.conditions)
-    for period in periods:
+    """Yield the outlook of each of the *periods* after today, which come with their limits."""
+    daily = costs.base_of(changed.conditions)
+    for period, limit in periods:
         if period.first > costs.today:
             base = {day: daily[day] for day in days_between(period.first, period.last) if day in daily}
             rounded, expected = round_amount(limit, costs.currency), round_amount(_sum_of(base), costs.currency)
-            basis = BASIS_SHARE if growth == 1 else BASIS_GROWTH
             yield Outlook(period, rounded, ZERO, expected, base, basis, first_over(ZERO, rounded, base))
-        limit *= growth
+
+
+def _limit_basis(status: BudgetStatus) -> str:
+    if status.seasonal:
+        return BASIS_SEASONAL
+    return BASIS_GROWTH if status.interval and status.growth != 1 else BASIS_SHARE
 
 
 def _sum_of(added: Mapping[date, Decimal]) -> Decimal:

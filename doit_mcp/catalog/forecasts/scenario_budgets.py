@@ -9,7 +9,8 @@ from typing import NamedTuple
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..budgets.breaches import CheckedBudgets
-from ..budgets.status import BudgetStatus, current_period
+from ..budgets.budget_periods import current_period
+from ..budgets.status import BudgetStatus
 from ..budgets.tools import fetch_statuses
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json
@@ -23,6 +24,7 @@ MAX_LISTED = 20
 MAX_BUDGETS = 200
 """Budgets on track, or that begin later, that are compared with a scenario."""
 UNSPLIT = "its scope is not only clouds and services"
+BEGINS = "it begins on {}; "
 SHORT_INTERVALS = ("day", "week")
 """Intervals with many periods in a scenario: the first one with each effect is listed."""
 CROSSES = ("newly_exceeded", "no_longer_exceeded")
@@ -48,7 +50,7 @@ async def find_budget_effects(call: Call, checked: CheckedBudgets, costs: Scenar
     on_track = list(zip(changed, statuses, strict=True))
     effects, unknown = await run_in_thread(_all_effects, checked.budgets, on_track, costs)
     unknown += [
-        _unknown_budget(row, UNSPLIT)
+        _unknown_budget(row, UNSPLIT, costs.today)
         for row, found in zip(listed, amounts, strict=True)
         if found is None and _may_begin(row, costs)
     ]
@@ -71,8 +73,10 @@ def _omitted_part(name: str, more: int) -> FailedPart:
     return {"part": f"{more} more of scenario.{name}", "why": f"only {MAX_LISTED} are listed"}
 
 
-def _unknown_budget(row: JsonObject, why: str) -> JsonObject:
-    return {"id": row.get("id"), "name": row.get("budgetName"), "why": why}
+def _unknown_budget(row: JsonObject, why: str, today: date) -> JsonObject:
+    period = current_period(row, today)
+    begins = BEGINS.format(period.first.isoformat()) if period is not None and period.first > today else ""
+    return {"id": row.get("id"), "name": row.get("budgetName"), "why": f"{begins}{why}"}
 
 
 def _all_effects(
@@ -84,13 +88,13 @@ def _all_effects(
     effects, unknown, readable = [], [], []
     for row, status in risky:
         if (changed := read_changed_costs(row, costs.days)) is None:
-            unknown.append(_unknown_budget(row, UNSPLIT))
+            unknown.append(_unknown_budget(row, UNSPLIT, costs.today))
         else:
             readable.append((changed, status))
     for changed, status in [*readable, *on_track]:
         found = outlooks(changed, status, costs)
         effects += _effects_of(changed, status, found.known, costs)
-        unknown += [_unknown_budget(changed.row, found.why)] if found.why else []
+        unknown += [_unknown_budget(changed.row, found.why, costs.today)] if found.why else []
     return effects, unknown
 
 

@@ -76,7 +76,8 @@ def _budget_title(row: JsonObject, today: date) -> str:
     amount = format_amount(row.get("currentUtilization"), currency)
     limit = "" if found.limit is None else f" of {format_amount(found.limit, currency)}"
     used = f"{amount}{limit} {currency}" if limit else f"{amount} {currency} used"
-    state = "" if found.status == "unknown" else f", {found.status.replace('_', ' ')}"
+    known = "" if found.status == "unknown" else f", {found.status.replace('_', ' ')}"
+    state = known if found.begins is None else f", begins {found.begins.isoformat()}"
     return f"Budget: {title_or_id(row, 'budgetName', 'name', kind='budget')} ({used}{state})"
 
 

@@ -20,6 +20,7 @@ from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Tool
 from .change_rows import name_of
 from .external_addresses import customer_domains, is_external
+from .receipt_verification import as_list
 from .state_reader import MAX_READ_PAGES, named_tool
 from .value_formatting import preview_value
 
@@ -30,6 +31,7 @@ MAX_NAMED_OBJECTS = 20
 MAX_SELECTING_IDS = 50
 """Ids with which the dependents of nested objects are selected."""
 UNREADABLE = "{}: could not be read"
+UNKNOWN, NOT_FOUND = "unknown", "not found"
 
 ReadObjects = Callable[[Call, JsonObject], Awaitable[dict[str, JsonObject]]]
 NameReaders = Reader | Mapping[str, Reader]
@@ -97,10 +99,13 @@ class ChangeContextReader:
         dependents: list[str] = []
         ids = [str(identifier)]
         for kind in self.tool.facts.get("dependents", ()):
-            rows = await self._read_dependents(call, kind, ids)
+            selected = [str(id) for id in as_list(arguments.get(kind.ids_in))] if kind.ids_in else ids
+            rows = await self._read_dependents(call, kind, selected)
             if kind.is_nested and rows is not None:
                 ids += [str(row[kind.row_id]) for row in rows]
             dependents += await self._dependent_lines(call, kind, rows, domains)
+            if kind.ids_in and rows is not None:
+                dependents += _missing_lines(kind, selected, rows)
         related = {} if self.read_related is None else await self.read_related(call, arguments)
         # A deletion shows all fields of its object, and all writes those of related objects.
         shown = [arguments, *((current or {},) if self.tool.deletes else ()), *related.values()]
@@ -171,8 +176,24 @@ def _row_text(row: JsonObject, kind: Dependents, names: Mapping[str, str]) -> st
     id = str(row.get(kind.row_id, ""))
     type = row.get("objectType")
     name = names.get(id) or row_name(row)
-    described = f"{preview_value(name)} (id {preview_value(id)})" if name and "@" not in name else name
-    return f"{preview_value(type)} " * (type is not None) + (described or f"id {preview_value(id)}")
+    has_own_id = name != id and "@" not in name
+    described = (
+        f"{preview_value(name)} (id {preview_value(id)})" if name and has_own_id else name and preview_value(name)
+    )
+    text = f"{preview_value(type)} " * (type is not None) + (described or f"id {preview_value(id)}")
+    return text + "".join(f", {member}: {_shown_or_unknown(row.get(member))}" for member in kind.shows)
+
+
+def _missing_lines(kind: Dependents, ids: list[str], rows: list[JsonObject]) -> list[str]:
+    """Return a line for each of the *ids* that arguments name and that no row has."""
+    found = {row[kind.member] for row in rows}
+    lines = [f"{kind.kind}: {preview_value(id)}, {NOT_FOUND}" for id in ids if id not in found]
+    omitted = len(lines) - MAX_SHOWN
+    return lines[:MAX_SHOWN] + ([f"{kind.kind}: and {omitted:,} more, {NOT_FOUND}"] if omitted > 0 else [])
+
+
+def _shown_or_unknown(value: Any) -> str:
+    return UNKNOWN if value is None else f"{value:,}" if isinstance(value, int) else preview_value(value)
 
 
 async def _read_name(call: Call, reader: Tool, reference: JsonObject) -> str:
@@ -187,7 +208,8 @@ async def _read_name(call: Call, reader: Tool, reference: JsonObject) -> str:
 
 
 async def _read_rows(call: Call, reader: Tool, arguments: JsonObject) -> list[JsonObject] | None:
-    """Return the rows of all pages of a list; None if it cannot be read, or if there are too many pages."""
+    """Return the rows of all pages of a list, or the one object that *reader* shows; None if it cannot be read, or if
+    there are too many pages."""
     with_page_size = {**arguments, "maxResults": LARGE_PAGE_SIZE}
     sent: JsonObject = arguments if reader.argument_problems(with_page_size) else with_page_size
     rows: list[JsonObject] = []
@@ -201,6 +223,8 @@ async def _read_rows(call: Call, reader: Tool, arguments: JsonObject) -> list[Js
             return None
         if isinstance(result, ContentResult):
             return None
+        if not reader.rows_key:
+            return [structured_of(result)]
         page = parse_page(structured_of(result), reader.rows_key)
         rows += page.rows
         if not page.next_token or page.next_token == token or not reader.is_paginated:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import orjson
 
-from ...api.errors import ApiError
+from ...api.errors import ApiError, lacks_customer
 from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
@@ -52,11 +52,14 @@ class ChangeDescriber:
         return Snapshot(current, note, context, customer, link, problem)
 
     def _undo_problem(self, arguments: JsonObject, current: JsonObject | None) -> str:
-        """Return why no call can create a deleted object again, as the receipt of the deletion would say; "" if one can."""
-        if current is None or not self.tool.deletes or not isinstance(self.undo, RestorePlan):
+        """Return what the receipt will say about values that cannot be restored; "" if all can.
+
+        For a deletion, this is why no call can create the object again.
+        """
+        if current is None or not isinstance(self.undo, RestorePlan):
             return ""
         undo = self.undo.make(arguments, current)
-        return "" if "tool" in undo else str(undo["note"])
+        return "" if self.tool.deletes and "tool" in undo else str(undo.get("note", ""))
 
     def _area_and_id(self, arguments: JsonObject) -> tuple[str, object]:
         """Return the area of the object of the write, which an argument of the tools of several areas names, and its id."""
@@ -114,7 +117,7 @@ async def _customer_label(call: Call) -> str:
     try:
         domain = to_plain_text(str((await call.doit.auth.validate_user()).get("domain") or ""))
     except ApiError as error:
-        if error.kind == "credential":
+        if error.kind == "credential" or lacks_customer(error):
             raise
         domain = ""  # The id alone still identifies the customer; if the API is unavailable, the write will fail.
     # If an API token determines the customer, the key is the domain.

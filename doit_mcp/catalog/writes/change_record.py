@@ -7,7 +7,16 @@ from collections.abc import Collection, Iterable, Mapping
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines, reached_lines
-from .change_rows import display_value, field_rows, item_names, member_arguments, member_rows, name_of
+from .change_rows import (
+    display_value,
+    field_rows,
+    fits_in_text,
+    item_names,
+    limit_items,
+    member_arguments,
+    member_rows,
+    name_of,
+)
 from .preview import (
     deleted_values,
     identifying_values,
@@ -38,11 +47,11 @@ def change_record(
     before = tool.with_argument_names(current or {})
     targets = {name: value for name, value in arguments.items() if tool.deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
-    shown_lines, omitted = select_lines(_field_lines(tool, arguments, changes, before))
+    shown_lines, omitted = _select_rows(_field_lines(tool, arguments, changes, before))
     names = item_names(before, changes)
     rows = field_rows(shown_lines, names, is_known=is_known, readable=readable)
     rows = [_with_shown_member(tool, row, before) for row in rows]
-    rows += member_rows(tool, arguments, related)
+    rows = limit_items(rows + member_rows(tool, arguments, related))
     affected = access_lines(tool, changes, current, context.domains)
     affected += reached_lines(tool, before) + list(context.dependents)
     affected += mention_lines(tool, arguments, context.domains) + related_lines(related)
@@ -59,6 +68,18 @@ def change_record(
     }
     optional = ("customer", "object", "affected", "notes")
     return {name: value for name, value in record.items() if value or name not in optional}
+
+
+def _select_rows(lines: Iterable[DiffLine]) -> tuple[list[DiffLine], str]:
+    """Return the lines to show, with either all items of a list or none, and a text that counts the omitted rows."""
+    all_lines = list(lines)
+    items: dict[str, list[DiffLine]] = {}
+    for line in all_lines:
+        if line.list_path:
+            items.setdefault(line.list_path, []).append(line)
+    first_lines = [line for line in all_lines if not line.list_path or items[line.list_path][0] is line]
+    selected, omitted = select_lines(first_lines)
+    return [item for line in selected for item in items.get(line.list_path, [line])], omitted
 
 
 def _with_shown_member(tool: Tool, row: JsonObject, before: JsonObject) -> JsonObject:
@@ -83,7 +104,11 @@ def _field_lines(tool: Tool, arguments: JsonObject, changes: JsonObject, before:
     members = member_arguments(tool, arguments)
     if tool.deletes:
         lost = {} if members else identifying_values(arguments, before) | deleted_values(arguments, before)
-        yield from (DiffLine(name, name, value, None) for name, value in lost.items())
+        for name, value in lost.items():
+            if isinstance(value, list) and not fits_in_text(value):
+                yield from value_lines(name, [], value)
+            else:
+                yield DiffLine(name, name, value, None)
         return
     previous = previous_values(changes, before)
     for name, value in changes.items():

@@ -10,7 +10,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .item_labels import bounded_item, item_text
 from .value_diff import UNKNOWN, DiffLine, without_defaults
-from .value_formatting import MAX_LINES, shorten
+from .value_formatting import MAX_LINES, is_shortened, shorten
 
 NAME_FIELDS = (
     "name",
@@ -24,6 +24,10 @@ NAME_FIELDS = (
     "content",
 )
 """Fields that name an object to users, best first."""
+MAX_ITEMS = 200
+"""Items that all lists of one change show together. The others are counted."""
+MAX_COPIES = 40
+"""Items of one change that are copied for programs."""
 ASSIGNING_VERB = "assign"
 EMPTY_LIST_TEXT = "none"
 
@@ -54,8 +58,7 @@ def member_rows(tool: Tool, arguments: JsonObject, related: Mapping[str, JsonObj
     for name, kind in member_arguments(tool, arguments).items():
         items = arguments[name] if isinstance(arguments[name], list) else [arguments[name]]
         found = related.get(name, {})
-        texts = [str(found.get("email") or name_of(found) or item_text(item)) for item in items[:MAX_LINES]]
-        texts += [f"and {len(items) - MAX_LINES:,} more"] if len(items) > MAX_LINES else []
+        texts = [str(found.get("email") or name_of(found) or item_text(item)) for item in items]
         field = _list_name(tool) or name
         row = rows.setdefault(field, {"field": field, "added": [], "removed": []})
         row[kind] = [shorten(text) for text in texts]
@@ -117,6 +120,25 @@ def _add_item(row: JsonObject, kind: str, item: Any, names: Mapping[str, str]) -
         row.setdefault(f"{kind}Items", []).append(bounded_item(item))
 
 
+def limit_items(rows: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return the rows with at most MAX_ITEMS items in all lists together, and for each list a count of the others."""
+    limited = [dict(row) for row in rows]
+    lists = [(row, kind) for row in limited for kind in ("added", "removed") if kind in row]
+    left, copies_left = MAX_ITEMS, MAX_COPIES
+    # A long list leaves room for the short ones.
+    for row, kind in sorted(lists, key=lambda one: len(one[0][one[1]])):
+        items, copies = row[kind], row.get(f"{kind}Items", [])
+        count = min(left, len(items))
+        left -= count
+        if count < len(items):
+            row[kind] = [*items[:count], f"and {len(items) - count:,} more"]
+        if copies:
+            copied = copies[:count]
+            row[f"{kind}Items"] = copied[:copies_left] + [None] * (len(copied) - copies_left)
+            copies_left = max(0, copies_left - count)
+    return limited
+
+
 def _named_item(item: Any, names: Mapping[str, str]) -> Any:
     return shorten(names[item]) if isinstance(item, str) and item in names else display_value(item)
 
@@ -130,5 +152,15 @@ def display_value(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list):
-        return shorten(", ".join(map(item_text, value[:MAX_LINES]))) if value else EMPTY_LIST_TEXT
+        return shorten(_list_text(value)) if value else EMPTY_LIST_TEXT
     return item_text(value)
+
+
+def fits_in_text(items: list[Any]) -> bool:
+    """Return whether display_value() has all *items* of a list."""
+    return len(items) <= MAX_LINES and not is_shortened(_list_text(items))
+
+
+def _list_text(items: list[Any]) -> str:
+    more = [f"and {len(items) - MAX_LINES:,} more"] if len(items) > MAX_LINES else []
+    return ", ".join([*map(item_text, items[:MAX_LINES]), *more])

@@ -12,8 +12,8 @@ from .receipt_verification import READER_FIELD_NAMES
 
 MAX_PATHS = 10
 """Names of values that a note lists."""
-UNSET_NOTE = "Not restored, because it had no value and the update cannot clear it: {}."
-UNKNOWN_NOTE = "Not restored, because no tool shows the value before: {}."
+UNSET_NOTE = "The undo cannot restore {}: no value before the change, and the update cannot clear it."
+UNKNOWN_NOTE = "The undo cannot restore {}: no tool shows the value before the change."
 NO_VALUE: tuple[Any, ...] = (None, "")
 
 

@@ -18,7 +18,7 @@ def final_reason(tool: Tool, *, is_employee: bool) -> str:
 def undo_notes(tool: Tool, *, is_known: bool, problem: str = "", is_employee: bool = False) -> list[str]:
     """Return what the user should know about undoing the write. *is_known* means that its object could be read.
 
-    *problem* says why no call can create it again from its values.
+    *problem* says why no call can create it again from its values, or which values an undo cannot restore.
     """
     if reason := final_reason(tool, is_employee=is_employee):
         return [reason]

@@ -11,8 +11,8 @@ from .change_context import NO_CONTEXT, ChangeContext
 class Snapshot(NamedTuple):
     """What was read for one call: the object, None if unknown, with a *note* that says why; and its *context*.
 
-    *customer* is "" for the user's own, *link* is the object's page in the console. *undo_problem* says why no call can
-    create the object again from what was read, if none can.
+    *customer* is "" for the user's own, *link* is the object's page in the console. *undo_problem* says why no call
+    can create the deleted object again, or which values the undo of an update cannot restore.
     """
 
     current: JsonObject | None

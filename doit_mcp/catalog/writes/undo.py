@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import CUSTOMER_ARGUMENT, Call
+from ..tools.declarations import always_asks
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .former_values import former_values
@@ -25,6 +26,8 @@ MAX_DEPTH = 12
 RENAMING_ARGUMENT = "newName"
 """An argument after which the object can no longer be found by its name."""
 CREATES_ANOTHER = "The restored object has a new id and no history, and nothing refers to it."
+CREATING_VERB, REMOVING_VERB = "create", "delete"
+ASKS = "{} asks for approval first."
 UNCHANGED_BEFORE = "Nothing to undo: the list was the same before."
 
 
@@ -70,7 +73,7 @@ class RestorePlan:
         if RENAMING_ARGUMENT in self.restoring.input_schema["properties"]:
             # The object may have been found by its name, which changes.
             targets = {"id": before.get("id"), **targets, "name": None}
-        creates_another = self.restoring.verb == "create" and not self.tool.facts.get("can_be_restored")
+        creates_another = self.restoring.verb == CREATING_VERB and not self.tool.facts.get("can_be_restored")
         after = self.tool.facts.get("after_restoring", "")
         note = f"{CREATES_ANOTHER} {after}".rstrip() if creates_another else ""
         if self.tool.deletes:
@@ -141,6 +144,24 @@ class ReversalPlan:
         return undo_call(self.restoring, _select(arguments, self.restoring.targets))
 
 
+@dataclass(frozen=True, slots=True)
+class RemovalPlan:
+    """Removes with *restoring* what a write creates. The state that it needs is the result of the write."""
+
+    restoring: Tool
+
+    async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
+        """Return nothing: the object does not exist yet."""
+        return {}
+
+    def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
+        """Return the call that removes the object with the arguments and the result *before*; {} if that has no id."""
+        *containers, own = self.restoring.targets
+        id = before.get(own, before.get("id"))
+        selecting = _select({**before, **arguments}, tuple(containers)) | {own: id}
+        return {} if id is None else undo_call(self.restoring, selecting)
+
+
 def _select(values: JsonObject, names: Mapping[str, Any] | tuple[str, ...]) -> JsonObject:
     return {name: value for name, value in values.items() if name in names}
 
@@ -175,6 +196,9 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
         if list_reader is not None and tool.facts.keys() & {"adds", "removes"}:
             return MembershipPlan(tool, reversing, list_reader)
         return ReversalPlan(reversing)
+    removing = tools_by_name.get(f"{REMOVING_VERB}_{tool.name.removeprefix(CREATING_VERB + '_')}")
+    if tool.verb == CREATING_VERB and removing is not None and removing.deletes:
+        return RemovalPlan(removing)
     restoring = named_tool(tool, "restore_with", tool.facts.get("restore_with"), tools_by_name, writes=True)
     if restoring is None and restores_itself(tool):
         restoring = tool
@@ -197,10 +221,19 @@ async def run_with_undo(
     else:
         before = await plan.read(call, arguments, snapshot)
         result = await tool.run(call, arguments)
+        if isinstance(plan, RemovalPlan) and not isinstance(result, ContentResult):
+            before = structured_of(result)
         undo = {"note": STATE_UNKNOWN} if before is None else plan.make(arguments, before)
     if not undo or isinstance(result, ContentResult):
         return result
+    if isinstance(plan, RemovalPlan) and "tool" in undo and _asks(call, plan.restoring):
+        undo["note"] = ASKS.format(undo["tool"])
     return with_structured(result, {**structured_of(result), UNDO_KEY: _for_same_customer(call, undo)})
+
+
+def _asks(call: Call, tool: Tool) -> bool:
+    policy = call.approvals.policy
+    return policy == "always" or (policy != "never" and always_asks(tool.facts))
 
 
 def _for_same_customer(call: Call, undo: JsonObject) -> JsonObject:

@@ -9,16 +9,17 @@ import orjson
 
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
+from .value_diff import mask_secrets
 from .value_formatting import preview_value
 
 MAX_UNDO_BYTES = 16 << 10
 """Size of the arguments of that call as JSON. Larger former states are not returned."""
 MAX_NAMED_VALUES = 5
 """Values that a note shows. The others are named."""
-TOO_LARGE = "The former state is too large for this result, so it has no undo call."
+TOO_LARGE = "The former state is too large for an undo call."
 NOT_ACCEPTED = "No call can restore the former state: {} accepts no such values{}."
-REFUSED_NOTE = "Not restored, because {} does not accept the former value: {}."
-LARGE_NOTE = "Not restored, because the former value is too large for this result: {}."
+REFUSED_NOTE = "The undo cannot restore {}: {} does not accept the former value."
+LARGE_NOTE = "The undo cannot restore {}: the former value is too large for an undo call."
 Path = tuple[str, ...]
 
 
@@ -51,7 +52,7 @@ def partial_undo_call(
         largest = max(paths, key=lambda path: _size(_value_at(kept, path)))
         large.append(largest)
         kept = _without(kept, [largest])
-    notes = [REFUSED_NOTE.format(tool.name, _list_former_values(values, refused))] if refused else []
+    notes = [REFUSED_NOTE.format(_list_former_values(values, refused), tool.name)] if refused else []
     notes += [LARGE_NOTE.format(_list_former_values(values, large))] if large else []
     note = " ".join(text for text in (*notes, note) if text)
     if not kept:
@@ -118,5 +119,9 @@ def _size(value: Any) -> int:
 
 def _list_former_values(values: JsonObject, paths: list[Path]) -> str:
     """Return the paths with their former values, shortened."""
-    shown = [f"{'.'.join(path)} ({preview_value(_value_at(values, path))})" for path in paths[:MAX_NAMED_VALUES]]
+    shown = [f"{'.'.join(path)} ({_show_former_value(values, path)})" for path in paths[:MAX_NAMED_VALUES]]
     return ", ".join((*shown, *(".".join(path) for path in paths[MAX_NAMED_VALUES:])))
+
+
+def _show_former_value(values: JsonObject, path: Path) -> str:
+    return preview_value(mask_secrets(_value_at(values, path), path[-1]))

@@ -115,7 +115,7 @@ def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], dept
     for index, value in enumerate(values):
         if old_keys and _value_key(value) in old_keys:
             continue
-        if isinstance(value, dict) and _fits_on_line(value):
+        if _is_item(value):
             shown = mask_secrets(value, kind)
             yield DiffLine(kind, f"{path}[{index}]", UNKNOWN, shown, _is_prominent(kind, value), path)
         else:
@@ -123,6 +123,13 @@ def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], dept
     for value in before:
         if _value_key(value) not in new_keys:
             yield DiffLine(kind, path, mask_secrets(value, kind), UNKNOWN, _is_prominent(kind, value), path)
+
+
+def _is_item(value: Any) -> bool:
+    """Return whether the item of a list is shown as a whole: anything but large objects, lists and JSON in a text."""
+    if isinstance(value, dict):
+        return _fits_on_line(value)
+    return not isinstance(parse_embedded_json(value), dict | list)
 
 
 def mask_secrets(value: Any, path: str, depth: int = 0) -> Any:

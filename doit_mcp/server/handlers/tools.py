@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import orjson
 
-from ...api.errors import ApiError, explain
+from ...api.errors import ApiError, explain, names_unknown_customer
 from ...catalog.call import CallSuspended, MissingClientCapability, NoAnswer
-from ...catalog.employees import UNKNOWN_CUSTOMER, names_unknown_customer
+from ...catalog.employees import UNKNOWN_CUSTOMER
 from ...catalog.tools import tool_result
 from ...catalog.tools.locales import MAX_TAG_CHARACTERS
 from ...catalog.tools.localized_display import LOCALE_META_KEY
@@ -24,6 +24,7 @@ from ...protocol.jsonrpc import JsonObject, Request
 from ...protocol.parameter_headers import check_parameter_headers
 from ...protocol.revisions import Revision
 from ...resilience.limits import LimitExceeded
+from ..approvals import TOKEN_USED
 from ..audit import record_attempt, run_with_audit
 from ..auth_challenge import challenge_for
 from ..byte_cache import ByteCache
@@ -164,6 +165,8 @@ async def _run_and_record(
         raise
     except (ApiError, ToolError, NoAnswer, LimitExceeded, TimeoutError) as failure:
         message = _failure_message(context, tool, failure, call)
+        if context.approval is not None and call.committed:
+            message = f"{message} {TOKEN_USED.format(tool.name)}"
         call_result = tool_result.error_result(tool, f"{message} {context.notice}".rstrip())
         if challenge := challenge_for(context, failure):
             call_result["_meta"] = challenge

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.budgets.status import current_period, find_status, needs_list_row, share_percent
+from doit_mcp.catalog.budgets.budget_periods import current_period
+from doit_mcp.catalog.budgets.status import find_status, needs_list_row, share_percent
 from doit_mcp.catalog.periods.period import Period
 
 TODAY = date(2026, 11, 28)
@@ -133,6 +134,44 @@ def test_the_limit_of_a_growing_budget_is_that_of_its_thresholds() -> None:
 )
 def test_details_alone_are_not_always_enough(details: dict[str, Any], needed: bool) -> None:
     assert needs_list_row({**DETAILS, "amount": 10.0, **details}, TODAY) == needed
+
+
+@pytest.mark.parametrize(
+    ("budget", "basis"),
+    [
+        ({"timeInterval": "month", "startPeriod": "2027-02-01"}, "the budget begins on 2027-02-01"),
+        ({"type": "fixed", "startPeriod": "2027-02-03", "endPeriod": "2027-03-04"}, "the budget begins on 2027-02-03"),
+        ({"type": "fixed", "startPeriod": "2026-02-03", "endPeriod": "2026-03-04"}, "the budget ended on 2026-03-04"),
+        ({"timeInterval": "month", "startPeriod": "2026-02-01"}, "DoiT has no forecast"),
+    ],
+)
+def test_the_basis_says_when_a_budget_begins_or_ended(budget: dict[str, Any], basis: str) -> None:
+    amounts = {"amount": 10.0, "currency": "USD", "currentUtilization": 0.0}
+    found = find_status({**amounts, **budget, "riskStatus": "unknown"}, {}, TODAY)
+    assert (found.status, found.basis) == ("unknown", basis)
+
+
+@pytest.mark.parametrize(
+    ("interval", "start", "passed"),
+    [
+        ("day", "2026-11-26", 2),
+        ("week", "2026-11-15", 1),
+        ("month", "2025-12-09", 11),
+        ("quarter", "2025-12-01", 4),
+        ("year", "2025-06-01", 1),
+    ],
+)
+def test_seasonal_limits_follow_the_periods_since_the_first(interval: str, start: str, passed: int) -> None:
+    """They repeat, and count only if the amount of the current period is its limit."""
+    amounts = [10.0, 20.0, 30.0]
+    details = {**DETAILS, "timeInterval": interval, "startPeriod": start, "seasonalAmounts": amounts}
+    found = {
+        limit: find_status({**ROW, "alertThresholds": [{"percentage": 100, "amount": limit}]}, details, TODAY).limits(4)
+        for limit in amounts
+    }
+    own = amounts[passed % 3]
+    assert {limit for limit, limits in found.items() if limits is not None} == {own}
+    assert found[own] == [amounts[(passed + index) % 3] for index in range(4)]
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,40 @@ async def test_later_limits_grow_or_are_unknown() -> None:
     assert set(unknown) == {"seasonal", "follows"} and "only the limit of its current period" in unknown["seasonal"]
 
 
+async def test_later_limits_are_the_seasonal_amounts_of_their_months() -> None:
+    # January to May, then the same again: September has the fourth amount, October the fifth, November the first.
+    amounts: Any = {"seasonalAmounts": [700.0, 1.0, 1.0, 310.0, 400.0]}
+    limits: Any = {"alertThresholds": [{"percentage": 85, "amount": 263.5}]}
+    other: Any = {"alertThresholds": [{"percentage": 100, "amount": 400.0}]}
+    rows = [
+        budget("seasonal", 0.0, 210.0, 300.0, **amounts, **limits),
+        # Its amounts are not those of its periods from the first one on.
+        budget("otherwise", 0.0, 210.0, 300.0, **amounts, **other),
+        budget(
+            "later",
+            0.0,
+            0.0,
+            0.0,
+            **amounts,
+            startPeriod="2026-11-01",
+            alertThresholds=[{"percentage": 50, "amount": 350}],
+        ),
+        budget("unread", 0.0, 0.0, 0.0, **amounts, startPeriod="2026-11-01"),
+    ]
+    found = await ask(api(*rows), "growth 140% from 2026-10-01")
+    # $24 a day: 400 is exceeded on the 17th, 700 on the 30th.
+    assert [(row["id"], row["period"]["from"], row["amount"], row["scenarioBreaksOn"]) for row in found["budgets"]] == [
+        ("seasonal", "2026-10-01", 400.0, "2026-10-17"),
+        ("later", "2026-11-01", 700.0, "2026-11-30"),
+        ("seasonal", "2026-11-01", 700.0, "2026-11-30"),
+    ]
+    assert all("seasonal amount of that period" in row["basis"] for row in found["budgets"])
+    assert {row["id"]: row["why"] for row in found["budgetsUnknown"]} == {
+        "otherwise": "periods to come: this forecast has only the limit of its current period",
+        "unread": "it begins on 2026-11-01; its limit is unknown",
+    }
+
+
 def noisy_api() -> Recorder:
     noisy = [
         (day, labels, cost * (1.5 if date.fromisoformat(day).day % 2 else 0.5), 1.0) for day, labels, cost, _ in LINES

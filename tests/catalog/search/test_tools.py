@@ -105,6 +105,10 @@ async def test_empty_query_samples_all_kinds_with_api_links() -> None:
         ),
         ({"name": "Growth", "growthPerPeriod": 10.0}, "Budget: Growth (67,091.37 USD used)"),
         ({"name": "Season", "seasonalAmounts": [70000.0] * 12, "amount": 0}, "Budget: Season (67,091.37 USD used)"),
+        (
+            {"name": "Later", "startPeriod": "2027-01-01", "currentUtilization": 0.0},
+            "Budget: Later (0.00 of 60,000.00 USD, begins 2027-01-01)",
+        ),
         ({"name": "Flat"}, "Budget: Flat (67,091.37 of 60,000.00 USD, exceeded)"),
     ],
 )

@@ -83,6 +83,28 @@ async def test_secret_arguments_are_not_shown() -> None:
     assert caller.api.requests[-1].body == {"code": "123456"}
 
 
+async def test_deletions_of_datasets_say_how_many_events_are_lost() -> None:
+    known = {"name": "Orders", "records": 1852, "lastUpdated": "2026-11-29T10:00:00Z"}
+    listed: Any = {"datasets": [known, {"name": "Hosts", "records": None}, {"name": "Other", "records": 1}]}
+    caller = ApprovingCaller(Recorder(listed))
+    prepared = await caller.call("delete_datahub_datasets", datasets=["Hosts", "Orders", "Gone"])
+    assert prepared["change"]["affected"] == [
+        "dataset deleted with all its events: Orders, records: 1,852, lastUpdated: 2026-11-29T10:00:00Z",
+        "dataset deleted with all its events: Hosts, records: unknown, lastUpdated: unknown",
+        "dataset deleted with all its events: Gone, not found",
+    ]
+    # Events that arrived since are lost as well, so the user is asked again.
+    known["records"] += 1
+    again = await caller.call(CONFIRM, approvalToken=prepared["approvalToken"])
+    assert again["status"] == "approval_required" and "records: 1,853" in again["change"]["affected"][0]
+    selection = {"dataset": "Orders", "startTime": "2026-01-01T00:00:00Z", "endTime": "2026-02-01T00:00:00Z"}
+    (affected,) = (await caller.call("delete_datahub_events_by_filter", **selection))["change"]["affected"]
+    assert affected.startswith("dataset that loses events: Orders, records: 1,853")
+    closed = ApprovingCaller(Recorder(ApiError("", kind="forbidden", status=403)))
+    unread = (await closed.call("delete_datahub_datasets", datasets=["Orders"]))["change"]["affected"]
+    assert unread == ["dataset deleted with all its events: could not be read"]
+
+
 async def test_large_changes_are_refused() -> None:
     caller = ApprovingCaller(Recorder({}))
     dimensions = [{"key": "k", "type": "label", "value": "x" * 1_000}]
@@ -132,7 +154,7 @@ async def test_undo_restores_only_what_had_a_value() -> None:
     long = Recorder({**BUDGET, "description": "x" * 20_000})
     done = await run("update_budget", Caller(long), id="b1", description="y")
     assert done["undo"].keys() == {"note"} and "description (xxx" in done["undo"]["note"]
-    assert "too large for this result" in done["undo"]["note"] and len(done["undo"]["note"]) < 400
+    assert "too large for an undo call" in done["undo"]["note"] and len(done["undo"]["note"]) < 400
 
 
 @given(st.binary(min_size=18, max_size=18), st.integers(0, (1 << 40) - 1), st.text(), st.text())

@@ -123,7 +123,7 @@ async def test_account_to_reassign_is_found_by_its_own_id() -> None:
 async def test_every_deletion_preview_names_the_target() -> None:
     caller = ConfirmingCaller(Recorder({"message": "Deleted"}))
     await run("delete_datahub_datasets", caller, datasets=["a", "b"])
-    assert 'About:\n- datasets: ["a","b"]\nAccept' in caller.text
+    assert 'About:\n- datasets: ["a","b"]\nAffected:\n- dataset deleted with all its events: a' in caller.text
 
 
 async def test_external_effects_are_stated() -> None:
@@ -272,7 +272,9 @@ async def test_n12_every_list_item_is_shown_or_counted() -> None:
 @pytest.mark.requirement("N12")
 async def test_n12_deletion_names_or_counts_all_targets() -> None:
     text = await text_for("delete_datahub_datasets", {}, datasets=[f"a dataset with the number {n}" for n in range(40)])
-    assert text.count("a dataset with the number") == 20 and "- and 20 more: datasets (20)\n" in text
+    targets, _, affected = text.partition("Affected:\n")
+    assert targets.count("a dataset with the number") == 20 and "- and 20 more: datasets (20)\n" in targets
+    assert affected.count("a dataset with the number") == 40
 
 
 @pytest.mark.requirement("N12")

@@ -16,6 +16,7 @@ from doit_mcp.catalog.writes.confirmation import with_confirmation
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY, with_commit, with_deduplication
 from doit_mcp.sandbox.accounts import User
 from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.api.faults import Fault, FaultKind
 from doit_mcp.server.approval_tokens import MAX_TOKEN_CHARACTERS, ApprovalTokens
 from doit_mcp.server.catalog import catalog_factory
 from tests.redis_state.redis_server import Server
@@ -359,6 +360,27 @@ async def test_token_applies_once_whatever_the_outcome() -> None:
             repeated = (await site.call(name, arguments)).result
             assert repeated["isError"] and "it is unknown whether that call took effect" in str(repeated), name
         assert things.done == ["batch", "lost", "late"]
+
+
+@pytest.mark.parametrize(("failure", "is_unknown"), [("reset", True), ("truncated", True), (500, True), (429, False)])
+async def test_failed_changes_say_whether_they_may_be_made(failure: FaultKind, is_unknown: bool) -> None:
+    """The token is used up either way, and the change is never made twice."""
+    api, path = Api(), "/analytics/v1/labels/"
+    async with serving(make=catalog_factory(), api=api) as site:
+        label = await call(site, "create_label", name="Quarter", color="blue")
+        token = {"approvalToken": (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]}
+        api.faults.append(Fault(path, failure, operation=f"DELETE {path}{{id}}"))
+        failed, repeated = [(await site.call("confirm_action", token)).result for _ in range(2)]
+        assert failed["isError"] and repeated["isError"]
+        first, second = (answer["content"][0]["text"] for answer in (failed, repeated))
+        assert "Nothing was changed" not in first and "call delete_label again to prepare it" in first
+        assert ("The change may still have been made: check the current state" in first) is is_unknown
+        assert ("it is unknown whether that call took effect" in second) is is_unknown
+        assert ("the DoiT API refused it" in second) is not is_unknown
+        assert [sent.method for sent in api.calls].count("DELETE") == 1
+        # As the answer says, the change is prepared again, once the first cannot take effect any more.
+        again = (await site.call("delete_label", {"id": label["id"]})).result
+        assert again["isError"] if is_unknown else again["structuredContent"]["status"] == "approval_required"
 
 
 async def test_dry_run_shows_before_and_after(site: Site) -> None:

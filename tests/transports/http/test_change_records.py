@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.catalog.writes.change_rows import MAX_ITEMS
 from doit_mcp.catalog.writes.value_diff import is_unchanged, value_lines
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
@@ -83,13 +84,38 @@ async def test_members_are_added_and_removed_by_name(site: Site) -> None:
     label = await call(site, "create_label", name="Quarter", color="blue")
     objects = [{"objectId": f"b{number}", "objectType": "budget"} for number in range(22)]
     shown = row(await dry_run(site, "assign_objects_to_label", id=label["id"], add=objects, remove=objects[:1]))
-    assert shown["added"][1] == "objectId: b1, objectType: budget" and shown["added"][20:] == ["and 2 more"]
+    assert shown["added"][1] == "objectId: b1, objectType: budget" and len(shown["added"]) == 22
     assert shown["field"] == "assignments" and shown["removed"] == ["objectId: b0, objectType: budget"]
     customer = await call(site, "get_customer")
     created = await call(site, "create_contract_template", **TEMPLATE)
     template = created["templateId"]
     offered = await dry_run(site, "assign_contract_template", templateID=template, customerIds=[customer["id"]])
     assert row(offered) == {"field": "customerIds", "added": [customer["id"]], "removed": []}
+
+
+async def test_lists_are_complete_up_to_a_limit_and_have_one_form(site: Site) -> None:
+    former = [f"user-{number}@acme.example" for number in range(71)]
+    budget = await call(site, "create_budget", **{**BUDGET, "recipients": former})
+    selected: Json = {"id": budget["id"]}
+    for recipients, added, removed in (
+        (["new@acme.example", *former[:3]], ["new@acme.example"], former[3:]),
+        ([*former, "new@acme.example"], ["new@acme.example"], []),
+        ([former[-1]], [], former[:-1]),
+    ):
+        shown = await dry_run(site, "update_budget", **selected, recipients=recipients)
+        assert shown["fields"] == [{"field": "recipients", "added": added, "removed": removed}]
+        assert "notes" not in shown
+    many = [f"user-{number}@acme.example" for number in range(3 * MAX_ITEMS)]
+    alerts = [{"percentage": 10}]
+    shown = await dry_run(site, "update_budget", **selected, recipients=many, amount=7, alerts=alerts)
+    rows = {row["field"]: row for row in shown["fields"]}
+    assert rows.keys() == {"recipients", "amount", "alerts"}
+    *listed, more = rows["recipients"]["added"]
+    assert listed == many[71:][: MAX_ITEMS - 4] and more == f"and {len(many) - 71 - len(listed)} more"
+    # The short lists have their items, whatever the length of others.
+    assert rows["alerts"]["added"] == ["Alert at 10 %"] and len(rows["alerts"]["removed"]) == 3
+    deleted = (await call_once(site, "delete_budget", **selected))["change"]
+    assert {"field": "recipients", "added": [], "removed": former} in deleted["fields"]
 
 
 async def test_values_before_have_the_names_of_arguments(site: Site) -> None:

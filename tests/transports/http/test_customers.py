@@ -18,6 +18,7 @@ from doit_mcp.server.catalog import catalog_factory
 from tests.catalog.caller import TOOLS
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import at_replica, replicas
+from tests.sandbox.bodies import BUDGET
 from tests.transports.http.serving import ACCEPT, ADMIN, EMPLOYEE, OTHER_USER, Bench, Json, Site, schema, serving
 from tests.transports.http.serving import tools as bench_tools
 
@@ -117,9 +118,15 @@ async def test_n10_employee_task_names_its_customer() -> None:
 async def test_a_domain_is_not_the_id_of_a_customer() -> None:
     async with serving(make=catalog_factory(), api=Api()) as site:
         domain = {"customerContext": "globex.example"}
-        for name in ("list_budgets", "change_customer"):
+        for name, arguments in (
+            ("list_budgets", domain),
+            ("change_customer", domain),
+            # Nothing is prepared for a customer that does not exist.
+            ("delete_budget", {"id": "b", **domain}),
+            ("create_budget", {**BUDGET, **domain}),
+        ):
             session = await site.initialize("2025-06-18", user=EMPLOYEE)
-            refused = (await session.call(name, domain)).result
+            refused = (await session.call(name, arguments)).result
             text = refused["content"][0]["text"]
             assert refused["isError"] and "A name or a domain is not an id: search_customers finds the id." in text
             assert "Correct the arguments" not in text and "X-Tenant-Id" not in text
@@ -159,6 +166,22 @@ async def test_an_employee_without_a_customer_learns_how_to_choose_one() -> None
         answer = await site.send("POST", "/mcp", headers, json.dumps(call).encode())
         assert answer.result["isError"] and not api.calls
         assert "Call change_customer with the id of a customer" in answer.result["content"][0]["text"]
+        # Whether tools send one request or several, and whether the sign-in or the API asks for the customer.
+        api_token = site.headers(None) | {"Authorization": f"Bearer {EMPLOYEE.api_token}"}
+        for own in (headers, api_token | {"Content-Type": "application/json"}):
+            for name, arguments in (
+                ("list_labels", {}),
+                ("cost_breakdown", {}),
+                ("get_cloud_overview", {}),
+                ("weekly_digest", {}),
+                ("search", {"query": "cost"}),
+                ("delete_label", {"id": "x"}),
+                ("get_customer", {}),
+            ):
+                asked = site.request("tools/call", {"name": name, "arguments": arguments})
+                refused = (await site.send("POST", "/mcp/x/all", own, json.dumps(asked).encode())).result
+                text = refused["content"][0]["text"]
+                assert refused["isError"] and "customerContext" in text and "Correct the arguments" not in text, text
         call["params"]["arguments"] = {"customerContext": ADMIN.customer}
         answer = await site.send("POST", "/mcp", headers, json.dumps(call).encode())
         assert not answer.result.get("isError") and json.loads(answer.result["content"][0]["text"])["budgets"]

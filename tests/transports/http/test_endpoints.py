@@ -102,7 +102,8 @@ async def test_unlisted_tool_is_found_and_called() -> None:
         created = await site.call(
             "call_operation", {"name": first["name"], "arguments": LABEL}, path="/mcp/x/discovery"
         )
-        assert created.result["structuredContent"] == api.label
+        undo = {"tool": "delete_label", "arguments": {"id": "l1"}, "note": "delete_label asks for approval first."}
+        assert created.result["structuredContent"] == {**api.label, "undo": undo}
         read = await site.call("read_operation", {"name": "get_label", "arguments": {"id": "l1"}})
         assert read.result["structuredContent"] == api.label
         straight = await site.call("get_label", {"id": "l1"}, path="/mcp/x/discovery")

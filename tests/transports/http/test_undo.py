@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from doit_mcp.catalog.registry import direct_tools
+from doit_mcp.catalog.writes.secret_results import has_secrets
+from doit_mcp.catalog.writes.undo import find_undo
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.sandbox.bodies import ALERT, ALLOCATION, BUDGET, BY_CLOUD
-from tests.transports.http.serving import Json, Site, serving
+from tests.transports.http.serving import ADMIN, EMPLOYEE, Json, Site, serving
 
 CHANGING = {
     "id",
@@ -89,3 +91,72 @@ async def test_undo_calls_restore_the_former_state() -> None:
             restored = await applied(site, undo["tool"], undo["arguments"])
             assert restored["id"] != created["id"]
             assert as_set(await applied(site, reader, {key: restored["id"]})) == as_set(former), kind
+
+
+async def test_undo_after_a_change_of_another_user() -> None:
+    """It restores only what its change set. What another user set since is in its own undo call."""
+    async with serving(make=catalog_factory(), api=Api()) as site:
+        budget = await applied(site, "create_budget", BUDGET)
+        selected = {"id": budget["id"]}
+        undo = (await applied(site, "update_budget", {**selected, "amount": 1500}))["undo"]
+        assert undo["arguments"] == {**selected, "amount": BUDGET["amount"]}
+        assert (await applied(site, undo["tool"], undo["arguments"]))["amount"] == BUDGET["amount"]
+        await applied(site, "update_budget", {**selected, "amount": 1500})
+        theirs = {"amount": 7, "name": "Theirs"}
+        colleague = (await site.apply("update_budget", {**selected, **theirs}, user=EMPLOYEE)).result
+        assert not colleague.get("isError")
+        shown = (await applied(site, undo["tool"], {**undo["arguments"], "dryRun": True}))["change"]["fields"]
+        assert shown == [{"field": "amount", "before": 7, "after": BUDGET["amount"]}]
+        # It equals an earlier call within two minutes, and is still made.
+        done = await applied(site, undo["tool"], undo["arguments"])
+        assert "alreadyDone" not in done and done["undo"]["arguments"] == {**selected, "amount": 7}
+        current = await applied(site, "get_budget", selected)
+        assert current["amount"] == BUDGET["amount"] and current["name"] == "Theirs"
+        # Tools that add to a list or remove from it change nothing else in it.
+        label = await applied(site, "create_label", {"name": "Quarter", "color": "blue"})
+        mine, their = ({"objectId": budget["id"], "objectType": "budget"}, await _other_budget(site))
+        added = await applied(site, "assign_objects_to_label", {"id": label["id"], "add": [mine]})
+        await site.apply("assign_objects_to_label", {"id": label["id"], "add": [their]}, user=EMPLOYEE)
+        await applied(site, added["undo"]["tool"], added["undo"]["arguments"])
+        assigned = (await applied(site, "get_label_assignments", {"id": label["id"]}))["assignments"]
+        assert [row["objectId"] for row in assigned] == [their["objectId"]]
+
+
+async def _other_budget(site: Site) -> Json:
+    listed = (await applied(site, "list_budgets", {}))["budgets"]
+    return {"objectId": listed[-1]["id"], "objectType": "budget"}
+
+
+async def test_created_objects_can_be_removed_again() -> None:
+    """With the id from the answer, under the name that the deletion has for it."""
+    async with serving(make=catalog_factory(), api=Api()) as site:
+        for kind, made in (
+            ("label", {"name": "Quarter", "color": "blue"}),
+            ("custom_region", {"name": "North", "countryCodes": ["DK"]}),
+            ("datahub_dataset", {"name": "Sold"}),
+            ("folder", {"name": "Quarter"}),
+        ):
+            created = await applied(site, f"create_{kind}", made)
+            undo = created["undo"]
+            assert undo["tool"] == f"delete_{kind}" and undo["note"] == f"delete_{kind} asks for approval first."
+            prepared = (await site.call(undo["tool"], undo["arguments"])).result["structuredContent"]
+            assert prepared["change"]["object"]["name"] == made["name"]
+            await site.call("confirm_action", {"approvalToken": prepared["approvalToken"]})
+            again = (await site.call(undo["tool"], undo["arguments"])).result
+            assert again.get("isError") or again["structuredContent"].get("alreadyDone"), kind
+        owned = {"customerContext": ADMIN.customer}
+        made = (await site.apply("create_label", {"name": "Own", "color": "blue", **owned}, user=EMPLOYEE)).result
+        assert made["structuredContent"]["undo"]["arguments"]["customerContext"] == ADMIN.customer
+
+
+def test_creations_have_an_undo_where_a_deletion_takes_their_id() -> None:
+    tools = {tool.name: tool for tool in direct_tools() if tool.writes}
+    for name, tool in tools.items():
+        kind = name.partition("_")[2]
+        removing = tools.get(f"delete_{kind}")
+        if tool.verb == "create" and removing is not None and "no_undo" not in tool.facts and not has_secrets(tool):
+            plan = find_undo(tool, None, tools)
+            assert plan is not None, name
+            undo = plan.make({}, {"id": "x", removing.targets[-1]: "x"})
+            assert undo == {"tool": removing.name, "arguments": {removing.targets[-1]: "x"}}, name
+            assert plan.make({}, {"status": "completed"}) == {}, name

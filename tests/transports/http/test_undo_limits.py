@@ -117,9 +117,32 @@ async def check_unread_approval(site: Site, api: Api) -> None:
 
 async def test_deletions_of_themes_say_that_undo_does_not_activate_them(site: Site) -> None:
     theme = await applied(site, "create_custom_theme", THEME)
+    assert "affected" not in await prepared(site, "delete_custom_theme", {"id": theme["id"]})
     await applied(site, "set_active_theme", {"themeId": theme["id"]})
+    (active,) = (await prepared(site, "delete_custom_theme", {"id": theme["id"]}))["affected"]
+    assert active.startswith("your active theme") and active.endswith(f"{THEME['name']} (id {theme['id']})")
     notes = " ".join((await prepared(site, "delete_custom_theme", {"id": theme["id"]}))["notes"])
     assert "get the default theme" in notes and "set_active_theme" in notes
     deleted = await applied(site, "delete_custom_theme", {"id": theme["id"]})
     assert "set_active_theme" in deleted["undo"]["note"]
     assert (await applied(site, "get_active_theme", {}))["themeId"] == "default"
+
+
+async def test_approvals_and_dry_runs_name_what_the_undo_cannot_restore(site: Site) -> None:
+    budget = await applied(site, "create_budget", BUDGET)
+    seasonal = await applied(site, "create_budget", SEASONAL)
+    user = next(row for row in (await applied(site, "list_users", {}))["users"] if row["email"] != ADMIN.email)
+    shared = {"public": "viewer", "type": "fixed", "startPeriod": "2026-11-01", "endPeriod": "2026-12-31"}
+    for name, arguments, expected in (
+        ("update_budget", {"id": budget["id"], **shared}, ("public, endPeriod: no value", "restores public.")),
+        ("update_budget", {"id": seasonal["id"], "amount": 500, "public": "viewer"}, ("amount (0",)),
+        ("update_user", {"id": user["id"], "phone": "+44"}, ("phone",)),
+        ("update_budget", {"id": budget["id"], "name": "Renamed"}, ()),
+    ):
+        shown = [await prepared(site, name, {**arguments, "dryRun": True})]
+        if "name" not in arguments:
+            shown.append(await prepared(site, name, arguments))
+        note = (await applied(site, name, arguments))["undo"].get("note")
+        for change in shown:
+            assert change.get("notes", []) == [note] * bool(expected), name
+        assert all(text in note for text in expected), name
