@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from doit_mcp.catalog.views.document import view_html
-from tests.e2e.node_packages import environment, unavailable
+from tests.e2e.node_packages import environment, find_browser
 
 NODE = Path(__file__).resolve().parent / "node"
 ARTIFACTS = NODE.parent / "artifacts"
@@ -137,13 +136,11 @@ class Browser:
 @contextmanager
 def running_browser(home: Path) -> Iterator[Browser]:
     """Run the browser. *home* is an empty directory for its files."""
-    path = shutil.which("chromium")
-    if path is None:
-        unavailable("chromium is not installed: the view cannot be shown")
+    path = find_browser()
     ARTIFACTS.mkdir(exist_ok=True)
     with open(home / "stderr", "w") as errors:
         process = subprocess.Popen(
-            ["node", str(NODE / "drive.mjs"), str(path)],
+            ["node", str(NODE / "drive.mjs"), path],
             env=environment(home),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from doit_mcp.catalog.views.document import VIEW_MIME_TYPE, view_html, view_uri
 from doit_mcp.sandbox.accounts import USERS
 from tests.browser.driver import NODE, Browser, Case, Json
 from tests.e2e.launch import Sandbox, running_sandbox
-from tests.e2e.node_packages import environment, run
+from tests.e2e.node_packages import environment, find_browser, run
 from tests.e2e.test_chatgpt import link_account
 
 ADMIN, VIEWER = USERS[:2]
@@ -60,7 +59,7 @@ async def test_select_and_save(browser: Browser, sandbox: Sandbox) -> None:
 
 async def test_the_page_to_try_tools_draws_the_picture(browser: Browser, sandbox: Sandbox, tmp_path: Path) -> None:
     page = sandbox.mcp.removesuffix("/mcp") + "/try#get_cloud_overview"
-    script = ["node", str(NODE / "try_page.mjs"), str(shutil.which("chromium")), page]
+    script = ["node", str(NODE / "try_page.mjs"), find_browser(), page]
     finished = await run(script, env=environment(tmp_path), limit=60)
     assert finished.status == 0, finished
     shown = json.loads(finished.out)

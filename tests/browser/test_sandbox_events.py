@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import aiohttp
 
 from tests.browser.driver import NODE
 from tests.e2e.launch import running_sandbox
-from tests.e2e.node_packages import environment, install, run, unavailable
+from tests.e2e.node_packages import environment, find_browser, install, run
 from tests.transports.http.serving import ACCEPT
 
 NAMES = {
@@ -22,9 +21,7 @@ NAMES = {
 
 
 async def test_each_button_makes_an_event_that_arrives(tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        unavailable("chromium is not installed: the page cannot be shown")
+    chromium = find_browser()
     install(NODE)
     with running_sandbox(tmp_path, DOIT_MCP_EVENTS_POLL_S="5", DOIT_MCP_EVENTS_HOLD_S="0") as sandbox:
         async with aiohttp.ClientSession() as http:
@@ -37,7 +34,7 @@ async def test_each_button_makes_an_event_that_arrives(tmp_path: Path) -> None:
                 message = {"jsonrpc": "2.0", "id": 1, "method": "events/subscribe", "params": params}
                 async with http.post(sandbox.mcp, json=message, headers=headers) as response:
                     assert "result" in (answer := await response.json()), answer
-        script = ["node", str(NODE / "sandbox_page.mjs"), str(chromium), f"{sandbox.services}/", str(len(NAMES))]
+        script = ["node", str(NODE / "sandbox_page.mjs"), chromium, f"{sandbox.services}/", str(len(NAMES))]
         finished = await run(script, env=environment(tmp_path), limit=90)
     assert finished.status == 0, finished
     shown = json.loads(finished.out)

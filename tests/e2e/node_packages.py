@@ -44,6 +44,14 @@ def unavailable(reason: str) -> None:
     pytest.skip(reason)
 
 
+def find_browser() -> str:
+    """Return the path of Chromium: of the variant without windows if it is installed, which needs half of the time."""
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    if path is None:
+        unavailable("Chromium is not installed: pages cannot be shown")
+    return str(path)
+
+
 def install(directory: Path = NODE) -> None:
     """Install the packages of the lock file in *directory*. Processes that start later wait and find them.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from doit_mcp.sandbox.accounts import USERS
 from tests.e2e.launch import Sandbox
-from tests.e2e.node_packages import NODE, environment, run, unavailable
+from tests.e2e.node_packages import NODE, environment, find_browser, run
 from tests.e2e.test_consent import waiting
 
 ARTIFACTS = NODE.parent / "artifacts"
@@ -23,9 +22,7 @@ STATUS_MESSAGE = "Failed to load resource"
 
 async def problems(home: Path, pages: list[dict[str, Any]]) -> list[str]:
     """Return what is wrong with *pages* at any width, in light or dark."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        unavailable("chromium is not installed: the pages cannot be looked at")
+    browser = find_browser()
     ARTIFACTS.mkdir(exist_ok=True)
     order = {"browser": browser, "shots": str(ARTIFACTS), "widths": WIDTHS, "pages": pages}
     done = await run(["node", str(NODE / "axe.mjs"), json.dumps(order)], env=environment(home), limit=110)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from aiohttp import web
 
 from doit_mcp.sandbox.accounts import GLOBEX, USERS
 from tests.e2e.launch import Sandbox
-from tests.e2e.node_packages import NODE, environment, run, unavailable
+from tests.e2e.node_packages import NODE, environment, find_browser, run
 
 ARTIFACTS = NODE.parent / "artifacts"
 VERIFIER = "a-verifier-that-is-long-enough-for-pkce-0123456789"
@@ -103,9 +102,7 @@ async def act(
     complaint: str = "",
 ) -> dict[str, Any]:
     """Return what the browser showed after *steps*. Fails on failed requests and unexpected console messages."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        unavailable("chromium is not installed: the pages cannot be looked at")
+    browser = find_browser()
     ARTIFACTS.mkdir(exist_ok=True)
     order = {"browser": browser, "url": url, "width": width, "height": 900, "scheme": scheme, "steps": steps}
     finished = await run(["node", str(NODE / "consent.mjs"), json.dumps(order)], env=environment(home))

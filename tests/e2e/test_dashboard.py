@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from doit_mcp.sandbox.accounts import USERS
 from tests.e2e.launch import Sandbox, running_sandbox
-from tests.e2e.node_packages import NODE, environment, run, unavailable
+from tests.e2e.node_packages import NODE, environment, find_browser, run
 from tests.e2e.test_consent import act, waiting
 
 ARTIFACTS = NODE.parent / "artifacts"
@@ -50,9 +49,7 @@ async def tokens(sandbox_alone: Sandbox, node: Path, tmp_path: Path) -> dict[str
 @pytest.fixture
 async def page_report(sandbox_alone: Sandbox, node: Path, tmp_path: Path, tokens: dict[str, Any]) -> dict[str, Any]:
     """What a browser saw on the page while calls were made; see node/watch.mjs."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        unavailable("chromium is not installed: the page cannot be looked at")
+    browser = find_browser()
     ARTIFACTS.mkdir(exist_ok=True)
     services = sandbox_alone.services
     calls = [

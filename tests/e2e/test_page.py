@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from doit_mcp.transports.http.landing_page import EXAMPLE_QUESTIONS, render_page
-from tests.e2e.node_packages import NODE, environment, run, unavailable
+from tests.e2e.node_packages import NODE, environment, find_browser, run
 
 ARTIFACTS = NODE.parent / "artifacts"
 RESOURCE = "https://mcp.example.com"
@@ -52,9 +51,7 @@ async def served() -> AsyncIterator[str]:
 @pytest.fixture
 async def visit(node: Path, tmp_path: Path) -> dict[str, Any]:
     """What a browser saw on the page; see node/page.mjs."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        unavailable("chromium is not installed: the page cannot be looked at")
+    browser = find_browser()
     ARTIFACTS.mkdir(exist_ok=True)
     async with served() as url:
         order = json.dumps({"browser": browser, "url": url, "shots": str(ARTIFACTS)})

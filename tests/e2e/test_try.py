@@ -17,7 +17,7 @@ from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.server.catalog import catalog_factory
 from scripts.token_counts import make_tokenizer
 from tests.e2e.launch import Sandbox
-from tests.e2e.node_packages import environment, run, unavailable
+from tests.e2e.node_packages import environment, find_browser, run, unavailable
 
 VIEWER = USERS[1]
 DEFAULT_TOOLS = [tool.name for tool in catalog_factory()(Selection(), False).tools]
@@ -26,9 +26,7 @@ DEFAULT_TOOLS = [tool.name for tool in catalog_factory()(Selection(), False).too
 @pytest.fixture
 async def seen(sandbox_asking: Sandbox, node: Path, tmp_path: Path) -> dict[str, Any]:
     """What a browser saw on the page; see node/try.mjs."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        unavailable("chromium is not installed: the page cannot be looked at")
+    browser = find_browser()
     order = {
         "browser": browser,
         "url": f"{sandbox_asking.base}/try",
