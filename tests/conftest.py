@@ -18,6 +18,7 @@ from doit_mcp.observability.logging_setup import REQUEST_QUOTING_LOGGERS, JsonFo
 from doit_mcp.sandbox.api import billing_data
 
 from .ledger_templates import CopiedLedger
+from .scheduling import SharedFixtureScheduling
 
 # Shapes that must never be logged, wherever they come from: (part of) a JWT, a bearer token, a request body.
 SHAPES = re.compile(
@@ -56,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that rewrite transcripts and pictures, for changes that are reviewed."""
     parser.addoption("--rewrite-transcripts", action="store_true", help="rewrite tests/transcripts, for review")
     parser.addoption("--rewrite-pictures", action="store_true", help="rewrite docs/_static/views, for review")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedFixtureScheduling:
+    """Group tests by the fixtures that they share."""
+    return SharedFixtureScheduling(config, log)
 
 
 class Guard(logging.Handler):

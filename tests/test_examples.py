@@ -21,8 +21,6 @@ README = (ROOT / "README.rst").read_text("utf-8")
 QUICKSTART = (ROOT / "docs" / "quickstart.rst").read_text("utf-8")
 ADMIN = "admin@acme.example"
 
-pytestmark = pytest.mark.xdist_group("examples")
-
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Any:

@@ -23,8 +23,6 @@ from tests.transports.http.serving import LATEST_STATEFUL
 
 ADMIN = "admin@acme.example"
 
-pytestmark = pytest.mark.xdist_group("mcpb")
-
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
