@@ -157,10 +157,13 @@ class CircuitBreaker:
 
     def _current_window(self) -> OutcomeCounts:
         now = self.clock()
-        age = now - self._current_counts.started
-        if age >= HALF_WINDOW_SECONDS:
-            self._previous_counts = self._current_counts if age < 2 * HALF_WINDOW_SECONDS else OutcomeCounts(now)
-            self._current_counts = OutcomeCounts(now)
+        started = self._current_counts.started
+        if now - started >= 2 * HALF_WINDOW_SECONDS:
+            self._previous_counts, self._current_counts = OutcomeCounts(now), OutcomeCounts(now)
+        elif now - started >= HALF_WINDOW_SECONDS:
+            # The next half begins where this one ends, or its outcomes would count for longer than two halves.
+            self._previous_counts = self._current_counts
+            self._current_counts = OutcomeCounts(started + HALF_WINDOW_SECONDS)
         return self._current_counts
 
     def _should_open(self) -> bool:

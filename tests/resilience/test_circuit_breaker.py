@@ -92,6 +92,18 @@ def test_few_failures_among_many_successes_do_not_open_it(breaker: CircuitBreake
     assert breaker.state == "open"
 
 
+def test_failures_do_not_count_for_longer_because_of_a_later_outcome(breaker: CircuitBreaker, clock: Clock) -> None:
+    fail(breaker, MIN_OUTCOMES - 1)
+    clock.now += 2 * HALF_WINDOW_SECONDS - 1
+    succeed(breaker)
+    clock.now += 1
+    # With the success, one outcome is missing.
+    fail(breaker, MIN_OUTCOMES - 2)
+    assert breaker.state == "closed"
+    fail(breaker, 1)
+    assert breaker.state == "open"
+
+
 @pytest.mark.parametrize("wait", [0.0, HALF_WINDOW_SECONDS - 1])
 def test_old_failures_do_not_count(breaker: CircuitBreaker, clock: Clock, wait: float) -> None:
     fail(breaker, MIN_OUTCOMES - 1)
@@ -358,7 +370,7 @@ class Machine(RuleBasedStateMachine):
             self.bad.append((self.clock.now, caller))
             self.breaker.record_failure(ticket, caller, f"operation {number % 2}")
         if state == "closed" and self.breaker.state != "closed":
-            callers = [caller for when, caller in self.bad if when > self.clock.now - 2 * HALF_WINDOW_SECONDS]
+            callers = [caller for when, caller in self.bad if when >= self.clock.now - 2 * HALF_WINDOW_SECONDS]
             assert 2 * len(callers) >= MIN_OUTCOMES
             assert len(set(callers)) >= MIN_CALLERS or None in callers or len(callers) >= FEW_CALLERS_THRESHOLD
 
