@@ -131,7 +131,7 @@ def test_lists_are_shown_as_added_and_removed_items() -> None:
                 "addedItems": [{"percentage": 90}],
                 "removedItems": [{"percentage": 50}],
             },
-            {"field": "amount", "before": 1000, "after": 2000.5},
+            {"field": "amount", "before": 1000, "after": "the spend of the period before"},
             {"field": "usePrevSpend", "before": False, "after": True},
             {"field": "description", "before": None, "after": "new < b>"},
         ],
