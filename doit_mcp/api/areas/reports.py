@@ -212,6 +212,7 @@ class Reports(Area):
         confirm=REVERSIBLE,
         preview_with=get_report_config,
         canonical_arguments={"report": canonical_config},
+        names_with={"labels": "list_labels"},
         merges={"report": {"timeRange": "customTimeRange"}},
         same_as={"report.metric": "metrics"},
         cleared_by={"report.forecastSettings": {"mode": "none"}, "report.limitAggregation": "none"}

@@ -55,7 +55,7 @@ def change_record(
     names = item_names(before, changes)
     rows = field_rows(shown_lines, names, is_known=is_known, readable=readable)
     rows = [_with_shown_member(tool, row, before) for row in rows]
-    rows = limit_items(rows + member_rows(tool, arguments, related))
+    rows = limit_items(rows + member_rows(tool, arguments, related, surroundings.members))
     affected = access_lines(tool, changes, current, surroundings.domains)
     affected += reached_lines(tool, before) + list(surroundings.dependents) + changed_members
     affected += mention_lines(tool, arguments, surroundings.domains) + related_lines(related)

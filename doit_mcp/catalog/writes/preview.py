@@ -200,4 +200,5 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
     ]
     inputs.append({argument: identifying_values({}, found) for argument, found in surroundings.related.items()})
     inputs.append(surroundings.dependents)
+    inputs.append(sorted(surroundings.members or ()))
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()
