@@ -103,7 +103,7 @@ class ToolFacts(TypedDict, total=False):
     """The values that the API gives to arguments which such an update does not name, instead of removing them."""
     merges: Mapping[str, Mapping[str, str]]
     """The arguments of an update whose omitted members stay unchanged, so that the undo restores only the given members.
-    Each has the members that the API also clears, by the member whose change does that."""
+    Each has the members that the API also clears or ignores, by the member whose change does that."""
     cleared_by: Mapping[str, Any]
     """The values with which the update clears arguments, by the name of the argument or the path of a member."""
     no_undo: str
@@ -125,6 +125,15 @@ class ToolFacts(TypedDict, total=False):
     same_as: Mapping[str, str]
     """Arguments of an update that are other forms of the field with this name, which restores both. The path of a member
     has the name of another member."""
+    writes_members: str
+    """The argument whose items {action, id, ...} also create and update other objects, besides those that they select."""
+    empty_means: Mapping[str, Any]
+    """What the API sets in place of an empty list, as users read it, by the name of the argument."""
+    computed_if: Mapping[str, tuple[str, str]]
+    """Arguments that decide, if true, that the API computes another: its name, and what its value is then."""
+    shared_as: str
+    """The resourceType with which get_resource_permissions shows who has access to the object that this write deletes,
+    and update_resource_permissions restores it."""
     not_shown: tuple[str, ...]
     """Arguments of an update whose values before *preview_with* never shows."""
     shown_by: Mapping[str, str]

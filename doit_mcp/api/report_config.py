@@ -234,13 +234,22 @@ def provider_code(name: str) -> str:
 def normalize_config(config: JsonObject) -> JsonObject:
     """Return a config as the API expects it.
 
+    Besides the canonical form, null removes the forecast of a report.
+    """
+    body = canonical_config(config)
+    if (body.get("forecastSettings") or {}).get("mode") == "none":
+        # Arguments have a word for it, because null means omitted in them.
+        body["forecastSettings"] = None
+    return body
+
+
+def canonical_config(config: JsonObject) -> JsonObject:
+    """Return a config in the form that all spellings share.
+
     Providers are named as in billing data, customTimeRange is beside timeRange, and former values are replaced.
     """
     filters = config.get("filters")
     body = {**config, "filters": normalize_filters(filters)} if filters else dict(config)
-    if (body.get("forecastSettings") or {}).get("mode") == "none":
-        # null removes the forecast of a report. Arguments have a word for it, because null means omitted in them.
-        body["forecastSettings"] = None
     if metric := body.pop("metric", None):
         body.setdefault("metrics", [metric])
     if isinstance(limit := body.get("limitByChange"), dict) and (name := limit.get("operator")) in OPERATOR_NAMES:

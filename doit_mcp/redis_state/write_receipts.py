@@ -132,25 +132,35 @@ class RedisReceiptStore:
         return Receipt(decrypted, kind == b"known", age / 1000)
 
     async def settle(
-        self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
+        self,
+        owner: str,
+        key: str,
+        answer: bytes | None,
+        *,
+        known: bool = True,
+        groups: Collection[str] = (),
+        lifetime_seconds: float | None = None,
     ) -> None:
         """Store the result of the write, or release the claim if *answer* is None."""
         receipt_key = self._receipt_key(owner, key)
         token = self._claims.pop(receipt_key, None)
         if token is None:
-            await self._local.settle(owner, key, answer, known=known, groups=groups)
+            await self._local.settle(owner, key, answer, known=known, groups=groups, lifetime_seconds=lifetime_seconds)
             return
-        await self._mirror.settle(owner, key, answer, known=known, groups=groups)
+        await self._mirror.settle(owner, key, answer, known=known, groups=groups, lifetime_seconds=lifetime_seconds)
         stored = answer if answer is not None and known and len(answer) <= self._max_answer_bytes else b""
         outcome = "none" if answer is None else "known" if known else "unknown"
         encrypted = self._encryptor.encrypt(receipt_key, stored) if stored else b""
         try:
             keys = [receipt_key, self._index_key(owner), *map(self._group_key, groups)]
-            await self._connection.run_script(SETTLE_SCRIPT, keys, token, outcome, encrypted, int(self._ttl * 1000))
+            milliseconds = int((self._ttl if lifetime_seconds is None else lifetime_seconds) * 1000)
+            await self._connection.run_script(SETTLE_SCRIPT, keys, token, outcome, encrypted, milliseconds)
         except StateUnavailable:
             # The claim in Redis expires as if this process had died, but this process knows the outcome.
             if answer is not None and await self._local.claim(owner, key) is None:
-                await self._local.settle(owner, key, answer, known=known, groups=groups)
+                await self._local.settle(
+                    owner, key, answer, known=known, groups=groups, lifetime_seconds=lifetime_seconds
+                )
 
     async def forget(self, owner: str, key: str) -> None:
         """Delete the receipt, unless the write is running."""

@@ -36,13 +36,18 @@ FORGOTTEN = (
     " prepare it."
 )
 USED = (
-    "Nothing was changed: this approvalToken was already used, and each counts only once. Its change was made, or the"
-    " DoiT API refused it, or the object had changed and the change was prepared again with a new token. Check the"
-    " current state. To make the change again, call the tool of the change again to prepare it."
+    "This approvalToken was already used, and each counts only once, so this call changed nothing. It is unknown whether"
+    " the first call made the change. Read the object first. Only if the change is missing, call the tool of the change"
+    " again to prepare it."
+)
+LOST = (
+    "This call changed nothing. It is unknown whether the change of this approvalToken was made before: the server no"
+    " longer stores the change or its result. Read the object first. Only if the change is missing, call the tool of the"
+    " change again to prepare it."
 )
 TOKEN_USED = "The approvalToken counts only once: to make the change later, call {} again to prepare it."
 UNVERIFIED = (
-    "Nothing was changed: the server cannot check at the moment whether this approvalToken was used before. Call"
+    "This call changed nothing: the server cannot check at the moment whether this approvalToken was used before. Call"
     " confirm_action again in a few seconds."
 )
 TOO_LARGE = (
@@ -106,18 +111,24 @@ class Approvals:
         is_expired = self._clock() >= parsed.expires_at
         data = await self._store.get(owner, parsed.handle)
         if data is None:
-            raise ToolError(EXPIRED if is_expired else FORGOTTEN)
+            # A token that was never used made no change, and counts as used from now on.
+            was_prepared_at = (parsed.expires_at - int(LIFETIME_SECONDS)) * 1000
+            unused = await self._use(owner, was_prepared_at, parsed.handle)
+            raise ToolError((EXPIRED if is_expired else FORGOTTEN) if unused else LOST)
         tool, arguments, digest, prepared_at = orjson.loads(data)
         return Approval(parsed.handle, tool, arguments, digest, prepared_at, is_expired)
 
     async def use(self, owner: str, approval: Approval) -> None:
         """Use up *approval*. Raise ToolError if it was used before, or if that cannot be checked."""
+        if not await self._use(owner, approval.prepared_at, approval.id):
+            raise ToolError(USED)
+
+    async def _use(self, owner: str, prepared_at: int, id: str) -> bool:
+        """Use up an approval. Return whether it counts. Raise ToolError if that cannot be checked."""
         try:
-            counts = await self._consents.use(owner, approval.prepared_at, approval.id)
+            return await self._consents.use(owner, prepared_at, id)
         except StateUnavailable:
             raise ToolError(UNVERIFIED) from None
-        if not counts:
-            raise ToolError(USED)
 
 
 class BoundApprovals:

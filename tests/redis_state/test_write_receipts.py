@@ -73,6 +73,16 @@ async def test_receipt_expires(make: Make) -> None:
         await asyncio.sleep(0.005)
 
 
+async def test_receipt_can_last_longer_than_others(make: Make) -> None:
+    receipts = make(ttl=0.02)
+    for key, lifetime in (("long", 60), ("short", None)):
+        assert await receipts.claim("o", key) is None
+        await receipts.settle("o", key, b"a", lifetime_seconds=lifetime)
+    while await receipts.claim("o", "short") is not None:
+        await asyncio.sleep(0.005)
+    assert recorded_outcome(await receipts.claim("o", "long")) == (b"a", True)
+
+
 async def test_write_that_was_not_applied_may_be_repeated(make: Make) -> None:
     receipts = make()
     assert await receipts.claim("o", "k") is None

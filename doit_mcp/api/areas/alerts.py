@@ -282,7 +282,12 @@ class Alerts(Area):
         return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 
     @delete(
-        "/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, restore_with=create_alert, open_world=False
+        "/analytics/v1/alerts/{id}",
+        confirm=True,
+        preview_with=get_alert,
+        restore_with=create_alert,
+        shared_as="alerts",
+        open_world=False,
     )
     async def delete_alert(self, *, id: Id) -> None:
         """Delete an alert. Its notifications stop. Confirm its name with the user first."""

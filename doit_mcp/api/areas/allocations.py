@@ -203,7 +203,13 @@ class Allocations(Area):
         """Show one allocation with the rules that select its costs. Give its id or its name."""
         return await self._allocation(id=id or await find_id(name or "", self._allocations, "name", nameContains=name))
 
-    @post("/analytics/v1/allocations", confirm=False, verify_with=get_allocation, open_world=False)
+    @post(
+        "/analytics/v1/allocations",
+        confirm=False,
+        verify_with=get_allocation,
+        writes_members="rules",
+        open_world=False,
+    )
     async def _create(self, **allocation: Unpack[NewAllocation]) -> JsonObject: ...
 
     @offers(_create)
@@ -212,7 +218,13 @@ class Allocations(Area):
         list_dimensions and get_dimension first."""
         return await self._create(**cast(NewAllocation, with_api_names(cast(JsonObject, allocation))))
 
-    @patch("/analytics/v1/allocations/{id}", confirm=REVERSIBLE, preview_with=get_allocation, open_world=False)
+    @patch(
+        "/analytics/v1/allocations/{id}",
+        confirm=REVERSIBLE,
+        preview_with=get_allocation,
+        writes_members="rules",
+        open_world=False,
+    )
     async def _update(self, *, id: Id, **changes: Unpack[AllocationChanges]) -> JsonObject: ...
 
     @offers(_update)
@@ -229,6 +241,7 @@ class Allocations(Area):
         confirm=True,
         preview_with=get_allocation,
         restore_with=create_allocation,
+        shared_as="allocations",
         open_world=False,
     )
     async def delete_allocation(self, *, id: Id) -> None:

@@ -114,7 +114,13 @@ class Annotations(Area):
         """Add an annotation at a date of the cost charts. Everyone at the customer who can view the charts sees it."""
         ...
 
-    @patch("/analytics/v1/annotations/{id}", confirm=REVERSIBLE, preview_with=get_annotation, open_world=False)
+    @patch(
+        "/analytics/v1/annotations/{id}",
+        confirm=REVERSIBLE,
+        preview_with=get_annotation,
+        names_with={"labels": "list_labels"},
+        open_world=False,
+    )
     async def update_annotation(
         self, *, id: AnnotationId, **changes: Unpack[AnnotationChanges]
     ) -> Annotated[JsonObject, AnnotationDetails]:

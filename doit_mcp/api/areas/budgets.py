@@ -235,6 +235,8 @@ class Budgets(Area):
         canonical_arguments=CANONICAL,
         has_cost_scope="budget",
         same_as={"scope": "scopes"},
+        empty_means={"alerts": ["the default thresholds of the DoiT API"], "recipients": ["the owner of the budget"]},
+        computed_if={"usePrevSpend": ("amount", "the spend of the period before")},
         restored_elsewhere={
             "public": 'update_resource_permissions with resourceType budgets, resourceId {id} and public "no_access"'
             " restores public."

@@ -22,7 +22,7 @@ from ..parameters import (
     PageToken,
     ParentFolderId,
 )
-from ..report_config import QueryConfig, normalize_config
+from ..report_config import QueryConfig, canonical_config, normalize_config
 from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime"), format_timestamp)
@@ -211,7 +211,12 @@ class Reports(Area):
         "/analytics/v1/reports/{id}",
         confirm=REVERSIBLE,
         preview_with=get_report_config,
-        merges={"report": {}},
+        canonical_arguments={"report": canonical_config},
+        names_with={"labels": "list_labels"},
+        merges={"report": {"timeRange": "customTimeRange"}},
+        same_as={"report.metric": "metrics"},
+        cleared_by={"report.forecastSettings": {"mode": "none"}, "report.limitAggregation": "none"}
+        | {"report.sortGroups": "asc", "report.sortDimensions": "desc"},
         open_world=False,
     )
     async def _update(self, *, id: Id, **body: Unpack[ReportBody]) -> JsonObject: ...
@@ -226,6 +231,7 @@ class Reports(Area):
         confirm=True,
         preview_with=get_report_config,
         restore_with=create_report,
+        shared_as="reports",
         open_world=False,
     )
     async def delete_report(self, *, id: Id) -> None:

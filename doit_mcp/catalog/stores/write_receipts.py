@@ -47,12 +47,19 @@ class ReceiptStore(Protocol):
         """
 
     async def settle(
-        self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
+        self,
+        owner: str,
+        key: str,
+        answer: bytes | None,
+        *,
+        known: bool = True,
+        groups: Collection[str] = (),
+        lifetime_seconds: float | None = None,
     ) -> None:
         """Record the result of a claimed write; *answer* None means that it was certainly not done.
 
         *known* is False if it is unknown whether the write was done. If it was, its receipt joins *groups*, which
-        identify the objects of the write.
+        identify the objects of the write. The receipt lasts *lifetime_seconds*, by default as long as all others.
         """
 
     async def forget(self, owner: str, key: str) -> None:
@@ -69,6 +76,7 @@ class ReceiptStore(Protocol):
 class _Entry:
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     settled_at: float = 0.0
+    expires_at: float = 0.0
     answer: bytes = b""
     done: bool = False
     groups: Collection[str] = ()
@@ -111,6 +119,9 @@ class MemoryReceiptStore:
         while True:
             self._remove_expired()
             entry = self._entries.get((owner, key))
+            if entry is not None and self._is_expired(entry):
+                self._remove((owner, key))
+                entry = None
             if entry is None:
                 self._make_room(owner)
                 self._entries[owner, key] = _Entry()
@@ -128,7 +139,14 @@ class MemoryReceiptStore:
         self._entries[owner, key] = _Entry()
 
     async def settle(
-        self, owner: str, key: str, answer: bytes | None, *, known: bool = True, groups: Collection[str] = ()
+        self,
+        owner: str,
+        key: str,
+        answer: bytes | None,
+        *,
+        known: bool = True,
+        groups: Collection[str] = (),
+        lifetime_seconds: float | None = None,
     ) -> None:
         """Store the result or release the claim, and wake the calls that wait for it."""
         if (owner, key) not in self._entries:
@@ -136,6 +154,7 @@ class MemoryReceiptStore:
         entry = self._remove((owner, key))
         if answer is not None:
             entry.settled_at, entry.done = self._clock(), known
+            entry.expires_at = entry.settled_at + (self._ttl if lifetime_seconds is None else lifetime_seconds)
             entry.answer = compact_copy(answer) if known and len(answer) <= self._max_answer_bytes else b""
             self._entries[owner, key] = entry
             if known:
@@ -177,12 +196,15 @@ class MemoryReceiptStore:
                     return
 
     def _remove_expired(self) -> None:
-        oldest_valid = self._clock() - self._ttl
+        """Remove the oldest receipts that have expired. Others stay until the older ones that last longer expire."""
         for entry_key, entry in list(self._entries.items()):
             if entry.settled.is_set():
-                if entry.settled_at > oldest_valid:
+                if not self._is_expired(entry):
                     return
                 self._remove(entry_key)
+
+    def _is_expired(self, entry: _Entry) -> bool:
+        return entry.settled.is_set() and entry.expires_at <= self._clock()
 
     def _make_room(self, owner: str) -> None:
         owned = self._entry_keys(owner)

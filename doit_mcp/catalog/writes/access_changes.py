@@ -26,7 +26,7 @@ from .value_formatting import (
 EMPTY_VALUE_TEXTS = {"public": "no access"}
 """Texts for empty values, by member name. Default: "none"."""
 
-REACHING_FIELDS = ("email", "recipients", "recipientsSlackChannels", "collaborators")
+REACHING_FIELDS = ("email", "recipients", "recipientsSlackChannels", "collaborators", "permissions")
 """Fields of an object with the users and channels that it reaches."""
 ENDING_VERBS = frozenset(("cancel", "resend"))
 """Verbs, besides those that delete, of writes that affect whom their object reaches."""

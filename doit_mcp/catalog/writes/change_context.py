@@ -20,8 +20,8 @@ from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Tool
 from .change_rows import name_of
 from .external_addresses import customer_domains, is_external
-from .receipt_verification import as_list
-from .state_reader import MAX_READ_PAGES, named_tool
+from .receipt_verification import as_list, member_key
+from .state_reader import MAX_READ_PAGES, declared_reader, named_tool
 from .value_formatting import preview_value
 
 MAX_SHOWN = 50
@@ -41,13 +41,15 @@ class ChangeContext(NamedTuple):
     """What was read besides the object of a write.
 
     *related* are objects that arguments name, by the argument. *dependents* are lines such as "user with it: ann@acme.example". *names* are those of ids in arguments, and *domains*
-    the customer's own: empty if unknown, or if no address needs them.
+    the customer's own: empty if unknown, or if no address needs them. *members* are the keys of the items in arguments that
+    the list has which the write adds to or removes from; None if it cannot be read.
     """
 
     related: Mapping[str, JsonObject] = MappingProxyType({})
     dependents: tuple[str, ...] = ()
     names: Mapping[str, str] = MappingProxyType({})
     domains: tuple[str, ...] = ()
+    members: frozenset[str] | None = None
 
     def with_names(self, tool: Tool, values: JsonObject) -> JsonObject:
         """Return *values* with the names of the objects whose ids they have."""
@@ -59,6 +61,8 @@ class ChangeContext(NamedTuple):
             return [self._with_names(item) for item in value]
         if isinstance(value, dict) and value.get("objectId") in self.names:
             return {**value, "name": self.names[value["objectId"]]}
+        if isinstance(value, dict) and value.keys() == {"id", "name"} and value["id"] in self.names:
+            return self._with_names(value["id"])
         return f"{self.names[value]} (id {value})" if isinstance(value, str) and value in self.names else value
 
 
@@ -114,8 +118,25 @@ class ChangeContextReader:
             if any(values.get(argument) is not None for values in shown):
                 values = [arguments.get(argument), (current or {}).get(argument)]
                 names |= await self._read_names(call, readers, values)
-        found = ChangeContext(related, tuple(dependents), names, domains)
+        members = await self._read_members(call, arguments)
+        found = ChangeContext(related, tuple(dependents), names, domains, members)
         return found._replace(related={argument: found.with_names(self.tool, one) for argument, one in related.items()})
+
+    async def _read_members(self, call: Call, arguments: JsonObject) -> frozenset[str] | None:
+        """Return the keys of those items in *arguments* that are in the list which the write changes; None if unknown."""
+        facts = self.tool.facts
+        names = facts.get("adds", ""), facts.get("removes", "")
+        reader = declared_reader(self.tool, "verify_with", self.tools_by_name) if any(names) else None
+        if reader is None:
+            return None
+        selecting = {name: value for name, value in arguments.items() if name in reader.input_schema["properties"]}
+        rows = None if reader.argument_problems(selecting) else await _read_rows(call, reader, selecting)
+        if rows is None:
+            return None
+        if not reader.rows_key:
+            rows = rows[0].get(names[0] or names[1]) or []
+        given = {member_key(item, names) for name in names for item in as_list(arguments.get(name))}
+        return frozenset(given & {member_key(row, names) for row in rows})
 
     def _has_addresses(self, arguments: JsonObject) -> bool:
         if any(dependents.kind.startswith("user") for dependents in self.tool.facts.get("dependents", ())):

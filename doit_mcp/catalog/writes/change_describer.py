@@ -19,14 +19,13 @@ from .change_context import NO_CONTEXT, ChangeContextReader
 from .change_record import change_record
 from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message, with_removed_values
+from .reversibility import UPDATING_VERBS
 from .snapshot import Snapshot
 from .state_reader import StateReader
 from .undo import RestorePlan, UndoPlan
 
 T = TypeVar("T")
 
-UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
-"""Verbs of writes whose arguments are fields of their object."""
 MAX_INLINE_BYTES = 16 << 10
 """Size of arguments up to which descriptions are built in the event loop. A few KB of JSON can have thousands of
 members."""

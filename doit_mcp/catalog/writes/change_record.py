@@ -17,12 +17,14 @@ from .change_rows import (
     member_rows,
     name_of,
 )
+from .group_members import member_lines, with_member_fields
 from .preview import (
     deleted_values,
     identifying_values,
     mention_lines,
     previous_values,
     related_lines,
+    with_effective_values,
 )
 from .reversibility import cannot_be_undone, undo_notes
 from .snapshot import Snapshot
@@ -45,15 +47,17 @@ def change_record(
     related = context.related
     arguments, is_known = _visible_arguments(tool, arguments), current is not None
     before = tool.with_argument_names(current or {})
+    changed_members = member_lines(tool, arguments, before)
+    arguments, before = with_member_fields(tool, with_effective_values(tool, arguments, before), before)
     targets = {name: value for name, value in arguments.items() if tool.deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     shown_lines, omitted = _select_rows(_field_lines(tool, arguments, changes, before))
     names = item_names(before, changes)
     rows = field_rows(shown_lines, names, is_known=is_known, readable=readable)
     rows = [_with_shown_member(tool, row, before) for row in rows]
-    rows = limit_items(rows + member_rows(tool, arguments, related))
+    rows = limit_items(rows + member_rows(tool, arguments, related, context.members))
     affected = access_lines(tool, changes, current, context.domains)
-    affected += reached_lines(tool, before) + list(context.dependents)
+    affected += reached_lines(tool, before) + list(context.dependents) + changed_members
     affected += mention_lines(tool, arguments, context.domains) + related_lines(related)
     unchanged = UNCHANGED if changes and not rows else ""
     undone = undo_notes(tool, is_known=is_known, problem=problem, is_employee=customer != "")

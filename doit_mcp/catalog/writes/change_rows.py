@@ -9,6 +9,7 @@ from ...api.operation import operation_of
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .item_labels import bounded_item, item_text
+from .receipt_verification import member_key
 from .value_diff import UNKNOWN, DiffLine, without_defaults
 from .value_formatting import MAX_LINES, is_shortened, shorten
 
@@ -52,17 +53,25 @@ def member_arguments(tool: Tool, arguments: JsonObject) -> dict[str, str]:
     return {name: kind for name, kind in kinds.items() if name in arguments}
 
 
-def member_rows(tool: Tool, arguments: JsonObject, related: Mapping[str, JsonObject]) -> list[JsonObject]:
-    """Return the row {field, added, removed} of the list whose items the write adds or removes, if it does."""
+def member_rows(
+    tool: Tool, arguments: JsonObject, related: Mapping[str, JsonObject], members: Collection[str] | None
+) -> list[JsonObject]:
+    """Return the row {field, added, removed} of the list whose items the write adds or removes, if it does.
+
+    *members* are the keys of those that the list has; None if unknown.
+    """
     rows: dict[str, JsonObject] = {}
+    keys = tool.facts.get("adds", ""), tool.facts.get("removes", "")
     for name, kind in member_arguments(tool, arguments).items():
         items = arguments[name] if isinstance(arguments[name], list) else [arguments[name]]
+        if members is not None:
+            items = [item for item in items if (member_key(item, keys) in members) is (kind == "removed")]
         found = related.get(name, {})
         texts = [str(found.get("email") or name_of(found) or item_text(item)) for item in items]
         field = _list_name(tool) or name
         row = rows.setdefault(field, {"field": field, "added": [], "removed": []})
         row[kind] = [shorten(text) for text in texts]
-    return list(rows.values())
+    return [row for row in rows.values() if row["added"] or row["removed"]]
 
 
 def _list_name(tool: Tool) -> str:

@@ -16,7 +16,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call, CallSuspended, MissingClientCapability, NoAnswer
-from ..stores.approvals import EXPIRED
+from ..stores.approvals import CHANGE_LIMITS, EXPIRED
 from ..stores.write_claim import DoneMeanwhile, WriteClaim
 from ..stores.write_receipts import TTL_SECONDS, Receipt
 from ..tools.argument_coercion import canonicalize
@@ -88,7 +88,7 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
 def with_approval_receipt(tool: Tool) -> Tool:
     """Make *tool* return the first receipt if the same approval is used again, whatever happened to the object since.
 
-    An approval that expired leads only to that receipt.
+    The receipt lasts as long as the prepared change is stored. An approval that expired leads only to that receipt.
     """
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
@@ -101,9 +101,11 @@ def with_approval_receipt(tool: Tool) -> Tool:
         if receipt is not None:
             mark_repeated()
             return _repeat_result(tool, receipt, is_approval=True)
-        settle = partial(call.receipts.settle, call.owner, key)
+        settle = partial(call.receipts.settle, call.owner, key, lifetime_seconds=CHANGE_LIMITS.ttl_seconds)
         if approval.is_expired:
             await settle(None)
+            # If it was used, its receipt is lost, and nothing shows whether the change was made.
+            await call.approvals.use()
             raise ToolError(EXPIRED)
         return await _run_and_settle(tool, call, arguments, settle)
 
@@ -217,18 +219,19 @@ def _repeat_result(tool: Tool, receipt: Receipt, *, is_approval: bool = False) -
 
     With *is_approval*, the call was made with a token, which counts only once, so the tool has to be called again.
     """
-    again = f"call {tool.name} again" if is_approval else "call again"
-    age, wait = format_seconds(receipt.age_seconds), format_seconds(TTL_SECONDS - receipt.age_seconds)
+    age, left = format_seconds(receipt.age_seconds), TTL_SECONDS - receipt.age_seconds
+    wait = f" in {format_seconds(left)}" if left > 0 else ""
+    again = (
+        f"call {tool.name} again{wait} to prepare it: a token counts only once" if is_approval else f"call again{wait}"
+    )
     if not receipt.done:
-        it_again = again if is_approval else "call it again"
+        it_again = again if is_approval else f"call it again{wait}"
         raise ToolError(
             f"it was called with the same arguments {age} ago, and it is unknown whether that call took"
-            f" effect, so it was not repeated. Check the current state first; if nothing has changed, {it_again} in"
-            f" {wait}."
+            f" effect, so it was not repeated. Check the current state first; if nothing has changed, {it_again}."
         )
     note = (
-        f"This is the result of the same call {age} ago; it was not repeated. If the user wants it done again,"
-        f" {again} in {wait}."
+        f"This is the result of the same call {age} ago; it was not repeated. If the user wants it done again, {again}."
     ) + (NOT_REPEATED if has_secrets(tool) else "")
     if not receipt.answer:
         return {"status": "completed", ALREADY_DONE_KEY: note}

@@ -11,7 +11,8 @@ from ..tools.result_shapes import DRY_RUN_STATUS
 from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
 from .change_context import ChangeContextReader
-from .change_describer import UPDATING_VERBS, ChangeDescriber
+from .change_describer import ChangeDescriber
+from .reversibility import UPDATING_VERBS
 from .snapshot import Snapshot
 from .state_reader import StateReader
 from .undo import UndoPlan

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
+from .group_members import former_members
 from .receipt_verification import READER_FIELD_NAMES
 
 MAX_PATHS = 10
@@ -21,18 +22,21 @@ NO_VALUE: tuple[Any, ...] = (None, "")
 class FormerValues:
     """The *arguments* that restore the state before an update.
 
-    *unset* are the paths of values that did not exist and cannot be cleared, *unknown* those that no tool shows.
+    *unset* are the paths of values that did not exist and cannot be cleared, *unknown* those that no tool shows. *others*
+    are sentences about other objects.
     """
 
     arguments: JsonObject = field(default_factory=dict)
     unset: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
     def notes(self, tool: Tool, id: object) -> Iterator[str]:
         """Yield a sentence for each reason why values are not restored, and what else restores them."""
         for note, paths in ((UNSET_NOTE, self.unset), (UNKNOWN_NOTE, self.unknown)):
             if paths:
                 yield note.format(", ".join(paths[:MAX_PATHS]))
+        yield from self.others
         elsewhere: Mapping[str, str] = tool.facts.get("restored_elsewhere", {})
         yield from (elsewhere[path].format(id=id) for path in self.unset if path in elsewhere)
 
@@ -50,14 +54,19 @@ def former_values(tool: Tool, changes: JsonObject, before: JsonObject) -> Former
         schema = tool.accepted_schema["properties"][name]
         if name in facts.get("not_shown", ()):
             former.unknown.append(name)
+        elif name == facts.get("writes_members") and isinstance(value, list) and isinstance(old, list):
+            former.arguments[name], former.others = former_members(value, old)
         elif name in merges and isinstance(value, dict) and isinstance(old, dict):
             _add_members(former, tool, name, value, old)
         elif old not in NO_VALUE:
             former.arguments[name] = old
-        elif (cleared := _cleared_value(tool, name, schema)) is not None:
+        elif (cleared := _cleared_value(tool, name, schema, value)) is not None:
             former.arguments[name] = cleared
         elif value is not None:
             former.unset.append(name)
+    for name, (computed, _) in facts.get("computed_if", {}).items():
+        if changes.get(name) is True and before.get(computed) not in NO_VALUE:
+            former.arguments[computed] = before[computed]
     return former
 
 
@@ -67,24 +76,33 @@ def _add_members(former: FormerValues, tool: Tool, name: str, value: JsonObject,
     same_as = tool.facts.get("same_as", {})
     also_cleared = tool.facts["merges"][name]
     own = {same_as.get(f"{name}.{member}", member) for member in value}
+    also_restored = {also for one, also in also_cleared.items() if one in own and old.get(one) not in NO_VALUE}
     restored: JsonObject = {}
     for member in (*own, *(also for one, also in also_cleared.items() if one in value and also not in own)):
         if old.get(member) not in NO_VALUE:
             restored[member] = old[member]
-        elif (cleared := _cleared_value(tool, f"{name}.{member}", schemas[member])) is not None:
+        elif (cleared := _cleared_value(tool, f"{name}.{member}", schemas[member], value.get(member))) is not None:
             restored[member] = cleared
-        elif value.get(member) is not None:
+        elif value.get(member) is not None and member not in also_restored:
             former.unset.append(f"{name}.{member}")
     if restored:
         former.arguments[name] = restored
 
 
-def _cleared_value(tool: Tool, path: str, schema: JsonObject) -> Any:
-    """Return the value with which the update clears what *path* names; None if nothing does."""
+def _cleared_value(tool: Tool, path: str, schema: JsonObject, value: Any) -> Any:
+    """Return the value with which the update clears what *path* names and *value* sets; None if nothing does.
+
+    Truth values of the API are false by default.
+    """
     declared = tool.facts.get("cleared_by", {})
     if path in declared:
         return declared[path]
     if schema.get("type") == "array" and not schema.get("minItems"):
         return []
+    if schema.get("type") == "boolean":
+        return False
+    members = schema.get("properties", {})
+    if isinstance(value, dict) and value and all(members.get(one, {}).get("type") == "boolean" for one in value):
+        return dict.fromkeys(value, False)
     is_free_text = schema.get("type") == "string" and not schema.keys() & {"enum", "pattern", "format", "minLength"}
     return "" if is_free_text else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
 
 import orjson
 
@@ -13,10 +12,20 @@ from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines
 from .external_addresses import OUTSIDE, is_external
+from .group_members import member_lines, with_member_fields
 from .receipt_verification import READER_FIELD_NAMES
 from .reversibility import cannot_be_undone, undo_notes
 from .snapshot import Snapshot
-from .value_diff import HIDDEN, UNKNOWN, common_part, hidden_addresses, limit_lines, value_lines
+from .value_diff import (
+    HIDDEN,
+    UNKNOWN,
+    VOLATILE_FIELDS,
+    common_part,
+    hidden_addresses,
+    limit_lines,
+    value_lines,
+    without_volatile,
+)
 from .value_formatting import MAX_LINES, preview_value, shorten
 
 IDENTIFYING_FIELDS = (
@@ -26,14 +35,6 @@ IDENTIFYING_FIELDS = (
 )
 """Fields that identify the object to users and do not change on their own while users decide."""
 
-VOLATILE_FIELDS = frozenset(
-    "basis breaksOn createTime createdAt currentUtilization etag exceededOn failed forecastedDate forecastedUtilization"
-    " forecastedUtilizationDate lastAlerted lastAlertedTime lastLogin lastUpdated lastUsedTime percentUsed period"
-    " periodLimit status supportedFeatures timeCreated timeLinked timeModified triggered updateTime updatedAt updatedBy url".split()
-)
-"""Members, at any depth, that change on their own or with each write. What users set is never among them."""
-MAX_STATE_DEPTH = 12
-"""Levels of the state of an object that are searched for volatile members."""
 MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address that are shown. Email addresses are shorter."""
 UNKNOWN_OBJECT = "no name could be read for this id"
@@ -50,6 +51,8 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
     # All arguments of a deletion identify its object.
     deletes = tool.deletes
     before = tool.with_argument_names(current or {})
+    affected = [*context.dependents, *member_lines(tool, arguments, before)]
+    arguments, before = with_member_fields(tool, with_effective_values(tool, arguments, before), before)
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
     is_known = current is not None
     if cannot_be_undone(tool, is_known=is_known, problem=problem):
@@ -66,7 +69,7 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
     if deletes:
         lost = (line for name, value in deleted_values(arguments, before).items() for line in value_lines(name, value))
         lines += _section("Deleted with it", limit_lines(lost))
-    lines += _section("Affected", list(context.dependents))
+    lines += _section("Affected", affected)
     access = access_lines(tool, changes, current, context.domains)
     lines += _section("Recipients and access", access + mention_lines(tool, arguments, context.domains))
     for path in tool.external_target_paths:
@@ -93,17 +96,8 @@ def identifying_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
 def deleted_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """Return what a deletion removes besides the values that identify the object, without volatile members."""
     shown = identifying_values({}, before).keys() | arguments.keys() | {"id"}
-    lost = {name: _without_volatile(value) for name, value in before.items() if name not in VOLATILE_FIELDS | shown}
+    lost = {name: without_volatile(value) for name, value in before.items() if name not in VOLATILE_FIELDS | shown}
     return {name: value for name, value in lost.items() if value not in (None, "", [], {})}
-
-
-def _without_volatile(value: Any, depth: int = 0) -> Any:
-    if isinstance(value, dict) and depth < MAX_STATE_DEPTH:
-        members = ((name, member) for name, member in value.items() if name not in VOLATILE_FIELDS)
-        return {name: _without_volatile(member, depth + 1) for name, member in members}
-    if isinstance(value, list) and depth < MAX_STATE_DEPTH:
-        return [_without_volatile(item, depth + 1) for item in value]
-    return value
 
 
 def related_lines(related: Mapping[str, JsonObject]) -> list[str]:
@@ -158,6 +152,30 @@ def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject |
     return {**arguments, **{name: value for name, value in removed.items() if value != before[name]}}
 
 
+def with_effective_values(tool: Tool, arguments: JsonObject, before: JsonObject) -> JsonObject:
+    """Return *arguments* with what the API sets in place of some values, and null for what it clears with others."""
+    facts = tool.facts
+    shown = {
+        name: facts.get("empty_means", {}).get(name, value) if value == [] else value
+        for name, value in arguments.items()
+    }
+    for name, (computed, text) in facts.get("computed_if", {}).items():
+        if arguments.get(name, before.get(name)) is True and (
+            arguments.get(name) != before.get(name) or computed in arguments
+        ):
+            shown[computed] = text
+    for name, also_cleared in facts.get("merges", {}).items():
+        value, old = arguments.get(name), before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            cleared = {
+                also: None
+                for one, also in also_cleared.items()
+                if one in value and value[one] != old.get(one) and also not in value and old.get(also) is not None
+            }
+            shown[name] = {**value, **cleared}
+    return shown
+
+
 def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str:
     """Return a digest of the untruncated input of preview_message(), which covers values that the message only counts.
 
@@ -182,4 +200,5 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
     ]
     inputs.append({argument: identifying_values({}, found) for argument, found in context.related.items()})
     inputs.append(context.dependents)
+    inputs.append(sorted(context.members or ()))
     return sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..tools.tool import Tool
 
+UPDATING_VERBS = frozenset(("update", "set", "assign", "unassign", "reassign"))
+"""Verbs of writes whose arguments are fields of their object."""
 RECREATED = "The result says how to create it again, with a new id and without its history."
 SET_AGAIN = "The result says how to set it again."
 STATE_UNKNOWN = "The state before could not be read, so the result cannot say how to restore it."

@@ -18,6 +18,9 @@ from ..tools.tool import ContentResult, Tool
 MAX_READ_PAGES = 10
 """Pages of a list that are searched for the object of a write."""
 STATE_UNREADABLE = "The current state could not be read."
+SHARING_READER = "get_resource_permissions"
+SHARING_FIELDS = ("permissions", "public")
+SHARING_UNREADABLE = "Who has access could not be read, so the undo does not restore it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class StateReader:
     """The names that *tool* has for arguments, by their names in the write, if they differ."""
     row_id: str = "id"
     """The member that identifies the rows of a list."""
+    sharing: Tool | None = None
+    """The tool that shows who has access to the object, if that is part of its state."""
+    shared_as: str = ""
+    """The type of the object for that tool."""
 
     async def read_state(self, call: Call, arguments: JsonObject) -> JsonObject | None:
         """Return the object; None if its state is unknown.
@@ -59,7 +66,24 @@ class StateReader:
             if error.kind == "credential" or (is_missing and not self.may_be_missing):
                 raise
             return None, STATE_UNREADABLE if error.kind != "missing" else ""
-        return (None, "") if isinstance(result, ContentResult) else (_with_newest_version(structured_of(result)), "")
+        if isinstance(result, ContentResult):
+            return None, ""
+        return await self._with_sharing(call, arguments, _with_newest_version(structured_of(result)))
+
+    async def _with_sharing(self, call: Call, arguments: JsonObject, state: JsonObject) -> tuple[JsonObject, str]:
+        """Return *state* with who has access, and a note if that cannot be read."""
+        if self.sharing is None:
+            return state, ""
+        resource = {"resourceType": self.shared_as, "resourceId": state.get("id", arguments.get("id"))}
+        try:
+            access = await self.sharing.run(call, resource)
+        except ApiError as error:
+            if error.kind == "credential":
+                raise
+            return state, SHARING_UNREADABLE
+        if isinstance(access, ContentResult):
+            return state, SHARING_UNREADABLE
+        return {**state, **{name: structured_of(access).get(name) for name in SHARING_FIELDS}}, ""
 
     async def _find_row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
         """Return the row with this id; without such a row, a note that states how much of the list was read."""
@@ -95,7 +119,9 @@ def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | 
     reader_tool = declared_reader(tool, "preview_with", tools_by_name)
     if reader_tool is None:
         return None
-    return StateReader(reader_tool, tool.verb == "create", **reader_names(tool))
+    shared_as = tool.facts.get("shared_as", "")
+    sharing = named_tool(tool, "shared_as", SHARING_READER, tools_by_name) if shared_as else None
+    return StateReader(reader_tool, tool.verb == "create", **reader_names(tool), sharing=sharing, shared_as=shared_as)
 
 
 class ReaderNames(TypedDict):

@@ -14,8 +14,10 @@ from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .former_values import former_values
 from .receipt_verification import as_list, member_key
+from .result_comparison import with_unapplied_values
 from .reversibility import STATE_UNKNOWN, final_reason, restores_itself
 from .secret_results import has_secrets
+from .sharing_undo import THEN_KEY, with_sharing
 from .snapshot import Snapshot
 from .state_reader import StateReader, declared_reader, named_tool
 from .undo_call import partial_undo_call, undo_call
@@ -90,7 +92,8 @@ class RestorePlan:
             fitting, selecting = _fit(values.arguments, schema, 0), _fit(targets, schema, 0)
             note = " ".join(values.notes(self.tool, arguments.get("id")))
             return partial_undo_call(self.restoring, selecting, fitting, self.tool.facts.get("merges", {}), note)
-        return undo_call(self.restoring, _fit(former, self.restoring.accepted_schema, 0), note)
+        undo = undo_call(self.restoring, _fit(former, self.restoring.accepted_schema, 0), note)
+        return with_sharing(undo, self.tool, before) if self.tool.deletes and "tool" in undo else undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +227,12 @@ async def run_with_undo(
         if isinstance(plan, RemovalPlan) and not isinstance(result, ContentResult):
             before = structured_of(result)
         undo = {"note": STATE_UNKNOWN} if before is None else plan.make(arguments, before)
-    if not undo or isinstance(result, ContentResult):
+    if isinstance(result, ContentResult):
         return result
     if isinstance(plan, RemovalPlan) and "tool" in undo and _asks(call, plan.restoring):
         undo["note"] = ASKS.format(undo["tool"])
-    return with_structured(result, {**structured_of(result), UNDO_KEY: _for_same_customer(call, undo)})
+    compared = with_unapplied_values(tool, arguments, structured_of(result))
+    return with_structured(result, {**compared, UNDO_KEY: _for_same_customer(call, undo)} if undo else compared)
 
 
 def _asks(call: Call, tool: Tool) -> bool:
@@ -243,4 +247,6 @@ def _for_same_customer(call: Call, undo: JsonObject) -> JsonObject:
         return undo
     note = f"{undo.get('note', '')} Calls about this need {CUSTOMER_ARGUMENT} {customer}.".lstrip()
     complete = {"arguments": {**undo["arguments"], CUSTOMER_ARGUMENT: customer}} if "arguments" in undo else {}
+    if then := undo.get(THEN_KEY):
+        complete[THEN_KEY] = {**then, "arguments": {**then["arguments"], CUSTOMER_ARGUMENT: customer}}
     return {**undo, **complete, **({"note": note} if "note" in undo else {})}

@@ -41,6 +41,16 @@ MAX_NAME_CHARACTERS = 100
 ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
 
 
+VOLATILE_FIELDS = frozenset(
+    "basis breaksOn createTime createdAt currentUtilization etag exceededOn failed forecastedDate forecastedUtilization"
+    " forecastedUtilizationDate lastAlerted lastAlertedTime lastLogin lastUpdated lastUsedTime percentUsed period"
+    " periodLimit status supportedFeatures timeCreated timeLinked timeModified triggered updateTime updatedAt updatedBy url".split()
+)
+"""Members, at any depth, that change on their own or with each write. What users set is never among them."""
+MAX_STATE_DEPTH = 12
+"""Levels of the state of an object that are searched for volatile members."""
+
+
 class DiffLine(NamedTuple):
     """One line: the value at *path*, the one *before*, and the one *after*, which is UNKNOWN for a removed item.
 
@@ -87,7 +97,7 @@ def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> It
 
 
 def _is_id_list(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list) and value != [] and all(isinstance(item, str) for item in value)
 
 
 def _ids_of(before: Any) -> Any:
@@ -162,8 +172,20 @@ def common_part(before: Any, value: Any) -> Any:
         return {name: common_part(before[name], member) for name, member in value.items() if name in before}
     if isinstance(before, list) and isinstance(value, list):
         names = {name: None for item in value if isinstance(item, dict) for name in item}
-        return [common_part(item, names) if names and isinstance(item, dict) else item for item in before]
+        return [
+            common_part(item, names) if names and isinstance(item, dict) else without_volatile(item) for item in before
+        ]
     return before
+
+
+def without_volatile(value: Any, depth: int = 0) -> Any:
+    """Return *value* without members that change on their own."""
+    if isinstance(value, dict) and depth < MAX_STATE_DEPTH:
+        members = ((name, member) for name, member in value.items() if name not in VOLATILE_FIELDS)
+        return {name: without_volatile(member, depth + 1) for name, member in members}
+    if isinstance(value, list) and depth < MAX_STATE_DEPTH:
+        return [without_volatile(item, depth + 1) for item in value]
+    return value
 
 
 def parse_embedded_json(value: Any) -> Any:

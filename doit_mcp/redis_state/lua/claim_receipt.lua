@@ -36,5 +36,6 @@ if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) then
   end
 end
 redis.call('ZADD', KEYS[2], now, KEYS[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2] + ARGV[3])
+-- The list lasts as long as the receipt in it that lasts longest.
+if redis.call('PTTL', KEYS[2]) < ARGV[2] + ARGV[3] then redis.call('PEXPIRE', KEYS[2], ARGV[2] + ARGV[3]) end
 return false

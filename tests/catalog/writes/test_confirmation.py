@@ -272,7 +272,10 @@ async def test_n11_writes_without_recipients_are_not_confirmed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"recipients": []}, "recipients: remove ann@acme.example"),
+        (
+            {"recipients": []},
+            "recipients: add the owner of the budget\n- recipients: remove ann@acme.example",
+        ),
         ({"recipientsSlackChannels": []}, "recipientsSlackChannels: remove C1 (name: costs)"),
     ],
 )

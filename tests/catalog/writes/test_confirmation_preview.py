@@ -96,8 +96,8 @@ async def test_label_preview_shows_its_assignments() -> None:
     caller = ConfirmingCaller(api)
     await run("assign_objects_to_label", caller, id="l1", add=[{"objectId": "b1", "objectType": "budget"}])
     assert "About:\n- id: l1\n- name: Prod\nDetails:\n- add: " in caller.text and "b1" in caller.text
-    # Also read: the budget's name, and the assignments before, for the undo call.
-    assert methods(api) == ["GET", "GET", "GET", "POST"]
+    # Also read: the budget's name, and the assignments before, for the question and again for the undo call.
+    assert methods(api) == ["GET", "GET", "GET", "GET", "POST"]
 
 
 async def test_insight_preview_uses_other_argument_names() -> None:

@@ -57,7 +57,7 @@ async def refusal(site: Site, token: str, user: User = ADMIN, **more: Any) -> st
     result = (await site.call("confirm_action", {"approvalToken": token, **more}, user=user)).result
     assert result["isError"], result
     text: str = result["content"][0]["text"]
-    assert text.startswith("Nothing was changed: ")
+    assert text.startswith("Nothing was changed: ") or "this call changed nothing" in text.lower()
     return text
 
 
@@ -325,7 +325,7 @@ async def test_nothing_is_applied_while_redis_is_unavailable(redis: Server) -> N
         redis.kill()
         redis.start()
         await wait_for_redis(a, b)
-        assert "no longer stored" in await refusal(a, token) and things.done == ["1"]
+        assert "unknown whether the change" in await refusal(a, token) and things.done == ["1"]
 
 
 @pytest.mark.requirement("N14")

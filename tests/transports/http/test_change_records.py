@@ -11,7 +11,7 @@ from doit_mcp.catalog.writes.change_rows import MAX_ITEMS
 from doit_mcp.catalog.writes.value_diff import is_unchanged, value_lines
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
-from tests.sandbox.bodies import BUDGET, THEME
+from tests.sandbox.bodies import ALERT, BUDGET, THEME
 from tests.transports.http.serving import Json, Site, serving
 
 ALL = "/mcp/x/all"
@@ -85,7 +85,8 @@ async def test_members_are_added_and_removed_by_name(site: Site) -> None:
     objects = [{"objectId": f"b{number}", "objectType": "budget"} for number in range(22)]
     shown = row(await dry_run(site, "assign_objects_to_label", id=label["id"], add=objects, remove=objects[:1]))
     assert shown["added"][1] == "objectId: b1, objectType: budget" and len(shown["added"]) == 22
-    assert shown["field"] == "assignments" and shown["removed"] == ["objectId: b0, objectType: budget"]
+    # An object without the label cannot lose it.
+    assert shown["field"] == "assignments" and shown["removed"] == []
     customer = await call(site, "get_customer")
     created = await call(site, "create_contract_template", **TEMPLATE)
     template = created["templateId"]
@@ -122,7 +123,7 @@ async def test_values_before_have_the_names_of_arguments(site: Site) -> None:
     first, second = [(await call(site, "create_label", name=name, color="blue"))["id"] for name in ("First", "Second")]
     note = await call(site, "create_annotation", content="Launch", timestamp=MIDNIGHT, labels=[first, second])
     shown = await dry_run(site, "update_annotation", id=note["id"], labels=[second], content="Launch")
-    assert row(shown) == {"field": "labels", "added": [], "removed": ["First"]}
+    assert row(shown) == {"field": "labels", "added": [], "removed": [f"First (id {first})"]}
     same = await dry_run(site, "update_annotation", id=note["id"], timestamp=MIDNIGHT)
     assert same["fields"] == [] and same["notes"] == ["The object has these values already."]
     theme = await call(site, "create_custom_theme", **THEME)
@@ -225,3 +226,19 @@ def test_secrets_that_change_are_marked() -> None:
     (line,) = value_lines("payload", {"password": "new"}, {"password": "old"})
     assert (line.before, line.after) == ("(another value, not shown)", "(not shown)")
     assert all(map(is_unchanged, value_lines("payload", {"password": "old"}, {"password": "old"})))
+
+
+async def test_rows_show_only_items_that_change_with_their_names(site: Site) -> None:
+    label, other = [(await call(site, "create_label", name=name, color="blue"))["id"] for name in ("Quarter", "Half")]
+    alert: Json = {"objectId": (await call(site, "create_alert", **ALERT))["id"], "objectType": "alert"}
+    note = (await call(site, "create_annotation", content="Moved", timestamp=MIDNIGHT, labels=[label]))["id"]
+    labeled: Json = {"objectId": note, "objectType": "annotation"}
+    prepared = await call_once(site, "assign_objects_to_label", id=label, add=[labeled, alert])
+    (row,) = prepared["change"]["fields"]
+    assert "Google by month" in str(row["added"]) and "Moved" not in str(row["added"])
+    unchanged = (await call_once(site, "assign_objects_to_label", id=label, remove=[alert]))["change"]
+    assert unchanged["fields"] == [] and "already" in str(unchanged["notes"])
+    (row,) = (await dry_run(site, "update_annotation", id=note, labels=[other]))["fields"]
+    assert (row["added"], row["removed"]) == ([f"Half (id {other})"], [f"Quarter (id {label})"])
+    (row,) = (await dry_run(site, "update_alert", id=alert["objectId"], alert={"scopes": []}))["fields"]
+    assert row["removed"] == ["cloud_provider is google-cloud"] and row["removedItems"][0]["values"] == ["google-cloud"]

@@ -205,3 +205,51 @@ async def test_notes_name_the_member_that_had_no_value(site: Site) -> None:
     limit = {"metricFilter": {"metric": METRIC, "operator": "gt", "values": [1]}}
     done = await applied(site, "update_report", {"id": report["id"], "report": limit})
     assert "report.metricFilter" in done["undo"]["note"]
+
+
+async def test_period_and_truth_values_of_a_report_are_restored(site: Site) -> None:
+    report = await applied(site, "create_report", {"name": "R", "description": "d", "report": BY_CLOUD})
+    selected = {"id": report["id"]}
+    former = (await applied(site, "get_report_config", selected))["config"]
+    month: Json = {"from": "2026-01-01", "to": "2026-01-31"}
+    changed: Json = {
+        "customTimeRange": month,
+        "includePromotionalCredits": True,
+        "advancedAnalysis": {"forecast": True},
+    }
+    dry_run = await applied(site, "update_report", {**selected, "report": changed, "dryRun": True})
+    fields = [row["field"] for row in dry_run["change"]["fields"]]
+    assert "report.timeRange.mode" in fields, fields
+    done = await applied(site, "update_report", {**selected, "report": changed})
+    undo = done["undo"]
+    assert "note" not in undo and undo["arguments"]["report"]["timeRange"] == BY_CLOUD["timeRange"]
+    await applied(site, "update_report", undo["arguments"])
+    restored = (await applied(site, "get_report_config", selected))["config"]
+    # The API ignores a custom range without the mode for it.
+    cleared = {"customTimeRange", *changed}
+    assert {name: value for name, value in restored.items() if name not in cleared} == former
+    assert not restored["includePromotionalCredits"] and not restored["advancedAnalysis"]["forecast"]
+    # The other way round, the range comes back with the mode.
+    await applied(site, "update_report", {**selected, "report": {"customTimeRange": month}})
+    done = await applied(site, "update_report", {**selected, "report": {"timeRange": BY_CLOUD["timeRange"]}})
+    assert done["undo"]["arguments"]["report"]["timeRange"] == {"mode": "custom"}
+    assert done["undo"]["arguments"]["report"]["customTimeRange"]["from"].startswith("2026-01-01")
+
+
+async def test_changes_show_what_the_api_sets_in_place_of_a_value(site: Site) -> None:
+    budget = await applied(site, "create_budget", {**BUDGET, "alerts": [{"percentage": 30}]})
+    selected = {"id": budget["id"]}
+    rows = await prepared_fields(site, "update_budget", {**selected, "recipients": [], "alerts": []})
+    assert rows["alerts"]["removed"] == ["Alert at 30 %"] and "default" in rows["alerts"]["added"][0]
+    assert "recipients: add the owner of the budget" in rows["affected"]
+    emptied = await applied(site, "update_budget", {**selected, "alerts": []})
+    assert "alerts is" in emptied["notApplied"] and "not none" in emptied["notApplied"]
+    shown = await applied(site, "update_budget", {**selected, "usePrevSpend": True, "dryRun": True})
+    amount = next(row for row in shown["change"]["fields"] if row["field"] == "amount")
+    assert amount == {"field": "amount", "before": BUDGET["amount"], "after": "the spend of the period before"}
+    done = await applied(site, "update_budget", {**selected, "usePrevSpend": True})
+    assert "notApplied" not in done
+    assert done["undo"]["arguments"] == {**selected, "usePrevSpend": False, "amount": BUDGET["amount"]}
+    ignored = await applied(site, "update_budget", {**selected, "amount": 5})
+    assert "amount is" in ignored["notApplied"] and "not 5" in ignored["notApplied"]
+    assert "notApplied" not in await applied(site, "update_budget", {**selected, "name": "Other"})

@@ -113,11 +113,13 @@ def _fill_defaults(request: ApiRequest, budget: JsonObject) -> JsonObject:
     owners = [item for item in budget["collaborators"] if item["role"] == "owner"]
     if budget["collaborators"] and len(owners) != 1:
         raise bad_request("collaborators: exactly one owner is needed", field="collaborators")
+    collaborators = budget["collaborators"] or [{"email": request.user.email, "role": "owner"}]
+    owner = next(item["email"] for item in collaborators if item["role"] == "owner")
     return budget | {
         "scopes": [response_form(item) for item in budget["scopes"]],
         "alerts": budget["alerts"] or DEFAULT_ALERTS,
-        "collaborators": budget["collaborators"] or [{"email": request.user.email, "role": "owner"}],
-        "recipients": budget["recipients"] or [request.user.email],
+        "collaborators": collaborators,
+        "recipients": budget["recipients"] or [owner],
     }
 
 
