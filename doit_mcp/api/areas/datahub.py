@@ -54,6 +54,7 @@ class Datahub(Area):
         confirm=True,
         preview_with=None,
         undone_by="nothing",
+        no_undo="delete_datahub_events_by_filter deletes events. Those that the file replaces are not read first.",
         open_world=False,
     )
     async def _upload(self, **form: Unpack[Upload]) -> JsonObject: ...
@@ -88,6 +89,7 @@ class Datahub(Area):
         preview_with=None,
         confirm=True,
         undone_by="nothing",
+        no_undo="delete_datahub_events_by_filter deletes events. Those that the rows replace are not read first.",
         open_world=False,
     )
     async def import_datahub_provider_records(
@@ -137,7 +139,14 @@ class Datahub(Area):
         )
         return read_records(page, format or "csv")
 
-    @post("/datahub/v1/events", slow=True, confirm=True, undone_by="nothing", open_world=False)
+    @post(
+        "/datahub/v1/events",
+        slow=True,
+        confirm=True,
+        undone_by="nothing",
+        no_undo="delete_datahub_events_by_filter deletes events by their ids. Events that these replace are not read first.",
+        open_world=False,
+    )
     async def send_datahub_events(self, **body: Unpack[Events]) -> Annotated[JsonObject, DatahubResult]:
         """Send events (costs, usage or other numbers) to DataHub datasets. Query them with run_query and dataSource
         billing-datahub. For a CSV file, use upload_datahub_csv."""
@@ -149,6 +158,7 @@ class Datahub(Area):
         confirm=True,
         preview_with=None,
         dependents=(replace(LOST_DATASETS, kind="dataset that loses events", ids_in="dataset"),),
+        no_undo="Deleted events cannot be restored, unless you have exported them: see export_datahub_dataset_records.",
         open_world=False,
     )
     async def _delete_events(self, **selection: Unpack[EventSelection]) -> JsonObject: ...

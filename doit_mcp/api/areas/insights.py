@@ -207,13 +207,20 @@ class Insights(Area):
         preview_with=get_insight,
         preview_arguments={"sourceID": "source", "insightKey": "key"},
         verify_with=None,
+        no_undo="A deleted insight and its resources cannot be restored. post_insight_result creates a new one.",
         open_world=False,
     )
     async def delete_insight_result(self, *, sourceID: Annotated[OwnSource, IDENTIFIER], insightKey: Key) -> None:
         """Delete a custom insight with all its resources. This cannot be undone: ask the user first."""
         ...
 
-    @delete("/insights/v1/results", confirm=True, preview_with=None, open_world=False)
+    @delete(
+        "/insights/v1/results",
+        confirm=True,
+        preview_with=None,
+        no_undo="Deleted insights and their resources cannot be restored. post_insight_results creates new ones.",
+        open_world=False,
+    )
     async def delete_insight_results(
         self, *, insightKey: Annotated[str, "Key of the insight whose results to delete.", Length(1, 500)]
     ) -> None:

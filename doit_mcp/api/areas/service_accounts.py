@@ -201,6 +201,7 @@ class ServiceAccounts(Area):
         also_shows={"serviceAccountId": get_service_account},
         effect="The token keeps these permissions of the account, also if those of the account change.",
         verify_with=get_service_account_token,
+        no_undo="delete_service_account_token deletes the token.",
         open_world=False,
         secrets=("accessToken",),
     )
@@ -240,6 +241,7 @@ class ServiceAccounts(Area):
         confirm=True,
         preview_with=get_service_account_token,
         also_shows={"serviceAccountId": get_service_account},
+        no_undo="A deleted token cannot be restored: a new one has a new secret.",
         open_world=False,
     )
     async def delete_service_account_token(
