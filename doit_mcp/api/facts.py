@@ -26,10 +26,11 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Dependents:
-    """Objects that refer to the object of a write: the rows of a list, or one object, in which *member* is its id.
+    """Objects that refer to the object of a write: the rows of a list, or one object, whose *member* has its id.
 
-    *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}"; without
-    *member*, all rows are meant. *ids_in* is the argument with the ids, if they do not identify the object of the write.
+    *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}", and members
+    of its state by their names, such as "{customerId}"; without *member*, all rows are meant. *details_with* shows one
+    row that can have the id anywhere, if the list does not, by *details_arguments*, in which "{row}" is the id of the row. *ids_in* is the argument with the ids, if they do not identify the object of the write.
     *shows* are members that are shown beside the name of a row, also if they are unknown. *is_nested* means that their own dependents depend on the object as well. *row_id* is
     the member with the id of a row, and *names_with* names rows that have only ids, as the fact of this name does.
     """
@@ -43,6 +44,8 @@ class Dependents:
     names_with: Reader | Mapping[str, Reader] | None = None
     ids_in: str = ""
     shows: tuple[str, ...] = ()
+    details_with: Reader | None = None
+    details_arguments: Mapping[str, str] = field(default_factory=lambda: {"id": "{row}"})
 
 
 REVERSIBLE = Unconfirmed("It can be reversed, and clients ask for approval.")

@@ -13,6 +13,7 @@ from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageTok
 from ..report_config import allocation_scopes, normalize_filters
 from ..timestamps import format_timestamp, with_iso_times
 from .alerts_types import AlertDetails, AlertPage, AlertSlackChannels, WrittenAlert
+from .labels import LOST_LABELS
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "lastAlerted"), format_timestamp)
 Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), EXTERNAL_TARGET]
@@ -282,7 +283,12 @@ class Alerts(Area):
         return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 
     @delete(
-        "/analytics/v1/alerts/{id}", confirm=True, preview_with=get_alert, restore_with=create_alert, open_world=False
+        "/analytics/v1/alerts/{id}",
+        confirm=True,
+        preview_with=get_alert,
+        restore_with=create_alert,
+        dependents=LOST_LABELS,
+        open_world=False,
     )
     async def delete_alert(self, *, id: Id) -> None:
         """Delete an alert. Its notifications stop. Confirm its name with the user first."""

@@ -149,6 +149,7 @@ class CloudflowConnections(Area):
         "/cloudflow/v1/connections/{connectionId}",
         confirm=True,
         preview_with=get_cloudflow_connection,
+        effect="Flows that use it change with it, or stop. The DoiT API does not show which flows these are.",
         needs_if_match=True,
     )
     async def _update(self, *, connectionId: Id, **changes: Unpack[ConnectionChanges]) -> JsonObject: ...
@@ -168,6 +169,7 @@ class CloudflowConnections(Area):
         "/cloudflow/v1/connections/{connectionId}",
         confirm=True,
         preview_with=get_cloudflow_connection,
+        effect="Refused while flows use it. The DoiT API does not show which flows these are.",
         restore_with=create_cloudflow_connection,
         open_world=False,
     )

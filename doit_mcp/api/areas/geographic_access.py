@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..errors import ApiError
+from ..facts import Dependents
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..parameters import Rfc3339
@@ -30,6 +31,28 @@ UserId = Annotated[str, "Id of a user of that customer, from list_users.", Lengt
 REPLACES_SCOPE = "This changes the countries whose data can be seen."
 UNASSIGNED = {"type": "unassigned"}
 REMOVES_SCOPE = "The scope is unassigned afterwards. It can be set again."
+
+
+SCOPED_CUSTOMER = {"targetCustomerId": "{customerId}"}
+REGION_SCOPES = (
+    Dependents(
+        "scope of all users of your customer",
+        "get_customer_geographic_scope",
+        "customRegionId",
+        arguments=SCOPED_CUSTOMER,
+        row_id="customRegionId",
+        names_with="list_custom_regions",
+    ),
+    Dependents(
+        "user with it as scope",
+        Users.list_users,
+        details_with="get_user_geographic_scope",
+        details_arguments={**SCOPED_CUSTOMER, "userId": "{row}"},
+    ),
+)
+ALSO_BELOW = (
+    "Customers below yours in the hierarchy can have it as scope too, and so can their users: they are not listed."
+)
 
 
 class CountryList(TypedDict, total=False):
@@ -141,6 +164,8 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_custom_region,
+        dependents=REGION_SCOPES,
+        effect=ALSO_BELOW,
     )
     async def update_custom_region(
         self, *, customRegionId: RegionId, **changes: Unpack[CustomRegionChanges]
@@ -154,6 +179,8 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_custom_region,
+        dependents=REGION_SCOPES,
+        effect=ALSO_BELOW,
         restore_with=create_custom_region,
         open_world=False,
     )

@@ -40,6 +40,10 @@ OBJECT_READERS: Mapping[str, Reader] = {
 """The tools that show the objects that have labels, by their types. No tool shows one metric."""
 
 
+LOST_LABELS = (Dependents("label that it has", "list_labels", details_with="get_label_assignments"),)
+"""The labels of an object that does not name them itself. Another one does not get them."""
+
+
 class LabelPage(ListPage, total=False):
     """A page of labels."""
 

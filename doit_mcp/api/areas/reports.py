@@ -5,7 +5,7 @@ from typing import Annotated, Any, Required, TypedDict, Unpack, cast
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..errors import ApiError
-from ..facts import REVERSIBLE
+from ..facts import REVERSIBLE, Dependents
 from ..markers import FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id, parse_page
@@ -226,6 +226,7 @@ class Reports(Area):
         confirm=True,
         preview_with=get_report_config,
         restore_with=create_report,
+        dependents=(Dependents("annotation that refers to it", "list_annotations", "reports"),),
         open_world=False,
     )
     async def delete_report(self, *, id: Id) -> None:

@@ -16,6 +16,7 @@ NAME_FIELDS = (
     "name",
     "displayName",
     "reportName",
+    "budgetName",
     "title",
     "subject",
     "email",
