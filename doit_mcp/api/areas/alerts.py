@@ -162,6 +162,13 @@ def normalize_alert_config(config: Any) -> Any:
 CANONICAL = {"alert": normalize_alert_config}
 
 
+def refuse_silent(arguments: JsonObject, current: JsonObject) -> str:
+    """Return why an alert without recipients is refused; "" for other changes."""
+    left = {name: arguments.get(name, current.get(name)) for name in ("recipients", "recipientsSlackChannels")}
+    changes = left.keys() & arguments.keys()
+    return "An alert needs at least one recipient or Slack channel." if changes and not any(left.values()) else ""
+
+
 def alert_body(arguments: NewAlert | AlertChanges) -> Any:
     """Return the arguments of a write with the API's names. Raises ApiError ("argument") for scopes in both forms."""
     fields = cast(dict[str, Any], dict(arguments))
@@ -268,6 +275,7 @@ class Alerts(Area):
         "/analytics/v1/alerts/{id}",
         confirm=REVERSIBLE,
         preview_with=get_alert,
+        refusal=refuse_silent,
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
         merges={"alert": {"condition": "ignoreValuesRange"}},

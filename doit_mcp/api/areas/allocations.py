@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ComponentType, ListPage, MatchMode
-from ..facts import REVERSIBLE, Dependents
+from ..facts import REVERSIBLE, Dependents, refuse_preset
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import (
@@ -227,6 +227,7 @@ class Allocations(Area):
         confirm=REVERSIBLE,
         preview_with=get_allocation,
         dependents=ALLOCATION_USERS,
+        refusal=refuse_preset,
         open_world=False,
     )
     async def _update(self, *, id: Id, **changes: Unpack[AllocationChanges]) -> JsonObject: ...
@@ -246,6 +247,7 @@ class Allocations(Area):
         preview_with=get_allocation,
         restore_with=create_allocation,
         dependents=(*ALLOCATION_USERS, *LOST_LABELS),
+        refusal=refuse_preset,
         open_world=False,
     )
     async def delete_allocation(self, *, id: Id) -> None:

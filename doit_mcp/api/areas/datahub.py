@@ -1,5 +1,6 @@
 """DataHub: costs and usage that customers send to DoiT."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal, Unpack
 
@@ -40,6 +41,14 @@ LOST_DATASETS = Dependents(
     shows=("records", "lastUpdated"),
 )
 """What a deletion of datasets loses: how many events, and when they last changed."""
+
+
+def selection_problem(selection: Mapping[str, object], current: JsonObject) -> str:
+    """Return what is wrong with a selection of events; "" if nothing is."""
+    given = selection.keys() & {"eventIds", "startTime", "endTime"}
+    if given in ({"eventIds"}, {"startTime", "endTime"}):
+        return ""
+    return "Exactly one of eventIds and a time range (startTime and endTime) is required"
 
 
 class Datahub(Area):
@@ -157,7 +166,8 @@ class Datahub(Area):
         destructive=True,
         confirm=True,
         preview_with=None,
-        dependents=(replace(LOST_DATASETS, kind="dataset that loses events", ids_in="dataset"),),
+        dependents=(replace(LOST_DATASETS, kind="dataset that loses events", ids_in="dataset", must_exist=True),),
+        refusal=selection_problem,
         no_undo="Deleted events cannot be restored, unless you have exported them: see export_datahub_dataset_records.",
         open_world=False,
     )
@@ -169,10 +179,8 @@ class Datahub(Area):
     ) -> Annotated[JsonObject, DatahubResult]:
         """Delete events of one DataHub dataset, by their ids or by a time range. This cannot be undone: ask the user
         first."""
-        if ("eventIds" in selection) == bool({"startTime", "endTime"} & set(selection)):
-            raise ApiError(
-                "Exactly one of eventIds and a time range (startTime and endTime) is required", kind="argument"
-            )
+        if problem := selection_problem(selection, {}):
+            raise ApiError(problem, kind="argument")
         return await self._delete_events(**selection)
 
     @get("/datahub/v1/datasets", items="datasets")

@@ -1,5 +1,6 @@
 """Geographic access: the countries whose data customers and users of a hierarchy can see, and custom regions."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
@@ -121,13 +122,25 @@ class NewScope(TypedDict, total=False):
 MEMBER_BY_TYPE = {"global": "", "country": "countryCode", "customRegion": "customRegionId"}
 
 
-def check_scope(scope: NewScope) -> None:
-    """Raise ApiError ("argument") unless *scope* has the member that its type needs, and no other."""
-    needed = MEMBER_BY_TYPE[scope["type"]]
+def scope_problem(scope: Mapping[str, object], current: JsonObject) -> str:
+    """Return what is wrong with a scope, which has the member that its type needs and no other; "" if nothing is."""
+    type = str(scope["type"])
+    needed = MEMBER_BY_TYPE[type]
     given = [name for name in MEMBER_BY_TYPE.values() if name in scope]
-    if given != ([needed] if needed else []):
-        rule = f"requires {needed} and nothing else" if needed else "has no further arguments"
-        raise ApiError(f"type {scope['type']} {rule}", kind="argument")
+    if given == ([needed] if needed else []):
+        return ""
+    return f"type {type} {f'requires {needed} and nothing else' if needed else 'has no further arguments'}"
+
+
+def check_scope(scope: NewScope) -> None:
+    """Raise ApiError ("argument") for a scope with a problem."""
+    if problem := scope_problem(scope, {}):
+        raise ApiError(problem, kind="argument")
+
+
+def refuse_unassigned(arguments: JsonObject, current: JsonObject) -> str:
+    """Return why a scope that is not assigned cannot be deleted; "" for other scopes."""
+    return "No scope is assigned." if UNASSIGNED.items() <= current.items() else ""
 
 
 class GeographicAccess(Area):
@@ -200,6 +213,7 @@ class GeographicAccess(Area):
         confirm=True,
         preview_with=get_customer_geographic_scope,
         effect=REPLACES_SCOPE,
+        refusal=scope_problem,
         replaces=True,
         unset_with="delete_customer_geographic_scope",
         unset_state=UNASSIGNED,
@@ -224,6 +238,7 @@ class GeographicAccess(Area):
         preview_with=get_customer_geographic_scope,
         restore_with=update_customer_geographic_scope,
         effect=REMOVES_SCOPE,
+        refusal=refuse_unassigned,
         can_be_restored=True,
         open_world=False,
     )
@@ -246,6 +261,7 @@ class GeographicAccess(Area):
         also_shows={"userId": Users.list_users},
         names_with=ROLE_NAMES,
         effect=REPLACES_SCOPE,
+        refusal=scope_problem,
         replaces=True,
         unset_with="delete_user_geographic_scope",
         unset_state=UNASSIGNED,
@@ -272,6 +288,7 @@ class GeographicAccess(Area):
         names_with=ROLE_NAMES,
         restore_with=update_user_geographic_scope,
         effect=REMOVES_SCOPE,
+        refusal=refuse_unassigned,
         can_be_restored=True,
         open_world=False,
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Required, TypedDict, Unpack, cast
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..errors import ApiError
-from ..facts import REVERSIBLE, Dependents
+from ..facts import REVERSIBLE, Dependents, refuse_preset
 from ..markers import FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id, parse_page
@@ -212,6 +212,7 @@ class Reports(Area):
         confirm=REVERSIBLE,
         preview_with=get_report_config,
         merges={"report": {}},
+        refusal=refuse_preset,
         open_world=False,
     )
     async def _update(self, *, id: Id, **body: Unpack[ReportBody]) -> JsonObject: ...
@@ -227,6 +228,7 @@ class Reports(Area):
         preview_with=get_report_config,
         restore_with=create_report,
         dependents=(Dependents("annotation that refers to it", "list_annotations", "reports"),),
+        refusal=refuse_preset,
         open_world=False,
     )
     async def delete_report(self, *, id: Id) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,7 +18,8 @@ from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.series import structured_of
-from ..tools.tool import ContentResult, Tool
+from ..tools.tool import ContentResult, Tool, ToolError
+from .access_changes import DOMAIN_FIELDS
 from .change_rows import name_of
 from .external_addresses import customer_domains, is_external
 from .receipt_verification import as_list
@@ -98,7 +100,8 @@ class ChangeContextReader:
             yield from map(self._reader, readers.values() if isinstance(readers, Mapping) else (readers,))
 
     async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> ChangeContext:
-        """Return the context of a call. Raises ApiError only for a credential that is no longer accepted."""
+        """Return the context of a call. Raises ApiError only for a credential that is no longer accepted, and
+        ToolError if an object that must exist does not."""
         domains = await customer_domains(call) if self._has_addresses(arguments) else ()
         targets = self.tool.targets
         identifier = arguments.get(targets[-1]) if targets else None
@@ -111,6 +114,8 @@ class ChangeContextReader:
                 ids += [str(row[kind.row_id]) for row in rows]
             dependents += await self._dependent_lines(call, kind, rows, domains)
             dependents += [UNCHECKED.format(kind.kind, unchecked)] if unchecked else []
+            if kind.must_exist and rows == []:
+                raise ToolError(f"Nothing was changed: {kind.ids_in}: {preview_value(selected[0])} was not found.")
             if kind.ids_in and rows is not None:
                 dependents += _missing_lines(kind, selected, rows)
         related = {} if self.read_related is None else await self.read_related(call, arguments)
@@ -127,8 +132,11 @@ class ChangeContextReader:
     def _has_addresses(self, arguments: JsonObject) -> bool:
         if any(dependents.kind.startswith("user") for dependents in self.tool.facts.get("dependents", ())):
             return True
-        values = (values_at(arguments, path) for path in self.tool.external_target_paths)
-        return any(b"@" in orjson.dumps(found) for found in values)
+        return any(
+            b"@" in orjson.dumps(found) or (path[-1] in DOMAIN_FIELDS and any(found))
+            for path in self.tool.external_target_paths
+            if (found := values_at(arguments, path))
+        )
 
     async def _read_dependents(
         self, call: Call, kind: Dependents, ids: list[str], current: JsonObject
@@ -136,6 +144,10 @@ class ChangeContextReader:
         """Return the rows that refer to the objects with these *ids*, or to one another, and how many rows could not be
         checked. The rows are None if they are unreadable."""
         if len(ids) > MAX_SELECTING_IDS and kind.arguments:
+            return None, 0
+        templates = [*kind.arguments.values(), *(kind.details_arguments.values() if kind.details_with else ())]
+        if any(name not in {*current, "id", "row"} for text in templates for name in _member_names(text)):
+            # The state of the object could not be read.
             return None, 0
         selecting = {
             name: "|".join(template.format_map({**current, "id": id}) for id in ids)
@@ -229,6 +241,10 @@ def _missing_lines(kind: Dependents, ids: list[str], rows: list[JsonObject]) -> 
 
 def _shown_or_unknown(value: Any) -> str:
     return UNKNOWN if value is None else f"{value:,}" if isinstance(value, int) else preview_value(value)
+
+
+def _member_names(template: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
 def _refers_to(value: Any, ids: set[str], depth: int) -> bool:
