@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
+from ..protocol.json_schema import JsonObject
 from .permissions import Permission
 
 Reader = Callable[..., Any] | str
@@ -26,10 +27,12 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Dependents:
-    """Objects that refer to the object of a write: the rows of a list, or one object, in which *member* is its id.
+    """Objects that refer to the object of a write: the rows of a list, or one object, whose *member* has its id.
 
-    *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}"; without
-    *member*, all rows are meant. *ids_in* is the argument with the ids, if they do not identify the object of the write.
+    *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}", and members
+    of its state by their names, such as "{customerId}"; without *member*, all rows are meant. *details_with* shows one
+    row that can have the id anywhere, if the list does not, by *details_arguments*, in which "{row}" is the id of the row. *ids_in* is the argument with the ids, if they do not identify the object of the write.
+    With *must_exist*, the write is refused if none of them does.
     *shows* are members that are shown beside the name of a row, also if they are unknown. *is_nested* means that their own dependents depend on the object as well. *row_id* is
     the member with the id of a row, and *names_with* names rows that have only ids, as the fact of this name does.
     """
@@ -43,6 +46,14 @@ class Dependents:
     names_with: Reader | Mapping[str, Reader] | None = None
     ids_in: str = ""
     shows: tuple[str, ...] = ()
+    must_exist: bool = False
+    details_with: Reader | None = None
+    details_arguments: Mapping[str, str] = field(default_factory=lambda: {"id": "{row}"})
+
+
+def refuse_preset(arguments: JsonObject, current: JsonObject) -> str:
+    """Return why an object of DoiT's own cannot be changed; "" for other objects."""
+    return "It is a preset of DoiT, which cannot be changed or deleted." if current.get("type") == "preset" else ""
 
 
 REVERSIBLE = Unconfirmed("It can be reversed, and clients ask for approval.")
@@ -109,7 +120,7 @@ class ToolFacts(TypedDict, total=False):
     no_undo: str
     """Why no call restores the former state, although a tool shows it: a sentence for the result."""
     after_restoring: str
-    """What *restore_with* leaves to do: a sentence for the note of the undo."""
+    """What the undo call leaves to do, or does besides: a sentence for its note."""
     employees_can_undo: bool
     """The reason in *no_undo* does not apply to DoiT employees, whose calls restore the former state."""
     undo_with: Reader
@@ -143,6 +154,9 @@ class ToolFacts(TypedDict, total=False):
     {objectType, objectId} the tool that shows one object of each type."""
     dependents: tuple[Dependents, ...]
     """The objects that the write affects because they refer to its own. Changes name them."""
+    refusal: Callable[[JsonObject, JsonObject], str]
+    """Returns why the API refuses a write with these arguments to an object with this state ({} if unknown), as a
+    sentence; "" if it does not. The user is not asked about such a write, and its dry run fails."""
     irreversible: bool
     """No write undoes this one, although it changes an object that exists: it buys or sells something."""
     can_be_restored: bool

@@ -93,6 +93,7 @@ class AssistantProgress:
     preview_with=None,
     targets=("flowId",),
     undone_by="nothing",
+    no_undo="No call restores the former version of a flow. refine_cloudflow can describe it again.",
     default_list=False,
 )
 async def refine_cloudflow(
@@ -119,6 +120,7 @@ async def refine_cloudflow(
     writes=True,
     confirm=ASKS_BY_ARGUMENTS,
     undone_by="nothing",
+    no_undo="No tool deletes a flow. A new one is a draft: it does nothing until it is published.",
     default_list=False,
 )
 async def build_cloud_flow(

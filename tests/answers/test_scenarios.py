@@ -69,7 +69,15 @@ async def test_each_change_is_its_share_of_the_forecast(november: World) -> None
             plain["quarter"]["expected"],
         )
         assert found["quarter"]["change"] == december_row["change"]
+        assert not any("below zero" in text for text in found["assumptions"])
         assert found["total"]["scenario"] == pytest.approx(sum(row["scenario"] for row in found["months"]), abs=0.001)
+
+
+async def test_months_below_zero_are_named(november: World) -> None:
+    found = await ask(november, "one-off -200000 on 2026-12-10")
+    assert [row["scenario"] < 0 for row in found["months"]] == [False, True, False]
+    (remark,) = [text for text in found["assumptions"] if "below zero" in text]
+    assert remark.startswith("The scenario of 2026-12-01 to 2026-12-31")
 
 
 async def test_several_changes_apply_one_after_another(november: World) -> None:

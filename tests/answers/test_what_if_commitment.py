@@ -338,6 +338,13 @@ async def test_google_commitments_follow_whole_weeks(november: World) -> None:
     ]
     others = Others(0.5 / 0.72, planned_cover(steps))
     figures = purchase_figures([(rate, rate) for rate in weeks], others, 28.0, 1.0, 12) | planned_figures(steps)
+    # Low is the lowest hour of all weeks, after the queued commitment.
+    covers, bought = answer["purchase"]["commitmentPerHour"] / 0.72, answer["purchase"]["commitmentPerHour"]
+    lowest = min(point["minUsage"] for point in usage["eligibleUsage"][-9:])
+    used = min(lowest - 0.5 / 0.72, covers)
+    figures["savingsPerMonth.low"] = ((used - bought) * HOURS, CENT)
+    figures["unusedPercent.low"] = (100 * (1 - used / covers), 0.051)
+    figures["breakEvenMonthLow"] = month_of_payback(bought * HOURS * 12, used * HOURS, 12)
     existing = answer["existing"]
     owned: dict[str, Figure] = {"perHour": 0, "count": 0, "otherKinds": 1, "notStarted[0].perHour": 0.5}
     check_figures(answer, figures | under("existing", owned))

@@ -150,9 +150,8 @@ async def test_suggestions_become_a_budget_or_are_dismissed(ask: Ask) -> None:
     first, second = (await ask("list_budget_suggestions"))["items"][:2]
     budget = {"name": "Suggested", "currency": "USD", "type": "recurring", "startPeriod": 1_789_000_000_000}
     budget_created = await ask("create_budget", **budget, amount=100, timeInterval="month")
-    assert await ask("accept_budget_suggestion", id=first["id"], budgetId=budget_created["id"]) == {
-        "budgetId": budget_created["id"]
-    }
+    accepted = await ask("accept_budget_suggestion", id=first["id"], budgetId=budget_created["id"])
+    assert accepted["budgetId"] == budget_created["id"] and accepted["undo"].keys() == {"note"}
     assert (await ask("dismiss_budget_suggestion", id=second["id"], reason="wrong_amount"))["status"] == "dismissed"
     remaining = {row["id"] for row in (await ask("list_budget_suggestions"))["items"]}
     assert not {first["id"], second["id"]} & remaining

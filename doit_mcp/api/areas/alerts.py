@@ -13,6 +13,7 @@ from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageTok
 from ..report_config import allocation_scopes, normalize_filters
 from ..timestamps import format_timestamp, with_iso_times
 from .alerts_types import AlertDetails, AlertPage, AlertSlackChannels, WrittenAlert
+from .labels import LOST_LABELS
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "lastAlerted"), format_timestamp)
 Recipients = Annotated[list[Annotated[str, Length(3, 320)]], Length(maximum=100), EXTERNAL_TARGET]
@@ -161,6 +162,13 @@ def normalize_alert_config(config: Any) -> Any:
 CANONICAL = {"alert": normalize_alert_config}
 
 
+def refuse_silent(arguments: JsonObject, current: JsonObject) -> str:
+    """Return why an alert without recipients is refused; "" for other changes."""
+    left = {name: arguments.get(name, current.get(name)) for name in ("recipients", "recipientsSlackChannels")}
+    changes = left.keys() & arguments.keys()
+    return "An alert needs at least one recipient or Slack channel." if changes and not any(left.values()) else ""
+
+
 def alert_body(arguments: NewAlert | AlertChanges) -> Any:
     """Return the arguments of a write with the API's names. Raises ApiError ("argument") for scopes in both forms."""
     fields = cast(dict[str, Any], dict(arguments))
@@ -267,6 +275,7 @@ class Alerts(Area):
         "/analytics/v1/alerts/{id}",
         confirm=REVERSIBLE,
         preview_with=get_alert,
+        refusal=refuse_silent,
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
         merges={"alert": {"condition": "ignoreValuesRange"}},
@@ -287,6 +296,7 @@ class Alerts(Area):
         preview_with=get_alert,
         restore_with=create_alert,
         shared_as="alerts",
+        dependents=LOST_LABELS,
         open_world=False,
     )
     async def delete_alert(self, *, id: Id) -> None:

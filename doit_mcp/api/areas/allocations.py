@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ComponentType, ListPage, MatchMode
-from ..facts import REVERSIBLE
+from ..facts import REVERSIBLE, Dependents, refuse_preset
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import (
@@ -21,6 +21,7 @@ from ..parameters import (
     SortOrder,
 )
 from ..report_config import normalize_provider
+from .labels import LOST_LABELS
 
 
 class AllocationPage(ListPage, total=False):
@@ -151,6 +152,15 @@ class AllocationChanges(Allocation, total=False):
     description: Annotated[str, "What it covers."]
 
 
+ALLOCATION_USERS = (
+    Dependents("budget that uses it", "list_budgets", "scopes"),
+    Dependents("alert that uses it", "list_alerts", "config"),
+    Dependents("report that uses it", "list_reports", details_with="get_report_config"),
+    Dependents("allocation that uses it", "list_allocations", details_with="get_allocation"),
+)
+"""What selects costs with an allocation, so that a change of its rules changes the costs, and a deletion is refused."""
+
+
 class Allocations(Area):
     """Allocations (attributions): which costs belong to a team, product or environment; chargeback, showback."""
 
@@ -223,6 +233,8 @@ class Allocations(Area):
         confirm=REVERSIBLE,
         preview_with=get_allocation,
         writes_members="rules",
+        dependents=ALLOCATION_USERS,
+        refusal=refuse_preset,
         open_world=False,
     )
     async def _update(self, *, id: Id, **changes: Unpack[AllocationChanges]) -> JsonObject: ...
@@ -242,6 +254,8 @@ class Allocations(Area):
         preview_with=get_allocation,
         restore_with=create_allocation,
         shared_as="allocations",
+        dependents=(*ALLOCATION_USERS, *LOST_LABELS),
+        refusal=refuse_preset,
         open_world=False,
     )
     async def delete_allocation(self, *, id: Id) -> None:

@@ -114,7 +114,13 @@ class Assets(Area):
             raise ApiError("quantity is required", kind="argument")
         return await self._update(id=id, **changes)
 
-    @post("/billing/v1/createAsset", open_world=True, confirm=True, undone_by="nothing")
+    @post(
+        "/billing/v1/createAsset",
+        open_world=True,
+        confirm=True,
+        undone_by="nothing",
+        no_undo="A new account cannot be deleted with these tools.",
+    )
     async def create_asset(
         self,
         *,

@@ -99,13 +99,25 @@ class Ava(Area):
             raise ApiError("the response has no answer", kind="answer")
         return reply
 
-    @post("/ava/v1/feedback", open_world=True, confirm=WORDS_OF_THE_USER, undone_by="nothing")
+    @post(
+        "/ava/v1/feedback",
+        open_world=True,
+        confirm=WORDS_OF_THE_USER,
+        undone_by="nothing",
+        no_undo="A rating cannot be withdrawn.",
+    )
     async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:
         """Rate one of Ava's answers. Works only for stored answers (ephemeral false). Use it only when the user gives an
         opinion."""
         ...
 
-    @delete("/ava/v1/deleteConversation", confirm=True, preview_with=None, open_world=False)
+    @delete(
+        "/ava/v1/deleteConversation",
+        confirm=True,
+        preview_with=None,
+        no_undo="A deleted conversation cannot be restored.",
+        open_world=False,
+    )
     async def delete_ava_conversation(
         self,
         *,

@@ -154,6 +154,7 @@ class BillingTransfer(Area):
         confirm=True,
         preview_with=None,
         undone_by="nothing",
+        no_undo="Handshakes that were sent cannot be recalled with these tools.",
     )
     async def create_billing_transfer_handshakes(
         self,
@@ -173,6 +174,7 @@ class BillingTransfer(Area):
         confirm=True,
         preview_with=None,
         undone_by="nothing",
+        no_undo="No tool deletes a mapping. Another call of this tool maps the accounts again.",
         open_world=False,
     )
     async def create_billing_transfer_mappings(self, **batch: Unpack[NewMappings]) -> Annotated[JsonObject, Mappings]:

@@ -63,6 +63,7 @@ class BudgetSuggestions(Area):
         confirm=Unconfirmed("It creates nothing: it marks a suggestion for which a budget was made."),
         preview_with=None,
         undone_by="nothing",
+        no_undo="An accepted suggestion is not shown again. Its budget stays: delete_budget deletes it.",
         open_world=False,
     )
     async def accept_budget_suggestion(

@@ -32,6 +32,7 @@ from ..timestamps import (
     with_iso_times,
 )
 from ..value_kinds import CurrencyCode, Day, Money, Verbatim
+from .labels import LOST_LABELS
 
 BudgetType = Literal["fixed", "recurring"]
 StartPeriod = Annotated[int | str, "First day of its first period, e.g. 2026-01-01; or milliseconds since 1970."]
@@ -255,6 +256,7 @@ class Budgets(Area):
         confirm=True,
         preview_with=get_budget,
         restore_with=create_budget,
+        dependents=LOST_LABELS,
         open_world=False,
     )
     async def delete_budget(self, *, id: Id) -> None:

@@ -113,6 +113,7 @@ class Cloudflow(Area):
         preview_with=list_cloudflows,
         preview_arguments={"flowID": "id"},
         undone_by="nothing",
+        no_undo="A run cannot be undone. What it has done in cloud accounts stays done.",
         targets=("flowID",),
         canonical_arguments={"flowID": parse_flow_id},
     )
@@ -251,6 +252,7 @@ class Cloudflow(Area):
         confirm=False,
         verify_with=None,
         undone_by="nothing",
+        no_undo="No tool deletes a flow. Imported flows are drafts: they do nothing until they are published.",
         needs_idempotency_key=True,
     )
     async def import_cloudflow(

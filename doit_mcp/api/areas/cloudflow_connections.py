@@ -1,5 +1,6 @@
 """CloudFlow connections: access of flows to cloud accounts."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
@@ -111,6 +112,12 @@ class ConnectionChanges(Connection, total=False):
     name: Annotated[str, "Display name.", Length(1, 300), IDENTIFIER]
 
 
+def provider_problem(connection: Mapping[str, object], current: JsonObject) -> str:
+    """Return what is wrong with a new connection, which is for one cloud; "" if nothing is."""
+    is_for_one = ("gcpConfig" in connection) != ("awsConfig" in connection)
+    return "" if is_for_one else "Exactly one of gcpConfig and awsConfig is required"
+
+
 class CloudflowConnections(Area):
     """CloudFlow connections: access of automations to AWS accounts and Google Cloud, roles, permissions."""
 
@@ -131,6 +138,7 @@ class CloudflowConnections(Area):
         "/cloudflow/v1/connections",
         confirm=True,
         verify_with=get_cloudflow_connection,
+        refusal=provider_problem,
         needs_idempotency_key=True,
     )
     async def _create(self, **connection: Unpack[NewConnection]) -> JsonObject: ...
@@ -141,14 +149,15 @@ class CloudflowConnections(Area):
     ) -> Annotated[JsonObject, ConnectionDetails]:
         """Create a connection that lets CloudFlow automations act on AWS accounts or Google Cloud. It grants
         permissions: show the user what it allows first. For Google Cloud, run the returned deploymentCommand there."""
-        if ("gcpConfig" in connection) == ("awsConfig" in connection):
-            raise ApiError("Exactly one of gcpConfig and awsConfig is required", kind="argument")
+        if problem := provider_problem(connection, {}):
+            raise ApiError(problem, kind="argument")
         return await self._create(**connection)
 
     @patch(
         "/cloudflow/v1/connections/{connectionId}",
         confirm=True,
         preview_with=get_cloudflow_connection,
+        effect="Flows that use it change with it, or stop. The DoiT API does not show which flows these are.",
         needs_if_match=True,
     )
     async def _update(self, *, connectionId: Id, **changes: Unpack[ConnectionChanges]) -> JsonObject: ...
@@ -168,6 +177,7 @@ class CloudflowConnections(Area):
         "/cloudflow/v1/connections/{connectionId}",
         confirm=True,
         preview_with=get_cloudflow_connection,
+        effect="Refused while flows use it. The DoiT API does not show which flows these are.",
         restore_with=create_cloudflow_connection,
         open_world=False,
     )

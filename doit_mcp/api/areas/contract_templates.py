@@ -167,6 +167,7 @@ class ContractTemplates(Area):
         confirm=True,
         preview_with=get_contract_template,
         undone_by="nothing",
+        no_undo="Draft contracts cannot be deleted. cancel_contract ends one.",
         open_world=False,
     )
     async def assign_contract_template(

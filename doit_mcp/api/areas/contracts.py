@@ -185,6 +185,7 @@ class Contracts(Area):
         confirm=True,
         preview_with=get_contract,
         replaces=True,
+        after_restoring="The undo call adds another version of the contract with the former terms: versions are never removed.",
         defaults={"doitInvoicingEnabled": True},
     )
     async def update_contract(

@@ -1,5 +1,6 @@
 """DataHub: costs and usage that customers send to DoiT."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal, Unpack
 
@@ -42,6 +43,14 @@ LOST_DATASETS = Dependents(
 """What a deletion of datasets loses: how many events, and when they last changed."""
 
 
+def selection_problem(selection: Mapping[str, object], current: JsonObject) -> str:
+    """Return what is wrong with a selection of events; "" if nothing is."""
+    given = selection.keys() & {"eventIds", "startTime", "endTime"}
+    if given in ({"eventIds"}, {"startTime", "endTime"}):
+        return ""
+    return "Exactly one of eventIds and a time range (startTime and endTime) is required"
+
+
 class Datahub(Area):
     """DataHub: datasets of custom costs and usage, events, CSV upload, cost of SaaS and on-premises."""
 
@@ -54,6 +63,7 @@ class Datahub(Area):
         confirm=True,
         preview_with=None,
         undone_by="nothing",
+        no_undo="delete_datahub_events_by_filter deletes events. Those that the file replaces are not read first.",
         open_world=False,
     )
     async def _upload(self, **form: Unpack[Upload]) -> JsonObject: ...
@@ -88,6 +98,7 @@ class Datahub(Area):
         preview_with=None,
         confirm=True,
         undone_by="nothing",
+        no_undo="delete_datahub_events_by_filter deletes events. Those that the rows replace are not read first.",
         open_world=False,
     )
     async def import_datahub_provider_records(
@@ -137,7 +148,14 @@ class Datahub(Area):
         )
         return read_records(page, format or "csv")
 
-    @post("/datahub/v1/events", slow=True, confirm=True, undone_by="nothing", open_world=False)
+    @post(
+        "/datahub/v1/events",
+        slow=True,
+        confirm=True,
+        undone_by="nothing",
+        no_undo="delete_datahub_events_by_filter deletes events by their ids. Events that these replace are not read first.",
+        open_world=False,
+    )
     async def send_datahub_events(self, **body: Unpack[Events]) -> Annotated[JsonObject, DatahubResult]:
         """Send events (costs, usage or other numbers) to DataHub datasets. Query them with run_query and dataSource
         billing-datahub. For a CSV file, use upload_datahub_csv."""
@@ -148,7 +166,9 @@ class Datahub(Area):
         destructive=True,
         confirm=True,
         preview_with=None,
-        dependents=(replace(LOST_DATASETS, kind="dataset that loses events", ids_in="dataset"),),
+        dependents=(replace(LOST_DATASETS, kind="dataset that loses events", ids_in="dataset", must_exist=True),),
+        refusal=selection_problem,
+        no_undo="Deleted events cannot be restored, unless you have exported them: see export_datahub_dataset_records.",
         open_world=False,
     )
     async def _delete_events(self, **selection: Unpack[EventSelection]) -> JsonObject: ...
@@ -159,10 +179,8 @@ class Datahub(Area):
     ) -> Annotated[JsonObject, DatahubResult]:
         """Delete events of one DataHub dataset, by their ids or by a time range. This cannot be undone: ask the user
         first."""
-        if ("eventIds" in selection) == bool({"startTime", "endTime"} & set(selection)):
-            raise ApiError(
-                "Exactly one of eventIds and a time range (startTime and endTime) is required", kind="argument"
-            )
+        if problem := selection_problem(selection, {}):
+            raise ApiError(problem, kind="argument")
         return await self._delete_events(**selection)
 
     @get("/datahub/v1/datasets", items="datasets")

@@ -1,9 +1,11 @@
 """Geographic access: the countries whose data customers and users of a hierarchy can see, and custom regions."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..errors import ApiError
+from ..facts import Dependents
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..parameters import Rfc3339
@@ -30,6 +32,28 @@ UserId = Annotated[str, "Id of a user of that customer, from list_users.", Lengt
 REPLACES_SCOPE = "This changes the countries whose data can be seen."
 UNASSIGNED = {"type": "unassigned"}
 REMOVES_SCOPE = "The scope is unassigned afterwards. It can be set again."
+
+
+SCOPED_CUSTOMER = {"targetCustomerId": "{customerId}"}
+REGION_SCOPES = (
+    Dependents(
+        "scope of all users of your customer",
+        "get_customer_geographic_scope",
+        "customRegionId",
+        arguments=SCOPED_CUSTOMER,
+        row_id="customRegionId",
+        names_with="list_custom_regions",
+    ),
+    Dependents(
+        "user with it as scope",
+        Users.list_users,
+        details_with="get_user_geographic_scope",
+        details_arguments={**SCOPED_CUSTOMER, "userId": "{row}"},
+    ),
+)
+ALSO_BELOW = (
+    "Customers below yours in the hierarchy can have it as scope too, and so can their users: they are not listed."
+)
 
 
 class CountryList(TypedDict, total=False):
@@ -98,13 +122,25 @@ class NewScope(TypedDict, total=False):
 MEMBER_BY_TYPE = {"global": "", "country": "countryCode", "customRegion": "customRegionId"}
 
 
-def check_scope(scope: NewScope) -> None:
-    """Raise ApiError ("argument") unless *scope* has the member that its type needs, and no other."""
-    needed = MEMBER_BY_TYPE[scope["type"]]
+def scope_problem(scope: Mapping[str, object], current: JsonObject) -> str:
+    """Return what is wrong with a scope, which has the member that its type needs and no other; "" if nothing is."""
+    type = str(scope["type"])
+    needed = MEMBER_BY_TYPE[type]
     given = [name for name in MEMBER_BY_TYPE.values() if name in scope]
-    if given != ([needed] if needed else []):
-        rule = f"requires {needed} and nothing else" if needed else "has no further arguments"
-        raise ApiError(f"type {scope['type']} {rule}", kind="argument")
+    if given == ([needed] if needed else []):
+        return ""
+    return f"type {type} {f'requires {needed} and nothing else' if needed else 'has no further arguments'}"
+
+
+def check_scope(scope: NewScope) -> None:
+    """Raise ApiError ("argument") for a scope with a problem."""
+    if problem := scope_problem(scope, {}):
+        raise ApiError(problem, kind="argument")
+
+
+def refuse_unassigned(arguments: JsonObject, current: JsonObject) -> str:
+    """Return why a scope that is not assigned cannot be deleted; "" for other scopes."""
+    return "No scope is assigned." if UNASSIGNED.items() <= current.items() else ""
 
 
 class GeographicAccess(Area):
@@ -141,6 +177,8 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_custom_region,
+        dependents=REGION_SCOPES,
+        effect=ALSO_BELOW,
     )
     async def update_custom_region(
         self, *, customRegionId: RegionId, **changes: Unpack[CustomRegionChanges]
@@ -154,6 +192,8 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_custom_region,
+        dependents=REGION_SCOPES,
+        effect=ALSO_BELOW,
         restore_with=create_custom_region,
         open_world=False,
     )
@@ -173,6 +213,7 @@ class GeographicAccess(Area):
         confirm=True,
         preview_with=get_customer_geographic_scope,
         effect=REPLACES_SCOPE,
+        refusal=scope_problem,
         replaces=True,
         unset_with="delete_customer_geographic_scope",
         unset_state=UNASSIGNED,
@@ -197,6 +238,7 @@ class GeographicAccess(Area):
         preview_with=get_customer_geographic_scope,
         restore_with=update_customer_geographic_scope,
         effect=REMOVES_SCOPE,
+        refusal=refuse_unassigned,
         can_be_restored=True,
         open_world=False,
     )
@@ -219,6 +261,7 @@ class GeographicAccess(Area):
         also_shows={"userId": Users.list_users},
         names_with=ROLE_NAMES,
         effect=REPLACES_SCOPE,
+        refusal=scope_problem,
         replaces=True,
         unset_with="delete_user_geographic_scope",
         unset_state=UNASSIGNED,
@@ -245,6 +288,7 @@ class GeographicAccess(Area):
         names_with=ROLE_NAMES,
         restore_with=update_user_geographic_scope,
         effect=REMOVES_SCOPE,
+        refusal=refuse_unassigned,
         can_be_restored=True,
         open_world=False,
     )

@@ -1,8 +1,9 @@
 """Insights: DoiT's findings in cloud accounts, and findings that customers add themselves (source public-api)."""
 
-from typing import Annotated, Literal, Unpack
+from typing import Annotated, Literal, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Range
+from ..errors import ApiError
 from ..facts import REVERSIBLE, Unconfirmed
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, post, put
@@ -38,6 +39,18 @@ Priority = Literal["Low", "Medium", "High"]
 DisplayStatus = Literal["actionable", "acknowledged", "in progress", "optimized", "dismissed"]
 OwnSource = Literal["public-api"]
 OWN_SOURCE: OwnSource = "public-api"
+
+NO_MATCH = (
+    "No custom insight had this key, so nothing was deleted. Check the key with list_optimization_recommendations."
+)
+
+
+class DeletedInsights(TypedDict, total=False):
+    """The result of a deletion of insights."""
+
+    insightKey: str
+    deleted: bool
+    note: str
 
 
 class Insights(Area):
@@ -207,16 +220,35 @@ class Insights(Area):
         preview_with=get_insight,
         preview_arguments={"sourceID": "source", "insightKey": "key"},
         verify_with=None,
+        no_undo="A deleted insight and its resources cannot be restored. post_insight_result creates a new one.",
         open_world=False,
     )
     async def delete_insight_result(self, *, sourceID: Annotated[OwnSource, IDENTIFIER], insightKey: Key) -> None:
         """Delete a custom insight with all its resources. This cannot be undone: ask the user first."""
         ...
 
-    @delete("/insights/v1/results", confirm=True, preview_with=None, open_world=False)
+    @delete(
+        "/insights/v1/results",
+        confirm=True,
+        preview_with=None,
+        no_undo="Deleted insights and their resources cannot be restored. post_insight_results creates new ones.",
+        open_world=False,
+    )
+    async def _delete_results(self, *, insightKey: Id) -> None: ...
+
+    @offers(_delete_results)
     async def delete_insight_results(
         self, *, insightKey: Annotated[str, "Key of the insight whose results to delete.", Length(1, 500)]
-    ) -> None:
+    ) -> Annotated[JsonObject, DeletedInsights]:
         """Delete the custom insights with this key that were created in batches (post_insight_results), with all their
         resources. This cannot be undone: ask the user first."""
-        ...
+        # The API accepts any key.
+        try:
+            await self._insight(sourceID=OWN_SOURCE, insightKey=insightKey)
+        except ApiError as error:
+            if error.kind != "missing":
+                raise
+            await self._delete_results(insightKey=insightKey)
+            return {"insightKey": insightKey, "deleted": False, "note": NO_MATCH}
+        await self._delete_results(insightKey=insightKey)
+        return {"insightKey": insightKey, "deleted": True}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
-from ..facts import REVERSIBLE, Dependents, Reader
+from ..facts import REVERSIBLE, Dependents, Reader, refuse_preset
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
@@ -38,6 +38,10 @@ OBJECT_READERS: Mapping[str, Reader] = {
     "report": "get_report_config",
 }
 """The tools that show the objects that have labels, by their types. No tool shows one metric."""
+
+
+LOST_LABELS = (Dependents("label that it has", "list_labels", details_with="get_label_assignments"),)
+"""The labels of an object that does not name them itself. Another one does not get them."""
 
 
 class LabelPage(ListPage, total=False):
@@ -126,7 +130,9 @@ class Labels(Area):
         """Create a label. To assign it to objects, use assign_objects_to_label."""
         ...
 
-    @patch("/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label, open_world=False)
+    @patch(
+        "/analytics/v1/labels/{id}", confirm=REVERSIBLE, preview_with=get_label, refusal=refuse_preset, open_world=False
+    )
     async def update_label(
         self, *, id: LabelId, **changes: Unpack[LabelChanges]
     ) -> Annotated[JsonObject, LabelDetails]:
@@ -147,6 +153,7 @@ class Labels(Area):
                 names_with=OBJECT_READERS,
             ),
         ),
+        refusal=refuse_preset,
         open_world=False,
     )
     async def delete_label(self, *, id: LabelId) -> None:

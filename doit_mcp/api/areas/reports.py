@@ -5,7 +5,7 @@ from typing import Annotated, Any, Required, TypedDict, Unpack, cast
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..errors import ApiError
-from ..facts import REVERSIBLE
+from ..facts import REVERSIBLE, Dependents, refuse_preset
 from ..markers import FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id, parse_page
@@ -217,6 +217,7 @@ class Reports(Area):
         same_as={"report.metric": "metrics"},
         cleared_by={"report.forecastSettings": {"mode": "none"}, "report.limitAggregation": "none"}
         | {"report.sortGroups": "asc", "report.sortDimensions": "desc"},
+        refusal=refuse_preset,
         open_world=False,
     )
     async def _update(self, *, id: Id, **body: Unpack[ReportBody]) -> JsonObject: ...
@@ -232,6 +233,8 @@ class Reports(Area):
         preview_with=get_report_config,
         restore_with=create_report,
         shared_as="reports",
+        dependents=(Dependents("annotation that refers to it", "list_annotations", "reports"),),
+        refusal=refuse_preset,
         open_world=False,
     )
     async def delete_report(self, *, id: Id) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..facts import Dependents
+from ..facts import Dependents, refuse_preset
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post
 from ..parameters import Id, Purpose
@@ -90,6 +90,7 @@ class Roles(Area):
         "/iam/v1/roles/{id}",
         permission=USERS_MANAGER,
         confirm=True,
+        refusal=refuse_preset,
         preview_with=get_role,
         dependents=ROLE_USERS,
     )
@@ -102,6 +103,7 @@ class Roles(Area):
         "/iam/v1/roles/{id}",
         permission=USERS_MANAGER,
         confirm=True,
+        refusal=refuse_preset,
         preview_with=get_role,
         restore_with=create_role,
         dependents=ROLE_USERS,

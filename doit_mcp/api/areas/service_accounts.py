@@ -1,5 +1,6 @@
 """Service accounts: identities of programs, with permissions and API tokens of their own."""
 
+from dataclasses import replace
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
@@ -112,6 +113,11 @@ class TokenState(TypedDict):
     state: Literal["active", "disabled"]
 
 
+ACCOUNT_TOKENS = Dependents(
+    "API token that stops", "list_service_account_tokens", arguments={"serviceAccountId": "{id}"}, shows=("state",)
+)
+
+
 def camel_case_names(names: list[str]) -> list[str]:
     """Return names of permissions as the API takes them: validate_user shows them with an uppercase first letter."""
     return [name[:1].lower() + name[1:] for name in names]
@@ -153,6 +159,7 @@ class ServiceAccounts(Area):
         permission=SERVICE_ACCOUNT_MANAGER,
         confirm=True,
         preview_with=get_service_account,
+        dependents=(replace(ACCOUNT_TOKENS, kind="API token that keeps the permissions it was created with"),),
         canonical_arguments={"permissions": camel_case_names},
     )
     async def update_service_account(
@@ -169,9 +176,7 @@ class ServiceAccounts(Area):
         permission=SERVICE_ACCOUNT_MANAGER,
         confirm=True,
         preview_with=get_service_account,
-        dependents=(
-            Dependents("API token that stops", "list_service_account_tokens", arguments={"serviceAccountId": "{id}"}),
-        ),
+        dependents=(ACCOUNT_TOKENS,),
         no_undo="A deleted service account cannot be restored: its tokens are lost, and new ones have new secrets.",
         open_world=False,
     )
@@ -201,6 +206,7 @@ class ServiceAccounts(Area):
         also_shows={"serviceAccountId": get_service_account},
         effect="The token keeps these permissions of the account, also if those of the account change.",
         verify_with=get_service_account_token,
+        no_undo="delete_service_account_token deletes the token.",
         open_world=False,
         secrets=("accessToken",),
     )
@@ -240,6 +246,7 @@ class ServiceAccounts(Area):
         confirm=True,
         preview_with=get_service_account_token,
         also_shows={"serviceAccountId": get_service_account},
+        no_undo="A deleted token cannot be restored: a new one has a new secret.",
         open_world=False,
     )
     async def delete_service_account_token(

@@ -106,6 +106,7 @@ class Signup(Area):
         confirm=True,
         verify_with=None,
         undone_by="nothing",
+        no_undo="The email cannot be recalled.",
     )
     async def create_signup_request(self, **signup: Unpack[NewSignup]) -> Annotated[JsonObject, SignupRequest]:
         """Request a trial of DoiT for an organization that is not a customer yet. It sends a code to the administrator by
@@ -121,6 +122,7 @@ class Signup(Area):
         confirm=True,
         preview_with=get_signup_request,
         undone_by="nothing",
+        no_undo="The email cannot be recalled.",
     )
     async def resend_signup_verification(self, *, signupRequestId: RequestId) -> Annotated[JsonObject, SignupRequest]:
         """Send the code of a request for a trial again, at most three times and once a minute."""
@@ -134,6 +136,7 @@ class Signup(Area):
         confirm=True,
         preview_with=get_signup_request,
         undone_by="nothing",
+        no_undo="An account that was created cannot be deleted with these tools.",
         secrets=("activationToken",),
     )
     async def verify_signup_request(
@@ -151,6 +154,7 @@ class Signup(Area):
         confirm=True,
         preview_with=get_signup_request,
         undone_by="nothing",
+        no_undo="The activation token works once, and the session cannot be ended with these tools.",
         secrets=("customToken",),
     )
     async def create_signup_session(

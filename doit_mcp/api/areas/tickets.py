@@ -247,6 +247,7 @@ class Tickets(Area):
         confirm=WORDS_OF_THE_USER,
         preview_with=None,
         undone_by="nothing",
+        no_undo="A comment cannot be deleted or changed.",
     )
     async def _reply(self, *, ticketId: TicketId, **comment: Unpack[NewComment]) -> JsonObject: ...
 

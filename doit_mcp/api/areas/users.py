@@ -164,6 +164,7 @@ class Users(Area):
         preview_with=list_users,
         verify_with=None,
         undo_with=resend_invite,
+        after_restoring="resend_invite sends another email, and earlier links stay invalid.",
         open_world=False,
     )
     async def cancel_invite(self, *, id: UserId, dryRun: DryRun = None) -> Annotated[JsonObject, InviteResult]:

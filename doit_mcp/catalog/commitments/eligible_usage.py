@@ -65,7 +65,8 @@ class UsageReading:
     """Eligible usage in dollars per hour at on-demand rates, by *unit* (day or week) of a *period*.
 
     *on_demand* is the part that no commitment covers; None if only the whole is known. *discount* is that of the covered
-    part, from 0 to 1; None if unknown. *source* says where it comes from. *lowest* is the lowest hour; None if unknown.
+    part, from 0 to 1; None if unknown. *source* says where it comes from. *lowest_hours* are the lowest hours by unit;
+    empty unless all are known.
     """
 
     period: Period
@@ -74,7 +75,7 @@ class UsageReading:
     source: str
     on_demand: Sequence[Decimal] | None = None
     discount: Decimal | None = None
-    lowest: Decimal | None = None
+    lowest_hours: Sequence[Decimal] = ()
 
     @property
     def is_enough(self) -> bool:
@@ -88,7 +89,9 @@ class UsageReading:
         left = self.eligible if self.on_demand is None else self.on_demand
         covers = later if self.on_demand is not None else active + later
         rest = [max(amount - covers, ZERO) for amount in left]
-        return [UsageSample(*pair) for pair in zip(self.eligible, rest, strict=True)]
+        hours: list[Decimal | None] = [max(amount - covers, ZERO) for amount in self.lowest_hours]
+        hours = hours or [None] * len(rest)
+        return [UsageSample(*levels) for levels in zip(self.eligible, rest, hours, strict=True)]
 
 
 async def read_billed_usage(call: Call, organization: str, service: str, today: date) -> UsageReading | None:
@@ -154,12 +157,13 @@ def read_reported_weeks(points: Any, today: date) -> UsageReading | None:
     )[-USAGE_WEEKS:]
     if not weeks:
         return None
+    lowest = [least for *_, least in weeks if least is not None]
     return UsageReading(
         Period(weeks[0][0], weeks[-1][0] + (DAYS_PER_WEEK - 1) * ONE_DAY),
         "week",
         [usage for _, usage, _ in weeks],
         "DoiT's eligible usage, the median hour of each week at on-demand rates",
-        lowest=min((least for *_, least in weeks if least is not None), default=None),
+        lowest_hours=lowest if len(lowest) == len(weeks) else (),
     )
 
 

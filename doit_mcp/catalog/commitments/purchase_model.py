@@ -21,11 +21,12 @@ UPFRONT_SHARES = {"no_upfront": ZERO, "partial_upfront": Decimal("0.5"), "all_up
 class UsageSample(NamedTuple):
     """Usage of a day or week that a commitment can cover, in dollars per hour at on-demand rates.
 
-    *on_demand* is the part that no commitment covers yet.
+    *on_demand* is the part that no commitment covers yet, and *lowest* that part in the lowest hour; None if unknown.
     """
 
     eligible: Decimal
     on_demand: Decimal
+    lowest: Decimal | None = None
 
 
 class UsageLevels(NamedTuple):
@@ -62,15 +63,15 @@ class Purchase(NamedTuple):
     """A commitment of *hourly* dollars, which covers *covers* dollars per hour at on-demand rates.
 
     *avoided* is the on-demand cost per month that it replaces. *coverage_before* and *coverage_after* are shares of the
-    eligible usage. Months count from 1; None if the commitment is not paid off within its term. *break_even_low* is the
-    month at low usage. *payback_month* is None without upfront payment too, because there is nothing to pay back.
+    eligible usage. *low* and *high* are None if usage does not tell them from *expected*. Months count from 1; None if
+    the commitment is not paid off within its term. *break_even_low* is the month at low usage, None without *low*. *payback_month* is None without upfront payment too, because there is nothing to pay back.
     """
 
     hourly: Decimal
     covers: Decimal
     expected: Estimate
-    low: Estimate
-    high: Estimate
+    low: Estimate | None
+    high: Estimate | None
     avoided: Decimal
     coverage_before: Decimal
     coverage_after: Decimal
@@ -117,8 +118,8 @@ def model_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms, hourl
     covers = hourly / (1 - terms.discount)
     on_demand = sorted(sample.on_demand for sample in samples)
     by_sample = [min(amount, covers * terms.usable) for amount in on_demand]
-    used, edge = _mean(by_sample), edge_count(by_sample)
-    used_low = _mean(by_sample[:edge])
+    used = _mean(by_sample)
+    used_low, used_high = _used_range(samples, by_sample, covers * terms.usable)
     eligible = _mean([sample.eligible for sample in samples])
     before = eligible - _mean(on_demand)
     avoided, monthly = used * HOURS_PER_MONTH, hourly * HOURS_PER_MONTH
@@ -130,8 +131,8 @@ def model_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms, hourl
         hourly,
         covers,
         _estimate(used, covers, hourly),
-        _estimate(used_low, covers, hourly),
-        _estimate(_mean(by_sample[-edge:]), covers, hourly),
+        None if used_low is None else _estimate(used_low, covers, hourly),
+        None if used_high is None else _estimate(used_high, covers, hourly),
         avoided,
         before / eligible,
         (before + used) / eligible,
@@ -139,9 +140,27 @@ def model_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms, hourl
         recurring,
         total,
         _months_until(total, avoided, months),
-        _months_until(total, used_low * HOURS_PER_MONTH, months),
+        None if used_low is None else _months_until(total, used_low * HOURS_PER_MONTH, months),
         _months_until(upfront, avoided - recurring, months) if upfront else None,
     )
+
+
+def _used_range(
+    samples: Sequence[UsageSample], by_sample: Sequence[Decimal], most: Decimal
+) -> tuple[Decimal | None, Decimal | None]:
+    """Return what is used of a commitment at low and at high usage; None for what does not differ from the mean.
+
+    *by_sample* is what is used of it in the samples, in ascending order, and *most* what can be. If the lowest hours are
+    known, low usage is that of these hours. If they use all of it, all hours do, so the range is exact.
+    """
+    edge = edge_count(by_sample)
+    mean, high = _mean(by_sample), _mean(by_sample[-edge:])
+    hours = sorted(min(sample.lowest, most) for sample in samples if sample.lowest is not None)
+    if len(hours) == len(samples):
+        low = _mean(hours[:edge])
+        return low, high if high > mean or low == mean else None
+    low = _mean(by_sample[:edge])
+    return (low, high) if low < high else (None, None)
 
 
 def edge_count(samples: Sequence[object]) -> int:

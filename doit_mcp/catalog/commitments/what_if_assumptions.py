@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 
 from ..costs.amounts import ZERO, percent_as_json
 from ..periods.period import months_back
@@ -14,12 +15,34 @@ from .google import GOOGLE
 from .purchase_model import MONTHS_PER_YEAR, Purchase, PurchaseTerms, describe_usage, edge_count
 from .what_if_covered import CoveredUsage
 from .what_if_evidence import Evidence
+from .what_if_owned import INSTANCES, LATER_CUDS, LATER_PLANS, PLANNED, RESOURCES
 
 BREAK_EVEN = (
     "breakEvenMonth is the month of the term after which the avoided on-demand cost has paid for the whole commitment, so "
     "that it pays off even if usage stops then; until then, it is a loss if usage stops. breakEvenMonthLow is the same at low usage."
 )
 PAYBACK = "paybackMonth is the month after which savings have paid back the upfront payment, as long as usage stays."
+
+UNKNOWN_DISCOUNT = (
+    "the discount of existing and queued commitments may be unknown; then they count for less usage, so that "
+    "commitmentPerHour, savings and coverage can differ from those of users who can read them"
+)
+NOT_DEDUCTED = "commitments that start later are not deducted, so commitmentPerHour may be too high"
+NOT_COUNTED = "usage that they cover is not in the figures, and existing does not list them"
+NO_PLANNED = "planned is missing"
+LACKING = MappingProxyType(
+    {
+        "billed usage": "usage is the median hour of each week that DoiT reports, in place of the days of the bill",
+        "recommendation": UNKNOWN_DISCOUNT,
+        "purchase settings": UNKNOWN_DISCOUNT,
+        LATER_PLANS: NOT_DEDUCTED,
+        LATER_CUDS: NOT_DEDUCTED,
+        INSTANCES: NOT_COUNTED,
+        RESOURCES: NOT_COUNTED,
+        PLANNED: NO_PLANNED,
+    }
+)
+"""What the figures lack without a part of the evidence, by its name."""
 
 
 def describe_assumptions(
@@ -31,26 +54,68 @@ def describe_assumptions(
     today: date,
 ) -> list[str]:
     """Return what the figures take for granted."""
-    usage, edge = evidence.usage, edge_count(evidence.usage.eligible)
-    spread = f"{edge} {usage.unit}s" if edge > 1 else usage.unit
+    usage = evidence.usage
     found = [
         f"Usage stays as in the {len(usage.eligible)} {usage.unit}s of the period, for the whole term: no growth, no "
         "change of prices.",
         *_describe_usage_basis(evidence),
         f"All usage that the new commitment covers costs {float(100 * discount.share):g} % less than on demand.",
-        f"expected is the mean of all {usage.unit}s; low and high are the mean of the {spread} with the least and the most "
-        "usage that neither active nor queued commitments cover.",
+        *_describe_range(evidence, purchase),
         f"Amounts per month are {PER_MONTH}; the term has {MONTHS_PER_YEAR * terms.years} of them.",
         BREAK_EVEN,
         *([PAYBACK] if purchase.upfront else []),
+        *_describe_unpaid(purchase, terms.years),
         *_describe_existing(evidence, covered, terms.years, today),
         *_describe_planned(evidence),
         *_describe_hours(evidence, covered, purchase),
+        *_describe_failures(evidence),
     ]
     if terms.payment == "partial_upfront":
         found.append("Half of the commitment is paid upfront.")
     if evidence.scope.cloud == GOOGLE and evidence.scope.service == "compute":
         found.append("The commitment is a spend-based (flexible) one.")
+    return found
+
+
+def _describe_range(evidence: Evidence, purchase: Purchase) -> list[str]:
+    """Return what the expected, low and high figures are of, and why low or high is unknown."""
+    usage = evidence.usage
+    edge = edge_count(usage.eligible)
+    spread = f"{edge} {usage.unit}s" if edge > 1 else usage.unit
+    level = "median hour of each week" if usage.unit == "week" else "mean of each day"
+    rest = "usage that neither active nor queued commitments cover"
+    if usage.lowest_hours:
+        lows = f"lowest hours of the {spread} in which they are lowest" if edge > 1 else "lowest hour of all"
+        found = [
+            f"expected is the mean of all weeks, by the {level}. low is as if every hour were like the {lows}, so most hours "
+            f"save more; high is the {spread} with the most {rest}."
+        ]
+    else:
+        found = [
+            f"expected is the mean of all {usage.unit}s; low and high are the mean of the {spread} with the least and the most {rest}."
+        ]
+    if purchase.low is None:
+        found.append(
+            f"low and high are null: the commitment is below what is on demand in the {level}, and the usage of single hours "
+            "is unknown. This does not mean that there is no risk."
+        )
+    elif purchase.high is None:
+        found.append(f"high is null: by the {level}, the commitment is used alike in all weeks.")
+    return found
+
+
+def _describe_unpaid(purchase: Purchase, years: int) -> list[str]:
+    """Return why months are null."""
+    term = f"within the term of {MONTHS_PER_YEAR * years} months"
+    found = []
+    if purchase.break_even_month is None:
+        found.append(f"breakEvenMonth is null: the avoided on-demand cost does not pay for the commitment {term}.")
+    if purchase.low is None:
+        found.append("breakEvenMonthLow is null because low is.")
+    elif purchase.break_even_low is None:
+        found.append(f"breakEvenMonthLow is null: at low usage, the commitment does not pay off {term}.")
+    if purchase.upfront and purchase.payback_month is None:
+        found.append(f"paybackMonth is null: savings do not pay back the upfront payment {term}.")
     return found
 
 
@@ -134,22 +199,23 @@ def _other_kinds(evidence: Evidence) -> str:
     return "resource-based commitments" if evidence.scope.cloud == GOOGLE else "Reserved Instances"
 
 
+def _describe_failures(evidence: Evidence) -> list[str]:
+    """Return what the parts that could not be read change about the figures."""
+    parts = [failure["part"] for failure in evidence.failures]
+    return [f"Without {part} (see failed), {LACKING[part]}." for part in parts if part in LACKING]
+
+
 def _describe_hours(evidence: Evidence, covered: CoveredUsage, purchase: Purchase) -> list[str]:
     """Return what the figures do not show: the hours within a day or week."""
     usage = evidence.usage
     within = "a day" if usage.unit == "day" else "a week"
     found = [f"Usage is even within {within}; commitments apply by the hour, so hours below that leave more unused."]
-    if purchase.low == purchase.high:
-        level = "median hour of each week" if usage.unit == "week" else "mean of each day"
-        found.append(
-            f"low equals high because the commitment is below what is on demand in the {level}, not because there is no risk."
-        )
-    if usage.lowest is not None:
-        on_demand = max(usage.lowest - covered.active - covered.later, ZERO)
+    if usage.lowest_hours:
+        lowest = min(usage.lowest_hours)
+        on_demand = max(lowest - covered.active - covered.later, ZERO)
         unused = percent_as_json(1 - min(on_demand, purchase.covers) / purchase.covers)
         found.append(
-            f"In the lowest hour of the period, usage was {_dollars(usage.lowest)}: {unused:g} % of the commitment would be "
-            "unused."
+            f"In the lowest hour of the period, usage was {_dollars(lowest)}: {unused:g} % of the commitment would be unused."
         )
     return found
 

@@ -77,11 +77,11 @@ def purchase_members(
             "basis": BASIS_PURCHASE,
         },
         "savingsPerMonth": {
-            **{name: amount_as_json(item.savings, USD) for name, item in estimates.items()},
+            **{name: item and amount_as_json(item.savings, USD) for name, item in estimates.items()},
             "basis": BASIS_SAVINGS,
         },
         "unusedPercent": {
-            **{name: percent_as_json(item.unused) for name, item in estimates.items()},
+            **{name: item and percent_as_json(item.unused) for name, item in estimates.items()},
             "basis": BASIS_UNUSED,
         },
         "coveragePercent": {

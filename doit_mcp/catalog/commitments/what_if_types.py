@@ -49,20 +49,20 @@ class ModeledPurchase(TypedDict, total=False):
 
 
 class SavingsRange(TypedDict):
-    """Savings per month at three levels of usage."""
+    """Savings per month at three levels of usage; null for those that usage does not show."""
 
     expected: Annotated[float, Money]
-    low: Annotated[float, Money]
-    high: Annotated[float, Money]
+    low: Annotated[float | None, Money]
+    high: Annotated[float | None, Money]
     basis: str
 
 
 class PercentRange(TypedDict):
-    """A share at three levels of usage."""
+    """A share at three levels of usage; null for those that usage does not show."""
 
     expected: Annotated[float, Percent]
-    low: Annotated[float, Percent]
-    high: Annotated[float, Percent]
+    low: Annotated[float | None, Percent]
+    high: Annotated[float | None, Percent]
     basis: str
 
 
@@ -142,7 +142,9 @@ class CommitmentWhatIf(CostStatement, total=False):
         Members(ModeledPurchase),
     ]
     savingsPerMonth: Annotated[
-        JsonObject, "Net of the commitment's cost: expected (mean), low and high usage.", Members(SavingsRange)
+        JsonObject,
+        "Net of the commitment's cost: expected (mean), low and high usage. Null: unknown.",
+        Members(SavingsRange),
     ]
     unusedPercent: Annotated[JsonObject, "Unused share of the commitment at the same usage.", Members(PercentRange)]
     coveragePercent: Annotated[JsonObject, Members(CoverageChange)]
@@ -150,7 +152,7 @@ class CommitmentWhatIf(CostStatement, total=False):
         int | None,
         "Month of the term after which the avoided on-demand cost has paid for the whole commitment. Null: never.",
     ]
-    breakEvenMonthLow: Annotated[int | None, "The same at low usage."]
+    breakEvenMonthLow: Annotated[int | None, "The same at low usage. Null: never, or low usage is unknown."]
     paybackMonth: Annotated[
         int | None,
         "Month after which savings have paid back the upfront payment; only with one. Null: never.",

@@ -49,6 +49,7 @@ class ExportedBundle(FlowBundle, total=False):
     confirm=False,
     verify_with=None,
     undone_by="nothing",
+    no_undo="No tool deletes a flow. Imported flows are drafts: they do nothing until they are published.",
     default_list=False,
 )
 async def import_cloudflow(

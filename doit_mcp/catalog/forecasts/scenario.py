@@ -110,6 +110,11 @@ async def add_scenario(
         f"{name} has no costs yet: it is taken as a new service, which budgets of a cloud do not count."
         for name in new_services(resolved, shares)
     ]
+    assumptions += [
+        f"The scenario of {month['from']} to {month['to']} is below zero, which costs cannot be for long: check the one-off amounts."
+        for month in answer["months"]
+        if month["scenario"] < 0 <= month["expected"]
+    ]
     if checked is None:
         return answer | {"assumptions": assumptions}, []
     effects = await find_budget_effects(call, checked, costs)

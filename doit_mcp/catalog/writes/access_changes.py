@@ -26,6 +26,8 @@ from .value_formatting import (
 EMPTY_VALUE_TEXTS = {"public": "no access"}
 """Texts for empty values, by member name. Default: "none"."""
 
+DOMAIN_FIELDS = frozenset(("allowedInviteDomains",))
+"""Fields with domains whose addresses get access."""
 REACHING_FIELDS = ("email", "recipients", "recipientsSlackChannels", "collaborators", "permissions")
 """Fields of an object with the users and channels that it reaches."""
 ENDING_VERBS = frozenset(("cancel", "resend"))
@@ -76,7 +78,9 @@ def access_lines(
         if new_values := values_at(arguments, path):
             old_values = values_at(current, path) if current is not None else []
             # An update removes the access of users who are not listed.
-            lines += _path_lines(path, new_values, old_values, replaces_all=tool.verb == "update")
+            found = _path_lines(path, new_values, old_values, replaces_all=tool.verb == "update")
+            named = path[-1] in DOMAIN_FIELDS
+            lines += (line._replace(addresses=f"@{line.addresses}") if named else line for line in found)
     outside = [line.kind in REACHING_KINDS and is_external(line.addresses or line.text, domains) for line in lines]
     marked = [
         (not is_outside, KIND_ORDER.index(line.kind), f"{line.text} ({OUTSIDE})" if is_outside else line.text)
@@ -87,7 +91,7 @@ def access_lines(
         raise ToolError(TOO_MANY.format(len(texts)))
     if any(outside):
         texts.append(f"The customer's domains: {', '.join(domains)}")
-    elif not domains and any("@" in (line.addresses or line.text) for line in lines):
+    elif not domains and any("@" in (line.addresses or line.text) for line in lines if line.kind in REACHING_KINDS):
         texts.append(DOMAINS_UNKNOWN)
     return texts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,7 +18,8 @@ from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.series import structured_of
-from ..tools.tool import ContentResult, Tool
+from ..tools.tool import ContentResult, Tool, ToolError
+from .access_changes import DOMAIN_FIELDS
 from .change_rows import name_of
 from .external_addresses import customer_domains, is_external
 from .receipt_verification import as_list, member_key
@@ -30,7 +32,12 @@ MAX_NAMED_OBJECTS = 20
 """Objects of one write that are read one by one for their names."""
 MAX_SELECTING_IDS = 50
 """Ids with which the dependents of nested objects are selected."""
+MAX_DETAILS, MAX_DETAILS_AT_ONCE = 50, 10
+"""Rows of a list that are read one by one to find dependents, and how many of them at the same time."""
+MAX_DEPTH = 12
+"""Levels of a member that are searched for an id."""
 UNREADABLE = "{}: could not be read"
+UNCHECKED = "{}: {:,} objects could not be checked"
 UNKNOWN, NOT_FOUND = "unknown", "not found"
 
 ReadObjects = Callable[[Call, JsonObject], Awaitable[dict[str, JsonObject]]]
@@ -82,6 +89,7 @@ class ChangeContextReader:
         facts = self.tool.facts
         for dependents in facts.get("dependents", ()):
             self._reader(dependents.reader)
+            list(self._all_readers(dependents.details_with))
             list(self._all_readers(dependents.names_with))
         for readers in facts.get("names_with", {}).values():
             list(self._all_readers(readers))
@@ -96,7 +104,8 @@ class ChangeContextReader:
             yield from map(self._reader, readers.values() if isinstance(readers, Mapping) else (readers,))
 
     async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> ChangeContext:
-        """Return the context of a call. Raises ApiError only for a credential that is no longer accepted."""
+        """Return the context of a call. Raises ApiError only for a credential that is no longer accepted, and
+        ToolError if an object that must exist does not."""
         domains = await customer_domains(call) if self._has_addresses(arguments) else ()
         targets = self.tool.targets
         identifier = arguments.get(targets[-1]) if targets else None
@@ -104,10 +113,13 @@ class ChangeContextReader:
         ids = [str(identifier)]
         for kind in self.tool.facts.get("dependents", ()):
             selected = [str(id) for id in as_list(arguments.get(kind.ids_in))] if kind.ids_in else ids
-            rows = await self._read_dependents(call, kind, selected)
+            rows, unchecked = await self._read_dependents(call, kind, selected, current or {})
             if kind.is_nested and rows is not None:
                 ids += [str(row[kind.row_id]) for row in rows]
             dependents += await self._dependent_lines(call, kind, rows, domains)
+            dependents += [UNCHECKED.format(kind.kind, unchecked)] if unchecked else []
+            if kind.must_exist and rows == []:
+                raise ToolError(f"Nothing was changed: {kind.ids_in}: {preview_value(selected[0])} was not found.")
             if kind.ids_in and rows is not None:
                 dependents += _missing_lines(kind, selected, rows)
         related = {} if self.read_related is None else await self.read_related(call, arguments)
@@ -141,25 +153,60 @@ class ChangeContextReader:
     def _has_addresses(self, arguments: JsonObject) -> bool:
         if any(dependents.kind.startswith("user") for dependents in self.tool.facts.get("dependents", ())):
             return True
-        values = (values_at(arguments, path) for path in self.tool.external_target_paths)
-        return any(b"@" in orjson.dumps(found) for found in values)
+        return any(
+            b"@" in orjson.dumps(found) or (path[-1] in DOMAIN_FIELDS and any(found))
+            for path in self.tool.external_target_paths
+            if (found := values_at(arguments, path))
+        )
 
-    async def _read_dependents(self, call: Call, kind: Dependents, ids: list[str]) -> list[JsonObject] | None:
-        """Return the rows that refer to the objects with these *ids*, or to one another; None if they are unreadable."""
+    async def _read_dependents(
+        self, call: Call, kind: Dependents, ids: list[str], current: JsonObject
+    ) -> tuple[list[JsonObject] | None, int]:
+        """Return the rows that refer to the objects with these *ids*, or to one another, and how many rows could not be
+        checked. The rows are None if they are unreadable."""
         if len(ids) > MAX_SELECTING_IDS and kind.arguments:
-            return None
-        selecting = {name: "|".join(template.format(id=id) for id in ids) for name, template in kind.arguments.items()}
+            return None, 0
+        templates = [*kind.arguments.values(), *(kind.details_arguments.values() if kind.details_with else ())]
+        if any(name not in {*current, "id", "row"} for text in templates for name in _member_names(text)):
+            # The state of the object could not be read.
+            return None, 0
+        selecting = {
+            name: "|".join(template.format_map({**current, "id": id}) for id in ids)
+            for name, template in kind.arguments.items()
+        }
         rows = await _read_rows(call, self._reader(kind.reader), selecting)
-        if rows is None or not kind.member:
-            return rows
-        found: list[JsonObject] = []
+        if rows is None or not (kind.member or kind.details_with):
+            return rows, 0
         wanted = set(ids)
+        if kind.details_with is not None:
+            rows = [row for row in rows if row.get(kind.row_id) not in wanted]
+            details = await self._read_details(call, kind, rows[:MAX_DETAILS], current)
+            found = [row for row in rows if _refers_to(details.get(str(row.get(kind.row_id))), wanted, 0)]
+            return found, len(rows) - len(details)
+        found = []
         while True:
-            more = [row for row in rows if row.get(kind.member) in wanted and row not in found]
+            more = [row for row in rows if _refers_to(row.get(kind.member), wanted, 0) and row not in found]
             found += more
             if not kind.is_nested or not more:
-                return found
+                return found, 0
             wanted |= {row[kind.row_id] for row in more}
+
+    async def _read_details(
+        self, call: Call, kind: Dependents, rows: list[JsonObject], current: JsonObject
+    ) -> dict[str, JsonObject]:
+        """Return what *details_with* shows of the *rows*, by their ids, without those that cannot be read."""
+        (reader,) = self._all_readers(kind.details_with)
+        ids = [str(row[kind.row_id]) for row in rows if row.get(kind.row_id)]
+        found: dict[str, JsonObject] = {}
+        for start in range(0, len(ids), MAX_DETAILS_AT_ONCE):
+            some = ids[start : start + MAX_DETAILS_AT_ONCE]
+            named = [
+                {name: template.format_map({**current, "row": id}) for name, template in kind.details_arguments.items()}
+                for id in some
+            ]
+            shown = await asyncio.gather(*(_read_object(call, reader, arguments) for arguments in named))
+            found |= {id: one for id, one in zip(some, shown, strict=True) if one is not None}
+        return found
 
     async def _dependent_lines(
         self, call: Call, kind: Dependents, rows: list[JsonObject] | None, domains: tuple[str, ...]
@@ -207,7 +254,7 @@ def _row_text(row: JsonObject, kind: Dependents, names: Mapping[str, str]) -> st
 
 def _missing_lines(kind: Dependents, ids: list[str], rows: list[JsonObject]) -> list[str]:
     """Return a line for each of the *ids* that arguments name and that no row has."""
-    found = {row[kind.member] for row in rows}
+    found = {row[kind.row_id] for row in rows}
     lines = [f"{kind.kind}: {preview_value(id)}, {NOT_FOUND}" for id in ids if id not in found]
     omitted = len(lines) - MAX_SHOWN
     return lines[:MAX_SHOWN] + ([f"{kind.kind}: and {omitted:,} more, {NOT_FOUND}"] if omitted > 0 else [])
@@ -217,15 +264,32 @@ def _shown_or_unknown(value: Any) -> str:
     return UNKNOWN if value is None else f"{value:,}" if isinstance(value, int) else preview_value(value)
 
 
+def _member_names(template: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
+
+
+def _refers_to(value: Any, ids: set[str], depth: int) -> bool:
+    """Return whether one of the *ids* is *value*, or anywhere in it."""
+    if isinstance(value, (list, dict)):
+        members = value.values() if isinstance(value, dict) else value
+        return depth < MAX_DEPTH and any(_refers_to(member, ids, depth + 1) for member in members)
+    return isinstance(value, str) and value in ids
+
+
 async def _read_name(call: Call, reader: Tool, reference: JsonObject) -> str:
     """Return the name of an object; "" if it cannot be read."""
+    return row_name(await _read_object(call, reader, {"id": reference["objectId"]}) or {})
+
+
+async def _read_object(call: Call, reader: Tool, arguments: JsonObject) -> JsonObject | None:
+    """Return the object that *reader* shows; None if it cannot be read."""
     try:
-        result = await reader.run(call, {"id": reference["objectId"]})
+        result = await reader.run(call, arguments)
     except ApiError as error:
         if error.kind == "credential":
             raise
-        return ""
-    return "" if isinstance(result, ContentResult) else row_name(structured_of(result))
+        return None
+    return None if isinstance(result, ContentResult) else structured_of(result)
 
 
 async def _read_rows(call: Call, reader: Tool, arguments: JsonObject) -> list[JsonObject] | None:

@@ -17,6 +17,7 @@ NAME_FIELDS = (
     "name",
     "displayName",
     "reportName",
+    "budgetName",
     "title",
     "subject",
     "email",

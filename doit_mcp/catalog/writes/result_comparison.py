@@ -24,7 +24,7 @@ def with_unapplied_values(tool: Tool, arguments: JsonObject, result: JsonObject)
         return result
     found = tool.with_argument_names(result)
     differing = [
-        f"{name} is {display_value(mask_secrets(found[own], own))}, not {shown(mask_secrets(value, own))}"
+        f"{name} is {display_value(mask_secrets(found[own], own))}, not {display_value(mask_secrets(value, own))}"
         for name, value in arguments.items()
         if (own := READER_FIELD_NAMES.get(name, name)) in found
         and name not in tool.targets

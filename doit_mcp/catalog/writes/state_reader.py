@@ -62,7 +62,7 @@ class StateReader:
             result = await self.tool.run(call, reader_arguments)
         except ApiError as error:
             # Arguments that are rejected before anything is sent name no object, such as an unknown name.
-            is_missing = error.kind == "missing" or (error.kind == "argument" and bool(reader_arguments))
+            is_missing = error.kind in ("missing", "argument")
             if error.kind == "credential" or (is_missing and not self.may_be_missing):
                 raise
             return None, STATE_UNREADABLE if error.kind != "missing" else ""

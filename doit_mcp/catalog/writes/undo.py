@@ -82,6 +82,7 @@ class RestorePlan:
             former = {**before, **targets}
         elif self.tool.facts.get("replaces"):
             former = {**{name: before.get(name) for name in self.tool.accepted_schema["properties"]}, **targets}
+            note = after
         else:
             # Arguments that the reader takes as well identify the object.
             identifying = {*self.tool.targets, *self.reader.argument_names}
@@ -137,6 +138,7 @@ class ReversalPlan:
     """Reverses an action with another one on the same object, such as a cancellation."""
 
     restoring: Tool
+    note: str = ""
 
     async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
         """Return nothing: the state before is known from the action."""
@@ -144,7 +146,7 @@ class ReversalPlan:
 
     def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the call of the other action."""
-        return undo_call(self.restoring, _select(arguments, self.restoring.targets))
+        return undo_call(self.restoring, _select(arguments, self.restoring.targets), self.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
         list_reader = declared_reader(tool, "verify_with", tools_by_name)
         if list_reader is not None and tool.facts.keys() & {"adds", "removes"}:
             return MembershipPlan(tool, reversing, list_reader)
-        return ReversalPlan(reversing)
+        return ReversalPlan(reversing, tool.facts.get("after_restoring", ""))
     removing = tools_by_name.get(f"{REMOVING_VERB}_{tool.name.removeprefix(CREATING_VERB + '_')}")
     if tool.verb == CREATING_VERB and removing is not None and removing.deletes:
         return RemovalPlan(removing)

@@ -96,11 +96,12 @@ async def test_the_bill_tells_usage_and_discount() -> None:
         "discountSource": "seen on the bill: all active commitments of this kind are 1 year, no upfront",
         **{"commitmentPerHour": 3.0, "coversPerHour": 6.0, "upfront": 0.0, "perMonth": 2190.0, "total": 26280.0},
     }
-    assert answer["savingsPerMonth"] == {"expected": 2190.0, "low": 2190.0, "high": 2190.0}
+    assert answer["savingsPerMonth"] == {"expected": 2190.0, "low": None, "high": None}
     basis = answer["coveragePercent"].pop("basis")
     shares = {"target": 80.0, "before": 50.0, "queued": 50.0, "after": 80.0}
     assert answer["coveragePercent"] == shares and "median" in basis
-    assert (answer["breakEvenMonth"], answer["breakEvenMonthLow"]) == (6, 6) and "paybackMonth" not in answer
+    assert (answer["breakEvenMonth"], answer["breakEvenMonthLow"]) == (6, None) and "paybackMonth" not in answer
+    assert "breakEvenMonthLow is null because low is." in answer["assumptions"]
     assert any(text.startswith("breakEvenMonth is ") for text in answer["assumptions"])
     assert answer["usage"] == {
         **{"eligibleMedian": 20.0, "onDemandMedian": 10.0, "onDemandLow": 10.0, "onDemandHigh": 10.0},
@@ -221,12 +222,11 @@ async def test_a_new_commitment_is_not_used_more_than_active_ones() -> None:
     answer = await ask(api(savings_plans=active_only(used)))
     # $3 per hour cover $6, of which nine tenths are used: $5.40.
     assert answer["existing"]["utilizationPercent"] == 90.0
-    assert {name: answer["unusedPercent"][name] for name in ("expected", "low", "high")} == dict.fromkeys(
-        ("expected", "low", "high"), 10.0
-    )
+    unused = {name: answer["unusedPercent"][name] for name in ("expected", "low", "high")}
+    assert unused == {"expected": 10.0, "low": None, "high": None}
     assert answer["savingsPerMonth"]["expected"] == 1752.0 and answer["coveragePercent"]["after"] == 77.0
     assert any("were used to 90 % last month" in text for text in answer["assumptions"])
-    assert any("not because there is no risk" in text for text in answer["assumptions"])
+    assert any("not mean that there is no risk" in text for text in answer["assumptions"])
     # DoiT's weeks do not show what is covered: nine tenths of $10.
     weekly = await ask(api(bill=[], savings_plans=active_only(used)))
     assert weekly["coveragePercent"]["before"] == 45.0 and weekly["purchase"]["commitmentPerHour"] == 3.5
@@ -246,13 +246,37 @@ async def test_reserved_instances_are_named() -> None:
     assert [part["part"] for part in failed] == ["Reserved Instances"]
 
 
-async def test_weeks_hide_their_hours() -> None:
-    reported = [{**week, "minUsage": 13.0} for week in weeks(*[20.0] * 9)]
+@pytest.mark.parametrize(
+    ("lowest", "low", "high", "month"),
+    [(13.0, 0.0, None, 12), (10.0, -2190.0, None, None), (16.0, 2190.0, 2190.0, 6), (None, None, None, None)],
+    ids=["half used", "unused", "used in every hour", "unknown"],
+)
+async def test_low_is_that_of_the_lowest_hours_of_weeks(
+    lowest: float | None, low: float | None, high: float | None, month: int | None
+) -> None:
+    reported = [{**week, "minUsage": lowest} for week in weeks(*[20.0] * 9)]
     answer = await ask(api(bill=[], recommendation={"recommendation": ADVICE, "eligibleUsage": reported}))
-    # $10 of $13 are covered, and $6 are bought.
-    assert answer["savingsPerMonth"]["low"] == answer["savingsPerMonth"]["high"]
-    assert any("not because there is no risk" in text for text in answer["assumptions"])
-    assert any("usage was $13.00: 50 % of the commitment" in text for text in answer["assumptions"])
+    # $10 are covered, and $3 per hour buy $6 more.
+    assert answer["savingsPerMonth"]["expected"] == 2190.0
+    assert (answer["savingsPerMonth"]["low"], answer["savingsPerMonth"]["high"]) == (low, high)
+    assert (answer["unusedPercent"]["low"] is None, answer["breakEvenMonthLow"]) == (low is None, month)
+    text = " ".join(answer["assumptions"])
+    assert ("low is as if every hour were like the lowest hour of all" in text) is (lowest is not None)
+    assert ("high is null" in text) is (lowest is not None and high is None)
+    assert ("low and high are null" in text) is (lowest is None) and ("breakEvenMonthLow is null" in text) is (
+        month is None
+    )
+    if lowest == 13.0:
+        assert "usage was $13.00: 50 % of the commitment" in text
+
+
+async def test_months_that_are_null_have_a_reason() -> None:
+    used = savings_plan("a", "5.00", 0.9, paymentOption="no_upfront")
+    arguments = {"payment": "all_upfront", "discountPercent": 5}
+    answer = await ask(api(savings_plans=active_only(used)), **arguments)
+    assert (answer["breakEvenMonth"], answer["paybackMonth"]) == (None, None)
+    reasons = [text for text in answer["assumptions"] if "is null: " in text and "within the term of 12 months" in text]
+    assert [text.split()[0] for text in reasons] == ["breakEvenMonth", "paybackMonth"]
 
 
 @pytest.mark.parametrize(
@@ -281,6 +305,7 @@ async def test_without_settings_a_discount_must_be_given() -> None:
     )
     answer = await ask(recorder, discountPercent=20)
     assert answer["purchase"]["commitmentPerHour"] == 4.8
+    assert any("Without purchase settings" in text and "commitmentPerHour" in text for text in answer["assumptions"])
     assert answer["failed"] == [
         {"part": "purchase settings", "why": "the signed-in user lacks the permission (HTTP 403)"}
     ]

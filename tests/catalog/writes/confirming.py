@@ -7,15 +7,25 @@ from typing import Any
 
 import pytest
 
+from doit_mcp.api.operation import Operation
 from doit_mcp.catalog.call import Question
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.writes.confirmation import CONFIRMATION_KEY
 from doit_mcp.protocol.jsonrpc import JsonObject
-from tests.api.recorder import Recorder
+from tests.api import recorder
 
 from ..caller import TOOLS, Caller
 
 BUDGET = {"id": "b1", "name": "Data team", "amount": 1000, "currency": "USD", "currentUtilization": 12.5}
+LABELS = "/analytics/v1/labels"
+
+
+class Recorder(recorder.Recorder):
+    """A recorder for a customer without labels, which a deletion looks for. It does not record that."""
+
+    async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
+        """Return the next response."""
+        return {"labels": []} if operation.path == LABELS else await super().send(operation, arguments)
 
 
 class ConfirmingCaller(Caller):

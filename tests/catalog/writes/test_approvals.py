@@ -26,10 +26,9 @@ from doit_mcp.protocol.base64url import encode_base64url
 from doit_mcp.server.approval_tokens import MAX_TOKEN_CHARACTERS, ApprovalTokens
 from doit_mcp.server.approvals import Approvals, BoundApprovals, memory_store
 from doit_mcp.server.consents import MemoryConsents
-from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller
-from .confirming import BUDGET, methods, run
+from .confirming import BUDGET, Recorder, methods, run
 
 NOW = 1_790_000_000.0
 CONFIRM = "confirm_action"

@@ -22,10 +22,9 @@ from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.state_reader import find_reader
 from doit_mcp.protocol.jsonrpc import JsonObject
 from doit_mcp.protocol.schema_validator import SchemaValidator
-from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller
-from .confirming import BUDGET, ConfirmingCaller, methods, run, text_for
+from .confirming import BUDGET, ConfirmingCaller, Recorder, methods, run, text_for
 
 NAMED = {tool.name: tool for tool in direct_tools()}
 ASKING = [tool for tool in direct_tools() if always_confirms(tool)]

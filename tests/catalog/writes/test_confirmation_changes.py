@@ -8,9 +8,8 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.tools.tool import ToolError
 from doit_mcp.catalog.writes.confirmation import MAX_QUESTIONS
 from doit_mcp.protocol.jsonrpc import JsonObject
-from tests.api.recorder import Recorder
 
-from .confirming import BUDGET, OWNER, RESOURCE, SHARED, ConfirmingCaller, methods, run
+from .confirming import BUDGET, OWNER, RESOURCE, SHARED, ConfirmingCaller, Recorder, methods, run
 
 
 @pytest.mark.requirement("N13")

@@ -17,10 +17,22 @@ from doit_mcp.catalog.writes.preview import ACCEPT_INSTRUCTION, preview_message
 from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.state_reader import StateReader
 from doit_mcp.protocol.jsonrpc import JsonObject
-from tests.api.recorder import Recorder, pages_of
+from tests.api.recorder import pages_of
 
 from ..caller import TOOLS, Caller
-from .confirming import ACCOUNT, BUDGET, EDITOR, OWNER, RESOURCE, SHARED, ConfirmingCaller, methods, run, text_for
+from .confirming import (
+    ACCOUNT,
+    BUDGET,
+    EDITOR,
+    OWNER,
+    RESOURCE,
+    SHARED,
+    ConfirmingCaller,
+    Recorder,
+    methods,
+    run,
+    text_for,
+)
 
 
 async def test_update_preview_shows_the_difference() -> None:
@@ -246,7 +258,7 @@ async def test_n12_nested_addresses_and_granted_roles_are_compared() -> None:
     caller = ConfirmingCaller(Recorder(current, {}))
     settings = {"allowedInviteDomains": ["acme.example", "evil.example"], "mfaRequired": False}
     await run("update_customer", caller, customerId="c", settings=settings)
-    assert "- settings.allowedInviteDomains: add evil.example\nChanges:\n" in caller.text
+    assert "- settings.allowedInviteDomains: add evil.example (outside the customer's domains)\n" in caller.text
     assert "- settings.mfaRequired: true → false\n" in caller.text
     caller = ConfirmingCaller(Recorder({"connectionId": "x", "gcpConfig": {"predefinedRoles": ["roles/viewer"]}}, {}))
     roles = {"predefinedRoles": ["roles/owner"]}
