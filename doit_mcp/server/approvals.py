@@ -36,8 +36,8 @@ FORGOTTEN = (
     " prepare it."
 )
 USED = (
-    "Nothing was changed: this approvalToken was already used, and each counts only once. Its change was made, or the"
-    " DoiT API refused it, or the object had changed and the change was prepared again with a new token. Check the"
+    "Nothing was changed: this approvalToken was already used, and each counts only once. Its change was made, or"
+    " canceled, or the DoiT API refused it, or the object had changed and the change was prepared again with a new token. Check the"
     " current state. To make the change again, call the tool of the change again to prepare it."
 )
 TOKEN_USED = "The approvalToken counts only once: to make the change later, call {} again to prepare it."
