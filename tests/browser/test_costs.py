@@ -182,7 +182,7 @@ def test_cells_of_a_file_cannot_be_formulas(browser: Browser) -> None:
     ]
 
 
-STRANGER = f"someone.with.a.long.address@{'very-' * 8}far.example"
+OUTSIDER = f"someone.with.a.long.address@{'very-' * 8}far.example"
 
 
 def prepared(expires: str = "2100-11-28T12:30:00Z", **change: object) -> Json:
@@ -195,9 +195,9 @@ def prepared(expires: str = "2100-11-28T12:30:00Z", **change: object) -> Json:
             "fields": [
                 {"field": "amount", "before": 50400, "after": 60000},
                 {"field": "alerts", "added": ["90 %"], "removed": ["50 %", "75 %"]},
-                {"field": "recipients[0]", "after": STRANGER},
+                {"field": "recipients[0]", "after": OUTSIDER},
             ],
-            "affected": [f"recipients: add {STRANGER} (outside the customer's domains)", "2 more"],
+            "affected": [f"recipients: add {OUTSIDER} (outside the customer's domains)", "2 more"],
             "irreversible": False,
             "currency": "USD",
             **change,
@@ -255,9 +255,9 @@ def test_a_prepared_change(browser: Browser) -> None:
     assert "Production" in look["text"] and "2 more" in look["text"] and "Nov 28, 2100, 12:30" in look["text"]
     fields = look["text"].partition("Affects")[0].split("Amount")[1].split()
     assert " ".join(fields) == (
-        "Before $50,400.00 After $60,000.00 Alerts Removed 50 % 75 % Added 90 % Recipients 1 After ⚠ " + STRANGER
+        "Before $50,400.00 After $60,000.00 Alerts Removed 50 % 75 % Added 90 % Recipients 1 After ⚠ " + OUTSIDER
     )
-    assert f"⚠ recipients: add {STRANGER}" in look["text"]
+    assert f"⚠ recipients: add {OUTSIDER}" in look["text"]
     assert "approval-token" not in look["text"]
     (call,) = seen["apply"].requests("tools/call")
     assert call == {"name": "confirm_action", "arguments": {"approvalToken": "approval-token"}}

@@ -86,8 +86,8 @@ async function decide(answer, cancel) {
       answer.decision = { failed: true, text: "The object has changed. Check it again." };
       watchExpiry(answer);
     } else {
-      const told = cancel ? "Canceled. Nothing has changed." : `${capitalize(done)}.`;
-      answer.decision = { failed, done, text: failed ? text : told };
+      const outcome = cancel ? "Canceled. Nothing has changed." : `${capitalize(done)}.`;
+      answer.decision = { failed, done, text: failed ? text : outcome };
     }
     say(answer.decision.text);
     if (!answer.decision.failed) await tell(`The user ${done} this change: ${quoted(change.title)}.`);
