@@ -3,7 +3,7 @@ const OUTSIDE = "outside the customer's domains";
 const MAX_WAIT_MS = 3_600_000; // longer timers can overflow
 
 function isPrepared({ data }) {
-  return data.status === "approval_required" && Boolean(data.change);
+  return data.status === "approval_required" && Boolean(data.change && data.expiresAt);
 }
 
 function isDeletion(change) {
@@ -16,7 +16,8 @@ function confirmCard(answer) {
   const { affected = [], notes: remarks = [] } = change;
   const fields = (change.fields ?? []).map((row) => (isDeletion(change) ? { ...row, after: undefined } : row));
   const currencyAt = (side) => fields.find(({ field }) => field === "currency")?.[side] ?? change.currency;
-  const outside = affected.filter((line) => line.includes(OUTSIDE)).flatMap((line) => line.match(/[^\s,;()]+@[^\s,;()]+/g) ?? []);
+  const addresses = affected.flatMap((line) => (line.includes(OUTSIDE) && line.match(/[^\s,;()]+@[^\s,;()]+/g)) || []);
+  const outside = [OUTSIDE, ...addresses];
   const marked = (text) => [outside.some((one) => text.includes(one)) && unspoken("state warning", "⚠ "), phrase(text)];
   return [
     make(
