@@ -16,6 +16,7 @@ from ..catalog.tools.series import ResultWithSeries
 from ..catalog.tools.tool import APPROVAL_ARGUMENT, ContentResult, Declined, Tool, ToolError, ToolResult
 from ..catalog.writes.affected_objects import MAX_IDENTIFIERS, extract_identifiers
 from ..catalog.writes.approval_result import is_prepared
+from ..catalog.writes.cancellation import CANCELED
 from ..observability.logging_setup import is_audit_log_working
 from ..observability.trace import CURRENT_TRACE
 from ..protocol.jsonrpc import JsonObject
@@ -29,7 +30,7 @@ Outcome = Literal[
     "prepared",  # not made yet: the user can approve it
     "dry_run",  # the API described the change without making it
     "repeated",  # not sent again: an equal call succeeded, or may have succeeded, a moment ago
-    "declined",  # the user was asked and did not accept
+    "declined",  # the user was asked and did not accept, or canceled a prepared change
     "refused",  # the API refused the request or its credential
     "not_sent",  # the call ended before a request was sent
     "unknown",  # sent, but it is unknown whether all or part of the change was made
@@ -69,7 +70,8 @@ async def run_with_audit(context: RequestContext, tool: Tool, call: Call, argume
     finally:
         EFFECTS.reset(token)
     outcome: Outcome = "dry_run" if arguments.get("dryRun") is True else "done"
-    outcome = "prepared" if is_prepared(_structured_content(result)) else outcome
+    structured = _structured_content(result)
+    outcome = "prepared" if is_prepared(structured) else "declined" if structured == CANCELED else outcome
     record_attempt(context, tool, arguments, "repeated" if effects.repeated else outcome, result)
     return result
 

@@ -100,6 +100,8 @@ class Seen:
             found += [f"{name}: wider than the frame: {each}" for each in look["overflow"]]
             if look["frameHeight"] < look["contentHeight"]:
                 found.append(f"{name}: {look['contentHeight']} px high in a frame of {look['frameHeight']} px")
+            if look["sideways"] and "Cancel" in look["buttons"]:
+                found.append(f"{name}: what is to be approved is cut off")
             if look["links"]:
                 found.append(f"{name}: has elements that navigate or load")
         return [f"{self.name}: {each}" for each in found]

@@ -182,7 +182,10 @@ def test_cells_of_a_file_cannot_be_formulas(browser: Browser) -> None:
     ]
 
 
-def prepared(**change: object) -> Json:
+OUTSIDER = f"someone.with.a.long.address@{'very-' * 8}far.example"
+
+
+def prepared(expires: str = "2100-11-28T12:30:00Z", **change: object) -> Json:
     data = {
         "status": "approval_required",
         "approvalToken": "approval-token",
@@ -192,12 +195,14 @@ def prepared(**change: object) -> Json:
             "fields": [
                 {"field": "amount", "before": 50400, "after": 60000},
                 {"field": "alerts", "added": ["90 %"], "removed": ["50 %", "75 %"]},
+                {"field": "recipients[0]", "after": OUTSIDER},
             ],
-            "affected": ["recipients: add ann@acme.example", "2 more"],
+            "affected": [f"recipients: add {OUTSIDER} (outside the customer's domains)", "2 more"],
             "irreversible": False,
+            "currency": "USD",
             **change,
         },
-        "expiresAt": "2026-11-28T12:30:00Z",
+        "expiresAt": expires,
     }
     return {"content": [], "structuredContent": data, "_meta": {"doit/view": {"tool": "update_budget"}}}
 
@@ -205,6 +210,7 @@ def prepared(**change: object) -> Json:
 def test_a_prepared_change(browser: Browser) -> None:
     start: list[Json] = [{"input": {}}, {"result": prepared()}, SHOWN]
     applied: Json = {"content": [{"type": "text", "text": "{}"}]}
+    canceled: Json = {"content": [{"type": "text", "text": '{"status": "canceled"}'}]}
     refused: Json = {"content": [{"type": "text", "text": "This approval has expired."}], "isError": True}
     without = {name: value for name, value in ALL_CAPABILITIES.items() if name != "serverTools"}
     seen = browser.show(
@@ -213,7 +219,23 @@ def test_a_prepared_change(browser: Browser) -> None:
             [*start, {"press": "Apply"}, {"expect": "Applied."}, {"look": "after"}],
             answers={"confirm_action": [applied]},
         ),
-        Case("cancel", [*start, {"press": "Cancel"}, {"expect": "Nothing has changed."}, {"look": "after"}]),
+        Case(
+            "cancel",
+            [*start, {"press": "Cancel"}, {"expect": "Canceled. Nothing has changed."}, {"look": "after"}],
+            answers={"confirm_action": [canceled]},
+        ),
+        Case(
+            "unknown",
+            [*start[:2], {"press": "Apply"}, {"expect": "not known whether this was applied"}, {"look": "after"}],
+            answers={"confirm_action": ["timeout"]},
+        ),
+        Case(
+            "deleted",
+            [{"input": {}}, {"result": prepared(title="Delete budget")}, {"press": "Delete"}]
+            + [{"expect": "Deleted."}, {"look": "after"}],
+            answers={"confirm_action": [applied]},
+        ),
+        Case("expired", [{"input": {}}, {"result": prepared("2026-11-20T10:05:00Z")}, SHOWN], width=360),
         Case(
             "refused",
             [*start, {"press": "Apply"}, {"expect": "has expired"}, {"look": "after"}],
@@ -230,20 +252,23 @@ def test_a_prepared_change(browser: Browser) -> None:
     )
     assert faults_of(seen) == []
     look = seen["apply"].looks["shown"]
-    assert look["tables"] == [
-        [
-            ["Field", "Before", "After"],
-            ["amount", "50,400", "60,000"],
-            ["alerts (removed, added)", "50 %, 75 %", "90 %"],
-        ]
-    ]
-    assert "Production" in look["text"] and "add ann@acme.example, 2 more" in look["text"] and "12:30" in look["text"]
+    assert "Production" in look["text"] and "2 more" in look["text"] and "Nov 28, 2100, 12:30" in look["text"]
+    fields = look["text"].partition("Affects")[0].split("Amount")[1].split()
+    assert " ".join(fields) == (
+        "Before $50,400.00 After $60,000.00 Alerts Removed 50 % 75 % Added 90 % Recipients 1 After ⚠ " + OUTSIDER
+    )
+    assert f"⚠ recipients: add {OUTSIDER}" in look["text"]
     assert "approval-token" not in look["text"]
     (call,) = seen["apply"].requests("tools/call")
     assert call == {"name": "confirm_action", "arguments": {"approvalToken": "approval-token"}}
     assert "Apply" not in seen["apply"].looks["after"]["buttons"]
-    assert seen["cancel"].requests("tools/call") == []
+    (call,) = seen["cancel"].requests("tools/call")
+    assert call == {"name": "confirm_action", "arguments": {"approvalToken": "approval-token", "cancel": True}}
     assert "Apply" not in seen["cancel"].looks["after"]["buttons"]
+    assert "Nothing has changed" not in seen["unknown"].looks["after"]["text"]
+    assert seen["deleted"].looks["after"]["buttons"] == [], "the object has no page any more"
+    expired = seen["expired"].looks["shown"]
+    assert "expired at Nov 20, 2026, 10:05" in expired["text"] and expired["buttons"] == ["Open in console"]
     assert "Apply" in seen["refused"].looks["after"]["buttons"], "the user can try again, and the server decides"
     (call,) = seen["changed"].requests("tools/call")
     assert call["arguments"] == {"approvalToken": "approval-token", "customerContext": "c1"}
@@ -251,7 +276,7 @@ def test_a_prepared_change(browser: Browser) -> None:
     assert "Apply" in changed["buttons"] and "Change it as it is now" in changed["text"]
     final = seen["final"].looks["shown"]["text"]
     assert "cannot be undone" in final and "Globex" in final
-    assert "Apply" not in seen["no-calls"].looks["shown"]["buttons"]
+    assert seen["no-calls"].looks["shown"]["buttons"] == [], "the conversation decides"
 
 
 KEEP_SVG = """{

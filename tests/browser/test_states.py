@@ -78,10 +78,11 @@ def test_a_partial_answer_says_what_is_missing(browser: Browser, results: dict[s
 def test_drill_down(browser: Browser, results: dict[str, Json]) -> None:
     driver = {"press": "Amazon Elastic Compute Cloud"}
     start: list[Json] = [{"input": {}}, {"result": results["explain"]}, {"look": "before"}]
+    focused: Json = {"evaluate": "document.activeElement.innerText"}
     seen = browser.show(
         Case(
             "drill",
-            [*start, driver, {"expect": "Back to"}, {"look": "after"}, {"press": "Back to"}, {"look": "back"}],
+            [*start, driver, {"expect": "Back to"}, {"look": "after"}, {"press": "Back to"}, {"look": "back"}, focused],
             answers={EXPLAIN: [results["explain"]]},
         ),
         Case(
@@ -101,8 +102,9 @@ def test_drill_down(browser: Browser, results: dict[str, Json]) -> None:
     assert call["arguments"]["filters"] == [
         {"id": "service_description", "type": "fixed", "values": ["Amazon Elastic Compute Cloud"]}
     ]
-    (remembered,) = seen["drill"].requests("ui/update-model-context")
-    assert "Amazon Elastic Compute Cloud" in remembered["content"][0]["text"]
+    entered, left = [one["content"][0]["text"] for one in seen["drill"].requests("ui/update-model-context")]
+    assert "Amazon Elastic Compute Cloud" in entered and "Amazon Elastic Compute Cloud" not in left
+    assert seen["drill"].evaluated == ["Amazon Elastic Compute Cloud"], "the way back leads to the row"
     looks = seen["drill"].looks
     assert looks["back"]["tables"] == looks["before"]["tables"]
     for name in ("drill-failed", "drill-broken"):
@@ -119,7 +121,7 @@ def test_each_capability_that_a_host_lacks_hides_its_controls(browser: Browser, 
     cases += [
         Case("with-all", steps, mode="fullscreen"),
         Case("with-nothing", steps, capabilities={}, modes=["inline"]),
-        Case("inline-only", steps, modes=["inline"]),
+        Case("inline-only", [*steps, {"press": "More"}, {"look": "more"}, {"press": "Less"}], modes=["inline"]),
     ]
     seen = browser.show(*cases)
     assert faults_of(seen) == []
@@ -133,6 +135,7 @@ def test_each_capability_that_a_host_lacks_hides_its_controls(browser: Browser, 
     assert not any(gone["serverTools"] & others for name, others in gone.items() if name != "serverTools")
     assert buttons["with-nothing"] == set()
     assert "Full screen" not in buttons["inline-only"]
+    assert any("CSV" in label for label in seen["inline-only"].looks["more"]["buttons"])
 
 
 @pytest.mark.parametrize("method", ["ui/message", "ui/request-display-mode"])

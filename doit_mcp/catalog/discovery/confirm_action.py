@@ -13,6 +13,7 @@ from ..stores.approvals import Approval
 from ..tools.composed import composed_tool
 from ..tools.tool import Tool, ToolError, ToolResult
 from ..tools.tool_factory import tool_from_function
+from ..writes.cancellation import canceling
 
 AREA = "discovery"
 UNAVAILABLE = "Nothing was changed: {} is not available at this URL. Prepare the change at the URL that applies it."
@@ -21,11 +22,11 @@ UNAVAILABLE = "Nothing was changed: {} is not available at this URL. Prepare the
 def make_confirm_tool(tools_by_name: Mapping[str, Tool]) -> Tool:
     """Return confirm_action, which runs one of these tools."""
 
-    def approved_call(approval: Approval) -> tuple[Tool, JsonObject]:
+    def approved_call(approval: Approval, given: JsonObject) -> tuple[Tool, JsonObject]:
         tool = tools_by_name.get(approval.tool)
         if tool is None:
             raise ToolError(UNAVAILABLE.format(approval.tool))
-        return tool, approval.arguments
+        return canceling(tool) if given.get("cancel") else tool, approval.arguments
 
     @composed_tool(
         area=AREA,
@@ -41,10 +42,13 @@ def make_confirm_tool(tools_by_name: Mapping[str, Tool]) -> Tool:
         view=True,
     )
     async def confirm_action(
-        call: Call, *, approvalToken: Annotated[str, "Token of the prepared change."]
+        call: Call,
+        *,
+        approvalToken: Annotated[str, "Token of that change."],
+        cancel: Annotated[bool, "Discard it."] = False,
     ) -> ToolResult:
-        """Apply a change that returned approval_required, once the user has seen it and agreed."""
-        tool, arguments = approved_call(await call.approvals.find(approvalToken))
+        """Apply a change that returned approval_required, once the user saw it and agreed."""
+        tool, arguments = approved_call(await call.approvals.find(approvalToken), {"cancel": cancel})
         return await tool.run(call, arguments)
 
     return replace(tool_from_function(confirm_action), resolve_approval=approved_call)

@@ -26,7 +26,7 @@ NARROW_LIST_HINT = "Ask for fewer rows (maxResults) or use a filter."
 RunTool = Callable[[Call, JsonObject], Awaitable["ToolResult"]]
 APPROVAL_ARGUMENT = "approvalToken"
 """The argument with the token of a prepared change."""
-ResolveApproval = Callable[[Approval], tuple["Tool", JsonObject]]
+ResolveApproval = Callable[[Approval, JsonObject], tuple["Tool", JsonObject]]
 ResolveTarget = Callable[[JsonObject], tuple["Tool", JsonObject]]
 
 

@@ -1,6 +1,6 @@
 """Makes the scripts and the style sheet of the view smaller without changing what they do.
 
-They lose comments and white space. Line breaks of scripts stay wherever a statement can end, so automatic semicolons
+They lose comments, white space and needless punctuation. Line breaks of scripts stay wherever a statement can end, so automatic semicolons
 are the same. Strings, templates and regular expressions stay as they are.
 
 This runs at every start, so regular expressions do most of the work, on the text without its literals.
@@ -24,6 +24,9 @@ LITERAL, KEPT_SPACE = "\0", "\1"
 """Stand for what stays while white space is removed."""
 SPACE_INSIDE_STATEMENT = re.compile(r"(?<=[{([,;:?=&|<>*%!])\s+|\s++(?=[)\]},;:.?=&|<>*%])")
 """White space after characters that end no statement, and before those that begin none."""
+NEEDLESS = re.compile(r",(?=[)\]}])|;(?=\})|(?<=\})\n(?=(?:async )?function )")
+"""A comma after the last item, a semicolon after the last statement, and a line break before a function. The break is
+needed only after a statement without its semicolon, which linters of the sources refuse."""
 LINE_BREAK = re.compile(r"[^\S\n]*\n\s*")
 BLANKS = re.compile(r"[^\S\n]+")
 NEEDED_SPACE = re.compile(r" (?:(?<=[\w$] )(?=[\w$])|(?<=([+/-]) )(?=\1))")
@@ -38,6 +41,7 @@ def compact_script(source: str) -> str:
     code = "".join(_parts(source, literals)).strip()
     code = LINE_BREAK.sub("\n", SPACE_INSIDE_STATEMENT.sub("", code))
     code = NEEDED_SPACE.sub(KEPT_SPACE, BLANKS.sub(" ", code)).replace(" ", "").replace(KEPT_SPACE, " ")
+    code = NEEDLESS.sub("", code)
     pieces = code.split(LITERAL)
     return "".join(part for pair in zip(pieces, (*literals, ""), strict=True) for part in pair)
 

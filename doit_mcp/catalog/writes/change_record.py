@@ -65,12 +65,13 @@ def change_record(
         "title": tool.title,
         "customer": customer,
         "object": _object_record(tool, targets, before, related, link),
+        "currency": before.get("currency"),
         "fields": rows,
         "affected": affected + ([OUTSIDE] if tool.open_world else []),
         "irreversible": cannot_be_undone(tool, is_known=is_known, problem=problem),
         "notes": [text for text in (tool.facts.get("effect", ""), note, omitted, unchanged, *undone) if text],
     }
-    optional = ("customer", "object", "affected", "notes")
+    optional = ("customer", "object", "currency", "affected", "notes")
     return {name: value for name, value in record.items() if value or name not in optional}
 
 

@@ -23,6 +23,7 @@ from ..tools.argument_coercion import canonicalize
 from ..tools.series import ResultWithSeries, structured_of
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
 from .affected_objects import affected_identifiers
+from .cancellation import CANCELED_BEFORE, approval_key, is_canceled
 from .receipt_verification import Verifier
 from .secret_results import NOT_REPEATED, has_secrets, without_secrets
 
@@ -95,10 +96,12 @@ def with_approval_receipt(tool: Tool) -> Tool:
         approval = call.approvals.current
         if approval is None:
             return await tool.run(call, arguments)
-        key = f"{call.tenant} approval {approval.id}"
+        key = approval_key(call.tenant, approval.id)
         # Approvals themselves count only once, so this claim only serves repeats.
         receipt = await call.receipts.claim(call.owner, key, idempotent=True)
         if receipt is not None:
+            if is_canceled(receipt):
+                raise ToolError(CANCELED_BEFORE.format(tool.name))
             mark_repeated()
             return _repeat_result(tool, receipt, is_approval=True)
         settle = partial(call.receipts.settle, call.owner, key, lifetime_seconds=CHANGE_LIMITS.ttl_seconds)

@@ -123,7 +123,7 @@ async def _call_tool(context: RequestContext, request: Request) -> JsonObject:
             # The same for the tool whose change the user approved, with the arguments that were checked then.
             token = arguments[APPROVAL_ARGUMENT]
             approval = await context.services.approvals.find(context.owner, context.tenant, token)
-            tool, arguments = tool.resolve_approval(approval)
+            tool, arguments = tool.resolve_approval(approval, arguments)
             context = context._replace(approval=approval)
     except (ToolError, LimitExceeded) as refusal:
         record_attempt(context, tool, arguments if isinstance(arguments, dict) else {})

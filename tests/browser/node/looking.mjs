@@ -132,6 +132,8 @@ function inspect() {
     bars: [...document.querySelectorAll(".bar")].map((bar) =>
       [bar.className, ...["--start", "--size"].map((name) => parseFloat(bar.style.getPropertyValue(name)))]),
     overflow: outside.map((each) => `${each.tagName}.${each.getAttribute("class") ?? ""}`).slice(0, 8),
+    // What can be seen in full only by scrolling sideways.
+    sideways: shown.filter((each) => each.scrollWidth > each.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(each).overflowX)).length,
     scrolling: shown.filter((each) => each.scrollHeight > each.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(each).overflowY)).length,
   };
 }

@@ -141,6 +141,7 @@ def test_lists_are_shown_as_added_and_removed_items() -> None:
     assert change == {
         "title": TOOLS["update_budget"].title,
         "object": {"name": "Data team", "id": "b1", "url": "https://console.example/b1"},
+        "currency": "USD",
         "fields": [
             {
                 "field": "alerts",

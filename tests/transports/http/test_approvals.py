@@ -307,6 +307,22 @@ async def test_token_applies_once_at_all_replicas(redis: Server) -> None:
         assert ALREADY_DONE_KEY in again and things.done == ["1"]
 
 
+async def test_canceled_change_is_applied_by_no_replica(redis: Server) -> None:
+    things = Things()
+    things.may_end.set()
+    async with replicas(redis.url, changes={"tools": things.tools}) as (a, b):
+        token, other = [(await prepare(a, "delete_thing", id=id))["approvalToken"] for id in "12"]
+        assert "another user" in await refusal(a, token, VIEWER, cancel=True)
+        for site in (a, b):
+            canceled = await call(site, "confirm_action", approvalToken=token, cancel=True)
+            assert canceled["status"] == "canceled" and "Nothing was changed" in canceled["note"]
+        assert "user canceled" in await refusal(b, token) and things.done == []
+        # The other change is applied, so it is too late to cancel that.
+        assert (await call(a, "confirm_action", approvalToken=other))["deleted"]
+        late = (await b.call("confirm_action", {"approvalToken": other, "cancel": True})).result
+        assert late["isError"] and "not canceled" in late["content"][0]["text"] and things.done == ["2"]
+
+
 @pytest.mark.requirement("N14")
 async def test_nothing_is_applied_while_redis_is_unavailable(redis: Server) -> None:
     things = Things()

@@ -59,14 +59,15 @@ function drill(answer, { id, name, part }, dimension, filterDimension = DRILL_DI
   };
 }
 
-// Full screen and back. The host decides, and says so by host-context-changed or in its answer.
+// Full screen and back. The host decides, and says so by host-context-changed or in its answer. Hosts without it show the
+// same in the conversation.
 function screenAction() {
-  const isFull = isFullScreen();
+  const wanted = isFullScreen() ? "inline" : "fullscreen";
+  const labels = can("resize") ? ["Full screen", "Close full screen"] : ["More", "Less"];
   return {
-    label: isFull ? "Close full screen" : "Full screen",
-    needs: "resize",
+    label: labels[Number(wanted === "inline")],
     run: async () => {
-      const { mode } = await perform("resize", { mode: isFull ? "inline" : "fullscreen" });
+      const { mode } = can("resize") ? await perform("resize", { mode: wanted }) : { mode: wanted };
       if (mode) host.context.displayMode = mode;
       render();
     },

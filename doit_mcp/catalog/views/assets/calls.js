@@ -3,10 +3,12 @@ const MAX_TOLD_CHARACTERS = 1_000;
 
 // Ask the same tool with other arguments. Until it answers, and if it fails, the old picture stays.
 async function reslice(args, label, tool = app.answer.tool) {
+  const before = app.answer;
+  const key = document.activeElement?.getAttribute("data-key");
   const isDone = await whileBusy(`Loading ${label}`, async () => {
-    const before = app.answer;
     const answer = await callTool(tool, args);
-    app.trail.push({ answer: before, title: isEmpty(before) ? toolTitle(before.tool) : pictureOf(before).title });
+    const title = isEmpty(before) ? toolTitle(before.tool) : pictureOf(before).title;
+    app.trail.push({ answer: before, title, key });
     Object.assign(app, { answer, all: false });
     say(`Showing ${label}.`);
   });
@@ -43,10 +45,12 @@ async function whileBusy(label, run) {
 }
 
 function goBack() {
-  app.answer = app.trail.pop().answer;
-  app.problem = "";
+  const { answer, title, key } = app.trail.pop();
+  Object.assign(app, { answer, problem: "" });
   say("");
   render();
+  focusOn(key);
+  tellView(quoted(title));
 }
 
 // Tell the model in one sentence what the user did in the picture. Names in *text* are quoted.

@@ -80,7 +80,7 @@ function shortDay(iso) {
 
 // A number of days, weeks or months.
 function lengthOf(count, unit) {
-  return number(count, { style: "unit", unit, unitDisplay: "long" });
+  return `${number(count)} ${unit}${count === 1 ? "" : "s"}`;
 }
 
 function days(count) {
@@ -93,9 +93,9 @@ function likelyRange({ low, high }, currency) {
 }
 
 // The time of an instant, in the time zone of the host.
-function time(instant) {
+function time(instant, more = {}) {
   const zone = host.context.timeZone;
-  const options = { hour: "numeric", minute: "2-digit" };
+  const options = { hour: "numeric", minute: "2-digit", ...more };
   try {
     return formatter("DateTimeFormat", { ...options, timeZone: zone }).format(new Date(instant));
   } catch {

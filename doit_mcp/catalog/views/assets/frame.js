@@ -72,7 +72,7 @@ function actionBar(answer, picture, isFull) {
   const offered = [...(picture.actions ?? []), ...(isFull ? [...(picture.fullActions ?? []), ...more] : [])].filter(
     ({ needs }) => !needs || can(needs),
   );
-  const screen = can("resize") ? [screenAction()] : [];
+  const screen = ["resize", "save", "call"].some(can) ? [screenAction()] : [];
   const shown = isFull ? [...offered, ...screen] : [...offered.slice(0, MAX_INLINE_ACTIONS - screen.length), ...screen];
   return shown.length ? make("footer", {}, shown.map(actionButton)) : null;
 }

@@ -4,6 +4,8 @@ const PNG_MARGIN = 16;
 const MAX_PNG_SIDE = 16_000; // pixels of a canvas
 const NOT_DRAWN = "nav, footer, .switch, .spoken, svg *";
 const TRANSPARENT = "rgba(0, 0, 0, 0)";
+const DASHES = { dashed: "4 3", dotted: "2 2" }; // of swatches
+const MIN_PATTERN_WIDTH = 6; // a smaller bar could vanish in its pattern
 // Properties by their long names: the short form "font" is empty where digits have one width.
 const SVG_STYLES = [
   ...["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"],
@@ -21,7 +23,7 @@ function imageAction({ title }) {
 // The base64 of the picture.
 async function pngOf(svg) {
   const [width, height] = ["width", "height"].map((name) => Number(svg.getAttribute(name)));
-  const factor = Math.min(PNG_SCALE, MAX_PNG_SIDE / height);
+  const factor = Math.min(PNG_SCALE, MAX_PNG_SIDE / Math.max(width, height));
   const image = new Image();
   image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
   await image.decode();
@@ -39,12 +41,13 @@ function pictureSvg() {
 }
 
 function measuredSvg() {
-  const { x, y, width } = place.getBoundingClientRect();
+  const { x, y, right } = place.getBoundingClientRect();
   const shown = [...place.querySelectorAll("*")].filter((each) => !each.closest(NOT_DRAWN));
-  const bottom = Math.max(...shown.map((each) => each.getBoundingClientRect().bottom));
-  const height = Math.ceil(bottom - y) + PNG_MARGIN;
+  const edge = (name) => Math.ceil(Math.max(...shown.map((each) => each.getBoundingClientRect()[name]))) + PNG_MARGIN;
+  const height = edge("bottom") - y;
+  const width = Math.max(right, edge("right")) - x;
   const { backgroundColor } = getComputedStyle(document.body);
-  const patterns = [hatchPattern("hatch"), hatchPattern("rest", 0)];
+  const patterns = [hatchPattern("hatched"), hatchPattern("rest", 0)];
   for (const one of patterns)
     one.querySelector("line").style.cssText = `stroke: ${backgroundColor}; stroke-width: 4px`;
   return draw(
@@ -59,13 +62,19 @@ function measuredSvg() {
 function drawn(element) {
   const { x, y, width, height } = element.getBoundingClientRect();
   if (element.localName === "svg") return [chartCopy(element, { x, y, width, height })];
-  const { backgroundColor, backgroundImage, opacity, transform } = getComputedStyle(element);
-  const box = { x, y, width, height, rx: transform === "none" ? 2 : width / 2, opacity };
+  const { backgroundColor, color, opacity, transform } = getComputedStyle(element);
+  const path = (d, fill, more) => draw("path", { d, fill, opacity, ...more });
+  const box = `M${x} ${y}h${width}v${height}h${-width}z`;
+  const [middle, half] = [y + height / 2, width / 2];
+  const diamond = `M${x} ${middle}l${half} ${-half}l${half} ${half}l${-half} ${half}z`;
+  const pattern = ["hatched", "rest"].find((name) => element.matches(`.${name}`));
+  const dashes = Object.keys(DASHES).find((name) => element.matches(`.${name}`));
+  const follows = element.matches(".statement > * + *") && element.offsetTop === element.previousSibling.offsetTop;
   return [
-    backgroundColor === TRANSPARENT ? null : draw("rect", { ...box, fill: backgroundColor }),
-    backgroundImage === "none"
-      ? null
-      : draw("rect", { ...box, fill: `url(#${element.matches(".rest") ? "rest" : "hatch"})` }),
+    backgroundColor !== TRANSPARENT && path(transform.startsWith("matrix(0.7") ? diamond : box, backgroundColor),
+    pattern && width >= MIN_PATTERN_WIDTH && path(box, `url(#${pattern})`),
+    dashes && path(`M${x} ${middle}h${width}`, "none", { stroke: color, "stroke-width": 2, "stroke-dasharray": DASHES[dashes] }),
+    follows && draw("circle", { cx: isRightToLeft() ? x + width + 8 : x - 8, cy: y + 9, r: 1.5, fill: color }),
     ...[...element.childNodes].filter(({ nodeType }) => nodeType === Node.TEXT_NODE).flatMap(textLines),
   ];
 }

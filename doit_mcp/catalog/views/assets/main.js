@@ -59,7 +59,11 @@ function render() {
   place.setAttribute("aria-busy", String(isBusy));
   place.className = isFullScreen() ? "full" : "";
   place.replaceChildren(...[problem, ...content()].flat(3).filter(Boolean));
-  if (!key) return;
+  if (key) focusOn(key);
+}
+
+// Focus the control with this key, or the way back.
+function focusOn(key) {
   const found = [...place.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key);
   (found ?? place.querySelector('[data-key="back"]'))?.focus({ preventScroll: true });
 }
@@ -93,6 +97,7 @@ function showResult(result) {
   if (!app.hasInput) app.answer.args = impliedArguments(app.answer.set);
   app.tool = app.answer.tool;
   Object.assign(app, { phase: "answered", trail: [], busy: "", problem: "", all: false });
+  if (isPrepared(app.answer)) watchExpiry(app.answer);
   say("");
   render();
 }

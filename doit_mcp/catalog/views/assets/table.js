@@ -39,9 +39,9 @@ function bar({ start, size }, kind) {
   return make("span", { class: `bar ${kind}`, "--start": `${start}%`, "--size": `${size}%` });
 }
 
-// A bar that begins at zero, on the side of its sign.
+// A bar that begins at zero, on the side of its sign. Zero has none.
 function zeroBar(value, axis, kind) {
-  return bar(span(0, value ?? 0, axis), kind);
+  return value ? bar(span(0, value, axis), value < 0 ? `${kind} below` : kind) : null;
 }
 
 // A line at zero, for axes with negative values.
@@ -53,7 +53,7 @@ function zeroLine(axis) {
 function valueTable(caption, columns, rows, { currency, heat = null } = {}) {
   const formats = columns.map((column) => cellFormat(column, currency));
   const cell = (value, index) => {
-    if (index === 0) return make("th", { scope: "row" }, formats[0](value));
+    if (index === 0) return make("th", { scope: "row", class: columns[0].kind }, formats[0](value));
     const shade = heat && isNumber(value) ? { "--heat": heat(value) } : {};
     const isText = columns[index].kind === "text";
     return make("td", { class: isText ? "" : `value${heat ? " heat" : ""}`, ...shade }, formats[index](value));
