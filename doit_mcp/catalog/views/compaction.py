@@ -1,7 +1,8 @@
 """Makes the scripts and the style sheet of the view smaller without changing what they do.
 
 They lose comments and white space. Line breaks of scripts stay wherever a statement can end, so automatic semicolons
-are the same. Strings, templates and regular expressions stay as they are.
+are the same. Semicolons before a closing brace go, so no block may end with an empty statement. Constants in capitals
+get short names, and ``const`` becomes ``let``. Strings, templates and regular expressions stay as they are.
 
 This runs at every start, so regular expressions do most of the work, on the text without its literals.
 """
@@ -28,16 +29,20 @@ LINE_BREAK = re.compile(r"[^\S\n]*\n\s*")
 BLANKS = re.compile(r"[^\S\n]+")
 NEEDED_SPACE = re.compile(r" (?:(?<=[\w$] )(?=[\w$])|(?<=([+/-]) )(?=\1))")
 """A space between words, or between operators that would be another one together."""
+CONSTANT = re.compile(r"(?:(?<=\.\.\.)|(?<![\w$.]))[A-Z]+(?:_[A-Z]+)+(?![\w$])")
+"""A constant of the view, such as MAX_ROWS, but not a property, such as Node.TEXT_NODE."""
+CONST = re.compile(r"(?<![\w$.])const(?=[ {[])")
 STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 STYLE_SPACE = re.compile(r"\s*([{};])\s*|([:,])\s+")
 
 
 def compact_script(source: str) -> str:
-    """Return a script without comments, and without white space that separates nothing."""
+    """Return a script without comments and white space that separates nothing, and with short names of constants."""
     literals: list[str] = []
     code = "".join(_parts(source, literals)).strip()
     code = LINE_BREAK.sub("\n", SPACE_INSIDE_STATEMENT.sub("", code))
     code = NEEDED_SPACE.sub(KEPT_SPACE, BLANKS.sub(" ", code)).replace(" ", "").replace(KEPT_SPACE, " ")
+    code = CONST.sub("let", CONSTANT.sub(_shorten, code.replace(";}", "}")))
     pieces = code.split(LITERAL)
     return "".join(part for pair in zip(pieces, (*literals, ""), strict=True) for part in pair)
 
@@ -46,6 +51,11 @@ def compact_style(source: str) -> str:
     """Return a style sheet without comments, and without white space beside braces and after colons and commas."""
     bare = STYLE_SPACE.sub(lambda found: found[1] or found[2], STYLE_COMMENT.sub("", source))
     return bare.replace(";}", "}").strip()
+
+
+def _shorten(constant: re.Match[str]) -> str:
+    """Return the first two letters of each word of a name. The names of all constants differ in them."""
+    return "".join(word[:2] for word in constant[0].split("_"))
 
 
 def _parts(source: str, literals: list[str]) -> Iterator[str]:

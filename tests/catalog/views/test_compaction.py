@@ -10,7 +10,7 @@ from doit_mcp.catalog.views.compaction import compact_script, compact_style
 @pytest.mark.parametrize(
     ("source", "compacted"),
     [
-        ("const a = 1; // one\n  const b = a + 2;\n", "const a=1;const b=a+2;"),
+        ("const a = 1; // one\n  const b = a + 2;\n", "let a=1;let b=a+2;"),
         ("/* a\n b */ f( a, b )", "f(a,b)"),
         ("f(\"a  // b\", '/* c */')", "f(\"a  // b\",'/* c */')"),
         ("`a  ${ b ? `c  // ${ d }  e` : { f: 1 }.f }  g`", "`a  ${b?`c  // ${d}  e`:{f:1}.f}  g`"),
@@ -21,8 +21,13 @@ from doit_mcp.catalog.views.compaction import compact_script, compact_style
         ("a / b / c", "a/b/c"),
         ("a + +b - -c", "a+ +b- -c"),
         ("if (a) return b;\nelse throw c", "if(a)return b;else throw c"),
+        ("f(() => { return MAX_ROWS; })", "f(()=>{return MARO})"),
+        (
+            "a = { ...LONG_DAY, b: c.TEXT_NODE, d: `MAX_ROWS ${MAX_ROWS}` }",
+            "a={...LODA,b:c.TEXT_NODE,d:`MAX_ROWS ${MARO}`}",
+        ),
         # A statement can end at these line breaks.
-        ("const a = b\nconst c = d", "const a=b\nconst c=d"),
+        ("const a = b\nconst c = d", "let a=b\nlet c=d"),
         ("a = b\n(c)", "a=b\n(c)"),
         ("return\na", "return\na"),
         ("a = () => {}\n[1].map(b)", "a=()=>{}\n[1].map(b)"),
