@@ -44,7 +44,7 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
     return {
       name: [named(budget.name), detailLine(stateOf(budget), isSame ? "" : [" · ", phrase(periodOfBudget(budget))])],
       bar: bulletMarks(budget, { spent, forecast, thresholds: thresholds.get(budget.id) }, axis),
-      values: [spendText(budget), spent === null || isAhead(budget) ? "–" : `${percent(spent)} used`],
+      values: [spendText(budget), spent === null || isAhead(budget) ? "–" : phrase(`${percent(spent)} used`)],
       ...openBudget(answer, budget),
     };
   };
@@ -72,7 +72,7 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
 function unfinishedNote(answer, budgets) {
   if (answer.tool === "forecast_spend" || provisionalText(answer)) return null;
   return budgets.some((budget) => !isAhead(budget) && budget.to >= isoDay(Date.now()))
-    ? paragraph("axis", "Spent is not final: costs of the last days are still arriving.")
+    ? paragraph("axis", "Costs of the last days are still arriving.")
     : null;
 }
 
