@@ -39,6 +39,14 @@ CALLS: dict[str, tuple[str, Json]] = {
     "savings": ("get_savings_summary", {}),
 }
 """What is asked, by the name of the picture: the tool and its arguments."""
+OTHER_CALLS: dict[str, tuple[str, Json]] = {
+    "by-region": ("cost_breakdown", {"period": "this_month", "groupBy": "region"}),
+    "running": ("compare_spend", {"period": "this_month"}),
+    "two-dimensions": ("compare_spend", {"period": "last_month", "groupBy": ["service", "project"]}),
+    "weeks": ("cost_trend", {"interval": "week", "period": "last_3_months"}),
+    "scenario": ("forecast_spend", {"scenario": ["one-off 5000 on 2026-12-10"]}),
+}
+"""What single tests need."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +61,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 async def record() -> dict[str, Json]:
-    """Return the results of CALLS, of a breakdown by region, and of one budget, anomaly and report."""
+    """Return the results of CALLS, of OTHER_CALLS, and of one budget, anomaly and report."""
     async with open_world(TODAY) as world:
         found = {name: await world.call(tool, arguments) for name, (tool, arguments) in CALLS.items()}
         details = {
@@ -61,8 +69,8 @@ async def record() -> dict[str, Json]:
             "anomaly": ("get_anomaly", found["anomalies"]["structuredContent"]["anomalies"][0]["id"]),
             "report": ("get_report_results", (await world.ask("list_reports"))["reports"][0]["id"]),
         }
-        by_region = {"period": "this_month", "groupBy": "region"}
-        found["by-region"] = await world.call("cost_breakdown", by_region)
+        for name, (tool, arguments) in OTHER_CALLS.items():
+            found[name] = await world.call(tool, arguments)
         found |= {name: await world.call(tool, {"id": id}) for name, (tool, id) in details.items()}
     for name, result in found.items():
         assert not result.get("isError"), (name, result)

@@ -174,9 +174,9 @@ def test_cells_of_a_file_cannot_be_formulas(browser: Browser) -> None:
     (saved,) = seen.requests("ui/download-file")
     lines = saved["contents"][0]["resource"]["text"].split("\r\n")
     assert lines == [
-        "currency,period covered,basis,team,cost",
+        "currency,period covered,final through,basis,team,cost",
         *(
-            f'USD,2026-10-01 to 2026-10-31,"cost, credits excluded",{cell},-1.5'
+            f'USD,2026-10-01 to 2026-10-31,2026-10-31,"cost, credits excluded",{cell},-1.5'
             for cell in ("'=1+1", "'+1", "'-1", "'@cmd", "' =1", "'\uff1d1", '"say ""hi"", please"', "plain")
         ),
     ]

@@ -163,8 +163,11 @@ def test_full_screen_and_csv(browser: Browser, results: dict[str, Json]) -> None
     (content,) = saved["contents"]
     assert content["type"] == "resource" and content["resource"]["mimeType"].startswith("text/csv")
     rows = content["resource"]["text"].splitlines()
-    waterfall = next(one for one in results["explain"]["_meta"]["doit/series"]["series"] if one["kind"] == "waterfall")
-    assert len(rows) == len(waterfall["rows"]) + 1
+    # All dimensions and the causes, as in full screen. The first and the last step of each are the compared days.
+    waterfalls = results["explain"]["_meta"]["doit/series"]["series"]
+    assert len(rows) == sum(len(one["rows"]) for one in waterfalls) + 1
+    assert rows[1].endswith("service,2026-09-01 to 2026-09-30,start,66618.24")
+    assert any("cause,Unit prices,change," in row for row in rows)
 
 
 def test_theme_and_sizes_follow_the_host(browser: Browser, results: dict[str, Json]) -> None:

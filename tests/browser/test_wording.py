@@ -136,7 +136,7 @@ def test_pictures_say_what_is_not_final(browser: Browser, results: dict[str, Jso
         assert "Costs after November 25 are still arriving." in look["text"], name
         assert "days after 2026-11-25" not in look["text"], name
     assert ["Nov 2026 (not final)", "$67,308.19"] in looks["trend"]["tables"][-1]
-    assert "Nov 2026: 28 of 30 days so far." in looks["trend"]["text"]
+    assert "Nov 2026: 28 of 30 days." in looks["trend"]["text"]
     assert any(row[0] == "Nov 30 (forecast)" for table in looks["forecast"]["tables"] for row in table)
     assert "Excess cost, Nov 25 – 28, 2026 (ongoing)" in looks["anomaly"]["text"]
     assert "Oct 30 – Nov 28, 2026 (30 days)" in looks["anomaly"]["text"]
@@ -153,7 +153,7 @@ def test_a_change_stands_beside_the_totals_of_its_days(browser: Browser, results
     now, then = (f"${sum(costs[:27]):,.2f}" for costs in (daily, earlier))
     seen = browser.show(Case("days", showing("overview", results["overview"])))
     assert faults_of(seen) == []
-    stated = f"through Nov 25: {now}, compared with {then} in the same days before (Sep 30 – Oct 26, 2026)"
+    stated = f"through Nov 25\n{now} compared with {then} in the same days before (Sep 30 – Oct 26, 2026)"
     assert f"▲ +${sum(daily[:27]) - sum(earlier[:27]):,.2f} (+" in seen["days"].looks["shown"]["text"]
     assert stated in seen["days"].looks["shown"]["text"]
 
@@ -224,7 +224,9 @@ def test_amounts_keep_their_order_in_arabic(browser: Browser, results: dict[str,
     assert faults_of(seen) == []
     for one in seen.values():
         text = one.looks["shown"]["text"]
-        assert text.count("\u2068") == text.count("\u2069") > 10
+        assert text.count("\u2066") + text.count("\u2068") == text.count("\u2069") > 10
+        # A mark of direction between a sign and its figure moves the sign.
+        assert not set(text) & {"\u200e", "\u200f", "\u061c"}
         # "Spent of budget" reads from left to right, whatever the direction of its figures.
         spent = [row[2] for row in one.looks["shown"]["tables"][0][1:]]
         assert all(" of " in value for value in spent)

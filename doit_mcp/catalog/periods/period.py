@@ -30,7 +30,7 @@ PeriodStatement = TypedDict(
         "from": Annotated[str, Day],
         "to": Annotated[str, Day],
         "days": int,
-        "complete": Annotated[bool, "false while the period that was asked for is not over."],
+        "complete": Annotated[bool, "false until the period is over and its costs are final."],
         "finalThrough": Annotated[str | None, "Costs of later days can still change.", Day],
     },
 )
@@ -112,7 +112,7 @@ class ReportedPeriod:
         final = self.final_through
         return {
             **self.elapsed.as_json,
-            "complete": self.complete,
+            "complete": self.complete and final == self.elapsed.last,
             "finalThrough": None if final is None else final.isoformat(),
         }
 

@@ -1,7 +1,8 @@
 """Makes the scripts and the style sheet of the view smaller without changing what they do.
 
-They lose comments, white space and needless punctuation. Line breaks of scripts stay wherever a statement can end, so automatic semicolons
-are the same. Strings, templates and regular expressions stay as they are.
+They lose comments, white space and needless punctuation. Line breaks of scripts stay wherever a statement can end, so
+automatic semicolons are the same. No block may end with an empty statement. Strings, templates and regular expressions
+stay as they are.
 
 This runs at every start, so regular expressions do most of the work, on the text without its literals.
 """
@@ -36,7 +37,7 @@ STYLE_SPACE = re.compile(r"\s*([{};])\s*|([:,])\s+")
 
 
 def compact_script(source: str) -> str:
-    """Return a script without comments, and without white space that separates nothing."""
+    """Return a script without comments and white space that separates nothing."""
     literals: list[str] = []
     code = "".join(_parts(source, literals)).strip()
     code = LINE_BREAK.sub("\n", SPACE_INSIDE_STATEMENT.sub("", code))

@@ -67,7 +67,7 @@ async def test_coverage_is_about_the_30_days_before_today(ask: Ask, today: date)
     period = (await ask("commitment_summary", cloud="aws"))["period"]
     first, last = today - timedelta(days=30), today - timedelta(days=1)
     assert (period["from"], period["to"], period["days"]) == (first.isoformat(), last.isoformat(), 30)
-    assert period["complete"] is True
+    assert period["complete"] is False, "costs of the last days are still arriving"
 
 
 async def test_gap_of_last_month_matches_the_billing_lines(ask: Ask, witness: Api, today: date) -> None:

@@ -45,6 +45,14 @@ function anomaliesPicture(answer) {
   };
 }
 
+// What was searched for.
+function searchTexts({ args: { minCreationTime: from, maxCreationTime: to, onlyOpen, filter } }) {
+  const when = (time) => (isNumber(time) ? day(isoDay(time)) : time);
+  const started = [from && `since ${when(from)}`, to && `until ${when(to)}`].filter(Boolean).join(" ");
+  const texts = [(started || app.hasInput) && `Started ${started || "at any time"}`, onlyOpen && "only open", filter];
+  return ["Cost above the expected range", ...texts.filter(Boolean)];
+}
+
 // One row for each anomaly; its bar is the time from start to end, or to the last day of the axis while it is open.
 function anomalyTimeline(answer, anomalies) {
   const currency = currencyOf(answer);
@@ -52,28 +60,25 @@ function anomalyTimeline(answer, anomalies) {
   const latest = latestDay(answer, anomalies);
   const endOf = (one) => (one.endTime ? Date.parse(one.endTime) : Math.max(latest, startOf(one))) + DAY_MILLISECONDS;
   const axis = { min: Math.min(...anomalies.map(startOf)), max: Math.max(...anomalies.map(endOf)) };
-  const iso = (time) => new Date(time).toISOString().slice(0, 10);
   const row = (one) => ({
     name: [named(one.serviceName), detailLine(severityOf(one), " · ", named(one.scope))],
-    bar: bar(span(startOf(one), endOf(one), axis), one.open ? "up hatched" : "base"),
+    bar: bar(span(startOf(one), endOf(one), axis), one.open ? "up" : "base"),
     values: [[money(one.costOfAnomaly, currency), detailLine(phrase(lasted(one)))]],
     ...openAnomaly(one),
   });
   const [shown, note] = fittingRows(anomalies, row);
-  const ends = [axis.min, axis.max - DAY_MILLISECONDS].map((time) => phrase(day(iso(time))));
-  return [barTable("Anomalies", ["Service", "Cost above the expected range"], shown, axisRow(ends)), note];
+  const ends = [axis.min, axis.max - DAY_MILLISECONDS].map((time) => phrase(day(isoDay(time))));
+  const legend = [
+    { kind: "up", name: "Open" },
+    { kind: "base", name: "Ended" },
+  ];
+  return [barTable("Anomalies", ["Service", "Cost above the expected range"], shown, axisRow(ends)), legendOf(legend), note];
 }
 
 // The day of the answer, or the last day in its data: users can look at an answer later.
 function latestDay({ set }, anomalies) {
-  if (set.asOf) return Date.parse(set.asOf);
-  const known = anomalies.flatMap(({ startTime, endTime, initialNotifications }) => [
-    startTime,
-    endTime,
-    ...(initialNotifications ?? []).map(({ timestamp }) => timestamp),
-  ]);
-  const times = known.map((one) => Date.parse(one ?? "")).filter(Number.isFinite);
-  return Math.floor(Math.max(...times) / DAY_MILLISECONDS) * DAY_MILLISECONDS;
+  const times = anomalies.flatMap(({ startTime, endTime }) => [startTime, endTime || ""]);
+  return Date.parse((set.asOf ?? times.sort().at(-1)).slice(0, ISO_DAY));
 }
 
 function severityOf({ severityLevel }) {

@@ -2,7 +2,8 @@
 function anomalyPicture(answer) {
   const { data } = answer;
   const currency = currencyOf(answer);
-  const daily = seriesNamed(answer, "time");
+  const found = seriesNamed(answer, "time");
+  const daily = found && markedDays(data, found);
   const skus = seriesNamed(answer, /^top SKUs$/);
   return {
     title: `Anomaly in ${nameLabel(data.serviceName)}, ${nameLabel(data.scope)}`,
@@ -40,14 +41,22 @@ function dailyHeading(answer, daily) {
   return `${capitalize(daily.name)}${covered}`;
 }
 
+// Daily costs with those of the anomaly as a group of their own.
+function markedDays({ startTime = ALL_FINAL, endTime }, daily) {
+  const [from, to] = [startTime, endTime || ALL_FINAL].map((time) => time.slice(0, ISO_DAY));
+  const group = (name) => ({ role: "group", unit: "money", name });
+  const rows = daily.rows.map(([period, cost]) => (period < from || period > to ? [period, cost, cost, null] : [period, cost, null, cost]));
+  return { ...daily, columns: [...daily.columns.slice(0, 2), group("Other days"), group("Days of the anomaly")], rows };
+}
+
 // What the anomaly cost, beside the most that was expected for the same time.
-function expectedBars({ actualCost, expectedMaxCost }, currency) {
+function expectedBars({ actualCost, expectedMaxCost, open }, currency) {
   if (!isNumber(actualCost) || !isNumber(expectedMaxCost)) return null;
   const axis = barScale([actualCost, expectedMaxCost]);
   const row = (name, cost, kind) => ({ name, bar: zeroBar(cost, axis, kind), values: [money(cost, currency)] });
   return barTable(
     "Cost and expected cost",
     ["Measure", "Cost"],
-    [row("Cost", actualCost, "up"), row("Expected maximum", expectedMaxCost, "base")],
+    [row("Cost", actualCost, open ? "up hatched" : "up"), row("Expected maximum", expectedMaxCost, "base")],
   );
 }

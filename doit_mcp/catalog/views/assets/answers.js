@@ -1,6 +1,7 @@
 // Reads the result of a tool: its structured content, its series, and what its amounts are about.
 const SERIES_KEY = "doit/series";
 const VIEW_KEY = "doit/view";
+const ALL_FINAL = "9999"; // later than any day
 
 // An answer: {tool, args, data, set, failed, text}. *data* is the structured content, *set* the series.
 function readAnswer(result, tool, args) {
@@ -86,7 +87,7 @@ function statement(answer, write = nameLabel) {
 }
 
 // Tools whose amounts are not those of the period of their series, with functions that return their period as texts.
-const PERIOD_TEXTS = { forecast_spend: forecastPeriodTexts, get_anomaly: anomalyPeriodTexts, get_anomalies: () => ["Cost above the expected range"] };
+const PERIOD_TEXTS = { forecast_spend: forecastPeriodTexts, get_anomaly: anomalyPeriodTexts, get_anomalies: searchTexts };
 
 function coveredTexts(answer, period, compareTo) {
   const own = PERIOD_TEXTS[answer.tool]?.(answer);
@@ -102,9 +103,21 @@ function coveredTexts(answer, period, compareTo) {
 
 // The words for days whose costs still arrive, or "".
 function provisionalText(answer) {
-  const period = periodOf(answer);
-  if (!period?.finalThrough || period.finalThrough >= period.to) return "";
-  return `Costs after ${day(period.finalThrough, { month: "long", day: "numeric" })} are still arriving.`;
+  const last = lastFinalDay(answer);
+  if (last >= periodOf(answer)?.to || last === ALL_FINAL) return "";
+  if (!last) return "All costs of this period are still arriving.";
+  return `Costs after ${day(last, { month: "long", day: "numeric" })} are still arriving.`;
+}
+
+// The last day whose costs are final: "" if no day is final.
+function lastFinalDay(answer) {
+  const { finalThrough = ALL_FINAL } = periodOf(answer) ?? {};
+  return finalThrough ?? "";
+}
+
+// Periods of which the answer has only some days: {period, days, to}.
+function partialPeriods({ data }) {
+  return data.partial ?? data.partialPeriods ?? [];
 }
 
 // What the picture lacks, as sentences.

@@ -1,6 +1,7 @@
 // Sorted bars: the cost of each group, what is left, and the months or inner groups in full screen.
 const MAX_INLINE_ROWS = 10;
 const MAX_FULL_ROWS = 200;
+const MAX_GROUPS = 25; // of cost_breakdown
 const MAX_ROWS_WITHOUT_FULL_SCREEN = 50;
 
 // The rows that fit, drawn by *row*, and a note on others. Full screen shows more rows, and all of them on request.
@@ -27,9 +28,9 @@ function costBars(answer, groups, dimension, filterDimension) {
   const isOther = ({ part }) => part === "other";
   const row = (group) => ({
     name: isOther(group) ? EVERYTHING_ELSE : named(group.name, dimension),
-    bar: [zeroBar(group.cost, axis, isOther(group) ? "base rest" : "series-1"), zeroLine(axis)],
+    bar: [zeroBar(group.cost, axis, isOther(group) ? "base rest" : `series-1${lastFinalDay(answer) ? "" : " hatched"}`), zeroLine(axis)],
     values: [money(group.cost, currency), ...(hasShare ? [percent(group.share)] : [])],
-    ...drill(answer, group, dimension, filterDimension),
+    ...(isOther(group) ? moreGroups(answer) : drill(answer, group, dimension, filterDimension)),
   });
   const [shown, note] = fittingRows(
     groups.filter((group) => !isOther(group)),
@@ -38,6 +39,13 @@ function costBars(answer, groups, dimension, filterDimension) {
   const rest = groups.filter((group) => isOther(group) && group.cost !== 0).map(row);
   const headings = [capitalize(dimension), "Cost", ...(hasShare ? ["Share"] : [])];
   return [barTable(`Cost by ${dimension}`, headings, [...shown, ...rest]), note];
+}
+
+// The click on what is left: the same breakdown with as many groups as the tool returns.
+function moreGroups({ tool, args }) {
+  if (tool !== "cost_breakdown" || args.topN >= MAX_GROUPS || !can("call")) return {};
+  const onclick = () => reslice({ ...args, topN: MAX_GROUPS }, EVERYTHING_ELSE, tool);
+  return { onclick, hint: `Show ${number(MAX_GROUPS)} groups`, key: "rest" };
 }
 
 function breakdownPicture(answer) {
@@ -54,7 +62,7 @@ function breakdownPicture(answer) {
     switches: dimension,
     parts: costBars(answer, groups, dimension, series?.dimension),
     deep: () => [months && monthSection(answer, months, dimension), ...innerBars(answer)],
-    isHatched: Boolean(months) && isFullScreen(),
+    isHatched: !lastFinalDay(answer) || (Boolean(months) && isFullScreen()),
     actions: largest
       ? [
           askAction(
@@ -63,8 +71,16 @@ function breakdownPicture(answer) {
           ),
         ]
       : [],
-    sheet: series && sheetOf(series),
+    sheet: series && breakdownSheet(answer, series),
   };
+}
+
+// Groups with their months or inner groups as rows of their own, and what is left.
+function breakdownSheet({ data: { columns, rows, rowCount, groups, total } }, series) {
+  if (!(rows?.length > groups.length)) return sheetOf(series);
+  const others = [...groups.map(({ name, other }) => [other, name]), [total.other]].filter(([cost]) => cost);
+  const rest = others.map(([cost, ...names]) => columns.map((_, index) => (index === columns.length - 1 ? cost : [...names, EVERYTHING_ELSE][index])));
+  return { name: series.name, columns: columns.map(({ name }) => name), rows: [...rows, ...rest], of: rowCount + rest.length };
 }
 
 // The months of a breakdown: columns, and a table with groups as rows and months as columns, shaded by cost.

@@ -42,9 +42,9 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
   const row = (budget) => {
     const [spent, forecast] = [percentOf(budget, budget.actual), percentOf(budget, budget.forecast)];
     return {
-      name: [named(budget.name), detailLine(stateOf(budget), isSame ? "" : periodOfBudget(budget))],
+      name: [named(budget.name), detailLine(stateOf(budget), isSame ? "" : [" · ", phrase(periodOfBudget(budget))])],
       bar: bulletMarks(budget, { spent, forecast, thresholds: thresholds.get(budget.id) }, axis),
-      values: [spendText(budget), spent === null ? "–" : `${percent(spent)} used`],
+      values: [spendText(budget), spent === null || isAhead(budget) ? "–" : phrase(`${percent(spent)} used`)],
       ...openBudget(answer, budget),
     };
   };
@@ -54,6 +54,7 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
     barTable("Budgets", ["Budget", "Spent", "Of budget"], shown),
     legendOf([
       { kind: "base", name: "Spent" },
+      ...(budgets.some(({ status }) => status === "exceeded") ? [{ kind: "up", name: "Exceeded" }] : []),
       { kind: "tick", name: "Forecast for the whole period" },
       { kind: "limit", name: "Budget" },
       ...([...thresholds.values()].flat().length ? [{ kind: "alert", name: "Alert threshold" }] : []),
@@ -70,9 +71,8 @@ function budgetBars(answer, series, max = MAX_INLINE_ROWS) {
 // Budgets without the last final day of their costs: those of running periods are not final.
 function unfinishedNote(answer, budgets) {
   if (answer.tool === "forecast_spend" || provisionalText(answer)) return null;
-  const today = new Date().toISOString().slice(0, ISO_DAY);
-  return budgets.some(({ from, to }) => from <= today && to >= today)
-    ? paragraph("axis", "Spent is not final: costs of the last days are still arriving.")
+  return budgets.some((budget) => !isAhead(budget) && budget.to >= isoDay(Date.now()))
+    ? paragraph("axis", "Costs of the last days are still arriving.")
     : null;
 }
 
@@ -83,25 +83,32 @@ function byRisk(a, b) {
 }
 
 // The state by mark and word, and the day on which the budget is exceeded.
-function stateOf({ status, crossesOn }) {
+function stateOf({ status, crossesOn, from }) {
+  if (isAhead({ from })) return phrase(`Begins ${day(from)}`);
   const { mark, word } = BUDGET_STATES[status] ?? BUDGET_STATES.unknown;
   const on = crossesOn ? ` on ${shortDay(crossesOn)}` : "";
   return [unspoken(`state ${status}`, mark), " ", phrase(`${word}${on}`)];
 }
 
 function periodOfBudget({ from, to, currency }) {
-  return from && to ? ` ${range({ from, to })} · ${currency}` : ` ${currency}`;
+  return `${from && to ? `${range({ from, to })} · ` : ""}${currency}`;
+}
+
+function isAhead({ from }) {
+  return from > isoDay(Date.now());
 }
 
 function bulletMarks({ status }, { spent, forecast, thresholds }, axis) {
+  if (spent === null) return [];
   const kind = status === "exceeded" ? "up" : "base";
   const at = (value) => `${span(0, value, axis).size}%`;
   return [
     bar(span(0, 100, axis), "budget"),
     spent > 0 ? bar(span(0, spent, axis), kind) : null,
     thresholds.map((value) => make("span", { class: "threshold", "--start": at(value) })),
+    forecast === null ? null : make("span", { class: "forecast-mark", "--start": at(forecast) }),
     make("span", { class: "limit-mark", "--start": at(100) }),
-    forecast === null ? null : make("span", { class: "forecast-mark", "--start": at(Math.min(forecast, axis.max)) }),
+    spent > axis.max ? make("span", "break end") : null,
   ];
 }
 

@@ -2,7 +2,6 @@
 const CHART_HEIGHT = 190;
 const PLOT_TOP = 16; // room for the label of the highest line
 const PLOT_BOTTOM = 24; // room for the labels of the periods
-const LABEL_WIDTH = 88;
 const HATCH_SIZE = 5;
 const CHARACTER_WIDTH = 8; // of the labels of the amounts
 const MAIN_PADDING = 32; // of both sides
@@ -18,8 +17,8 @@ function timeChart(label, periods, values, currency) {
   const bottom = CHART_HEIGHT - PLOT_BOTTOM;
   const y = (value) => bottom - at(value) * (bottom - PLOT_TOP);
   const texts = levels.map((level) => shortMoney(level, currency));
-  const room = (Math.max(...texts.map((text) => text.length)) + 1) * CHARACTER_WIDTH;
-  const start = (room / ((place.clientWidth || 640) - MAIN_PADDING)) * 100;
+  const pixels = (place.clientWidth || 640) - MAIN_PADDING;
+  const start = (textWidth(texts) / pixels) * 100;
   const width = (100 - start) / Math.max(1, periods.length);
   const x = (index) => start + (index + 0.5) * width;
   const pattern = `hatch-${(charts += 1)}`;
@@ -31,7 +30,7 @@ function timeChart(label, periods, values, currency) {
       draw("line", { class: level === 0 ? "zero-line" : "grid", x1: 0, x2: "100%", y1: y(level), y2: y(level) }),
     ),
     levels.map((level, index) => draw("text", { class: "level", x: 0, y: y(level) - 4 }, texts[index])),
-    periodTexts(periods, x),
+    periodTexts(periods, x, (pixels * width) / 100),
   );
   return { svg, x, y, width, hatch: `url(#${pattern})` };
 }
@@ -42,14 +41,17 @@ function hatchPattern(id, angle = 45) {
   return draw("defs", {}, draw("pattern", { id, ...size, patternTransform: `rotate(${angle})` }, stripe));
 }
 
-// As many labels as fit.
-function periodTexts(periods, x) {
-  const room = Math.max(2, Math.floor((place.clientWidth || 320) / LABEL_WIDTH));
-  const step = Math.max(1, Math.ceil(periods.length / room));
-  return periods.flatMap((period, index) =>
-    index % step
-      ? []
-      : [draw("text", { class: "period", x: `${x(index)}%`, y: CHART_HEIGHT - 6 }, periodLabel(period))],
+// About how many pixels the longest of *texts* needs.
+function textWidth(texts) {
+  return (Math.max(...texts.map((text) => text.replace(/[\u2066-\u2069]/g, "").length)) + 1) * CHARACTER_WIDTH;
+}
+
+// As many labels as fit, if each period has *pixels*. The last period always has one.
+function periodTexts(periods, x, pixels) {
+  const texts = periods.map(periodLabel);
+  const step = Math.max(1, Math.ceil(textWidth(texts) / pixels));
+  return texts.flatMap((text, index) =>
+    (texts.length - 1 - index) % step ? [] : [draw("text", { class: "period", x: `${x(index)}%`, y: CHART_HEIGHT - 6 }, text)],
   );
 }
 

@@ -41,7 +41,7 @@ function stackedColumns(answer, series, dimension, ahead) {
   const currency = currencyOf(answer);
   const layers = layersOf(series, dimension);
   const periods = series.rows.map((row) => row[0]);
-  const provisional = new Set(series.provisional ?? []);
+  const late = new Set([...(series.provisional ?? []), ...partialPeriods(answer).map(({ period }) => period)]);
   const sums = [Math.max, Math.min].flatMap((pick) =>
     periods.map((_, index) => layers.reduce((sum, { values }) => sum + pick(0, values[index]), 0)),
   );
@@ -49,7 +49,7 @@ function stackedColumns(answer, series, dimension, ahead) {
   const chart = timeChart(label, periods, [...sums, ahead?.expected, ahead?.high], currency);
   periods.forEach((period, index) => {
     const title = draw("title", {}, periodAmounts(series, series.rows[index], currency));
-    chart.svg.append(draw("g", {}, title, columnMarks(chart, layers, index, provisional.has(period))));
+    chart.svg.append(draw("g", {}, title, columnMarks(chart, layers, index, late.has(period))));
   });
   if (ahead) chart.svg.append(...aheadMarks(chart, series, ahead));
   const table = seriesTable(series, currency);
@@ -85,7 +85,7 @@ function columnMarks(chart, layers, index, isProvisional) {
 // What a time series shows: its columns, and in full screen its table.
 function timeParts(answer, series, dimension) {
   const shown = stackedColumns(answer, series, dimension, answer.ahead);
-  return { parts: [shown], isHatched: true, deep: () => [valuesSection(answer, series)] };
+  return { parts: [shown, partialNote(answer)], isHatched: true, deep: () => [valuesSection(answer, series)] };
 }
 
 function valuesSection(answer, series) {
@@ -104,22 +104,21 @@ function trendPicture(answer) {
     headline: trendHeadline(answer, isGrouped, series),
     ...shown,
     switches: dimension || "total",
-    parts: [...shown.parts, runningNote(answer), answer.ahead ? paragraph("axis", aheadText(answer)) : null],
+    parts: [...shown.parts, answer.ahead ? paragraph("axis", aheadText(answer)) : null],
     fullActions: forecastAction(answer, series),
     actions: [askAction("What changed?", trendQuestion(series))],
     sheet: sheetOf(series),
   };
 }
 
-// How much of the running month the answer covers.
-function runningNote({ data }) {
-  const last = data.partial?.at(-1);
-  if (!last || !/^\d{4}-\d\d$/.test(last.period)) return null;
-  const [year, month] = last.period.split("-").map(Number);
-  const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
-  if (Number(last.to.slice(-2)) >= length) return null;
-  const covered = `${number(last.days)} of ${days(length)} so far`;
-  return paragraph("axis", `${periodLabel(last.period)}: ${covered}.`);
+// How much the answer covers of periods that it has only in part.
+function partialNote(answer) {
+  const texts = partialPeriods(answer).flatMap(({ period, days: covered }) => {
+    const [from, to] = boundsOf(period).map(Date.parse);
+    const length = (to - from) / DAY_MILLISECONDS + 1;
+    return covered < length ? [`${periodLabel(period)}: ${number(covered)} of ${days(length)}.`] : [];
+  });
+  return texts.length ? make("p", "axis", swatch("hatched"), texts.map((text) => [phrase(text), " "])) : null;
 }
 
 function trendQuestion({ interval, rows }) {

@@ -2,17 +2,24 @@
 function comparePicture(answer) {
   const { data } = answer;
   if (!Array.isArray(data.groups)) return explainPicture(answer);
+  const { period1, period2 } = data.compared ?? data;
   const dimension = dimensionOf(answer);
+  const dimensions = [dimension, ...innerDimension(answer)].join(" and ");
   const isPercent = app.unit === "percent" && isFullScreen();
   const groups = comparedGroups(data);
   const series = seriesNamed(answer, "waterfall");
-  const row = (group) => (isPercent ? percentRow : pairRow)(answer, group, groups, dimension);
+  const axis = barScale(groups.flatMap((one) => (isPercent ? one.changePercent : [one.period1, one.period2])));
+  const row = (group) => ({
+    name: group.kind ? group.name : named(group.name, dimension),
+    ...(isPercent ? percentRow : pairRow)(answer, group, axis),
+    ...comparedDrill(answer, group, dimension),
+  });
   const [rows, note] = fittingRows(
     groups.filter(({ kind }) => !kind),
     row,
   );
   rows.push(...groups.filter(({ kind }) => kind).map(row));
-  const headings = [capitalize(dimension), "Change", isPercent ? "Cost" : "Percent"];
+  const headings = [capitalize(dimensions), "Change", isPercent ? "Cost" : "Percent"];
   const unit = {
     label: isPercent ? "Show amounts" : "Show percent",
     run: () => {
@@ -22,20 +29,22 @@ function comparePicture(answer) {
   };
   const largest = groups.find(({ kind, change }) => !kind && change);
   return {
-    title: `Cost by ${dimension}, compared`,
-    headline: changeHeadline({ ...data, currency: currencyOf(answer) }),
+    title: `Cost by ${dimensions}, compared`,
+    headline: changeHeadline(answer),
     parts: [
-      isPercent ? null : pairLegend(data.period1, data.period2),
-      barTable(`Change by ${dimension}`, headings, rows),
+      isPercent ? null : pairLegend(period1, period2),
+      barTable(`Change by ${dimensions}`, headings, rows),
       note,
+      throughNote(answer),
     ],
+    isHatched: true,
     deep: () => (series ? [section("From one period to the other", waterfallTable(answer, series))] : []),
     actions: largest ? [whyAction(largest.name, largest.change, currencyOf(answer))] : [],
     switches: dimension,
     fullActions: [unit],
     sheet: {
-      name: `costs compared by ${dimension}`,
-      columns: [dimension, "period1", "period2", "change", "changePercent"],
+      name: `costs compared by ${dimensions}`,
+      columns: [dimensions, daysText(period1), daysText(period2), "change", "change in percent"],
       rows: groups.map((one) => [one.name, one.period1, one.period2, one.change, one.changePercent]),
     },
   };
@@ -49,43 +58,33 @@ function comparedGroups({ groups, other, provisional }) {
   return [...known.sort((a, b) => Math.abs(b.change) - Math.abs(a.change)), ...rest, ...late];
 }
 
-function pairRow(answer, group, groups, dimension) {
-  const axis = barScale(groups.flatMap(({ period1, period2 }) => [period1, period2]));
-  const hatch = { other: " rest", provisional: " hatched" }[group.kind];
+function pairRow(answer, group, axis) {
+  const { kind, period1, period2, change, changePercent } = group;
+  const hatch = isLate(answer, kind) ? " hatched" : kind && " rest";
   return {
-    name: comparedName(group, dimension),
-    bar: pairBars(group.period2, group.period1, axis, hatch),
-    values: [
-      changeAmount({ id: group.kind, amount: group.change }, currencyOf(answer)),
-      signedPercent(group.changePercent),
-    ],
-    ...comparedDrill(answer, group, dimension),
+    bar: pairBars(period2, period1, axis, hatch),
+    values: [changeAmount(answer, { id: kind, amount: change }), signedPercent(changePercent)],
   };
 }
 
-function percentRow(answer, group, groups, dimension) {
-  const axis = barScale(groups.map(({ changePercent }) => changePercent));
-  const { changePercent } = group;
-  const isLate = group.kind === "provisional";
+function percentRow(answer, { kind, period1, changePercent }, axis) {
+  const step = { id: kind, amount: changePercent };
   return {
-    name: comparedName(group, dimension),
-    bar: isNumber(changePercent)
-      ? [zeroBar(changePercent, axis, isLate ? "flat hatched" : direction(changePercent)), zeroLine(axis)]
-      : [],
-    values: [
-      isLate ? signedPercent(changePercent) : changed(changePercent, signedPercent(changePercent)),
-      money(group.period1, currencyOf(answer)),
-    ],
-    ...comparedDrill(answer, group, dimension),
+    bar: isNumber(changePercent) ? [zeroBar(changePercent, axis, changeKind(answer, step)), zeroLine(axis)] : [],
+    values: [changeAmount(answer, step, signedPercent(changePercent)), money(period1, currencyOf(answer))],
   };
-}
-
-function comparedName({ name, kind }, dimension) {
-  return kind ? name : named(name, dimension);
 }
 
 function comparedDrill(answer, group, dimension) {
-  return group.kind ? {} : drill(answer, { ...group, part: "group" }, dimension);
+  if (group.kind) return {};
+  // A group of two dimensions has an id of each. A selection filters by both.
+  const [ids, names] = [[group.id].flat(), [answer.args.groupBy].flat()];
+  const filters = ids.map((id, index) => ({ ...DRILL_DIMENSIONS[names[index] ?? dimension], values: [id] }));
+  const outer = filters.slice(0, -1);
+  if (!outer.every(({ id, values }) => id && values[0])) return {};
+  const args = { ...answer.args, filters: [...(answer.args.filters ?? []), ...outer] };
+  const { values, ...last } = filters.at(-1);
+  return drill({ ...answer, args }, { ...group, id: values[0], part: "group" }, dimension, last.id && last);
 }
 
 function pairBars(before, now, axis, hatch = "") {

@@ -30,7 +30,7 @@ function named(name, dimension) {
 // A phrase of the view. It keeps its direction in a layout from right to left.
 // Browsers take the direction of an isolated figure at its beginning for that of the whole phrase.
 function phrase(text) {
-  return make("bdi", { dir: String(text).startsWith("\u2068") ? "ltr" : null }, text);
+  return make("bdi", { dir: /^[\u2066\u2068]/.test(text) ? "ltr" : null }, text);
 }
 
 // A label is a phrase, unless it is an element already.

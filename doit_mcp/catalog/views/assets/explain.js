@@ -6,13 +6,12 @@ function causeTable(answer, series, fall) {
   causes.sort((a, b) => Math.abs(b.amount) - Math.abs(a.amount));
   if (!causes.length) return null;
   const [axis, note] = causeAxis(causes, fall);
-  const currency = currencyOf(answer);
   const rows = causes.map(({ id, amount }) => {
-    const kind = id === "provisional" ? "flat hatched" : direction(amount);
+    const kind = changeKind(answer, { id, amount });
     return {
       name: CAUSES[id] ?? capitalize(String(id)),
       bar: [zeroBar(amount, axis, kind), zeroLine(axis)],
-      values: [changeAmount({ id, amount }, currency)],
+      values: [changeAmount(answer, { id, amount })],
     };
   });
   return section("Causes", barTable("Change by cause", ["Cause", "Amount"], rows), note);
@@ -28,14 +27,19 @@ function causeAxis(causes, fall) {
 }
 
 // The total of a comparison: cost and change, and then the change of final days or the cost of a day.
-function changeHeadline({ total, final, currency }) {
+function changeHeadline(answer) {
+  const { total, final } = answer.data;
+  const currency = currencyOf(answer);
   const after = total.after ?? total.period1;
+  if (!lastFinalDay(answer)) return { value: money(after, currency) };
   if (final) {
     // Final days are compared like for like; the others can only grow.
     const change = [changeText(final, currency), ` through ${shortDay(final.to)}`];
     const { change: all, changePercent: rate } = total;
     const percents = isNumber(rate) ? ` (${signedPercent(rate)})` : "";
-    const detail = `including incomplete days: ${signedMoney(all, currency)}${percents}`;
+    const [then, now] = [final.before ?? final.period2, final.after ?? final.period1];
+    const both = isNumber(now) ? `${money(now, currency)} compared with ${money(then, currency)}; ` : "";
+    const detail = `${both}including incomplete days: ${signedMoney(all, currency)}${percents}`;
     return { value: money(after, currency), change, detail };
   }
   const [perDayBefore, perDayAfter] = [total.perDayBefore ?? total.perDay2, total.perDayAfter ?? total.perDay1];
@@ -59,16 +63,28 @@ function explainPicture(answer) {
   const dimension = fallDimension(first);
   return {
     title: `What changed, by ${dimension}`,
-    headline: answer.data.total ? changeHeadline({ ...answer.data, currency: currencyOf(answer) }) : null,
-    parts: [waterfallTable(answer, first), causes && causeTable(answer, causes, first)],
+    headline: answer.data.total ? changeHeadline(answer) : null,
+    parts: [waterfallTable(answer, first), causes && causeTable(answer, causes, first), throughNote(answer)],
     deep: () =>
       falls.slice(1).map((series) => {
         const title = `By ${fallDimension(series)}`;
         return section(title, waterfallTable(answer, series));
       }),
     actions: driver ? [whyAction(driver.name, driver.amount, currencyOf(answer))] : [],
-    sheet: sheetOf(first),
+    isHatched: true,
+    sheet: {
+      name: "change",
+      columns: ["by", "name", "part", "amount"],
+      rows: [...falls, ...(causes ? [causes] : [])].flatMap((series) =>
+        records(series).map((step) => [fallDimension(series), stepName(answer, step, fallDimension(series), daysText), step.part, step.amount]),
+      ),
+    },
   };
+}
+
+// That changes are those of final days, if there are others.
+function throughNote({ data: { final } }) {
+  return final ? paragraph("axis", `Changes are through ${shortDay(final.to)}, except for “${CAUSES.provisional}”.`) : null;
 }
 
 function whyAction(name, amount, currency) {

@@ -6,24 +6,36 @@ const FORMULA_START = /^(?:[\s\p{Cc}\p{Cf}]*[=+\-@＝＋－＠]|[\t\r\n])/u;
 function sheetOf(series) {
   const columns = series.columns.map(({ name, role }) => name ?? (role === "other" ? EVERYTHING_ELSE : role));
   const [part, name] = ["part", "name"].map((role) => columnOf(series, role));
-  const rows = series.rows.map((row) =>
-    part >= 0 && row[part] === "other" ? row.with(name, row[name] ?? EVERYTHING_ELSE) : row,
-  );
-  return { name: series.name, columns, rows };
+  const notes = periodNotes(series);
+  const rows = series.rows.map((row) => [
+    ...(part >= 0 && row[part] === "other" ? row.with(name, row[name] ?? EVERYTHING_ELSE) : row),
+    ...(notes.size ? [notes.get(row[0])] : []),
+  ]);
+  return { name: series.name, columns: notes.size ? [...columns, "note"] : columns, rows };
 }
 
 // The rows to save, with currency, period and basis in columns of their own, because spreadsheets drop other places.
-function statedSheet(answer, { name, columns, rows }) {
-  const { from, to } = periodOf(answer) ?? {};
+function statedSheet(answer, { name, columns, rows, of }) {
+  const period = periodOf(answer) ?? {};
+  const compareTo = answer.set.compareTo ?? answer.data.secondaryPeriod;
   const basis = answer.set.basis ?? answer.data.basis ?? {};
   const stated = {
     currency: columns.includes("currency") ? null : currencyOf(answer),
-    "period covered": from && to ? `${from} to ${to}` : null,
+    "period covered": period.from && daysText(period),
+    "compared with": compareTo && daysText(compareTo),
+    "final through": period.finalThrough ?? (period.finalThrough === null && "no day"),
+    "as of": answer.data.asOf ?? answer.set.asOf,
+    filters: filterTexts(answer.args).join("; "),
+    "rows saved": of > rows.length && `${rows.length} of ${of}`,
     basis: basis.metric ? `${basis.metric}, credits ${basis.credits ?? "excluded"}` : null,
   };
   const known = Object.entries(stated).filter(([, value]) => value);
   const [labels, values] = [0, 1].map((index) => known.map((entry) => entry[index]));
   return { name, columns: [...labels, ...columns], rows: rows.map((row) => [...values, ...row]) };
+}
+
+function daysText({ from, to }) {
+  return `${from} to ${to}`;
 }
 
 // A spreadsheet would run text that begins like a formula; numbers stay numbers.

@@ -15,11 +15,13 @@ function forecastPicture(answer) {
     headline: forecastHeadline(month, currency),
     parts: [
       cumulativeFigure(answer, series, budget),
+      answer.data.scenario && scenarioSection(answer.data.scenario, currency),
       budgets?.rows.length ? budgetSection(answer, budgets, budget) : null,
     ],
     deep: () => [quarterText(answer.data.quarter, currency), valuesSection(answer, series), dailyColumns(answer)],
     actions: [budgetsAction("Which budgets will be exceeded?")],
     sheet: sheetOf(series),
+    isHatched: isFullScreen(),
   };
 }
 
@@ -76,7 +78,9 @@ function cumulativeFigure(answer, series, budget) {
     { kind: "series-1", name: "Spent", value: money(answer.data.month.spent, currency) },
     ...(late.length > 1 ? [{ kind: "series-1 dotted", name: "Not final" }] : []),
     { kind: "series-1 dashed", name: "Expected", value: money(answer.data.month.expected, currency) },
+    ...(low.length ? [{ kind: "series-1 likely", name: "80% range" }] : []),
     ...(budget ? [{ kind: "level", name: [phrase("Budget: "), named(budget.name)], value: money(budget.limit, currency) }] : []),
+    ...(budget?.crossesOn ? [{ kind: "dot", name: "Budget exceeded" }] : []),
   ];
   return figure(chart, legendOf(legend), seriesTable(series, currency));
 }
@@ -91,7 +95,9 @@ function limitMarks({ x, y }, { limit, crossesOn }, periods) {
 
 // The budget of the same total has a forecast of its own, which can differ from this one.
 function budgetSection(answer, series, budget) {
-  const { expected } = answer.data.month;
+  const { month, budgetsChecked: checked } = answer.data;
+  const { expected } = month;
+  const shown = series.rows.length;
   const differs = isNumber(budget?.forecast) && Math.abs(budget.forecast - expected) >= MIN_DIFFERENCE;
   const note = differs
     ? make(
@@ -102,7 +108,27 @@ function budgetSection(answer, series, budget) {
         phrase(`this forecast of the month is ${money(expected, currencyOf(answer))}.`),
       )
     : null;
-  return section("Budgets", budgetBars(answer, series, MAX_INLINE_BUDGETS), note);
+  return section("Budgets", budgetBars(answer, series, MAX_INLINE_BUDGETS), checked > shown && paragraph("axis", `${number(shown)} of ${number(checked)} checked budgets.`), note);
+}
+
+// The expected costs with the changes of a scenario, beside those without them.
+function scenarioSection({ months = [], total, changes = [] }, currency) {
+  const axis = barScale(months.flatMap(({ expected, scenario }) => [expected, scenario]));
+  const amount = (change) => changed(change, signedMoney(change, currency));
+  const rows = [...months, ...(total ? [total] : [])].map(({ from, to, expected, scenario, change }, index) => ({
+    name: months[index] ? range({ from, to }) : "Total",
+    bar: months[index] ? pairBars(expected, scenario, axis) : [],
+    values: [amount(change), money(scenario, currency)],
+  }));
+  return section(
+    "With the changes",
+    barTable("With the changes", ["Period", "Change", "Cost"], rows),
+    legendOf([
+      { kind: "base", name: "Expected" },
+      { kind: "series-1", name: "With the changes" },
+    ]),
+    barTable("Changes", ["Change", "Amount"], changes.map((one) => ({ name: named(one.change), bar: [], values: [amount(one.amount)] }))),
+  );
 }
 
 function quarterText(quarter, currency) {

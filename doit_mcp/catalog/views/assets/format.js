@@ -28,13 +28,15 @@ function isNumber(value) {
 
 function number(value, options = {}) {
   if (value === null || value === undefined) return "–";
-  // Locales that write a hyphen get the minus sign.
-  return isolated(formatter("NumberFormat", options).format(value).replace("-", "−"));
+  // Locales that write a hyphen get the minus sign. Marks of direction inside of a figure part its sign from it.
+  const text = formatter("NumberFormat", options).format(value).replace("-", "−");
+  return isolated(text.replace(/[\u200e\u200f\u061c]/g, ""), "\u2066");
 }
 
-// A figure or date whose parts keep their order inside a text of another direction.
-function isolated(text) {
-  return isRightToLeft() ? `\u2068${text}\u2069` : text;
+// A figure or date whose parts keep their order inside a text of another direction: that of its first letter, or
+// for figures from left to right.
+function isolated(text, mark = "\u2068") {
+  return isRightToLeft() ? `${mark}${text}\u2069` : text;
 }
 
 // A currency that is unknown to Intl, or none, leaves a number.
@@ -109,8 +111,28 @@ function range({ from, to }) {
   return isolated(format.formatRange(new Date(`${from}T00:00Z`), new Date(`${to}T00:00Z`)));
 }
 
-// The label of a period in a row: a day, a month, or as it is (2026-Q3, 2026-W40).
+function isoDay(time) {
+  return new Date(time).toISOString().slice(0, ISO_DAY);
+}
+
+// The first and the last day of a period: 2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 2026.
+function boundsOf(period) {
+  const [, year, unit, count, date] = /^(\d{4})-?([QW]?)(\d*)-?(\d*)/.exec(period) ?? [];
+  const bounds = (month, first, end, last) => [Date.UTC(year, month, first), Date.UTC(year, end, last)].map(isoDay);
+  if (unit === "W") {
+    // Weeks begin on Monday, and the first one contains January 4.
+    const first = 4 - ((new Date(Date.UTC(year, 0, 4)).getUTCDay() + 6) % 7) + (count - 1) * 7;
+    return bounds(0, first, 0, first + 6);
+  }
+  if (date) return bounds(count - 1, date, count - 1, date);
+  const months = unit ? 3 : count ? 1 : 12;
+  const month = ((count || 1) - 1) * months;
+  return bounds(month, 1, month + months, 0);
+}
+
+// The label of a period in a row: a day, also for weeks; a month, or as it is (2026-Q3).
 function periodLabel(period) {
+  if (/^\d{4}-W/.test(period)) return shortDay(boundsOf(period)[0]);
   if (/^\d{4}-\d\d-\d\d/.test(period)) return shortDay(period);
   if (/^\d{4}-\d\d$/.test(period)) return day(`${period}-01`, { year: "numeric", month: "short" });
   return String(period);

@@ -20,7 +20,7 @@ function overviewPicture(answer) {
     ],
     actions: [askAction("What changed?", "What changed in our cloud costs compared with the period before, and why?")],
     sheet: daily ? sheetOf(daily) : clouds && sheetOf(clouds),
-    isHatched: Boolean(daily) && isFullScreen(),
+    isHatched: !lastFinalDay(answer) || (Boolean(daily) && isFullScreen()),
   };
 }
 
@@ -32,19 +32,19 @@ function overviewHeadline(answer) {
   const earlier = seriesNamed(answer, /^daily costs of the period before$/);
   const daily = seriesNamed(answer, /^daily costs$/);
   if (!daily || !earlier || earlier.rows.length !== daily.rows.length) return { value };
-  const final = periodOf(answer)?.finalThrough;
-  const known = final ? daily.rows.filter(([period]) => period <= final).length : daily.rows.length;
-  if (!earlier.rows.length || !known) return { value };
+  const final = lastFinalDay(answer);
+  const known = daily.rows.filter(([period]) => period <= final).length;
+  if (!known) return { value };
   // Days that are not final are left out on both sides, so that they do not look like a saving. Both sums are stated.
   const [now, then] = [daily, earlier].map((series) => sumOf(series, series.rows.slice(0, known)));
   if (!then) return { value };
   const change = { change: now - then, changePercent: then > 0 ? ((now - then) / then) * 100 : null };
   const ends = range({ from: earlier.rows[0][0], to: earlier.rows[known - 1][0] });
-  const through = known < daily.rows.length ? `through ${shortDay(final)}: ${money(now, currency)}, ` : "";
+  const isPart = known < daily.rows.length;
   return {
     value,
-    change: changeText(change, currency),
-    detail: `${through}compared with ${money(then, currency)} in the same days before (${ends})`,
+    change: [changeText(change, currency), isPart && ` through ${shortDay(final)}`],
+    detail: `${isPart ? `${money(now, currency)} ` : ""}compared with ${money(then, currency)} in the same days before (${ends})`,
   };
 }
 

@@ -36,12 +36,14 @@ function queryPicture(answer) {
   const table = queryTable(answer);
   const sheet = {
     name: data.reportName ?? "query",
+    of: answer.page?.rowCount ?? data.rowCount,
     columns: table.columns.map(({ name }) => name),
     rows: table.rows.map((row) => table.columns.map(({ index }) => row[index])),
   };
   const total = Object.entries(data.total ?? {})[0];
+  const title = data.reportName ?? queryTitle(table);
   return {
-    title: data.reportName ?? queryTitle(table),
+    title,
     headline: total
       ? {
           value: MONEY_COLUMN.test(total[0]) ? money(total[1], currencyOf(answer)) : number(total[1]),
@@ -50,7 +52,7 @@ function queryPicture(answer) {
       : null,
     ...(shaped(answer, table) ?? { parts: [pagedTable(answer, table)] }),
     url: data.urlUI,
-    actions: pageActions(answer),
+    actions: [...pageActions(answer), askAction("What stands out?", `What stands out in the result of ${quoted(title)}?`)],
     sheet,
   };
 }

@@ -91,7 +91,7 @@ function savingsActions({ save = [] }) {
 
 function savingsSheet(answer) {
   const rows = Object.keys(SAVINGS).flatMap((list) =>
-    savingsRows(answer, list).map(({ title, amount, currency }) => [list, title, amount, currency]),
+    savingsRows(answer, list).map(({ title, amount, currency }) => [SAVINGS[list], title, amount, currency, basisText(answer, list)]),
   );
-  return { name: "savings", columns: ["list", "title", "amount", "currency"], rows };
+  return { name: "savings", columns: ["list", "title", "amount", "currency", "amounts are"], rows };
 }

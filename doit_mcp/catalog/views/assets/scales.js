@@ -46,6 +46,6 @@ function cutScale(values) {
 // Where a bar between two values begins and how long it is, in percent of the axis.
 function span(from, to, { min, max }) {
   const at = scale(min, max);
-  const [start, end] = [at(Math.max(min, Math.min(from, to))), at(Math.max(from, to))];
-  return { start: start * 100, size: Math.max(0, end - start) * 100 };
+  const [start, end] = [from, to].map((value) => at(Math.min(max, Math.max(min, value))) * 100).sort((a, b) => a - b);
+  return { start, size: end - start };
 }

@@ -92,11 +92,10 @@ function timeShape(answer, { period, group, value, rows, forecast }) {
   return timeParts(answer, series, group?.dimension ?? "");
 }
 
-// The periods that the answer says are not final, or not over.
-function provisionalPeriods({ data }, periods) {
-  const partial = new Set((data.partialPeriods ?? []).map(({ period }) => period));
-  const last = data.period?.finalThrough;
-  return [...periods].filter((period) => partial.has(period) || (last && period.length === 10 && period > last));
+// The periods of which some day that the answer covers is not final.
+function provisionalPeriods(answer, periods) {
+  const { to } = periodOf(answer) ?? {};
+  return [...periods].filter((period) => [boundsOf(period)[1], to].sort()[0] > lastFinalDay(answer));
 }
 
 function heatShape(answer, dimensions, value, rows) {

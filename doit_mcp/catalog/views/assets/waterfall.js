@@ -32,16 +32,10 @@ function waterfallSteps(series) {
 function waterfallTable(answer, series) {
   const steps = waterfallSteps(series);
   const axis = cutScale(steps.map((step) => step.to));
-  const { period, compareTo } = answer.set;
   const currency = currencyOf(answer);
   const dimension = fallDimension(series);
   const rows = steps.map((step, index) => {
-    const isProvisional = step.id === "provisional";
-    const kind = step.isBound
-      ? "base"
-      : isProvisional
-        ? "flat hatched"
-        : `${direction(step.amount)}${step.part === "other" ? " rest" : ""}`;
+    const kind = step.isBound ? "base" : `${changeKind(answer, step)}${step.part === "other" ? " rest" : ""}`;
     const place = span(step.from, step.to, axis);
     const next = steps[index + 1];
     const link = next
@@ -49,10 +43,10 @@ function waterfallTable(answer, series) {
       : null;
     const breakMark = step.isBound && axis.cut !== null ? make("span", "break") : null;
     return {
-      name: stepName(step, dimension, { period, compareTo }),
+      name: named(stepName(answer, step, dimension)),
       kind: step.isBound ? "bound" : null,
       bar: [bar(place, kind), breakMark, zeroLine(axis), link],
-      values: [step.isBound ? money(step.amount, currency) : changeAmount(step, currency)],
+      values: [step.isBound ? money(step.amount, currency) : changeAmount(answer, step)],
       ...drill(answer, step, dimension),
     };
   });
@@ -65,14 +59,24 @@ function waterfallTable(answer, series) {
 }
 
 // A change in words. Days whose costs still arrive are neither a saving nor a rise.
-function changeAmount({ id, amount }, currency) {
-  const text = signedMoney(amount, currency);
-  return id === "provisional" ? text : changed(amount, text);
+function changeAmount(answer, { id, amount }, text = signedMoney(amount, currencyOf(answer))) {
+  return isLate(answer, id) ? text : changed(amount, text);
 }
 
-function stepName({ part, id, name }, dimension, { period, compareTo }) {
-  if (part === "start") return compareTo ? range(compareTo) : "Before";
-  if (part === "end") return period ? range(period) : "After";
-  if (part === "other") return EVERYTHING_ELSE;
-  return id === "provisional" ? CAUSES.provisional : named(name, dimension);
+function changeKind(answer, { id, amount }) {
+  return isLate(answer, id) ? "flat hatched" : direction(amount);
+}
+
+// Whether a change is one of days whose costs still arrive.
+function isLate(answer, id) {
+  return id === "provisional" || !lastFinalDay(answer);
+}
+
+// The name of a step. *write* writes its days.
+function stepName({ set }, { part, id, name }, dimension, write = range) {
+  const bound = { start: set.compareTo, end: set.period }[part];
+  if (bound) return write(bound);
+  if (part !== "change") return part === "other" ? EVERYTHING_ELSE : capitalize(part);
+  const cause = (dimension === "cause" || id === "provisional") && CAUSES[id];
+  return cause || nameLabel(name, dimension);
 }
