@@ -46,12 +46,16 @@ class Source:
     edges_of: Callable[[JsonObject, View], Iterator[Edge]]
     max_pages: int = 1
 
-    async def poll(self, doit: Doit, view: View, before_page: Callable[[], Awaitable[None]]) -> list[Edge]:
+    async def poll(
+        self, make_api: Callable[[], Doit], view: View, before_page: Callable[[], Awaitable[None]]
+    ) -> list[Edge]:
         """Return the edges that the list shows now. Raise ApiError, and what *before_page* raises."""
         edges: list[Edge] = []
         token = ""
         for _ in range(self.max_pages):
             await before_page()
+            # The deadline of a client begins when it is created, and must not pass while the request waits for its turn.
+            doit = make_api()
             page = parse_page(await self.read(doit, **({"pageToken": token} if token else {})), self.rows_key)
             edges += (edge for row in page.rows[:MAX_ROWS] for edge in self.edges_of(row, view))
             if page.next_token in ("", token):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 from ..api import Doit
@@ -27,8 +29,8 @@ KEPT_AFTER_END_SECONDS = 600.0
 MAX_ATTEMPTS = 12
 """Of a change that conflicts with others to the same mailbox, with pauses that spread them."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.5
-MAX_TURN_SECONDS = 30.0
-"""How long a request waits for the call budget of its customer, while its client waits."""
+MAX_TURN_SECONDS = 40.0
+"""How long a request waits for the call budget of its customer in total, while its client waits."""
 BUSY = "The subscriptions of this user are being changed at the moment; try again in a few seconds"
 
 
@@ -200,16 +202,20 @@ class Subscriptions:
     async def _poll_source(self, subscriber: Subscriber, account: Account, source: str, view: View) -> list[Edge]:
         """Poll *source* with the permission of *account*, within the call budget of the customer. Raise EventError."""
         owner = Owner(subscriber.owner, subscriber.tenant, 0)
+        rest = MAX_TURN_SECONDS
 
         async def take_turn() -> None:
+            nonlocal rest
+            started = time.monotonic()
             try:
-                async with asyncio.timeout(MAX_TURN_SECONDS):
-                    await self._turns.acquire(owner)
+                async with asyncio.timeout(rest):
+                    await self._turns.acquire(owner, is_urgent=True)
             except TimeoutError:
                 raise EventError("exhausted", TOO_MANY_POLLS, {"limit": "calls"}) from None
+            rest -= time.monotonic() - started
 
         try:
-            return await SOURCES[source].poll(self.make_api(account), view, take_turn)
+            return await SOURCES[source].poll(partial(self.make_api, account), view, take_turn)
         except ApiError as error:
             raise refusal(error) from error
 

@@ -51,6 +51,10 @@ class MailboxWorker:
         self._sending: dict[str, str] = {}
         # Whether a poll is in progress, and whether it waited because the call budget was used up.
         self._is_polling = self._is_postponed = False
+        # Whether deliveries wait for a poll.
+        self._is_urgent = False
+        # By source: the requests that a poll takes, as far as it is known.
+        self._requests: dict[str, int] = {}
         self._polls = PollSchedule()
         self._last_time = 0.0
         # For metrics.
@@ -81,6 +85,8 @@ class MailboxWorker:
         except BaseExceptionGroup as group:
             # One cause is enough: the others followed from it.
             raise group.exceptions[0] from None
+        finally:
+            self._parts.pace.set_round(self._owner, 0)
 
     async def _step(self, tasks: asyncio.TaskGroup) -> bool:
         """Start what is due and wait for what comes next. Return whether to go on."""
@@ -171,15 +177,26 @@ class MailboxWorker:
 
     def _start_poll(self, tasks: asyncio.TaskGroup, now: float) -> None:
         wanted = {EVENT_TYPES[item["name"]].source for item in mailbox.subscriptions(self._fields).values()}
-        spread = min(FIRST_POLL_SECONDS, self._parts.poll_seconds) * self._parts.random_fraction()
-        self._polls.keep(wanted, now + spread)
-        self._polls.request(
-            (self._source_of(key) for key, at in self._due() if self._waits_for_poll(key, at, now)), now
-        )
-        due = self._polls.due(now)
+        self._set_pace(wanted)
+        pace = self._parts.pace
+        interval = pace.interval_seconds(self._owner.tenant)
+        spread = min(FIRST_POLL_SECONDS, pace.poll_seconds) + interval - pace.poll_seconds
+        self._polls.keep(wanted, now + spread * self._parts.random_fraction())
+        waiting = {self._source_of(key) for key, at in self._due() if self._waits_for_poll(key, at, now)}
+        self._polls.request(waiting, now)
+        self._is_urgent = bool(waiting)
+        if waiting:
+            # The poll in progress may be a routine one that waits for its turn.
+            self._parts.turns.hasten(self._owner)
+        due = sorted(self._polls.due(now), key=lambda source: source not in waiting)
         if due and not self._is_polling and mailbox.ACCOUNT in self._fields:
             self._is_polling, self._is_postponed = True, False
             tasks.create_task(self._run_poll(due[0]))
+
+    def _set_pace(self, wanted: set[str]) -> None:
+        """Say how many requests polls of the sources *wanted* take."""
+        self._requests = {source: self._requests.get(source, 1) for source in wanted}
+        self._parts.pace.set_round(self._owner, sum(self._requests.values()))
 
     def _source_of(self, key: str) -> str:
         """Return the source of the events that a delivery is about."""
@@ -201,11 +218,19 @@ class MailboxWorker:
     async def _poll(self, source: str) -> float:
         """Poll *source* once. Return the seconds until the next poll."""
         parts, account = self._parts, Account.from_json(self._fields[mailbox.ACCOUNT])
-        pause = parts.poll_seconds * (0.8 + 0.4 * parts.random_fraction())
+        pause = parts.pace.interval_seconds(self._owner.tenant) * (0.8 + 0.4 * parts.random_fraction())
+        requests = 0
+
+        async def take_turn() -> None:
+            nonlocal requests
+            await self._take_turn(account)
+            requests += 1
+
         try:
             view = parts.view(account)
-            edges = await SOURCES[source].poll(parts.make_api(account), view, partial(self._take_turn, account))
+            edges = await SOURCES[source].poll(partial(parts.make_api, account), view, take_turn)
         except LimitExceeded as limit:
+            # Of the thread that parses long responses.
             parts.on_poll("postponed")
             return float(limit.retry_after * (1 + parts.random_fraction()))
         except ApiError as error:
@@ -215,6 +240,7 @@ class MailboxWorker:
             log.exception("polling the DoiT API for events failed", extra={"source": source})
             return self._pause_after_failure(source, pause)
         parts.on_poll("postponed" if self._is_postponed else "ok")
+        self._requests[source] = requests
         self._polls.succeed(source, parts.clock())
         await self._change(
             lambda fields: recording.record_poll(fields, source, edges, account.tenant, parts.clock(), view.now)
@@ -223,7 +249,7 @@ class MailboxWorker:
 
     async def _take_turn(self, account: Account) -> None:
         """Wait until a request of this user fits into the budget. Raise ApiError if the login ended meanwhile."""
-        if await self._parts.turns.acquire(self._owner):
+        if await self._parts.turns.acquire(self._owner, is_urgent=self._is_urgent):
             self._is_postponed = True
             if self._is_ended(account, self._parts.clock()):
                 raise ApiError("The login has ended", kind="credential")
