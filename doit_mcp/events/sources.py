@@ -16,7 +16,7 @@ from ..api import Doit
 from ..api.errors import ApiError
 from ..api.pagination import parse_page
 from ..protocol.jsonrpc import JsonObject
-from .edges import Edge, epoch_seconds, period_start
+from .edges import Edge, Reading, epoch_seconds, period_start
 from .event_types import EVENT_TYPES
 from .payload_texts import fit, https_link, identifier
 
@@ -39,29 +39,35 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list of the API: how a page is read, the edges of a row, and how many pages a poll reads."""
+    """A list of the API: how a page is read, the edges and the id of a row, and how many pages a poll reads."""
 
     read: Callable[..., Awaitable[JsonObject]]
     rows_key: str
     edges_of: Callable[[JsonObject, View], Iterator[Edge]]
     max_pages: int = 1
+    id_of: Callable[[JsonObject], str] = lambda row: identifier(row.get("id"))
 
     async def poll(
         self, make_api: Callable[[], Doit], view: View, before_page: Callable[[], Awaitable[None]]
-    ) -> list[Edge]:
-        """Return the edges that the list shows now. Raise ApiError, and what *before_page* raises."""
+    ) -> Reading:
+        """Return what the list shows now. Raise ApiError, and what *before_page* raises."""
         edges: list[Edge] = []
-        token = ""
+        ids: set[str] = set()
+        is_complete, token = True, ""
         for _ in range(self.max_pages):
             await before_page()
             # The deadline of a client begins when it is created, and must not pass while the request waits for its turn.
             doit = make_api()
             page = parse_page(await self.read(doit, **({"pageToken": token} if token else {})), self.rows_key)
             edges += (edge for row in page.rows[:MAX_ROWS] for edge in self.edges_of(row, view))
-            if page.next_token in ("", token):
+            ids |= {self.id_of(row) for row in page.rows[:MAX_ROWS]}
+            is_complete = is_complete and len(page.rows) <= MAX_ROWS
+            if not page.next_token:
+                return Reading(edges, frozenset(ids) if is_complete else None)
+            if page.next_token == token:
                 break
             token = page.next_token
-        return edges
+        return Reading(edges)
 
 
 def _data(**members: Any) -> JsonObject:
@@ -195,10 +201,14 @@ def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         yield _edge("incident.opened", epoch_seconds(created) or view.now, data)
 
 
-def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+def _insight_id(row: JsonObject) -> str:
     source, key = row.get("source") or "", identifier(row.get("key"))
-    id = identifier(f"{source}/{key}") if isinstance(source, str) else ""
-    if not key or not id or row.get("displayStatus", "actionable") != "actionable":
+    return identifier(f"{source}/{key}") if key and isinstance(source, str) else ""
+
+
+def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id = _insight_id(row)
+    if not id or row.get("displayStatus", "actionable") != "actionable":
         return
     summary, categories = row.get("summary"), row.get("categories")
     savings = _number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else None
@@ -265,6 +275,7 @@ SOURCES: Mapping[str, Source] = {
         "results",
         _insight_edges,
         MAX_PAGES,
+        _insight_id,
     ),
     "commitments": Source(
         lambda doit, **page: doit.commitments.list_commitments(

@@ -228,7 +228,7 @@ class MailboxWorker:
 
         try:
             view = parts.view(account)
-            edges = await SOURCES[source].poll(partial(parts.make_api, account), view, take_turn)
+            reading = await SOURCES[source].poll(partial(parts.make_api, account), view, take_turn)
         except LimitExceeded as limit:
             # Of the thread that parses long responses.
             parts.on_poll("postponed")
@@ -241,10 +241,12 @@ class MailboxWorker:
             return self._pause_after_failure(source, pause)
         parts.on_poll("postponed" if self._is_postponed else "ok")
         self._requests[source] = requests
-        self._polls.succeed(source, parts.clock())
+        # First, so that deliveries about items that are no longer listed are not confirmed.
+        polled_at = parts.clock()
         await self._change(
-            lambda fields: recording.record_poll(fields, source, edges, account.tenant, parts.clock(), view.now)
+            lambda fields: recording.record_poll(fields, source, reading, account.tenant, parts.clock(), view.now)
         )
+        self._polls.succeed(source, polled_at)
         return pause
 
     async def _take_turn(self, account: Account) -> None:
@@ -288,7 +290,7 @@ class MailboxWorker:
     # Deliveries
 
     def _start_deliveries(self, tasks: asyncio.TaskGroup, now: float) -> None:
-        for key, at in sorted(self._due(), key=lambda item: item[1]):
+        for key, at in sorted(self._due(), key=lambda item: (item[1], *mailbox.order_of(self._fields, item[0]))):
             if at > now or len(self._sending) >= MAX_DELIVERIES_PER_OWNER:
                 return
             url = self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["url"]

@@ -148,6 +148,18 @@ async def test_subscribing_and_polling_count_in_the_call_budget(
         assert await subscribe(site, receiver, OTHER_USER, "/other") == {}, "another customer"
 
 
+async def test_polls_of_a_user_at_the_same_time_are_limited(receiver: Receiver) -> None:
+    """Beyond the limit they are refused, so that they take neither the time nor the budget of colleagues."""
+    async with events_site(receiver, events_poll_s=3600) as site:
+        assert await subscribe(site, receiver, ADMIN, "/one") == {}
+        polled = {"name": "anomaly.detected", "arguments": {}, "cursor": None}
+        answers = await asyncio.gather(*(site.send_stateless("events/poll", polled) for _ in range(10)))
+        refused = [answer.body["error"] for answer in answers if "error" in answer.body]
+        assert 0 < len(refused) <= 10 - subscriptions.MAX_RUNNING_POLLS
+        assert {error["data"]["limit"] for error in refused} == {"polls"} and "in progress" in refused[0]["message"]
+        assert (await site.send_stateless("events/poll", polled)).result["events"] == []
+
+
 async def test_subscribers_of_a_customer_are_limited(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """One customer cannot use up the places of subscribers that all customers share."""
     monkeypatch.setattr(subscriptions, "MAX_OWNERS_PER_CUSTOMER", 1)

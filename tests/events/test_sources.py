@@ -238,9 +238,9 @@ async def test_budgets_beyond_the_first_page_are_noticed() -> None:
         return Caller(api).doit
 
     found = await SOURCES["budgets"].poll(make_api, VIEW, take_turn)
-    assert {edge.data["id"] for edge in found} == {row["id"] for row in rows}
+    assert {edge.data["id"] for edge in found.edges} == found.ids == {row["id"] for row in rows}
     # The deadline of a client starts when it is created, so a wait for a turn must not be part of it.
     assert steps == ["turn", "client"] * 3
     endless = Recorder({"budgets": rows[:1], "pageToken": "x"})
-    await SOURCES["budgets"].poll(lambda: Caller(endless).doit, VIEW, take_turn)
+    assert (await SOURCES["budgets"].poll(lambda: Caller(endless).doit, VIEW, take_turn)).ids is None
     assert len(endless.requests) == 2, "a token that repeats ends the poll"
