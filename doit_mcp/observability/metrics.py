@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from .client_labels import OTHER, ClientLabels
 from .histograms import Histogram, HistogramsByLabels, Labels
 from .metric_families import COUNTER, GAUGE, HISTOGRAM, SECONDS, Family, prometheus_text
-from .trace import OperationFields
+from .trace import OperationFields, rpc_status_code
 
 LOOP_DELAY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 DURATION_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
@@ -35,6 +35,8 @@ OPERATION_LABELS = (
     "error.type",
     "mcp.protocol.version",
 )
+
+ERROR_TYPE = OPERATION_LABELS.index("error.type")
 
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 Counts = Mapping[Labels, int]
@@ -178,12 +180,15 @@ class Metrics:
         yield from self._deprecated_families()
 
     def _mcp_histograms(self) -> Iterator[Family]:
-        operations = [((*labels, TRANSPORT), histogram) for labels, histogram in self._operations]
+        operations = [
+            ((*labels, TRANSPORT, rpc_status_code(labels[ERROR_TYPE])), histogram)
+            for labels, histogram in self._operations
+        ]
         yield Family(
             "mcp.server.operation.duration",
             "Duration of MCP requests and notifications",
             HISTOGRAM,
-            (*OPERATION_LABELS, "network.transport"),
+            (*OPERATION_LABELS, "network.transport", "rpc.response.status_code"),
             operations,
             SECONDS,
         )

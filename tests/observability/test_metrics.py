@@ -15,10 +15,9 @@ from doit_mcp.observability.client_labels import (
     ClientLabels,
 )
 from doit_mcp.observability.metrics import MAX_LABEL_SETS, MCP_BUCKETS_SECONDS, Metrics
-from doit_mcp.observability.trace import McpFields
 
 CONVENTION_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
-CALL = McpFields("tools/call", "list_budgets", "", "tool_error", "2025-11-25")
+CALL = ("tools/call", "list_budgets", "", "tool_error", "2025-11-25")
 
 
 def read(metrics: Metrics) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -50,6 +49,9 @@ def test_operations_and_sessions_follow_the_conventions() -> None:
     assert buckets == [1.0] * 5 + [2.0] * 9
     key = tuple(sorted(labels.items()))
     assert samples[f"{name}_count"] == {key: 3.0} and samples[f"{name}_sum"][key] == pytest.approx(400.31)
+    metrics.count_operation((*CALL[:3], "-32603", "2025-11-25"), 1.0)
+    failed = dict(next(key for key in read(metrics)[f"{name}_count"] if ("error_type", "-32603") in key))
+    assert failed["rpc_response_status_code"] == "-32603"
     ((session, count),) = samples["mcp_server_session_duration_seconds_count"].items()
     assert dict(session) == {"mcp_protocol_version": "2025-11-25", "network_transport": "tcp"} and count == 1.0
 
@@ -57,7 +59,7 @@ def test_operations_and_sessions_follow_the_conventions() -> None:
 def test_number_of_label_sets_is_bounded() -> None:
     metrics = Metrics({})
     for number in range(2 * MAX_LABEL_SETS):
-        metrics.count_operation(McpFields("tools/call", f"tool{number}", "", "", ""), 1.0)
+        metrics.count_operation(("tools/call", f"tool{number}", "", "", ""), 1.0)
         metrics.count_upstream_request("api", f"operation{number}", 200, 1.0)
     samples = read(metrics)
     for name in ("mcp_server_operation_duration_seconds_count", "doit_mcp_upstream_request_seconds_count"):
