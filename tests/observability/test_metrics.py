@@ -12,7 +12,7 @@ from doit_mcp.observability.client_labels import (
     MAX_REMEMBERED_CLIENTS,
     MAX_VERSIONS_PER_CLIENT,
     OTHER,
-    ClientLabels,
+    ClientCalls,
 )
 from doit_mcp.observability.metrics import MAX_LABEL_SETS, MCP_BUCKETS_SECONDS, Metrics
 
@@ -113,18 +113,31 @@ def test_former_names_are_marked_deprecated() -> None:
     ],
 )
 def test_client_labels(claimed: dict[str, Any], labels: tuple[str, str]) -> None:
-    clients = ClientLabels()
-    assert clients.find(claimed) == clients.find(claimed) == labels
+    clients = ClientCalls()
+    assert clients.count(claimed) == clients.count(claimed) == labels and clients.counts == {labels: 2}
 
 
 def test_clients_cannot_add_series_or_memory() -> None:
-    clients = ClientLabels()
+    clients = ClientCalls()
     claims = [{"name": "claude-ai", "version": f"{number}.0"} for number in range(4 * MAX_REMEMBERED_CLIENTS)]
-    assert len({clients.find(claim) for claim in claims}) == MAX_VERSIONS_PER_CLIENT + 1
-    assert {clients.find({"name": f"x{number}"}) for number in range(1000)} == {(OTHER, OTHER)}
+    assert len({clients.count(claim) for claim in claims}) == MAX_VERSIONS_PER_CLIENT + 1
+    assert {clients.count({"name": f"x{number}"}) for number in range(1000)} == {(OTHER, OTHER)}
     assert clients.remembered_claims == MAX_REMEMBERED_CLIENTS
+
+
+def test_a_version_in_use_gets_a_label_from_those_that_are_not() -> None:
+    """Invented versions do not keep the places of real ones, and no call is lost or counted twice."""
+    clients = ClientCalls()
+    for number in range(500):
+        clients.count({"name": "claude-ai", "version": f"0.{number}"})
+    real = [clients.count({"name": "claude-ai", "version": "2.1"}) for _ in range(10)]
+    assert real[0] == ("claude", OTHER) and real[1:] == [("claude", "2.1")] * 9
+    for number in range(500, 1000):
+        clients.count({"name": "claude-ai", "version": f"0.{number}"})
+    assert clients.counts["claude", "2.1"] == 9 and clients.counts.total() == 1010
+    assert len(clients.counts) == MAX_VERSIONS_PER_CLIENT + 1
 
 
 def test_versions_have_ascii_digits() -> None:
     """Labels are ASCII, whatever clients claim."""
-    assert ClientLabels().find({"name": "claude-ai", "version": "\u0663.\u0664"}) == ("claude", "other")
+    assert ClientCalls().count({"name": "claude-ai", "version": "\u0663.\u0664"}) == ("claude", "other")
