@@ -22,7 +22,8 @@ from .edges import Reading, new_edges
 from .errors import EventError, callback_error
 from .requests import SubscribeRequest, read_poll, read_subscribe, read_unsubscribe
 from .sender import WebhookSender
-from .sources import SOURCES, View
+from .source import View
+from .sources import SOURCES
 from .store import CONFLICT, MAX_OWNERS, MAX_OWNERS_PER_CUSTOMER, Fields, Mailboxes, OnDrop, Owner
 
 MAX_POLL_EVENTS = 50

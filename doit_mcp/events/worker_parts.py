@@ -12,7 +12,7 @@ from . import mailbox
 from .call_turns import CallTurns
 from .poll_pace import PollPace
 from .sender import WebhookSender
-from .sources import View
+from .source import View
 from .store import Mailboxes, OnDrop, Owner
 from .subscriptions import Account
 from .user_calls import UserCalls

@@ -16,7 +16,8 @@ from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.events.ingest import read_report
 from doit_mcp.events.payload_texts import MAX_TEXT_CHARACTERS
-from doit_mcp.events.sources import SOURCES, View
+from doit_mcp.events.source import View
+from doit_mcp.events.sources import SOURCES
 from tests.api.recorder import Recorder, pages_of
 from tests.catalog.caller import Caller
 
