@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -113,7 +112,7 @@ def _attributes(family: Family, values: Labels) -> dict[str, str]:
 def open_metrics_export(endpoint: str, collect: Callable[[], Iterable[Family]]) -> MetricsExport:
     """Return the export of what *collect* returns to the collector at *endpoint* (OTLP over HTTP)."""
     exporter = OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics")
-    return MetricsExport(collect, exporter, read_interval_seconds(os.environ))
+    return MetricsExport(collect, exporter, read_interval_seconds({}))
 
 
 def read_interval_seconds(environment: Mapping[str, str]) -> float:
