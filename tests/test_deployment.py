@@ -83,6 +83,7 @@ def test_every_variable_is_a_setting() -> None:
     assert set(environment) <= variables
     assert {"MCP_RESOURCE_URL", "MCP_TOKEN_EXCHANGE_SECRET", "DOIT_MCP_REDIS_URL"} <= set(environment)
     assert {"MCP_TOKEN_EXCHANGE_SECRET_FILE", "DOIT_MCP_AUDIT_REQUIRED"} <= set(environment)
+    assert {name for name in variables if name.startswith("DOIT_MCP_EVENTS")} <= set(environment)
     used = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text()))
     assert used <= variables | OF_THE_FILE
     set_in_image = {pair.partition("=")[0] for pair in " ".join(of("ENV")).split()}
@@ -107,6 +108,9 @@ def test_replica_settings_are_valid(name: str, tmp_path: Path) -> None:
     settings = Settings.from_environment(environment)
     assert "mcp.example.com" in settings.accepted_hosts and settings.redis_url == "redis://:p@redis:6379/0"
     assert settings.exchange_secret == "s" * 32 and not settings.audit_required
+    # Back ends report events to a replica.
+    assert {f"{name}:8080" for name in REPLICAS} <= settings.accepted_hosts
+    assert settings.events and settings.events_poll_s == Settings().events_poll_s
     assert seconds(SERVICES["mcp-1"]["stop_grace_period"]) > settings.drain_s + 5
 
 
@@ -301,7 +305,7 @@ def test_proxy_routes_to_both_replicas_and_hides_operator_endpoints() -> None:
     text = (ROOT / "deploy" / "Caddyfile").read_text()
     for name in REPLICAS:
         assert f"{name}:8080" in text and SERVICES["proxy"]["depends_on"][name]["condition"] == "service_healthy"
-    assert "path /metrics /readyz" in text and "health_uri /readyz" in text
+    assert "path /metrics /readyz /events/ingest\n" in text and "health_uri /readyz" in text
     (seconds,) = re.findall(r"keepalive (\d+)s", text)
     assert int(seconds) < Settings().keep_alive_timeout_s
     (most,) = re.findall(r"max_size (\d+)MiB", text)

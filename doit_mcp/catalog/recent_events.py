@@ -26,7 +26,8 @@ class RecentEvent(TypedDict, total=False):
 
     eventId: str
     name: Annotated[str, "Its type, such as anomaly.detected."]
-    timestamp: Annotated[str, Moment]
+    timestamp: Annotated[str, "When it happened, such as the start of an anomaly.", Moment]
+    recordedAt: Annotated[str, "When this server recorded it.", Moment]
     data: Annotated[JsonObject, "Ids, amounts with their currency, and a link.", Verbatim]
 
 
@@ -47,13 +48,13 @@ async def get_recent_events(
     call: Call,
     *,
     event_id: Annotated[str | None, "Only this event; its id is in the trigger.", Length(1, 100), IDENTIFIER] = None,
-    since: Annotated[str | None, "Only events since this date or time (ISO 8601).", Length(1, 40)] = None,
+    since: Annotated[str | None, "Only events recorded since this date or time (ISO 8601).", Length(1, 40)] = None,
 ) -> Annotated[JsonObject, RecentEventList]:
     """Show the events that this server sent to the user's event subscriptions, newest first, with their data. Use it
     after an event started this conversation and its data is not in view."""
     if call.recent_events is None:
         raise ToolError(OFF)
-    start = parse_optional_time(since, "since")
+    start = _whole_seconds(parse_optional_time(since, "since"))
     try:
         recorded = await call.recent_events.recent(call.owner)
     except StateUnavailable as unavailable:
@@ -61,7 +62,7 @@ async def get_recent_events(
     events = [
         event
         for event in reversed(recorded)
-        if (event_id is None or event["eventId"] == event_id) and (start is None or _milliseconds(event) >= start)
+        if (event_id is None or event["eventId"] == event_id) and (start is None or _recorded_at(event) >= start)
     ]
     events = await _filter_readable(call, events[:MAX_EVENTS])
     if event_id is not None and not events:
@@ -82,5 +83,10 @@ async def _filter_readable(call: Call, events: list[JsonObject]) -> list[JsonObj
     return [event for event in events if EVENT_TYPES[event["name"]].source in kept]
 
 
-def _milliseconds(event: JsonObject) -> int:
-    return parse_optional_time(event["timestamp"], "timestamp") or 0
+def _recorded_at(event: JsonObject) -> int:
+    return parse_optional_time(event["recordedAt"], "recordedAt") or 0
+
+
+def _whole_seconds(milliseconds: int | None) -> int | None:
+    """Return a time at the start of its second, as events state when they were recorded."""
+    return None if milliseconds is None else milliseconds // 1000 * 1000

@@ -41,6 +41,14 @@ class Edge:
         return "evt_" + hashlib.sha256(f"{tenant}\n{self.name}\n{self.key}".encode()).hexdigest()[:32]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a poll found in a list: the *edges*, and the *ids* of all its items, None if it has more than the poll read."""
+
+    edges: Sequence[Edge]
+    ids: frozenset[str] | None = None
+
+
 def epoch_seconds(text: object) -> float | None:
     """Return an RFC 3339 time or a date in epoch seconds, None if it is not one."""
     try:

@@ -208,6 +208,12 @@ def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, 
     return float(max(delivery["next"], min(last_call + hold_seconds, delivery["at"] + MAX_HOLD_SECONDS)))
 
 
+def order_of(fields: Fields, key: str) -> tuple[float, str, str]:
+    """Return what deliveries that are due at the same time are sorted by: when they were recorded, then happened."""
+    event = fields.get(EVENT + key.partition(":")[2], {}).get("event", {})
+    return fields[DELIVERY + key]["at"], event.get("timestamp", ""), key
+
+
 def settle(
     fields: Fields,
     key: str,
@@ -231,6 +237,8 @@ def settle(
     if outcome.status in NOT_RETRIED:
         change = Change({STATUS + id: failed}, {name})
         if not is_control:
+            # The receiver may have lost events, and learns of it from the next refresh.
+            failed |= {"dropped": status.get("dropped", 0) + 1}
             change.dropped["gone" if outcome.status == GONE else "too_large"] += 1
         return _after_control(change, id, delivery)
     limit = CONTROL_ATTEMPTS if is_control else len(retry_seconds) + 1

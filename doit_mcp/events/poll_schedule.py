@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
-MAX_POLL_SECONDS = 45.0
-"""The longest duration of a poll."""
+MAX_REQUEST_SECONDS = 45.0
+"""The longest duration of one request of a poll, with its retries, from its turn at the call budget."""
 CONFIRMED_SECONDS = 10.0
 """Events are sent only if a poll succeeded this recently: the permission of the user may have ended."""
 

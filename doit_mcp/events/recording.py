@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..protocol.jsonrpc import JsonObject
-from .edges import MAX_SEEN, Edge, new_edges, old_count, pack_marks, unpack_marks
+from .edges import MAX_SEEN, Edge, Reading, new_edges, old_count, pack_marks, unpack_marks
 from .event_types import EVENT_TYPES
 from .mailbox import DELIVERY, EVENT, SEEN, STATUS, iso, named, subscriptions, wants
 from .store import Change, DropReason, Fields
@@ -34,28 +34,52 @@ def record(fields: Fields, edges: Sequence[Edge], tenant: str, now: float) -> Ch
     return _record(fields, news, tenant, now)
 
 
-def record_poll(fields: Fields, source: str, edges: Sequence[Edge], tenant: str, now: float, data_now: float) -> Change:
-    """Return the change that records what is news among the edges that a poll of *source* returned.
+def record_poll(fields: Fields, source: str, reading: Reading, tenant: str, now: float, data_now: float) -> Change:
+    """Return the change that records what is news in *reading*, which a poll of *source* returned.
 
     Each subscription remembers only what passed its filters, so an anomaly that grows is news once it passes them.
-    *data_now* is the time that the edges are for.
+    Deliveries about items that the list no longer shows are dropped. *data_now* is the time that *reading* is for.
     """
     seen, news = Change(), dict[str, list[Edge]]()
     for id, item in subscriptions(fields).items():
         if EVENT_TYPES[item["name"]].source != source or item["until"] <= now:
             continue
         before = fields.get(SEEN + id)
-        marks_before, matched = None if before is None else unpack_marks(before), matching(item, edges)[:MAX_SEEN]
+        marks_before, matched = (
+            None if before is None else unpack_marks(before),
+            matching(item, reading.edges)[:MAX_SEEN],
+        )
         news[id], marks = new_edges(marks_before, matched, data_now)
         seen.dropped["old"] += old_count(marks_before, matched, data_now)
         if marks_before is None or set(marks) != set(marks_before):
             seen.put[SEEN + id] = pack_marks(marks)
-    change = _record(fields, news, tenant, now)
+    change = _record(fields, news, tenant, now, is_polled=True)
     change.merge(seen)
+    change.merge(_drop_unlisted(fields, source, reading))
     return change
 
 
-def _record(fields: Fields, news: Mapping[str, Sequence[Edge]], tenant: str, now: float) -> Change:
+def _drop_unlisted(fields: Fields, source: str, reading: Reading) -> Change:
+    """Return the change that drops deliveries of polled events about items that *reading* no longer has.
+
+    Reported events stay: a list may not show their items yet.
+    """
+    change = Change()
+    if reading.ids is None:
+        return change
+    for key, _ in named(fields, DELIVERY):
+        stored = fields.get(EVENT + key.partition(":")[2])
+        if stored is None or not stored.get("polled") or EVENT_TYPES[stored["event"]["name"]].source != source:
+            continue
+        if stored["event"]["data"]["id"] not in reading.ids:
+            change.delete.add(DELIVERY + key)
+            change.dropped["not_listed"] += 1
+    return change
+
+
+def _record(
+    fields: Fields, news: Mapping[str, Sequence[Edge]], tenant: str, now: float, *, is_polled: bool = False
+) -> Change:
     """Return the change that records the edges of each subscription, by its id."""
     change = Change()
     for id, edges in news.items():
@@ -66,7 +90,9 @@ def _record(fields: Fields, news: Mapping[str, Sequence[Edge]], tenant: str, now
             if id in recipients:
                 continue
             event = {"eventId": event_id, "name": edge.name, "timestamp": iso(edge.occurred_at), "data": edge.data}
-            change.put[name] = {"event": event, "at": now, "to": [*recipients, id]}
+            # Whether a poll of this user showed the item.
+            polled = is_polled or bool(stored and stored.get("polled"))
+            change.put[name] = {"event": event, "at": now, "to": [*recipients, id], "polled": polled}
             change.put[f"{DELIVERY}{id}:{event_id}"] = {"tries": 0, "next": now, "at": now}
     if change:
         change.merge(_trim(fields | change.put, news))
@@ -109,13 +135,22 @@ def _count_dropped(change: Change, fields: Fields, id: str, count: int) -> None:
 
 def recent_events(fields: Fields, name: str = "", arguments: JsonObject | None = None) -> list[JsonObject]:
     """Return the recorded events, oldest first: all of them, or those of one type that pass filters."""
-    # Events of one poll have the same time, and Redis returns fields in any order.
-    kept = sorted(named(fields, EVENT), key=lambda item: (item[1]["at"], item[1]["event"]["timestamp"], item[0]))
-    events = [item["event"] for _, item in kept]
+    events = [item["event"] for item in _recorded(fields)]
     if not name:
         return events
     matches = EVENT_TYPES[name].matches
     return [event for event in events if event["name"] == name and matches(arguments or {}, event["data"])]
+
+
+def recent_events_with_times(fields: Fields) -> list[JsonObject]:
+    """Return the recorded events, oldest first, each with ``recordedAt``."""
+    return [item["event"] | {"recordedAt": iso(item["at"])} for item in _recorded(fields)]
+
+
+def _recorded(fields: Fields) -> list[JsonObject]:
+    # Events of one poll have the same time, and Redis returns fields in any order.
+    kept = sorted(named(fields, EVENT), key=lambda item: (item[1]["at"], item[1]["event"]["timestamp"], item[0]))
+    return [item for _, item in kept]
 
 
 def covers(fields: Fields, name: str, arguments: JsonObject) -> bool:

@@ -53,6 +53,11 @@ class EventService:
         return max(0.0, self.now - min(times)) if times else 0.0
 
     @property
+    def poll_interval_seconds(self) -> float:
+        """The longest interval of the routine polls for a customer at this replica, 0 if it makes none."""
+        return self._parts.pace.longest_seconds
+
+    @property
     def now(self) -> float:
         """The current time, in epoch seconds."""
         return self._parts.clock()
@@ -136,6 +141,7 @@ class EventService:
     async def _renew_leases(self) -> None:
         owners = {owner.key: owner for owner in await self._parts.store.owners()}
         self._parts.calls.keep_subscribers(owners)
+        self._parts.pace.keep_owners(owners.values())
         # Owners stay in the list for a while after their last subscription has ended.
         idle = list(owners.keys() - self._workers.keys())
         versions = dict(zip(idle, await self._parts.store.versions(idle), strict=True)) if idle else {}

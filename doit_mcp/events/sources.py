@@ -6,58 +6,24 @@ permission of the subscriber.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from ..api import Doit
 from ..api.errors import ApiError
-from ..api.pagination import parse_page
 from ..protocol.jsonrpc import JsonObject
 from .edges import Edge, epoch_seconds, period_start
 from .event_types import EVENT_TYPES
 from .payload_texts import fit, https_link, identifier
+from .source import Source, View
 
 PAGE_SIZE = 100
 MAX_PAGES = 5
 """Pages of a list whose news can be on any of them."""
-MAX_ROWS = 300
-"""Rows of a page that are read, whatever the API returns."""
 EXPIRY_NOTICE_SECONDS = 30 * 86_400
 FAILED_RUNS = ("failed", "completed-with-errors")
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a poll needs to know: the time in epoch seconds, and the console page of the customer, for links."""
-
-    now: float
-    console: str
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A list of the API: how a page is read, the edges of a row, and how many pages a poll reads."""
-
-    read: Callable[..., Awaitable[JsonObject]]
-    rows_key: str
-    edges_of: Callable[[JsonObject, View], Iterator[Edge]]
-    max_pages: int = 1
-
-    async def poll(self, doit: Doit, view: View, before_page: Callable[[], Awaitable[None]]) -> list[Edge]:
-        """Return the edges that the list shows now. Raise ApiError, and what *before_page* raises."""
-        edges: list[Edge] = []
-        token = ""
-        for _ in range(self.max_pages):
-            await before_page()
-            page = parse_page(await self.read(doit, **({"pageToken": token} if token else {})), self.rows_key)
-            edges += (edge for row in page.rows[:MAX_ROWS] for edge in self.edges_of(row, view))
-            if page.next_token in ("", token):
-                break
-            token = page.next_token
-        return edges
 
 
 def _data(**members: Any) -> JsonObject:
@@ -191,10 +157,14 @@ def _incident_edges(row: JsonObject, view: View) -> Iterator[Edge]:
         yield _edge("incident.opened", epoch_seconds(created) or view.now, data)
 
 
-def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+def _insight_id(row: JsonObject) -> str:
     source, key = row.get("source") or "", identifier(row.get("key"))
-    id = identifier(f"{source}/{key}") if isinstance(source, str) else ""
-    if not key or not id or row.get("displayStatus", "actionable") != "actionable":
+    return identifier(f"{source}/{key}") if key and isinstance(source, str) else ""
+
+
+def _insight_edges(row: JsonObject, view: View) -> Iterator[Edge]:
+    id = _insight_id(row)
+    if not id or row.get("displayStatus", "actionable") != "actionable":
         return
     summary, categories = row.get("summary"), row.get("categories")
     savings = _number(summary.get("potentialDailySavings")) if isinstance(summary, dict) else None
@@ -261,6 +231,7 @@ SOURCES: Mapping[str, Source] = {
         "results",
         _insight_edges,
         MAX_PAGES,
+        _insight_id,
     ),
     "commitments": Source(
         lambda doit, **page: doit.commitments.list_commitments(

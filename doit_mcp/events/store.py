@@ -16,9 +16,12 @@ from ..protocol.jsonrpc import JsonObject
 
 Fields = dict[str, JsonObject]
 
-DropReason = Literal["limit", "suspended", "failed", "gone", "too_large", "old", "unsubscribed", "expired", "revoked"]
+DropReason = Literal[
+    "limit", "suspended", "failed", "gone", "too_large", "old", "not_listed", "unsubscribed", "expired", "revoked"
+]
 """Why an event is not delivered: too many wait, or too many of a suspended subscription; the last attempt failed; the
-receiver answered 410 or 413; the item is old; the client, time or the API ended the subscription."""
+receiver answered 410 or 413; the item is old, or its list no longer shows it; the client, time or the API ended the
+subscription."""
 
 MEMORY_LIFETIME_SECONDS = 900.0
 """Without Redis, subscriptions end with the process. Clients learn from the short lifetime to refresh soon."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 from ..api import Doit
@@ -14,11 +18,12 @@ from ..protocol.jsonrpc import JsonObject
 from ..resilience.limits import Limiter, LimitExceeded
 from . import mailbox, recording
 from .call_turns import TOO_MANY_POLLS, CallTurns
-from .edges import Edge, new_edges
+from .edges import Reading, new_edges
 from .errors import EventError, callback_error
 from .requests import SubscribeRequest, read_poll, read_subscribe, read_unsubscribe
 from .sender import WebhookSender
-from .sources import SOURCES, View
+from .source import View
+from .sources import SOURCES
 from .store import CONFLICT, MAX_OWNERS, MAX_OWNERS_PER_CUSTOMER, Fields, Mailboxes, OnDrop, Owner
 
 MAX_POLL_EVENTS = 50
@@ -27,8 +32,10 @@ KEPT_AFTER_END_SECONDS = 600.0
 MAX_ATTEMPTS = 12
 """Of a change that conflicts with others to the same mailbox, with pauses that spread them."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.5
-MAX_TURN_SECONDS = 30.0
-"""How long a request waits for the call budget of its customer, while its client waits."""
+MAX_TURN_SECONDS = 40.0
+"""How long a request waits for the call budget of its customer in total, while its client waits."""
+MAX_RUNNING_POLLS = 3
+"""Calls of ``events/poll`` of one user at the same time: each takes the time and the call budget of colleagues."""
 BUSY = "The subscriptions of this user are being changed at the moment; try again in a few seconds"
 
 
@@ -117,6 +124,8 @@ class Subscriptions:
         self._host_verifications = host_verifications
         self._on_verification, self._on_drop = on_verification, on_drop
         self._data_clock, self._per_owner, self._console_url = data_clock, per_owner, console_url
+        # By owner: calls of events/poll in progress.
+        self._running_polls = Counter[str]()
 
     def view(self, account: Account) -> View:
         """Return what a poll of the API as *account* needs to know."""
@@ -193,23 +202,27 @@ class Subscriptions:
     async def _baseline(self, subscriber: Subscriber, account: Account, request: SubscribeRequest) -> list[str]:
         """Return the marks of what is true now, which causes no events. Also checks the permission of the subscriber."""
         event_type, view = request.target.event_type, self.view(account)
-        edges = await self._poll_source(subscriber, account, event_type.source, view)
+        edges = (await self._poll_source(subscriber, account, event_type.source, view)).edges
         wanted = {"name": event_type.name, "arguments": request.target.arguments}
         return new_edges(None, recording.matching(wanted, edges), view.now)[1]
 
-    async def _poll_source(self, subscriber: Subscriber, account: Account, source: str, view: View) -> list[Edge]:
+    async def _poll_source(self, subscriber: Subscriber, account: Account, source: str, view: View) -> Reading:
         """Poll *source* with the permission of *account*, within the call budget of the customer. Raise EventError."""
         owner = Owner(subscriber.owner, subscriber.tenant, 0)
+        rest = MAX_TURN_SECONDS
 
         async def take_turn() -> None:
+            nonlocal rest
+            started = time.monotonic()
             try:
-                async with asyncio.timeout(MAX_TURN_SECONDS):
-                    await self._turns.acquire(owner)
+                async with asyncio.timeout(rest):
+                    await self._turns.acquire(owner, is_urgent=True)
             except TimeoutError:
                 raise EventError("exhausted", TOO_MANY_POLLS, {"limit": "calls"}) from None
+            rest -= time.monotonic() - started
 
         try:
-            return await SOURCES[source].poll(self.make_api(account), view, take_turn)
+            return await SOURCES[source].poll(partial(self.make_api, account), view, take_turn)
         except ApiError as error:
             raise refusal(error) from error
 
@@ -233,8 +246,9 @@ class Subscriptions:
         if not recording.covers(fields, request.event_type.name, request.arguments):
             message = "Only events of a subscription are recorded: call events/subscribe first"
             raise EventError("not_found", message, {"kind": "subscription"})
-        account = await subscriber.open_account()
-        await self._poll_source(subscriber, account, request.event_type.source, self.view(account))
+        with self._poll_running(subscriber.owner):
+            account = await subscriber.open_account()
+            await self._poll_source(subscriber, account, request.event_type.source, self.view(account))
         events = recording.recent_events(fields, request.event_type.name, request.arguments)
         ids = [event["eventId"] for event in events]
         # Without a cursor, the poll starts now.
@@ -249,9 +263,23 @@ class Subscriptions:
             "nextPollMs": POLL_MILLISECONDS,
         }
 
+    @contextmanager
+    def _poll_running(self, owner: str) -> Iterator[None]:
+        """Count a call of events/poll while the block runs. Raise EventError if *owner* has too many in progress."""
+        if self._running_polls[owner] >= MAX_RUNNING_POLLS:
+            message = f"A user can have {MAX_RUNNING_POLLS} calls of events/poll in progress; wait for one to end"
+            raise EventError("exhausted", message, {"limit": "polls", "max": MAX_RUNNING_POLLS})
+        self._running_polls[owner] += 1
+        try:
+            yield
+        finally:
+            self._running_polls[owner] -= 1
+            if not self._running_polls[owner]:
+                del self._running_polls[owner]
+
     async def recent(self, owner: str) -> list[JsonObject]:
-        """Return the events that were recorded for *owner*, oldest first."""
-        return recording.recent_events((await self.store.load(owner)).fields)
+        """Return the events that were recorded for *owner*, oldest first, with the time when they were recorded."""
+        return recording.recent_events_with_times((await self.store.load(owner)).fields)
 
 
 async def _pause_after(attempt: int) -> None:

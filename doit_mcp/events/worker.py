@@ -8,16 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-import orjson
-
 from ..api.errors import ApiError
 from ..resilience.limits import LimitExceeded
 from . import mailbox, recording
 from .errors import REVOKED
 from .event_types import EVENT_TYPES
+from .messages import make_message, source_of
 from .poll_schedule import PollSchedule
-from .secret_rotation import valid_secrets
-from .sender import MAX_BODY_BYTES, Message, Outcome, event_body
+from .sender import MAX_BODY_BYTES, Outcome
 from .sources import SOURCES
 from .store import NOT_LEASED, Change, Fields, Owner
 from .subscriptions import KEPT_AFTER_END_SECONDS, Account
@@ -49,8 +47,10 @@ class MailboxWorker:
         self._wake = asyncio.Event()
         # By key of a delivery: the URL that it is being sent to.
         self._sending: dict[str, str] = {}
-        # Whether a poll is in progress, and whether it waited because the call budget was used up.
-        self._is_polling = self._is_postponed = False
+        # Whether a poll is in progress, whether it waited for the call budget, and whether deliveries wait for a poll.
+        self._is_polling = self._is_postponed = self._is_urgent = False
+        # By source: the requests that a poll takes, as far as it is known.
+        self._requests: dict[str, int] = {}
         self._polls = PollSchedule()
         self._last_time = 0.0
         # For metrics.
@@ -81,6 +81,8 @@ class MailboxWorker:
         except BaseExceptionGroup as group:
             # One cause is enough: the others followed from it.
             raise group.exceptions[0] from None
+        finally:
+            self._parts.pace.set_round(self._owner, 0)
 
     async def _step(self, tasks: asyncio.TaskGroup) -> bool:
         """Start what is due and wait for what comes next. Return whether to go on."""
@@ -171,24 +173,26 @@ class MailboxWorker:
 
     def _start_poll(self, tasks: asyncio.TaskGroup, now: float) -> None:
         wanted = {EVENT_TYPES[item["name"]].source for item in mailbox.subscriptions(self._fields).values()}
-        spread = min(FIRST_POLL_SECONDS, self._parts.poll_seconds) * self._parts.random_fraction()
-        self._polls.keep(wanted, now + spread)
-        self._polls.request(
-            (self._source_of(key) for key, at in self._due() if self._waits_for_poll(key, at, now)), now
-        )
-        due = self._polls.due(now)
+        pace = self._parts.pace
+        self._requests = {source: self._requests.get(source, 1) for source in wanted}
+        pace.set_round(self._owner, sum(self._requests.values()))
+        stretch = pace.interval_seconds(self._owner.tenant) - pace.poll_seconds
+        spread = min(FIRST_POLL_SECONDS, pace.poll_seconds) + stretch
+        self._polls.keep(wanted, now + spread * self._parts.random_fraction())
+        waiting = {source_of(self._fields, key) for key, at in self._due() if self._waits_for_poll(key, at, now)}
+        self._polls.request(waiting, now)
+        self._is_urgent = bool(waiting)
+        if waiting:
+            self._parts.turns.hasten(self._owner)
+        due = sorted(self._polls.due(now), key=lambda source: source not in waiting)
         if due and not self._is_polling and mailbox.ACCOUNT in self._fields:
             self._is_polling, self._is_postponed = True, False
             tasks.create_task(self._run_poll(due[0]))
 
-    def _source_of(self, key: str) -> str:
-        """Return the source of the events that a delivery is about."""
-        return EVENT_TYPES[self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["name"]].source
-
     def _waits_for_poll(self, key: str, at: float, now: float) -> bool:
         """Return whether a delivery is due, but it is not known whether the user may still read the event."""
         is_event = not self._fields[mailbox.DELIVERY + key].get("control")
-        return at <= now and is_event and not self._polls.is_confirmed(self._source_of(key), now)
+        return at <= now and is_event and not self._polls.is_confirmed(source_of(self._fields, key), now)
 
     async def _run_poll(self, source: str) -> None:
         try:
@@ -201,10 +205,17 @@ class MailboxWorker:
     async def _poll(self, source: str) -> float:
         """Poll *source* once. Return the seconds until the next poll."""
         parts, account = self._parts, Account.from_json(self._fields[mailbox.ACCOUNT])
-        pause = parts.poll_seconds * (0.8 + 0.4 * parts.random_fraction())
+        pause = parts.pace.interval_seconds(self._owner.tenant) * (0.8 + 0.4 * parts.random_fraction())
+        requests = 0
+
+        async def take_turn() -> None:
+            nonlocal requests
+            await self._take_turn(account)
+            requests += 1
+
         try:
             view = parts.view(account)
-            edges = await SOURCES[source].poll(parts.make_api(account), view, partial(self._take_turn, account))
+            reading = await SOURCES[source].poll(partial(parts.make_api, account), view, take_turn)
         except LimitExceeded as limit:
             parts.on_poll("postponed")
             return float(limit.retry_after * (1 + parts.random_fraction()))
@@ -215,15 +226,18 @@ class MailboxWorker:
             log.exception("polling the DoiT API for events failed", extra={"source": source})
             return self._pause_after_failure(source, pause)
         parts.on_poll("postponed" if self._is_postponed else "ok")
-        self._polls.succeed(source, parts.clock())
+        self._requests[source] = requests
+        # First, so that deliveries about items that are no longer listed are not confirmed.
+        polled_at = parts.clock()
         await self._change(
-            lambda fields: recording.record_poll(fields, source, edges, account.tenant, parts.clock(), view.now)
+            lambda fields: recording.record_poll(fields, source, reading, account.tenant, parts.clock(), view.now)
         )
+        self._polls.succeed(source, polled_at)
         return pause
 
     async def _take_turn(self, account: Account) -> None:
         """Wait until a request of this user fits into the budget. Raise ApiError if the login ended meanwhile."""
-        if await self._parts.turns.acquire(self._owner):
+        if await self._parts.turns.acquire(self._owner, is_urgent=self._is_urgent):
             self._is_postponed = True
             if self._is_ended(account, self._parts.clock()):
                 raise ApiError("The login has ended", kind="credential")
@@ -262,7 +276,7 @@ class MailboxWorker:
     # Deliveries
 
     def _start_deliveries(self, tasks: asyncio.TaskGroup, now: float) -> None:
-        for key, at in sorted(self._due(), key=lambda item: item[1]):
+        for key, at in sorted(self._due(), key=lambda item: (item[1], *mailbox.order_of(self._fields, item[0]))):
             if at > now or len(self._sending) >= MAX_DELIVERIES_PER_OWNER:
                 return
             url = self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["url"]
@@ -272,7 +286,9 @@ class MailboxWorker:
 
     async def _deliver(self, key: str) -> None:
         try:
-            if (message := self._message(key)) is None:
+            now = self._parts.clock()
+            message = make_message(self._owner, self._fields, key, now)
+            if message is None or self._waits_for_poll(key, now, now):
                 return
             is_sendable = len(message.body) <= MAX_BODY_BYTES
             outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
@@ -282,19 +298,3 @@ class MailboxWorker:
         finally:
             del self._sending[key]
             self._wake.set()
-
-    def _message(self, key: str) -> Message | None:
-        """Return the message of a delivery, None if it is no longer wanted, or has to wait for a poll."""
-        id, _, event_id = key.partition(":")
-        delivery, subscription = self._fields.get(mailbox.DELIVERY + key), self._fields.get(mailbox.SUBSCRIPTION + id)
-        if delivery is None or subscription is None:
-            return None
-        now = self._parts.clock()
-        secrets = valid_secrets(subscription, now)
-        if control := delivery.get("control"):
-            message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
-            return Message(self._owner, subscription["url"], id, message_id, orjson.dumps(control), secrets)
-        event = self._fields.get(mailbox.EVENT + event_id)
-        if event is None or subscription["until"] <= now or self._waits_for_poll(key, now, now):
-            return None
-        return Message(self._owner, subscription["url"], id, event_id, event_body(event["event"]), secrets)

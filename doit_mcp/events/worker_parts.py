@@ -10,8 +10,9 @@ from typing import Literal, Protocol
 from ..api import Doit
 from . import mailbox
 from .call_turns import CallTurns
+from .poll_pace import PollPace
 from .sender import WebhookSender
-from .sources import View
+from .source import View
 from .store import Mailboxes, OnDrop, Owner
 from .subscriptions import Account
 from .user_calls import UserCalls
@@ -42,7 +43,7 @@ class Parts:
     on_poll: Callable[[str], None]
     on_drop: OnDrop
     on_end: OnEnd
-    poll_seconds: float
+    pace: PollPace
     hold_seconds: float
     retry_seconds: Sequence[float] = mailbox.RETRY_SECONDS
     random_fraction: Callable[[], float] = random.random

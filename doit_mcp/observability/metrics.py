@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from .client_labels import OTHER, ClientLabels
+from .client_labels import OTHER, ClientCalls
 from .histograms import Histogram, HistogramsByLabels, Labels
 from .metric_families import COUNTER, GAUGE, HISTOGRAM, SECONDS, Family, prometheus_text
-from .trace import OperationFields
+from .trace import OperationFields, rpc_status_code
 
 LOOP_DELAY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 DURATION_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 45.0)
@@ -35,6 +35,8 @@ OPERATION_LABELS = (
     "error.type",
     "mcp.protocol.version",
 )
+
+ERROR_TYPE = OPERATION_LABELS.index("error.type")
 
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 Counts = Mapping[Labels, int]
@@ -70,11 +72,10 @@ class Metrics:
         self._messages: Counter[Labels] = Counter()
         self._calls: Counter[Labels] = Counter()
         self._truncated_results: Counter[Labels] = Counter()
-        self._client_calls: Counter[Labels] = Counter()
         self._upstream: Counter[Labels] = Counter()
         self._closed_connections: Counter[Labels] = Counter()
         self._accept_pauses: Counter[Labels] = Counter()
-        self._clients = ClientLabels()
+        self._clients = ClientCalls()
         self._operations = _by_labels(MCP_BUCKETS_SECONDS, (OTHER, "", "", "", OTHER))
         self._sessions = _by_labels(MCP_BUCKETS_SECONDS, (OTHER,))
         self._results = _by_labels(RESULT_BUCKETS_CHARACTERS, (OTHER,))
@@ -114,7 +115,7 @@ class Metrics:
         *characters* is the length of its result, None without one, and *truncated* whether parts of it were left out.
         """
         self._calls[tool, "error" if failed else "ok"] += 1
-        self._client_calls[self._clients.find(client_info)] += 1
+        self._clients.count(client_info)
         self._call_seconds.observe(seconds)
         if characters is not None:
             self._results.observe((tool,), characters)
@@ -178,12 +179,15 @@ class Metrics:
         yield from self._deprecated_families()
 
     def _mcp_histograms(self) -> Iterator[Family]:
-        operations = [((*labels, TRANSPORT), histogram) for labels, histogram in self._operations]
+        operations = [
+            ((*labels, TRANSPORT, rpc_status_code(labels[ERROR_TYPE])), histogram)
+            for labels, histogram in self._operations
+        ]
         yield Family(
             "mcp.server.operation.duration",
             "Duration of MCP requests and notifications",
             HISTOGRAM,
-            (*OPERATION_LABELS, "network.transport"),
+            (*OPERATION_LABELS, "network.transport", "rpc.response.status_code"),
             operations,
             SECONDS,
         )
@@ -209,7 +213,7 @@ class Metrics:
         counters: tuple[tuple[str, str, Labels, Counts], ...] = (
             ("http_requests", "HTTP requests", ("method", "route", "status"), self._requests),
             ("tool_calls", "Tool calls", ("tool", "outcome"), self._calls),
-            ("client_calls", "Tool calls by client", ("client", "version"), self._client_calls),
+            ("client_calls", "Tool calls by client", ("client", "version"), self._clients.counts),
             (
                 "tool_results_truncated",
                 "Tool results that were too large and lost rows or were omitted",

@@ -134,7 +134,8 @@ def _describe_operation(span: Span, fields: McpFields) -> None:
         "gen_ai.prompt.name": fields.prompt,
         "gen_ai.operation.name": "execute_tool" if fields.method == "tools/call" else "",
         "network.transport": TRANSPORT,
-        "rpc.response.status_code": fields.error_type if fields.error_type.startswith("-") else "",
+        "rpc.response.status_code": fields.status_code,
+        "jsonrpc.request.id": fields.request_id,
     }
     span.set_attributes({name: value for name, value in attributes.items() if value})
     if fields.error_type:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -34,14 +34,18 @@ from .telemetry_resource import make_resource
 
 log = logging.getLogger(__name__)
 
-INTERVAL_SECONDS = 60.0
+INTERVAL_MILLISECONDS = 60_000
+MIN_INTERVAL_MILLISECONDS, MAX_INTERVAL_DIGITS = 1_000, 9
 SHUTDOWN_TIMEOUT_SECONDS = 3.0
 
 
 class MetricsExport:
-    """Sends the families that *collect* returns through *exporter*, once a minute and a last time at the end."""
+    """Sends the families that *collect* returns through *exporter*, every *interval_seconds* and a last time at the end."""
 
-    def __init__(self, collect: Callable[[], Iterable[Family]], exporter: MetricExporter) -> None:
+    def __init__(
+        self, collect: Callable[[], Iterable[Family]], exporter: MetricExporter, interval_seconds: float
+    ) -> None:
+        self._interval_seconds = interval_seconds
         self._collect, self._exporter, self._started_ns = collect, exporter, time.time_ns()
         self._resource, self._scope = make_resource(), InstrumentationScope("doit_mcp", __version__)
         # A collector that hangs must not keep the process from ending.
@@ -50,7 +54,7 @@ class MetricsExport:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
+            await asyncio.sleep(self._interval_seconds)
             try:
                 await self._export()
             except Exception:
@@ -107,4 +111,16 @@ def _attributes(family: Family, values: Labels) -> dict[str, str]:
 
 def open_metrics_export(endpoint: str, collect: Callable[[], Iterable[Family]]) -> MetricsExport:
     """Return the export of what *collect* returns to the collector at *endpoint* (OTLP over HTTP)."""
-    return MetricsExport(collect, OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics"))
+    exporter = OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics")
+    return MetricsExport(collect, exporter, read_interval_seconds({}))
+
+
+def read_interval_seconds(environment: Mapping[str, str]) -> float:
+    """Return the seconds between exports, from OTEL_METRIC_EXPORT_INTERVAL in milliseconds, at least one second."""
+    text = environment.get("OTEL_METRIC_EXPORT_INTERVAL", "").strip()
+    if not text:
+        return INTERVAL_MILLISECONDS / 1000
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_INTERVAL_DIGITS:
+        log.warning("OTEL_METRIC_EXPORT_INTERVAL is not a number of milliseconds; using %d", INTERVAL_MILLISECONDS)
+        return INTERVAL_MILLISECONDS / 1000
+    return max(int(text), MIN_INTERVAL_MILLISECONDS) / 1000

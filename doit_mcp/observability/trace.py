@@ -16,6 +16,8 @@ TRACE_ID_HEADER = "X-MCP-Trace-Id"
 MAX_STATUSES = 10
 """Maximum upstream statuses in a log line. The last ones are kept, because they decide the outcome."""
 
+MAX_REQUEST_ID_CHARACTERS = 64
+
 CURRENT_TRACE: ContextVar[Trace | None] = ContextVar("trace", default=None)
 CURRENT_OPERATION: ContextVar[Operation | None] = ContextVar("operation", default=None)
 """The MCP request in progress, if it has a trace context of its own."""
@@ -75,14 +77,28 @@ class Operation:
         return f"00-{self.trace_id}-{new_span_id(random_bits)}-{self.flags}"
 
 
+def rpc_status_code(error_type: str) -> str:
+    """Return the JSON-RPC error code that *error_type* is, "" if it is another one."""
+    return error_type if error_type.startswith("-") else ""
+
+
 class McpFields(NamedTuple):
-    """What is known of an MCP request when it ends. Names are known ones, never a caller's text; "" means none."""
+    """What is known of an MCP request when it ends. Names are known ones, never a caller's text; "" means none.
+
+    *request_id* is the caller's, cut to MAX_REQUEST_ID_CHARACTERS.
+    """
 
     method: str
     tool: str
     prompt: str
     error_type: str
     revision: str
+    request_id: str = ""
+
+    @property
+    def status_code(self) -> str:
+        """The error code of the response, "" if it has none."""
+        return rpc_status_code(self.error_type)
 
 
 # The same as a plain tuple, which every request makes: a named one takes ten times as long to create.

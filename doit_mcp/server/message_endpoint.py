@@ -80,7 +80,8 @@ class MessageEndpoint:
             error_type = str(error.code)
             return error_bytes(error, request.id)
         finally:
-            record_operation(self._services, (request.method, "", "", error_type, revision), started)
+            fields = request.method, "", "", error_type, revision
+            record_operation(self._services, fields, started, request.id)
 
     def _receive(self, session: Session, payload: Notification | Response) -> None:
         started = time.perf_counter()

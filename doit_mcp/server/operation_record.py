@@ -9,6 +9,7 @@ from ..catalog.tools.tool import Tool
 from ..observability.trace import (
     CURRENT_OPERATION,
     CURRENT_TRACE,
+    MAX_REQUEST_ID_CHARACTERS,
     McpFields,
     Operation,
     OperationFields,
@@ -46,20 +47,25 @@ def end_operation(context: RequestContext, request: Request, method: str, error_
             prompt = name if name in context.catalog.prompts_by_name else ""
         elif (called := context.catalog.find_tool(name)) is not None:
             tool = called.name
-    record_operation(context.services, (method, tool, prompt, error_type, context.caller.revision.name), started)
+    fields = method, tool, prompt, error_type, context.caller.revision.name
+    record_operation(context.services, fields, started, request.id)
 
 
-def record_operation(services: Services, fields: OperationFields, started: float) -> None:
-    """Record the end of a request or notification, which *started* at a time of time.perf_counter."""
+def record_operation(services: Services, fields: OperationFields, started: float, request_id: object = None) -> None:
+    """Record the end of a request or notification, which *started* at a time of time.perf_counter.
+
+    *request_id* is None for notifications.
+    """
     services.call_metrics.count_operation(fields, time.perf_counter() - started)
     trace = CURRENT_TRACE.get()
     # Only if spans are exported.
     if trace is not None and trace.start_operation is not None:
         operation = CURRENT_OPERATION.get()
+        ended = McpFields(*fields, "" if request_id is None else str(request_id)[:MAX_REQUEST_ID_CHARACTERS])
         if operation is not None and operation.on_end is not None:
-            operation.on_end(McpFields(*fields))
+            operation.on_end(ended)
         else:
-            trace.mcp = McpFields(*fields)
+            trace.mcp = ended
 
 
 def record_tool_call(

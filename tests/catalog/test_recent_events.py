@@ -23,22 +23,26 @@ class Recorded:
         if not self.is_available:
             raise StateUnavailable
         assert owner == "somebody"
+        # An anomaly that began days before it was found.
+        started = {"name": "anomaly.detected", "timestamp": "2026-10-28T00:00:00Z"}
         times = ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z")
         return [
-            {"eventId": f"evt_{number}", "name": "anomaly.detected", "timestamp": at, "data": {"id": f"a{number}"}}
+            {"eventId": f"evt_{number}", **started, "recordedAt": at, "data": {"id": f"a{number}"}}
             for number, at in enumerate(times)
         ]
 
 
 async def test_recent_events() -> None:
-    """Newest first; one by its id; those since a time. Unknown ids and unavailable stores are errors that help."""
+    """Newest first; one by its id; those that were recorded since a time. Unknown ids and unavailable stores are errors that help."""
     call = Caller(Recorder({}))
     with pytest.raises(ToolError, match="sends no events"):
         await get_recent_events(call)
     call.recent_events = recorded = Recorded()
     assert [event["eventId"] for event in (await get_recent_events(call))["events"]] == ["evt_1", "evt_0"]
     assert (await get_recent_events(call, event_id="evt_0"))["events"][0]["data"] == {"id": "a0"}
-    assert len((await get_recent_events(call, since="2026-11-02"))["events"]) == 1
+    for since in ("2026-11-02", "2026-11-02T00:00:00.5Z"):
+        [event] = (await get_recent_events(call, since=since))["events"]
+        assert (event["recordedAt"], event["timestamp"]) == ("2026-11-02T00:00:00Z", "2026-10-28T00:00:00Z")
     empty = await get_recent_events(call, since="2026-11-03")
     assert empty["events"] == [] and "active subscriptions" in empty["note"]
     with pytest.raises(ApiError, match="no event of this user's subscriptions"):

@@ -9,6 +9,7 @@ import pytest
 
 from doit_mcp.events import subscriptions
 from doit_mcp.events.call_turns import CallTurns
+from doit_mcp.events.poll_pace import PollPace
 from doit_mcp.events.store import Owner
 from doit_mcp.resilience.limits import TieredLimiter
 from doit_mcp.resilience.token_bucket import Rate, RateLimiter, TokenBuckets
@@ -35,11 +36,14 @@ class Turns:
             await asyncio.sleep(0)
         self.now += seconds
 
-    async def request(self, user: str, tenant: str = "t", count: int = 1) -> bool:
+    def hasten(self, user: str) -> None:
+        self._turns.hasten(Owner(user, "t", 0))
+
+    async def request(self, user: str, tenant: str = "t", count: int = 1, *, is_urgent: bool = False) -> bool:
         """Make requests of a user, one after the other. Return whether the last one waited."""
         waited = False
         for _ in range(count):
-            waited = await self._turns.acquire(Owner(user, tenant, 0))
+            waited = await self._turns.acquire(Owner(user, tenant, 0), is_urgent=is_urgent)
             self.granted.append((user, self.now))
         return waited
 
@@ -61,6 +65,40 @@ async def test_users_of_a_customer_take_turns_at_the_call_budget() -> None:
     assert names.count("busy") == 31 and names.count("colleague") == 5
     last = len(names) - 1 - names[::-1].index("colleague")
     assert last < 4 + 2 * 4 + 2, "one turn each, after that of the other customer"
+
+
+async def test_urgent_requests_go_before_routine_ones() -> None:
+    """Subscribes and polls for deliveries do not wait for routine polls, which are slower meanwhile but never stop."""
+    turns = Turns()
+    await turns.request("a", count=2)
+    routine = [asyncio.create_task(turns.request(f"routine {number}")) for number in range(30)]
+    await asyncio.sleep(0)
+    urgent = asyncio.create_task(turns.request("urgent", is_urgent=True))
+    await asyncio.sleep(0)
+    turns.hasten("routine 29")
+    await urgent
+    assert [name for name, _ in turns.granted[2:]] == ["urgent"], "the first one, though it came last"
+    assert turns.granted[2][1] <= 2.0
+    await asyncio.gather(*(turns.request("urgent", is_urgent=True) for _ in range(27)))
+    names = [name for name, _ in turns.granted[2:]]
+    assert names[1] == "routine 29", "a delivery waits for it now"
+    assert 2 <= sum(name.startswith("routine") for name in names[2:]) <= 4, names
+    await asyncio.gather(*routine)
+
+
+def test_routine_polls_of_many_users_fit_into_half_of_the_budget() -> None:
+    """The interval grows with the users of a customer, also with those that other replicas work for."""
+    pace = PollPace(60, 60)
+    owners = [Owner(f"user {number}", "t", 0) for number in range(90)]
+    assert pace.interval_seconds("t") == 60.0 and pace.longest_seconds == 0.0
+    for owner in owners[:15]:
+        pace.set_round(owner, 2)
+    assert pace.interval_seconds("t") == 60.0 and pace.interval_seconds("other") == 60.0
+    pace.keep_owners(owners)
+    assert pace.interval_seconds("t") == pace.longest_seconds == 90 * 2 / 30 * 60
+    for owner in owners[:15]:
+        pace.set_round(owner, 0)
+    assert pace.longest_seconds == 0.0
 
 
 async def test_requests_that_are_canceled_do_not_keep_the_turn() -> None:
@@ -108,6 +146,18 @@ async def test_subscribing_and_polling_count_in_the_call_budget(
         polled = {"name": "anomaly.detected", "arguments": {}, "cursor": None}
         assert (await site.send_stateless("events/poll", polled)).error["data"] == {"limit": "calls"}
         assert await subscribe(site, receiver, OTHER_USER, "/other") == {}, "another customer"
+
+
+async def test_polls_of_a_user_at_the_same_time_are_limited(receiver: Receiver) -> None:
+    """Beyond the limit they are refused, so that they take neither the time nor the budget of colleagues."""
+    async with events_site(receiver, events_poll_s=3600) as site:
+        assert await subscribe(site, receiver, ADMIN, "/one") == {}
+        polled = {"name": "anomaly.detected", "arguments": {}, "cursor": None}
+        answers = await asyncio.gather(*(site.send_stateless("events/poll", polled) for _ in range(10)))
+        refused = [answer.body["error"] for answer in answers if "error" in answer.body]
+        assert 0 < len(refused) <= 10 - subscriptions.MAX_RUNNING_POLLS
+        assert {error["data"]["limit"] for error in refused} == {"polls"} and "in progress" in refused[0]["message"]
+        assert (await site.send_stateless("events/poll", polled)).result["events"] == []
 
 
 async def test_subscribers_of_a_customer_are_limited(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

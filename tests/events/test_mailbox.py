@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.events import mailbox, recording
-from doit_mcp.events.edges import MAX_SEEN, Edge, new_edges, pack_marks, period_start, unpack_marks
+from doit_mcp.events.edges import MAX_SEEN, Edge, Reading, new_edges, pack_marks, period_start, unpack_marks
 from doit_mcp.events.errors import ERROR_CODES, EventError
 from doit_mcp.events.receiver_urls import ReceiverPolicy
 from doit_mcp.events.requests import read_subscribe
@@ -90,8 +90,8 @@ def test_retries_end_within_15_minutes_and_suspend() -> None:
 
 @pytest.mark.parametrize("status", [410, 413])
 def test_gone_and_too_large_are_not_retried(status: int) -> None:
-    """The event is dropped; the subscription and its other events go on."""
-    fields, _ = subscribed({})
+    """The event is dropped; the subscription and its other events go on. The next refresh tells of the gap."""
+    fields, id = subscribed({})
     fields = recorded(fields, edge(1), edge(2))
     first, second = keys(fields)
     fields = settled(fields, first, Outcome(status, "http_4xx"))
@@ -99,6 +99,8 @@ def test_gone_and_too_large_are_not_retried(status: int) -> None:
     assert mailbox.due_at(fields, second, fields[mailbox.DELIVERY + second], 0) is not None
     fields = settled(fields, second, OK)
     assert keys(fields) == [] and not mailbox.settle(fields, second, OK, NOW, 0.5)
+    assert fields[mailbox.STATUS + id]["dropped"] == 1, "truncated in the result of the refresh"
+    assert keys(subscribed(fields)[0]) == [f"{id}:gap"]
 
 
 def test_events_wait_for_the_end_of_a_turn() -> None:
@@ -198,7 +200,7 @@ def test_an_anomaly_that_grows_is_news_to_the_filter_that_it_passes() -> None:
 
     def poll(fields: Fields, severity: str, amount: float) -> Fields:
         shown = [edge(1, severity=severity, amount=amount)]
-        return apply(fields, recording.record_poll(fields, "anomalies", shown, "c", NOW, NOW))
+        return apply(fields, recording.record_poll(fields, "anomalies", Reading(shown), "c", NOW, NOW))
 
     fields, any_id = subscribed({})
     fields, critical = subscribed(fields, arguments={"severity": "critical", "minimumAmount": 500})
@@ -288,6 +290,33 @@ def test_each_edge_is_news_once(polls: list[list[int]]) -> None:
     assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (polls[0] if polls else ())}
 
 
+def test_deliveries_about_items_that_are_no_longer_listed_are_dropped() -> None:
+    """A budget was deleted while its event waited. Reported events stay, and so do all if the list was not read whole."""
+    fields, _ = subscribed({})
+    found = [edge(number) for number in (1, 2)]
+    fields = apply(fields, recording.record_poll(fields, "anomalies", Reading(found), "c", NOW, NOW))
+    fields = recorded(fields, edge(3))
+    left = Reading(found[1:], frozenset({"a2"}))
+    for source, reading in (("budgets", left), ("anomalies", Reading(found[1:]))):
+        assert not recording.record_poll(fields, source, reading, "c", NOW, NOW).dropped
+    change = recording.record_poll(fields, "anomalies", left, "c", NOW, NOW)
+    assert change.dropped == {"not_listed": 1}
+    kept = [fields[mailbox.EVENT + key.partition(":")[2]]["event"]["data"]["id"] for key in keys(apply(fields, change))]
+    assert kept == ["a2", "a3"]
+
+
+def test_deliveries_are_in_order_after_a_resume() -> None:
+    """All are due at once; the first to be recorded is the first to be sent, in whatever order Redis returns fields."""
+    fields, id = subscribed({})
+    for number in (2, 0, 1):
+        fields = recorded(fields, edge(number), now=NOW + number)
+    fields[mailbox.STATUS + id] = {"suspended": True}
+    fields, _ = subscribed(fields, now=NOW + 60)
+    assert {fields[mailbox.DELIVERY + key]["next"] for key in keys(fields)} == {NOW + 60}
+    in_order = sorted(keys(fields), key=lambda key: mailbox.order_of(fields, key))
+    assert [fields[mailbox.DELIVERY + key]["at"] for key in in_order] == [NOW, NOW + 1, NOW + 2]
+
+
 def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
     old = Edge("invoice.issued", "i1", NOW - 46 * 86_400, {"id": "i1"})
     assert new_edges([], [old], NOW) == ([], [old.mark])
@@ -367,4 +396,4 @@ def test_dropped_deliveries_are_counted_by_reason() -> None:
     assert change.dropped == {"failed": 1}
     assert recording.record(apply(failing, change), many, "c", NOW).dropped == {"suspended": 6}
     old = edge(-50 * 86_400)
-    assert recording.record_poll(fields, "anomalies", [old], "c", NOW, NOW).dropped == {"old": 1}
+    assert recording.record_poll(fields, "anomalies", Reading([old]), "c", NOW, NOW).dropped == {"old": 1}

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_mcp.api import Doit
 from doit_mcp.catalog.tools.sanitize import sanitize_json, sanitize_text
 from doit_mcp.events.edges import Edge
 from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.events.ingest import read_report
 from doit_mcp.events.payload_texts import MAX_TEXT_CHARACTERS
-from doit_mcp.events.sources import SOURCES, View
+from doit_mcp.events.source import View
+from doit_mcp.events.sources import SOURCES
 from tests.api.recorder import Recorder, pages_of
 from tests.catalog.caller import Caller
 
@@ -227,13 +229,19 @@ async def test_budgets_beyond_the_first_page_are_noticed() -> None:
     """Lists that the API does not sort by what is new are read to the end, within the budget of calls."""
     rows = [{"id": f"b{number}", "timeInterval": "month", "riskStatus": "atRisk"} for number in range(250)]
     api = Recorder(pages_of("budgets", rows[:100], rows[100:200], rows[200:]))
-    counted: list[int] = []
+    steps: list[str] = []
 
-    async def count() -> None:
-        counted.append(1)
+    async def take_turn() -> None:
+        steps.append("turn")
 
-    found = await SOURCES["budgets"].poll(Caller(api).doit, VIEW, count)
-    assert {edge.data["id"] for edge in found} == {row["id"] for row in rows} and len(counted) == 3
+    def make_api() -> Doit:
+        steps.append("client")
+        return Caller(api).doit
+
+    found = await SOURCES["budgets"].poll(make_api, VIEW, take_turn)
+    assert {edge.data["id"] for edge in found.edges} == found.ids == {row["id"] for row in rows}
+    # The deadline of a client starts when it is created, so a wait for a turn must not be part of it.
+    assert steps == ["turn", "client"] * 3
     endless = Recorder({"budgets": rows[:1], "pageToken": "x"})
-    await SOURCES["budgets"].poll(Caller(endless).doit, VIEW, count)
+    assert (await SOURCES["budgets"].poll(lambda: Caller(endless).doit, VIEW, take_turn)).ids is None
     assert len(endless.requests) == 2, "a token that repeats ends the poll"

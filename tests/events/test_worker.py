@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from doit_mcp.events import mailbox
 from doit_mcp.events.errors import EventError
+from doit_mcp.events.poll_pace import PollPace
 from doit_mcp.events.sender import Message, Outcome, WebhookSender
 from doit_mcp.events.store import Change, MemoryMailboxes, Owner
 from doit_mcp.events.worker import MailboxWorker
@@ -41,7 +42,7 @@ def parts_with(sender: RememberingSender, **members: Any) -> Parts:
         on_poll=lambda outcome: None,
         on_drop=lambda dropped: None,
         on_end=lambda *ended: sender.ended.append(ended),
-        poll_seconds=60.0,
+        pace=PollPace(60.0, 60),
         **members,
     )
 

@@ -12,13 +12,12 @@ from doit_mcp.observability.client_labels import (
     MAX_REMEMBERED_CLIENTS,
     MAX_VERSIONS_PER_CLIENT,
     OTHER,
-    ClientLabels,
+    ClientCalls,
 )
 from doit_mcp.observability.metrics import MAX_LABEL_SETS, MCP_BUCKETS_SECONDS, Metrics
-from doit_mcp.observability.trace import McpFields
 
 CONVENTION_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
-CALL = McpFields("tools/call", "list_budgets", "", "tool_error", "2025-11-25")
+CALL = ("tools/call", "list_budgets", "", "tool_error", "2025-11-25")
 
 
 def read(metrics: Metrics) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -50,6 +49,9 @@ def test_operations_and_sessions_follow_the_conventions() -> None:
     assert buckets == [1.0] * 5 + [2.0] * 9
     key = tuple(sorted(labels.items()))
     assert samples[f"{name}_count"] == {key: 3.0} and samples[f"{name}_sum"][key] == pytest.approx(400.31)
+    metrics.count_operation((*CALL[:3], "-32603", "2025-11-25"), 1.0)
+    failed = dict(next(key for key in read(metrics)[f"{name}_count"] if ("error_type", "-32603") in key))
+    assert failed["rpc_response_status_code"] == "-32603"
     ((session, count),) = samples["mcp_server_session_duration_seconds_count"].items()
     assert dict(session) == {"mcp_protocol_version": "2025-11-25", "network_transport": "tcp"} and count == 1.0
 
@@ -57,7 +59,7 @@ def test_operations_and_sessions_follow_the_conventions() -> None:
 def test_number_of_label_sets_is_bounded() -> None:
     metrics = Metrics({})
     for number in range(2 * MAX_LABEL_SETS):
-        metrics.count_operation(McpFields("tools/call", f"tool{number}", "", "", ""), 1.0)
+        metrics.count_operation(("tools/call", f"tool{number}", "", "", ""), 1.0)
         metrics.count_upstream_request("api", f"operation{number}", 200, 1.0)
     samples = read(metrics)
     for name in ("mcp_server_operation_duration_seconds_count", "doit_mcp_upstream_request_seconds_count"):
@@ -111,18 +113,31 @@ def test_former_names_are_marked_deprecated() -> None:
     ],
 )
 def test_client_labels(claimed: dict[str, Any], labels: tuple[str, str]) -> None:
-    clients = ClientLabels()
-    assert clients.find(claimed) == clients.find(claimed) == labels
+    clients = ClientCalls()
+    assert clients.count(claimed) == clients.count(claimed) == labels and clients.counts == {labels: 2}
 
 
 def test_clients_cannot_add_series_or_memory() -> None:
-    clients = ClientLabels()
+    clients = ClientCalls()
     claims = [{"name": "claude-ai", "version": f"{number}.0"} for number in range(4 * MAX_REMEMBERED_CLIENTS)]
-    assert len({clients.find(claim) for claim in claims}) == MAX_VERSIONS_PER_CLIENT + 1
-    assert {clients.find({"name": f"x{number}"}) for number in range(1000)} == {(OTHER, OTHER)}
+    assert len({clients.count(claim) for claim in claims}) == MAX_VERSIONS_PER_CLIENT + 1
+    assert {clients.count({"name": f"x{number}"}) for number in range(1000)} == {(OTHER, OTHER)}
     assert clients.remembered_claims == MAX_REMEMBERED_CLIENTS
+
+
+def test_a_version_in_use_gets_a_label_from_those_that_are_not() -> None:
+    """Invented versions do not keep the places of real ones, and no call is lost or counted twice."""
+    clients = ClientCalls()
+    for number in range(500):
+        clients.count({"name": "claude-ai", "version": f"0.{number}"})
+    real = [clients.count({"name": "claude-ai", "version": "2.1"}) for _ in range(10)]
+    assert real[0] == ("claude", OTHER) and real[1:] == [("claude", "2.1")] * 9
+    for number in range(500, 1000):
+        clients.count({"name": "claude-ai", "version": f"0.{number}"})
+    assert clients.counts["claude", "2.1"] == 9 and clients.counts.total() == 1010
+    assert len(clients.counts) == MAX_VERSIONS_PER_CLIENT + 1
 
 
 def test_versions_have_ascii_digits() -> None:
     """Labels are ASCII, whatever clients claim."""
-    assert ClientLabels().find({"name": "claude-ai", "version": "\u0663.\u0664"}) == ("claude", "other")
+    assert ClientCalls().count({"name": "claude-ai", "version": "\u0663.\u0664"}) == ("claude", "other")

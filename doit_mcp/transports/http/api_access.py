@@ -15,7 +15,7 @@ from ...auth.errors import UpstreamCredentialError
 from ...auth.principal import Principal
 from ...catalog.call import CUSTOMER_ARGUMENT
 from ...catalog.tools.tool import ToolError
-from ...events.poll_schedule import MAX_POLL_SECONDS
+from ...events.poll_schedule import MAX_REQUEST_SECONDS
 from ...events.subscriptions import Account
 from ...observability.trace import CURRENT_TRACE
 from ...protocol.request_metadata import Caller, Headers, make_caller
@@ -92,7 +92,7 @@ def make_event_api_factory(upstream: Upstream) -> Callable[[Account], Doit]:
             "events",
             EVENT_CALLER,
             report_nothing,
-            MAX_POLL_SECONDS,
+            MAX_REQUEST_SECONDS,
             requester=requester,
         )
 

@@ -177,6 +177,10 @@ def _make_metrics(app: web.Application, redis: RedisBackend | None) -> Metrics:
                 "Wait of the oldest event",
                 lambda: _count_events(app, "oldest_wait_seconds"),
             ),
+            "event_poll_interval_seconds": (
+                "Longest interval of routine polls for events",
+                lambda: _count_events(app, "poll_interval_seconds"),
+            ),
             "event_deliveries_pending": ("Waiting deliveries", lambda: _count_events(app, "pending_count")),
             "tasks": ("Stored tasks", lambda: len(app[app_keys.SERVICES].tasks)),
             "listeners": (

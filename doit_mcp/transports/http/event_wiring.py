@@ -20,6 +20,7 @@ from ...events.call_turns import TOO_MANY_POLLS, CallTurns
 from ...events.errors import EventError
 from ...events.mailbox import RETRY_SECONDS
 from ...events.name_resolution import ReceiverResolver
+from ...events.poll_pace import PollPace
 from ...events.receiver_urls import ReceiverPolicy
 from ...events.sender import WebhookSender
 from ...events.service import TICK_SECONDS, EventService
@@ -96,7 +97,7 @@ def make_events(
         metrics.count_event_poll,
         metrics.count_dropped_events,
         lambda owner, *ended: record_ended_subscription(owner.key, owner.tenant, *ended),
-        settings.events_poll_s,
+        PollPace(settings.events_poll_s, settings.events_calls_per_minute),
         settings.events_hold_s,
         network.retry_seconds,
     )
