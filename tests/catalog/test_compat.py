@@ -202,6 +202,8 @@ ALL_KINDS = {
 }
 """A response in which every operation finds what it looks for."""
 RESULTS = {
+    # The API answers 204 for any key, so the result says whether there was such an insight.
+    "delete_insight_results": "insightKey deleted",
     "get_cloud_overview": "costByCloud topServices topProjects anomalies incidents",
     "get_cloud_incidents": "rowCount incidents pageToken",
     "get_anomalies": "rowCount anomalies pageToken",

@@ -32,7 +32,9 @@ async def test_insight_lifecycle(ask: Ask) -> None:
     assert "update_insight_status" in done.pop("undo")["note"]
     assert done == {"success": True, **where, "status": "dismissed"}
     assert (await ask("get_insight", **where))["displayStatus"] == "dismissed"
-    assert await ask("delete_insight_result", **OWN) == {"status": "completed", "deleted": True, **OWN}
+    deleted = await ask("delete_insight_result", **OWN)
+    assert "cannot be restored" in deleted.pop("undo")["note"]
+    assert deleted == {"status": "completed", "deleted": True, **OWN}
     with pytest.raises(ApiError) as caught:
         await ask("get_insight", **where)
     assert caught.value.kind == "missing"
@@ -44,6 +46,7 @@ async def test_batch_reports_failures_and_is_deleted_by_key(ask: Ask) -> None:
     assert "delete_insight_results" in posted.pop("undo")["note"] and posted == {"failures": [], "rowCount": 0}
     assert (await ask("get_insight", source="public-api", key="batch"))["summary"]["potentialDailySavings"] == 4.5
     deleted = await ask("delete_insight_results", insightKey="batch")
+    assert "cannot be restored" in deleted.pop("undo")["note"]
     assert deleted == {"status": "completed", "deleted": True, "insightKey": "batch"}
 
 

@@ -12,7 +12,7 @@ from ..pagination import find_id, parse_page
 from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
 from ..report_config import allocation_scopes, normalize_filters
 from ..timestamps import format_timestamp, with_iso_times
-from .alerts_types import AlertDetails, AlertPage, AlertSlackChannels, WrittenAlert
+from .alerts_types import AlertDetails, AlertMetric, AlertPage, AlertSlackChannels, IgnoredRange, WrittenAlert
 from .labels import LOST_LABELS
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime", "lastAlerted"), format_timestamp)
@@ -26,20 +26,6 @@ ListedSlackChannels = Annotated[
 ]
 Threshold = Annotated[float, "The threshold."]
 IGNORED_VALUES = "With percentage-change: values of the metric that never fire."
-
-
-class AlertMetric(TypedDict):
-    """The metric that an alert watches."""
-
-    type: Annotated[str, "basic, custom or extended.", Length(1, 100)]
-    value: Annotated[str, "basic: cost, usage or savings; custom: its id; extended: e.g. amortized_cost.", Length(1)]
-
-
-class IgnoredRange(TypedDict):
-    """Values of the metric, with both bounds."""
-
-    lowerBound: float
-    upperBound: float
 
 
 class AlertSlackChannel(TypedDict, total=False):

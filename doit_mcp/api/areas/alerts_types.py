@@ -1,8 +1,8 @@
-"""Results of the operations on alerts."""
+"""Results of the operations on alerts, and parts of conditions that they share with writes."""
 
 from typing import Annotated, TypedDict
 
-from ...protocol.json_schema import JsonObject
+from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage, ScopeLastMonth
 from ..value_kinds import Moment
 
@@ -47,3 +47,17 @@ class AlertSlackChannels(ListPage, total=False):
     ]
     isWorkspaceConnected: bool
     hasSharedChannel: bool
+
+
+class AlertMetric(TypedDict):
+    """The metric that an alert watches."""
+
+    type: Annotated[str, "basic, custom or extended.", Length(1, 100)]
+    value: Annotated[str, "basic: cost, usage or savings; custom: its id; extended: e.g. amortized_cost.", Length(1)]
+
+
+class IgnoredRange(TypedDict):
+    """Values of the metric, with both bounds."""
+
+    lowerBound: float
+    upperBound: float

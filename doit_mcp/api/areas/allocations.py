@@ -3,12 +3,11 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
-from ..common_types import ComponentType, ListPage, MatchMode
+from ..common_types import ComponentType, MatchMode
 from ..facts import REVERSIBLE, Dependents, refuse_preset
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import (
-    EpochMilliseconds,
     Id,
     MaxResults,
     Name,
@@ -21,38 +20,8 @@ from ..parameters import (
     SortOrder,
 )
 from ..report_config import normalize_provider
+from .allocations_types import AllocationDetails, AllocationPage
 from .labels import LOST_LABELS
-
-
-class AllocationPage(ListPage, total=False):
-    """A page of allocations."""
-
-    allocations: Annotated[
-        list[JsonObject],
-        "Each with id, name, description, owner, type (custom, preset), allocationType (single, group), folderId, "
-        "anomalyDetection, createTime, updateTime and urlUI.",
-    ]
-
-
-class AllocationDetails(TypedDict, total=False):
-    """One allocation."""
-
-    id: str
-    name: str
-    description: str
-    type: Annotated[str, "custom or preset."]
-    allocationType: Annotated[str, "single or group."]
-    rule: Annotated[JsonObject | None, "Single only: components and formula."]
-    rules: Annotated[
-        list[JsonObject],
-        "Groups only; each cost goes to the first rule that matches: id, name, components, formula, validityPeriods, "
-        "valueExtraction.",
-    ]
-    unallocatedCosts: Annotated[str | None, "Groups only: name for costs that match no rule."]
-    anomalyDetection: bool
-    folderId: Annotated[str, "root if in no folder."]
-    createTime: EpochMilliseconds
-    updateTime: EpochMilliseconds
 
 
 class Component(TypedDict, total=False):

@@ -28,8 +28,10 @@ EMPTY_VALUE_TEXTS = {"public": "no access"}
 
 DOMAIN_FIELDS = frozenset(("allowedInviteDomains",))
 """Fields with domains whose addresses get access."""
-REACHING_FIELDS = ("email", "recipients", "recipientsSlackChannels", "collaborators", "permissions")
+REACHING_FIELDS = ("email", "recipients", "recipientsSlackChannels", "collaborators")
 """Fields of an object with the users and channels that it reaches."""
+SHARING_FIELD = "permissions"
+"""Field of an object that can be shared, with the users who have access."""
 ENDING_VERBS = frozenset(("cancel", "resend"))
 """Verbs, besides those that delete, of writes that affect whom their object reaches."""
 
@@ -58,7 +60,8 @@ def reached_lines(tool: Tool, current: JsonObject) -> list[str]:
     """Return the lines for the users, addresses and channels that the object of a deletion or an invitation reaches."""
     if not tool.deletes and tool.verb not in ENDING_VERBS:
         return []
-    entries = ((name, entry) for name in REACHING_FIELDS for entry in _flatten_entries([current.get(name)]))
+    fields = (*REACHING_FIELDS, SHARING_FIELD) if tool.facts.get("shared_as") else REACHING_FIELDS
+    entries = ((name, entry) for name in fields for entry in _flatten_entries([current.get(name)]))
     lines = [f"{name}: {preview_entry(entry)}" for name, entry in entries]
     omitted = len(lines) - MAX_REACHED_LINES
     return lines[:MAX_REACHED_LINES] + ([f"and {omitted:,} more"] if omitted > 0 else [])

@@ -11,19 +11,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ...api.errors import ApiError
 from ...api.facts import Dependents, Reader
 from ...api.markers import values_at
-from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tools.series import structured_of
-from ..tools.tool import ContentResult, Tool, ToolError
+from ..tools.tool import Tool, ToolError
 from .access_changes import DOMAIN_FIELDS
-from .change_rows import name_of
 from .external_addresses import customer_domains, is_external
+from .object_reads import read_name, read_object, read_rows, row_name
 from .receipt_verification import as_list, member_key
-from .state_reader import MAX_READ_PAGES, declared_reader, named_tool
+from .state_reader import declared_reader, named_tool
 from .value_formatting import preview_value
 
 MAX_SHOWN = 50
@@ -142,7 +139,7 @@ class ChangeContextReader:
         if reader is None:
             return None
         selecting = {name: value for name, value in arguments.items() if name in reader.input_schema["properties"]}
-        rows = None if reader.argument_problems(selecting) else await _read_rows(call, reader, selecting)
+        rows = None if reader.argument_problems(selecting) else await read_rows(call, reader, selecting)
         if rows is None:
             return None
         if not reader.rows_key:
@@ -174,7 +171,7 @@ class ChangeContextReader:
             name: "|".join(template.format_map({**current, "id": id}) for id in ids)
             for name, template in kind.arguments.items()
         }
-        rows = await _read_rows(call, self._reader(kind.reader), selecting)
+        rows = await read_rows(call, self._reader(kind.reader), selecting)
         if rows is None or not (kind.member or kind.details_with):
             return rows, 0
         wanted = set(ids)
@@ -204,7 +201,7 @@ class ChangeContextReader:
                 {name: template.format_map({**current, "row": id}) for name, template in kind.details_arguments.items()}
                 for id in some
             ]
-            shown = await asyncio.gather(*(_read_object(call, reader, arguments) for arguments in named))
+            shown = await asyncio.gather(*(read_object(call, reader, arguments) for arguments in named))
             found |= {id: one for id, one in zip(some, shown, strict=True) if one is not None}
         return found
 
@@ -225,19 +222,14 @@ class ChangeContextReader:
     async def _read_names(self, call: Call, readers: NameReaders, values: list[Any]) -> dict[str, str]:
         """Return the names of the objects with the ids in *values*, as far as they can be read."""
         if not isinstance(readers, Mapping):
-            rows = await _read_rows(call, self._reader(readers), {})
+            rows = await read_rows(call, self._reader(readers), {})
             return {str(row["id"]): name for row in rows or () if "id" in row and (name := row_name(row))}
         references = [item for value in values for item in (value if isinstance(value, list) else [value])]
         found = [item for item in references if isinstance(item, dict) and item.get("objectType") in readers]
         shown = await asyncio.gather(
-            *(_read_name(call, self._reader(readers[one["objectType"]]), one) for one in found[:MAX_NAMED_OBJECTS])
+            *(read_name(call, self._reader(readers[one["objectType"]]), one) for one in found[:MAX_NAMED_OBJECTS])
         )
         return {one["objectId"]: name for one, name in zip(found, shown, strict=False) if name}
-
-
-def row_name(row: JsonObject) -> str:
-    """Return the address of a user, or the name of any other object; "" without one."""
-    return str(row.get("email") or name_of(row) or "")
 
 
 def _row_text(row: JsonObject, kind: Dependents, names: Mapping[str, str]) -> str:
@@ -274,45 +266,3 @@ def _refers_to(value: Any, ids: set[str], depth: int) -> bool:
         members = value.values() if isinstance(value, dict) else value
         return depth < MAX_DEPTH and any(_refers_to(member, ids, depth + 1) for member in members)
     return isinstance(value, str) and value in ids
-
-
-async def _read_name(call: Call, reader: Tool, reference: JsonObject) -> str:
-    """Return the name of an object; "" if it cannot be read."""
-    return row_name(await _read_object(call, reader, {"id": reference["objectId"]}) or {})
-
-
-async def _read_object(call: Call, reader: Tool, arguments: JsonObject) -> JsonObject | None:
-    """Return the object that *reader* shows; None if it cannot be read."""
-    try:
-        result = await reader.run(call, arguments)
-    except ApiError as error:
-        if error.kind == "credential":
-            raise
-        return None
-    return None if isinstance(result, ContentResult) else structured_of(result)
-
-
-async def _read_rows(call: Call, reader: Tool, arguments: JsonObject) -> list[JsonObject] | None:
-    """Return the rows of all pages of a list, or the one object that *reader* shows; None if it cannot be read, or if
-    there are too many pages."""
-    with_page_size = {**arguments, "maxResults": LARGE_PAGE_SIZE}
-    sent: JsonObject = arguments if reader.argument_problems(with_page_size) else with_page_size
-    rows: list[JsonObject] = []
-    token = ""
-    for _ in range(MAX_READ_PAGES):
-        try:
-            result = await reader.run(call, {**sent, "pageToken": token} if token else sent)
-        except ApiError as error:
-            if error.kind == "credential":
-                raise
-            return None
-        if isinstance(result, ContentResult):
-            return None
-        if not reader.rows_key:
-            return [structured_of(result)]
-        page = parse_page(structured_of(result), reader.rows_key)
-        rows += page.rows
-        if not page.next_token or page.next_token == token or not reader.is_paginated:
-            return rows
-        token = page.next_token
-    return None

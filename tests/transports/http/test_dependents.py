@@ -24,6 +24,9 @@ async def site() -> AsyncIterator[Site]:
         yield site
 
 
+OWNER = "permissions: admin@acme.example (owner)"
+
+
 async def affected(site: Site, name: str, arguments: Json) -> list[str]:
     """Return what a call affects, without the ids of the objects."""
     change = await prepared(site, name, arguments)
@@ -43,17 +46,18 @@ async def test_allocations_name_what_uses_them(site: Site) -> None:
     group = {"name": "Teams", "description": "d", "unallocatedCosts": "Rest", "rules": members}
     await applied(site, "create_allocation", group)
     users = ["budget that uses it: All clouds", "report that uses it: By team", "allocation that uses it: Teams"]
-    assert await affected(site, "delete_allocation", {"id": production}) == users
+    assert await affected(site, "delete_allocation", {"id": production}) == [OWNER, *users]
     assert await affected(site, "update_allocation", {"id": production, "name": "Live", "dryRun": True}) == users
     refused = (await site.apply("delete_allocation", {"id": production})).result
     assert refused["isError"] and "All clouds" in refused["content"][0]["text"]
-    assert await affected(site, "delete_allocation", {"id": other["id"]}) == users[-1:]
+    assert await affected(site, "delete_allocation", {"id": other["id"]}) == [OWNER, *users[-1:]]
 
 
 async def test_reports_name_annotations_and_budgets_labels(site: Site) -> None:
     report = await applied(site, "create_report", {"name": "By cloud", "report": BY_CLOUD})
     await applied(site, "create_annotation", {**NOTE, "reports": [report["id"]]})
-    assert await affected(site, "delete_report", {"id": report["id"]}) == ["annotation that refers to it: Release"]
+    named = ["annotation that refers to it: Release"]
+    assert await affected(site, "delete_report", {"id": report["id"]}) == [OWNER, *named]
     label = await applied(site, "create_label", {"name": "Quarter", "color": "blue"})
     for kind, body in (("budget", BUDGET), ("alert", ALERT), ("allocation", ALLOCATION)):
         made = await applied(site, f"create_{kind}", body)
