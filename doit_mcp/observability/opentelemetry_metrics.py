@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -34,8 +34,6 @@ from .telemetry_resource import make_resource
 
 log = logging.getLogger(__name__)
 
-INTERVAL_MILLISECONDS = 60_000
-MIN_INTERVAL_MILLISECONDS, MAX_INTERVAL_DIGITS = 1_000, 9
 SHUTDOWN_TIMEOUT_SECONDS = 3.0
 
 
@@ -109,18 +107,9 @@ def _attributes(family: Family, values: Labels) -> dict[str, str]:
     return {name: value for name, value in zip(family.labels, values, strict=True) if value}
 
 
-def open_metrics_export(endpoint: str, collect: Callable[[], Iterable[Family]]) -> MetricsExport:
+def open_metrics_export(
+    endpoint: str, collect: Callable[[], Iterable[Family]], interval_seconds: float
+) -> MetricsExport:
     """Return the export of what *collect* returns to the collector at *endpoint* (OTLP over HTTP)."""
     exporter = OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics")
-    return MetricsExport(collect, exporter, read_interval_seconds({}))
-
-
-def read_interval_seconds(environment: Mapping[str, str]) -> float:
-    """Return the seconds between exports, from OTEL_METRIC_EXPORT_INTERVAL in milliseconds, at least one second."""
-    text = environment.get("OTEL_METRIC_EXPORT_INTERVAL", "").strip()
-    if not text:
-        return INTERVAL_MILLISECONDS / 1000
-    if not text.isascii() or not text.isdigit() or len(text) > MAX_INTERVAL_DIGITS:
-        log.warning("OTEL_METRIC_EXPORT_INTERVAL is not a number of milliseconds; using %d", INTERVAL_MILLISECONDS)
-        return INTERVAL_MILLISECONDS / 1000
-    return max(int(text), MIN_INTERVAL_MILLISECONDS) / 1000
+    return MetricsExport(collect, exporter, interval_seconds)

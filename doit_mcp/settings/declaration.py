@@ -10,7 +10,7 @@ from typing import Any
 from .parsers import Integer
 
 NAME_PATTERN = re.compile(r"[A-Z][A-Z0-9_]*")
-UNIT_PATTERN = re.compile(r"\b(in seconds|in bytes|number of|port)\b", re.IGNORECASE)
+UNIT_PATTERN = re.compile(r"\b(in seconds|in milliseconds|in bytes|number of|port)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def setting(
     """Declare a dataclass field that is read from the environment variable *name*.
 
     *parse* raises ValueError with what the text must be. A secret is not a flag, appears in no error or repr, and can
-    also be read from a file. Raise TypeError if an argument is
-    missing, if the description ends with a period, or if a number has no bounds or no unit.
+    also be read from a file. Raise TypeError if an argument is missing, if the description ends with a period, or if a
+    number has no bounds or no unit.
     """
     if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
         raise setting_error(f"with the default {default!r}", "an environment variable as its second argument")

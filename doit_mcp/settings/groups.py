@@ -228,6 +228,12 @@ class LogSettings:
     metrics_exporter: str = setting(
         "otlp", "OTEL_METRICS_EXPORTER", Choice("otlp", "none"), "Metrics that the collector gets: otlp (all) or none"
     )
+    metric_export_interval_ms: int = setting(
+        60_000,
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        Integer(1_000, 86_400_000),
+        "Time between two exports of metrics to the collector, in milliseconds",
+    )
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("DOIT_MCP_DRAIN_S", "0", 0),
     ("DOIT_MCP_REDIS_URL", "redis://:hush@redis:6379/1", "redis://:hush@redis:6379/1"),
     ("OTEL_METRICS_EXPORTER", "none", "none"),
+    ("OTEL_METRIC_EXPORT_INTERVAL", "5000", 5_000),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "http://collector:4318"),
     ("DOIT_MCP_LOG_LEVEL", "DEBUG", "debug"),
     ("DOIT_MCP_LOG_FORMAT", "JSON", "json"),

@@ -210,7 +210,9 @@ def _export_telemetry(app: web.Application, settings: Settings) -> None:
 
     async def export_until_shutdown(app: web.Application) -> AsyncIterator[None]:
         metrics = (
-            open_metrics_export(settings.otlp_endpoint, app[app_keys.METRICS].collect)
+            open_metrics_export(
+                settings.otlp_endpoint, app[app_keys.METRICS].collect, settings.metric_export_interval_ms / 1000
+            )
             if settings.metrics_exporter == "otlp"
             else None
         )

@@ -25,7 +25,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from doit_mcp.observability import opentelemetry, opentelemetry_metrics
 from doit_mcp.observability.metrics import MCP_BUCKETS_SECONDS, Metrics
 from doit_mcp.observability.opentelemetry import SpanRecorder
-from doit_mcp.observability.opentelemetry_metrics import MetricsExport, read_interval_seconds
+from doit_mcp.observability.opentelemetry_metrics import MetricsExport
 from doit_mcp.sandbox.api import Fault
 from doit_mcp.settings import Settings
 from doit_mcp.settings.errors import BadSettings
@@ -370,13 +370,6 @@ async def test_hanging_collector_does_not_delay_shutdown(monkeypatch: pytest.Mon
     await SpanRecorder(Hanging()).close()
     await MetricsExport(Metrics({}).collect, HangingExporter(), 60).close()
     free.set()
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"), [("", 60.0), ("5000", 5.0), ("1", 1.0), ("often", 60.0), ("9" * 5000, 60.0)]
-)
-def test_the_interval_of_exports_is_the_operators(value: str, seconds: float) -> None:
-    assert read_interval_seconds({"OTEL_METRIC_EXPORT_INTERVAL": value}) == seconds
 
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
