@@ -20,7 +20,7 @@ from .replicas import REPORT_SECRET
 
 PER_OWNER = 20
 CONCURRENCY = 16
-MAX_SUBSCRIBE_ATTEMPTS = 20
+MAX_SUBSCRIBE_ATTEMPTS = 60
 QUIET_SECONDS = 120.0
 
 
@@ -61,10 +61,11 @@ class Load:
         return answer
 
     async def subscribe_patiently(self, token: str, role: str, group: int, number: int) -> dict[str, Any]:
-        """Subscribe, again while the API of the sandbox is too slow: it makes the data of a customer at first use."""
+        """Subscribe, again while the API of the sandbox is too slow, which makes the data of a customer at first use, and
+        while too many receivers of the one host that all of them have are being verified."""
         for _ in range(MAX_SUBSCRIBE_ATTEMPTS - 1):
             answer = await self.subscribe(token, role, group, number)
-            if answer.get("error", {}).get("data") != {"limit": "upstream"}:
+            if answer.get("error", {}).get("data") not in ({"limit": "upstream"}, {"limit": "verifications"}):
                 return answer
             await asyncio.sleep(2)
         return await self.subscribe(token, role, group, number)

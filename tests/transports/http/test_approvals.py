@@ -172,7 +172,8 @@ async def test_oldest_prepared_changes_are_forgotten(site: Site) -> None:
     first = (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]
     for _ in range(20):
         last = (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]
-    assert "no longer stored" in await refusal(site, first)
+    # The server may not know any more that the token was never used.
+    assert "no longer store" in await refusal(site, first)
     assert (await call(site, "confirm_action", approvalToken=last))["deleted"]
 
 
