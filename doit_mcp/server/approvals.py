@@ -36,9 +36,9 @@ FORGOTTEN = (
     " prepare it."
 )
 USED = (
-    "This approvalToken was already used, and each counts only once, so this call changed nothing. The first call made the"
-    " change, or the DoiT API refused it, or the object had changed and the change was prepared again with a new token."
-    " Read the object first. Only if the change is missing, call the tool of the change again to prepare it."
+    "This approvalToken was already used, and each counts only once, so this call changed nothing. It is unknown whether"
+    " the first call made the change, or the DoiT API refused it, or the object had changed and the change was prepared"
+    " again with a new token. Read the object first. Only if the change is missing, call the tool of the change again to prepare it."
 )
 LOST = (
     "This call changed nothing. It is unknown whether the change of this approvalToken was made before: the server no"
