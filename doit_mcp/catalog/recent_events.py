@@ -66,7 +66,10 @@ async def get_recent_events(
     ]
     events = await _filter_readable(call, events[:MAX_EVENTS])
     if event_id is not None and not events:
-        raise ApiError("event_id: no event of this user's subscriptions has this id", kind="argument")
+        raise ApiError(
+            "event_id: no event of this user's subscriptions has this id, or it was recorded before since",
+            kind="argument",
+        )
     if not events:
         return {
             "events": [],

@@ -60,7 +60,7 @@ def record_poll(fields: Fields, source: str, reading: Reading, tenant: str, now:
 
 
 def _drop_unlisted(fields: Fields, source: str, reading: Reading) -> Change:
-    """Return the change that drops deliveries of polled events about items that *reading* no longer has.
+    """Return the change that drops deliveries of polled events about items that *reading* no longer has, and the events.
 
     Reported events stay: a list may not show their items yet.
     """
@@ -72,7 +72,7 @@ def _drop_unlisted(fields: Fields, source: str, reading: Reading) -> Change:
         if stored is None or not stored.get("polled") or EVENT_TYPES[stored["event"]["name"]].source != source:
             continue
         if stored["event"]["data"]["id"] not in reading.ids:
-            change.delete.add(DELIVERY + key)
+            change.delete |= {DELIVERY + key, EVENT + key.partition(":")[2]}
             change.dropped["not_listed"] += 1
     return change
 

@@ -46,7 +46,12 @@ class UserCalls:
         return max(self._ended.get(owner, 0.0), self._received.get(owner, 0.0))
 
     def add_subscriber(self, owner: str) -> None:
-        """Remember calls of *owner* from now on, also at other replicas."""
+        """Remember calls of *owner* from now on, also at other replicas.
+
+        A new subscriber counts as having had a call now: the turn in which a user subscribes may have had calls before.
+        """
+        if owner not in self._subscribers:
+            self._ended[owner] = self._clock()
         self._subscribers.add(owner)
         self._send({owner: self.last_at(owner)})
 

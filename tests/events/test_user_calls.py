@@ -19,8 +19,9 @@ class Clock:
 def test_calls_in_progress_count_until_they_end() -> None:
     """A call counts as one of this moment while it, or another one of the same user, is in progress."""
     calls = UserCalls(clock := Clock(), HOLD_SECONDS)
-    calls.add_subscriber("a")
     assert calls.last_at("a") == 0
+    calls.add_subscriber("a")
+    assert calls.last_at("a") == 1000, "a user subscribes during a turn"
     calls.begin("a")
     calls.begin("a")
     clock.now = 1500.0
