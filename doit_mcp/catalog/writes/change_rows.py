@@ -10,7 +10,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .item_labels import bounded_item, item_text
 from .receipt_verification import member_key
-from .value_diff import UNKNOWN, DiffLine, without_defaults
+from .value_diff import UNKNOWN, DiffLine, are_numbers, value_key, without_defaults
 from .value_formatting import MAX_LINES, is_shortened, shorten
 
 NAME_FIELDS = (
@@ -32,6 +32,8 @@ MAX_COPIES = 40
 """Items of one change that are copied for programs."""
 ASSIGNING_VERB = "assign"
 EMPTY_LIST_TEXT = "none"
+MAX_LIST_CHARACTERS = 1_000
+"""Characters of a list that is shown as a whole, because its order or its repeats count."""
 
 
 def name_of(values: JsonObject) -> str | None:
@@ -111,16 +113,35 @@ def field_rows(
 
 
 def _list_row(path: str, before: list[Any], after: list[Any], names: Mapping[str, str]) -> JsonObject:
+    """Return the items that were added and removed; both lists as a whole if their order or repeats count."""
     old, new = ([without_defaults(item) for item in items] for items in (before, after))
     added = [item for item, own in zip(after, new, strict=True) if own not in old]
     removed = [item for item, own in zip(before, old, strict=True) if own not in new]
+    if are_numbers(before + after) or _has_repeats(old) or _has_repeats(new):
+        return {"field": path, "before": _whole_text(before, names), "after": _whole_text(after, names)}
     if not added and not removed:
-        return {"field": path, "before": display_value(before), "after": display_value(after)}
+        return {"field": path, "before": _order_text(before, names), "after": _order_text(after, names)}
     row: JsonObject = {"field": path, "added": [], "removed": []}
     for kind, items in (("added", added), ("removed", removed)):
         for item in items:
             _add_item(row, kind, item, names)
     return row
+
+
+def _has_repeats(items: list[Any]) -> bool:
+    return len({value_key(item) for item in items}) < len(items)
+
+
+def _whole_text(items: list[Any], names: Mapping[str, str]) -> str:
+    texts = (str(_named_item(item, names)) for item in items)
+    return shorten(", ".join(texts), MAX_LIST_CHARACTERS) or EMPTY_LIST_TEXT
+
+
+def _order_text(items: list[Any], names: Mapping[str, str]) -> str:
+    """Return the order of *items*: their names, if all have one of their own."""
+    own = [name_of(item) if isinstance(item, dict) else None for item in items]
+    are_unique = None not in own and len({*own}) == len(own)
+    return _whole_text(own if are_unique else items, names)
 
 
 def _add_item(row: JsonObject, kind: str, item: Any, names: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ import orjson
 
 from ...protocol.jsonrpc import JsonObject
 from .value_diff import HIDDEN, HIDDEN_BEFORE
-from .value_formatting import MAX_LINES, entry_name, preview_entry, preview_value, shorten
+from .value_formatting import MAX_LINES, entry_name, is_shortened, preview_entry, preview_value, shorten
 
 MAX_LABEL_DEPTH = 4
 """Levels of an item that its label and its copy show. Deeper ones are counted in the label and left out of the copy."""
@@ -73,8 +73,22 @@ def _condition_text(item: JsonObject) -> str | None:
     verb = {"is": "is not"}.get(verb, f"not {verb}") if inverse else verb
     shown = ", ".join(_member_text(value, 1) for value in values[:MAX_LINES]) or "no value"
     more = f" and {len(values) - MAX_LINES:,} more" if len(values) > MAX_LINES else ""
-    marks = dict.fromkeys(text for member, text in MARKS.items() if item.get(member) is True)
-    return shorten(f"{_member_text(name, 1)} {verb} {shown}{more}" + "".join(f", {text}" for text in marks))
+    found = dict.fromkeys(text for member, text in MARKS.items() if item.get(member) is True)
+    subject, marks = f"{_member_text(name, 1)} {verb}", "".join(f", {text}" for text in found)
+    text = f"{subject} {shown}{more}{marks}"
+    return _counted_text(subject, values, marks) if is_shortened(text) and len(values) > 1 else shorten(text)
+
+
+def _counted_text(subject: str, values: list[Any], marks: str) -> str:
+    """Return a condition with the count of its values and the first ones that fit."""
+    start = f"{subject} any of {len(values):,} values: "
+    first = ""
+    for value in values[:MAX_LINES]:
+        longer = f"{first}{_member_text(value, 1)}, "
+        if is_shortened(f"{start}{longer}…{marks}"):
+            break
+        first = longer
+    return shorten(f"{start}{first}…{marks}")
 
 
 def _members_text(item: JsonObject, depth: int) -> str:
@@ -106,7 +120,8 @@ def bounded_item(item: JsonObject) -> JsonObject | None:
 
 def _truncate(value: Any, depth: int) -> Any:
     """Return a copy of *value*, with None in place of anything too deep or too long."""
-    if _is_nested(value) and (depth >= MAX_LABEL_DEPTH or len(value) > MAX_LINES):
+    max_length = MAX_LINES if isinstance(value, dict) else MAX_ITEM_BYTES
+    if _is_nested(value) and (depth >= MAX_LABEL_DEPTH or len(value) > max_length):
         return None
     if isinstance(value, dict):
         return {shorten(name): _truncate(member, depth + 1) for name, member in value.items()}

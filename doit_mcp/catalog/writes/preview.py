@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 import orjson
 
@@ -37,6 +38,7 @@ IDENTIFYING_FIELDS = (
 
 MAX_ADDRESS_CHARACTERS = 400
 """Characters of an address that are shown. Email addresses are shorter."""
+OWNER = "owner"
 UNKNOWN_OBJECT = "no name could be read for this id"
 ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
 
@@ -156,7 +158,11 @@ def with_effective_values(tool: Tool, arguments: JsonObject, before: JsonObject)
     """Return *arguments* with what the API sets in place of some values, and null for what it clears with others."""
     facts = tool.facts
     shown = {
-        name: facts.get("empty_means", {}).get(name, value) if value == [] else value
+        name: _emptied_value(
+            facts["empty_means"][name], before.get(name), arguments.get("collaborators", before.get("collaborators"))
+        )
+        if value == [] and name in facts.get("empty_means", {})
+        else value
         for name, value in arguments.items()
     }
     for name, (computed, text) in facts.get("computed_if", {}).items():
@@ -174,6 +180,13 @@ def with_effective_values(tool: Tool, arguments: JsonObject, before: JsonObject)
             }
             shown[name] = {**value, **cleared}
     return shown
+
+
+def _emptied_value(text: list[str], old: Any, collaborators: Any) -> list[Any]:
+    """Return what the API puts in an emptied list: the *old* items if they are only the owner, who stays in it."""
+    members = collaborators if isinstance(collaborators, list) else []
+    owners = [one.get("email") for one in members if isinstance(one, dict) and one.get("role") == OWNER]
+    return owners if len(owners) == 1 and old == owners else text
 
 
 def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -33,9 +34,20 @@ SECRET_NAME_PATTERN = re.compile(
 HIDDEN, HIDDEN_BEFORE = "(not shown)", "(another value, not shown)"
 """Texts in place of secrets."""
 CONDITION_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {"mode": "is", "inverse": False, "includeNull": False, "caseInsensitive": False}
+    {
+        "mode": "is",
+        "inverse": False,
+        "inverse_selection": False,
+        "includeNull": False,
+        "include_null": False,
+        "caseInsensitive": False,
+    }
 )
 """Members of the conditions of scopes, filters and rules that mean the same as if they were left out."""
+CONDITION_IDENTITY: Mapping[str, Any] = MappingProxyType(
+    {"type": None, "id": None, "key": None, "mode": "is", "inverse": False, "inverse_selection": False}
+)
+"""Members that tell the conditions of a list apart, with their defaults."""
 MAX_NAME_CHARACTERS = 100
 """Characters at the end of a name that are searched for a word."""
 ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
@@ -114,25 +126,87 @@ def is_unchanged(line: DiffLine) -> bool:
 
 
 def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], depth: int) -> Iterator[DiffLine]:
-    """Yield the items that were added to and removed from a list.
+    """Yield the items that were added to and removed from a list, and what changed in a condition.
 
-    If the items are the same, yields all of them: an item may have lost a member that is not compared.
+    Numbers are compared by position, and a list in another order is one line. If the items are the same, yields all of
+    them: an item may have lost a member that is not compared.
     """
-    old_keys = {_value_key(value) for value in before}
-    new_keys = {_value_key(value) for value in values} if before else old_keys
-    if old_keys == new_keys:
-        old_keys = set()
-    for index, value in enumerate(values):
-        if old_keys and _value_key(value) in old_keys:
-            continue
-        if _is_item(value):
-            shown = mask_secrets(value, kind)
-            yield DiffLine(kind, f"{path}[{index}]", UNKNOWN, shown, _is_prominent(kind, value), path)
+    if are_numbers(before) and are_numbers(values):
+        for index, (old, new) in enumerate(zip_longest(before, values)):
+            if old != new:
+                yield from _diff_lines(f"{path}[{index}]", kind, new, old, depth + 1)
+        return
+    old_keys, new_keys = list(map(value_key, before)), list(map(value_key, values))
+    if old_keys != new_keys and Counter(old_keys) == Counter(new_keys):
+        yield DiffLine(kind, path, mask_secrets(before, kind), mask_secrets(values, kind), _is_prominent(kind, values))
+        return
+    added = range(len(values)) if old_keys == new_keys else _unmatched(new_keys, old_keys)
+    removed = _unmatched(old_keys, new_keys)
+    former = _same_conditions(values, added, before, removed)
+    for index in added:
+        value, item_path = values[index], f"{path}[{index}]"
+        if index in former:
+            yield from _condition_lines(item_path, kind, value, before[former[index]], depth)
+        elif _is_item(value) or (before and is_condition(value)):
+            yield DiffLine(kind, item_path, UNKNOWN, mask_secrets(value, kind), _is_prominent(kind, value), path)
         else:
-            yield from _diff_lines(f"{path}[{index}]", kind, value, UNKNOWN, depth + 1)
-    for value in before:
-        if _value_key(value) not in new_keys:
-            yield DiffLine(kind, path, mask_secrets(value, kind), UNKNOWN, _is_prominent(kind, value), path)
+            yield from _diff_lines(item_path, kind, value, UNKNOWN, depth + 1)
+    for index in sorted({*removed} - {*former.values()}):
+        value = before[index]
+        yield DiffLine(kind, path, mask_secrets(value, kind), UNKNOWN, _is_prominent(kind, value), path)
+
+
+def _unmatched(keys: list[bytes], others: list[bytes]) -> list[int]:
+    """Return the indexes of the *keys* that *others* do not have, or have less often."""
+    left = Counter(others)
+    left.subtract(keys)
+    unmatched = []
+    for index in reversed(range(len(keys))):
+        if left[keys[index]] < 0:
+            left[keys[index]] += 1
+            unmatched.append(index)
+    return unmatched[::-1]
+
+
+def _condition_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> Iterator[DiffLine]:
+    """Yield the lines for the members of a condition that differ from those of the same condition *before*."""
+    for name in {**value, **before}:
+        default = CONDITION_DEFAULTS.get(name)
+        old, new = before.get(name, default), value.get(name, default)
+        if old != new:
+            yield from _diff_lines(f"{path}.{shorten(name)}", f"{kind}.{name}", new, old, depth + 1)
+
+
+def is_condition(value: Any) -> bool:
+    """Return whether *value* is a condition of a scope, filter or rule: {type, id or key, values, ...}."""
+    return isinstance(value, dict) and isinstance(value.get("values"), list) and "type" in value
+
+
+def _same_conditions(
+    values: list[Any], added: Iterable[int], before: list[Any], removed: Iterable[int]
+) -> dict[int, int]:
+    """Return the indexes of the removed conditions that were only changed, by those of the added ones.
+
+    The same condition may have other values, and treat case and missing values in another way.
+    """
+    left: dict[bytes, list[int]] = {}
+    for index in removed:
+        if is_condition(before[index]):
+            left.setdefault(_condition_key(before[index]), []).append(index)
+    same = {}
+    for index in added:
+        if is_condition(values[index]) and (indexes := left.get(_condition_key(values[index]))):
+            same[index] = indexes.pop(0)
+    return same
+
+
+def _condition_key(condition: Mapping[str, Any]) -> bytes:
+    return orjson.dumps([condition.get(name, default) for name, default in CONDITION_IDENTITY.items()])
+
+
+def are_numbers(items: list[Any]) -> bool:
+    """Return whether *items* are one or more numbers, whose order counts."""
+    return bool(items) and all(isinstance(item, int | float) and not isinstance(item, bool) for item in items)
 
 
 def _is_item(value: Any) -> bool:
@@ -152,7 +226,8 @@ def mask_secrets(value: Any, path: str, depth: int = 0) -> Any:
     return HIDDEN if is_text and SECRET_NAME_PATTERN.search(path[-MAX_NAME_CHARACTERS:]) else value
 
 
-def _value_key(value: Any) -> bytes:
+def value_key(value: Any) -> bytes:
+    """Return *value* as JSON that is the same for values that mean the same."""
     return orjson.dumps(without_defaults(value), option=orjson.OPT_SORT_KEYS)
 
 
@@ -161,7 +236,7 @@ def without_defaults(value: Any) -> Any:
 
     The API adds them to some of its objects, so with and without them, conditions are the same.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("values"), list) or "type" not in value:
+    if not is_condition(value):
         return value
     return {name: member for name, member in value.items() if CONDITION_DEFAULTS.get(name, UNKNOWN) != member}
 

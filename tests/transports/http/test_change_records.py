@@ -119,6 +119,39 @@ async def test_lists_are_complete_up_to_a_limit_and_have_one_form(site: Site) ->
     assert {"field": "recipients", "added": [], "removed": former} in deleted["fields"]
 
 
+async def test_lists_show_only_what_changes_inside_them(site: Site) -> None:
+    filters: Json = {"id": "service_description", "type": "fixed", "values": [f"Service {one}" for one in range(51)]}
+    report = await call(site, "create_report", name="Long", report={"dataSource": "billing", "filters": [filters]})
+    changed = {"filters": [{**filters, "values": [*filters["values"], "Service 51"]}]}
+    assert row(await dry_run(site, "update_report", id=report["id"], report=changed)) == {
+        "field": "report.filters[0].values",
+        "added": ["Service 51"],
+        "removed": [],
+    }
+    budget = await call(site, "create_budget", **BUDGET, seasonalAmounts=[1, 2, 3, 4])
+    shown = row(await dry_run(site, "update_budget", id=budget["id"], seasonalAmounts=[1, 1, 2, 2]))
+    assert shown == {"field": "seasonalAmounts", "before": "1, 2, 3, 4", "after": "1, 1, 2, 2"}
+    groups = (await call(site, "list_allocations"))["allocations"]
+    group = next(one for one in groups if one["allocationType"] == "group")
+    rules = (await call(site, "get_allocation", id=group["id"]))["rules"]
+    reverse = [{"action": "select", "id": rule["id"]} for rule in rules[::-1]]
+    shown = row(await dry_run(site, "update_allocation", id=group["id"], rules=reverse))
+    assert shown["field"] == "rules" and len(rules) > 2
+    for side, ordered in (("before", rules), ("after", rules[::-1])):
+        assert shown[side] == ", ".join(f"{rule['name']} (id {rule['id']})" for rule in ordered)
+
+
+async def test_an_emptied_list_that_has_only_the_owner_is_unchanged(site: Site) -> None:
+    budget = await call(site, "create_budget", **BUDGET)
+    owner = budget["recipients"]
+    shown = await dry_run(site, "update_budget", id=budget["id"], recipients=[])
+    assert shown["fields"] == [] and shown["notes"] == ["The object has these values already."]
+    assert owner[0] not in str(shown.get("affected"))
+    await call(site, "update_budget", id=budget["id"], recipients=[*owner, "bob@acme.example"])
+    shown = row(await dry_run(site, "update_budget", id=budget["id"], recipients=[]))
+    assert shown["added"] == ["the owner of the budget"] and "bob@acme.example" in shown["removed"]
+
+
 async def test_values_before_have_the_names_of_arguments(site: Site) -> None:
     first, second = [(await call(site, "create_label", name=name, color="blue"))["id"] for name in ("First", "Second")]
     note = await call(site, "create_annotation", content="Launch", timestamp=MIDNIGHT, labels=[first, second])
