@@ -19,7 +19,7 @@ from .reversibility import STATE_UNKNOWN, final_reason, restores_itself
 from .secret_results import has_secrets
 from .sharing_undo import THEN_KEY, with_sharing
 from .snapshot import Snapshot
-from .state_reader import StateReader, declared_reader, named_tool
+from .state_reader import StateReader, check_refusal, declared_reader, named_tool
 from .undo_call import partial_undo_call, undo_call
 
 UNDO_KEY = "undo"
@@ -225,6 +225,9 @@ async def run_with_undo(
         undo: JsonObject = {"note": reason} if reason else {}
     else:
         before = await plan.read(call, arguments, snapshot)
+        if snapshot is None and before is not None and isinstance(plan, RestorePlan):
+            # A write without a question was not checked yet.
+            check_refusal(tool, arguments, before)
         result = await tool.run(call, arguments)
         if isinstance(plan, RemovalPlan) and not isinstance(result, ContentResult):
             before = structured_of(result)
