@@ -101,6 +101,8 @@ class ToolFacts(TypedDict, total=False):
     id. None if no tool shows it. Required for writes to existing objects."""
     preview_arguments: Mapping[str, str]
     """The names that *preview_with* has for arguments, by their names in the write, if they differ."""
+    preview_constants: Mapping[str, str]
+    """The arguments of *preview_with* that have the same value in each call of the write."""
     also_shows: Mapping[str, Reader]
     """The tools that read other objects of a write by their id, for the question to the user, by the arguments with
     these ids. From a list, the row with the id."""

@@ -81,8 +81,16 @@ async def test_domains_that_can_join_are_marked(site: Site) -> None:
 
 
 async def test_deletions_of_unknown_insights_delete_nothing(site: Site) -> None:
-    deleted = await applied(site, "delete_insight_results", {"insightKey": "nope"})
-    assert deleted["deleted"] is False and "No custom insight had this key" in deleted["note"]
+    assert "has no object with this id" in await refused(site, "delete_insight_results", insightKey="nope")
+    insight = {"key": "idle", "title": "Idle things", "shortDescription": "d", "cloudProvider": "aws"}
+    await applied(
+        site, "post_insight_results", {"results": [insight | {"categories": ["FinOps"], "resourceResults": []}]}
+    )
+    change = await prepared(site, "delete_insight_results", {"insightKey": "idle"})
+    assert change["object"] == {"name": "Idle things", "insightKey": "idle"}
+    shown = {row["field"]: row["before"] for row in change["fields"]}
+    assert shown["title"] == "Idle things" and shown["source"] == "public-api"
+    await applied(site, "delete_insight_results", {"insightKey": "idle"})
 
 
 async def test_undo_notes_say_what_else_happens(site: Site) -> None:
