@@ -32,7 +32,7 @@ class Dependents:
     *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}", and members
     of its state by their names, such as "{customerId}"; without *member*, all rows are meant. *details_with* shows one
     row that can have the id anywhere, if the list does not, by *details_arguments*, in which "{row}" is the id of the row. *ids_in* is the argument with the ids, if they do not identify the object of the write.
-    With *must_exist*, the write is refused if none of them does.
+    With *must_exist*, the write is refused if none of them does. *named_in* are types of conditions whose values can also be the name of the object.
     *shows* are members that are shown beside the name of a row, also if they are unknown. *is_nested* means that their own dependents depend on the object as well. *row_id* is
     the member with the id of a row, and *names_with* names rows that have only ids, as the fact of this name does.
     """
@@ -49,6 +49,7 @@ class Dependents:
     must_exist: bool = False
     details_with: Reader | None = None
     details_arguments: Mapping[str, str] = field(default_factory=lambda: {"id": "{row}"})
+    named_in: frozenset[str] = frozenset()
 
 
 def refuse_preset(arguments: JsonObject, current: JsonObject) -> str:
@@ -100,6 +101,8 @@ class ToolFacts(TypedDict, total=False):
     id. None if no tool shows it. Required for writes to existing objects."""
     preview_arguments: Mapping[str, str]
     """The names that *preview_with* has for arguments, by their names in the write, if they differ."""
+    preview_constants: Mapping[str, str]
+    """The arguments of *preview_with* that have the same value in each call of the write."""
     also_shows: Mapping[str, Reader]
     """The tools that read other objects of a write by their id, for the question to the user, by the arguments with
     these ids. From a list, the row with the id."""

@@ -22,6 +22,8 @@ MAX_SUGGESTIONS = 5
 ALLOCATIONS_FACT = "allocations"
 GROUP = "group"
 """The allocationType of groups, which split costs; the others are single allocations."""
+SINGLE_ALLOCATION_TYPES = frozenset({"attribution", "allocation_rule"})
+"""Types of filters whose values are single allocations, by id or name."""
 
 Name = TypeVar("Name")
 
@@ -224,6 +226,23 @@ async def check_allocations(call: Call, wanted: Collection[str]) -> AllocationCh
         check = AllocationCheck(Existence.ABSENT if absent else unknown, absent, known)
         if check.existence is Existence.FOUND:
             break
+    return check
+
+
+async def check_allocation_values(call: Call, check: ValueCheck, wanted: Collection[str]) -> ValueCheck:
+    """Return *check* of the *wanted* values of a filter by allocation, which can also be ids. Raise ApiError.
+
+    The data have only the names of allocations.
+    """
+    in_data = frozenset(check.known)
+    values = [value for value in wanted if value not in in_data]
+    async for known in AllocationReader(call).versions():
+        ids = KnownNames(frozenset(row.id for row in known.rows if not row.is_group), known.complete)
+        states = {value: ids.check(value) for value in values}
+        absent = next((value for value, state in states.items() if state is Existence.ABSENT), "")
+        if not absent:
+            return ValueCheck(Existence.UNKNOWN if Existence.UNKNOWN in states.values() else Existence.FOUND)
+        check = check._replace(absent=absent)
     return check
 
 

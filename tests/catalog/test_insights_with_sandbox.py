@@ -48,6 +48,8 @@ async def test_batch_reports_failures_and_is_deleted_by_key(ask: Ask) -> None:
     deleted = await ask("delete_insight_results", insightKey="batch")
     assert "cannot be restored" in deleted.pop("undo")["note"]
     assert deleted == {"deleted": True, "insightKey": "batch"}
+    again = await ask("delete_insight_results", insightKey="batch")
+    assert again["deleted"] is False and "nothing was deleted" in again["note"] and "undo" not in again
 
 
 async def test_flow_runs_once_at_a_time(ask: Ask) -> None:

@@ -121,11 +121,13 @@ class AllocationChanges(Allocation, total=False):
     description: Annotated[str, "What it covers."]
 
 
+ALLOCATION_TYPES = frozenset(("attribution", "attribution_group", "allocation", "allocation_rule"))
+"""Types whose dimensions are allocations: filters name them by id or by name, and dimensions list their names."""
 ALLOCATION_USERS = (
-    Dependents("budget that uses it", "list_budgets", "scopes"),
-    Dependents("alert that uses it", "list_alerts", "config"),
-    Dependents("report that uses it", "list_reports", details_with="get_report_config"),
-    Dependents("allocation that uses it", "list_allocations", details_with="get_allocation"),
+    Dependents("budget that uses it", "list_budgets", "scopes", named_in=ALLOCATION_TYPES),
+    Dependents("alert that uses it", "list_alerts", "config", named_in=ALLOCATION_TYPES),
+    Dependents("report that uses it", "list_reports", details_with="get_report_config", named_in=ALLOCATION_TYPES),
+    Dependents("allocation that uses it", "list_allocations", details_with="get_allocation", named_in=ALLOCATION_TYPES),
 )
 """What selects costs with an allocation, so that a change of its rules changes the costs, and a deletion is refused."""
 

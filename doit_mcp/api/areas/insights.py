@@ -230,7 +230,10 @@ class Insights(Area):
     @delete(
         "/insights/v1/results",
         confirm=True,
-        preview_with=None,
+        preview_with=get_insight,
+        preview_arguments={"insightKey": "key"},
+        preview_constants={"source": OWN_SOURCE},
+        verify_with=None,
         no_undo="Deleted insights and their resources cannot be restored. post_insight_results creates new ones.",
         open_world=False,
     )

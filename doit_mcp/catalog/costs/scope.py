@@ -15,9 +15,11 @@ from ...protocol.json_schema import JsonObject, Length, PublishedMembers, schema
 from ...protocol.schema_validator import SchemaValidator
 from ..call import Call
 from ..known_names import (
+    SINGLE_ALLOCATION_TYPES,
     DimensionCheck,
     Existence,
     ValueCheck,
+    check_allocation_values,
     check_dimension,
     check_known_values,
     unknown_dimension,
@@ -222,7 +224,10 @@ async def _check_filter(call: Call, condition: Filter) -> FilterCheck:
     if condition["id"] == CLOUD_DIMENSION:
         wanted = list(map(normalize_provider, wanted))
     mode, folds = condition.get("mode", "is"), condition.get("caseInsensitive", False)
-    return await check_known_values(details, wanted, mode, folds=folds)
+    check = await check_known_values(details, wanted, mode, folds=folds)
+    if check.existence is Existence.ABSENT and mode == "is" and condition["type"] in SINGLE_ALLOCATION_TYPES:
+        return await check_allocation_values(call, check, wanted)
+    return check
 
 
 async def _explain_absence(call: Call, argument: str, condition: Filter, check: FilterCheck) -> ApiError:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+from ...api.areas.allocations import ALLOCATION_TYPES
 from ...api.common_types import Filter
 from ...api.errors import ApiError
 from ...api.nearest import find_nearest
@@ -15,14 +16,17 @@ from ..call import Call
 from ..costs.answers import EmptyAnswer, explain_empty_answer
 from ..costs.checked_values import NOT_CHECKED, CheckedValues
 from ..costs.scope import Scope, check_values
-from ..known_names import Existence, check_allocations, read_dimensions, unknown_dimension
+from ..known_names import (
+    SINGLE_ALLOCATION_TYPES,
+    Existence,
+    check_allocations,
+    read_dimensions,
+    unknown_dimension,
+)
 from ..partial_results import gather_partial
 from ..periods.period import ReportedPeriod
 from .grouping import UNIT_COLUMNS, USAGE_COLUMN
 
-ALLOCATION_TYPES = frozenset({"attribution", "attribution_group", "allocation", "allocation_rule"})
-"""Types whose dimensions are allocations: filters name them by id, and dimensions list their names."""
-SINGLE_ALLOCATION_TYPES = frozenset({"attribution", "allocation_rule"})
 FOLDING_MODES = ("starts_with", "ends_with", "contains")
 """Modes of filters in which the API can ignore case."""
 NULL_VALUE = re.compile(r"\[.* N/A\]")

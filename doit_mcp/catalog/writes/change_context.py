@@ -175,14 +175,16 @@ class ChangeContextReader:
         if rows is None or not (kind.member or kind.details_with):
             return rows, 0
         wanted = set(ids)
+        own_name = row_name(current) if kind.named_in else ""
         if kind.details_with is not None:
             rows = [row for row in rows if row.get(kind.row_id) not in wanted]
             details = await self._read_details(call, kind, rows[:MAX_DETAILS], current)
-            found = [row for row in rows if _refers_to(details.get(str(row.get(kind.row_id))), wanted, 0)]
+            shown = [(row, details.get(str(row.get(kind.row_id)))) for row in rows]
+            found = [row for row, one in shown if _refers_to(one, wanted) or _names(one, own_name, kind.named_in)]
             return found, len(rows) - len(details)
-        found = []
+        found = [row for row in rows if _names(row.get(kind.member), own_name, kind.named_in)]
         while True:
-            more = [row for row in rows if _refers_to(row.get(kind.member), wanted, 0) and row not in found]
+            more = [row for row in rows if _refers_to(row.get(kind.member), wanted) and row not in found]
             found += more
             if not kind.is_nested or not more:
                 return found, 0
@@ -260,9 +262,21 @@ def _member_names(template: str) -> list[str]:
     return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
-def _refers_to(value: Any, ids: set[str], depth: int) -> bool:
+def _refers_to(value: Any, ids: set[str], depth: int = 0) -> bool:
     """Return whether one of the *ids* is *value*, or anywhere in it."""
     if isinstance(value, (list, dict)):
-        members = value.values() if isinstance(value, dict) else value
-        return depth < MAX_DEPTH and any(_refers_to(member, ids, depth + 1) for member in members)
+        return depth < MAX_DEPTH and any(_refers_to(member, ids, depth + 1) for member in _members(value))
     return isinstance(value, str) and value in ids
+
+
+def _names(value: Any, name: str, types: frozenset[str], depth: int = 0) -> bool:
+    """Return whether *value* is, or contains, a condition of one of these *types* with the *name* among its values."""
+    if not name or not isinstance(value, (list, dict)) or depth >= MAX_DEPTH:
+        return False
+    if isinstance(value, dict) and value.get("type") in types and name in as_list(value.get("values")):
+        return True
+    return any(_names(member, name, types, depth + 1) for member in _members(value))
+
+
+def _members(value: list[Any] | dict[str, Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value

@@ -14,14 +14,14 @@ from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..console_links import object_link
-from ..tools.tool import Tool, ToolError
+from ..tools.tool import Tool
 from .change_context import NO_CONTEXT, ChangeContextReader
 from .change_record import change_record
 from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message, with_removed_values
 from .reversibility import UPDATING_VERBS
 from .snapshot import Snapshot
-from .state_reader import StateReader
+from .state_reader import StateReader, check_refusal
 from .undo import RestorePlan, UndoPlan
 
 T = TypeVar("T")
@@ -45,9 +45,7 @@ class ChangeDescriber:
         credential, and ToolError if the API refuses the write to an object with this state."""
         customer = await _customer_label(call)
         current, note = (None, "") if self.reader is None else await self.reader.read_state_with_note(call, arguments)
-        refusal = self.tool.facts.get("refusal")
-        if refusal is not None and (reason := refusal(arguments, current or {})):
-            raise ToolError(f"Nothing was changed: {reason}")
+        check_refusal(self.tool, arguments, current or {})
         reader = self.context_reader
         context = NO_CONTEXT if reader is None else await reader.read(call, arguments, current)
         link = object_link(call, *self._area_and_id(arguments), current or {})

@@ -13,7 +13,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.declarations import reader_name
 from ..tools.series import structured_of
-from ..tools.tool import ContentResult, Tool
+from ..tools.tool import ContentResult, Tool, ToolError
 
 MAX_READ_PAGES = 10
 """Pages of a list that are searched for the object of a write."""
@@ -32,6 +32,8 @@ class StateReader:
     """The write also creates objects that do not exist yet."""
     argument_names: Mapping[str, str] = field(default_factory=dict)
     """The names that *tool* has for arguments, by their names in the write, if they differ."""
+    constants: Mapping[str, str] = field(default_factory=dict)
+    """Arguments of *tool* that have the same value in each call."""
     row_id: str = "id"
     """The member that identifies the rows of a list."""
     sharing: Tool | None = None
@@ -52,7 +54,9 @@ class StateReader:
         schema = self.tool.input_schema
         declared = {name for name in self.argument_names.values() if name in schema["properties"]}
         names = {*self.tool.targets, *schema.get("required", ()), *declared}
-        renamed = {self.argument_names.get(name, name): value for name, value in arguments.items()}
+        renamed = {
+            self.argument_names.get(name, name): value for name, value in {**arguments, **self.constants}.items()
+        }
         reader_arguments = {name: value for name, value in renamed.items() if name in names}
         if self.tool.argument_problems(reader_arguments):
             return None, ""
@@ -111,6 +115,13 @@ def _with_newest_version(row: JsonObject) -> JsonObject:
     return {**row, **newest} if isinstance(newest, dict) else row
 
 
+def check_refusal(tool: Tool, arguments: JsonObject, current: JsonObject) -> None:
+    """Raise ToolError if the API refuses the write *tool* to an object with this state."""
+    refusal = tool.facts.get("refusal")
+    if refusal is not None and (reason := refusal(arguments, current)):
+        raise ToolError(f"Nothing was changed: {reason}")
+
+
 def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | None:
     """Return the reader of the object that *tool* changes or deletes, as declared.
 
@@ -128,6 +139,7 @@ class ReaderNames(TypedDict):
     """The names that the reader of a write's object has for what identifies it."""
 
     argument_names: Mapping[str, str]
+    constants: Mapping[str, str]
     row_id: str
 
 
@@ -137,7 +149,8 @@ def reader_names(tool: Tool) -> ReaderNames:
     identifying = [argument_names.get(name, name) for name in tool.targets]
     # The last part of a path identifies the object itself, if no argument is called id.
     row_id = "id" if "id" in identifying or not identifying else identifying[-1]
-    return {"argument_names": argument_names, "row_id": row_id}
+    constants = tool.facts.get("preview_constants", {})
+    return {"argument_names": argument_names, "constants": constants, "row_id": row_id}
 
 
 def declared_reader(

@@ -19,11 +19,13 @@ from .reversibility import STATE_UNKNOWN, final_reason, restores_itself
 from .secret_results import has_secrets
 from .sharing_undo import THEN_KEY, with_sharing
 from .snapshot import Snapshot
-from .state_reader import StateReader, declared_reader, named_tool
+from .state_reader import StateReader, check_refusal, declared_reader, named_tool
 from .undo_call import partial_undo_call, undo_call
 
 UNDO_KEY = "undo"
 """Member of a result with the call that restores the former state: {tool, arguments, note}."""
+DELETED_KEY = "deleted"
+"""Member of the result of a deletion, false if nothing matched."""
 MAX_DEPTH = 12
 RENAMING_ARGUMENT = "newName"
 """An argument after which the object can no longer be found by its name."""
@@ -222,9 +224,13 @@ async def run_with_undo(
     reason = final_reason(tool, is_employee=call.customer_context is not None)
     if plan is None or reason:
         result = await tool.run(call, arguments)
-        undo: JsonObject = {"note": reason} if reason else {}
+        is_unchanged = not isinstance(result, ContentResult) and structured_of(result).get(DELETED_KEY) is False
+        undo: JsonObject = {"note": reason} if reason and not is_unchanged else {}
     else:
         before = await plan.read(call, arguments, snapshot)
+        if snapshot is None and before is not None and isinstance(plan, RestorePlan):
+            # A write without a question was not checked yet.
+            check_refusal(tool, arguments, before)
         result = await tool.run(call, arguments)
         if isinstance(plan, RemovalPlan) and not isinstance(result, ContentResult):
             before = structured_of(result)

@@ -334,7 +334,8 @@ def find_dangling(tool: Tool) -> Iterator[str]:
         if unknown := names - arguments:
             yield f"{fact} names {', '.join(sorted(unknown))}, which is no argument"
     preview_reader = NAMED.get(reader_name(facts.get("preview_with")))
-    if preview_reader is not None and (unknown := {*facts.get("preview_arguments", {}).values()} - {"id"}):
+    named = {*facts.get("preview_arguments", {}).values(), *facts.get("preview_constants", {})}
+    if preview_reader is not None and (unknown := named - {"id"}):
         if unknown := unknown - preview_reader.input_schema["properties"].keys():
             yield f"preview_arguments: {preview_reader.name} has no argument {', '.join(sorted(unknown))}"
 
@@ -346,6 +347,7 @@ def test_preview_reader_accepts_the_arguments_of_the_write(tool: Tool) -> None:
         return
     renamed = tool.facts.get("preview_arguments", {})
     names = {renamed.get(name, name) for name in tool.input_schema["properties"]}
+    names |= tool.facts.get("preview_constants", {}).keys()
     missing = set(reader.input_schema.get("required", ())) - names
     assert not missing, (
         f"{tool.declared_in}: {tool.name} needs preview_arguments= in its decorator: {reader.name} asks for"

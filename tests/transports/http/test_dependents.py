@@ -53,6 +53,22 @@ async def test_allocations_name_what_uses_them(site: Site) -> None:
     assert await affected(site, "delete_allocation", {"id": other["id"]}) == [OWNER, *users[-1:]]
 
 
+async def test_allocations_name_what_uses_them_by_name(site: Site) -> None:
+    production = next(
+        row["id"] for row in (await applied(site, "list_allocations", {}))["allocations"] if row["name"] == "Production"
+    )
+    by_name = [{**NAMED, "values": ["Production"]}]
+    await applied(site, "create_budget", {**BUDGET, "name": "By name", "scopes": by_name})
+    await applied(site, "create_alert", {"name": "Rise", "config": {**ALERT["config"], "scopes": by_name}})
+    await applied(site, "create_report", {"name": "Own", "report": {**BY_CLOUD, "filters": by_name}})
+    # The same text elsewhere does not refer to the allocation.
+    await applied(site, "create_report", {"name": "Production", "report": BY_CLOUD})
+    users = ["budget that uses it: By name", "alert that uses it: Rise", "report that uses it: Own"]
+    assert await affected(site, "delete_allocation", {"id": production}) == [OWNER, *users]
+    changed = {"id": production, "name": "Live", "dryRun": True}
+    assert await affected(site, "update_allocation", changed) == users
+
+
 async def test_reports_name_annotations_and_budgets_labels(site: Site) -> None:
     report = await applied(site, "create_report", {"name": "By cloud", "report": BY_CLOUD})
     await applied(site, "create_annotation", {**NOTE, "reports": [report["id"]]})

@@ -37,7 +37,9 @@ async def test_presets_cannot_be_changed(site: Site) -> None:
         found = (await applied(site, f"list_{rows}", {}))[rows]
         preset = next(row["id"] for row in found if row["type"] == "preset")
         assert "It is a preset of DoiT" in await refused(site, f"delete_{kind}", id=preset)
-        assert "It is a preset of DoiT" in await refused(site, f"update_{kind}", id=preset, name="X", dryRun=True)
+        for dry_run in (True, False):
+            text = await refused(site, f"update_{kind}", id=preset, name="X", dryRun=dry_run)
+            assert "Nothing was changed: It is a preset of DoiT" in text
 
 
 async def test_selections_of_events_are_checked(site: Site) -> None:
@@ -51,6 +53,7 @@ async def test_selections_of_events_are_checked(site: Site) -> None:
 async def test_alerts_need_a_recipient(site: Site) -> None:
     alert = (await applied(site, "list_alerts", {}))["alerts"][0]["id"]
     assert "at least one recipient" in await refused(site, "update_alert", id=alert, recipients=[], dryRun=True)
+    assert "at least one recipient" in await refused(site, "update_alert", id=alert, recipients=[])
     await prepared(site, "update_alert", {"id": alert, "name": "Other", "dryRun": True})
 
 
@@ -78,8 +81,16 @@ async def test_domains_that_can_join_are_marked(site: Site) -> None:
 
 
 async def test_deletions_of_unknown_insights_delete_nothing(site: Site) -> None:
-    deleted = await applied(site, "delete_insight_results", {"insightKey": "nope"})
-    assert deleted["deleted"] is False and "No custom insight had this key" in deleted["note"]
+    assert "has no object with this id" in await refused(site, "delete_insight_results", insightKey="nope")
+    insight = {"key": "idle", "title": "Idle things", "shortDescription": "d", "cloudProvider": "aws"}
+    await applied(
+        site, "post_insight_results", {"results": [insight | {"categories": ["FinOps"], "resourceResults": []}]}
+    )
+    change = await prepared(site, "delete_insight_results", {"insightKey": "idle"})
+    assert change["object"] == {"name": "Idle things", "insightKey": "idle"}
+    shown = {row["field"]: row["before"] for row in change["fields"]}
+    assert shown["title"] == "Idle things" and shown["source"] == "public-api"
+    await applied(site, "delete_insight_results", {"insightKey": "idle"})
 
 
 async def test_undo_notes_say_what_else_happens(site: Site) -> None:

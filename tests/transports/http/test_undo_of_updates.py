@@ -11,7 +11,7 @@ from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.sandbox.bodies import ALERT, BUDGET, BY_CLOUD, METRIC
 from tests.transports.http.serving import EMPLOYEE, Json, Site, serving
-from tests.transports.http.test_undo import applied
+from tests.transports.http.test_undo import applied, as_set
 
 TERMS: Json = {
     "name": "Full",
@@ -253,3 +253,27 @@ async def test_changes_show_what_the_api_sets_in_place_of_a_value(site: Site) ->
     ignored = await applied(site, "update_budget", {**selected, "amount": 5})
     assert "amount is" in ignored["notApplied"] and "not 5" in ignored["notApplied"]
     assert "notApplied" not in await applied(site, "update_budget", {**selected, "name": "Other"})
+
+
+async def test_undo_restores_scopes_that_name_allocations_by_id(site: Site) -> None:
+    rows = (await applied(site, "list_allocations", {}))["allocations"]
+    single = next(row["id"] for row in rows if row["name"] == "Production")
+    everything = {name: value for name, value in BUDGET.items() if name != "scopes"}
+    budget = (await applied(site, "create_budget", {**everything, "scope": [single]}))["id"]
+    alert = (await applied(site, "create_alert", ALERT))["id"]
+    await applied(site, "update_alert", {"id": alert, "alert": {"attributions": [single]}})
+    for kind, id, changes in (
+        ("budget", budget, {"scopes": BUDGET["scopes"]}),
+        ("alert", alert, {"alert": {"scopes": ALERT["config"]["scopes"]}}),
+    ):
+        former = as_set(await applied(site, f"get_{kind}", {"id": id}))
+        assert single in str(former)
+        updated = await applied(site, f"update_{kind}", {"id": id, **changes})
+        await applied(site, updated["undo"]["tool"], updated["undo"]["arguments"])
+        assert as_set(await applied(site, f"get_{kind}", {"id": id})) == former
+        deleted = await applied(site, f"delete_{kind}", {"id": id})
+        again = await applied(site, deleted["undo"]["tool"], deleted["undo"]["arguments"])
+        assert as_set(await applied(site, f"get_{kind}", {"id": again["id"]})) == former
+    unknown = [{"id": "attribution", "type": "attribution", "values": ["Production", "Xyz", single]}]
+    refused = (await site.apply("create_budget", {**everything, "scopes": unknown})).result
+    assert refused["isError"] and 'no attribution value "Xyz"' in refused["content"][0]["text"]
