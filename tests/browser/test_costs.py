@@ -335,6 +335,17 @@ def test_pictures_are_saved_as_png(browser: Browser, results: dict[str, Json]) -
     )
 
 
+def test_saved_charts_look_as_on_the_screen(browser: Browser, results: dict[str, Json]) -> None:
+    steps = [*showing("forecast", results["forecast"]), {"evaluate": KEEP_SVG}, {"press": "Save as PNG"}]
+    seen = browser.show(Case("styles", [*steps, {"evaluate": "keptSvg"}], mode=FULL))
+    assert faults_of(seen) == []
+    elements = ElementTree.fromstring(seen["styles"].evaluated[-1]).iter()
+    styles = {element.get("class"): element.get("style", "") for element in elements}
+    # Dots are lines without a length, which only round ends show.
+    assert "stroke-linecap: round" in styles["line actual late"]
+    assert "overflow: visible" in styles["chart"]
+
+
 GROUPED = {"breakdown": "cost_breakdown", "trend": "cost_trend", "compare": "compare_spend"}
 
 
