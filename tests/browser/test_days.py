@@ -36,13 +36,26 @@ def test_arriving_costs_show_no_change(browser: Browser, results: dict[str, Json
 def test_periods_that_are_cut_are_named(browser: Browser, results: dict[str, Json]) -> None:
     period = {**BASIS["period"], "to": "2026-11-28", "finalThrough": "2026-10-31"}
     months = query([("period", "string"), ("cost", "float")], [["2026-10", 10.0], ["2026-11", 9.0]], period=period)
+    starts = ["2026-09-20/2026-09-26", "2026-09-27/2026-10-03"]
+    september = {**BASIS["period"], "from": "2026-09-20", "to": "2026-09-30", "finalThrough": "2026-09-26"}
+    part = {"period": starts[1], "from": "2026-09-27", "to": "2026-09-30", "days": 4}
+    sundays = query(
+        [("period", "string"), ("cost", "float")],
+        [[starts[0], 9.0], [starts[1], 5.0]],
+        period=september,
+        partialPeriods=[part],
+    )
     seen = browser.show(
+        Case("sundays", [{"input": {}}, {"result": sundays}, SHOWN]),
         Case("weeks", [{"input": {}}, {"result": results["weeks"]}, SHOWN], width=360),
         Case("months", [{"input": {}}, {"result": months}, SHOWN]),
     )
     assert faults_of(seen) == []
     text = seen["weeks"].looks["shown"]["text"]
     assert "Jul 27: 2 of 7 days. Oct 26: 6 of 7 days." in text and "W31" not in text
+    look = seen["sundays"].looks["shown"]
+    assert "Cost by week" in look["text"] and "Sep 27: 4 of 7 days." in look["text"]
+    assert look["titles"] == ["Sep 20: $9.00", "Sep 27: $5.00, not final"]
     assert seen["months"].looks["shown"]["titles"] == ["Oct 2026: $10.00", "Nov 2026: $9.00, not final"]
 
 

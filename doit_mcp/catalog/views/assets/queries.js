@@ -18,10 +18,10 @@ function queryTable({ data, page }) {
   return { columns, rows, complete: !data.cut && !page };
 }
 
-// The interval of a period: 2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 2026.
+// The interval of a period: 2026-10-31, 2026-10-25/2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 2026.
 function intervalOf(period) {
-  const [, found] = /^\d{4}(-\d\d-\d\d|-W|-\d\d$|-Q|$)/.exec(period ?? "") ?? [];
-  return { "-W": "week", "-Q": "quarter", "": "year" }[found] ?? { 3: "month", 6: "day" }[found?.length] ?? "period";
+  const [, found] = /^\d{4}(-\d\d-\d\d\/?|-W|-\d\d$|-Q|$)/.exec(period ?? "") ?? [];
+  return { "-W": "week", "-Q": "quarter", "": "year" }[found] ?? { 3: "month", 6: "day", 7: "week" }[found?.length] ?? "period";
 }
 
 function columnKind(name, type) {
