@@ -116,3 +116,36 @@ def test_budgets_stay_inside_of_their_tracks(browser: Browser, results: dict[str
     # A limit of 0 has no percentage, so there is no bar.
     assert len([name for name, _, _ in look["bars"] if "budget" in name]) == len(rows) - 1
     assert "Begins Jan 1, 2999 · Jan 1 – 31, 2999 · USD" in look["text"]
+
+
+def test_saved_rows_say_what_they_are(browser: Browser, results: dict[str, Json]) -> None:
+    columns = [("period", "string"), ("cost", "float")]
+    period = {**BASIS["period"], "to": "2026-11-28", "finalThrough": "2026-11-25"}
+    months: list[list[str | float | None]] = [["2026-10", 200.0], ["2026-11", 90.0]]
+    part = {"period": "2026-11", "from": "2026-11-01", "to": "2026-11-28", "days": 28}
+    table: Json = {"columns": [{"name": name, "type": kind} for name, kind in columns], "rows": months}
+    before = {"from": "2026-09-01", "to": "2026-09-30", "days": 30}
+    more = {"forecastRows": [["2026-12", 300.0]], "secondaryRows": [["2026-09", 80.0]]}
+    report = query(columns, months, period=period, partialPeriods=[part], result=table | more, secondaryPeriod=before)
+    saved = [{"press": "Save as CSV"}]
+    shown = {"report": report, **{name: results[name] for name in ("weeks", "scenario", "overview")}}
+    seen = browser.show(
+        *(Case(name, [{"input": {}}, {"result": one}, *saved], mode=FULL) for name, one in shown.items())
+    )
+    assert faults_of(seen) == []
+    lines = {}
+    for name, one in seen.items():
+        (file,) = one.requests("ui/download-file")
+        lines[name] = file["contents"][0]["resource"]["text"].split("\r\n")
+    assert [line.partition('excluded",')[2] for line in lines["report"][1:]] == [
+        "2026-10,200,",
+        '2026-11,90,"not final, 28 of 30 days"',
+        "2026-12,300,forecast",
+        "2026-09,80,compared period: 2026-09-01 to 2026-09-30",
+    ]
+    assert lines["weeks"][1].endswith("2026-07-27 to 2026-08-02,6858.44,2 of 7 days")
+    scenario = results["scenario"]["structuredContent"]["scenario"]["months"][1]
+    assert lines["scenario"][0].endswith("period,actual,expected,low,high,note,with the changes")
+    stated = f"2026-12-01 to 2026-12-31,,{scenario['expected']},,,scenario,{scenario['scenario']}"
+    assert any(line.endswith(stated) for line in lines["scenario"])
+    assert "total,Amazon Web Services,Google Cloud," in lines["overview"][0]

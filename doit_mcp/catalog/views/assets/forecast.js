@@ -20,7 +20,7 @@ function forecastPicture(answer) {
     ],
     deep: () => [quarterText(answer.data.quarter, currency), valuesSection(answer, series), dailyColumns(answer)],
     actions: [budgetsAction("Which budgets will be exceeded?")],
-    sheet: sheetOf(series),
+    sheet: forecastSheet(series, answer.data.scenario),
     isHatched: isFullScreen(),
   };
 }
