@@ -265,7 +265,9 @@ def test_a_prepared_change(browser: Browser) -> None:
     (call,) = seen["cancel"].requests("tools/call")
     assert call == {"name": "confirm_action", "arguments": {"approvalToken": "approval-token", "cancel": True}}
     assert "Apply" not in seen["cancel"].looks["after"]["buttons"]
-    assert "Nothing has changed" not in seen["unknown"].looks["after"]["text"]
+    unknown = seen["unknown"].looks["after"]["text"]
+    assert "Nothing has changed" not in unknown and "failed" not in unknown
+    assert "Check the current state. (" in unknown, "the reason follows"
     assert seen["deleted"].looks["after"]["buttons"] == [], "the object has no page any more"
     expired = seen["expired"].looks["shown"]
     assert "expired at Nov 20, 2026, 10:05" in expired["text"] and expired["buttons"] == ["Open in console"]

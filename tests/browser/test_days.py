@@ -12,6 +12,11 @@ SHOWN: Json = {"look": "shown"}
 FULL = "fullscreen"
 
 
+CUTS = """[...document.querySelectorAll(".break.end")].map((cut) =>
+  cut.getBoundingClientRect().right < cut.parentElement.querySelector(".forecast-mark").getBoundingClientRect().left)"""
+"""Whether each cut of a bar ends before the mark of its forecast."""
+
+
 def arriving(result: Json) -> Json:
     """Return a result of which no day is final."""
     made = copy.deepcopy(result)
@@ -108,13 +113,15 @@ def test_a_forecast_shows_its_scenario(browser: Browser, results: dict[str, Json
 def test_budgets_stay_inside_of_their_tracks(browser: Browser, results: dict[str, Json]) -> None:
     result = copy.deepcopy(results["budgets"])
     rows = result["_meta"]["doit/series"]["series"][0]["rows"]
-    rows[0][2], rows[1][4], rows[2][8:] = 5 * rows[0][4], 0, ["2999-01-01", "2999-01-31"]
-    seen = browser.show(Case("budgets", [{"input": {}}, {"result": result}, SHOWN]))
+    rows[0][3], rows[1][4], rows[2][8:] = 5 * rows[0][4], 0, ["2999-01-01", "2999-01-31"]
+    seen = browser.show(Case("budgets", [{"input": {}}, {"result": result}, SHOWN, {"evaluate": CUTS}]))
     assert faults_of(seen) == []
     look = seen["budgets"].looks["shown"]
     assert all(start + size <= 100.01 for _, start, size in look["bars"])
     # A limit of 0 has no percentage, so there is no bar.
     assert len([name for name, _, _ in look["bars"] if "budget" in name]) == len(rows) - 1
+    # The forecast of the first budget is cut off, and the cut does not lie under its mark.
+    assert seen["budgets"].evaluated[-1] == [True]
     assert "Begins Jan 1, 2999 · Jan 1 – 31, 2999 · USD" in look["text"]
 
 
@@ -141,7 +148,7 @@ def test_saved_rows_say_what_they_are(browser: Browser, results: dict[str, Json]
         "2026-10,200,",
         '2026-11,90,"not final, 28 of 30 days"',
         "2026-12,300,forecast",
-        "2026-09,80,compared period: 2026-09-01 to 2026-09-30",
+        "2026-09,80,compared period",
     ]
     assert lines["weeks"][1].endswith("2026-07-27 to 2026-08-02,6858.44,2 of 7 days")
     scenario = results["scenario"]["structuredContent"]["scenario"]["months"][1]

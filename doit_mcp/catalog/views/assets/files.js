@@ -25,7 +25,7 @@ function forecastSheet(series, scenario) {
     month.scenario,
   ];
   const daily = sheet.rows.map((one) => [...one, null]);
-  return { ...sheet, columns: [...sheet.columns, "with the changes"], rows: [...daily, ...(scenario.months ?? []).map(row)] };
+  return { ...sheet, columns: [...sheet.columns, "with the changes"], rows: [...daily, ...scenario.months.map(row)] };
 }
 
 // The notes of periods, with how many of their days the rows cover.

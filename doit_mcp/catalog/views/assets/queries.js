@@ -53,18 +53,12 @@ function queryPicture(answer) {
 
 // The rows with those of the forecast and of the compared period, which a note tells apart.
 function querySheet(answer, { columns, rows, period }) {
-  const { reportName, rowCount, result, secondaryPeriod } = answer.data;
+  const { reportName, rowCount, result } = answer.data;
   const late = period < 0 ? [] : provisionalPeriods(answer, rows.map((row) => row[period]));
   const notes = withCoverage(new Map(late.map((one) => [one, "not final"])), partialPeriods(answer));
   const noted = (some, note) =>
-    (some ?? []).map((row) => [
-      ...columns.map(({ index, kind }) => (kind === "period" ? sheetPeriod(row[index]) : row[index])),
-      note ?? notes.get(row[period]),
-    ]);
-  const more = [
-    ...noted(result?.forecastRows, "forecast"),
-    ...noted(result?.secondaryRows, `compared period: ${secondaryPeriod && daysText(secondaryPeriod)}`),
-  ];
+    (some ?? []).map((row) => [...columns.map(({ index }) => (index === period ? sheetPeriod(row[index]) : row[index])), note ?? notes.get(row[period])]);
+  const more = [...noted(result?.forecastRows, "forecast"), ...noted(result?.secondaryRows, "compared period")];
   const all = [...noted(rows), ...more];
   const hasNotes = all.some((row) => row.at(-1));
   return {
