@@ -265,7 +265,9 @@ def test_a_prepared_change(browser: Browser) -> None:
     (call,) = seen["cancel"].requests("tools/call")
     assert call == {"name": "confirm_action", "arguments": {"approvalToken": "approval-token", "cancel": True}}
     assert "Apply" not in seen["cancel"].looks["after"]["buttons"]
-    assert "Nothing has changed" not in seen["unknown"].looks["after"]["text"]
+    unknown = seen["unknown"].looks["after"]["text"]
+    assert "Nothing has changed" not in unknown and "failed" not in unknown
+    assert "Check the current state. (" in unknown, "the reason follows"
     assert seen["deleted"].looks["after"]["buttons"] == [], "the object has no page any more"
     expired = seen["expired"].looks["shown"]
     assert "expired at Nov 20, 2026, 10:05" in expired["text"] and expired["buttons"] == ["Open in console"]
@@ -333,6 +335,17 @@ def test_pictures_are_saved_as_png(browser: Browser, results: dict[str, Json]) -
     assert HOSTILE_NAME.replace(" ", "") in "".join(
         ElementTree.fromstring(seen["png-hostile"].evaluated[-1]).itertext()
     )
+
+
+def test_saved_charts_look_as_on_the_screen(browser: Browser, results: dict[str, Json]) -> None:
+    steps = [*showing("forecast", results["forecast"]), {"evaluate": KEEP_SVG}, {"press": "Save as PNG"}]
+    seen = browser.show(Case("styles", [*steps, {"evaluate": "keptSvg"}], mode=FULL))
+    assert faults_of(seen) == []
+    elements = ElementTree.fromstring(seen["styles"].evaluated[-1]).iter()
+    styles = {element.get("class"): element.get("style", "") for element in elements}
+    # Dots are lines without a length, which only round ends show.
+    assert "stroke-linecap: round" in styles["line actual late"]
+    assert "overflow: visible" in styles["chart"]
 
 
 GROUPED = {"breakdown": "cost_breakdown", "trend": "cost_trend", "compare": "compare_spend"}

@@ -14,6 +14,12 @@ EDGES = """[...document.querySelectorAll("svg.chart")].map((chart) => {
   return [Math.max(...boxes(".level").map(({ right }) => right)), Math.min(...boxes("rect.mark").map(({ left }) => left))];
 })"""
 """Where the labels of the amounts end and the first column begins, by chart."""
+LAST_LABELS = """[...document.querySelectorAll("svg.chart")].map((chart) => {
+  const labels = [...chart.querySelectorAll(".period")].map((one) => one.getBoundingClientRect());
+  const [before, last] = labels.slice(-2);
+  return [before.right, last.left, last.right, chart.getBoundingClientRect().right];
+})"""
+"""Where the last two labels of the periods are, and where the chart ends."""
 PAIRS = """[...document.querySelectorAll(".track")].map((track) =>
   [...track.querySelectorAll(".thin"), track].flatMap((one) => {
     const { top, bottom } = one.getBoundingClientRect();
@@ -41,6 +47,14 @@ def test_columns_leave_room_for_their_axis(browser: Browser, results: dict[str, 
         assert charts, name
         for label_end, first_column in charts:
             assert first_column - label_end >= 2, name
+
+
+@pytest.mark.parametrize("width", [320, 640])
+def test_the_last_label_fits_into_the_frame(browser: Browser, results: dict[str, Json], width: int) -> None:
+    for name, charts in measured(browser, results, ["trend-days", "forecast"], width, LAST_LABELS).items():
+        assert charts, name
+        for before, start, end, edge in charts:
+            assert before + 8 <= start and end <= edge + 12.5, name
 
 
 @pytest.mark.parametrize("width", [360, 640])

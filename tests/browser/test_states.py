@@ -122,6 +122,12 @@ def test_each_capability_that_a_host_lacks_hides_its_controls(browser: Browser, 
         Case("with-all", steps, mode="fullscreen"),
         Case("with-nothing", steps, capabilities={}, modes=["inline"]),
         Case("inline-only", [*steps, {"press": "More"}, {"look": "more"}, {"press": "Less"}], modes=["inline"]),
+        # More adds no lines to this picture, only space around it.
+        Case(
+            "inline-budget",
+            [{"input": {}}, {"result": results["budget"]}, SHOWN, {"press": "More"}, {"look": "more"}],
+            modes=["inline"],
+        ),
     ]
     seen = browser.show(*cases)
     assert faults_of(seen) == []

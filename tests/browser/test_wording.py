@@ -234,6 +234,29 @@ def test_amounts_keep_their_order_in_arabic(browser: Browser, results: dict[str,
         assert one.looks["shown"]["contentHeight"] < 900
 
 
+def test_sentences_of_several_parts_keep_their_order_in_arabic(browser: Browser, results: dict[str, Json]) -> None:
+    sides = """(() => {
+      const at = (text) => {
+        const walker = document.createTreeWalker(document.getElementById("view"), NodeFilter.SHOW_TEXT);
+        while (walker.nextNode()) {
+          const range = document.createRange();
+          const start = walker.currentNode.data.indexOf(text);
+          if (start < 0 || !walker.currentNode.parentElement.checkVisibility()) continue;
+          range.setStart(walker.currentNode, start);
+          range.setEnd(walker.currentNode, start + text.length);
+          return range.getBoundingClientRect().left;
+        }
+      };
+      return [["0.9", "from the month"], ["from the month", "(cost per day"], ["Budget: ", "All clouds"]].map(
+        ([first, second]) => at(first) < at(second));
+    })()"""
+    seen = browser.show(
+        Case("sentences", [*showing("forecast", results["forecast"]), {"evaluate": sides}], locale="ar-u-nu-latn")
+    )
+    assert faults_of(seen) == []
+    assert seen["sentences"].evaluated[-1] == [True, True, True]
+
+
 def test_changes_without_focus_are_announced(browser: Browser, results: dict[str, Json]) -> None:
     steps: list[Json] = [{"input": {}}, {"result": results["explain"]}, {"press": "Amazon Elastic Compute Cloud"}]
     seen = browser.show(

@@ -16,9 +16,9 @@ from .compaction import compact_script, compact_style
 
 VIEW_MIME_TYPE = "text/html;profile=mcp-app"
 """The media type by which hosts recognize a view (MCP Apps, UI Resource Format)."""
-MAX_VIEW_BYTES = 113_000
+MAX_VIEW_BYTES = 114_500
 """Bytes of the document. Hosts read it before they show the first picture."""
-MAX_COMPRESSED_BYTES = 36_500
+MAX_COMPRESSED_BYTES = 37_000
 """Bytes of the document after gzip, which proxies apply."""
 FIRST_SCRIPTS = ("bridge.js", "format.js", "scales.js")
 LAST_SCRIPTS = ("main.js",)

@@ -115,9 +115,13 @@ function lastFinalDay(answer) {
   return finalThrough ?? "";
 }
 
-// Periods of which the answer has only some days: {period, days, to}.
+// Periods of which the answer has only some days: {period, covered, length}, both in days.
 function partialPeriods({ data }) {
-  return data.partial ?? data.partialPeriods ?? [];
+  return (data.partial ?? data.partialPeriods ?? []).flatMap(({ period, days: covered }) => {
+    const [from, to] = boundsOf(period).map(Date.parse);
+    const length = (to - from) / DAY_MILLISECONDS + 1;
+    return covered < length ? [{ period, covered, length }] : [];
+  });
 }
 
 // What the picture lacks, as sentences.

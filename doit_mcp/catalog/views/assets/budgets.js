@@ -108,7 +108,7 @@ function bulletMarks({ status }, { spent, forecast, thresholds }, axis) {
     thresholds.map((value) => make("span", { class: "threshold", "--start": at(value) })),
     forecast === null ? null : make("span", { class: "forecast-mark", "--start": at(forecast) }),
     make("span", { class: "limit-mark", "--start": at(100) }),
-    spent > axis.max ? make("span", "break end") : null,
+    Math.max(spent, forecast) > axis.max ? make("span", "break end") : null,
   ];
 }
 

@@ -46,13 +46,16 @@ function textWidth(texts) {
   return (Math.max(...texts.map((text) => text.replace(/[\u2066-\u2069]/g, "").length)) + 1) * CHARACTER_WIDTH;
 }
 
-// As many labels as fit, if each period has *pixels*. The last period always has one.
+// As many labels as fit, if each period has *pixels*. The last period always has one, which stays inside of the frame
+// if it is wider than its period.
 function periodTexts(periods, x, pixels) {
   const texts = periods.map(periodLabel);
   const step = Math.max(1, Math.ceil(textWidth(texts) / pixels));
-  return texts.flatMap((text, index) =>
-    (texts.length - 1 - index) % step ? [] : [draw("text", { class: "period", x: `${x(index)}%`, y: CHART_HEIGHT - 6 }, text)],
-  );
+  return texts.flatMap((text, index) => {
+    const rest = texts.length - 1 - index;
+    const at = step > 1 && !rest ? { class: "period last", x: "100%", dx: 12 } : { class: "period", x: `${x(index)}%` };
+    return rest % step ? [] : [draw("text", { ...at, y: CHART_HEIGHT - 6 }, text)];
+  });
 }
 
 // A chart with its legend, and a table of the same figures for screen readers.

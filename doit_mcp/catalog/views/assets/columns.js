@@ -107,17 +107,13 @@ function trendPicture(answer) {
     parts: [...shown.parts, answer.ahead ? paragraph("axis", aheadText(answer)) : null],
     fullActions: forecastAction(answer, series),
     actions: [askAction("What changed?", trendQuestion(series))],
-    sheet: sheetOf(series),
+    sheet: sheetOf(series, partialPeriods(answer)),
   };
 }
 
 // How much the answer covers of periods that it has only in part.
 function partialNote(answer) {
-  const texts = partialPeriods(answer).flatMap(({ period, days: covered }) => {
-    const [from, to] = boundsOf(period).map(Date.parse);
-    const length = (to - from) / DAY_MILLISECONDS + 1;
-    return covered < length ? [`${periodLabel(period)}: ${number(covered)} of ${days(length)}.`] : [];
-  });
+  const texts = partialPeriods(answer).map(({ period, covered, length }) => `${periodLabel(period)}: ${number(covered)} of ${days(length)}.`);
   return texts.length ? make("p", "axis", swatch("hatched"), texts.map((text) => [phrase(text), " "])) : null;
 }
 

@@ -78,10 +78,10 @@ async function decide(answer, cancel) {
   const changing = isDeletion(change) ? ["Deleting", "deleted"] : ["Applying the change", "applied"];
   const [doing, done] = cancel ? ["Canceling", "canceled"] : changing;
   await whileBusy(doing, async () => {
-    // Shown if the host does not answer.
-    answer.decision = { failed: true, text: `It is not known whether this was ${done}. Check the current state.` };
-    const result = await perform("call", { name: "confirm_action", arguments: args });
-    const { failed, text, data } = readAnswer(result, "", {});
+    const unknown = `It is not known whether this was ${done}. Check the current state.`;
+    const { failed, text, data } = await perform("call", { name: "confirm_action", arguments: args })
+      .then((result) => readAnswer(result, "", {}))
+      .catch(({ message: why }) => ({ failed: true, text: `${unknown} (${why})`, data: {} }));
     if (isPrepared({ data })) {
       answer.data = data;
       answer.decision = { failed: true, text: "The object has changed. Check it again." };

@@ -33,6 +33,11 @@ function phrase(text) {
   return make("bdi", { dir: /^[\u2066\u2068]/.test(text) ? "ltr" : null }, text);
 }
 
+// A phrase of several parts.
+function sentence(...parts) {
+  return make("bdi", { dir: "ltr" }, ...parts);
+}
+
 // A label is a phrase, unless it is an element already.
 function labeled(label) {
   return typeof label === "string" ? phrase(label) : label;
@@ -63,7 +68,7 @@ function unspoken(kind, ...content) {
 // A change: arrow and sign, so that color is never the only mark. What neither rises nor falls has none.
 function changed(amount, text) {
   const arrow = { up: "▲ ", down: "▼ " }[direction(amount)];
-  return make("span", `change ${direction(amount)}`, arrow && unspoken("", arrow), text);
+  return make("bdi", { class: `change ${direction(amount)}`, dir: "ltr" }, arrow && unspoken("", arrow), text);
 }
 
 function button(label, onclick, attributes = {}) {

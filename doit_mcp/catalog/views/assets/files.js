@@ -2,16 +2,42 @@
 // Spreadsheets ignore spaces before a formula, and take characters of full width for those of ASCII.
 const FORMULA_START = /^(?:[\s\p{Cc}\p{Cf}]*[=+\-@＝＋－＠]|[\t\r\n])/u;
 
-// The rows of a series or table as a sheet: {name, columns, rows}.
-function sheetOf(series) {
-  const columns = series.columns.map(({ name, role }) => name ?? (role === "other" ? EVERYTHING_ELSE : role));
+// The rows of a series or table as a sheet: {name, columns, rows}. *partial* are periods with some of their days.
+function sheetOf(series, partial = []) {
+  const columns = series.columns.map(({ name, role }) => (name ? nameLabel(name) : role === "other" ? EVERYTHING_ELSE : role));
   const [part, name] = ["part", "name"].map((role) => columnOf(series, role));
-  const notes = periodNotes(series);
+  const isTime = columns[0] === "period";
+  const notes = withCoverage(periodNotes(series), partial);
   const rows = series.rows.map((row) => [
-    ...(part >= 0 && row[part] === "other" ? row.with(name, row[name] ?? EVERYTHING_ELSE) : row),
+    ...(part >= 0 && row[part] === "other" ? row.with(name, row[name] ?? EVERYTHING_ELSE) : isTime ? row.with(0, sheetPeriod(row[0])) : row),
     ...(notes.size ? [notes.get(row[0])] : []),
   ]);
   return { name: series.name, columns: notes.size ? [...columns, "note"] : columns, rows };
+}
+
+// The days of a forecast, and the months of a scenario.
+function forecastSheet(series, scenario) {
+  const sheet = sheetOf(series);
+  if (!scenario) return sheet;
+  const row = (month) => [
+    daysText(month),
+    ...sheet.columns.slice(1).map((name) => ({ expected: month.expected, note: "scenario" })[name]),
+    month.scenario,
+  ];
+  const daily = sheet.rows.map((one) => [...one, null]);
+  return { ...sheet, columns: [...sheet.columns, "with the changes"], rows: [...daily, ...scenario.months.map(row)] };
+}
+
+// The notes of periods, with how many of their days the rows cover.
+function withCoverage(notes, partial) {
+  for (const { period, covered, length } of partial)
+    notes.set(period, [notes.get(period), `${covered} of ${length} days`].filter(Boolean).join(", "));
+  return notes;
+}
+
+// A period as it is, or the days of a week.
+function sheetPeriod(period) {
+  return /W|\//.test(period) ? boundsOf(period).join(" to ") : period;
 }
 
 // The rows to save, with currency, period and basis in columns of their own, because spreadsheets drop other places.

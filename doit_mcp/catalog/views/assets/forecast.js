@@ -12,7 +12,7 @@ function forecastPicture(answer) {
   const budget = budgets && budgetOfTotal(records(budgets), month, currency);
   return {
     title: `Forecast for ${name}`,
-    headline: forecastHeadline(month, currency),
+    headline: { value: money(month.expected, currency), change: monthChange(month), detail: likelyRange(month, currency) },
     parts: [
       cumulativeFigure(answer, series, budget),
       answer.data.scenario && scenarioSection(answer.data.scenario, currency),
@@ -20,7 +20,7 @@ function forecastPicture(answer) {
     ],
     deep: () => [quarterText(answer.data.quarter, currency), valuesSection(answer, series), dailyColumns(answer)],
     actions: [budgetsAction("Which budgets will be exceeded?")],
-    sheet: sheetOf(series),
+    sheet: forecastSheet(series, answer.data.scenario),
     isHatched: isFullScreen(),
   };
 }
@@ -40,10 +40,6 @@ function monthChange({ changePercent, perDayChangePercent }) {
   if (!isNumber(perDayChangePercent)) return changed(changePercent, text);
   const agrees = direction(changePercent) === direction(perDayChangePercent);
   return changed(agrees ? changePercent : 0, `${text} (cost per day: ${signedPercent(perDayChangePercent)})`);
-}
-
-function forecastHeadline(month, currency) {
-  return { value: money(month.expected, currency), change: monthChange(month), detail: likelyRange(month, currency) };
 }
 
 // The budget whose spend is the cost of this month, or null: only its limit has a place on the axis of the total.
@@ -79,7 +75,7 @@ function cumulativeFigure(answer, series, budget) {
     ...(late.length > 1 ? [{ kind: "series-1 dotted", name: "Not final" }] : []),
     { kind: "series-1 dashed", name: "Expected", value: money(answer.data.month.expected, currency) },
     ...(low.length ? [{ kind: "series-1 likely", name: "80% range" }] : []),
-    ...(budget ? [{ kind: "level", name: [phrase("Budget: "), named(budget.name)], value: money(budget.limit, currency) }] : []),
+    ...(budget ? [{ kind: "level", name: sentence("Budget: ", named(budget.name)), value: money(budget.limit, currency) }] : []),
     ...(budget?.crossesOn ? [{ kind: "dot", name: "Budget exceeded" }] : []),
   ];
   return figure(chart, legendOf(legend), seriesTable(series, currency));
@@ -95,17 +91,18 @@ function limitMarks({ x, y }, { limit, crossesOn }, periods) {
 
 // The budget of the same total has a forecast of its own, which can differ from this one.
 function budgetSection(answer, series, budget) {
-  const { month, budgetsChecked: checked } = answer.data;
-  const { expected } = month;
+  const { month: { expected }, budgetsChecked: checked } = answer.data;
   const shown = series.rows.length;
   const differs = isNumber(budget?.forecast) && Math.abs(budget.forecast - expected) >= MIN_DIFFERENCE;
   const note = differs
     ? make(
         "p",
         "axis",
-        named(budget.name),
-        phrase(`: DoiT's forecast of the budget is ${money(budget.forecast, budget.currency)}; `),
-        phrase(`this forecast of the month is ${money(expected, currencyOf(answer))}.`),
+        sentence(
+          named(budget.name),
+          `: DoiT's forecast of the budget is ${money(budget.forecast, budget.currency)}; `,
+          `this forecast of the month is ${money(expected, currencyOf(answer))}.`,
+        ),
       )
     : null;
   return section("Budgets", budgetBars(answer, series, MAX_INLINE_BUDGETS), checked > shown && paragraph("axis", `${number(shown)} of ${number(checked)} checked budgets.`), note);

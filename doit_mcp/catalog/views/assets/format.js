@@ -115,9 +115,10 @@ function isoDay(time) {
   return new Date(time).toISOString().slice(0, ISO_DAY);
 }
 
-// The first and the last day of a period: 2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 2026.
+// The first and the last day of a period: 2026-10-31, 2026-10-25/2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 2026.
 function boundsOf(period) {
-  const [, year, unit, count, date] = /^(\d{4})-?([QW]?)(\d*)-?(\d*)/.exec(period) ?? [];
+  if (!/^\d{4}[^/]*$/.test(period)) return String(period).split("/");
+  const [, year, unit, count, date] = /^(\d{4})-?([QW]?)(\d*)-?(\d*)/.exec(period);
   const bounds = (month, first, end, last) => [Date.UTC(year, month, first), Date.UTC(year, end, last)].map(isoDay);
   if (unit === "W") {
     // Weeks begin on Monday, and the first one contains January 4.

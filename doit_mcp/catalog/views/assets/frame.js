@@ -31,7 +31,7 @@ function headline(found) {
     "p",
     "headline",
     make("strong", {}, value),
-    change ? [" ", change] : null,
+    change ? [" ", sentence(change)] : null,
     detail ? detailLine(phrase(detail)) : null,
   );
 }

@@ -8,7 +8,7 @@ const DASHES = { dashed: "4 3", dotted: "2 2" }; // of swatches
 const MIN_PATTERN_WIDTH = 6; // a smaller bar could vanish in its pattern
 // Properties by their long names: the short form "font" is empty where digits have one width.
 const SVG_STYLES = [
-  ...["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"],
+  ...["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "opacity", "overflow"],
   ...["font-family", "font-size", "font-weight", "text-anchor"],
 ];
 

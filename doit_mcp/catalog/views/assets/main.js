@@ -114,7 +114,8 @@ function reportHeight() {
   if (!host.connected) window.openai?.notifyIntrinsicHeight?.(height);
 }
 
-new ResizeObserver(reportHeight).observe(place);
+// Full screen changes the padding, which other boxes leave out.
+new ResizeObserver(reportHeight).observe(place, { box: "border-box" });
 
 render();
 connect({

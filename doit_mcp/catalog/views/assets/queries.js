@@ -1,7 +1,7 @@
 // Results of run_query and get_report_results: the picture follows from the columns.
 const MONEY_COLUMN = /cost|savings|amount|margin|price|credit/i;
 
-// The table of an answer: {columns, rows, complete}. Columns: {name, kind, dimension, index}. An id beside its name,
+// The table of an answer: {columns, rows, period, complete}. Columns: {name, kind, dimension, index}. An id beside its name,
 // and a period that is the same in all rows, are left out.
 function queryTable({ data, page }) {
   const source = page ?? data.result ?? data;
@@ -15,13 +15,13 @@ function queryTable({ data, page }) {
     if (names.has(name.replace(/_id$/, "_name")) && name.endsWith("_id")) return false;
     return kind !== "period" || rows.length < 2 || rows.some((row) => row[index] !== rows[0][index]);
   });
-  return { columns, rows, complete: !data.cut && !page };
+  return { columns, rows, period: all.findIndex(({ kind }) => kind === "period"), complete: !data.cut && !page };
 }
 
-// The interval of a period: 2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 2026.
+// The interval of a period: 2026-10-31, 2026-10-25/2026-10-31, 2026-W44, 2026-10, 2026-Q4 or 2026.
 function intervalOf(period) {
-  const [, found] = /^\d{4}(-\d\d-\d\d|-W|-\d\d$|-Q|$)/.exec(period ?? "") ?? [];
-  return { "-W": "week", "-Q": "quarter", "": "year" }[found] ?? { 3: "month", 6: "day" }[found?.length] ?? "period";
+  const [, found] = /^\d{4}(-\d\d-\d\d\/?|-W|-\d\d$|-Q|$)/.exec(period ?? "") ?? [];
+  return { "-W": "week", "-Q": "quarter", "": "year" }[found] ?? { 3: "month", 6: "day", 7: "week" }[found?.length] ?? "period";
 }
 
 function columnKind(name, type) {
@@ -34,12 +34,6 @@ function columnKind(name, type) {
 function queryPicture(answer) {
   const { data } = answer;
   const table = queryTable(answer);
-  const sheet = {
-    name: data.reportName ?? "query",
-    of: answer.page?.rowCount ?? data.rowCount,
-    columns: table.columns.map(({ name }) => name),
-    rows: table.rows.map((row) => table.columns.map(({ index }) => row[index])),
-  };
   const total = Object.entries(data.total ?? {})[0];
   const title = data.reportName ?? queryTitle(table);
   return {
@@ -53,7 +47,25 @@ function queryPicture(answer) {
     ...(shaped(answer, table) ?? { parts: [pagedTable(answer, table)] }),
     url: data.urlUI,
     actions: [...pageActions(answer), askAction("What stands out?", `What stands out in the result of ${quoted(title)}?`)],
-    sheet,
+    sheet: querySheet(answer, table),
+  };
+}
+
+// The rows with those of the forecast and of the compared period, which a note tells apart.
+function querySheet(answer, { columns, rows, period }) {
+  const { reportName, rowCount, result } = answer.data;
+  const late = period < 0 ? [] : provisionalPeriods(answer, rows.map((row) => row[period]));
+  const notes = withCoverage(new Map(late.map((one) => [one, "not final"])), partialPeriods(answer));
+  const noted = (some, note) =>
+    (some ?? []).map((row) => [...columns.map(({ index }) => (index === period ? sheetPeriod(row[index]) : row[index])), note ?? notes.get(row[period])]);
+  const more = [...noted(result?.forecastRows, "forecast"), ...noted(result?.secondaryRows, "compared period")];
+  const all = [...noted(rows), ...more];
+  const hasNotes = all.some((row) => row.at(-1));
+  return {
+    name: reportName ?? "query",
+    of: (answer.page?.rowCount ?? rowCount) + more.length,
+    columns: [...columns.map(({ name }) => name), ...(hasNotes ? ["note"] : [])],
+    rows: hasNotes ? all : all.map((row) => row.slice(0, -1)),
   };
 }
 

@@ -32,10 +32,13 @@ function pairShape(answer, group, value, rows, earlier) {
   const row = (name) => ({
     name: named(name, group.dimension),
     bar: pairBars(before.get(name), now.get(name), axis),
-    values: [amount(now.get(name)), amount(before.get(name))],
+    values: [
+      [swatch("base"), amount(before.get(name))],
+      [swatch("series-1"), amount(now.get(name))],
+    ],
   });
   const [shown, note] = fittingRows([...new Set([...now.keys(), ...before.keys()])], row);
-  const headings = [capitalize(group.dimension), "Cost", "Cost before"];
+  const headings = [capitalize(group.dimension), "Cost before", "Cost"];
   return {
     parts: [
       pairLegend(answer.data.period, answer.data.secondaryPeriod),

@@ -56,7 +56,7 @@ function valueTable(caption, columns, rows, { currency, heat = null } = {}) {
     if (index === 0) return make("th", { scope: "row", class: columns[0].kind }, formats[0](value));
     const shade = heat && isNumber(value) ? { "--heat": heat(value) } : {};
     const isText = columns[index].kind === "text";
-    return make("td", { class: isText ? "" : `value${heat ? " heat" : ""}`, ...shade }, formats[index](value));
+    return make("td", { class: isText ? "text" : `value${heat ? " heat" : ""}`, ...shade }, formats[index](value));
   };
   return make(
     "div",
