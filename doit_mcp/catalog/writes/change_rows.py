@@ -8,9 +8,10 @@ from typing import Any
 from ...api.operation import operation_of
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
+from .conditions import without_defaults
 from .item_labels import bounded_item, item_text
 from .receipt_verification import member_key
-from .value_diff import UNKNOWN, DiffLine, are_numbers, value_key, without_defaults
+from .value_diff import UNKNOWN, DiffLine, are_numbers, value_key
 from .value_formatting import MAX_LINES, is_shortened, shorten
 
 NAME_FIELDS = (

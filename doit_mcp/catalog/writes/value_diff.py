@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
 
 from ...api.markers import ADDRESS, find_addresses
+from .conditions import CONDITION_DEFAULTS, is_condition, same_conditions, without_defaults
 from .value_formatting import MAX_LINES, MAX_VALUE_CHARACTERS, is_shortened, preview_value, shorten
 
 MAX_DEPTH = 12
@@ -33,21 +33,6 @@ SECRET_NAME_PATTERN = re.compile(
 """The ends of names of members that are secrets, such as those in the payload of a flow."""
 HIDDEN, HIDDEN_BEFORE = "(not shown)", "(another value, not shown)"
 """Texts in place of secrets."""
-CONDITION_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {
-        "mode": "is",
-        "inverse": False,
-        "inverse_selection": False,
-        "includeNull": False,
-        "include_null": False,
-        "caseInsensitive": False,
-    }
-)
-"""Members of the conditions of scopes, filters and rules that mean the same as if they were left out."""
-CONDITION_IDENTITY: Mapping[str, Any] = MappingProxyType(
-    {"type": None, "id": None, "key": None, "mode": "is", "inverse": False, "inverse_selection": False}
-)
-"""Members that tell the conditions of a list apart, with their defaults."""
 MAX_NAME_CHARACTERS = 100
 """Characters at the end of a name that are searched for a word."""
 ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
@@ -142,7 +127,7 @@ def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], dept
         return
     added = range(len(values)) if old_keys == new_keys else _unmatched(new_keys, old_keys)
     removed = _unmatched(old_keys, new_keys)
-    former = _same_conditions(values, added, before, removed)
+    former = same_conditions(values, added, before, removed)
     for index in added:
         value, item_path = values[index], f"{path}[{index}]"
         if index in former:
@@ -177,33 +162,6 @@ def _condition_lines(path: str, kind: str, value: Any, before: Any, depth: int) 
             yield from _diff_lines(f"{path}.{shorten(name)}", f"{kind}.{name}", new, old, depth + 1)
 
 
-def is_condition(value: Any) -> bool:
-    """Return whether *value* is a condition of a scope, filter or rule: {type, id or key, values, ...}."""
-    return isinstance(value, dict) and isinstance(value.get("values"), list) and "type" in value
-
-
-def _same_conditions(
-    values: list[Any], added: Iterable[int], before: list[Any], removed: Iterable[int]
-) -> dict[int, int]:
-    """Return the indexes of the removed conditions that were only changed, by those of the added ones.
-
-    The same condition may have other values, and treat case and missing values in another way.
-    """
-    left: dict[bytes, list[int]] = {}
-    for index in removed:
-        if is_condition(before[index]):
-            left.setdefault(_condition_key(before[index]), []).append(index)
-    same = {}
-    for index in added:
-        if is_condition(values[index]) and (indexes := left.get(_condition_key(values[index]))):
-            same[index] = indexes.pop(0)
-    return same
-
-
-def _condition_key(condition: Mapping[str, Any]) -> bytes:
-    return orjson.dumps([condition.get(name, default) for name, default in CONDITION_IDENTITY.items()])
-
-
 def are_numbers(items: list[Any]) -> bool:
     """Return whether *items* are one or more numbers, whose order counts."""
     return bool(items) and all(isinstance(item, int | float) and not isinstance(item, bool) for item in items)
@@ -229,16 +187,6 @@ def mask_secrets(value: Any, path: str, depth: int = 0) -> Any:
 def value_key(value: Any) -> bytes:
     """Return *value* as JSON that is the same for values that mean the same."""
     return orjson.dumps(without_defaults(value), option=orjson.OPT_SORT_KEYS)
-
-
-def without_defaults(value: Any) -> Any:
-    """Return a condition of a scope, filter or rule without members that have their default; anything else unchanged.
-
-    The API adds them to some of its objects, so with and without them, conditions are the same.
-    """
-    if not is_condition(value):
-        return value
-    return {name: member for name, member in value.items() if CONDITION_DEFAULTS.get(name, UNKNOWN) != member}
 
 
 def common_part(before: Any, value: Any) -> Any:

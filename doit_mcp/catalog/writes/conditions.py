@@ -1,0 +1,66 @@
+"""Conditions of scopes, filters and rules: what tells them apart, and what may be left out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+CONDITION_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "mode": "is",
+        "inverse": False,
+        "inverse_selection": False,
+        "includeNull": False,
+        "include_null": False,
+        "caseInsensitive": False,
+    }
+)
+"""Members of the conditions of scopes, filters and rules that mean the same as if they were left out."""
+CONDITION_IDENTITY: Mapping[str, Any] = MappingProxyType(
+    {"type": None, "id": None, "key": None, "mode": "is", "inverse": False, "inverse_selection": False}
+)
+"""Members that tell the conditions of a list apart, with their defaults."""
+
+
+def is_condition(value: Any) -> bool:
+    """Return whether *value* is a condition of a scope, filter or rule: {type, id or key, values, ...}."""
+    return isinstance(value, dict) and isinstance(value.get("values"), list) and "type" in value
+
+
+def same_conditions(
+    values: list[Any], added: Iterable[int], before: list[Any], removed: Iterable[int]
+) -> dict[int, int]:
+    """Return the indexes of the removed conditions that were only changed, by those of the added ones.
+
+    The same condition may have other values, and treat case and missing values in another way.
+    """
+    left: dict[bytes, list[int]] = {}
+    for index in removed:
+        if is_condition(before[index]):
+            left.setdefault(condition_key(before[index]), []).append(index)
+    same = {}
+    for index in added:
+        if is_condition(values[index]) and (indexes := left.get(condition_key(values[index]))):
+            same[index] = indexes.pop(0)
+    return same
+
+
+def condition_key(condition: Mapping[str, Any]) -> bytes:
+    return orjson.dumps([condition.get(name, default) for name, default in CONDITION_IDENTITY.items()])
+
+
+def without_defaults(value: Any) -> Any:
+    """Return a condition of a scope, filter or rule without members that have their default; anything else unchanged.
+
+    The API adds them to some of its objects, so with and without them, conditions are the same.
+    """
+    if not is_condition(value):
+        return value
+    return {
+        name: member
+        for name, member in value.items()
+        if name not in CONDITION_DEFAULTS or CONDITION_DEFAULTS[name] != member
+    }
