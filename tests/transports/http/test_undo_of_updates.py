@@ -242,7 +242,7 @@ async def test_changes_show_what_the_api_sets_in_place_of_a_value(site: Site) ->
     rows = await prepared_fields(site, "update_budget", {**selected, "recipients": [], "alerts": []})
     assert rows["alerts"]["removed"] == ["Alert at 30 %"] and "default" in rows["alerts"]["added"][0]
     # The owner is the only recipient already.
-    assert "recipients" not in rows and "recipients" not in str(rows["affected"])
+    assert "recipients" not in rows and rows["affected"] == ["recipients: unchanged"]
     emptied = await applied(site, "update_budget", {**selected, "alerts": []})
     assert "alerts is" in emptied["notApplied"] and "not none" in emptied["notApplied"]
     shown = await applied(site, "update_budget", {**selected, "usePrevSpend": True, "dryRun": True})
