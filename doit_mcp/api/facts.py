@@ -4,8 +4,8 @@ Each fact is stated once: in the decorator of an operation in ``api/areas``, or 
 ``catalog``. The catalog checks that no required fact is missing when it makes the tools.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict
 
 from ..protocol.json_schema import JsonObject
@@ -15,6 +15,9 @@ Reader = Callable[..., Any] | str
 """A method of an area that is a tool, or its name if it is defined further down. It only reads, unless a fact says
 otherwise."""
 TableShape = Literal["query", "report", "top_groups"]
+Refusal = Callable[[JsonObject, JsonObject], str]
+"""Returns why the API refuses a write with these arguments to an object with this state ({} if unknown), as a sentence;
+"" if it does not."""
 UndoneBy = Literal["change", "removal", "nothing"]
 
 
@@ -32,7 +35,8 @@ class Dependents:
     *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}", and members
     of its state by their names, such as "{customerId}"; without *member*, all rows are meant. *details_with* shows one
     row that can have the id anywhere, if the list does not, by *details_arguments*, in which "{row}" is the id of the row. *ids_in* is the argument with the ids, if they do not identify the object of the write.
-    With *must_exist*, the write is refused if none of them does. *named_in* are types of conditions whose values can also be the name of the object.
+    With *must_exist*, the write is refused if none of them does, and with *refuses* while any of them does: the API
+    refuses a deletion while others refer to its object by id. *named_in* are types of conditions whose values can also be the name of the object.
     *shows* are members that are shown beside the name of a row, also if they are unknown. *is_nested* means that their own dependents depend on the object as well. *row_id* is
     the member with the id of a row, and *names_with* names rows that have only ids, as the fact of this name does.
     """
@@ -47,14 +51,15 @@ class Dependents:
     ids_in: str = ""
     shows: tuple[str, ...] = ()
     must_exist: bool = False
+    refuses: bool = False
     details_with: Reader | None = None
     details_arguments: Mapping[str, str] = field(default_factory=lambda: {"id": "{row}"})
     named_in: frozenset[str] = frozenset()
 
 
-def refuse_preset(arguments: JsonObject, current: JsonObject) -> str:
-    """Return why an object of DoiT's own cannot be changed; "" for other objects."""
-    return "It is a preset of DoiT, which cannot be changed or deleted." if current.get("type") == "preset" else ""
+def refused_while(dependents: Iterable[Dependents]) -> tuple[Dependents, ...]:
+    """Return the *dependents* of a deletion that the API refuses while any of them exists."""
+    return tuple(replace(one, refuses=True) for one in dependents)
 
 
 REVERSIBLE = Unconfirmed("It can be reversed, and clients ask for approval.")
@@ -157,9 +162,13 @@ class ToolFacts(TypedDict, total=False):
     {objectType, objectId} the tool that shows one object of each type."""
     dependents: tuple[Dependents, ...]
     """The objects that the write affects because they refer to its own. Changes name them."""
-    refusal: Callable[[JsonObject, JsonObject], str]
-    """Returns why the API refuses a write with these arguments to an object with this state ({} if unknown), as a
-    sentence; "" if it does not. The user is not asked about such a write, and its dry run fails."""
+    refusal: Refusal
+    """Why the API refuses the write. The user is not asked about such a write, and its dry run fails."""
+    must_be_listed: tuple[str, ...]
+    """Arguments with ids that the API accepts only if the list in *names_with* has them. The write is refused, as by
+    *refusal*, for other ids."""
+    unique_in: Reader
+    """The list of objects among which the argument ``name`` must be unique. The write is refused for a name in use."""
     irreversible: bool
     """No write undoes this one, although it changes an object that exists: it buys or sells something."""
     can_be_restored: bool

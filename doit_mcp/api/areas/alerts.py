@@ -10,6 +10,7 @@ from ..markers import EXTERNAL_TARGET, IDENTIFIER, FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id, parse_page
 from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, SortOrder
+from ..refusals import refuse_empty_conditions, refuse_first
 from ..report_config import allocation_scopes, normalize_filters
 from ..timestamps import format_timestamp, with_iso_times
 from .alerts_types import AlertDetails, AlertMetric, AlertPage, AlertSlackChannels, IgnoredRange, WrittenAlert
@@ -261,7 +262,7 @@ class Alerts(Area):
         "/analytics/v1/alerts/{id}",
         confirm=REVERSIBLE,
         preview_with=get_alert,
-        refusal=refuse_silent,
+        refusal=refuse_first(refuse_silent, refuse_empty_conditions),
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
         merges={"alert": {"condition": "ignoreValuesRange"}},

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack, cast
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ComponentType, MatchMode
-from ..facts import REVERSIBLE, Dependents, refuse_preset
+from ..facts import REVERSIBLE, Dependents, refused_while
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import (
@@ -19,6 +19,7 @@ from ..parameters import (
     ParentFolderId,
     SortOrder,
 )
+from ..refusals import refuse_empty_conditions, refuse_first, refuse_preset
 from ..report_config import normalize_provider
 from .allocations_types import AllocationDetails, AllocationPage
 from .labels import LOST_LABELS
@@ -132,6 +133,15 @@ ALLOCATION_USERS = (
 """What selects costs with an allocation, so that a change of its rules changes the costs, and a deletion is refused."""
 
 
+def refuse_other_type(arguments: JsonObject, current: JsonObject) -> str:
+    """Return why a change of a single allocation into a group, or of a group into a single one, is refused."""
+    type, unusable = current.get("allocationType"), {"single": "rules", "group": "rule"}
+    if unusable.get(str(type)) not in arguments:
+        return ""
+    usable = {"single": "rule", "group": "rules"}[str(type)]
+    return f"An allocation of type {type} stays one: change {usable} instead of {unusable[str(type)]}."
+
+
 class Allocations(Area):
     """Allocations (attributions): which costs belong to a team, product or environment; chargeback, showback."""
 
@@ -205,7 +215,7 @@ class Allocations(Area):
         preview_with=get_allocation,
         writes_members="rules",
         dependents=ALLOCATION_USERS,
-        refusal=refuse_preset,
+        refusal=refuse_first(refuse_preset, refuse_other_type, refuse_empty_conditions),
         open_world=False,
     )
     async def _update(self, *, id: Id, **changes: Unpack[AllocationChanges]) -> JsonObject: ...
@@ -225,7 +235,7 @@ class Allocations(Area):
         preview_with=get_allocation,
         restore_with=create_allocation,
         shared_as="allocations",
-        dependents=(*ALLOCATION_USERS, *LOST_LABELS),
+        dependents=(*refused_while(ALLOCATION_USERS), *LOST_LABELS),
         refusal=refuse_preset,
         open_world=False,
     )

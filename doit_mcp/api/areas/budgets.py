@@ -21,6 +21,7 @@ from ..parameters import (
     OptionalId,
     PageToken,
 )
+from ..refusals import refuse_empty_conditions
 from ..report_config import allocation_scopes, normalize_filters
 from ..timestamps import (
     canonical_time,
@@ -235,6 +236,7 @@ class Budgets(Area):
         preview_with=get_budget,
         canonical_arguments=CANONICAL,
         has_cost_scope="budget",
+        refusal=refuse_empty_conditions,
         same_as={"scope": "scopes"},
         empty_means={"alerts": ["the default thresholds of the DoiT API"], "recipients": ["the owner of the budget"]},
         computed_if={"usePrevSpend": ("amount", "the spend of the period before")},

@@ -104,6 +104,15 @@ class AssignedContracts(TypedDict, total=False):
     createdContracts: Annotated[list[JsonObject], "Each with customerId and contractId."]
 
 
+def refuse_archived(arguments: JsonObject, current: JsonObject) -> str:
+    """Return why an archived template cannot be used; "" for others."""
+    return (
+        "The contract template is archived, so it cannot be changed or used."
+        if current.get("status") == "archived"
+        else ""
+    )
+
+
 class ContractTemplates(Area):
     """Contract templates of partners (resellers): billing rules and price books that contracts start from."""
 
@@ -134,6 +143,7 @@ class ContractTemplates(Area):
         permission=CONTRACT_TEMPLATES_ADMIN,
         confirm=True,
         preview_with=get_contract_template,
+        refusal=refuse_archived,
         replaces=True,
         defaults={"structure": "blank"},
         open_world=False,
@@ -150,6 +160,7 @@ class ContractTemplates(Area):
         permission=CONTRACT_TEMPLATES_ADMIN,
         confirm=True,
         preview_with=get_contract_template,
+        refusal=refuse_archived,
         irreversible=True,
         no_undo="An archived template cannot be used again. create_contract_template creates an equal one.",
         sets_status=True,
@@ -166,6 +177,7 @@ class ContractTemplates(Area):
         destructive=False,
         confirm=True,
         preview_with=get_contract_template,
+        refusal=refuse_archived,
         undone_by="nothing",
         no_undo="Draft contracts cannot be deleted. cancel_contract ends one.",
         open_world=False,

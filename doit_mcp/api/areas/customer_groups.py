@@ -3,7 +3,7 @@
 from typing import Annotated, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..facts import Dependents
+from ..facts import Dependents, refused_while
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post, put
 from ..parameters import Rfc3339
@@ -100,12 +100,25 @@ class CustomerGroups(Area):
         """Show one customer group and its customers. For its users, use list_customer_group_users."""
         ...
 
-    @post(GROUPS, permission=USERS_MANAGER, confirm=True, verify_with=get_customer_group)
+    @post(
+        GROUPS,
+        permission=USERS_MANAGER,
+        confirm=True,
+        verify_with=get_customer_group,
+        unique_in=list_customer_groups,
+    )
     async def create_customer_group(self, **group: Unpack[NewCustomerGroup]) -> Annotated[JsonObject, CustomerGroup]:
         """Create a customer group. To give users access to its customers, call assign_customer_group_user."""
         ...
 
-    @patch(GROUP, permission=USERS_MANAGER, confirm=True, preview_with=get_customer_group, dependents=GROUP_USERS)
+    @patch(
+        GROUP,
+        permission=USERS_MANAGER,
+        confirm=True,
+        preview_with=get_customer_group,
+        dependents=GROUP_USERS,
+        unique_in=list_customer_groups,
+    )
     async def update_customer_group(
         self, *, customerGroupId: GroupId, **changes: Unpack[CustomerGroupChanges]
     ) -> Annotated[JsonObject, CustomerGroup]:
@@ -119,7 +132,7 @@ class CustomerGroups(Area):
         confirm=True,
         preview_with=get_customer_group,
         restore_with=create_customer_group,
-        dependents=GROUP_USERS,
+        dependents=refused_while(GROUP_USERS),
         open_world=False,
     )
     async def delete_customer_group(self, *, customerGroupId: GroupId) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length, Pattern
 from ..errors import ApiError
-from ..facts import Dependents
+from ..facts import Dependents, refused_while
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post, put
 from ..parameters import Rfc3339
@@ -166,6 +166,7 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         verify_with=get_custom_region,
+        unique_in=list_custom_regions,
     )
     async def create_custom_region(self, **region: Unpack[NewCustomRegion]) -> Annotated[JsonObject, CustomRegion]:
         """Create a custom region, a named set of countries. Only the customer at the top of a hierarchy can create one. To restrict
@@ -179,6 +180,7 @@ class GeographicAccess(Area):
         preview_with=get_custom_region,
         dependents=REGION_SCOPES,
         effect=ALSO_BELOW,
+        unique_in=list_custom_regions,
     )
     async def update_custom_region(
         self, *, customRegionId: RegionId, **changes: Unpack[CustomRegionChanges]
@@ -192,7 +194,7 @@ class GeographicAccess(Area):
         permission=USERS_MANAGER,
         confirm=True,
         preview_with=get_custom_region,
-        dependents=REGION_SCOPES,
+        dependents=refused_while(REGION_SCOPES),
         effect=ALSO_BELOW,
         restore_with=create_custom_region,
         open_world=False,

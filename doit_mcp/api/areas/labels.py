@@ -5,11 +5,12 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
-from ..facts import REVERSIBLE, Dependents, Reader, refuse_preset
+from ..facts import REVERSIBLE, Dependents, Reader
 from ..markers import IDENTIFIER
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id
 from ..parameters import Id, MaxResults, Name, NameContains, OptionalId, PageToken, Rfc3339, SortOrder
+from ..refusals import refuse_preset
 
 PAGE_SIZE = 500
 

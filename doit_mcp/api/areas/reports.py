@@ -5,7 +5,7 @@ from typing import Annotated, Any, Required, TypedDict, Unpack, cast
 from ...protocol.json_schema import JsonObject, Length
 from ..common_types import ListPage
 from ..errors import ApiError
-from ..facts import REVERSIBLE, Dependents, refuse_preset
+from ..facts import REVERSIBLE, Dependents
 from ..markers import FormerName
 from ..operation import Area, delete, get, offers, patch, post
 from ..pagination import find_id, parse_page
@@ -22,6 +22,7 @@ from ..parameters import (
     PageToken,
     ParentFolderId,
 )
+from ..refusals import refuse_empty_conditions, refuse_first, refuse_preset
 from ..report_config import QueryConfig, canonical_config, normalize_config
 from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
 
@@ -217,7 +218,7 @@ class Reports(Area):
         same_as={"report.metric": "metrics"},
         cleared_by={"report.forecastSettings": {"mode": "none"}, "report.limitAggregation": "none"}
         | {"report.sortGroups": "asc", "report.sortDimensions": "desc"},
-        refusal=refuse_preset,
+        refusal=refuse_first(refuse_preset, refuse_empty_conditions),
         open_world=False,
     )
     async def _update(self, *, id: Id, **body: Unpack[ReportBody]) -> JsonObject: ...

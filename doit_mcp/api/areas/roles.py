@@ -3,11 +3,12 @@
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from ...protocol.json_schema import JsonObject, Length
-from ..facts import Dependents, refuse_preset
+from ..facts import Dependents, refused_while
 from ..markers import EXTERNAL_TARGET, IDENTIFIER
 from ..operation import Area, delete, get, patch, post
 from ..parameters import Id, Purpose
 from ..permissions import USERS_MANAGER
+from ..refusals import refuse_preset
 from .users import Users
 
 MAX_PERMISSIONS = 1_000
@@ -80,6 +81,7 @@ class Roles(Area):
         permission=USERS_MANAGER,
         confirm=True,
         verify_with=get_role,
+        unique_in=list_roles,
     )
     async def create_role(self, **role: Unpack[NewRole]) -> Annotated[JsonObject, Role]:
         """Create a custom role from permissions. Copy the ids from roles in list_roles. Use update_user to give it to a
@@ -91,6 +93,7 @@ class Roles(Area):
         permission=USERS_MANAGER,
         confirm=True,
         refusal=refuse_preset,
+        unique_in=list_roles,
         preview_with=get_role,
         dependents=ROLE_USERS,
     )
@@ -106,7 +109,7 @@ class Roles(Area):
         refusal=refuse_preset,
         preview_with=get_role,
         restore_with=create_role,
-        dependents=ROLE_USERS,
+        dependents=refused_while(ROLE_USERS),
         open_world=False,
     )
     async def delete_role(self, *, id: RoleId) -> None:

@@ -104,6 +104,7 @@ class Users(Area):
         permission=None,
         same_as={"jobFunction": "jobTitle"},
         names_with=ROLE_NAMES,
+        must_be_listed=("roleId",),
     )
     async def update_user(self, *, id: UserId, **changes: Unpack[UserChanges]) -> Annotated[JsonObject, UserResult]:
         """Change a user's name, job title, phone, language or role; omitted fields stay unchanged. The role determines
@@ -130,7 +131,8 @@ class Users(Area):
         confirm=True,
         verify_with=None,
         permission=None,
-        names_with=ROLE_NAMES,
+        names_with={**ROLE_NAMES, "organizationId": "list_organizations"},
+        must_be_listed=("roleId", "organizationId"),
         no_undo="The email cannot be recalled. cancel_invite ends the invitation.",
     )
     async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserResult]:

@@ -15,6 +15,7 @@ from ...api.facts import Dependents, Reader
 from ...api.markers import values_at
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
+from ..tools.declarations import reader_name
 from ..tools.tool import Tool, ToolError
 from .access_changes import DOMAIN_FIELDS
 from .external_addresses import customer_domains, is_external
@@ -22,6 +23,7 @@ from .object_reads import read_name, read_object, read_rows, row_name
 from .receipt_verification import as_list, member_key
 from .state_reader import declared_reader, named_tool
 from .value_formatting import preview_value
+from .write_refusals import check_listed, check_name, check_unused
 
 MAX_SHOWN = 50
 """Dependents of one kind that are named. The others are counted."""
@@ -90,11 +92,15 @@ class ChangeContextReader:
             list(self._all_readers(dependents.names_with))
         for readers in facts.get("names_with", {}).values():
             list(self._all_readers(readers))
+        self._unique_reader()
 
     def _reader(self, named: Reader) -> Tool:
         found = named_tool(self.tool, "dependents or names_with", named, self.tools_by_name)
         assert found is not None  # A name is never empty.
         return found
+
+    def _unique_reader(self) -> Tool | None:
+        return named_tool(self.tool, "unique_in", self.tool.facts.get("unique_in"), self.tools_by_name)
 
     def _all_readers(self, readers: NameReaders | None) -> Iterable[Tool]:
         if readers is not None:
@@ -102,23 +108,27 @@ class ChangeContextReader:
 
     async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> ChangeContext:
         """Return the context of a call. Raises ApiError only for a credential that is no longer accepted, and
-        ToolError if an object that must exist does not."""
+        ToolError if the API refuses the write because of other objects."""
+        await check_name(call, self._unique_reader(), arguments, current or {})
         domains = await customer_domains(call) if self._has_addresses(arguments) else ()
         targets = self.tool.targets
         identifier = arguments.get(targets[-1]) if targets else None
         dependents: list[str] = []
+        blocking: list[str] = []
         ids = [str(identifier)]
         for kind in self.tool.facts.get("dependents", ()):
             selected = [str(id) for id in as_list(arguments.get(kind.ids_in))] if kind.ids_in else ids
-            rows, unchecked = await self._read_dependents(call, kind, selected, current or {})
+            rows, refusing, unchecked = await self._read_dependents(call, kind, selected, current or {})
             if kind.is_nested and rows is not None:
                 ids += [str(row[kind.row_id]) for row in rows]
             dependents += await self._dependent_lines(call, kind, rows, domains)
+            blocking += await self._dependent_lines(call, kind, refusing, domains) if kind.refuses else []
             dependents += [UNCHECKED.format(kind.kind, unchecked)] if unchecked else []
             if kind.must_exist and rows == []:
                 raise ToolError(f"Nothing was changed: {kind.ids_in}: {preview_value(selected[0])} was not found.")
             if kind.ids_in and rows is not None:
                 dependents += _missing_lines(kind, selected, rows)
+        check_unused(blocking)
         related = {} if self.read_related is None else await self.read_related(call, arguments)
         # A deletion shows all fields of its object, and all writes those of related objects.
         shown = [arguments, *((current or {},) if self.tool.deletes else ()), *related.values()]
@@ -126,10 +136,15 @@ class ChangeContextReader:
         for argument, readers in self.tool.facts.get("names_with", {}).items():
             if any(values.get(argument) is not None for values in shown):
                 values = [arguments.get(argument), (current or {}).get(argument)]
-                names |= await self._read_names(call, readers, values)
+                found = await self._read_names(call, readers, values)
+                if not isinstance(readers, Mapping):
+                    check_listed(self.tool, argument, arguments.get(argument), found, reader_name(readers))
+                names |= {id: name for id, name in found.items() if name}
         members = await self._read_members(call, arguments)
-        found = ChangeContext(related, tuple(dependents), names, domains, members)
-        return found._replace(related={argument: found.with_names(self.tool, one) for argument, one in related.items()})
+        context = ChangeContext(related, tuple(dependents), names, domains, members)
+        return context._replace(
+            related={argument: context.with_names(self.tool, one) for argument, one in related.items()}
+        )
 
     async def _read_members(self, call: Call, arguments: JsonObject) -> frozenset[str] | None:
         """Return the keys of those items in *arguments* that are in the list which the write changes; None if unknown."""
@@ -158,36 +173,38 @@ class ChangeContextReader:
 
     async def _read_dependents(
         self, call: Call, kind: Dependents, ids: list[str], current: JsonObject
-    ) -> tuple[list[JsonObject] | None, int]:
-        """Return the rows that refer to the objects with these *ids*, or to one another, and how many rows could not be
-        checked. The rows are None if they are unreadable."""
+    ) -> tuple[list[JsonObject] | None, list[JsonObject], int]:
+        """Return the rows that refer to the objects with these *ids*, or to one another, those of them that do so by an
+        id, and how many rows could not be checked. The first are None if they are unreadable."""
         if len(ids) > MAX_SELECTING_IDS and kind.arguments:
-            return None, 0
+            return None, [], 0
         templates = [*kind.arguments.values(), *(kind.details_arguments.values() if kind.details_with else ())]
         if any(name not in {*current, "id", "row"} for text in templates for name in _member_names(text)):
             # The state of the object could not be read.
-            return None, 0
+            return None, [], 0
         selecting = {
             name: "|".join(template.format_map({**current, "id": id}) for id in ids)
             for name, template in kind.arguments.items()
         }
         rows = await read_rows(call, self._reader(kind.reader), selecting)
         if rows is None or not (kind.member or kind.details_with):
-            return rows, 0
+            return rows, rows or [], 0
         wanted = set(ids)
         own_name = row_name(current) if kind.named_in else ""
         if kind.details_with is not None:
             rows = [row for row in rows if row.get(kind.row_id) not in wanted]
             details = await self._read_details(call, kind, rows[:MAX_DETAILS], current)
             shown = [(row, details.get(str(row.get(kind.row_id)))) for row in rows]
-            found = [row for row, one in shown if _refers_to(one, wanted) or _names(one, own_name, kind.named_in)]
-            return found, len(rows) - len(details)
+            referring = [row for row, one in shown if _refers_to(one, wanted)]
+            found = [row for row, one in shown if row in referring or _names(one, own_name, kind.named_in)]
+            return found, referring, len(rows) - len(details)
         found = [row for row in rows if _names(row.get(kind.member), own_name, kind.named_in)]
+        referring = [row for row in rows if _refers_to(row.get(kind.member), wanted)]
         while True:
             more = [row for row in rows if _refers_to(row.get(kind.member), wanted) and row not in found]
             found += more
             if not kind.is_nested or not more:
-                return found, 0
+                return found, referring, 0
             wanted |= {row[kind.row_id] for row in more}
 
     async def _read_details(
@@ -222,10 +239,10 @@ class ChangeContextReader:
         return lines + ([f"{kind.kind}: and {len(omitted):,} more{more}"] if omitted else [])
 
     async def _read_names(self, call: Call, readers: NameReaders, values: list[Any]) -> dict[str, str]:
-        """Return the names of the objects with the ids in *values*, as far as they can be read."""
+        """Return the names, as far as they can be read, of the ids in *values*, or of all rows of a list ("" for none)."""
         if not isinstance(readers, Mapping):
             rows = await read_rows(call, self._reader(readers), {})
-            return {str(row["id"]): name for row in rows or () if "id" in row and (name := row_name(row))}
+            return {str(row["id"]): row_name(row) for row in rows or () if "id" in row}
         references = [item for value in values for item in (value if isinstance(value, list) else [value])]
         found = [item for item in references if isinstance(item, dict) and item.get("objectType") in readers]
         shown = await asyncio.gather(

@@ -21,8 +21,9 @@ from .plain_text import to_plain_text
 from .preview import preview_digest, preview_message, with_removed_values
 from .reversibility import UPDATING_VERBS
 from .snapshot import Snapshot
-from .state_reader import StateReader, check_refusal
+from .state_reader import StateReader
 from .undo import RestorePlan, UndoPlan
+from .write_refusals import check_refusal
 
 T = TypeVar("T")
 

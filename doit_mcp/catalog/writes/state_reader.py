@@ -13,7 +13,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.declarations import reader_name
 from ..tools.series import structured_of
-from ..tools.tool import ContentResult, Tool, ToolError
+from ..tools.tool import ContentResult, Tool
 
 MAX_READ_PAGES = 10
 """Pages of a list that are searched for the object of a write."""
@@ -113,13 +113,6 @@ def _with_newest_version(row: JsonObject) -> JsonObject:
     versions = row.get("versions")
     newest = versions[-1] if isinstance(versions, list) and versions else None
     return {**row, **newest} if isinstance(newest, dict) else row
-
-
-def check_refusal(tool: Tool, arguments: JsonObject, current: JsonObject) -> None:
-    """Raise ToolError if the API refuses the write *tool* to an object with this state."""
-    refusal = tool.facts.get("refusal")
-    if refusal is not None and (reason := refusal(arguments, current)):
-        raise ToolError(f"Nothing was changed: {reason}")
 
 
 def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | None:

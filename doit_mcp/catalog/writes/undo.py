@@ -19,8 +19,9 @@ from .reversibility import STATE_UNKNOWN, final_reason, restores_itself
 from .secret_results import has_secrets
 from .sharing_undo import THEN_KEY, with_sharing
 from .snapshot import Snapshot
-from .state_reader import StateReader, check_refusal, declared_reader, named_tool
+from .state_reader import StateReader, declared_reader, named_tool
 from .undo_call import partial_undo_call, undo_call
+from .write_refusals import check_refusal
 
 UNDO_KEY = "undo"
 """Member of a result with the call that restores the former state: {tool, arguments, note}."""

@@ -36,11 +36,13 @@ from .confirming import (
 
 
 async def test_update_preview_shows_the_difference() -> None:
-    api = Recorder({"users": [{"id": "u2"}, {"id": "u1", "email": "ann@acme.example", "roleId": "viewer"}]}, {})
+    users = {"users": [{"id": "u2"}, {"id": "u1", "email": "ann@acme.example", "roleId": "viewer"}]}
+    roles = {"roles": [{"id": "viewer", "name": "Viewer"}, {"id": "admin"}]}
+    api = Recorder(users, roles, {})
     caller = ConfirmingCaller(api)
     await run("update_user", caller, id="u1", roleId="admin", firstName="Ann")
     assert "- email: ann@acme.example" in caller.text
-    assert "access:\n- roleId: viewer → admin\nDetails:\n- firstName: Ann" in caller.text
+    assert "access:\n- roleId: Viewer (id viewer) → admin\nDetails:\n- firstName: Ann" in caller.text
     # The second request reads the names of roles.
     assert methods(api) == ["GET", "GET", "PATCH"]
 

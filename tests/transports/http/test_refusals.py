@@ -97,3 +97,92 @@ async def test_undo_notes_say_what_else_happens(site: Site) -> None:
     invited = next(row for row in (await applied(site, "list_users", {}))["users"] if row["status"] == "invited")
     canceled = await applied(site, "cancel_invite", {"id": invited["id"]})
     assert canceled["undo"]["tool"] == "resend_invite" and "sends another email" in canceled["undo"]["note"]
+
+
+NO_VALUE = {"type": "fixed", "id": "cloud_provider", "mode": "is", "values": []}
+
+
+async def find_row(site: Site, tool: str, rows: str, **members: Any) -> Json:
+    """Return the first row of a list with these members."""
+    found = (await applied(site, tool, {}))[rows]
+    row: Json = next(row for row in found if members.items() <= row.items())
+    return row
+
+
+async def test_conditions_need_values(site: Site) -> None:
+    budget = (await find_row(site, "list_budgets", "budgets"))["id"]
+    alert = (await find_row(site, "list_alerts", "alerts"))["id"]
+    report = (await find_row(site, "list_reports", "reports", type="custom"))["id"]
+    production = (await find_row(site, "list_allocations", "allocations", name="Production"))["id"]
+    component = {"type": "fixed", "key": "cloud_provider", "mode": "is", "values": []}
+    for name, path, arguments in (
+        ("update_budget", "scopes[0]", {"id": budget, "scopes": [NO_VALUE]}),
+        ("update_alert", "alert.scopes[0]", {"id": alert, "alert": {"scopes": [NO_VALUE]}}),
+        ("update_report", "report.filters[0]", {"id": report, "config": {"filters": [NO_VALUE]}}),
+        (
+            "update_allocation",
+            "rule.components[0]",
+            {"id": production, "rule": {"formula": "A", "components": [component]}},
+        ),
+    ):
+        text = await refused(site, name, **arguments, dryRun=True)
+        assert f"Nothing was changed: {path}.values must not be empty" in text
+    nulls = {**NO_VALUE, "id": "project_id", "includeNull": True}
+    await prepared(site, "update_report", {"id": report, "config": {"filters": [nulls]}, "dryRun": True})
+
+
+async def test_allocations_keep_their_type(site: Site) -> None:
+    production = (await find_row(site, "list_allocations", "allocations", name="Production"))["id"]
+    teams = (await find_row(site, "list_allocations", "allocations", name="Teams"))["id"]
+    members = {"id": production, "rules": [{"action": "select", "id": production}]}
+    text = await refused(site, "update_allocation", **members, dryRun=True)
+    assert "type single stays one: change rule instead of rules" in text
+    component = {"type": "fixed", "key": "cloud_provider", "mode": "is", "values": ["amazon-web-services"]}
+    rule = {"formula": "A", "components": [component]}
+    text = await refused(site, "update_allocation", id=teams, rule=rule, dryRun=True)
+    assert "type group stays one: change rules instead of rule" in text
+
+
+async def test_objects_in_use_cannot_be_deleted(site: Site) -> None:
+    member = (await find_row(site, "list_allocations", "allocations", name="Team ai"))["id"]
+    text = await refused(site, "delete_allocation", id=member)
+    assert "while the object is in use. Remove it from these first: allocation that uses it: Teams (id " in text
+    user = (await find_row(site, "list_users", "users", status="active"))["id"]
+    permissions = (await find_row(site, "list_roles", "roles", type="preset"))["permissions"][:1]
+    role = (await applied(site, "create_role", {"name": "Readers", "permissions": permissions}))["id"]
+    group = (await find_row(site, "list_customer_groups", "customerGroups"))["id"]
+    await applied(site, "assign_customer_group_user", {"customerGroupId": group, "userId": user})
+    assert "user of the group: " in await refused(site, "delete_customer_group", customerGroupId=group)
+    await prepared(site, "delete_role", {"id": role})
+    other = (await find_row(site, "list_users", "users", email="viewer@acme.example"))["id"]
+    await applied(site, "update_user", {"id": other, "roleId": role})
+    assert "user with it: viewer@acme.example" in await refused(site, "delete_role", id=role)
+
+
+async def test_names_in_use_are_refused(site: Site) -> None:
+    role = await find_row(site, "list_roles", "roles", type="preset")
+    text = await refused(site, "create_role", name=role["name"], permissions=role["permissions"][:1])
+    assert "is already in use. list_roles lists the names in use" in text
+    group = await find_row(site, "list_customer_groups", "customerGroups")
+    text = await refused(
+        site, "create_customer_group", name=group["name"], memberCustomerIds=group["memberCustomerIds"]
+    )
+    assert f"name: {group['name']} is already in use" in text
+    unchanged = {"customerGroupId": group["id"], "name": group["name"], "memberCustomerIds": group["memberCustomerIds"]}
+    await prepared(site, "update_customer_group", unchanged)
+
+
+async def test_unknown_roles_and_organizations_are_refused(site: Site) -> None:
+    user = await find_row(site, "list_users", "users", status="active")
+    text = await refused(site, "update_user", id=user["id"], roleId="nope")
+    assert "roleId: no object has the id nope. list_roles lists the ids." in text
+    person = {"email": "new@acme.example", "roleId": user["roleId"], "organizationId": "nope"}
+    assert "organizationId: no object has the id nope" in await refused(site, "invite_user", **person)
+    await prepared(site, "invite_user", {**person, "organizationId": user["organizationId"]})
+
+
+async def test_archived_contract_templates_are_refused(site: Site) -> None:
+    template = (await find_row(site, "list_contract_templates", "templates", status="active"))["templateId"]
+    await applied(site, "archive_contract_template", {"templateID": template})
+    text = await refused(site, "assign_contract_template", templateID=template, customerIds=["c"])
+    assert "The contract template is archived" in text
