@@ -150,6 +150,9 @@ class ToolFacts(TypedDict, total=False):
     """What the API sets in place of an empty list, as users read it, by the name of the argument."""
     computed_if: Mapping[str, tuple[str, str]]
     """Arguments that decide, if true, that the API computes another: its name, and what its value is then."""
+    units: Mapping[str, Callable[[JsonObject], str]]
+    """The units of amounts in changes, by their path. Each function takes the object, with the names of arguments, and
+    returns a currency code or "%"; "" if the amount has no unit."""
     shared_as: str
     """The resourceType with which get_resource_permissions shows who has access to the object that this write deletes,
     and update_resource_permissions restores it."""

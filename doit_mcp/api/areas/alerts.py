@@ -149,6 +149,14 @@ def normalize_alert_config(config: Any) -> Any:
 CANONICAL = {"alert": normalize_alert_config}
 
 
+def threshold_unit(alert: JsonObject) -> str:
+    """Return the unit of the threshold of an alert: "%" or a currency; "" for usage."""
+    config = alert.get("alert") or {}
+    if config.get("condition", "percentage-change") == "percentage-change":
+        return "%"
+    return "" if (config.get("metric") or {}).get("value") == "usage" else str(config.get("currency") or "")
+
+
 def refuse_silent(arguments: JsonObject, current: JsonObject) -> str:
     """Return why an alert without recipients is refused; "" for other changes."""
     left = {name: arguments.get(name, current.get(name)) for name in ("recipients", "recipientsSlackChannels")}
@@ -265,6 +273,7 @@ class Alerts(Area):
         refusal=refuse_first(refuse_silent, refuse_empty_conditions),
         canonical_arguments=CANONICAL,
         has_cost_scope="alert",
+        units={"alert.value": threshold_unit},
         merges={"alert": {"condition": "ignoreValuesRange"}},
         same_as={"alert.attributions": "scopes"},
         cleared_by={"alert.ignoreValuesRange": NO_RANGE},

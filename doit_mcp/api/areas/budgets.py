@@ -237,6 +237,7 @@ class Budgets(Area):
         canonical_arguments=CANONICAL,
         has_cost_scope="budget",
         refusal=refuse_empty_conditions,
+        units={"growthPerPeriod": lambda budget: "%"},
         same_as={"scope": "scopes"},
         empty_means={"alerts": ["the default thresholds of the DoiT API"], "recipients": ["the owner of the budget"]},
         computed_if={"usePrevSpend": ("amount", "the spend of the period before")},

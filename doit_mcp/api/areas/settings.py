@@ -147,7 +147,7 @@ class Settings(Area):
                 names_with="list_themes",
             ),
         ),
-        after_restoring="It is not active for anyone: set_active_theme makes it active, with its new id.",
+        after_restoring="The new theme is not active until set_active_theme chooses it.",
         open_world=False,
     )
     async def delete_custom_theme(self, *, id: ThemeId) -> None:

@@ -133,7 +133,8 @@ class Users(Area):
         permission=None,
         names_with={**ROLE_NAMES, "organizationId": "list_organizations"},
         must_be_listed=("roleId", "organizationId"),
-        no_undo="The email cannot be recalled. cancel_invite ends the invitation.",
+        effect="The email cannot be recalled.",
+        undo_with="cancel_invite",
     )
     async def invite_user(self, **invitation: Unpack[Invitation]) -> Annotated[JsonObject, UserResult]:
         """Invite someone to the customer's DoiT account by email. Use it only on request, after the user approves the

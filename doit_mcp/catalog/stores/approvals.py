@@ -21,9 +21,9 @@ MAX_CHANGE_BYTES = 1 << 20
 CHANGE_LIMITS = ResultLimits(
     ttl_seconds=LIFETIME_SECONDS + REPEAT_SECONDS,
     result_bytes=MAX_CHANGE_BYTES,
-    per_owner=20,
+    per_owner=100,
     owner_bytes=4 << 20,
-    total=2_000,
+    total=10_000,
     total_bytes=64 << 20,
 )
 """The limits of prepared changes."""

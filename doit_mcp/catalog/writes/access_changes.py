@@ -32,6 +32,8 @@ REACHING_FIELDS = ("email", "recipients", "recipientsSlackChannels", "collaborat
 """Fields of an object with the users and channels that it reaches."""
 SHARING_FIELD = "permissions"
 """Field of an object that can be shared, with the users who have access."""
+PUBLIC_FIELD, PUBLIC_ROLES = "public", ("viewer", "editor")
+"""Field of an object that all users of the customer can open, and the roles that they can have."""
 ENDING_VERBS = frozenset(("cancel", "resend"))
 """Verbs, besides those that delete, of writes that affect whom their object reaches."""
 
@@ -62,7 +64,9 @@ def reached_lines(tool: Tool, current: JsonObject) -> list[str]:
         return []
     fields = (*REACHING_FIELDS, SHARING_FIELD) if tool.facts.get("shared_as") else REACHING_FIELDS
     entries = ((name, entry) for name in fields for entry in _flatten_entries([current.get(name)]))
-    lines = [f"{name}: {preview_entry(entry)}" for name, entry in entries]
+    role = current.get(PUBLIC_FIELD)
+    lines = [f"{PUBLIC_FIELD}: all users of the customer ({preview_value(role)})"] if role in PUBLIC_ROLES else []
+    lines += [f"{name}: {preview_entry(entry)}" for name, entry in entries]
     omitted = len(lines) - MAX_REACHED_LINES
     return lines[:MAX_REACHED_LINES] + ([f"and {omitted:,} more"] if omitted > 0 else [])
 

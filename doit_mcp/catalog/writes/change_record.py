@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines, reached_lines
+from .amount_units import with_units
 from .change_rows import (
     display_value,
     field_rows,
@@ -48,7 +49,8 @@ def change_record(
     arguments, is_known = _visible_arguments(tool, arguments), current is not None
     before = tool.with_argument_names(current or {})
     changed_members = member_lines(tool, arguments, before)
-    arguments, before = with_member_fields(tool, with_effective_values(tool, arguments, before), before)
+    arguments, before = with_units(tool, with_effective_values(tool, arguments, before), before)
+    arguments, before = with_member_fields(tool, arguments, before)
     targets = {name: value for name, value in arguments.items() if tool.deletes or name in tool.targets}
     changes = {name: value for name, value in arguments.items() if name not in targets}
     shown_lines, omitted = _select_rows(_field_lines(tool, arguments, changes, before))

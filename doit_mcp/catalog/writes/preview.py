@@ -12,6 +12,7 @@ from ...api.markers import addresses_at, remove_path, values_at
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines
+from .amount_units import with_units
 from .external_addresses import OUTSIDE, is_external
 from .group_members import member_lines, with_member_fields
 from .receipt_verification import READER_FIELD_NAMES
@@ -54,7 +55,8 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
     deletes = tool.deletes
     before = tool.with_argument_names(current or {})
     affected = [*context.dependents, *member_lines(tool, arguments, before)]
-    arguments, before = with_member_fields(tool, with_effective_values(tool, arguments, before), before)
+    arguments, before = with_units(tool, with_effective_values(tool, arguments, before), before)
+    arguments, before = with_member_fields(tool, arguments, before)
     lines = [f"{tool.title}?", *([f"Customer: {customer}"] if customer else [])]
     is_known = current is not None
     if cannot_be_undone(tool, is_known=is_known, problem=problem):

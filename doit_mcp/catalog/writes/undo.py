@@ -157,6 +157,7 @@ class RemovalPlan:
     """Removes with *restoring* what a write creates. The state that it needs is the result of the write."""
 
     restoring: Tool
+    note: str = ""
 
     async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
         """Return nothing: the object does not exist yet."""
@@ -165,9 +166,12 @@ class RemovalPlan:
     def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the call that removes the object with the arguments and the result *before*; {} if that has no id."""
         *containers, own = self.restoring.targets
-        id = before.get(own, before.get("id"))
+        # Some results have the object in a member, such as "user".
+        objects = [before, *(member for member in before.values() if isinstance(member, dict))]
+        ids = [one.get(own, one.get("id")) for one in objects]
+        id = next((id for id in ids if id is not None), None)
         selecting = _select({**before, **arguments}, tuple(containers)) | {own: id}
-        return {} if id is None else undo_call(self.restoring, selecting)
+        return {} if id is None else undo_call(self.restoring, selecting, self.note)
 
 
 def _select(values: JsonObject, names: Mapping[str, Any] | tuple[str, ...]) -> JsonObject:
@@ -203,7 +207,8 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
         list_reader = declared_reader(tool, "verify_with", tools_by_name)
         if list_reader is not None and tool.facts.keys() & {"adds", "removes"}:
             return MembershipPlan(tool, reversing, list_reader)
-        return ReversalPlan(reversing, tool.facts.get("after_restoring", ""))
+        note = tool.facts.get("after_restoring", "")
+        return ReversalPlan(reversing, note) if tool.targets else RemovalPlan(reversing, note)
     removing = tools_by_name.get(f"{REMOVING_VERB}_{tool.name.removeprefix(CREATING_VERB + '_')}")
     if tool.verb == CREATING_VERB and removing is not None and removing.deletes:
         return RemovalPlan(removing)
@@ -239,7 +244,7 @@ async def run_with_undo(
     if isinstance(result, ContentResult):
         return result
     if isinstance(plan, RemovalPlan) and "tool" in undo and _asks(call, plan.restoring):
-        undo["note"] = ASKS.format(undo["tool"])
+        undo["note"] = f"{undo.get('note', '')} {ASKS.format(undo['tool'])}".lstrip()
     compared = with_unapplied_values(tool, arguments, structured_of(result))
     return with_structured(result, {**compared, UNDO_KEY: _for_same_customer(call, undo)} if undo else compared)
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from ...protocol.jsonrpc import JsonObject
+from .conditions import is_condition
 from .plain_text import to_plain_text
 
 MAX_LINES, MAX_VALUE_CHARACTERS, MAX_READ_CHARACTERS = 20, 160, 1_000
@@ -17,7 +18,9 @@ ASCII_LOWERCASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def preview_value(value: Any) -> str:
-    """Return *value* on one line."""
+    """Return *value* on one line. Conditions are longer than other values, because each of their values counts."""
+    if is_condition(value):
+        return shorten(orjson.dumps(value).decode(), MAX_READ_CHARACTERS)
     if isinstance(value, list) and value and all(_is_user_entry(item) for item in value):
         return shorten(", ".join(preview_entry(item) for item in value))
     return shorten(value if isinstance(value, str) else orjson.dumps(value).decode())

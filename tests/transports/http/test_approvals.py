@@ -11,6 +11,7 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.discovery.confirm_action import make_confirm_tool
+from doit_mcp.catalog.stores.approvals import CHANGE_LIMITS
 from doit_mcp.catalog.tools.tool import Tool
 from doit_mcp.catalog.writes.confirmation import with_confirmation
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY, with_commit, with_deduplication
@@ -170,7 +171,7 @@ async def test_invalid_tokens_have_different_answers(site: Site) -> None:
 async def test_oldest_prepared_changes_are_forgotten(site: Site) -> None:
     label = await call(site, "create_label", name="Quarter", color="blue")
     first = (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]
-    for _ in range(20):
+    for _ in range(CHANGE_LIMITS.per_owner):
         last = (await prepare(site, "delete_label", id=label["id"]))["approvalToken"]
     # The server may not know any more that the token was never used.
     assert "no longer store" in await refusal(site, first)

@@ -13,6 +13,8 @@ from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
 from tests.sandbox.bodies import ALERT, BUDGET, THEME
 from tests.transports.http.serving import Json, Site, serving
+from tests.transports.http.test_undo import applied
+from tests.transports.http.test_undo_notes import prepared
 
 ALL = "/mcp/x/all"
 MIDNIGHT = "2026-01-01T00:00:00Z"
@@ -275,3 +277,35 @@ async def test_rows_show_only_items_that_change_with_their_names(site: Site) -> 
     assert (row["added"], row["removed"]) == ([f"Half (id {other})"], [f"Quarter (id {label})"])
     (row,) = (await dry_run(site, "update_alert", id=alert["objectId"], alert={"scopes": []}))["fields"]
     assert row["removed"] == ["cloud_provider is google-cloud"] and row["removedItems"][0]["values"] == ["google-cloud"]
+
+
+async def test_thresholds_have_units(site: Site) -> None:
+    alerts = (await applied(site, "list_alerts", {}))["alerts"]
+    percent = next(row["id"] for row in alerts if row["config"]["condition"] == "percentage-change")
+    (row,) = (await prepared(site, "update_alert", {"id": percent, "alert": {"value": 60.5}, "dryRun": True}))["fields"]
+    assert row == {"field": "alert.value", "before": "50 %", "after": "60.5 %"}
+    change = {"id": percent, "alert": {"value": 7000, "condition": "value", "currency": "EUR"}, "dryRun": True}
+    rows = {row["field"]: row for row in (await prepared(site, "update_alert", change))["fields"]}
+    assert rows["alert.value"] == {"field": "alert.value", "before": "50 %", "after": "7,000 EUR"}
+    budget = (await applied(site, "list_budgets", {}))["budgets"][0]["id"]
+    (row,) = (await prepared(site, "update_budget", {"id": budget, "growthPerPeriod": 5, "dryRun": True}))["fields"]
+    assert row["after"] == "5 %"
+
+
+async def test_deletions_name_the_public_access(site: Site) -> None:
+    for kind in ("alert", "budget"):
+        shared = (await applied(site, f"list_{kind}s", {}))[f"{kind}s"][0]["id"]
+        assert (
+            "public: all users of the customer (viewer)"
+            in (await prepared(site, f"delete_{kind}", {"id": shared}))["affected"]
+        )
+
+
+async def test_invitations_are_undone_by_canceling_them(site: Site) -> None:
+    user = (await applied(site, "list_users", {}))["users"][0]
+    person = {"email": "new@acme.example", "roleId": user["roleId"], "organizationId": user["organizationId"]}
+    assert "The email cannot be recalled." in (await prepared(site, "invite_user", person))["notes"]
+    invited = await applied(site, "invite_user", person)
+    assert (invited["undo"]["tool"], invited["undo"]["arguments"]) == ("cancel_invite", {"id": invited["user"]["id"]})
+    canceled = await applied(site, "cancel_invite", invited["undo"]["arguments"])
+    assert canceled["inviteId"] == invited["user"]["id"]

@@ -25,6 +25,7 @@ async def site() -> AsyncIterator[Site]:
         yield site
 
 
+PUBLIC = "public: all users of the customer (viewer)"
 OWNER = "permissions: admin@acme.example (owner)"
 
 
@@ -66,7 +67,7 @@ async def test_allocations_name_what_uses_them_by_name(site: Site) -> None:
     await applied(site, "create_report", {"name": "Production", "report": BY_CLOUD})
     users = ["budget that uses it: By name", "alert that uses it: Rise", "report that uses it: Own"]
     # The API refuses a deletion only while others refer to the allocation by its id.
-    assert await affected(site, "delete_allocation", {"id": production}) == [OWNER, *users]
+    assert await affected(site, "delete_allocation", {"id": production}) == [PUBLIC, OWNER, *users]
     changed = {"id": production, "name": "Live", "dryRun": True}
     assert await affected(site, "update_allocation", changed) == users
 
