@@ -13,6 +13,7 @@ from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..anomalies.linked import one_of_each_spike
+from ..anomalies.tools import is_open
 from ..call import Call
 from ..commitments.account_names import ROWS_PER_REQUEST
 from ..commitments.aws import (
@@ -220,7 +221,7 @@ async def _read_open_anomalies(doit: Doit, cut: list[FailedPart]) -> list[JsonOb
     page = parse_page(answer, "anomalies")
     if page.next_token:
         cut.append({"part": "earlier anomalies", "why": f"only the newest {len(page.rows)} are read"})
-    return one_of_each_spike([row for row in page.rows if row.get("status") != "inactive"])
+    return one_of_each_spike([row for row in page.rows if is_open(row)])
 
 
 Readers = Mapping[str, Callable[[Doit, str], Awaitable[object]]]
