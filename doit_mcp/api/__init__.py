@@ -61,7 +61,7 @@ __all__ = ["AREAS", "Doit"]
 class Doit:
     """The API for one caller, with an attribute for each area, in the order in which tools are listed.
 
-    An area is created at its first use, because a call uses one or two areas.
+    An area is created on first use, because a call uses one or two areas.
     """
 
     reports: Reports
@@ -118,7 +118,7 @@ class Doit:
 
     @classmethod
     def for_sender(cls, sender: Sender, console: Callable[[], Sender] | None = None) -> Self:
-        """Return the API for *sender*. *console* makes the sender for DoiT's console."""
+        """Return the API for *sender*. *console* creates the sender for DoiT's console."""
         return cls(sender, console)
 
     @property
@@ -132,7 +132,7 @@ class Doit:
         return None if self._console is None else Console(self._console())
 
     async def send(self, operation: Operation, arguments: Mapping[str, Any]) -> Any:
-        """Send an operation that no area declares, and return the value of the response. Raises ApiError."""
+        """Send an operation that no area declares, and return the response value. Raises ApiError."""
         return await self._sender.send(operation, arguments)
 
     def __getattr__(self, name: str) -> Area:

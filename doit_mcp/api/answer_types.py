@@ -1,4 +1,4 @@
-"""JSON types of responses: the one that a method declares, and the one that the API returned."""
+"""Checks the JSON type of a response against the type that its method declares."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin

@@ -1,4 +1,4 @@
-"""The filter of queries by how much rows changed; the API calls it limitByChange."""
+"""The query filter for rows by how much they changed, which the API calls limitByChange."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -6,18 +6,18 @@ from ..protocol.json_schema import FormerOptions, Length
 
 
 class NamedMetric(TypedDict, total=False):
-    """A metric, as in metrics, which list the types once to save tokens."""
+    """A reference to a metric. Only the member metrics lists the types, to save tokens."""
 
     type: str
     value: str
 
 
 OPERATOR_NAMES = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "between": "b", "not_between": "nb"}
-"""The operators of limitByChange, by the names that the API had for them before."""
+"""The operators of limitByChange, by their former names in the API."""
 
 
 class ChangeFilter(TypedDict):
-    """The rows to show by how much they changed."""
+    """Selects rows by how much they changed."""
 
     metric: NamedMetric
     changeType: Literal["percentage", "absolute"]

@@ -32,10 +32,10 @@ MAX_TRACKING_CHARACTERS = 100
 MAX_PARSED_IN_PLACE_BYTES = 256 << 10
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 UNCLEAR_STATUSES = frozenset({409, 412})
-"""Statuses that the first request may have caused, if they answer its repetition: it is still running, or has changed
-the version of the object."""
+"""Statuses of a retry that the first attempt may have caused: it is still running, or it has already changed the
+version of the object."""
 MAX_RETRIES = 2
-"""Maximum retries of reads per tool call, also for composed tools."""
+"""Maximum retries per tool call, for all of its requests together."""
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 10.0
 DEADLINE_SECONDS = 40.0
@@ -168,7 +168,7 @@ class Client:
     async def _send_authenticated(
         self, operation: Operation, url: URL, body: Body | None, own: Mapping[str, str]
     ) -> Reply:
-        """Send a request, and again with a new credential after a 401, which the API sends before it does anything."""
+        """Send a request, again with a new credential after a 401, which means that the API did nothing yet."""
         reply = await self._send_with_retries(operation, await self._prepare(operation, url, body, own))
         if reply.status == 401 and not operation.unauthenticated:
             prepared = await self._prepare(operation, url, body, own, fresh=True)
@@ -196,13 +196,13 @@ class Client:
                 except ClientError as client_error:
                     error = connection_error(operation, client_error)
                 except CircuitOpen as circuit_open:
-                    # The previous error says more, and whether a write may have been applied.
+                    # The previous error is more specific, and says whether a write may have been applied.
                     raise error or circuit_open_error(circuit_open) from None
                 await self._wait_before_retry(operation, error, attempt)
         raise AssertionError("unreachable")
 
     def _exchange_timeout(self, limit: float) -> float:
-        """Return the seconds for one exchange, at most the rest of the call. Raises TimeoutError if none is left."""
+        """Return the seconds for one exchange, at most those left for the call. Raises TimeoutError after that."""
         remaining = self._deadline - self._clock()
         if remaining <= 0:
             raise TimeoutError
@@ -233,7 +233,7 @@ class Client:
         fresh: bool = False,
         accept: str = "",
     ) -> PreparedRequest:
-        """Return the request with all headers, *own* among them. Raises ApiError if there is no credential."""
+        """Return the request with all headers, including *own*. Raises ApiError if there is no credential."""
         identity = {} if operation.unauthenticated else await self._identity_headers(fresh)
         accepted = accept or (ANY_TYPE if operation.text_member else JSON)
         headers = {**identity, "Accept": accepted, **own}
@@ -263,7 +263,7 @@ def _encode_common_query(tenant: str, tracking: tuple[tuple[str, str], ...]) -> 
 
 
 def _is_repeat(operation: Operation, previous: ApiError | None) -> bool:
-    """Return whether a request repeats, with its idempotency key, one with an unknown outcome."""
+    """Return whether a request retries, with the same idempotency key, one with an unknown outcome."""
     return operation.needs_idempotency_key and previous is not None and previous.maybe_applied
 
 

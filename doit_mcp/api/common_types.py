@@ -50,14 +50,14 @@ Role = Literal["owner", "editor", "viewer"]
 
 
 class ExampleMembers(TypedDict, total=False):
-    """Members that an object with any members could have."""
+    """Example members of an object that accepts any members."""
 
     id: str
     name: str
 
 
 AnyMembers = Annotated[JsonObject, PublishedMembers(ExampleMembers, and_others=True)]
-"""An argument that is an object with any members."""
+"""An object that accepts any members."""
 
 
 class ListPage(TypedDict, total=False):
@@ -87,7 +87,7 @@ class Filter(TypedDict, total=False):
 
 
 ScopePeriod = TypedDict("ScopePeriod", {"from": Annotated[str, Day], "to": Annotated[str, Day], "days": int})
-"""The month that the cost of a scope is about."""
+"""The month that the cost of a scope covers."""
 
 
 class ScopeCost(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""Reads exports of DataHub datasets: pages of rows as CSV, or as JSON with a row on each line (NDJSON)."""
+"""Parses exports of DataHub datasets: pages of rows as CSV or NDJSON (one JSON object per line)."""
 
 import csv
 import io
@@ -18,9 +18,9 @@ FORM_NAMES = {"csv": "CSV", "jsonl": "NDJSON"}
 
 
 def read_records(page: JsonObject, form: str) -> JsonObject:
-    """Return a *page* whose member "text" has the rows in this *form* ("csv" or "jsonl") with items and columns.
+    """Return a *page* with items and columns in place of its member "text", which is "csv" or "jsonl" (*form*).
 
-    Columns are those of this page, in their order; rows leave out empty values. Raises ApiError ("answer").
+    Columns are those of this page, in order; rows omit empty values. Raises ApiError ("answer").
     """
     text = str(page.get("text", ""))
     try:
@@ -53,7 +53,7 @@ def _read_lines(text: str) -> tuple[list[JsonObject], list[str]]:
 
 
 def _objects(text: str) -> Iterator[JsonObject]:
-    """The rows of NDJSON. Raises ValueError for a line that is not an object."""
+    """Yield the rows of NDJSON. Raises ValueError for a line that is not an object."""
     for line in text.split("\n"):
         if line.strip():
             row = orjson.loads(line)

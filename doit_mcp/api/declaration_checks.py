@@ -1,4 +1,4 @@
-"""Checks of declarations of operations and tools: errors name the file, the function and the fact that is wrong."""
+"""Checks declarations of operations and tools. Errors name the file, the function and the fact that is wrong."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -36,7 +36,7 @@ def check_fact_names(function: Callable[..., Any], facts: Iterable[str], known: 
 def check_signature(function: Callable[..., Any], placeholders: Iterable[str] = ()) -> None:
     """Raise TypeError for a signature from which no schema can be made, or without an argument for a placeholder.
 
-    All parameters after the first are keyword-only or an unpacked TypedDict, and they and the result are annotated.
+    All parameters after the first must be keyword-only or an unpacked TypedDict. They and the result need annotations.
     *placeholders* are the names in the path of an operation.
     """
     parameters = list(function_parameters(function).values())
@@ -74,7 +74,7 @@ def _check_parameter(function: Callable[..., Any], parameter: Parameter, hints: 
 def check_permissions(declarations: Iterable[tuple[Callable[..., Any], Mapping[str, Any]]]) -> None:
     """Raise TypeError if only some of the operations of an area state a permission.
 
-    *declarations* are the function and the facts of each. The errors of the others would not say which one is missing.
+    *declarations* are pairs of a function and its facts. Errors of operations without it would not name the permission.
     """
     stated = list(declarations)
     if any(facts.get("permission") for _, facts in stated):

@@ -1,4 +1,4 @@
-"""Entity tags (RFC 9110, 8.8.3): versions of objects, with which a write names the version that it changes."""
+"""Entity tags (RFC 9110, 8.8.3): versions of objects. A write sends the tag of the version that it changes."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ MAX_SHOWN_DEPTH = 4
 ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 UNQUOTED_TAG = re.compile(r"[\x21\x23-\x7e]+")
 VERSION_FIELDS = frozenset(("etag", "updatedAt", "updateTime", "updatedBy"))
-"""Fields that every change of an object changes."""
+"""Fields that change with every update of an object."""
 MISSING = object()
 
 Answer = TypeVar("Answer")
@@ -42,18 +42,18 @@ def read_entity_tag(record: JsonObject) -> str:
 
 
 async def send_to_version(read: Callable[[], Awaitable[Any]], send: Callable[[str], Awaitable[Answer]]) -> Answer:
-    """Return the answer of *send*, which gets the entity tag of the object that *read* returns.
+    """Return the answer of *send*, which is called with the entity tag of the object that *read* returns.
 
-    If another write was faster (412), the object is read again. If only its version is another one, the write is sent
-    once more, for that version. Otherwise raises ApiError ("conflict"), which shows what the other write changed.
+    If another write came first (412), the object is read again. If only its version has changed, the write is sent once
+    more, for the new version. Otherwise raises ApiError ("conflict"), which shows what the other write changed.
 
-    Not every version of the API has entity tags: for an object without one, *send* gets "".
+    Not every version of the API has entity tags: for an object without one, *send* is called with "".
     """
     before = await _read_object(read)
     try:
         return await send(read_entity_tag(before))
     except ApiError as error:
-        # If it may have been applied, the other version can be that of this write.
+        # If this write may have been applied, the new version may be its own.
         if error.status != 412 or error.maybe_applied:
             raise
     after = await _read_object(read)
@@ -91,7 +91,7 @@ def _format_value(value: Any) -> str:
 
 
 def _conflict(changes: list[str]) -> ApiError:
-    """Return the error for a write that another one, with these *changes*, overtook."""
+    """Return the error for a write that came after another one, which made these *changes*."""
     shown = "; ".join(changes[:MAX_SHOWN_FIELDS])
     more = f"; and {len(changes) - MAX_SHOWN_FIELDS} more fields" if len(changes) > MAX_SHOWN_FIELDS else ""
     reason = f"another update changed the object at the same time ({shown}{more}), so this call changed nothing"

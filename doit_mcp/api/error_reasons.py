@@ -18,16 +18,16 @@ MAX_CONFLICT_REASON_CHARACTERS = 1_000
 MAX_BLOCKER_KINDS, MAX_BLOCKERS_PER_KIND, MAX_NAME_CHARACTERS = 6, 3, 60
 """Maximum kinds of blocking objects, objects of each kind, and characters of a name."""
 MAX_FIELD_PROBLEMS = 20
-"""Maximum problems of fields, or of nodes of a flow, that are listed. The rest is counted."""
+"""Maximum problems of fields, or of nodes of a flow, that are listed. The rest are counted."""
 MAX_BATCH_ITEMS = 10
-"""Maximum batch items that are listed. The rest is counted."""
+"""Maximum batch items that are listed. The rest are counted."""
 MAX_INPUT_CHARACTERS = 20_000
-"""Maximum characters of a text that are cleaned."""
+"""Maximum characters of a text that is cleaned; the rest is dropped."""
 
 HIDDEN_STATUSES = frozenset({403})
 """Statuses, besides 5xx and 401, whose bodies expose internals."""
 
-# Texts, which re compiles at first use: together they take 6 ms, and many processes never see an error body.
+# Strings, which re compiles on first use: together they take 6 ms, and many processes never see an error body.
 TAG = r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^<>]{0,500}>"
 STACK_TRACE = (
     r"Traceback \(most recent call last\)|\bgoroutine \d+ \[|\n[ \t]{1,20}at \S+.{0,200}[:(]\d+"
@@ -41,7 +41,7 @@ SECRET = (
 
 
 def extract_reason(status: int, body: bytes) -> str:
-    """Return the reason in an error body; "" without one that is safe to show."""
+    """Return the reason in an error body; "" if it has none that is safe to show."""
     if status in HIDDEN_STATUSES or status == 401 or not 400 <= status < 500:
         return ""
     try:
@@ -71,7 +71,7 @@ def _is_visible(letter: str) -> bool:
 
 
 def _reason_texts(value: Any) -> Iterable[str]:
-    """Return the sentences of an error body, most specific first; its code only without a sentence."""
+    """Return the sentences of an error body, most specific first; its code only if it has no sentence."""
     if isinstance(value, list):
         return [text for item in value[:5] if isinstance(item, dict) and (text := _blocker_text(item))]
     if not isinstance(value, dict):
@@ -91,7 +91,7 @@ def _sentences(value: dict[str, Any]) -> list[str]:
 
 
 def _active_run(value: dict[str, Any]) -> list[str]:
-    """Return a text with the run of a flow that blocks another one; an empty list without it."""
+    """Return a text with the run of a flow that blocks another run; an empty list without one."""
     run = value.get("execution")
     if not isinstance(run, dict) or not isinstance(run.get("id"), str):
         return []
@@ -135,7 +135,7 @@ def _blocker_text(item: dict[str, Any]) -> str:
 
 
 def _usage_texts(resources: Any) -> list[str]:
-    """Return one text with the objects that use the one to delete; an empty list without any."""
+    """Return one text with the objects that use the object to delete; an empty list without any."""
     if not isinstance(resources, dict):
         return []
     kinds = [(kind, objects) for kind, objects in resources.items() if isinstance(objects, list) and objects]
@@ -146,7 +146,7 @@ def _usage_texts(resources: Any) -> list[str]:
 
 
 def _join_references(objects: list[Any]) -> str:
-    """Return the names of the first objects and the number of the others; only the number without any name."""
+    """Return the names of the first objects and the number of the others; only the number if none has a name."""
     listed = objects[:MAX_BLOCKERS_PER_KIND]
     names = [name for item in listed if isinstance(item, dict) and (name := _reference(item))]
     other_count = len(objects) - len(names)

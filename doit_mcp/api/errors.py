@@ -81,7 +81,7 @@ class ApiError(Exception):
     """A request to the DoiT API failed.
 
     *reason* is text that is safe to show. *status* is None without a response. *retry_after* is in seconds.
-    *maybe_applied* means that a write may have taken effect. *advice* says what to do, if not what is usual for the kind.
+    *maybe_applied* means that a write may have taken effect. *advice* replaces the usual advice for the kind.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ def names_unknown_customer(error: ApiError) -> bool:
 
 
 def error_kind(status: int, *, has_body: bool = True) -> ErrorKind:
-    """Return the kind of error for an HTTP status outside 2xx. *has_body* is whether the request has content to correct."""
+    """Return the error kind for an HTTP status outside 2xx. *has_body*: the request has content to correct."""
     if status == 422 and not has_body:
         # Only the state of the object can be wrong, such as a report run that failed or an unpublished flow.
         return "conflict"

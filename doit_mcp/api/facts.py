@@ -12,7 +12,7 @@ from ..protocol.json_schema import JsonObject
 from .permissions import Permission
 
 Reader = Callable[..., Any] | str
-"""A method of an area that is a tool, or its name if it is defined further down. It only reads, unless a fact says
+"""A method of an area that is a tool, or its name if it is defined further down. It only reads, unless a fact states
 otherwise."""
 TableShape = Literal["query", "report", "top_groups"]
 Refusal = Callable[[JsonObject, JsonObject], str]
@@ -32,13 +32,19 @@ class Unconfirmed:
 class Dependents:
     """Objects that refer to the object of a write: the rows of a list, or one object, whose *member* has its id.
 
-    *kind* names one of them. *arguments* select the rows in the list, with the id of the object as "{id}", and members
-    of its state by their names, such as "{customerId}"; without *member*, all rows are meant. *details_with* shows one
-    row that can have the id anywhere, if the list does not, by *details_arguments*, in which "{row}" is the id of the row. *ids_in* is the argument with the ids, if they do not identify the object of the write.
-    With *must_exist*, the write is refused if none of them does, and with *refuses* while any of them does: the API
-    refuses a deletion while others refer to its object by id. *named_in* are types of conditions whose values can also be the name of the object.
-    *shows* are members that are shown beside the name of a row, also if they are unknown. *is_nested* means that their own dependents depend on the object as well. *row_id* is
-    the member with the id of a row, and *names_with* names rows that have only ids, as the fact of this name does.
+    - *kind*: what one of them is called.
+    - *arguments*: arguments that select the rows. "{id}" is the id of the object, and "{customerId}", for example, that
+      member of its state. Without *member*, all selected rows refer to the object.
+    - *is_nested*: the dependents of these objects depend on the object, too.
+    - *row_id*: the member with the id of a row.
+    - *names_with*: names rows that have only ids, like the fact of the same name.
+    - *ids_in*: the argument with the ids, if they do not identify the object of the write.
+    - *shows*: members that are shown beside the name of a row, even if they are unknown.
+    - *must_exist*: the write is refused if there are no such objects.
+    - *refuses*: the API refuses the write while such an object refers to its object by id.
+    - *details_with*: shows one row, which can have the id anywhere, if the list does not have it. In
+      *details_arguments*, "{row}" is the id of the row.
+    - *named_in*: types of conditions whose values can also be the name of the object.
     """
 
     kind: str
@@ -79,8 +85,8 @@ class ToolFacts(TypedDict, total=False):
     alias: str
     """A former name: not listed, but still accepted in calls."""
     permission: Permission | None
-    """The permission that the API reference requires; the API itself returns a 403 without a reason. If one operation of
-    an area states it, all do: None if the reference names none."""
+    """The permission that the API reference requires; the API itself returns a 403 without a reason. If one operation
+    of an area states it, all must: None if the reference names none."""
     result_table: TableShape
     """The shape of the table in results. Large tables are stored under a handle, for query_result."""
     may_continue: bool
@@ -98,37 +104,36 @@ class ToolFacts(TypedDict, total=False):
     result is shown once: it is not stored for repeated calls or resumed streams, and the call never becomes a task."""
 
     confirm: bool | Unconfirmed
-    """Whether a write asks the user before each call; required for all writes. One that does not always ask still asks
-    if its arguments reach outside the account. A write that changes, deletes or reaches outside states the reason
-    instead of False."""
+    """Whether a write asks the user before each call; required for all writes. Even if not, it asks if its arguments
+    reach outside the account. A write that changes, deletes or reaches outside states the reason instead of False."""
     preview_with: Reader | None
-    """The tool that reads the object of a write, for the question to the user; from a list, the row with the object's
-    id. None if no tool shows it. Required for writes to existing objects."""
+    """The tool that reads the object of a write, for the question to the user; if it returns a list, the row with the
+    object's id is used. None if no tool shows it. Required for writes to existing objects."""
     preview_arguments: Mapping[str, str]
     """The names that *preview_with* has for arguments, by their names in the write, if they differ."""
     preview_constants: Mapping[str, str]
     """The arguments of *preview_with* that have the same value in each call of the write."""
     also_shows: Mapping[str, Reader]
-    """The tools that read other objects of a write by their id, for the question to the user, by the arguments with
-    these ids. From a list, the row with the id."""
+    """The tools that read other objects of a write, for the question to the user, by the argument with the object's id.
+    If a tool returns a list, the row with the id is used."""
     effect: str
     """What the write means if its name does not say it, such as who gets access: a sentence for the question."""
     restore_with: Reader
     """The method that creates an equal object from the former values of one that this write deletes, or that sets them
-    again. The result of the deletion then says how to call it. It must restore all that the user set."""
+    again. The result of the deletion then says how to call it. It must restore everything that the user set."""
     replaces: bool
-    """The update removes the arguments that it does not name. The question lists them, and the undo restores them all."""
+    """The update removes the fields that it omits. The question lists them, and the undo restores them all."""
     defaults: Mapping[str, Any]
-    """The values that the API gives to arguments which such an update does not name, instead of removing them."""
+    """The values that the API gives to fields that such an update omits, instead of removing them."""
     merges: Mapping[str, Mapping[str, str]]
-    """The arguments of an update whose omitted members stay unchanged, so that the undo restores only the given members.
-    Each has the members that the API also clears or ignores, by the member whose change does that."""
+    """The arguments of an update whose omitted members stay unchanged, so the undo restores only the given members.
+    Each has the members that the API also clears or ignores, by the member whose change causes that."""
     cleared_by: Mapping[str, Any]
     """The values with which the update clears arguments, by the name of the argument or the path of a member."""
     no_undo: str
     """Why no call restores the former state, although a tool shows it: a sentence for the result."""
     after_restoring: str
-    """What the undo call leaves to do, or does besides: a sentence for its note."""
+    """What is left to do after the undo call, or what else it does: a sentence for its note."""
     employees_can_undo: bool
     """The reason in *no_undo* does not apply to DoiT employees, whose calls restore the former state."""
     undo_with: Reader
@@ -142,14 +147,14 @@ class ToolFacts(TypedDict, total=False):
     """How another tool restores arguments that had no value and that the update cannot clear: a sentence for each, in
     which {id} is the id of the object."""
     same_as: Mapping[str, str]
-    """Arguments of an update that are other forms of the field with this name, which restores both. The path of a member
-    has the name of another member."""
+    """Arguments of an update that are other forms of the field with this name, which restores both. The path of a
+    member has the name of another member."""
     writes_members: str
-    """The argument whose items {action, id, ...} also create and update other objects, besides those that they select."""
+    """The argument whose items {action, id, ...} also create and update other objects than those that they select."""
     empty_means: Mapping[str, Any]
-    """What the API sets in place of an empty list, as users read it, by the name of the argument."""
+    """What the API sets instead of an empty list, in words for users, by the name of the argument."""
     computed_if: Mapping[str, tuple[str, str]]
-    """Arguments that decide, if true, that the API computes another: its name, and what its value is then."""
+    """Arguments that, if true, make the API compute another one: its name, and a description of the computed value."""
     units: Mapping[str, Callable[[JsonObject], str]]
     """The units of amounts in changes, by their path. Each function takes the object, with the names of arguments, and
     returns a currency code or "%"; "" if the amount has no unit."""
@@ -157,14 +162,14 @@ class ToolFacts(TypedDict, total=False):
     """The resourceType with which get_resource_permissions shows who has access to the object that this write deletes,
     and update_resource_permissions restores it."""
     not_shown: tuple[str, ...]
-    """Arguments of an update whose values before *preview_with* never shows."""
+    """Arguments of an update whose former values *preview_with* never shows."""
     shown_by: Mapping[str, str]
-    """Members that *preview_with* shows in place of such arguments, which say less, by the name of the argument."""
+    """Less specific members that *preview_with* shows instead of such arguments, by the name of the argument."""
     names_with: Mapping[str, Reader | Mapping[str, Reader]]
-    """What names the objects whose ids arguments have, by the name of the argument: a list, or for arguments with
-    {objectType, objectId} the tool that shows one object of each type."""
+    """The tools that name the objects whose ids are in arguments, by the name of the argument: a list or, for arguments
+    with {objectType, objectId}, the tool that shows one object of each type."""
     dependents: tuple[Dependents, ...]
-    """The objects that the write affects because they refer to its own. Changes name them."""
+    """The objects that the write affects because they refer to its object. Changes name them."""
     refusal: Refusal
     """Why the API refuses the write. The user is not asked about such a write, and its dry run fails."""
     must_be_listed: tuple[str, ...]
@@ -177,7 +182,7 @@ class ToolFacts(TypedDict, total=False):
     can_be_restored: bool
     """Another write restores what this one deletes, so the question does not say that it cannot be undone."""
     verify_with: Reader | None
-    """The tool that shows whether the effect of the write still holds. Default: *preview_with*. None if no tool does."""
+    """The tool that shows whether the effect of the write still holds; None if none does. Default: *preview_with*."""
     adds: str
     """The argument with the items, or the id of the one, that the write adds to the list that *verify_with* reads."""
     removes: str
@@ -185,13 +190,13 @@ class ToolFacts(TypedDict, total=False):
     sets_status: bool
     """The effect of the write is the status in its result."""
     undone_by: UndoneBy
-    """What undoes the write, so that an equal call is not a duplicate: any later write to the same object ("change", the
-    default of writes that change or delete something), only its removal (the default of other writes), or nothing, as
-    for messages, runs and purchases."""
+    """What undoes the write, so that an equal call is not a duplicate: any later write to the same object ("change",
+    the default of writes that change or delete something), only its removal (the default of other writes), or nothing,
+    as for messages, runs and purchases."""
     targets: tuple[str, ...]
     """Arguments that identify the object of the write, besides those in the path of an operation."""
     has_cost_scope: Literal["budget", "alert"]
-    """The write limits a budget or an alert to costs, so its scopes must match some."""
+    """The write sets the costs that a budget or an alert covers, so its scopes must match some costs."""
     canonical_arguments: Mapping[str, Callable[[Any], Any]]
     """Functions that return the canonical form of an argument that has several spellings."""
 
@@ -224,11 +229,11 @@ class OperationFacts(ToolFacts, total=False):
     header_members: Mapping[str, str]
     """Members of the result that come from headers of the response, by the header's name."""
     needs_if_match: bool
-    """The API requires If-Match, the etag of the version that the write changes. Each call reads it with *preview_with*,
-    a method of the same area, and does not overwrite the changes of others (entity_tags.py)."""
+    """The API requires If-Match, the etag of the version that the write changes. Each call reads it with
+    *preview_with*, a method of the same area, and does not overwrite the changes of others (entity_tags.py)."""
     unauthenticated: bool
     """The API requires no credential, so the request has none, and does not name a customer."""
     retry_after_member: str
-    """Member of the result with the header Retry-After of the response, in seconds, if it has one."""
+    """Member of the result with the response's Retry-After header, in seconds, if it has one."""
     page_size: int
     """Rows of a page if the caller does not set maxResults. Default: the API's own."""

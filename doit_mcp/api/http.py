@@ -52,7 +52,7 @@ class SeveredError(ClientError):
 
 
 class PreparedRequest(NamedTuple):
-    """A request ready to be sent: one of the operation *name*, whose outcome the circuit breaker counts for *requester*."""
+    """A request of the operation *name*, ready to be sent. The circuit breaker counts its outcome for *requester*."""
 
     name: str
     method: str
@@ -87,10 +87,10 @@ MIDDLEWARES = (forbid_resend,)
 def open_session() -> ClientSession:
     """Return a session without cookies, which users would share. Call this in a running event loop.
 
-    Its connections are limited by the descriptors of the process only; further requests wait for one. Concurrency is
-    limited per caller elsewhere.
+    Only the file descriptors of the process limit its connections; further requests wait for one. Concurrency per
+    caller is limited elsewhere.
     """
-    # A limit of 0 means none to aiohttp.
+    # For aiohttp, 0 means no limit.
     limit = max_connections_per_side() or 0
     return ClientSession(cookie_jar=DummyCookieJar(), connector=TCPConnector(limit=limit, ttl_dns_cache=60))
 
@@ -151,7 +151,7 @@ class Upstream:
         full_query = f"{query}&{common_query}" if query and common_query else query or common_query
         if self._base_length + len(request.path) + len(full_query) + bool(full_query) > MAX_URL_CHARACTERS:
             raise ApiError("the arguments are too long for one request", kind="argument")
-        # The parts are known: parsing the whole URL again costs more.
+        # Building it from its parts is cheaper than parsing the whole URL.
         return URL.build(
             scheme=self._scheme,
             authority=self._authority,
@@ -278,7 +278,7 @@ class Upstream:
 
 
 def _with_span_header(request: PreparedRequest, trace: Trace | None) -> PreparedRequest:
-    """Return *request*, with a traceparent of its own when tracing is on."""
+    """Return *request*, with its own traceparent if tracing is on."""
     spans = CURRENT_OPERATION.get() or trace
     if spans is None or spans.on_upstream_request is None:
         return request

@@ -32,7 +32,7 @@ TEXT_WITH_LINKS = Marker()
 account if it contains an email address or a URL."""
 IDENTIFIER = Marker()
 """The argument identifies something: an id, a name, an email address, or a list of these. Surrounding whitespace is
-never part of it, so it is removed. Only top-level arguments: nested values can be data that has to arrive unchanged."""
+never part of it, so it is removed. Only top-level arguments: nested values can be data that must arrive unchanged."""
 VERBATIM = Marker()
 """The argument looks like an identifier but is the customer's own data, in which whitespace may be significant."""
 SECRET = Marker()
@@ -41,14 +41,14 @@ SECRET = Marker()
 
 @dataclass(frozen=True, slots=True)
 class FormerName:
-    """Marker: the former *name* of a top-level argument, and its name in the API. Calls may still use it."""
+    """Marker: the former *name* of a top-level argument, usually its name in the API. Calls may still use it."""
 
     name: str
 
 
 ADDRESS = re.compile(
     r"[^\s@]@[^\s@]"  # email addresses
-    r"|//[^\s/]"  # URLs, also those without a scheme
+    r"|//[^\s/]"  # URLs, including those without a scheme
     r"|\bwww\."
     r"|(?<![\w.-])(?:[\w-]{1,63}\.){1,8}[^\W\d]{2,63}[:/]",  # evil.example/hook
     re.IGNORECASE,
@@ -58,14 +58,14 @@ SEPARATORS = re.compile(r"[\s,;<>()\[\]{}\"'`|\\]+")
 
 
 def find_addresses(text: str) -> list[str]:
-    """The words of *text* that are or contain an email address or a URL, in order and without duplicates."""
+    """Return the words of *text* that are or contain an email address or a URL, in order and without duplicates."""
     # Programs that read addresses treat full-width letters and similar variants as the ordinary ones.
     words = (word.rstrip(".:!?") for word in SEPARATORS.split(unicodedata.normalize("NFKC", text)))
     return list(dict.fromkeys(word for word in words if ADDRESS.search(word)))
 
 
 def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET) -> tuple[ArgumentPath, ...]:
-    """The paths of all arguments in *function*'s signature that have the *marker*, at any depth."""
+    """Return the paths of all arguments in *function*'s signature that have the *marker*, at any depth."""
     found: list[ArgumentPath] = []
     for name, hint in argument_hints(function).items():
         found += _paths_in_annotation(hint, (name,), marker)
@@ -73,17 +73,17 @@ def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET)
 
 
 def marked_arguments(function: Callable[..., Any], marker: Marker) -> frozenset[str]:
-    """The names of the top-level arguments in *function*'s signature that have the *marker*."""
+    """Return the names of the top-level arguments in *function*'s signature that have the *marker*."""
     return frozenset(name for name, markers in _markers_by_argument(function).items() if marker in markers)
 
 
 def former_names(function: Callable[..., Any]) -> dict[str, str]:
-    """The current names of the arguments in *function*'s signature, by their former ones."""
+    """Return the current names of the arguments in *function*'s signature, by their former ones."""
     return {former.name: name for name, hint in argument_hints(function).items() for former in _former_names(hint)}
 
 
 def _former_names(annotation: Any) -> list[FormerName]:
-    """The former names in an annotation, also inside of Required."""
+    """Return the former names in an annotation, even inside Required."""
     own = [part for part in get_args(annotation) if isinstance(part, FormerName)]
     return own or [former for part in get_args(annotation)[:1] for former in _former_names(part)]
 
@@ -91,7 +91,7 @@ def _former_names(annotation: Any) -> list[FormerName]:
 # One function at a time: several markers are looked up for the same one.
 @lru_cache(maxsize=1)
 def argument_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
-    """The annotations of the keyword-only arguments of *function*, and of the fields that it unpacks."""
+    """Return the annotations of the keyword-only arguments of *function*, and of the fields that it unpacks."""
     hints = function_hints(function)
     found: dict[str, Any] = {}
     for name, parameter in function_parameters(function).items():
@@ -140,7 +140,7 @@ def values_at(value: Any, path: ArgumentPath) -> list[Any]:
 def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *, replaces: bool = False) -> bool:
     """Return whether *arguments* have a value at one of the *paths*.
 
-    An empty value has no effect, so it counts only if the write *replaces* the current value: then it removes all.
+    An empty value has no effect, so it counts only if the write *replaces* the current value, which it then clears.
     """
     if replaces:
         return any(_has_path(arguments, path) for path in paths)
@@ -148,7 +148,7 @@ def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *,
 
 
 def addresses_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath]) -> dict[str, list[str]]:
-    """The addresses in the texts at these *paths* in *arguments*, by path."""
+    """Return the addresses in the texts at these *paths* in *arguments*, by path."""
     found = {
         ".".join(path): [
             one for leaf in values_at(arguments, path) if isinstance(leaf, str) for one in find_addresses(leaf)
@@ -167,7 +167,7 @@ def _has_path(value: Any, path: ArgumentPath) -> bool:
 
 
 def remove_path(value: Any, path: ArgumentPath) -> Any:
-    """A copy of *value* without the member at *path*, and without objects that become empty."""
+    """Return a copy of *value* without the member at *path*, and without objects that become empty."""
     if isinstance(value, list):
         return [remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:

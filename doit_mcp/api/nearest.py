@@ -14,15 +14,15 @@ from .errors import ApiError
 MIN_PARTIAL_CHARACTERS = 4
 """Shorter texts occur in too many names by chance."""
 MAX_DISTANCE_FROM_BEST = 20
-"""Of a score of 100: suggestions that are less similar than that are left out."""
+"""Points of a score of 100: suggestions that are farther below the best one are left out."""
 SCORERS = (("ratio", 60, 1.0), ("token_sort_ratio", 60, 1.0), ("partial_ratio", 80, 0.9))
-"""How similarity is measured: the scorer in rapidfuzz.fuzz, the least score that counts (of 100), and its weight. Parts
-of names last. rapidfuzz has 40 modules, and only a name that does not exist needs it, so functions import it.
+"""How similarity is measured: the scorer in rapidfuzz.fuzz, the lowest score that counts (of 100), and its weight. The
+scorer for parts of names is the last. rapidfuzz has 40 modules that only unknown names need, so functions import it.
 """
 MAX_LISTED_VALUES = 12
-"""Values up to which all of them are named if none is similar."""
+"""Maximum values that an error lists if none is similar."""
 MAX_COMPARED_CHARACTERS = 200
-"""Characters of a name that are compared; what follows is ignored."""
+"""Characters of a name that are compared; the rest is ignored."""
 CANDIDATES_PER_CALL = 500
 """Candidates that one call of a C function compares, because other threads wait until it returns."""
 STEPS_PER_CANDIDATE = 10
@@ -76,7 +76,7 @@ def nearest_values(wanted: str, candidates: Iterable[str], limit: int = 5) -> li
     for choices in _choices(candidates):
         scores |= _similarities(folded, choices)
         for name in long_forms:
-            # A long form that occurs literally says more than a similar spelling; the shortest such name says most.
+            # A long form that occurs literally beats a similar spelling; the shortest name that contains it is best.
             scores |= {value: 100.0 + fuzz.ratio(name, text) for value, text in choices.items() if name in text}
     least = max(scores.values(), default=0.0) - MAX_DISTANCE_FROM_BEST
     return sorted((value for value in scores if scores[value] >= least), key=lambda value: (-scores[value], value))[
@@ -90,7 +90,7 @@ async def find_nearest(wanted: str, candidates: Collection[str], limit: int = 5)
 
 
 def _choices(candidates: Iterable[str]) -> Iterator[dict[str, str]]:
-    """Yield the candidates in parts, each with the text that is compared."""
+    """Yield the candidates in batches, each with the text that is compared."""
     from rapidfuzz.utils import default_process
 
     remaining = iter(candidates)
@@ -123,7 +123,7 @@ def _long_forms(folded: str) -> list[str]:
 
 
 def unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[str]) -> ApiError:
-    """Return the error for a value that does not exist: what was probably meant, or what is available."""
+    """Return the error for a value that does not exist, with similar values or the available ones."""
     problem = f"{argument}: the data has no {kind} {short_json(wanted)}"
     if suggestions := nearest_values(wanted, candidates):
         return ApiError(f"{problem}. Did you mean {_list_values(suggestions)}?", kind="argument")
@@ -138,7 +138,7 @@ async def make_unknown_value(argument: str, kind: str, wanted: str, candidates: 
 
 
 def list_names(names: Sequence[str]) -> str:
-    """Return the first names, shortened, and how many more there are; "none" without any."""
+    """Return the first names, shortened, and how many more there are; "none" if *names* is empty."""
     more = f" and {len(names) - MAX_LISTED_VALUES} more" if len(names) > MAX_LISTED_VALUES else ""
     return f"{_list_values(names[:MAX_LISTED_VALUES])}{more}" if names else "none"
 

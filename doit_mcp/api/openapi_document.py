@@ -56,7 +56,7 @@ class DocumentedOperation:
 
 
 class ApiDocument(NamedTuple):
-    """The operations that the release does not declare, and why others of the document are *left_out*, by their names."""
+    """The operations that the release does not declare, and why others are *left_out*, by method and path."""
 
     operations: tuple[DocumentedOperation, ...]
     left_out: Mapping[str, str]
@@ -95,7 +95,7 @@ def parse_api_document(text: bytes, areas: Iterable[type[Area]], taken: Iterable
 
 
 def declared_operations(areas: Iterable[type[Area]]) -> frozenset[tuple[str, str]]:
-    """Return the methods and paths of all operations of the release, also of those that no tool offers."""
+    """Return the methods and paths of all operations of the release, including those that no tool offers."""
     members = (getattr(member, "operation", None) for area in areas for _, member in getmembers(area))
     return frozenset((one.method, _path_form(one.path)) for one in members if isinstance(one, Operation))
 
@@ -233,7 +233,7 @@ def _body_schema(item: JsonObject, resolve: Resolve, budget: SchemaBudget) -> tu
 def _check_responses(item: JsonObject, resolve: Resolve) -> str:
     """Return the member for a response that is text, "" for JSON. Raises UnusableOperation for other responses.
 
-    The response "default" stands for all statuses that are not listed, so it can be a success too.
+    The response "default" covers all statuses that are not listed, so it can be a success.
     """
     listed = item.get("responses")
     responses = {str(status).lower(): one for status, one in (listed.items() if isinstance(listed, dict) else ())}
@@ -251,6 +251,6 @@ def _check_responses(item: JsonObject, resolve: Resolve) -> str:
 
 
 def _contents(responses: Iterable[Any], resolve: Resolve) -> list[JsonObject]:
-    """Return the contents of *responses*, by media type, of those that have one."""
+    """Return the content of each of the *responses* that has one, by media type."""
     contents = (dereference(response, resolve).get("content") for response in responses)
     return [content for content in contents if isinstance(content, dict)]

@@ -1,7 +1,7 @@
 """Turns schemas of an OpenAPI 3 document into JSON Schemas of arguments, within limits on depth and size.
 
-References are followed inside of the document only. What cannot be expressed simply becomes a schema for any value: the
-API checks it.
+References are followed within the document only. A schema that cannot be expressed simply accepts any value, which the
+API checks.
 """
 
 import re
@@ -13,9 +13,9 @@ from ..protocol.json_schema import JsonObject
 
 MAX_DEPTH = 8
 MAX_PARTS = 400
-"""Schemas inside of the schema of one operation."""
+"""Maximum schemas within the schema of one operation."""
 MAX_SCHEMA_BYTES = 5_000
-"""Size of the arguments of one operation as JSON, which models read. Larger ones are described less deeply."""
+"""Maximum size of the argument schema of an operation, which models read. Larger ones are described less deeply."""
 MAX_MEMBERS = 5_000
 """Members of a response that are searched for secrets."""
 MAX_DESCRIPTION_CHARACTERS = 200
@@ -110,7 +110,7 @@ def _object_schema(part: JsonObject, resolve: Resolve, budget: SchemaBudget, dep
 
 
 def _combine(part: JsonObject, resolve: Resolve) -> JsonObject:
-    """Return a schema with the members of those that allOf combines; without those of a choice, which are not one."""
+    """Return a schema merged with its allOf branches, but not with those of oneOf and anyOf, which are alternatives."""
     combined = {name: value for name, value in part.items() if name != "allOf"}
     for branch in _list(part.get("allOf"))[:MAX_OPTIONS]:
         other = dereference(branch, resolve)
@@ -136,7 +136,7 @@ def one_line(text: str, limit: int) -> str:
 
 
 def secret_names(schema: Any, resolve: Resolve) -> list[str]:
-    """Return the names of members, at any depth, that look like secrets; "…" if there are too many to look at.
+    """Return the names of members, at any depth, that look like secrets; "…" if there are too many to check.
 
     A value that is not a member, such as a whole response that is a password, has the name of its format.
     """
@@ -151,7 +151,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def _member_names(schema: Any, resolve: Resolve) -> Iterator[str]:
-    """Yield up to MAX_MEMBERS names of members. A schema that several members share is looked at once."""
+    """Yield up to MAX_MEMBERS names of members. A schema that several members share is visited once."""
     waiting, seen, count = [schema], set[int](), 0
     while waiting:
         part = dereference(waiting.pop(), resolve)

@@ -112,7 +112,7 @@ class Operation:
         return self.read_only or self.needs_idempotency_key
 
     def build_request(self, arguments: Mapping[str, Any]) -> Request:
-        """The request for *arguments*. Raises ApiError (kind "argument") for a value that cannot be a path segment."""
+        """Return the request for *arguments*. Raises ApiError ("argument") if a value cannot be a path segment."""
         if self.page_size and arguments.get("maxResults") is None:
             arguments = {**arguments, "maxResults": self.page_size}
         path = self.path
@@ -142,10 +142,10 @@ class Sender(Protocol):
         """Return the JSON value of the response; None if it has no body. Raise ApiError."""
 
     def stream(self, operation: Operation, arguments: Mapping[str, Any]) -> AsyncGenerator[JsonObject, None]:
-        """Yield the events of the response as they arrive. Raise ApiError, also midway."""
+        """Yield the events of the response as they arrive. Raise ApiError, even midway."""
 
     async def report(self, message: str) -> None:
-        """Tell the caller how far the running tool call is; does nothing unless the caller asked for progress."""
+        """Report progress of the running tool call; does nothing unless the caller asked for it."""
 
 
 class Area:
@@ -241,7 +241,7 @@ async def _send_to_read_version(area: Area, row: Operation, arguments: Mapping[s
 
 
 def _operation_fields(facts: OperationFacts) -> dict[str, Any]:
-    """Return *facts* as fields of an operation; those about its tool stay together."""
+    """Return *facts* as fields of an operation; those about its tool are in the field facts."""
     about_tool = {name: value for name, value in facts.items() if name in ToolFacts.__annotations__}
     own = {name: value for name, value in facts.items() if name not in about_tool}
     return {**own, "facts": about_tool}

@@ -64,7 +64,7 @@ async def iterate_rows(
 
 
 def text_filter(field: str, text: str | None) -> RowFilter | None:
-    """Return a filter for rows whose *field* contains *text*, ignoring case; None without any text."""
+    """Return a filter for rows whose *field* contains *text*, ignoring case; None if *text* is empty."""
     folded_text = (text or "").strip().casefold()
     return (lambda row: folded_text in str(row.get(field) or "").casefold()) if folded_text else None
 
@@ -103,7 +103,7 @@ async def search_pages(
 async def find_id(name: str, method: Callable[..., Any], field: str, **arguments: Any) -> str:
     """Return the id of the object whose *field* equals *name*, ignoring case, or else contains it.
 
-    Raises ApiError that names the objects with similar names, or those that match if they are several.
+    Raises ApiError that names the objects with similar names, or the matching ones if there are several.
     """
     matches = text_filter(field, name)
     if matches is None:

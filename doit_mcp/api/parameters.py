@@ -26,7 +26,7 @@ CreatedSince = Annotated[int | None, "Only objects created at or after this time
 CreatedUntil = Annotated[int | None, "Only objects created at or before this time, in milliseconds since 1970."]
 TIME_FORMS = "ISO date or time, or milliseconds."
 CreatedSinceTime = Annotated[str | None, f"Only objects created since: {TIME_FORMS}"]
-"""Text, because coercion makes text of numbers: the schema of both takes more tokens."""
+"""Only text in the schema, which saves tokens: coercion turns numbers into text."""
 CreatedUntilTime = Annotated[str | None, f"Only objects created until: {TIME_FORMS}"]
 SortOrder = Annotated[Literal["asc", "desc"] | None, "Ascending or descending."]
 DryRun = Annotated[bool | None, "true only reports what would happen."]
@@ -55,7 +55,7 @@ def require_customer_id(argument: str, customer: str | None, tenant: str) -> str
     """Return the *customer* of an argument, or else the *tenant* of the credential. Raises ApiError without either."""
     if identifier := customer or tenant:
         return identifier
-    # API tokens belong to one customer, but GET /auth/v1/validate says only the customer's domain.
+    # API tokens belong to one customer, but GET /auth/v1/validate returns only the customer's domain.
     raise ApiError(
         f"{argument} is required: the credential does not contain the customer's id. In the DoiT console, it is the part"
         " of the address after /customers/. DoiT employees can pass customerContext instead",

@@ -21,7 +21,7 @@ class Permission:
         return self.label
 
     def is_granted(self, names: Collection[str]) -> bool | None:
-        """Return whether a user with these permissions has it; None if they do not say so.
+        """Return whether a user with these permissions has it; None if that is unknown.
 
         *names* come from GET /auth/v1/validate, where they begin with a capital letter; service accounts have the same
         names with a lowercase one. The ids of permissions in roles are ignored.

@@ -1,4 +1,4 @@
-"""Parses responses of the DoiT API: JSON or text, with members from headers, and deletions that are not done yet."""
+"""Parses responses of the DoiT API: JSON or text, members from headers, and deletions that are still pending."""
 
 import math
 from datetime import UTC, datetime

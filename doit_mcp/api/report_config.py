@@ -28,7 +28,7 @@ class Metric(TypedDict):
 
 
 class Dimension(TypedDict):
-    """A dimension of the data. It takes the same types as filters, which list them once to save tokens."""
+    """A dimension of the data. Its types are those of filters, which list them once to save tokens."""
 
     id: str
     type: str
@@ -58,7 +58,7 @@ class TimeRange(TypedDict, total=False):
     unit: Unit
     includeCurrent: bool
     customTimeRange: Annotated[Span, UNLISTED]
-    """The former place of the member of QueryFields."""
+    """Its former place; now it is a member of QueryFields."""
 
 
 class SecondaryTimeRange(TypedDict, total=False):
@@ -71,7 +71,7 @@ class SecondaryTimeRange(TypedDict, total=False):
 
 
 class MetricFilter(TypedDict, total=False):
-    """The rows to show by their values."""
+    """Selects rows by their values."""
 
     metric: NamedMetric
     operator: Literal["gt", "lt", "lte", "gte", "e", "ne", "b", "nb"]
@@ -106,7 +106,7 @@ class CostSource(TypedDict, total=False):
 
 
 class SplitTarget(CostSource, total=False):
-    """What gets a part of shared costs."""
+    """A target that gets a part of shared costs."""
 
     value: float
 
@@ -206,7 +206,7 @@ class ReportLook(TypedDict, total=False):
 
 
 class QueryConfig(QueryFields, ReportLook, total=False):
-    """A query, as the API takes it."""
+    """A query in the form that the API accepts."""
 
     timeRange: TimeRange
 
@@ -234,17 +234,17 @@ def provider_code(name: str) -> str:
 def normalize_config(config: JsonObject) -> JsonObject:
     """Return a config as the API expects it.
 
-    Besides the canonical form, null removes the forecast of a report.
+    This is the canonical form, with null in place of a forecast that is removed from a report (mode none).
     """
     body = canonical_config(config)
     if (body.get("forecastSettings") or {}).get("mode") == "none":
-        # Arguments have a word for it, because null means omitted in them.
+        # Arguments use a word for it, because in them null means omitted.
         body["forecastSettings"] = None
     return body
 
 
 def canonical_config(config: JsonObject) -> JsonObject:
-    """Return a config in the form that all spellings share.
+    """Return the canonical form of a config.
 
     Providers are named as in billing data, customTimeRange is beside timeRange, and former values are replaced.
     """
@@ -276,7 +276,7 @@ def _whole_days(span: JsonObject) -> JsonObject:
 
 
 def allocation_scopes(allocations: list[str]) -> list[JsonObject]:
-    """Return the scopes of single allocations with these ids, which the API took as a list of ids before."""
+    """Return the scopes of single allocations with these ids. The API formerly accepted the ids themselves."""
     filters = {"id": "allocation_rule", "type": "allocation_rule", "mode": "is"}
     return [{**filters, "values": list(allocations)}] if allocations else []
 

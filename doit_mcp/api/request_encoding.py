@@ -8,7 +8,7 @@ from urllib.parse import quote
 from .errors import ApiError
 
 Query = dict[str, str | list[str]]
-"""The query of a URL: one value, or several of a repeated name."""
+"""The query of a URL by name: one value, or a list for a repeated name."""
 UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
@@ -34,7 +34,7 @@ def percent_encode(text: str) -> str:
 
 
 def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
-    """Encode *pairs* as a query string, all but RFC 3986 unreserved characters. Raises UnicodeEncodeError."""
+    """Percent-encode *pairs* as a query string, except RFC 3986 unreserved characters. Raises UnicodeEncodeError."""
     return "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in pairs])
 
 

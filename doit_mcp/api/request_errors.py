@@ -13,7 +13,7 @@ CUSTOMER_ADVICE = (
     "Call it again with customerContext, a customer id from search_customers, or call change_customer first."
 )
 TENANT_REQUIRED = "tenant_id_required"
-"""The code with which the API refuses requests of employees without a customer."""
+"""The API's error code for requests of employees that do not name a customer."""
 
 
 def status_error(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
@@ -34,7 +34,7 @@ def status_error(operation: Operation, status: int, headers: Mapping[str, str], 
 
 
 def connection_error(operation: Operation, error: Exception) -> ApiError:
-    """Return the error for a connection that failed, before anything was sent, or that broke."""
+    """Return the error for a connection that failed before anything was sent, or that broke later."""
     if isinstance(error, NOT_CONNECTED):
         return ApiError("the connection failed", kind="network")
     reason = "the connection broke before the response was complete"

@@ -1,4 +1,4 @@
-"""The API's timestamps, which are milliseconds since 1970: formats them as ISO dates, and parses dates into them."""
+"""Formats the API's timestamps (milliseconds since 1970) as ISO dates and times, and parses such texts into them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from .errors import ApiError
 SECONDS_RANGE = range(100_000_000, 100_000_000_000)
 """Numbers that are dates from 1973 on in seconds, but only the first years after 1970 in milliseconds."""
 MILLISECONDS = re.compile(r"-?[0-9]{1,18}")
-"""Numbers of 64 bits."""
+"""Numbers that fit into 64 bits."""
 MAX_TIME_CHARACTERS = 40
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -39,7 +39,7 @@ def format_day_or_time(milliseconds: Any) -> str:
 def with_iso_times(record: JsonObject, names: Mapping[str, Callable[[Any], str]]) -> JsonObject:
     """Return *record* with the members *names* as text in the format of each; null if they are not a time.
 
-    Members that are missing stay missing, and text stays as it is.
+    Missing members stay missing, and text is unchanged.
     """
     formatted = {
         name: format_time(record[name]) or None
@@ -76,7 +76,7 @@ def parse_optional_time(value: Any, argument: str) -> int | None:
 
 
 def canonical_time(argument: str) -> Callable[[Any], str | int]:
-    """Return the function that brings a value of *argument* into the form in which results show it."""
+    """Return the function that converts a value of *argument* to the form that results show."""
 
     def canonical(value: Any) -> str | int:
         milliseconds = parse_time(value, argument)

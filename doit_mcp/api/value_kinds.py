@@ -1,4 +1,4 @@
-"""Markers for members of results: what a number or text means beyond its JSON type, and the walk that finds them.
+"""Markers for members of results: what a number or text means beyond its JSON type, and how to find them.
 
 A member is marked where it is declared::
 
@@ -27,7 +27,7 @@ class ValueKind(Enum):
     """What a member means."""
 
     MONEY = auto()
-    """An amount in the currency that the nearest CurrencyCode states: one in the same object, or in an object around."""
+    """An amount in the currency of the nearest CurrencyCode, in the same object or in an enclosing one."""
     US_DOLLARS = auto()
     """An amount that is always in US dollars, whatever currency the result states."""
     PERCENT = auto()
@@ -39,11 +39,11 @@ class ValueKind(Enum):
     MOMENT = auto()
     """A date and time, with or without a zone."""
     LABEL = auto()
-    """A text by which an object is recognized: a name, a title."""
+    """A text that identifies an object to users, such as a name or a title."""
     CURRENCY_CODE = auto()
     """The ISO code of the currency of the amounts in the same object and below."""
     VERBATIM = auto()
-    """A value whose members are not ours to declare: of the API's own objects, or the cells of a table."""
+    """A value whose members are not declared here: an object of the API, or the cells of a table."""
 
 
 Money, UsDollars, Percent, Quantity = ValueKind.MONEY, ValueKind.US_DOLLARS, ValueKind.PERCENT, ValueKind.QUANTITY
@@ -60,7 +60,7 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredMember:
-    """One member of a result: its *kind*, or for an object and for a list of objects the *members*."""
+    """One member of a result: its *kind*, or the *members* of an object or of the objects in a list."""
 
     kind: ValueKind | None = None
     members: Mapping[str, DeclaredMember] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class DeclaredMember:
 
 @lru_cache(maxsize=1024)
 def declared_members(record: type) -> Mapping[str, DeclaredMember]:
-    """The members that a TypedDict declares, at all depths. Cached, because many results contain the same records."""
+    """Return the members that a TypedDict declares, at all depths. Cached, because many results share records."""
     return {name: _declared_member(hint) for name, hint in record_hints(record).items()}
 
 
@@ -86,7 +86,7 @@ def _declared_member(annotation: Any) -> DeclaredMember:
 
 
 def annotation_parts(annotation: Any) -> Iterator[Any]:
-    """The types and markers that *annotation* consists of: those of its alternatives and of the items of lists too."""
+    """Yield the types and markers of *annotation*, including those of its alternatives and of the items of lists."""
     origin = get_origin(annotation)
     if origin in (Required, NotRequired):
         yield from annotation_parts(get_args(annotation)[0])

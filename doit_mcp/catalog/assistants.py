@@ -130,9 +130,9 @@ async def build_cloud_flow(
     conversationId: Annotated[ConversationId | None, Length(1, 500)] = None,
 ) -> Annotated[JsonObject, FlowReply]:
     """Create a CloudFlow automation by describing what it should do: an assistant builds its steps. Takes a few minutes
-    and may ask a question; answer it with the same conversationId. Each call creates a draft, even if it is interrupted: to
-    change a flow, use refine_cloudflow. Check the draft with export_cloudflow and test_cloudflow; get_cloudflow_guide
-    explains how."""
+    and may ask a question; answer it with the same conversationId. Each call creates a draft, even if it is
+    interrupted: to change a flow, use refine_cloudflow. Check the draft with export_cloudflow and test_cloudflow;
+    get_cloudflow_guide explains how."""
     await call.run_in_background()
     events = call.doit.cloudflow.build_cloud_flow(**question_body(question, conversationId))
     progress = AssistantProgress("", conversationId or "")

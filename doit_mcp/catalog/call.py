@@ -20,11 +20,11 @@ from .stores.write_claim import WriteClaim
 from .stores.write_receipts import ReceiptStore
 
 CUSTOMER_ARGUMENT = "customerContext"
-"""The argument of every tool with which an employee acts for a customer in a single call."""
+"""The argument of every tool that lets an employee act for a customer in a single call."""
 
 
 class MissingClientCapability(Exception):
-    """The client did not declare a capability that is required.
+    """The client did not declare a required capability.
 
     *required_capabilities* has the form of a capabilities object.
     """
@@ -47,7 +47,7 @@ class Question:
     """A request to the client: elicitation/create, sampling/createMessage or roots/list, with its parameters.
 
     Acceptance of a *signed* question counts only if exactly this question was asked before. *source_digest* is a digest
-    of the data behind it that can change, so questions with the same text but different data are different.
+    of the changing data behind it, so questions with the same text but different data differ.
     """
 
     method: str
@@ -84,7 +84,7 @@ class Call(Protocol):
 
     @property
     def customer_context(self) -> str | None:
-        """The customer that a DoiT employee, who can act for several, acts for; None for all other callers."""
+        """The customer that a DoiT employee acts for; None for all other callers."""
 
     @property
     def waits_for_answers(self) -> bool:
@@ -107,7 +107,7 @@ class Call(Protocol):
 
     @property
     def facts(self) -> Facts:
-        """What was learned about this caller's customer and changes slowly, such as its currency."""
+        """Cached facts about this caller's customer that change slowly, such as its currency."""
 
     @property
     def receipts(self) -> ReceiptStore:
@@ -127,13 +127,13 @@ class Call(Protocol):
 
     @property
     def can_wait(self) -> bool:
-        """Whether the client waits for minutes: the call is a task, or the client asked for progress and receives it."""
+        """Whether the client waits for minutes: the call is a task, or the client asked for and receives progress."""
 
     def extend_deadline(self) -> None:
-        """Give the call the time of a task, if the client waits that long."""
+        """Give the call the time limit of a task, if the client waits that long."""
 
     def make_api(self, seconds: float) -> Doit:
-        """Return an API client for the same caller that has *seconds* from now, whatever is left of the call."""
+        """Return an API client for the same caller with *seconds* from now, whatever time is left for the call."""
 
     @property
     def request_meta(self) -> JsonObject:
@@ -179,7 +179,7 @@ class Call(Protocol):
     async def commit(self) -> None:
         """Mark the point after which the call may change data, and use up the user's consent.
 
-        Before it, the call must not change anything. Raises CallSuspended if the user has to be asked again, and
+        Before it, the call must not change anything. Raises CallSuspended if the user must be asked again, and
         ToolError if consent cannot be checked.
         """
 

@@ -21,15 +21,15 @@ CONSOLE_PATHS: Mapping[str, str] = MappingProxyType(
 )
 """Paths of objects in the console, by area."""
 LINK_FIELDS = ("urlUI", "url")
-"""Members of objects of the API with their page in a console."""
+"""Members of API objects with the URL of their page in a console."""
 MAX_LINK_CHARACTERS = 2_000
-"""Characters of a console link."""
+"""Maximum characters of a console link."""
 
 
 def console_link(call: Call, path: str, identifier: str, link: object = "") -> str:
-    """Return the page of an object: that of its own *link*, or the *path* with its identifier.
+    """Return the URL of an object's page: that of its own *link*, or else the *path* with its identifier.
 
-    The host of *link* is replaced, because it may be that of another console.
+    The host of *link* is replaced, because it may belong to another console.
     """
     parts = urlsplit(str(link or "")[:MAX_LINK_CHARACTERS])
     if parts.scheme in ("http", "https") and parts.path.strip("/"):
@@ -40,7 +40,7 @@ def console_link(call: Call, path: str, identifier: str, link: object = "") -> s
 
 
 def object_link(call: Call, area: str, identifier: object, state: JsonObject) -> str:
-    """Return the page of an object of an *area*, by its state; "" if the console is not known to have one."""
+    """Return the URL of the page of an object of an *area*, from its state; "" if no page is known."""
     path = CONSOLE_PATHS.get(area, "")
     link = next((state[name] for name in LINK_FIELDS if isinstance(state.get(name), str)), "")
     if not isinstance(identifier, str | int) or not (path or link):

@@ -18,7 +18,7 @@ from .call import Call
 T = TypeVar("T")
 
 CurrencyArgument = Annotated[str | None, "Such as EUR. Default: the customer's own.", Length(3, 3)]
-"""Open text, because the list of currencies in each cost tool would be many tokens; parse_currency() checks it."""
+"""Not an enum, because the list of currencies in each cost tool would take many tokens; parse_currency() checks it."""
 StatedCurrency = Annotated[str, CurrencyCode]
 DEFAULT_CURRENCY = "USD"
 CURRENCY_FACT = "currency"
@@ -26,7 +26,7 @@ KNOWN_CURRENCIES = frozenset(get_args(Currency))
 
 
 def parse_currency(text: str | None, argument: str = "currency") -> str | None:
-    """Return the code of a requested currency in upper case; None for none. Raise ApiError, which lists the codes."""
+    """Return the code of a requested currency in upper case; None for None. Raise ApiError, which lists the codes."""
     code = None if text is None else text.strip().upper()
     if code is not None and code not in KNOWN_CURRENCIES:
         listed = ", ".join(get_args(Currency))
@@ -39,7 +39,7 @@ async def run_in_currency(
 ) -> tuple[T, str]:
     """Return the result of *work* for a currency, and that currency. Raise what *work* raises.
 
-    It is the *requested* one, or else the customer's. While that is unknown, *work* runs for US dollars while the
+    It is the *requested* one, or else the customer's. If that is not cached, *work* runs in US dollars while the
     currency is read, and starts again if the customer has another one.
     """
     known: str | None = parse_currency(requested) or call.facts.get(CURRENCY_FACT)
@@ -52,7 +52,7 @@ async def run_in_currency(
         if has_failed or currency == DEFAULT_CURRENCY:
             return await in_dollars, currency
     finally:
-        # Work can take minutes, so it does not go on if its currency is not the customer's.
+        # Work can take minutes, so cancel it if its currency is not the customer's.
         await cancel_tasks(in_dollars)
     return await work(currency), currency
 
@@ -60,8 +60,8 @@ async def run_in_currency(
 async def _read_currency(call: Call) -> str:
     """Return the customer's currency and remember it; US dollars if neither the settings nor an invoice shows it.
 
-    Raise ApiError if the sign-in is refused. The settings need the customer's id, which a DoiT API token does not tell,
-    and a permission that not everyone has. The latest invoice is in the same currency.
+    Raise ApiError if the sign-in is refused. The settings require the customer's id, which a DoiT API token does not
+    contain, and a permission that not all users have. The latest invoice is in the same currency.
     """
     readers = [_read_settings_currency] if call.doit.tenant else []
     for read in (*readers, _read_invoice_currency):

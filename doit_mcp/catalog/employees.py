@@ -68,12 +68,12 @@ async def search_customers(
     | None = None,
     hasFlexsave: Annotated[bool | None, "true: only customers with Flexsave."] = None,
     standalone: Annotated[bool | None, "true: only standalone customers."] = None,
-    minMonthlyCloudSpend: Annotated[Amount, "Least cloud spend per month."] = None,
-    maxMonthlyCloudSpend: Annotated[Amount, "Most cloud spend per month."] = None,
+    minMonthlyCloudSpend: Annotated[Amount, "Minimum cloud spend per month."] = None,
+    maxMonthlyCloudSpend: Annotated[Amount, "Maximum cloud spend per month."] = None,
     invoicedFromMonth: Month = None,
     invoicedToMonth: Month = None,
-    invoicedMinTotal: Annotated[Amount, "Least total of the invoices."] = None,
-    invoicedMaxTotal: Annotated[Amount, "Most total of the invoices."] = None,
+    invoicedMinTotal: Annotated[Amount, "Minimum total of the invoices."] = None,
+    invoicedMaxTotal: Annotated[Amount, "Maximum total of the invoices."] = None,
     contractsActive: Annotated[bool | None, "true: only customers with an active contract."] = None,
     pageSize: Annotated[int | None, "Customers per page.", Range(1, 200)] = None,
     pageToken: PageToken = None,
@@ -103,7 +103,7 @@ async def search_customers(
 
 
 def _find_console(call: Call) -> Console:
-    # The console serves all customers, so none has to be known.
+    # The console serves all customers, so the call needs no customer.
     doit = call.api_for_customer("")
     if doit is None or doit.console is None:
         raise ToolError("Customer search is not available on this server.")

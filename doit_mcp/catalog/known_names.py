@@ -1,4 +1,4 @@
-"""Whether a name exists: a dimension, one of its values, or an allocation. An incomplete list gives no answer."""
+"""Checks whether a dimension, one of its values, or an allocation exists; unknown if a list is incomplete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .call import Call
 from .tables import MAX_TEXT_SEARCHES, count_searches
 
 MAX_LISTED_PAGES = 10
-"""Pages of a list that are read to find a name."""
+"""Maximum pages of a list that are read to find a name."""
 MAX_SUGGESTIONS = 5
 ALLOCATIONS_FACT = "allocations"
 GROUP = "group"
@@ -38,7 +38,7 @@ class Existence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KnownNames(Generic[Name]):
-    """Names that exist, in the API's order; without *complete*, there are others."""
+    """Names that exist, in the API's order. Unless *complete*, there are more."""
 
     names: Collection[Name]
     complete: bool
@@ -59,7 +59,10 @@ class ValueCheck(NamedTuple):
 
 
 async def check_known_values(details: Any, wanted: Sequence[str], mode: str, *, folds: bool) -> ValueCheck:
-    """Return whether the *details* of a dimension have a match for each of the *wanted* values."""
+    """Return whether the *details* of a dimension have a match for each of the *wanted* values in a filter's *mode*.
+
+    Case is ignored if it *folds*.
+    """
     values = details.get("values") if isinstance(details, dict) else None
     count = len(values) if isinstance(values, list) else 0
     steps = count + len(wanted) if mode == "is" else count * len(wanted)
@@ -67,7 +70,7 @@ async def check_known_values(details: Any, wanted: Sequence[str], mode: str, *, 
 
 
 def compare_values(details: Any, wanted: Sequence[str], mode: str, *, folds: bool) -> ValueCheck:
-    """Do the same as :func:`check_known_values`, at once. Patterns, and too many searches, leave it unknown."""
+    """Do the same as :func:`check_known_values`, synchronously. Unknown for patterns and for too many searches."""
     known = known_values(details)
     # A comprehension lets other threads run meanwhile; one call of a C function would not.
     texts = [value.casefold() for value in known] if folds else known
@@ -124,7 +127,7 @@ class DimensionCheck(NamedTuple):
 
 
 async def check_dimension(call: Call, kind: str, identifier: str) -> DimensionCheck:
-    """Return whether a dimension without values exists; one that is listed does, but its values are unknown."""
+    """Return ABSENT for a dimension that is not listed, otherwise UNKNOWN, because its values are. Raise ApiError."""
     known = await read_dimensions(call)
     existence = known.check((kind, identifier))
     return DimensionCheck(Existence.UNKNOWN if existence is Existence.FOUND else existence, known.names)
@@ -158,7 +161,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class KnownAllocations:
-    """Allocations, newest first; without *complete*, there are others."""
+    """Allocations, newest first. Unless *complete*, there are more."""
 
     rows: Sequence[Allocation]
     complete: bool
@@ -201,14 +204,14 @@ class AllocationReader:
         self._current: KnownAllocations | None = None
 
     async def versions(self) -> AsyncIterator[KnownAllocations]:
-        """Yield the allocations as remembered, which may lack new ones, and then as they are now. Raise ApiError."""
+        """Yield the cached allocations, which may lack new ones, and then the current ones. Raise ApiError."""
         if self._current is None and (remembered := self._call.facts.get(ALLOCATIONS_FACT)) is not None:
             rows, complete = remembered
             yield KnownAllocations([Allocation(*row) for row in rows], complete)
         yield await self.read()
 
     async def read(self) -> KnownAllocations:
-        """Return the allocations as they are now, and remember them. Raise ApiError."""
+        """Return the current allocations, and cache them. Raise ApiError."""
         if self._current is None:
             self._current = current = await read_allocations(self._call)
             rows = [[row.id, row.name, row.is_group] for row in current.rows]
@@ -230,9 +233,9 @@ async def check_allocations(call: Call, wanted: Collection[str]) -> AllocationCh
 
 
 async def check_allocation_values(call: Call, check: ValueCheck, wanted: Collection[str]) -> ValueCheck:
-    """Return *check* of the *wanted* values of a filter by allocation, which can also be ids. Raise ApiError.
+    """Return *check* after looking for ids among the *wanted* values of a filter by allocation. Raise ApiError.
 
-    The data have only the names of allocations.
+    The data has only the names of allocations, but filters accept their ids, too.
     """
     in_data = frozenset(check.known)
     values = [value for value in wanted if value not in in_data]

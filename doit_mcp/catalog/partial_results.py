@@ -36,7 +36,7 @@ class PartialResults:
         return [{"part": name, "why": describe_error(error)} for name, error in self.errors.items()]
 
     def require(self, *names: str) -> None:
-        """Raise the error of the first part that failed: of the parts *names*, by default of all parts."""
+        """Raise the error of the first part that failed among *names*, by default among all parts."""
         for name, error in self.errors.items():
             if not names or name in names:
                 raise error
@@ -53,8 +53,9 @@ class PartialResults:
 async def gather_partial(parts: Mapping[str, Awaitable[Any]], timeout_seconds: float | None = None) -> PartialResults:
     """Run all *parts* concurrently; those that take longer than *timeout_seconds* fail with a timeout.
 
-    Raise ApiError if the credential is no longer accepted: the client must learn of that whatever else succeeded. Any
-    other exception ends all parts and is raised itself, such as the refusal of a call without a customer.
+    Raise ApiError if the credential is no longer accepted, even if other parts succeeded, so that the user signs in
+    again. Any other exception, such as the refusal of a call without a customer, cancels all parts and is raised
+    itself.
     """
     found: dict[str, Any] = {}
     failed: dict[str, ApiError] = {}
@@ -87,7 +88,7 @@ async def gather_in_turns(
 ) -> PartialResults:
     """Do the same as :func:`gather_partial`, but for at most *max_concurrent* parts at a time.
 
-    Those that are not finished after *timeout_seconds* fail, also if it was not their turn yet.
+    Those that are not finished after *timeout_seconds* fail, even if they have not started yet.
     """
     free = asyncio.Semaphore(max_concurrent)
 

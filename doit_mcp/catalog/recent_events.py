@@ -79,7 +79,7 @@ async def get_recent_events(
 
 
 async def _filter_readable(call: Call, events: list[JsonObject]) -> list[JsonObject]:
-    """Return the events of lists that the user may read now: the permission may have ended since they were recorded."""
+    """Return the events of lists that the user may still read. Permissions can change after they were recorded."""
     sources = sorted({EVENT_TYPES[event["name"]].source for event in events})
     readable = await asyncio.gather(*(is_readable(source, call.doit) for source in sources))
     kept = {source for source, may_read in zip(sources, readable, strict=True) if may_read}
@@ -91,5 +91,5 @@ def _recorded_at(event: JsonObject) -> int:
 
 
 def _whole_seconds(milliseconds: int | None) -> int | None:
-    """Return a time at the start of its second, as events state when they were recorded."""
+    """Round a time in milliseconds down to whole seconds, the precision of recordedAt."""
     return None if milliseconds is None else milliseconds // 1000 * 1000

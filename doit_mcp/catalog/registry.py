@@ -78,7 +78,7 @@ FOUND_MODULES = tuple(
     for info in iter_modules(package.__path__, f"{package.__name__}.")
 )
 COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *FOUND_MODULES, search, assistants, recent_events)))
-"""The modules that may declare composed tools, in listing order. A module's tools follow in the order of declaration."""
+"""The modules that may declare composed tools, in listing order. Within one, tools are in order of declaration."""
 
 
 @cache
@@ -121,7 +121,7 @@ def with_write_safeguards(tools: Sequence[Tool]) -> tuple[Tool, ...]:
 
 
 def with_empty_update_check(tool: Tool) -> Tool:
-    """Reject an update without any change before the user is asked and anything is sent."""
+    """Reject an update without any change before asking the user and sending anything."""
     changes = tool.changes
     if changes is None:
         return tool
@@ -135,7 +135,7 @@ def with_empty_update_check(tool: Tool) -> Tool:
 
 
 def with_canonical_arguments(tool: Tool) -> Tool:
-    """Bring arguments that have several spellings into one form, before the user is asked and calls are compared."""
+    """Convert arguments with several spellings to one form, before the user is asked and calls are compared."""
     forms = tool.facts.get("canonical_arguments")
     if not forms:
         return tool

@@ -17,7 +17,7 @@ NUMERIC_TYPES = frozenset({"float", "number", "integer", "int", "double", "numer
 MAX_TEXT_SEARCHES = 8_000_000
 """Text searches (contains, starts_with, ends_with) of one call or filter, at about 50 ns each."""
 CHARACTERS_PER_SEARCH = 100
-"""Characters of long texts that count as one more search."""
+"""In long texts, this many characters count as one more search."""
 
 
 def count_searches(texts: Collection[str]) -> int:
@@ -36,7 +36,7 @@ def is_numeric(column: JsonObject) -> bool:
 
 
 def money_columns(columns: Iterable[Any]) -> dict[str, str | None]:
-    """Return the currency of each column that declares to be money; None if it does not name one."""
+    """Return the currency of each column that is declared as money; None if it does not name one."""
     declared = (column for column in columns if isinstance(column, dict) and column.get("unit") == "currency")
     return {str(column.get("name")): column.get("currency") for column in declared}
 

@@ -70,8 +70,8 @@ def check_selection(tools: Collection[Tool], selection: Selection) -> None:
 def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     """Return the tools to list, in the order of *tools*. Raises UnknownToolset with names that exist.
 
-    Untested tools are not listed, and cannot be selected. The tool that applies prepared changes is listed with any
-    other that writes.
+    Untested tools are not listed, and cannot be selected. The tool that applies prepared changes is listed if any
+    listed tool writes.
     """
     tools = tuple(tool for tool in tools if not is_untested(tool))
     check_selection(tools, selection)

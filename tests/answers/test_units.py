@@ -41,7 +41,7 @@ async def test_period_without_a_final_day_says_so(today: str, period: str) -> No
 
 @pytest.mark.parametrize("metric", ["amortized_cost", "cost", "usage"])
 async def test_metrics_of_the_bill_are_refused(november: World, metric: str) -> None:
-    assert "is a metric of the bill" in await november.refusal("unit_cost", metric=metric)
+    assert "is a billing metric" in await november.refusal("unit_cost", metric=metric)
 
 
 async def test_unknown_metric_names_datasets_and_no_words_of_an_error(november: World) -> None:

@@ -39,7 +39,7 @@ class AlertSlackChannel(TypedDict, total=False):
 
 
 class ListedSlackChannel(AlertSlackChannel, total=False):
-    """A Slack channel as list_alert_slack_channels lists it, with members that a write does not have."""
+    """A Slack channel as list_alert_slack_channels returns it, with members that writes do not accept."""
 
     name: Annotated[str, UNLISTED]
     type: Annotated[str, UNLISTED]
@@ -50,7 +50,7 @@ NO_RANGE = "none"
 
 
 class AlertCondition(TypedDict, total=False):
-    """The condition under which an alert fires, without what a new one needs."""
+    """The condition under which an alert fires, without the members that a new alert requires."""
 
     condition: Annotated[
         Literal["value", "percentage-change", "forecast"],
@@ -282,8 +282,8 @@ class Alerts(Area):
 
     @offers(_update_alert)
     async def update_alert(self, *, id: Id, **changes: Unpack[AlertChanges]) -> Annotated[JsonObject, WrittenAlert]:
-        """Change an alert; omitted fields, including those inside alert, stay unchanged. Scopes and recipients are replaced as a
-        whole: read get_alert first. Each scope must match costs."""
+        """Change an alert; omitted fields, including those inside alert, stay unchanged. Scopes and recipients are
+        replaced as a whole: read get_alert first. Each scope must match costs."""
         return format_alert(await self._update_alert(id=id, **alert_body(changes)))
 
     @delete(

@@ -1,4 +1,4 @@
-"""Results of the operations on alerts, and parts of conditions that they share with writes."""
+"""Results of the operations on alerts, and the parts of conditions that results and writes share."""
 
 from typing import Annotated, TypedDict
 

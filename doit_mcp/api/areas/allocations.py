@@ -130,7 +130,7 @@ ALLOCATION_USERS = (
     Dependents("report that uses it", "list_reports", details_with="get_report_config", named_in=ALLOCATION_TYPES),
     Dependents("allocation that uses it", "list_allocations", details_with="get_allocation", named_in=ALLOCATION_TYPES),
 )
-"""What selects costs with an allocation, so that a change of its rules changes the costs, and a deletion is refused."""
+"""Objects that select costs with an allocation: a change of its rules changes these, and its deletion is refused."""
 
 
 def refuse_other_type(arguments: JsonObject, current: JsonObject) -> str:
@@ -240,8 +240,8 @@ class Allocations(Area):
         open_world=False,
     )
     async def delete_allocation(self, *, id: Id) -> None:
-        """Delete an allocation. Refused while reports, budgets or other allocations use it. Confirm its name with the user
-        first."""
+        """Delete an allocation. Refused while reports, budgets or other allocations use it. Confirm its name with the
+        user first."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Annotations: notes at dates of the cost charts."""
+"""Annotations: notes at dates in the cost charts."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -11,7 +11,7 @@ from ..parameters import Id, MaxResults, OptionalId, PageToken, Rfc3339, SortOrd
 
 PAGE_SIZE = 500
 FORMER_SORTS = dict.fromkeys(("timeCreated", "timeModified"), "timestamp")
-"""Orders that the API refuses, and the one that is closest to them."""
+"""Sort orders that the API refuses, and the closest one that it accepts."""
 
 Content = Annotated[str, "Text of the note.", Length(1, 5000)]
 Timestamp = Annotated[str, "The time it refers to, RFC 3339 with a zone, e.g. ending in T00:00:00Z.", Length(1, 40)]

@@ -121,7 +121,7 @@ class AnomalyDetails(TypedDict, total=False):
 
 
 class ResolutionNote(TypedDict, total=False):
-    """Why a review ended as it did."""
+    """The reason for the resolution of a review."""
 
     reason: Reason
     comment: str
@@ -136,7 +136,7 @@ class CustomerFeedback(TypedDict, total=False):
 
 
 class Review(TypedDict, total=False):
-    """The review of an anomaly, as the tool takes it."""
+    """The review of an anomaly, in the form of the tool's arguments."""
 
     reviewStatus: Annotated[ReviewStatus, "UNDER_REVIEW acknowledges it. RESOLVED needs resolution."]
     resolution: Annotated[Resolution, "Only with RESOLVED: was it an anomaly?"]
@@ -203,7 +203,7 @@ class Anomalies(Area):
             includeNotifications=includeNotifications,
         )
         page = parse_page(response, "anomalies")
-        # Without the argument, the API sends an empty list, which says nothing about notifications.
+        # Without the argument, the API always returns an empty list.
         hidden = () if includeNotifications else (NOTIFICATIONS,)
         rows = (
             _format_anomalies(page.rows, hidden)

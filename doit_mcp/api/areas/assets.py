@@ -109,7 +109,7 @@ class Assets(Area):
     ) -> Annotated[JsonObject, AssetDetails]:
         """Change the number of licenses of a Google Workspace or Office 365 subscription. This changes the cost: tell
         the user the current and the new number first."""
-        # The API could read a missing number as 0 and remove all licenses.
+        # The API might treat a missing number as 0 and remove all licenses.
         if "quantity" not in changes:
             raise ApiError("quantity is required", kind="argument")
         return await self._update(id=id, **changes)

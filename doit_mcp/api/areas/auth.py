@@ -29,8 +29,8 @@ class Auth(Area):
 
     @offers(_validate)
     async def validate_user(self) -> Annotated[JsonObject, User]:
-        """Show the signed-in user's email address, permissions and the customer's domain. Use it to check the connection
-        and whose data the other tools show."""
+        """Show the signed-in user's email address, permissions and the customer's domain. Use it to check the
+        connection and whose data the other tools show."""
         try:
             user = await self._validate()
         except ApiError as error:
@@ -41,7 +41,7 @@ class Auth(Area):
 
 
 def _explain_refusal(error: ApiError, tenant: str) -> None:
-    """Say what a 403 of this operation means. The API requires no permission for it.
+    """Explain a 403 of this operation, for which the API requires no permission.
 
     Without a *tenant*, the user works for DoiT: an API token of a customer's user is checked with the same request.
     """

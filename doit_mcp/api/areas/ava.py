@@ -107,8 +107,8 @@ class Ava(Area):
         no_undo="A rating cannot be withdrawn.",
     )
     async def ava_feedback(self, **feedback: Unpack[Feedback]) -> None:
-        """Rate one of Ava's answers. Works only for stored answers (ephemeral false). Use it only when the user gives an
-        opinion."""
+        """Rate one of Ava's answers. Works only for stored answers (ephemeral false). Use it only when the user gives
+        an opinion."""
         ...
 
     @delete(

@@ -134,7 +134,8 @@ class AwsCommitments(Area):
     async def list_aws_organizations(
         self, *, pageToken: PageToken = None, maxResults: RowLimit = None
     ) -> Annotated[JsonObject, OrganizationPage]:
-        """List the AWS organizations whose commitments DoiT manages, with current and potential savings. Each amount is an object with amount and currency. For committed spend with a cloud, use list_commitments."""
+        """List the AWS organizations whose commitments DoiT manages, with current and potential savings. Each amount is
+        an object with amount and currency. For committed spend with a cloud, use list_commitments."""
         ...
 
     @get("/ps4commitments/v1/aws/organizations/{managementAccountId}")

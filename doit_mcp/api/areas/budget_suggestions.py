@@ -69,8 +69,8 @@ class BudgetSuggestions(Area):
     async def accept_budget_suggestion(
         self, *, id: SuggestionId, **body: Unpack[Acceptance]
     ) -> Annotated[JsonObject, AcceptedSuggestion]:
-        """Mark a budget suggestion as accepted. This does not create a budget: create it with create_budget first, and give
-        its id."""
+        """Mark a budget suggestion as accepted. This does not create a budget: create it with create_budget first, and
+        give its id."""
         ...
 
     @post(

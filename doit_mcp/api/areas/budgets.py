@@ -268,7 +268,7 @@ class Budgets(Area):
 
 
 def format_budget(budget: JsonObject) -> JsonObject:
-    """Return a budget with ISO dates, also in its alerts. The response to a write may be empty."""
+    """Return a budget with ISO dates, including those in its alerts. The response to a write may be empty."""
     if not budget:
         return budget
     alerts = budget.get("alerts")

@@ -104,7 +104,8 @@ class CloudConnect(Area):
     async def update_aws_feature(
         self, *, accountID: AccountId, **settings: Unpack[FeatureSettings]
     ) -> Annotated[JsonObject, Account]:
-        """Set the features of a connected AWS account. The list replaces the current one: read get_aws_account first."""
+        """Set the features of a connected AWS account. The list replaces the current one: read get_aws_account
+        first."""
         ...
 
     @delete(
@@ -117,5 +118,6 @@ class CloudConnect(Area):
         open_world=False,
     )
     async def delete_account_role(self, *, accountID: AccountId) -> None:
-        """Disconnect an AWS account from DoiT. The role in AWS stays. Features that need it stop: ask the user first."""
+        """Disconnect an AWS account from DoiT. The role in AWS stays. Features that need it stop: ask the user
+        first."""
         ...

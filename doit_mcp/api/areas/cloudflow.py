@@ -185,8 +185,8 @@ class Cloudflow(Area):
         self, *, flowId: FlowId, payload: Payload = None
     ) -> Annotated[JsonObject, RunSummary]:
         """Run a published CloudFlow automation that starts manually, on a schedule or by a webhook. It acts on cloud
-        accounts: use it only on request. Returns the run's id immediately; get_cloudflow_run shows its progress. Refused
-        while a run is in progress."""
+        accounts: use it only on request. Returns the run's id immediately; get_cloudflow_run shows its progress.
+        Refused while a run is in progress."""
         return await self._start(flowId=flowId, payload=payload or {})
 
     @post(
@@ -212,9 +212,9 @@ class Cloudflow(Area):
         payload: Payload = None,
         dryRun: Annotated[DryRun, "true only checks whether every node can run."] = None,
     ) -> Annotated[JsonObject, TestedFlow]:
-        """Test a CloudFlow automation, including a draft. The run performs REAL actions in cloud accounts and never skips
-        approvals: call with dryRun first, then show the user what the flow does. It is not in the flow's history, but
-        blocks other runs. get_cloudflow_run shows its progress. After an unclear failure, look for the run in
+        """Test a CloudFlow automation, including a draft. The run performs REAL actions in cloud accounts and never
+        skips approvals: call with dryRun first, then show the user what the flow does. It is not in the flow's history,
+        but blocks other runs. get_cloudflow_run shows its progress. After an unclear failure, look for the run in
         list_cloudflow_runs (mode test) before you start another."""
         return await self._test(flowId=flowId, payload=payload or {}, dryRun=dryRun)
 
@@ -229,8 +229,8 @@ class Cloudflow(Area):
         no_undo="A stopped run does not continue. start_cloudflow_run starts another one.",
     )
     async def stop_cloudflow_run(self, *, flowId: FlowId) -> Annotated[JsonObject, RunSummary]:
-        """Stop the current run of a CloudFlow automation, including a test run. What it has done so far stays done. Refused
-        if no run is active."""
+        """Stop the current run of a CloudFlow automation, including a test run. What it has done so far stays done.
+        Refused if no run is active."""
         ...
 
     @get("/cloudflow/v1/flows/{flowId}/export")

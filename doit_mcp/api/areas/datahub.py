@@ -40,7 +40,7 @@ LOST_DATASETS = Dependents(
     ids_in="datasets",
     shows=("records", "lastUpdated"),
 )
-"""What a deletion of datasets loses: how many events, and when they last changed."""
+"""What is lost when datasets are deleted: how many events, and when they last changed."""
 
 
 def selection_problem(selection: Mapping[str, object], current: JsonObject) -> str:

@@ -169,8 +169,8 @@ class GeographicAccess(Area):
         unique_in=list_custom_regions,
     )
     async def create_custom_region(self, **region: Unpack[NewCustomRegion]) -> Annotated[JsonObject, CustomRegion]:
-        """Create a custom region, a named set of countries. Only the customer at the top of a hierarchy can create one. To restrict
-        someone to it, call update_customer_geographic_scope or update_user_geographic_scope."""
+        """Create a custom region, a named set of countries. Only the customer at the top of a hierarchy can create one.
+        To restrict someone to it, call update_customer_geographic_scope or update_user_geographic_scope."""
         ...
 
     @patch(

@@ -42,7 +42,7 @@ OBJECT_READERS: Mapping[str, Reader] = {
 
 
 LOST_LABELS = (Dependents("label that it has", "list_labels", details_with="get_label_assignments"),)
-"""The labels of an object that does not name them itself. Another one does not get them."""
+"""The labels of an object whose own result does not list them. A replacement of the object does not get them."""
 
 
 class LabelPage(ListPage, total=False):

@@ -28,7 +28,7 @@ from ..timestamps import format_timestamp, parse_optional_time, with_iso_times
 
 TIME_FORMATS = dict.fromkeys(("createTime", "updateTime"), format_timestamp)
 EXTRA_FIELDS = ("secondaryRows", "forecastRows", "mlFeatures", "cacheHit", "details")
-"""Members of a result that stay as they are. details.valueAliases has display names of stored values, by column."""
+"""Members of a result that stay unchanged. details.valueAliases has display names of stored values, by column."""
 
 
 class ReportPage(ListPage, total=False):

@@ -1,4 +1,4 @@
-"""Service accounts: identities of programs, with permissions and API tokens of their own."""
+"""Service accounts: identities of programs, with their own permissions and API tokens."""
 
 from dataclasses import replace
 from typing import Annotated, Literal, Required, TypedDict, Unpack
@@ -119,7 +119,8 @@ ACCOUNT_TOKENS = Dependents(
 
 
 def camel_case_names(names: list[str]) -> list[str]:
-    """Return names of permissions as the API takes them: validate_user shows them with an uppercase first letter."""
+    """Return names of permissions as the API accepts them: validate_user returns them with an uppercase first
+    letter."""
     return [name[:1].lower() + name[1:] for name in names]
 
 
@@ -128,7 +129,8 @@ class ServiceAccounts(Area):
 
     @get(ACCOUNTS, items="items", permission=SERVICE_ACCOUNT_VIEWER)
     async def list_service_accounts(self) -> Annotated[JsonObject, ServiceAccountList]:
-        """List the customer's service accounts with their permissions, in no particular order. For users, use list_users."""
+        """List the customer's service accounts with their permissions, in no particular order. For users, use
+        list_users."""
         ...
 
     @get(ACCOUNT, permission=SERVICE_ACCOUNT_VIEWER)
@@ -165,8 +167,8 @@ class ServiceAccounts(Area):
     async def update_service_account(
         self, *, id: AccountId, dryRun: DryRun = None, **changes: Unpack[ServiceAccountChanges]
     ) -> Annotated[JsonObject, ServiceAccount]:
-        """Change a service account; omitted fields stay unchanged, and permissions replaces the whole list. Existing API
-        tokens keep the permissions they were created with. Ask the user first."""
+        """Change a service account; omitted fields stay unchanged, and permissions replaces the whole list. Existing
+        API tokens keep the permissions they were created with. Ask the user first."""
         ...
 
     @delete(
@@ -214,8 +216,8 @@ class ServiceAccounts(Area):
         self, *, serviceAccountId: AccountId, dryRun: DryRun = None, **token: Unpack[NewToken]
     ) -> Annotated[JsonObject, CreatedToken]:
         """Create an API token for a service account, with the permissions that the account has now. Its secret is shown
-        only in this result: give it to the user, and do not write it anywhere else. At most ten tokens for each account.
-        Ask the user first."""
+        only in this result: give it to the user, and do not write it anywhere else. At most ten tokens for each
+        account. Ask the user first."""
         ...
 
     @patch(

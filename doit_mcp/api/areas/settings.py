@@ -102,7 +102,8 @@ class Settings(Area):
         open_world=False,
     )
     async def create_custom_theme(self, **theme: Unpack[NewTheme]) -> Annotated[JsonObject, ThemeDetails]:
-        """Create a color theme for reports. Requires the Cloud Analytics Admin permission. To use it, call set_active_theme."""
+        """Create a color theme for reports. Requires the Cloud Analytics Admin permission. To use it, call
+        set_active_theme."""
         ...
 
     @patch(

@@ -124,5 +124,5 @@ class SharedPayers(Area):
         return await self._reassign(customerId=partner, assetId=assetId, target={"customerId": toCustomerId})
 
     def _partner(self, customer: str | None) -> str:
-        """Return the customer whose payers are meant. Raises ApiError ("argument") if it is unknown."""
+        """Return the id of the customer with the payers. Raises ApiError ("argument") if it is unknown."""
         return require_customer_id("customerId", customer, self.sender.tenant)

@@ -82,7 +82,7 @@ class Sharing(Area):
         get_resource_permissions first. This grants or removes access to data: ask the user first."""
         body: dict[str, Any] = dict(permissions)
         if not {"permissions", "public"} <= body.keys():
-            # The API replaces the whole object: without a member, it removes what that grants, or refuses the request.
+            # The API replaces the whole object: if a member is missing, it removes what that grants, or refuses the request.
             current = await self.get_resource_permissions(resourceType=resourceType, resourceId=resourceId)
             body = {"permissions": current.get("permissions"), "public": current.get("public"), **body}
         if resourceType == "allocations":

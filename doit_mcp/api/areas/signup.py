@@ -1,4 +1,4 @@
-"""Signup: trials of DoiT for organizations that are not customers yet. The API requires no credential for these."""
+"""Signup: trials of DoiT for organizations that are not customers yet. The API requires no credential for them."""
 
 from typing import Annotated, Literal, Required, TypedDict, Unpack
 
@@ -109,9 +109,9 @@ class Signup(Area):
         no_undo="The email cannot be recalled.",
     )
     async def create_signup_request(self, **signup: Unpack[NewSignup]) -> Annotated[JsonObject, SignupRequest]:
-        """Request a trial of DoiT for an organization that is not a customer yet. It sends a code to the administrator by
-        email, and creates nothing until they confirm it: give them consentUrl. Use it only on request, after the user
-        approves the address."""
+        """Request a trial of DoiT for an organization that is not a customer yet. It sends a code to the administrator
+        by email, and creates nothing until they confirm it: give them consentUrl. Use it only on request, after the
+        user approves the address."""
         ...
 
     @post(

@@ -1,4 +1,4 @@
-"""The change of cost that an anomaly is: its days against the same weekdays before, within its project."""
+"""The change of cost behind an anomaly: its days against the same weekdays before, within its project."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..periods.period import MAX_PERIOD_DAYS, ONE_DAY, Period, ReportedPeriod, u
 
 DIMENSIONS = ["service", "sku", "region"]
 MAX_DRIVERS = 5
-"""Drivers of each dimension."""
+"""Maximum drivers of each dimension."""
 
 
 async def fetch_anomaly_change(call: Call, anomaly: JsonObject, project: str, currency: str) -> JsonObject:
@@ -36,7 +36,7 @@ async def fetch_anomaly_change(call: Call, anomaly: JsonObject, project: str, cu
 
 
 def anomaly_periods(anomaly: Mapping[str, object], today: date) -> AlignedPeriods:
-    """Return the days of an *anomaly* with as many days of the same weekdays before it. Raise ApiError."""
+    """Return the days of an *anomaly*, and as many days with the same weekdays before it. Raise ApiError."""
     days = ReportedPeriod(anomaly_days(anomaly, today), today)
     weeks = -(-days.elapsed.days // DAYS_PER_WEEK)
     shift = weeks * DAYS_PER_WEEK * ONE_DAY
@@ -50,7 +50,7 @@ def anomaly_days(anomaly: Mapping[str, object], today: date) -> Period:
     if start is None or start.date() > today:
         raise ApiError("the anomaly has no start in the past", kind="answer")
     first = start.date()
-    # An end at midnight is that of the day before.
+    # An end at midnight belongs to the day before.
     last = today if end is None else (end - timedelta(microseconds=1)).date()
     return Period(first, max(first, min(last, today, first + (MAX_PERIOD_DAYS // 2) * ONE_DAY)))
 

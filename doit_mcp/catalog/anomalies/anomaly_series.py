@@ -1,4 +1,4 @@
-"""The series of one anomaly: its cost beside the expected one, its SKUs, and their daily costs before and during it."""
+"""The series of one anomaly: its cost and the expected cost, its SKUs, and their daily costs before and during it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATE_CHARACTERS = len("2026-01-31")
 
 
 async def fetch_anomaly_series(call: Call, anomaly: JsonObject, project: str | None, currency: str) -> SeriesSet:
-    """Return the series of an *anomaly* in a *project*. If the daily costs cannot be read, they are missing."""
+    """Return the series of an *anomaly* in a *project*. Daily costs that cannot be read are listed as failed."""
     period = ReportedPeriod(shown_days(anomaly, utc_date(call.now)), utc_date(call.now))
     platform = str(anomaly.get("platform") or "")
     skus = top_skus(anomaly)
@@ -52,14 +52,14 @@ def shown_days(anomaly: JsonObject, today: date) -> Period:
 
 
 def top_skus(anomaly: JsonObject) -> list[tuple[str, float | None]]:
-    """Return the names and costs of the SKUs that the API names."""
+    """Return the names and costs of the top SKUs in the API's response."""
     rows: Any = anomaly.get("top3SKUs")
     named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return [(row["name"], _number(row.get("cost"))) for row in named if isinstance(row.get("name"), str)]
 
 
 def _cost_series(anomaly: JsonObject) -> Series:
-    """Return the cost of an *anomaly*, the highest expected one, and the difference, as the API states them."""
+    """Return the cost of an *anomaly*, the highest expected cost, and the difference, as the API states them."""
     amounts = [_number(anomaly.get(name)) for name in ("actualCost", "expectedMaxCost", "costOfAnomaly")]
     return {
         "name": "anomaly",

@@ -28,10 +28,10 @@ from .owners import OWNER_SECONDS, Ownership, add_labeled_costs, fetch_names
 from .tools import OwnedAnomaly, describe_anomaly, is_open
 
 MAX_LINKED = 10
-"""Linked anomalies that are read."""
+"""Maximum linked anomalies that are read."""
 MAX_CONCURRENT_READS = 4
 MAX_TEXT_CHARACTERS = 6_000
-"""Characters of the text of the AI model."""
+"""Maximum characters of the AI model's text."""
 MAX_EVIDENCE = 20
 EXPLANATION, DRIVERS, OWNERS, LINKED = "explanation", "drivers", "owners", "linked anomalies"
 NAMES_UNKNOWN = "unknown, because the names of projects and accounts could not be read"
@@ -79,7 +79,7 @@ class ExplainedAnomaly(AnomalyDetails, OwnedAnomaly, total=False):
     """One anomaly and its causes."""
 
     explanation: Annotated[
-        JsonObject | None, "AI text, made again for each call: aiGenerated, text, evidence.", Members(WrittenText)
+        JsonObject | None, "AI text, generated for each call: aiGenerated, text, evidence.", Members(WrittenText)
     ]
     drivers: Annotated[
         JsonObject | None,
@@ -152,7 +152,7 @@ async def fetch_linked(call: Call, identifiers: Sequence[str]) -> PartialResults
 
 
 def linked_members(identifiers: Sequence[str], anomalies: Any) -> JsonObject:
-    """Return the members of a result about linked anomalies: those that were read, and that their costs overlap."""
+    """Return the members of a result about linked anomalies: those that were read, and a note that costs overlap."""
     if not identifiers:
         return {"linked": []}
     rows = [
@@ -195,7 +195,7 @@ def review_state(anomaly: JsonObject) -> JsonObject:
 
 
 def _describe_failures(parts: PartialResults) -> list[FailedPart]:
-    """Return the parts that failed, and why; without the explanation, when it may be there."""
+    """Return the parts that failed, and why; if the API states a wait, also when to try again."""
     failures: list[FailedPart] = []
     for name, error in parts.errors.items():
         wait = f"; try again in {format_seconds(error.retry_after)}" if error.retry_after else ""

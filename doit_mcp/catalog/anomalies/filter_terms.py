@@ -1,4 +1,4 @@
-"""Terms of the filter of anomalies: short names of clouds, and why nothing matches."""
+"""Terms of the anomaly filter: short names of clouds become full ones, and an error explains why nothing matches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_NAMED_VALUES = 8
 
 
 def with_full_names(expression: str | None) -> str | None:
-    """Return a filter with the clouds as the API names them: platform:aws means platform:amazon-web-services."""
+    """Return a filter with the API's names of clouds: platform:aws becomes platform:amazon-web-services."""
     if expression is None:
         return None
     return "|".join(_with_full_name(term) for term in expression.split("|"))
@@ -26,12 +26,12 @@ def _with_full_name(term: str) -> str:
 
 
 def explain_no_match(expression: str, anomalies: Sequence[JsonObject], *, is_complete: bool) -> str:
-    """Return why no anomaly matches a filter: the values that no anomaly has, with those that they have, nearest first.
+    """Return why no anomaly matches a filter: the values that no anomaly has, and the existing values, nearest first.
 
     *anomalies* are those without the filter, all of them if *is_complete*.
     """
     if not anomalies:
-        return "There are no anomalies, whatever the filter."
+        return "There are no anomalies, even without the filter."
     problems = []
     for key, wanted in _terms(expression):
         known = sorted({str(row[key]) for row in anomalies if row.get(key)})

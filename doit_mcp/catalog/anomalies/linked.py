@@ -16,7 +16,7 @@ def linked_anomaly_ids(anomaly: JsonObject) -> list[str]:
 
 
 def one_of_each_spike(anomalies: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return the *anomalies*, of those about the same spike only the most expensive one, in their order."""
+    """Return the *anomalies* in their order, but only the most expensive one of those about the same spike."""
     kept: dict[str, JsonObject] = {}
     covered: set[str] = set()
     for anomaly in sorted(anomalies, key=lambda row: -to_decimal(row.get("costOfAnomaly"))):
@@ -29,7 +29,7 @@ def one_of_each_spike(anomalies: Sequence[JsonObject]) -> list[JsonObject]:
 
 
 def note_linked(rows: Sequence[JsonObject]) -> str:
-    """Return a sentence on the *rows* that are about the same spike as others, "" without any."""
+    """Return a sentence about the *rows* that are about the same spike as others; "" without any."""
     count = sum(bool(linked_anomaly_ids(row)) for row in rows)
     if not count:
         return ""

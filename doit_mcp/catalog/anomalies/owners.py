@@ -26,9 +26,9 @@ LABEL_TYPES = ("label", "tag", "project_label")
 MAX_DIMENSION_PAGES = 5
 MAX_ALLOCATION_PAGES = 3
 OWNER_SECONDS = 15.0
-"""Time for each step of finding owners, so that slow queries do not cost the anomalies themselves."""
+"""Time limit of each step of finding owners, so that a slow query does not fail the whole call."""
 OWNER_DAYS = 30
-"""Days of costs whose labels tell who owns a project."""
+"""Days of costs whose labels show who owns a project."""
 MIN_OWNER_SHARE = Decimal("0.5")
 """Share of the cost that one value of a label must have to name the owner."""
 
@@ -42,17 +42,17 @@ class Ownership:
     label: JsonObject = field(default_factory=dict)
     """Type and id of the label that names owners; empty without one."""
     labeled_costs: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
-    """Costs by value of the label, "" without one, by project id."""
+    """Costs by project id, and then by value of the label, "" for costs without it."""
     allocations: Mapping[str, JsonObject] = field(default_factory=dict)
     """Allocations by id."""
     failures: Sequence[FailedPart] = ()
     ids: Mapping[str, str] = field(default_factory=dict)
-    """Ids by name, of the projects that anomalies name."""
+    """Ids by name of the projects that anomalies mention."""
 
     def project_of(self, anomaly: JsonObject) -> JsonObject:
-        """Return id and name of the project of an anomaly. The API gives one of them, in its scope.
+        """Return {id, name} of the project of an anomaly. The API returns only one of them, as the anomaly's scope.
 
-        Without names, it is unknown which of them the scope is, so there is no id.
+        Without names, it is unknown which of them the scope is, so the id is None.
         """
         scope = str(anomaly.get("scope") or "")
         if not self.names:
@@ -116,7 +116,7 @@ def _resource_owner(anomaly: JsonObject) -> JsonObject | None:
 
 
 def _largest(costs: Mapping[str, Decimal]) -> tuple[str, float] | None:
-    """Return the value with most of the cost and its share in percent; None if none has half, or it has no label."""
+    """Return the value with most of the cost and its share in percent; None if it is "" or has less than half."""
     total = sum(costs.values(), ZERO)
     value = max(costs, key=lambda name: (costs[name], name), default="")
     if not value or total <= 0 or costs[value] < MIN_OWNER_SHARE * total:
@@ -125,7 +125,7 @@ def _largest(costs: Mapping[str, Decimal]) -> tuple[str, float] | None:
 
 
 async def fetch_ownership(call: Call, anomalies: Sequence[JsonObject]) -> Ownership:
-    """Return what is known about the owners of *anomalies*. Parts that fail are named in it."""
+    """Return what is known about the owners of *anomalies*, with the parts that could not be read."""
     if not anomalies:
         return Ownership()
     return await add_labeled_costs(call, anomalies, await fetch_names(call, anomalies))
@@ -143,14 +143,14 @@ async def fetch_names(call: Call, anomalies: Sequence[JsonObject]) -> Ownership:
     )
     names: dict[str, str] = parts.results.get("names", {})
     scopes = {str(row.get("scope") or "") for row in anomalies}
-    # Of several projects with one name, the first counts.
+    # If several projects have the same name, the first is used.
     ids = {name: key for key, name in reversed(names.items()) if name in scopes}
     label: JsonObject = parts.results.get("owner label") or {}
     return Ownership(names, label, allocations=parts.results.get("allocations", {}), failures=parts.failures, ids=ids)
 
 
 async def add_labeled_costs(call: Call, anomalies: Sequence[JsonObject], known: Ownership) -> Ownership:
-    """Return what is *known* with the costs of the projects of *anomalies* by the label that names owners."""
+    """Return what is *known* with the costs of the projects of *anomalies*, by the label that names owners."""
     label = known.label
     projects = sorted({str(project["id"]) for row in anomalies if (project := known.project_of(row))["id"]})
     work = {"owners of projects": fetch_labeled_costs(call, label, projects)} if label and projects else {}
@@ -163,7 +163,7 @@ async def add_labeled_costs(call: Call, anomalies: Sequence[JsonObject], known: 
 
 
 async def fetch_owner_label(call: Call) -> JsonObject:
-    """Return the type and id of the label that names owners, and remember it; {} without one."""
+    """Return the type and id of the label that names owners, and cache it; {} without one."""
     if (remembered := call.facts.get(OWNER_LABEL_FACT)) is not None:
         return dict(remembered)
     pages = iterate_pages(
@@ -209,7 +209,7 @@ def sum_labeled_costs(answer: JsonObject, label: str) -> dict[str, dict[str, Dec
 
 
 async def fetch_allocations(call: Call, identifiers: set[str]) -> dict[str, JsonObject]:
-    """Return the allocations with these ids, as far as the user sees them."""
+    """Return the allocations with these ids that the user can see, by id."""
     if not identifiers:
         return {}
     pages = iterate_pages(

@@ -1,4 +1,4 @@
-"""Anomalies with names beside ids, whether each is open, and who owns it: the tools get_anomalies and get_anomaly."""
+"""The tools get_anomalies and get_anomaly: anomalies with names beside ids, their state and their owners."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .linked import note_linked
 from .owners import Ownership, add_labeled_costs, fetch_names, fetch_ownership
 
 TOTALS = ("totalCount", "totalCountExact", "anomalySummary")
-"""Members of a page that count all pages."""
+"""Members of a page with the totals of all pages."""
 
 
 class NamedObject(TypedDict, total=False):
@@ -56,7 +56,7 @@ class Owner(TypedDict, total=False):
 
 
 class OwnedAnomaly(TypedDict, total=False):
-    """What a result adds to an anomaly."""
+    """Members that results add to an anomaly."""
 
     open: bool
     project: Annotated[JsonObject, "id, name.", Members(NamedObject)]
@@ -114,7 +114,8 @@ async def get_anomalies(
     includeNotifications: WithNotifications = None,
 ) -> Annotated[ResultWithSeries, OwnedAnomalyPage]:
     """List cost anomalies, newest first: unexpected spending with its size, severity and causes, whether it is open and
-    who owns it. An empty list does not prove normal spending: detection depends on the customer's sensitivity setting."""
+    who owns it. An empty list does not prove normal spending: detection depends on the customer's sensitivity
+    setting."""
     wanted = with_full_names(filter)
     page = await search_pages(
         call.doit.anomalies.get_anomalies,
@@ -179,7 +180,7 @@ async def explain_empty_list(call: Call, wanted: str) -> str:
     except ApiError as error:
         if error.kind == "credential":
             raise
-        return f"Nothing matches the filter. Which values it could have is unknown: {describe_error(error)}."
+        return f"Nothing matches the filter. The values that would match are unknown: {describe_error(error)}."
     page = parse_page(everything, "anomalies")
     return explain_no_match(wanted, page.rows, is_complete=not page.next_token)
 
@@ -190,7 +191,7 @@ def without_totals(page: JsonObject) -> JsonObject:
 
 
 def with_totals_of(page: JsonObject, rows: Sequence[JsonObject], *, is_whole: bool) -> JsonObject:
-    """Return a page with the totals of the *rows* that are shown; without totals unless these are all of them.
+    """Return a page with the totals of the *rows* that are shown; without totals unless these are all rows.
 
     The API counts closed anomalies too.
     """
@@ -207,7 +208,7 @@ def with_totals_of(page: JsonObject, rows: Sequence[JsonObject], *, is_whole: bo
 
 
 def is_open(anomaly: JsonObject) -> bool:
-    """Return whether an anomaly is ongoing; without a status, whether it has no end."""
+    """Return whether an anomaly is ongoing; without a known status, whether it has no end time."""
     status = anomaly.get("status")
     return status == "active" if status in ("active", "inactive") else not anomaly.get("endTime")
 

@@ -20,7 +20,7 @@ from .tools import fetch_statuses
 from .written_scope import budget_scope
 
 MAX_BUDGET_PAGES = 3
-"""Pages of budgets that are read."""
+"""Maximum pages of budgets that are read."""
 
 
 class BudgetBreach(TypedDict, total=False):
@@ -58,9 +58,9 @@ class CheckedBudgets:
 
 @dataclass(frozen=True, slots=True)
 class OwnForecast:
-    """What the costs of a *scope* are expected to be by the end of some periods, in one *currency*.
+    """The expected costs of a *scope* at the end of some periods, in one *currency*.
 
-    *expected* has the name of each forecast in the result, and the expected cost, by period.
+    *expected* has the name of each forecast in the result and the expected cost, by period.
     """
 
     scope: Scope
@@ -68,7 +68,7 @@ class OwnForecast:
     expected: Mapping[Period, tuple[str, float]]
 
     def compare(self, row: JsonObject, status: BudgetStatus) -> ComparedForecast | None:
-        """Return the forecast of the same costs as a budget has; None without one."""
+        """Return the forecast of the costs that a budget covers; None without one."""
         if status.period is None or status.limit is None or status.metric != "cost":
             return None
         name, expected = self.expected.get(status.period, ("", None))
@@ -78,7 +78,7 @@ class OwnForecast:
 
 
 class ComparedForecast(NamedTuple):
-    """The forecast *name* of the same costs as a budget with the *status*, and whether it is above the budget's limit."""
+    """The forecast *name* of the costs of a budget with the *status*, and whether it is above the budget's limit."""
 
     name: str
     is_over: bool
@@ -91,7 +91,7 @@ class ComparedForecast(NamedTuple):
 
     @property
     def note(self) -> str:
-        """What the forecast has to do with the amounts of the budget."""
+        """How the forecast relates to the amounts of the budget."""
         if self.contradicts:
             place = "above" if self.is_over else "within"
             return f"; {self.name}.expected, the forecast of the same costs by cloud and day, is {place} it"
@@ -106,7 +106,7 @@ async def find_breaches(call: Call, scope: Scope) -> CheckedBudgets:
     listed, unread = await _read_budgets(call)
     today = utc_date(call.now)
     rows = [row for row in listed if is_running(row, today)]
-    # The list alone tells which budgets are on track, so few of them need a request of their own.
+    # The list alone shows which budgets are on track, so few of them need their own request.
     risky = [
         row for row in rows if find_status(row, {}, today).status in ("exceeded", "at_risk") or is_budget_of(row, scope)
     ]
@@ -124,7 +124,7 @@ def is_running(row: JsonObject, today: date) -> bool:
 
 
 def is_budget_of(row: JsonObject, scope: Scope) -> bool:
-    """Return whether a budget in a list is about the same costs as *scope*."""
+    """Return whether a budget in a list covers the same costs as *scope*."""
     written = budget_scope(row)
     return not written.allocations and _conditions(written.scope) == _conditions(scope)
 

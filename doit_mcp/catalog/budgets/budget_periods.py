@@ -18,7 +18,7 @@ def is_fixed(budget: JsonObject) -> bool:
 
 
 def current_period(budget: JsonObject, today: date) -> Period | None:
-    """Return the period that the amounts of a budget are about; None if it is unknown.
+    """Return the period that the amounts of a budget cover; None if it is unknown.
 
     For a recurring budget it is the calendar period that contains *today*, or its first one if it begins later.
     """
@@ -49,7 +49,7 @@ PERIOD_OF_INTERVAL: Mapping[str, Callable[[date], Period]] = {
 
 
 def count_periods(interval: str, first: date, last: date) -> int:
-    """Return how many calendar periods later the one with the day *last* is than the one with *first*."""
+    """Return the number of calendar periods from the one with *first* to the one with *last*; 0 if it is the same."""
     begins, ends = (PERIOD_OF_INTERVAL[interval](day).first for day in (first, last))
     days, months = (ends - begins).days, (ends.year - begins.year) * 12 + ends.month - begins.month
     return {"day": days, "week": days // 7, "month": months, "quarter": months // 3, "year": months // 12}[interval]

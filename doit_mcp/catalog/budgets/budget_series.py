@@ -10,7 +10,7 @@ from .status import BudgetStatus
 
 
 def budget_series(budgets: Iterable[tuple[JsonObject, BudgetStatus]]) -> Series:
-    """Return one row for each budget, a row of a list of budgets and its status. Null is unknown.
+    """Return one row for each budget, which is given as its row in a list and its status. Null means unknown.
 
     *crossesOn* is the day on which the limit was or will be exceeded.
     """

@@ -1,7 +1,7 @@
 """The status of a budget: its current period, how much is used, and whether it is or will be exceeded.
 
-The only forecast is the API's. A list of budgets has the day on which a budget is exceeded, its details have the expected
-spend; both are needed for a complete status.
+All forecasts come from the API. A list of budgets has the day on which a budget is exceeded, its details have the
+expected spend; both are needed for a complete status.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BASIS_ENDED = "the budget ended on {}"
 COMPUTED_AMOUNTS = ("currentUtilization", "forecastedUtilization")
 FULL_PERCENT = 100
 MAX_SHARE = 10**15
-"""A larger share of a limit says nothing."""
+"""A larger share of a limit is meaningless."""
 MAX_ROUNDING = Decimal("0.001")
 """Share by which a limit can differ from its amount, because it follows from the rounded amount of a threshold."""
 
@@ -37,9 +37,10 @@ MAX_ROUNDING = Decimal("0.001")
 class BudgetStatus:
     """What a budget's amounts mean today. Amounts are in the budget's currency; None is unknown.
 
-    Each later period has *growth* times the limit of the one before; None if later limits do not grow so. *seasonal* are
-    the amounts of the periods from this one on, which repeat. *interval* is the length of the periods; empty for a fixed
-    budget, which has one period. *begins* is the first day of the period if it is to come, *ended* the last if it is over.
+    The limit of each later period is *growth* times the one before; None if later limits do not grow like that.
+    *seasonal* are the amounts of the periods from this one on, which repeat. *interval* is the length of the periods;
+    empty for a fixed budget, which has one period. *begins* is the first day of the period if it has not begun, *ended*
+    the last day if it is over.
     """
 
     limit: float | None
@@ -79,7 +80,7 @@ class BudgetStatus:
 
     @property
     def basis(self) -> str:
-        """What the status follows from."""
+        """What the status is based on."""
         if self.status == "exceeded":
             return BASIS_SPENT
         if self.begins is not None:
@@ -111,7 +112,7 @@ def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStat
     is_current = period is not None and period.first <= today <= period.last
     status = _status(limit, spent, forecast if is_current else None, row.get("riskStatus") if is_current else None)
     if status == "on_track" and is_current and has_fixed_limit(budget) and _is_over(forecast, limit):
-        # The API tells the risk of list rows by day; a forecast above the limit is a risk even without a day.
+        # In list rows, the API bases the risk on the day; a forecast above the limit is a risk even without one.
         status = "at_risk"
     metric = str(budget.get("metric") or "cost")
     found = BudgetStatus(
@@ -148,7 +149,7 @@ def has_fixed_limit(budget: JsonObject) -> bool:
 
 
 def _limit_growth(details: JsonObject) -> Decimal | None:
-    """Return by what to multiply the limit of a period for the next one; None if only the API knows."""
+    """Return the factor from the limit of a period to that of the next one; None if only the API knows it."""
     if not details or details.get("seasonalAmounts") or details.get("usePrevSpend"):
         return None
     percent = to_amount(details.get("growthPerPeriod") or 0)
@@ -158,8 +159,8 @@ def _limit_growth(details: JsonObject) -> Decimal | None:
 def _seasonal_limits(details: JsonObject, period: Period | None, limit: float | None) -> Sequence[Decimal]:
     """Return the seasonal amounts of the periods from the current one on; empty without any, or if they are unknown.
 
-    The first one is that of the budget's first period, and they repeat. The API does not say so: only a list whose amount
-    for the current period is its *limit* counts.
+    The first one is taken as that of the budget's first period, and they repeat. The API does not document this, so
+    they are used only if the one for the current period is its *limit*.
     """
     amounts, begins = details.get("seasonalAmounts"), to_day(details.get("startPeriod"))
     interval = str(details.get("timeInterval"))
@@ -192,7 +193,7 @@ def _status(limit: float | None, spent: float | None, forecast: float | None, ri
 
 
 def needs_list_row(details: JsonObject, today: date) -> bool:
-    """Return whether the *details* alone leave the limit of this period or the day of its breach open."""
+    """Return whether the *details* alone do not show the limit of this period or the day of its breach."""
     if not has_fixed_limit(details):
         return True
     status = find_status({}, details, today)
@@ -202,8 +203,8 @@ def needs_list_row(details: JsonObject, today: date) -> bool:
 def budget_limit(row: JsonObject, details: JsonObject) -> float | None:
     """Return the limit of the current period; None without one, or if it is unknown.
 
-    It differs from the amount if the amount grows or is seasonal, which only the details tell. The amounts of the
-    thresholds in a list follow it.
+    It differs from the amount if the amount grows or is seasonal, which only the details show. The amounts of the
+    thresholds in a list are based on it.
     """
     thresholds = row.get("alertThresholds")
     pairs = [

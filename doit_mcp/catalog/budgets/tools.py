@@ -42,18 +42,18 @@ from .status import BudgetStatus, find_status, needs_list_row, with_rounded_amou
 from .written_scope import budget_scope
 
 MAX_CONCURRENT_REQUESTS = 8
-"""Budgets whose details are read at the same time."""
+"""Maximum budgets whose details are read at the same time."""
 READ_SECONDS = 15.0
-"""Time for the details of all budgets, and for daily costs. The budgets themselves are useful without them."""
+"""Time limit for the details of all budgets, and for daily costs. The budgets themselves are useful without them."""
 MAX_DETAILED_BUDGETS = 100
-"""Budgets of one result whose forecast is read: one request each."""
+"""Maximum budgets of one result whose forecast is read: one request each."""
 MAX_EXCEEDED_QUERIES = 5
-"""Budgets of one result for which daily costs tell since when they are exceeded."""
+"""Maximum budgets of one result whose daily costs are queried to find since when they are exceeded."""
 TOO_MANY_BUDGETS = f"forecasts are read for the first {MAX_DETAILED_BUDGETS} budgets only; use a filter"
 
 
 class BudgetState(TypedDict, total=False):
-    """What the amounts of a budget mean today. Null is unknown."""
+    """What the amounts of a budget mean today. Null means unknown."""
 
     percentUsed: Annotated[float | None, Percent]
     forecastedUtilization: Annotated[float | None, "DoiT's forecast for the end of the period.", Money]
@@ -172,8 +172,8 @@ async def explain_no_budget(call: Call, wanted: str) -> str:
     view=True,
 )
 async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) -> Annotated[ResultWithSeries, Budget]:
-    """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and when, scopes, alert
-    thresholds and recipients. Give its id or its name."""
+    """Show one budget: amount, currency, spent so far, forecast, whether it is exceeded or at risk and when, scopes,
+    alert thresholds and recipients. Give its id or its name."""
     details = await call.doit.budgets.get_budget(id=id, name=name)
     today = utc_date(call.now)
     row: JsonObject = {}
@@ -233,9 +233,9 @@ async def fetch_statuses(call: Call, rows: Sequence[JsonObject]) -> tuple[list[B
 async def add_exceeded_days(
     call: Call, budgets: Sequence[tuple[JsonObject, BudgetStatus]]
 ) -> tuple[list[BudgetStatus], list[FailedPart]]:
-    """Return the status of each budget, with the day since when it is exceeded, and the days that could not be read.
+    """Return the status of each budget, with the day since which it is exceeded, and the days that could not be read.
 
-    Where the API does not name that day, the daily costs of the budget's scope do, for a few budgets.
+    If the API does not return that day, it is found from the daily costs of the budget's scope, for a few budgets.
     """
     open_indexes = [
         index
@@ -257,7 +257,7 @@ async def add_exceeded_days(
 
 
 async def fetch_exceeded_day(call: Call, budget: JsonObject, status: BudgetStatus) -> date | None:
-    """Return the day at whose end the daily costs of a *budget* exceed its limit; None if they do not."""
+    """Return the day on which the summed daily costs of a *budget* exceed its limit; None if they do not."""
     if status.period is None or status.limit is None:
         return None
     written = budget_scope(budget)

@@ -1,6 +1,6 @@
-"""Checks the scope of a budget or alert before it is written: it must match costs, and the result says which.
+"""Checks the scope of a budget or alert before it is written: it must match costs, and the result states them.
 
-A scope that matches nothing is accepted by the API, but such a budget or alert never fires.
+The API accepts a scope that matches nothing, but such a budget or alert never fires.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from ..tools.series import structured_of, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
 
 MATCH_MONTHS = 13
-"""Months, with the current one, in which a scope must match costs."""
+"""Months, including the current one, in which a scope must match costs."""
 SEARCHED_PERIOD = f"last_{MATCH_MONTHS - 1}_months"
 MAX_HINT_CHARACTERS = 600
-"""Characters of the arguments that an error suggests."""
+"""Maximum characters of the arguments that an error suggests."""
 CHECK_SECONDS = 20.0
-"""Time for the check, which leaves enough for the write."""
+"""Time limit of the check, which leaves enough for the write."""
 LIMIT_FIELDS = frozenset(
     ("amount", "currency", "metric", "usePrevSpend", "growthPerPeriod", "seasonalAmounts", "timeInterval", "alert")
 )
@@ -89,7 +89,7 @@ def budget_scope(budget: Mapping[str, Any]) -> WrittenScope:
 
 
 def alert_scope(alert: Mapping[str, Any]) -> WrittenScope:
-    """Return the scope in the fields of an alert. Usage and savings have no currency, so its cost is measured.
+    """Return the scope in the fields of an alert. Usage and savings have no currency, so for them the cost is used.
 
     Raise ApiError if the API returned one that cannot be read.
     """
@@ -151,7 +151,7 @@ def _scoped_fields(kind: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _states(kind: str, arguments: JsonObject, names: Collection[str]) -> bool:
-    """Return whether the arguments have one of these fields, also with an empty value, which means all costs."""
+    """Return whether the arguments have one of these fields, even with an empty value, which means all costs."""
     return not _scoped_fields(kind, arguments).keys().isdisjoint(names)
 
 
@@ -187,7 +187,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
     elif must_match and written.allocations:
         work["values"] = check_allocation_ids(call, written.allocations, written.allocations_argument)
     parts = await gather_partial(work, CHECK_SECONDS)
-    # What is wrong with a value says more than that nothing matches.
+    # An unknown value is a better explanation than that nothing matches.
     for name in ("values", "cost"):
         if (error := parts.errors.get(name)) is not None and (name == "cost" or error.kind == "argument"):
             raise error
@@ -196,7 +196,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
     if must_match and not rows and not written.is_everything:
         raise ApiError(
             f"{written.argument if written.filters else written.allocations_argument}: no costs since {searched.first}"
-            f" match all of it together, so it would never alert. {_narrowing_hint(written)}",
+            f" match all of its parts, so it would never alert. {_narrowing_hint(written)}",
             kind="argument",
         )
     statement = _statement(answer, ReportedPeriod(last_month, today), currency, written.metric)

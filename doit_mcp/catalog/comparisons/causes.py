@@ -38,7 +38,7 @@ Causes = Mapping[str, Decimal]
 """Amounts by cause."""
 CAUSES = ("calendar", "usage", "price", "new", "gone", "credits", "commitments", "fees", "untold")
 SEPARABLE_CAUSES = ("usage", "price", "commitments", "credits", "fees")
-"""The causes that the data of one SKU separate."""
+"""The causes that the data of one SKU separates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ NO_COST = CostAndUsage(ZERO)
 class SkuCost:
     """The cost of a SKU in one period, by kind of charge.
 
-    *usage* is what is paid by use. *covered_usage* is the amount of usage that commitments paid for, in the same unit,
+    *usage* is pay-as-you-go usage. *covered_usage* is the amount of usage that commitments paid for, in the same unit,
     and *commitments* is what all lines of commitments cost together. *fees* are one-time fees, taxes and refunds.
     """
 
@@ -186,7 +186,7 @@ def total_causes(skus: Iterable[Causes], before: Decimal, after: Decimal, extra_
 def round_causes(parts: Causes, change: Decimal, currency: str) -> Causes:
     """Return *parts* rounded to the currency's minor unit, so that they add up to the rounded *change*.
 
-    The difference from rounding goes to the largest part, but never to the calendar, which has a formula of its own.
+    The difference from rounding goes to the largest part, but never to the calendar, which has its own formula.
     """
     rounded = {name: round_amount(amount, currency) for name, amount in parts.items()}
     largest = max((name for name in rounded if name != "calendar"), key=lambda name: abs(rounded[name]))
@@ -195,9 +195,9 @@ def round_causes(parts: Causes, change: Decimal, currency: str) -> Causes:
 
 
 def separate_effects(parts: Causes, change: Decimal, currency: str) -> Causes:
-    """Return the effects of usage, price and so on that one SKU's rounded *change* consists of.
+    """Return the effects of usage, price and other causes that make up one SKU's rounded *change*.
 
-    Usage and price are always given, others only if there are any. Empty if the data does not separate them.
+    Usage and price are always given, others only if they are not zero. Empty if the data does not separate them.
     """
     if parts["untold"] or parts["new"] or parts["gone"] or not any(parts[name] for name in SEPARABLE_CAUSES):
         return {}

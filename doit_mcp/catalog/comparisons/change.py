@@ -71,7 +71,7 @@ class FinalChange(FinalDifference, total=False):
 
 
 class DriverDays(TypedDict):
-    """The days of both periods that drivers and causes are about."""
+    """The days of both periods that drivers and causes cover."""
 
     before: Annotated[JsonObject, Members(ComparedDays)]
     after: Annotated[JsonObject, Members(ComparedDays)]
@@ -176,7 +176,7 @@ async def explain_cost_change(
 
 
 NamedPeriod = tuple[str, str | None]
-"""The name of an argument that means a period, and its value."""
+"""The name of an argument with a period, and its value."""
 
 
 def choose_argument(**values: str | None) -> NamedPeriod:

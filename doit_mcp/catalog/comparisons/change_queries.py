@@ -1,4 +1,4 @@
-"""The queries behind explain_cost_change: both periods by each dimension, in one round, and what their responses hold."""
+"""The queries behind explain_cost_change: both periods by each dimension, run concurrently, and their responses."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FetchedChange(NamedTuple):
     """The change by each dimension that could be read, and in total; *failures* are the parts that could not.
 
     *skus* is the change by SKU, which has the causes, even if it is not among the dimensions; None if it failed. These
-    changes and *totals* are about the compared days, *asked_totals* about the whole periods; None if they failed.
+    changes and *totals* cover the compared days, *asked_totals* the whole periods; None if they failed.
     """
 
     changes: Sequence[DimensionChange]
@@ -92,7 +92,7 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
         except ApiError as error:
             if name in wanted:
                 raise
-            # Without SKUs, the answer lacks causes only.
+            # Without SKUs, the answer lacks only the causes.
             failures[name] = error
     changes, skus = [by_name[name] for name in wanted if name in by_name], by_name.get(SKU)
     totals = await find_totals(call, scope, periods, list(by_name.values()), parts, stated)
@@ -123,10 +123,10 @@ def change_queries(
 ) -> dict[str, QueryConfig]:
     """Return the queries by each dimension over the compared days, and those by cloud over the whole periods.
 
-    The latter are left out if the same days are queried by service, which have clouds too.
+    The latter are left out if the same days are queried by service, because those rows have clouds.
     """
     queries: dict[str, QueryConfig] = {}
-    # Only the types of its charges tell a monthly service from one that is new.
+    # Only the types of its charges distinguish a monthly service from a new one.
     has_types = not periods.has_equal_month_starts
     totals = total_queries(scope, periods.asked, currency)
     for side, period in zip(SIDES, (periods.compared.before, periods.compared.after)):
@@ -153,7 +153,7 @@ def total_queries(scope: Scope, periods: AlignedPeriods, currency: str) -> dict[
 
 
 def dimension_failures(parts: PartialResults, wanted: Iterable[str], *, has_final: bool) -> dict[str, ApiError]:
-    """Return the errors by dimension, and those of the history; with final days, that of the whole periods too.
+    """Return the errors by dimension, and those of the history; with final days, also that of the whole periods.
 
     Raise one if all *wanted* dimensions failed.
     """

@@ -12,17 +12,17 @@ class ChargeKind(Enum):
     """What a charge is for."""
 
     USAGE = auto()
-    """Usage that is paid by use."""
+    """Pay-as-you-go usage."""
     COVERED_USAGE = auto()
     """Usage that a reservation or a Savings Plan pays for."""
     NEGATION = auto()
-    """What takes the cost of covered usage back."""
+    """What subtracts the cost of covered usage again."""
     COMMITMENT_FEE = auto()
     """What reservations and Savings Plans cost, and their unused part."""
     MONTHLY_COMMITMENT_FEE = auto()
     """What reservations cost, charged for a whole month on its first day."""
     FEE = auto()
-    """One-time fees, purchases, taxes, refunds, adjustments and support. "Fee" has upfront fees of reservations too."""
+    """One-time fees, purchases, taxes, refunds, adjustments and support. "Fee" can be upfront for reservations."""
     CREDIT = auto()
     """Promotional and other credits."""
 
@@ -68,5 +68,5 @@ def charge_kind(cost_type: str | None) -> ChargeKind:
 
 
 def kind_of_cell(cell: Hashable) -> ChargeKind:
-    """Return the kind of a charge by the cell of a row that has its cost type."""
+    """Return the kind of a charge from the cell with its cost type."""
     return charge_kind(None if cell is None else str(cell))

@@ -54,7 +54,7 @@ class ComparedPeriod(PeriodStatement, total=False):
 
 
 class CostDifference(TypedDict, total=False):
-    """The cost in two periods, and the first less the second; in absolute terms and in percent of the second."""
+    """The cost in two periods, and the first minus the second, as an amount and in percent of the second."""
 
     period1: Annotated[float | None, Money]
     period2: Annotated[float | None, Money]
@@ -78,7 +78,7 @@ class ComparedTotal(CostDifference, total=False):
 
 
 class GroupDays(TypedDict):
-    """The days of both periods that the groups are about."""
+    """The days of both periods that the groups cover."""
 
     period1: Annotated[JsonObject, Members(ComparedDays)]
     period2: Annotated[JsonObject, Members(ComparedDays)]
@@ -158,7 +158,7 @@ async def compare_spend(
     *,
     period: PeriodArgument = None,
     compareTo: Annotated[ShortPeriodArgument, "As period. Default: the one before, up to the same day."] = None,
-    period1Months: Annotated[int, "Instead of period: the last months, the running one included.", Range(1, 24)] = 3,
+    period1Months: Annotated[int, "Instead of period: the last months, including the current one.", Range(1, 24)] = 3,
     period2: Annotated[Span | None, "Instead of compareTo: first and last day."] = None,
     groupBy: GroupByArgument = "service",
     cloud: CloudArgument = None,

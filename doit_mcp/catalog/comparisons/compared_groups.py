@@ -1,4 +1,4 @@
-"""The groups of two periods side by side: pure functions from the responses to the queries to the result of the tool."""
+"""The groups of two periods side by side: pure functions from query responses to the result of the tool."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def make_comparison(
 ) -> JsonObject:
     """Return both periods with the rows of the *top* groups, these groups, all others together, and the total.
 
-    Groups, others and rows are about the compared days, the total about the whole periods.
+    Groups, others and rows cover the compared days, the total the whole periods.
     """
     first, second = (GroupCosts.from_answer(results[name], dimensions) for name in COSTS)
     asked, days = periods.asked, periods.compared
@@ -174,7 +174,7 @@ def subtract_known(total: Decimal | None, parts: Sequence[Decimal | None], curre
 def cost_difference(
     first: Decimal | None, second: Decimal | None, periods: AlignedPeriods, currency: str
 ) -> JsonObject:
-    """Return two amounts and what lies between them: the first less the second."""
+    """Return two amounts and their difference, the first minus the second."""
     shown: JsonObject = {
         "period1": None if first is None else float(round_amount(first, currency)),
         "period2": None if second is None else float(round_amount(second, currency)),
@@ -190,7 +190,7 @@ def period_label(period: ReportedPeriod) -> str:
 
 
 def cut_months(period: ReportedPeriod) -> JsonObject:
-    """Return the member with the months of which rows have only some days; empty if all are whole."""
+    """Return the member with the months that rows cover only in part; {} if all are whole."""
     cut = [part.as_json for part in split_period(period.elapsed, "month") if part.is_partial]
     return {"partial": cut} if cut else {}
 

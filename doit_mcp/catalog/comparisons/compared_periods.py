@@ -29,7 +29,7 @@ ComparedDays = TypedDict(
 
 @dataclass(frozen=True, slots=True)
 class ComparedPeriods:
-    """Two periods as they were *asked* for, and their *final* days: None if all are final, or if one has no final day."""
+    """Two periods as *asked* for, and their *final* days: None if all days are final, or if a period has none."""
 
     asked: AlignedPeriods
     final: AlignedPeriods | None
@@ -51,14 +51,14 @@ class ComparedPeriods:
 
     @property
     def has_equal_month_starts(self) -> bool:
-        """Whether both have as many days on which monthly charges are billed."""
+        """Whether both have equally many days on which monthly charges are billed."""
         before, after = self.month_starts
         return before == after
 
     def cut_to_data(self, begin: date | None, argument: str) -> ComparedPeriods:
-        """Return the periods without days before the data *begin*; unchanged if all have data.
+        """Return the periods without the days before *begin*, the first day with data; unchanged if all days have data.
 
-        Raise ApiError if the earlier period ends before that.
+        Raise ApiError if the earlier period ends before *begin*.
         """
         asked = cut_to_data(self.asked, begin, argument)
         if asked is self.asked:
@@ -72,7 +72,7 @@ def has_final_days(periods: AlignedPeriods) -> bool:
 
 
 def final_periods(periods: AlignedPeriods) -> AlignedPeriods | None:
-    """Return the final days of both periods, those that match where they begin alike.
+    """Return the final days of both periods, cut to matching days unless they are compared per day.
 
     None if all days are final, or if one of the periods has no final day.
     """
@@ -104,9 +104,9 @@ def arriving_days(period: ReportedPeriod) -> Period | None:
 
 
 def cut_to_data(periods: AlignedPeriods, begin: date | None, argument: str) -> AlignedPeriods:
-    """Return *periods* without days before the data *begin*; unchanged if all have data.
+    """Return *periods* without the days before *begin*, the first day with data; unchanged if all days have data.
 
-    Raise ApiError if the earlier period ends before that.
+    Raise ApiError if the earlier period ends before *begin*.
     """
     before = periods.before.elapsed
     if begin is None or begin <= before.first:
@@ -119,7 +119,7 @@ def cut_to_data(periods: AlignedPeriods, begin: date | None, argument: str) -> A
         )
     shorter = replace(periods.before, whole=Period(begin, before.last))
     aligned = align(periods.after, shorter)
-    # The costs are those of the shorter period, which must not be cut once more.
+    # The costs are those of the shorter period, which must not be cut again.
     return aligned if aligned.before == shorter else AlignedPeriods(shorter, periods.after, "per_day")
 
 

@@ -27,9 +27,9 @@ from .causes import CostAndUsage
 from .compared_periods import ComparedPeriods, has_final_days
 
 MAX_GROUPS = 1000
-"""Values that are read of one dimension and period, the most expensive first; the rest count as other."""
+"""Maximum values that are read of one dimension and period, most expensive first; the rest count as other."""
 HISTORY_MARGIN = timedelta(days=31)
-"""How long before a period costs prove that the data begins earlier: some customers do not have costs every day."""
+"""Costs this long before a period show that the data begins earlier: some customers do not have costs every day."""
 KNOWN_HISTORY_FACT = "data_known_from"
 HISTORY = "history"
 CHECKED = "checked"
@@ -56,7 +56,7 @@ class ComparedDimension(NamedTuple):
 
     @property
     def has_cost_types(self) -> bool:
-        """Whether queries need the cost type too, which says what a charge of a SKU is for."""
+        """Whether queries also need the cost type, which says what a charge of a SKU is for."""
         return self.argument == SKU
 
 
@@ -94,7 +94,7 @@ class CostLine(NamedTuple):
 
 
 def read_cost_lines(answer: JsonObject, columns: Sequence[str]) -> Iterator[CostLine]:
-    """Return the rows of a response. Raise ApiError if it has rows, but lacks one of the columns or the cost."""
+    """Yield the rows of a response. Raise ApiError if it has rows, but lacks one of the columns or the cost."""
     names = column_names(answer)
     missing = [column for column in (*columns, "cost") if column not in names]
     if missing:
@@ -125,10 +125,10 @@ def read_totals(parts: PartialResults, names: Iterable[str]) -> tuple[Decimal, D
 
 
 def change_figures(before: Decimal, after: Decimal, periods: AlignedPeriods, currency: str) -> JsonObject:
-    """Return the change, and in percent; per day too if the periods differ in length.
+    """Return the change as an amount and in percent, and also per day if the periods differ in length.
 
-    Costs of arbitrary periods of different length do not compare, so their changePercent is null. Percentages are null
-    too of a negative cost, and where a period has no final day: part of a day's costs against all of them.
+    Costs of arbitrary periods of different length do not compare, so their changePercent is null. Percentages are also
+    null for earlier costs that are not positive, and if a period has no final day, because its costs are incomplete.
     """
     old, new = round_amount(before, currency), round_amount(after, currency)
     has_percent = old > 0 and has_final_days(periods)
@@ -150,9 +150,10 @@ def daily_figure(amount: Decimal, period: ReportedPeriod, currency: str) -> floa
 async def run_compared(
     call: Call, scope: Scope, periods: AlignedPeriods, currency: str | None, queries: Queries
 ) -> tuple[PartialResults, str]:
-    """Run the *queries* in one round, with what checks them; return their results and the currency.
+    """Run the *queries* and their checks concurrently. Return their results and the currency.
 
-    The result CHECKED is the third one of run_checked, and HISTORY that of fetch_first_day. Raise ApiError for unknown values in *scope*.
+    The result CHECKED is the third one of run_checked, and HISTORY that of fetch_first_day. Raise ApiError for unknown
+    values in *scope*.
     """
 
     async def work(code: str) -> PartialResults:
@@ -170,7 +171,7 @@ async def run_compared(
 async def fetch_first_day(call: Call, period: Period, currency: str) -> date | None:
     """Return the first day with costs of any kind, unless it is more than a month before *period*.
 
-    In that case return a day before the period. Return None if there are no costs up to its end.
+    In that case, return a day before the period. Return None if there are no costs up to its end.
     """
     known = call.facts.get(DATA_START_FACT) or call.facts.get(KNOWN_HISTORY_FACT)
     if known is not None and date.fromisoformat(known) <= period.first:
@@ -184,7 +185,7 @@ async def fetch_first_day(call: Call, period: Period, currency: str) -> date | N
 
 
 class CheckedAnswer(NamedTuple):
-    """*periods* without days before the data begins, what a reader must know about them, and what was not read."""
+    """*periods* without days before the data begins, a *note* about them, and what was not read."""
 
     periods: ComparedPeriods
     note: str = ""
@@ -194,10 +195,10 @@ class CheckedAnswer(NamedTuple):
 async def check_answer(
     call: Call, scope: Scope, periods: ComparedPeriods, parts: PartialResults, argument: str, names: Sequence[str]
 ) -> CheckedAnswer:
-    """Return the periods that have data.
+    """Return the periods, cut to the days that have data.
 
-    *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begins, or if there
-    are no costs and *scope* has unknown values.
+    *names* are the results with the costs. Raise ApiError if the earlier period ends before the data begins, or if
+    there are no costs and *scope* has unknown values.
     """
     asked = periods.asked
     if all(name in parts.results and not parts.results[name]["rows"] for name in names):

@@ -84,7 +84,7 @@ def find_drivers(
 ) -> list[CostDriver]:
     """Return everything that occurs in one of the periods, the largest change first.
 
-    If a period's list is incomplete, a value missing from it may exist all the same, so nothing is marked as new (or
+    If a period's list is incomplete, a value that is missing from it may exist, so nothing is marked as new (or
     gone).
     """
     drivers = []
@@ -122,7 +122,7 @@ class ChangeSplit(NamedTuple):
 
     @property
     def shares(self) -> list[float | None]:
-        """Each shown driver's share of the total change in percent, followed by that of other; together they are 100.
+        """Each shown driver's share of the total change in percent, followed by that of other; they add up to 100.
 
         None for all if the total did not change, or by less than half of all increases and decreases together.
         """

@@ -35,8 +35,8 @@ def drivers_table(
 ) -> ResultTable:
     """Return all drivers as a table. The rows of each dimension add up to the totals, those of SKUs also to the causes.
 
-    The last row of a dimension has what no other row has, such as differences from rounding; with *provisional* days
-    another one has these.
+    The last row of a dimension has the remainder, such as differences from rounding; another one has the *provisional*
+    days, if any.
     """
     start, end = (round_amount(total, basis.currency) for total in totals)
     columns = TABLE_COLUMNS if provisional is None else (*TABLE_COLUMNS, (PROVISIONAL_COLUMN, "float"))

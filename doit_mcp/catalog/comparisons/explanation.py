@@ -1,4 +1,4 @@
-"""The explanation of a change in cost: pure functions from the responses to the queries to the result of the tool."""
+"""The explanation of a change in cost: pure functions from query responses to the result of the tool."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .value_names import ValueNames, name_value
 
 MAX_PRICE_DRIVERS = 3
 MIN_PRICE_EFFECT = Decimal("0.001")
-"""The part of a SKU's cost below which a difference in its unit price comes from rounded usage and costs."""
+"""Share of a SKU's cost below which an effect of price comes from rounded usage and costs."""
 MIN_PRICE_UNITS = 100
-"""The smallest effect of a price that is named, in minor units: less comes from rounded costs of many lines."""
+"""Minor units of the smallest effect of price that is reported: less comes from rounded costs of many lines."""
 
 
 class ChangeBasis(NamedTuple):
     """What a change is computed for. Unless *knows_new*, the data begins too late to know what is new.
 
-    *has_monthly_fees_apart*: monthly fees of commitments count as fees, because the periods have them unequally often.
+    *has_monthly_fees_apart*: monthly fees of commitments count as fees, because one period has more of them.
     """
 
     periods: AlignedPeriods
@@ -103,7 +103,7 @@ def dimension_change(
 ) -> DimensionChange:
     """Return the change between the responses to two queries. Raise ApiError if one lacks columns.
 
-    In a period without a final day, what is missing may be late: then nothing is new or gone.
+    In a period without a final day, missing costs may be late, so nothing counts as new or gone.
     """
     apart = basis.has_monthly_fees_apart
     old, new = (PeriodCosts.from_answer(answer, dimension, has_monthly_fees_apart=apart) for answer in (before, after))
@@ -117,7 +117,7 @@ def dimension_change(
     causes = []
     for at, driver in enumerate(drivers):
         costs = old.costs.get(driver.id, NO_CHARGES), new.costs.get(driver.id, NO_CHARGES)
-        # A fee or refund that occurs once is nothing new, and nothing is gone without it.
+        # A SKU with only fees or refunds is neither new nor gone.
         status = "" if any(cost.has_only_fees for cost in costs) else driver.status
         drivers[at] = replace(driver, status=status)
         if dimension.has_cost_types:
@@ -129,7 +129,7 @@ def dimension_change(
 
 
 def explain_total(totals: Totals, periods: AlignedPeriods, currency: str) -> JsonObject:
-    """Return the change of everything."""
+    """Return the change of the total cost."""
     before, after = totals
     return {
         "before": float(round_amount(before, currency)),
@@ -145,7 +145,7 @@ def explain_drivers(
 ) -> tuple[list[JsonObject], str]:
     """Return the drivers of the change between the *totals* by dimension, and a note, "" for none.
 
-    Dimensions other than SKUs, whose causes have it, state how much of the change new and gone values are.
+    Dimensions other than SKU state how much of the change new and gone values make; for SKUs, the causes do.
     """
     start, end = (round_amount(total, currency) for total in totals)
     dimensions: list[JsonObject] = []
@@ -163,7 +163,7 @@ def explain_drivers(
 
 
 def change_by_status(drivers: Sequence[CostDriver]) -> JsonObject:
-    """Return the change by all new values, and that by all gone ones, if there are any."""
+    """Return the change that all new values make, and that of all gone ones, if there are any."""
     changes: dict[str, Decimal] = {}
     for driver in drivers:
         if driver.status:
@@ -172,9 +172,9 @@ def change_by_status(drivers: Sequence[CostDriver]) -> JsonObject:
 
 
 def explain_causes(skus: DimensionChange, totals: Totals, basis: ChangeBasis, *, credits: bool) -> JsonObject:
-    """Return the causes of the change by those of its SKUs, and the SKUs with the largest effects of price.
+    """Return the causes of the change, summed over its SKUs, and the SKUs with the largest effects of price.
 
-    With *credits*, the causes have credits even if the data do not.
+    With *credits*, the causes have credits even if the data does not.
     """
     before, after = totals
     kept = known_causes(
@@ -211,7 +211,7 @@ def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> C
 
 
 def note_new_values(dimensions: Sequence[JsonObject], causes: JsonObject) -> str:
-    """Return a sentence on *dimensions* whose new or gone values have other SKUs than those of *causes*, "" without any."""
+    """Return a sentence about *dimensions* whose new or gone values are not new or gone SKUs in *causes*; or ""."""
     others = [
         str(dimension["dimension"])
         for dimension in dimensions
@@ -220,7 +220,7 @@ def note_new_values(dimensions: Sequence[JsonObject], causes: JsonObject) -> str
     if not others:
         return ""
     return (
-        f"new and gone by {', '.join(others)} are values; in causes they are SKUs, so that a new value which uses SKUs of "
+        f"new and gone by {', '.join(others)} are values; in causes they are SKUs, so a new value that uses SKUs of "
         "others is in causes.usage."
     )
 
@@ -229,6 +229,6 @@ def _note_on_shares(dimensions: Sequence[str]) -> str:
     if not dimensions:
         return ""
     return (
-        f"share is null by {', '.join(dimensions)}: increases and decreases offset each other, so that the net change is "
+        f"share is null by {', '.join(dimensions)}: increases and decreases offset each other, so the net change is "
         "less than half of their sum."
     )

@@ -1,4 +1,4 @@
-"""Figures of final days, in addition to those of periods whose latest days have costs that are still arriving."""
+"""Figures over final days, in addition to those of whole periods whose latest costs are still arriving."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def final_names(sides: Sequence[str]) -> list[str]:
 def final_queries(
     scope: Scope, periods: ComparedPeriods, currency: str, sides: Sequence[str]
 ) -> dict[str, QueryConfig]:
-    """Return the queries for the cost of the final days; none if there is nothing to compare."""
+    """Return the queries for the cost of the final days; {} if *periods* have no separate final days."""
     if periods.final is None:
         return {}
     spans = (periods.final.before.elapsed, periods.final.after.elapsed)
@@ -81,9 +81,9 @@ def note_month_starts(periods: ComparedPeriods) -> str:
 
 
 def note_provisional(periods: ComparedPeriods, parts: str) -> str:
-    """Return what a reader must know about costs that are still arriving, "" if all are final.
+    """Return a note about costs that are still arriving, "" if all are final.
 
-    *parts* names what is about final days only.
+    *parts* names the figures that cover final days only.
     """
     arriving = note_arriving(periods.asked, has_final=periods.final is not None)
     return arriving if periods.final is None else f"{arriving} {parts} leave these days out."

@@ -26,7 +26,7 @@ class NameChoice(NamedTuple):
 
 @dataclass(slots=True)
 class ValueNames:
-    """The descriptions of values in one period, with their costs by whether they are of usage."""
+    """The descriptions of values in one period, with their costs, separately for usage and other charges."""
 
     _costs: dict[Hashable, dict[tuple[bool, str], Decimal]] = field(default_factory=dict)
 
@@ -38,7 +38,7 @@ class ValueNames:
             labels[entry] = labels.get(entry, ZERO) + cost
 
     def choose(self, value: Hashable) -> NameChoice | None:
-        """Return the name of a value: the description of its most expensive usage, else of another charge."""
+        """Return the name of a value: the description of its most expensive usage, or else of another charge."""
         choices = [
             NameChoice((PAID_USAGE if cost > 0 else OTHER_USAGE) if is_usage else OTHER_CHARGE, -abs(cost), label)
             for (is_usage, label), cost in self._costs.get(value, {}).items()
@@ -47,7 +47,7 @@ class ValueNames:
 
 
 def name_value(value: Hashable, *periods: ValueNames) -> str | None:
-    """Return the name of a value in *periods*, the latest period first; without any description the value itself."""
+    """Return the name of a value in *periods*, the latest period first; the value itself if it has no description."""
     choices = [choice for names in periods if (choice := names.choose(value)) is not None]
     if choices:
         return min(choices, key=lambda choice: choice.rank).name

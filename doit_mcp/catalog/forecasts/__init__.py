@@ -1,1 +1,1 @@
-"""The forecast of costs to the end of a period."""
+"""The forecast of costs to the end of a period, and scenarios of it."""

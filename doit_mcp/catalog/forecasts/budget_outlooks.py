@@ -1,4 +1,4 @@
-"""The periods of a budget that a scenario reaches, and their costs without it."""
+"""The periods of a budget that a scenario affects, and their costs without it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPEN_LIMIT = "periods to come: this forecast has only the limit of its current p
 
 
 class Outlook(NamedTuple):
-    """A period of a budget without changes: its *limit*, what is *spent*, and the *base* cost of each day to come, which
+    """A period of a budget without changes: its *limit*, what is *spent*, and the *base* cost of each future day, which
     *expected* includes."""
 
     period: Period
@@ -50,10 +50,10 @@ class Outlooks(NamedTuple):
 
 
 def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) -> Outlooks:
-    """Return the outlooks of the periods of a budget that the changes reach, each of them once.
+    """Return the outlooks of the periods of a budget that the changes affect, one for each period.
 
-    That of the running period follows DoiT's forecast of the budget. Those of periods to come follow the forecast of the
-    scenario, which must have all of their days and costs.
+    The current period uses DoiT's forecast of the budget. Later periods use the forecast of the scenario, which must
+    cover all of their days and costs.
     """
     if not changed.added:
         return Outlooks([])
@@ -101,7 +101,7 @@ def _running_period(status: BudgetStatus, today: date) -> Outlook:
 def _periods_to_come(
     changed: ChangedCosts, basis: str, periods: Iterable[tuple[Period, Decimal]], costs: ScenarioCosts
 ) -> Iterator[Outlook]:
-    """Yield the outlook of each of the *periods* after today, which come with their limits."""
+    """Yield the outlook of each future period; *periods* are pairs of a period and its limit."""
     daily = costs.base_of(changed.conditions)
     for period, limit in periods:
         if period.first > costs.today:

@@ -1,6 +1,7 @@
 """Costs and forecasts by cloud and day, from the rows of one query.
 
-The clouds have their own weekdays and settle at their own speed, so each is projected on its own; the total is their sum.
+Costs of each cloud have their own weekday pattern and become final at their own speed, so each cloud is projected
+separately; the total is their sum.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DailyAmounts = Mapping[date, Decimal]
 
 
 def read_clouds(answer: JsonObject, today: date) -> list[CloudCosts]:
-    """Return the clouds in an answer that ever had a cost; all of them as one if one has too few days for a pace."""
+    """Return the clouds in an answer that have costs; combined into one if any has too few days for a pace."""
     forecasts = costs_by_cloud(answer, "forecastRows")
     clouds = [
         learn_cloud(costs, forecasts.get(cloud, {}), today, None if cloud is None else str(cloud))

@@ -1,4 +1,4 @@
-"""Forecast of the cost of this month and quarter, and of the budgets that will be exceeded."""
+"""forecast_spend: the expected cost of this month and quarter, and the budgets that will be exceeded."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SpendForecast(CostStatement, total=False):
     month: Annotated[
         JsonObject,
         "The current month: from, to, spent, ahead (from now to its end), expected (both), low and high (8 of 10 cases), "
-        "unfinishedDays (raised to their pace), before: cost of the whole month before. Null: too few data.",
+        "unfinishedDays (raised to their pace), before: cost of the whole month before. Null: too little data.",
         Members(ProjectedPeriod),
     ]
     quarter: Annotated[JsonObject, "The same for the current quarter.", Members(ProjectedPeriod)]
@@ -203,7 +203,7 @@ def _method(history: CostHistory, today: date) -> str:
 
 
 def project_period(period: Period, history: CostHistory, currency: str, today: date) -> JsonObject:
-    """Return one projected period as the result shows it, with the cost of the period before if the data cover it."""
+    """Return one projected period as the result shows it, with the cost of the period before if the data covers it."""
     previous = period.previous()
     is_covered = history.data_start is None or history.data_start <= previous.first
     before = period_cost(previous, history.actual) if is_covered else None
@@ -217,8 +217,8 @@ def project_period(period: Period, history: CostHistory, currency: str, today: d
 
 
 async def fetch_costs(call: Call, scope: Scope, currency: str, today: date, last: date | None = None) -> JsonObject:
-    """Return the costs by cloud and day since the previous quarter, with the API's forecast, if it has enough history for
-    one, to *last* or the end of the quarter."""
+    """Return the costs by cloud and day since the previous quarter, with the API's forecast to *last*, by default the
+    end of the quarter. The forecast is missing if the API has too little history."""
     quarter = quarter_of(today)
     since = Period(quarter.previous().first, today)
     plain = cost_config(scope, since, currency, interval="day", groups=(CLOUD_GROUP,))

@@ -32,7 +32,7 @@ def forecast_series(answer: JsonObject, currency: str, today: date) -> list[Seri
 
 
 def month_to_date(actual: dict[date, Decimal], clouds: Sequence[CloudCosts], currency: str, today: date) -> Series:
-    """Return the cost of the current month from its first day to the end of each day, with the range from today on.
+    """Return the cost of the current month up to the end of each day, with the expected range from today on.
 
     The last row has the expected, low and high cost of the month.
     """

@@ -1,4 +1,4 @@
-"""Projection of spending to the end of a period, as pure functions over daily costs."""
+"""Projection of costs to the end of a period, as pure functions over daily costs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ProjectedPeriod(PeriodDays, total=False):
 
 
 MIN_SPIKE_DAYS = 2
-"""Days far above the pace, of the last ones, that make a spike."""
+"""Recent days far above the pace that make a spike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ def project_cost(
 ) -> Projection:
     """Return the projected cost of a period that contains *today*, as the sum of the *clouds*.
 
-    Days to come have the cost of the forecast, or else that of the pace. Unsettled days of a cloud that are far below its
-    pace are raised to it; what unsettled days may grow beyond that is part of *above*. Nothing is projected if a cloud has
-    no pace. *factors* multiply the cost of days to come, and how far they stray; 1 for days without one.
+    Future days have the cost of the forecast, or else that of the pace. Unsettled days of a cloud that are far below
+    its pace are raised to it; what they may still gain beyond that is part of *above*. Nothing is projected if a cloud
+    has no pace. *factors* multiply the cost and the spread of future days; 1 for days without one.
     """
     end = min(period.last, today)
     spent = sum((cost for cloud in clouds for day, cost in cloud.actual.items() if period.first <= day <= end), ZERO)
@@ -129,21 +129,21 @@ def project_cost(
     # Any unsettled day may grow.
     _, above = margins(paces, [*[1.0] * len(unsettled), *multiples])
     if all(pace.is_never_negative for pace in paces):
-        # What is spent is spent.
+        # The cost cannot fall below what is spent.
         below = min(below, max(ahead, 0.0))
     return Projection(period, spent, ahead, below, above + growth, tuple(sorted(day for day in raised if day < today)))
 
 
 def cost_to_come(cloud: CloudCosts, pace: WeekdayPace, day: date) -> float:
-    """Return what a day to come is expected to cost: the forecast, or else its pace."""
+    """Return the expected cost of a future day: the forecast, or else its pace."""
     return float(cloud.forecast[day]) if day in cloud.forecast else pace.cost_of(day)
 
 
 def _possible_growth(expected: Mapping[date, float], cloud: CloudCosts, today: date) -> float:
     """Return how much unsettled days may cost beyond what is *expected* of them: up to their pace, or more in a spike.
 
-    In a spike, at least two of the last days are far above the pace; so may be the others, and today may double. A single
-    charge does not make a spike.
+    In a spike, at least two of the latest days are far above the pace. The others may then rise as far, and today's
+    cost may double. A single charge does not make a spike.
     """
     if cloud.pace is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""Scenarios: the forecast of the running and the next two months with changes, and their effect on budgets."""
+"""Scenarios: the forecast of the current and the next two months with changes, and their effect on budgets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from .scenario_model import (
 
 MONTHS = 3
 SHARE_DAYS = 28
-"""Final days whose costs tell the share of each cloud and service."""
+"""Final days whose costs determine the share of each cloud and service."""
 CLOUD, SERVICE = fixed_group("cloud"), fixed_group("service")
 ASSUMPTIONS = (
     "Changes apply to days after {today} only, as steps from their day on: growth 10% is 10 % more cost each day, not per "
@@ -69,13 +69,13 @@ class ScenarioRequest(NamedTuple):
 
 
 def read_scenario(texts: Sequence[str], scope: Scope, today: date) -> ScenarioRequest:
-    """Return the scenario of an argument. Raise ApiError."""
+    """Parse the scenario argument. Raise ApiError for an invalid change."""
     horizon = Period(today.replace(day=1), month_of(months_back(today, 1 - MONTHS)).last)
     return ScenarioRequest(scope, parse_changes(texts, today, horizon), horizon)
 
 
 async def read_shares(call: Call, scope: Scope, currency: str, today: date) -> Shares:
-    """Return the share of each cloud and service in the costs of a scope. Raise ApiError, or ToolError without costs."""
+    """Return the share of each cloud and service in a scope's costs. Raise ApiError, or ToolError if it has none."""
     config = cost_config(scope, last_final_days(today, SHARE_DAYS), currency, interval="year", groups=(CLOUD, SERVICE))
     answer = await fetch_query(call, config)
     costs = {
@@ -107,11 +107,11 @@ async def add_scenario(
         for text in ASSUMPTIONS
     ]
     assumptions += [
-        f"{name} has no costs yet: it is taken as a new service, which budgets of a cloud do not count."
+        f"{name} has no costs yet: it is treated as a new service, which budgets of a cloud do not include."
         for name in new_services(resolved, shares)
     ]
     assumptions += [
-        f"The scenario of {month['from']} to {month['to']} is below zero, which costs cannot be for long: check the one-off amounts."
+        f"The scenario of {month['from']} to {month['to']} is below zero, which is unlikely for costs: check the one-off amounts."
         for month in answer["months"]
         if month["scenario"] < 0 <= month["expected"]
     ]
@@ -167,7 +167,7 @@ def _compare_periods(request: ScenarioRequest, costs: ScenarioCosts, clouds: Seq
 
 
 def day_factors(costs: ScenarioCosts, one_offs: Container[int]) -> dict[date, float]:
-    """Return what the changes multiply the cost of each day to come by; *one_offs* are the changes that do not."""
+    """Return the factor by which changes multiply the cost of each future day, without the changes in *one_offs*."""
     base = sum_amounts_by_day(cloud.base for cloud in costs.clouds)
     lasting = sum_by_day(
         {

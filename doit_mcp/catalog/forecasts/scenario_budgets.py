@@ -20,9 +20,9 @@ from .scenario_costs import ChangedCosts, ScenarioCosts, read_changed_costs
 from .scenario_model import ChangeAmounts, index_by_day, sum_by_change, sum_by_day
 
 MAX_LISTED = 20
-"""Budgets that a scenario lists."""
+"""Maximum budgets that a scenario lists."""
 MAX_BUDGETS = 200
-"""Budgets on track, or that begin later, that are compared with a scenario."""
+"""Maximum budgets on track, or that begin later, that are compared with a scenario."""
 UNSPLIT = "its scope is not only clouds and services"
 BEGINS = "it begins on {}; "
 SHORT_INTERVALS = ("day", "week")
@@ -44,7 +44,7 @@ async def find_budget_effects(call: Call, checked: CheckedBudgets, costs: Scenar
     candidates = [*checked.on_track, *checked.not_begun]
     listed = candidates[:MAX_BUDGETS]
     amounts = await run_in_thread(lambda: [read_changed_costs(row, costs.days) for row in listed])
-    # A budget that the scenario leaves alone needs no request.
+    # A budget that the scenario does not affect needs no request.
     changed = [found for found in amounts if found is not None and found.added]
     statuses, failures = await fetch_statuses(call, [found.row for found in changed])
     on_track = list(zip(changed, statuses, strict=True))

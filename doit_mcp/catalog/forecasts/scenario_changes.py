@@ -45,7 +45,7 @@ FORMS = MappingProxyType(
 _NUMBER = r"(?P<number>[+-]?\d{1,13}(?:\.\d{1,6})?)"
 _DAY = r"(?P<day>\d{4}-\d{2}-\d{2})"
 _OF = r"(?: of (?P<of>(?:cloud|service):\S.*?))?"
-# Texts, which re compiles at first use: together they take 5 ms, and few forecasts have a scenario.
+# Strings, which re compiles on first use: together they take 5 ms, and few forecasts have a scenario.
 _PATTERNS = MappingProxyType(
     {
         "growth": rf"(?i)growth {_NUMBER} ?%{_OF} from {_DAY}",
@@ -73,7 +73,8 @@ class Part(NamedTuple):
 class Change:
     """One change, number *index* of the argument, from the day *starts*; a one-off happens on that day.
 
-    *number* is in percent, or the amount of a one-off. *of* limits it to a part of the costs; *to* is where a move goes.
+    *number* is in percent, or the amount of a one-off. *of* limits it to a part of the costs; a move goes *to*
+    another.
     """
 
     index: int
@@ -121,7 +122,7 @@ def _reason(kind: Kind, text: str) -> str:
     """Return what is wrong with a change that does not have the form of its kind; empty if that is unclear."""
     for part in _OTHER_PART.finditer(text):
         if part["dimension"].lower() not in DIMENSIONS:
-            return f": {short_json(part['dimension'])} is not a part of costs that changes know; use cloud: or service:"
+            return f": {short_json(part['dimension'])} is not supported in changes; use cloud: or service:"
     number = text[len(kind) :].split(maxsplit=1)[0] if kind != "move" and text[len(kind) :].strip() else ""
     if kind == "one-off" and _PLAIN_AMOUNT.fullmatch(number) is None:
         return f": {short_json(number)} is not a plain number; write 5000 or 5000.50, without separators, units or currency"
@@ -138,11 +139,11 @@ def _parse_day(index: int, text: str, today: date, horizon: Period) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise _problem(index, f"{text} is not a day of the calendar; write YYYY-MM-DD") from error
+        raise _problem(index, f"{text} is not a valid date; write YYYY-MM-DD") from error
     if not today < day <= horizon.last:
         raise _problem(
             index,
-            f"{text} is outside the days to come of the forecast; use a day after {today.isoformat()} and up to "
+            f"{text} is not a future day of the forecast; use a day after {today.isoformat()} and up to "
             f"{horizon.last.isoformat()}",
         )
     return day
@@ -164,7 +165,7 @@ def _check_number(change: Change) -> None:
     if not least <= change.number <= MAX_PERCENT:
         raise _problem(change.index, f"the percentage must be from {least} to {MAX_PERCENT}")
     if change.to is not None and change.to == change.of:
-        raise _problem(change.index, "a move goes to another cloud or service than it comes from")
+        raise _problem(change.index, "a move must go to another cloud or service")
 
 
 def _problem(index: int, text: str) -> ApiError:

@@ -1,4 +1,4 @@
-"""The costs of a scenario, and what changes add to the costs of a budget."""
+"""The costs of a scenario, and what its changes add to the costs of a budget."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Condition = tuple[int, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class ScenarioCosts:
-    """What a scenario is about: the expected costs to come of *clouds*, and what changes add to them.
+    """The expected future costs of *clouds*, and what the changes of a scenario add to them.
 
-    *limits* are the conditions of the forecast on clouds and services, empty if it has all costs of the customer; None if
-    it has other conditions.
+    *limits* are the conditions of the forecast on clouds and services; empty if it has all costs of the customer, None
+    if it has other conditions.
     """
 
     clouds: Sequence[SplitCosts]

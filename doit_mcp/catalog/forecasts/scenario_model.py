@@ -1,4 +1,4 @@
-"""Model of a scenario: how changes alter the expected cost of each day to come. Pure computation."""
+"""Model of a scenario: how changes alter the expected cost of each future day. Pure computation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .scenario_changes import KINDS, Change, Part
 
 ONE = Decimal(1)
 MISSPELLED_RATIO = 0.9
-"""How similar, from 0 to 1, a new name is to a known one that was probably meant."""
+"""Similarity, from 0 to 1, from which a new name counts as a misspelling of a known one."""
 Atom = tuple[str | None, str | None]
-"""A cloud and a service, which costs are split by; None where a change does not say."""
+"""A cloud and a service, by which costs are split; None where a change does not name one."""
 Shares = Mapping[Atom, Decimal]
 """The share of each atom in the costs; together 1."""
 ChangeAmounts = Mapping[tuple[int, date], Decimal]
@@ -73,9 +73,10 @@ def split_costs(clouds: Sequence[tuple[str | None, Mapping[date, Decimal]]], sha
 
 
 def resolve_changes(changes: Iterable[Change], shares: Shares, scope: Scope) -> list[ResolvedChange]:
-    """Return the changes of costs of a *scope* in the order in which they apply. A one-off of nothing is one of its cloud.
+    """Return the changes of costs of a *scope* in the order in which they apply.
 
-    Raise ApiError for a cloud or service that has no costs.
+    A one-off that does not name a part belongs to the cloud of the scope. Raise ApiError for a cloud or service that
+    has no costs.
     """
     ordered = sorted(changes, key=lambda change: (KINDS.index(change.kind), change.index))
     return [_resolve(change, shares, scope) for change in ordered]
@@ -116,8 +117,8 @@ def _absent_part_error(change: Change, part: Part, known: Sequence[str], scope: 
 
 
 def _target(change: Change, part: Part, shares: Shares) -> Atom:
-    """Return the atom of a part; the cloud of a service if only one has it. A service may be new, and a cloud if it is
-    one of the large ones. Raise ApiError for any other cloud."""
+    """Return the atom of a part, with the cloud of a service if only one has it. A service may be new, and so may one
+    of the large clouds. Raise ApiError for any other cloud."""
     if part.dimension == "cloud":
         cloud, known = normalize_provider(part.name), {*TIME_ZONES, *(atom[0] for atom in shares if atom[0])}
         if cloud not in known:
@@ -138,7 +139,7 @@ def _refuse_misspelling(change: Change, part: Part, known: Collection[str]) -> N
 
 
 def new_services(changes: Iterable[ResolvedChange], shares: Shares) -> list[str]:
-    """Return the services that changes move costs to, and that have no costs."""
+    """Return the services that changes move costs to and that have no costs yet."""
     known = {atom[1] for atom in shares}
     moved_to = [one.target[1] for one in changes if one.change.kind == "move"]
     return [name for name in moved_to if name is not None and name not in known]
@@ -148,7 +149,7 @@ def change_days(changes: Sequence[ResolvedChange], clouds: Iterable[SplitCosts])
     """Return what each change adds to the expected cost of each day.
 
     Changes that have started apply one after another: growth and prices multiply, moves take what is left and add it to
-    their target at its cost ratio, and one-off amounts are added. Multiples of costs can be computed by cloud.
+    their target at its cost ratio, and one-off amounts are added. All but one-offs are computed by cloud.
     """
     lasting = [one for one in changes if one.change.kind != "one-off"]
     found = [
@@ -208,7 +209,7 @@ def sum_by_day(amounts: ChangeAmounts) -> dict[date, Decimal]:
 
 
 def index_by_day(amounts: ChangeAmounts) -> dict[date, dict[tuple[int, date], Decimal]]:
-    """Return the amounts of each day, so that those of many short periods can be found."""
+    """Return the amounts of each day, to look up those of many short periods."""
     found: dict[date, dict[tuple[int, date], Decimal]] = {}
     for (index, day), amount in amounts.items():
         found.setdefault(day, {})[index, day] = amount

@@ -28,8 +28,8 @@ class ChangeAmount(TypedDict):
 
 
 class ChangedBudget(TypedDict, total=False):
-    """A period of a budget that is exceeded with or without the changes. *periods* counts those with the same effect, of
-    which this one is the first; only budgets by day or week have it."""
+    """A period of a budget that is exceeded with or without the changes. *periods* counts those with the same effect,
+    of which this one is the first; only budgets by day or week have it."""
 
     id: str
     name: Annotated[str, Label]

@@ -1,7 +1,7 @@
-"""The pace of daily costs: what each weekday costs, how far days stray from that, and which recent days are unfinished.
+"""The pace of daily costs: the cost of each weekday, how far days deviate from it, and which days are unfinished.
 
-The pace of a weekday is the median of that weekday in the last weeks, scaled to the level of the last two weeks. Medians
-ignore single charges and days with missing costs; the level follows a launch or a shutdown within a week.
+The pace of a weekday is the median of that weekday in the last weeks, scaled to the level of the last two weeks.
+Medians ignore single charges and days with missing costs; the level follows a launch or a shutdown within a week.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import median
 from ..periods.period import ONE_DAY, last_final_day, months_back
 
 MIN_HISTORY_DAYS = 7
-"""Settled days without which nothing is projected."""
+"""Settled days that a projection requires."""
 PACE_DAYS = 56
 """Settled days that the pace is learned from: eight weeks."""
 SPREAD_DAYS = 28
@@ -23,9 +23,9 @@ SPREAD_DAYS = 28
 LEVEL_DAYS = 14
 """Settled days that determine the level."""
 LEVEL_SAMPLES = 9.0
-"""How many independent days the level is worth: a median of 14 values is as exact as a mean of 9."""
+"""Independent days that the level is worth: a median of 14 values is as exact as a mean of 9."""
 OUTER_TENTH = 0.1
-"""Share of days that are lower than the low estimate of a day, and share that are higher than the high one."""
+"""Share of days below the low estimate of a day, and share of days above the high one."""
 FAR_BELOW = 2.0
 """Multiple of the usual distance below the pace, from which a day counts as unfinished."""
 MONTHLY_CHARGE_EXCESS = 3.0
@@ -36,7 +36,7 @@ DailyCosts = Mapping[date, float]
 
 @dataclass(frozen=True, slots=True)
 class WeekdayPace:
-    """What each weekday costs, Monday first, and how far nine of ten days stay above (*below*) or below (*above*) it."""
+    """What each weekday costs, Monday first, and how far days deviate from it."""
 
     by_weekday: tuple[float, ...]
     below: float
@@ -44,11 +44,11 @@ class WeekdayPace:
     above: float
     """Distance above the pace that one in ten days exceeds; not negative."""
     monthly_charge: float = 0.0
-    """What the first day of a month costs more."""
+    """The extra cost of the first day of a month."""
     is_never_negative: bool = True
     """No day had a negative cost."""
     distances: Mapping[date, float] = field(default_factory=dict, compare=False)
-    """How far recent days were above the pace, negative below it, as widely as days to come will be."""
+    """Distances of recent days from the pace, negative below it, widened to those expected of future days."""
 
     def cost_of(self, day: date) -> float:
         """Return what *day* is expected to cost."""
@@ -65,10 +65,10 @@ class WeekdayPace:
 
 
 def margins(paces: Sequence[WeekdayPace], days: Sequence[float]) -> tuple[float, float]:
-    """Return how far the sum of projected days of all *paces* may be below and above the expected sum, in 8 of 10 cases.
+    """Return the distances below and above the expected sum of all *paces* within which 8 of 10 sums lie.
 
-    *days* has one multiple of the paces for each day: 1 for a usual one. Days stray from the pace independently, and the
-    level itself is uncertain. The paces of one day may stray together.
+    *days* has one multiple of the paces for each day: 1 for a usual one. Days deviate from the pace independently, and
+    the level itself is uncertain. On the same day, all paces may deviate together.
     """
     factor = sqrt(fsum(day**2 for day in days) + fsum(days) ** 2 / LEVEL_SAMPLES)
     if len(paces) == 1:
@@ -96,7 +96,7 @@ def learn_pace(actual: DailyCosts, today: date) -> WeekdayPace | None:
     days = [last - back * ONE_DAY for back in range(min(count, PACE_DAYS))][::-1]
     costs = [actual.get(day, 0.0) for day in days]
     by_weekday, samples = _weekday_costs(days, costs)
-    # Days stray less from medians that they are part of themselves than days to come will.
+    # Days deviate less from medians that include them than future days will.
     inflation = sqrt(samples / (samples - 1))
     distances = {
         day: inflation * (cost - by_weekday[day.weekday()])
@@ -108,7 +108,7 @@ def learn_pace(actual: DailyCosts, today: date) -> WeekdayPace | None:
 
 
 def _outer_tenths(distances: Sequence[float]) -> tuple[float, float]:
-    """Return how far one in ten is below 0 or farther, and how far one in ten is above 0 or farther; not negative."""
+    """Return the distances below 0 and above 0 that one in ten reaches; not negative."""
     if not distances:
         return 0.0, 0.0
     ordered = sorted(distances)
@@ -119,7 +119,7 @@ def _weekday_costs(days: Sequence[date], costs: Sequence[float]) -> tuple[tuple[
     """Return the cost of each weekday, and the number of days that each is learned from."""
     weeks = len(days) // 7
     if weeks < 2:
-        # Too few days to tell weekdays apart.
+        # Too few days to distinguish weekdays.
         return (median(costs),) * 7, len(days)
     usual = [median(cost for day, cost in zip(days, costs, strict=True) if day.weekday() == at) for at in range(7)]
     ratios = [
@@ -135,7 +135,7 @@ def _weekday_costs(days: Sequence[date], costs: Sequence[float]) -> tuple[tuple[
 
 
 def _monthly_charge(actual: DailyCosts, last: date, count: int, by_weekday: Sequence[float], threshold: float) -> float:
-    """Return what the first day of a month costs more, if the last two first days did; otherwise 0."""
+    """Return the extra cost of the first day of a month, if the last two first days had one; otherwise 0."""
     newest = last.replace(day=1)
     firsts = (months_back(newest, 1), newest)
     if firsts[0] < last - (count - 1) * ONE_DAY:

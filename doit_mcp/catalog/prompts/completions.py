@@ -23,9 +23,9 @@ DIMENSION_TYPES = (
 )
 MAX_MONTHS = 13
 MAX_ROWS = 10_000
-"""Rows of an API response that are searched."""
+"""Maximum rows of an API response that are searched."""
 MAX_VALUE_CHARACTERS = 1_000
-"""Characters of a suggested value, and of a name that is searched."""
+"""Maximum characters of a suggested value, and of a name that is searched."""
 
 Rows = Sequence[JsonObject]
 

@@ -27,7 +27,7 @@ def playbook(name: str, title: str, description: str, text: str, *arguments: Pro
 def skill_playbook(
     name: str, title: str, description: str, skill: str, request: str, *arguments: PromptArgument
 ) -> Prompt:
-    """Return a prompt with the *request* and the method of a *skill*, so that both have one text."""
+    """Return a prompt with the *request*, followed by the text of a *skill*."""
     text = f"{request} Follow this method; fetch guide:reading-answers explains the answers.\n\n{skill_body(skill)}"
     return playbook(name, title, description, text, *arguments)
 
@@ -105,18 +105,18 @@ FINOPS_PLAYBOOKS = (
     playbook(
         "weekly_digest",
         "Weekly digest",
-        "The spend of the last seven final days and what needs someone; made to be scheduled for every Monday.",
+        "The spend of the last seven final days and what needs attention, to be scheduled for every Monday.",
         """Every Monday morning, send me a digest of our cloud costs.
         Call weekly_digest once, with the currency below if given (if it is not in your tool list, run it with
         read_operation). Then write at most 150 words:
         1. One sentence: spend of its seven days (period) against the seven days before (comparedWith), with the dates of
         both, currency and change in percent. Later days are not final; the next digest has them.
         2. The two largest drivers of the change.
-        3. What needs someone, the most urgent first: new anomalies with their owner, budgets that are exceeded or at
+        3. What needs attention, the most urgent first: new anomalies with their owner, budgets that are exceeded or at
         risk with the day, invoices to pay with the due date, tickets that wait for our reply.
         4. The largest saving per month that is open, and the savings in overlaps that depend on it.
         Name every part in failed as unknown. Do not compute figures that the answer does not have, do not add up
-        amounts of different kinds, and change nothing. If nothing needs someone, say so in one sentence.""",
+        amounts of different kinds, and change nothing. If nothing needs attention, say so in one sentence.""",
         PromptArgument("currency", "Such as EUR; default: the customer's own."),
     ),
     skill_playbook(

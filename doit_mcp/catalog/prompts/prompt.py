@@ -34,5 +34,5 @@ class Prompt:
 
 
 def user_message(text: str) -> JsonObject:
-    """Return a message of the user (PromptMessage)."""
+    """Return a user message (PromptMessage)."""
     return {"role": "user", "content": {"type": "text", "text": text}}

@@ -23,9 +23,9 @@ from ..tools.truncation import truncate_lists
 from .resource import Resource, ResourceNotFound, ResourceTemplate
 
 MAX_DOCUMENT_CHARACTERS = 100_000
-"""Characters of a document. Lists in a longer one are truncated, with a note."""
+"""Maximum characters of a document. Lists in a longer one are truncated, with a note."""
 MAX_INLINE_BYTES = 256 << 10
-"""Size of a document up to which it is built in the event loop; a larger one takes more than 10 ms."""
+"""Maximum size of a document that is built in the event loop; a larger one takes more than 10 ms."""
 JSON_MIME_TYPE = "application/json"
 
 

@@ -35,9 +35,9 @@ class Resource:
     meta: JsonObject = field(default_factory=dict, repr=False)
     """``_meta`` of the list entry."""
     extension: str = ""
-    """The protocol extension that a client must name to see it in lists. Anyone can read it."""
+    """The protocol extension that a client must declare to see it in lists. Any client can read it."""
     other_uris: re.Pattern[str] | None = None
-    """Matches other URIs at which it is read."""
+    """Matches other URIs that return the same document."""
     cache_milliseconds: int = 0
     """How long clients may cache what they read at *uri*. 0 for documents that show current data."""
 

@@ -16,9 +16,9 @@ CACHE_MILLISECONDS = 86_400_000
 def view_resource(domain: str = "") -> Resource:
     """Return the view. *domain* is the origin under which hosts run it; "" leaves it to the host.
 
-    It is also read at the URIs of other versions: conversations keep the tools that they have listed, and during an
-    update replicas have different versions. An error there would leave an empty frame, while this version draws the
-    results, which come from this version, too.
+    It is also returned for the URIs of other versions: conversations keep the tools that they have listed, and during
+    an update, replicas run different versions. An error would leave an empty frame, but this version can draw the
+    results, because they come from this version, too.
     """
     meta = resource_view_meta(domain)
     html = view_html()

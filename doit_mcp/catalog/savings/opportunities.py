@@ -13,6 +13,7 @@ from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..anomalies.linked import one_of_each_spike
+from ..anomalies.tools import is_open
 from ..call import Call
 from ..commitments.account_names import ROWS_PER_REQUEST
 from ..commitments.aws import (
@@ -54,9 +55,9 @@ UNREAD_PARTS = MappingProxyType(
         "at_stake": ("commitment", "anomaly", "earlier anomalies"),
     }
 )
-"""How the names of failed parts begin, by the list whose rows they have."""
+"""Prefixes of the names of failed parts, by the list whose rows they contain."""
 NOT_REPORTED = "the cloud has not reported the utilization"
-NOT_PRICED = "the API has no price of resource-based ones"
+NOT_PRICED = "the API has no price for resource-based ones"
 MAX_RECOMMENDATION_PAGES = 4
 ANOMALIES_PER_REQUEST = 200
 NO_ACCOUNT = MappingProxyType(
@@ -70,8 +71,8 @@ NO_ACCOUNT = MappingProxyType(
 
 
 class Findings(NamedTuple):
-    """The commitments of all accounts of a cloud (AWS organizations or Google Cloud billing accounts), and the purchases
-    recommended to them."""
+    """The commitments of all accounts of a cloud (AWS organizations or Google Cloud billing accounts), and the
+    purchases recommended to them."""
 
     names: Mapping[str, str]
     owned: Sequence[OwnedCommitment]
@@ -80,7 +81,7 @@ class Findings(NamedTuple):
 
 
 def account_name(identifier: str, names: Mapping[str, str]) -> str:
-    """Return the name of an account, with its id."""
+    """Return the name of an account followed by its id, or only its id."""
     name = names.get(identifier)
     return f"{name} ({identifier})" if name else identifier
 
@@ -123,7 +124,7 @@ async def summarize_savings(call: Call, top: int) -> tuple[JsonObject, list[Seri
 
 
 def _join_findings(parts: PartialResults) -> Findings:
-    """Return what was found in all clouds together."""
+    """Return the findings of all clouds together."""
     found: list[Findings] = [parts.results[name] for name in (AWS_PART, GOOGLE_PART) if name in parts.results]
     return Findings(
         {identifier: name for one in found for identifier, name in one.names.items()},
@@ -136,7 +137,7 @@ def _join_findings(parts: PartialResults) -> Findings:
 def _lists(
     parts: PartialResults, found: Findings, failures: Sequence[FailedPart], top: int
 ) -> tuple[JsonObject, list[Series]]:
-    """Return the ranked lists of the answer, with what their amounts are, their counts and overlaps; and all rows."""
+    """Return the ranked lists of the answer, with their basis, counts and overlaps, and all rows as series."""
     recommendations: list[JsonObject] = parts.results.get("recommendation", [])
     purchases = [purchase_row(item, account_name(item.account, found.names)) for item in found.purchases]
     lists = {
@@ -179,13 +180,13 @@ def _savings_series(name: str, rows: Sequence[JsonObject]) -> Series:
 
 
 def _list_unknown(parts: PartialResults, found: Findings) -> list[str]:
-    """Return what may cost or save money but has no amount, as sentences: it is not zero."""
+    """Return what may cost or save money but has no known amount, as sentences: it is not zero."""
     periods: Sequence[ContractPeriod] = parts.results.get("commitment", ())
     unforecast = [
         f"shortfall of {item.title}: too little data for a forecast" for item in periods if item.forecast is None
     ]
     unmeasured = sum(item.utilization is None for item in found.owned)
-    # What is used completely wastes nothing, whatever its price.
+    # A fully used commitment wastes nothing, whatever its price.
     unpriced = sum(
         item.hourly_cost is None and item.utilization is not None and item.utilization < 1 for item in found.owned
     )
@@ -199,7 +200,7 @@ def _list_unknown(parts: PartialResults, found: Findings) -> list[str]:
 
 
 async def _read_recommendations(doit: Doit, cut: list[FailedPart]) -> list[JsonObject]:
-    """Return the recommendations; if there are more than fit, add an entry to *cut*."""
+    """Return the recommendations; if there are too many, add an entry to *cut*."""
     method = doit.insights.list_optimization_recommendations
     rows: list[JsonObject] = []
     token: str | None = None
@@ -215,16 +216,16 @@ async def _read_recommendations(doit: Doit, cut: list[FailedPart]) -> list[JsonO
 
 async def _read_open_anomalies(doit: Doit, cut: list[FailedPart]) -> list[JsonObject]:
     """Return the open anomalies among the newest ones, each spike once; if there are more, add an entry to *cut*."""
-    # The newest first, because an anomaly that is open began lately.
+    # Newest first, because open anomalies began recently.
     answer = await doit.anomalies.get_anomalies(maxResults=ANOMALIES_PER_REQUEST, sortBy="startTime", sortOrder="desc")
     page = parse_page(answer, "anomalies")
     if page.next_token:
         cut.append({"part": "earlier anomalies", "why": f"only the newest {len(page.rows)} are read"})
-    return one_of_each_spike([row for row in page.rows if row.get("status") != "inactive"])
+    return one_of_each_spike([row for row in page.rows if is_open(row)])
 
 
 Readers = Mapping[str, Callable[[Doit, str], Awaitable[object]]]
-"""What to read of an account, by the name of the part."""
+"""Functions that read the parts of an account, by the name of the part."""
 AWS_READERS: Readers = MappingProxyType(
     {
         "waste: Savings Plans of": read_savings_plans,

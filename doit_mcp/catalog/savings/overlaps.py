@@ -16,7 +16,7 @@ from .rows import SERVICE_NAMES
 NOT_A_LETTER = re.compile(r"[^a-z]+")
 WORD = re.compile(r"[a-z0-9]+")
 SHRINKING_WORDS = ("rightsiz", "downsiz", "idle", "underutiliz", "underus", "overprovision", "terminat", "shutdown")
-"""Parts of the words by which a recommendation says that it makes instances smaller or removes them."""
+"""Parts of words in recommendations that make instances smaller or remove them."""
 SERVICE_WORDS: Mapping[str, Mapping[str, Sequence[str]]] = MappingProxyType(
     {
         AWS: {
@@ -34,7 +34,7 @@ SERVICE_WORDS: Mapping[str, Mapping[str, Sequence[str]]] = MappingProxyType(
 UNCOVERED_WORDS = frozenset(
     "address addresses balancer balancers disk disks image images ip ips nat snapshot snapshots volume volumes".split()
 )
-"""Words in titles about what no commitment covers, though the description may name the instance that it belongs to."""
+"""Words in titles about resources that no commitment covers, even if the description names their instance."""
 WHY = "both count the same {service} cost: after you apply one, the other saves less"
 
 
@@ -43,7 +43,7 @@ def find_overlaps(
 ) -> list[JsonObject]:
     """Return the groups of ids whose savings overlap, and why. Overlapping savings must not be added up.
 
-    Only ids that are *shown* count: a list of all pairs would be far longer than the lists of what they save.
+    Only ids that are *shown* count: a list of all pairs would be far longer than the lists of savings.
     """
     shrinking: dict[tuple[str, str], list[str]] = {}
     for row in recommendations:

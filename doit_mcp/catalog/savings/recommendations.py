@@ -1,4 +1,4 @@
-"""Recommendations (insights): what saves money or reduces risk, and how they are read."""
+"""The tool list_optimization_recommendations: recommendations (insights) that save money or reduce risk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .result_types import Recommendations
 
 DAYS_PER_YEAR, MONTHS_PER_YEAR = 365, 12
 CURRENCY = "USD"
-"""Recommendations have all amounts in US dollars."""
+"""All amounts of recommendations are in US dollars."""
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGES = 20
 
@@ -82,7 +82,7 @@ async def list_optimization_recommendations(
 async def _fetch_numbered_page(
     fetch_page: Callable[..., Awaitable[JsonObject]], number: int, token: str | None
 ) -> tuple[JsonObject, str | None]:
-    """Return the page *number* pages after that of *token*, {} if there are not as many, and the token of the next."""
+    """Return the page *number* pages after that of *token*, {} if there are fewer, and the token of the next page."""
     for _ in range(number):
         token = next_page_token(await fetch_page(pageToken=token))
         if token is None:
@@ -132,5 +132,5 @@ def summarize_recommendation(row: JsonObject) -> JsonObject:
 
 
 def monthly_savings(daily: Decimal) -> Decimal:
-    """Return what savings per day are per average month."""
+    """Return savings per day as savings per average month."""
     return daily * DAYS_PER_YEAR / MONTHS_PER_YEAR

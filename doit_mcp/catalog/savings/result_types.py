@@ -76,7 +76,7 @@ class SavingsBasis(TypedDict):
 
 
 class RowCounts(TypedDict):
-    """How many rows each list has, those that are not shown included; null if some were not read (failed)."""
+    """How many rows each list has, including those that are not shown; null if some were not read (failed)."""
 
     save: int | None
     waste: int | None
@@ -84,7 +84,7 @@ class RowCounts(TypedDict):
 
 
 class SavingsSummary(TypedDict, total=False):
-    """What could be saved, what is wasted, and what is at stake, each ranked within itself."""
+    """What could be saved, what is wasted, and what is at stake, each list ranked on its own."""
 
     asOf: Annotated[str, Day]
     save: Annotated[

@@ -23,7 +23,7 @@ SERVICE_NAMES = MappingProxyType({"cloud_sql": "Cloud SQL"})
 
 @dataclass(frozen=True, slots=True)
 class SavingsRow:
-    """One amount, with what it is an amount of; *facts* are further members."""
+    """One row: an amount, what it measures (*basis*), and further members (*facts*)."""
 
     kind: str
     id: str
@@ -49,7 +49,7 @@ class SavingsRow:
 def rank_rows(rows: Iterable[SavingsRow]) -> list[SavingsRow]:
     """Return the rows with a positive amount, the highest first.
 
-    Rows of different basis, kind of risk or currency are not compared: those of one kind stand together.
+    Rows that differ in basis or currency are not compared: those with the same ones are listed together.
     """
     return sorted(
         (row for row in rows if round_amount(row.amount, row.currency) > 0),
@@ -119,7 +119,7 @@ def shortfall_row(period: ContractPeriod) -> SavingsRow | None:
 
 
 def anomaly_row(anomaly: JsonObject) -> SavingsRow:
-    """Return an open anomaly with the cost above the expected."""
+    """Return an open anomaly with its cost above the expected range."""
     scope = anomaly.get("entityName") or anomaly.get("scope")
     where = " in ".join(str(part) for part in (anomaly.get("serviceName"), scope) if part)
     return SavingsRow(

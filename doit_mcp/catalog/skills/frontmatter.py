@@ -1,4 +1,4 @@
-"""Front matter of SKILL.md files (Agent Skills): the part of YAML that ours use, so that the server needs no YAML."""
+"""Parses the front matter of SKILL.md files (Agent Skills): only the subset of YAML that these files use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _read_members(lines: list[str]) -> JsonObject:
 
 
 def _read_text(value: str) -> str:
-    """Return a plain scalar. Raise ValueError for what YAML reads as something else."""
+    """Return a plain scalar. Raise ValueError for text that YAML would read as something else."""
     text = value.strip()
     if not value.startswith(" ") or ": " in text or " #" in text or not text[0].isalpha():
         raise ValueError(f"front matter: {text!r} is not plain text")

@@ -11,13 +11,13 @@ from .result_store import ResultLimits
 LIFETIME_SECONDS = 300.0
 """How long a user can approve a prepared change."""
 REPEAT_SECONDS = 120.0
-"""How long after that a repeated approval still finds the receipt of the change."""
+"""How long after that a repeated approval still gets the receipt of the change."""
 EXPIRED = (
     f"Nothing was changed: this approvalToken expired after {LIFETIME_SECONDS / 60:g} minutes. Call the tool of the"
     " change again to prepare it."
 )
 MAX_CHANGE_BYTES = 1 << 20
-"""Size of one prepared change: its arguments as JSON. A larger one cannot be prepared."""
+"""Maximum size of a prepared change: its arguments as JSON."""
 CHANGE_LIMITS = ResultLimits(
     ttl_seconds=LIFETIME_SECONDS + REPEAT_SECONDS,
     result_bytes=MAX_CHANGE_BYTES,
@@ -29,7 +29,7 @@ CHANGE_LIMITS = ResultLimits(
 """The limits of prepared changes."""
 
 ConfirmationPolicy = Literal["always", "when-destructive", "never"]
-"""Which changes need the user's confirmation: all, those that delete, reach users outside or are declared so, none."""
+"""Which changes need the user's confirmation: all; those that delete, reach others or are declared so; or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Approval:
     """The approval of one prepared change.
 
     *arguments* are those of the call that prepared it, *digest* identifies what the user saw. *prepared_at* is in epoch
-    milliseconds. With *is_expired*, it only leads to the receipt of a change that was made in time. With *is_used*, this
-    call has used it, and continues as a task.
+    milliseconds. If *is_expired*, it only gives the receipt of a change that was made in time. If *is_used*, this call
+    has used it, and continues as a task.
     """
 
     id: str

@@ -11,7 +11,7 @@ import orjson
 
 TTL_SECONDS = 600.0
 MAX_FACT_BYTES = 64 << 10
-"""Size of one fact as JSON; a larger one is not remembered."""
+"""Maximum size of one fact as JSON; a larger one is not cached."""
 MAX_FACTS_PER_CUSTOMER = 32
 MAX_FACTS = 10_000
 MAX_TOTAL_BYTES = 32 << 20
@@ -25,7 +25,7 @@ class _Entry(NamedTuple):
 
 
 class CustomerFacts:
-    """The facts of all customers. If full, forgets the oldest: first those of the same customer, then any."""
+    """The facts of all customers. If full, evicts the oldest: first those of the same customer, then any."""
 
     def __init__(
         self,

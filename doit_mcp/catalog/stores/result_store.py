@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ResultLimits:
-    """How long a store keeps results, the size of one result, and number and size of those of one owner and of all."""
+    """How long a store keeps results, and the maximum size of one, and number and size for one owner and in total."""
 
     ttl_seconds: float = 1800.0
     result_bytes: int = 4 << 20
@@ -78,7 +78,7 @@ class MemoryResultStore:
         return handle
 
     async def get(self, owner: str, handle: str) -> bytes | None:
-        """Return the data of *handle*; None if this *owner* has no such handle."""
+        """Return the data of *handle*; None if this *owner* does not have it."""
         self._remove_expired()
         entry = self._entries.get(handle)
         return entry.data if entry is not None and entry.owner == owner else None

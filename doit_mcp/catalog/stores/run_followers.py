@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 class RunFollowers:
     """Counts the calls that wait for each run.
 
-    The API gives equal queries of one customer the same run, also of different users. A call that gives up cancels its
+    The API gives equal queries of one customer the same run, even for different users. A call that gives up cancels its
     run only if no other call waits for it. Calls at other replicas and other clients of the API are unknown here. The
     keys are ids that the API returned, never those of a caller, and each is removed with its last call.
     """
@@ -26,7 +26,7 @@ class RunFollowers:
         self._counts[run_id] = self._counts.get(run_id, 0) + 1
 
     def leave(self, run_id: str) -> bool:
-        """Count one call less. Return whether no call waits for the run anymore."""
+        """Count one call fewer. Return whether no call waits for the run anymore."""
         count = self._counts[run_id] - 1
         if count:
             self._counts[run_id] = count

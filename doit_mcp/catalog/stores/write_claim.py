@@ -1,4 +1,4 @@
-"""The claim of one write, which its call gives up while it waits for the user."""
+"""The claim of one write, which its call releases while it waits for the user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DoneMeanwhile(Exception):
 
 @dataclass(slots=True)
 class WriteClaim:
-    """A claim of the write *key* of *owner* in *receipts*. *is_held* is whether the call has it now."""
+    """A claim of the write *key* of *owner* in *receipts*. *is_held* is whether the call holds it now."""
 
     receipts: ReceiptStore
     owner: str
@@ -33,7 +33,7 @@ class WriteClaim:
     async def run_without(self, work: Callable[[], Awaitable[T]]) -> T:
         """Return the result of *work*, during which equal calls may claim the write.
 
-        Raises DoneMeanwhile if one of them did it, and ToolError as :meth:`ReceiptStore.claim`.
+        Raises DoneMeanwhile if one of them completed it, and ToolError like :meth:`ReceiptStore.claim`.
         """
         self.is_held = False
         await asyncio.shield(self.receipts.settle(self.owner, self.key, None))

@@ -1,4 +1,4 @@
-"""Receipts of writes, from which a client that retries after a timeout gets the first result."""
+"""Receipts of writes, so that a client that retries after a timeout gets the first result."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TTL_SECONDS = 120.0
 """ChatGPT gives up after about 60 seconds and immediately calls again."""
 MAX_RECEIPTS_PER_OWNER, MAX_RECEIPTS = 100, 10_000
 MAX_ANSWER_BYTES = 32 << 10
-"""Size of one stored result. For a larger one, only the success of the write is stored."""
+"""Maximum size of a stored result. For a larger one, only the success of the write is stored."""
 MAX_TOTAL_BYTES = 64 << 20
-"""Size of all results in one process. Beyond it, the oldest results are dropped, but not their receipts."""
+"""Maximum size of all results in one process. Beyond it, the oldest results are dropped, but not their receipts."""
 MAX_MIRRORED_RECEIPTS, MAX_MIRRORED_BYTES = 2_000, 16 << 20
 """Maximum receipts in Redis, and bytes of their results, of which one process keeps a copy."""
 
@@ -63,7 +63,7 @@ class ReceiptStore(Protocol):
         """
 
     async def forget(self, owner: str, key: str) -> None:
-        """Drop the receipt of a completed write, whose effect no longer holds; a write in progress is kept."""
+        """Drop the receipt of a completed write whose effect no longer holds; a write in progress is kept."""
 
     async def forget_groups(self, groups: Collection[str]) -> None:
         """Drop the receipts of completed writes in these groups, of any owner.

@@ -23,7 +23,7 @@ from ..report_runs.queries import fetch_query
 BILL_METRICS = frozenset(
     ("cost", "usage", "savings", "margin", "list_price", "list_cost", "amortized_cost", "amortized_savings")
 )
-"""Metrics of the bill. DataHub queries have them too, but cost divided by cost is not a unit cost."""
+"""Billing metrics. DataHub queries accept them, too, but cost divided by cost is not a unit cost."""
 HISTORY_MONTHS = 13
 """Months that are searched for a metric before it counts as unknown."""
 
@@ -48,7 +48,7 @@ async def query_units(
 
 
 async def query_daily_units(call: Call, metric: str, period: Period) -> list[CostRow]:
-    """Return the units by day. Raise ApiError, which for an unknown metric names the datasets that metrics come from."""
+    """Return the units by day. Raise ApiError; for an unknown metric, it lists the datasets that metrics come from."""
     try:
         return await query_units(call, metric, period, "day")
     except ApiError as error:
@@ -59,24 +59,24 @@ async def query_daily_units(call: Call, metric: str, period: Period) -> list[Cos
 
 
 def refuse_bill_metric(metric: str) -> None:
-    """Raise ApiError for a metric of the bill, which has no units of a business."""
+    """Raise ApiError for a billing metric, which does not count units of a business."""
     if metric.strip().casefold().replace(" ", "_").replace("-", "_") in BILL_METRICS:
         raise ApiError(
-            f"metric: {short_json(metric)} is a metric of the bill. unit_cost divides cost by a metric of DataHub events, "
+            f"metric: {short_json(metric)} is a billing metric. unit_cost divides cost by a metric of DataHub events, "
             "such as orders; list_datahub_datasets lists what is sent. For costs, use cost_breakdown or run_query",
             kind="argument",
         )
 
 
 async def check_metric(call: Call, metric: str, today: date) -> None:
-    """Raise ApiError if no event of the last months has a metric."""
+    """Raise ApiError if no event of the last months has this metric."""
     history = Period(months_back(today, HISTORY_MONTHS - 1), month_of(today).last)
     if not await query_units(call, metric, history, "month"):
         raise await _unknown_metric(call, metric, f"is in no DataHub event of the last {HISTORY_MONTHS} months")
 
 
 async def _unknown_metric(call: Call, metric: str, what: str) -> ApiError:
-    """Return the error for an unknown metric. The API lists no metrics, only datasets and what they say they contain."""
+    """Return the error for an unknown metric. The API lists only datasets with their descriptions, not metrics."""
     return ApiError(
         f"metric: {short_json(metric)} {what}. Metrics are the types in the events' metrics, such as orders. "
         f"Datasets: {await _describe_datasets(call)}",

@@ -40,7 +40,7 @@ from .unit_series import unit_series
 
 DEFAULT_PERIOD = "last_month"
 MAX_LAG = timedelta(days=3)
-"""Delay of units that needs no note. Costs settle within three days as well."""
+"""Maximum delay of units that needs no note. Costs also settle within three days."""
 
 SUMMED_UNITS = (
     "Units are summed over days; unitsPerDay is the mean of the days with units. For a level, such as active customers, "
@@ -186,7 +186,7 @@ def _settling_notes(whole: ReportedPeriod, reported: ReportedPeriod) -> list[str
 
 
 class MissingCosts(NamedTuple):
-    """Notes about missing costs, members that are unknown for it, and the days that the data *covered*."""
+    """Notes about missing costs, result members that they make unknown, and the days that have data (*covered*)."""
 
     notes: Sequence[str]
     members: JsonObject
@@ -194,7 +194,7 @@ class MissingCosts(NamedTuple):
 
 
 async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, checked: CheckedValues) -> MissingCosts:
-    """Return what is missing in the cost. Raise ApiError for values of the scope that are not in the data."""
+    """Return what is missing from the cost. Raise ApiError for values of the scope that are not in the data."""
     elapsed = request.period.elapsed
     if not rows.costs:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)
@@ -206,7 +206,7 @@ async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, check
 
 
 def _units_notes(metric: str, rows: UnitRows, covered: Period) -> list[str]:
-    """Return the notes about the units: what they are, and on which of the days that have costs they are missing."""
+    """Return the notes about the units: what they are, and on how many of the days with costs they are missing."""
     if not rows.daily_units:
         return [f"The metric {metric} has no units in this period."]
     days = sorted({row.period for row in rows.daily_units})
@@ -214,9 +214,9 @@ def _units_notes(metric: str, rows: UnitRows, covered: Period) -> list[str]:
     if len(days) < covered.days:
         notes.append(f"{len(days)} of {covered.days} days have units.")
     if date.fromisoformat(days[0]) - covered.first > MAX_LAG:
-        notes.append(f"The first units are of {days[0]}, but the cost is of all days.")
+        notes.append(f"The first units are from {days[0]}, but the cost covers all days.")
     if covered.last - date.fromisoformat(days[-1]) > MAX_LAG:
-        notes.append(f"The last units are of {days[-1]}, but the cost is of all days.")
+        notes.append(f"The last units are from {days[-1]}, but the cost covers all days.")
     return notes
 
 

@@ -1,1 +1,1 @@
-"""The view of MCP Apps: the HTML document that draws the results of tools in hosts that show it."""
+"""The view of MCP Apps: the HTML document in which hosts show the results of tools."""

@@ -1,8 +1,8 @@
 """Makes the scripts and the style sheet of the view smaller without changing what they do.
 
-They lose comments, white space and needless punctuation. Line breaks of scripts stay wherever a statement can end, so
+Comments, white space and needless punctuation are removed. Line breaks in scripts stay wherever a statement can end, so
 automatic semicolons are the same. No block may end with an empty statement. Strings, templates and regular expressions
-stay as they are.
+are unchanged.
 
 This runs at every start, so regular expressions do most of the work, on the text without its literals.
 """
@@ -22,16 +22,16 @@ REGULAR_EXPRESSION = re.compile(r"/(?![/*])(?P<literal>(?:[^/\\\[\n]|\\.|\[(?:[^
 VALUE_END = re.compile(r"(?:(?<![\w$])(?!(?:return|typeof|case)\s*\Z)[\w$]+|[)\]}`/\0])\s*\Z")
 """A slash after a value divides; after anything else, it begins a regular expression."""
 LITERAL, KEPT_SPACE = "\0", "\1"
-"""Stand for what stays while white space is removed."""
+"""Placeholders for literals and needed spaces while white space is removed."""
 SPACE_INSIDE_STATEMENT = re.compile(r"(?<=[{([,;:?=&|<>*%!])\s+|\s++(?=[)\]},;:.?=&|<>*%])")
-"""White space after characters that end no statement, and before those that begin none."""
+"""White space after characters that cannot end a statement, and before those that cannot begin one."""
 NEEDLESS = re.compile(r",(?=[)\]}])|;(?=\})|(?<=\})\n(?=(?:async )?function )")
 """A comma after the last item, a semicolon after the last statement, and a line break before a function. The break is
-needed only after a statement without its semicolon, which linters of the sources refuse."""
+needed only after a statement without its semicolon, which the linter of the sources rejects."""
 LINE_BREAK = re.compile(r"[^\S\n]*\n\s*")
 BLANKS = re.compile(r"[^\S\n]+")
 NEEDED_SPACE = re.compile(r" (?:(?<=[\w$] )(?=[\w$])|(?<=([+/-]) )(?=\1))")
-"""A space between words, or between operators that would be another one together."""
+"""A space between words, or between operators that would together form another one."""
 STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 STYLE_SPACE = re.compile(r"\s*([{};])\s*|([:,])\s+")
 
@@ -54,7 +54,7 @@ def compact_style(source: str) -> str:
 
 
 def _parts(source: str, literals: list[str]) -> Iterator[str]:
-    """Yield the code of a script, with spaces for comments. Literals are between their delimiters in *literals*."""
+    """Yield the code of a script, with spaces for comments and LITERAL for literals, which are added to *literals*."""
     opened: list[str] = []  # braces and templates around the position
     position, code = 0, ";"
     while position < len(source):

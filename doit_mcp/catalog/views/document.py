@@ -1,7 +1,7 @@
 """The HTML document of the view, joined from the files in ``assets``, and its URI, which changes with its bytes.
 
 The files are joined when the server starts, so the view needs no build step. It loads nothing: hosts show it in a frame
-without a network.
+without network access.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .compaction import compact_script, compact_style
 VIEW_MIME_TYPE = "text/html;profile=mcp-app"
 """The media type by which hosts recognize a view (MCP Apps, UI Resource Format)."""
 MAX_VIEW_BYTES = 114_500
-"""Bytes of the document. Hosts read it before they show the first picture."""
+"""Maximum bytes of the document. Hosts read it before they show the first picture."""
 MAX_COMPRESSED_BYTES = 37_000
-"""Bytes of the document after gzip, which proxies apply."""
+"""Maximum bytes of the document after gzip, which proxies apply."""
 FIRST_SCRIPTS = ("bridge.js", "format.js", "scales.js")
 LAST_SCRIPTS = ("main.js",)
 """Scripts are joined in alphabetical order, except for the first and the last ones."""
 HASH_CHARACTERS = 8
-"""Enough to tell versions apart. Each list of tools repeats the URI dozens of times."""
+"""Enough to distinguish versions. Each list of tools repeats the URI dozens of times."""
 VIEW_URI_PATTERN = re.compile(rf"ui://doit/costs-[0-9a-f]{{{HASH_CHARACTERS}}}\.html")
 """Matches the URI of this view and of those of other versions of the server."""
 
@@ -37,7 +37,7 @@ def view_html() -> str:
 
 @cache
 def view_uri() -> str:
-    """Return the URI of the document. Hosts cache views by URI, so other bytes need another one."""
+    """Return the URI of the document. Hosts cache views by URI, so a changed document needs another one."""
     digest = hashlib.sha256(view_html().encode()).hexdigest()
     return f"ui://doit/costs-{digest[:HASH_CHARACTERS]}.html"
 

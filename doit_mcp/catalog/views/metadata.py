@@ -1,4 +1,4 @@
-"""The metadata that leads hosts from a tool to its view, and that describes the view."""
+"""The metadata that links tools and results to the view, and that describes the view to hosts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ...protocol.jsonrpc import JsonObject
 from .document import view_uri
 
 RESULT_META_KEY = "doit/view"
-"""Member of ``_meta`` of a result: the tool that it is from, because hosts need not say it to the view."""
+"""Member of a result's ``_meta`` that names its tool, because hosts need not pass it to the view."""
 WIDGET_DESCRIPTION = (
     "Shows the costs, changes, forecasts, budgets, anomalies or savings of the answer as a chart or table, with"
     " period, currency and basis."
@@ -29,12 +29,12 @@ def has_view(tool_meta: JsonObject) -> bool:
 
 
 def result_view_meta(tool_name: str) -> JsonObject:
-    """Return ``_meta`` of a result of the tool *tool_name*, which has a view."""
+    """Return the ``_meta`` of a result of the tool *tool_name*, which has a view."""
     return {RESULT_META_KEY: {"tool": tool_name}}
 
 
 def resource_view_meta(domain: str = "") -> JsonObject:
-    """Return ``_meta`` of the view. *domain* is the origin that a host may run it under; "" leaves it to the host.
+    """Return the ``_meta`` of the view. *domain* is the origin that a host may run it under; "" leaves it to the host.
 
     An empty ``csp`` declares that it loads and sends nothing.
     """

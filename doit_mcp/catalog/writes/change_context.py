@@ -46,9 +46,10 @@ NameReaders = Reader | Mapping[str, Reader]
 class ChangeContext(NamedTuple):
     """What was read besides the object of a write.
 
-    *related* are objects that arguments name, by the argument. *dependents* are lines such as "user with it: ann@acme.example". *names* are those of ids in arguments, and *domains*
-    the customer's own: empty if unknown, or if no address needs them. *members* are the keys of the items in arguments that
-    the list has which the write adds to or removes from; None if it cannot be read.
+    *related* are objects that arguments name, by the argument. *dependents* are lines such as "user with it:
+    ann@acme.example". *names* are those of ids in arguments, and *domains* the customer's own: empty if unknown, or if
+    no address needs them. *members* are the keys of the items in arguments that the list has which the write adds to or
+    removes from; None if it cannot be read.
     """
 
     related: Mapping[str, JsonObject] = MappingProxyType({})
@@ -147,7 +148,8 @@ class ChangeContextReader:
         )
 
     async def _read_members(self, call: Call, arguments: JsonObject) -> frozenset[str] | None:
-        """Return the keys of those items in *arguments* that are in the list which the write changes; None if unknown."""
+        """Return the keys of those items in *arguments* that are in the list which the write changes; None if
+        unknown."""
         facts = self.tool.facts
         names = facts.get("adds", ""), facts.get("removes", "")
         reader = declared_reader(self.tool, "verify_with", self.tools_by_name) if any(names) else None

@@ -102,7 +102,7 @@ async def test_a_scope_that_cost_nothing_last_month_says_so() -> None:
         # Each value exists, but not together.
         (
             [service("BigQuery"), {"id": "cloud_provider", "type": "fixed", "values": ["aws"]}],
-            "scopes: no costs since 2025-09-01 match all of it together",
+            "scopes: no costs since 2025-09-01 match all of its parts",
         ),
         ([service("^Oracle", mode="regexp")], "scopes: no costs since 2025-09-01"),
     ],

@@ -102,7 +102,7 @@ async def test_costs_can_move_to_what_is_new() -> None:
     found = await ask(api(), "move service:BigQuery to service:Snowflake at 50% from 2026-10-01")
     assert found["total"]["change"] == -183.0
     assert any(
-        text.startswith("Snowflake has no costs yet: it is taken as a new service") for text in found["assumptions"]
+        text.startswith("Snowflake has no costs yet: it is treated as a new service") for text in found["assumptions"]
     )
     assert (await ask(api(), "move cloud:gcp to cloud:azure at 50% from 2026-10-01"))["total"]["change"] == -305.0
 
@@ -426,12 +426,12 @@ async def test_costs_that_have_ended_have_no_shares() -> None:
         ("one-off 5000 EUR on 2026-10-01", 'leave out "EUR"; amounts are in the currency of the answer'),
         (
             "one-off 5000 of project:x on 2026-10-01",
-            '"project" is not a part of costs that changes know; use cloud: or',
+            '"project" is not supported in changes; use cloud: or',
         ),
         ("move label:x to cloud:aws at 10% from 2026-10-01", '"label" is not'),
         ("move cloud:aws to region:x at 10% from 2026-10-01", '"region" is not'),
         ("price 5% of cloud:aws", "it has no day"),
-        ("growth 10% from 2026-09-31", "not a day of the calendar"),
+        ("growth 10% from 2026-09-31", "not a valid date"),
         ("growth 10% from 2026-09-21", "use a day after 2026-09-21 and up to 2026-11-30"),
         ("growth 10% from 2026-12-01", "use a day after 2026-09-21 and up to 2026-11-30"),
         ("growth 1001% from 2026-10-01", "from -100 to 1000"),

@@ -68,6 +68,15 @@ async def test_shortfall_is_that_of_the_running_contract_year_only() -> None:
     assert found["at_stake"][0]["periodEnds"] == "2026-12-31" and found["at_stake"][2]["since"] == "2026-09-20"
 
 
+@pytest.mark.parametrize("status", [None, "", "resolved"])
+async def test_anomalies_without_a_known_status_are_open_until_they_end(status: str | None) -> None:
+    anomaly = {"costOfAnomaly": 500, "serviceName": "AmazonEC2", "startTime": 1_789_000_000_000, "status": status}
+    ended = {**anomaly, "id": "ended", "endTime": 1_789_200_000_000}
+    ongoing = {**anomaly, "id": "ongoing"}
+    found = await summary({"anomalies": {"anomalies": [ended, ongoing]}, "commitment-manager": {"commitments": []}})
+    assert brief(found["at_stake"]) == [("anomaly:ongoing", 500.0, "USD")]
+
+
 async def test_unknown_amounts_are_named_and_are_not_zero() -> None:
     found = await summary()
     assert found["unknown"] == [

@@ -95,8 +95,8 @@ async def test_missing_units_are_unknown_and_not_free() -> None:
     assert found["unitCost"] is None and found["units"] == 0.0 and "no units in this period" in found["note"]
     assert found["unitsPerDay"] is None
     late = await unit_cost([("2026-08-20", {}, 0.0, 10.0)])
-    assert late["unitCost"] == 20.0 and "last units are of 2026-08-20" in late["note"]
-    assert "first units are of 2026-08-20" in late["note"]
+    assert late["unitCost"] == 20.0 and "last units are from 2026-08-20" in late["note"]
+    assert "first units are from 2026-08-20" in late["note"]
 
 
 async def test_days_whose_cost_is_not_final_are_left_out() -> None:
@@ -154,7 +154,7 @@ async def test_refusals_for_other_reasons_are_passed_on() -> None:
 @pytest.mark.parametrize("metric", ["cost", "Usage", "savings", "amortized_cost", "Amortized cost", "list-price"])
 async def test_cost_is_not_divided_by_cost(metric: str) -> None:
     api = Recorder(make_api([]))
-    with pytest.raises(ApiError, match="is a metric of the bill.*list_datahub_datasets"):
+    with pytest.raises(ApiError, match="is a billing metric.*list_datahub_datasets"):
         await call("unit_cost", api, metric=metric)
     assert api.requests == []
 
