@@ -136,7 +136,7 @@ def test_termination_deletes_and_notifies_once() -> None:
 
 
 def test_rotation_keeps_the_old_secrets_for_some_minutes() -> None:
-    """Each for its own ten minutes, also if it is replaced again; at most two, and never the current one twice."""
+    """Each for its own ten minutes, even if it is replaced again; at most two, and never the current one twice."""
     fields, id = subscribed({})
     fields, _ = subscribed(fields, secret=OTHER_SECRET)
 

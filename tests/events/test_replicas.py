@@ -1,4 +1,4 @@
-"""Events with several replicas that share a Redis: nothing is lost or doubled, also if a replica is killed."""
+"""Events with several replicas that share a Redis: nothing is lost or doubled, even if a replica is killed."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ ITEMS = [
 
 
 def test_an_item_has_one_id_whether_it_is_polled_or_reported() -> None:
-    """A report of the payload has the id of the event that a poll finds, also if numbers and times are spelled otherwise."""
+    """A report of the payload has the id of the event that a poll finds, even if numbers and times are spelled otherwise."""
     names, ids = set[str](), list[str]()
     for source, row in ITEMS:
         for edge in SOURCES[source].edges_of(row, VIEW):

@@ -206,7 +206,7 @@ class ServiceAccounts(Area):
         confirm=True,
         preview_with=None,
         also_shows={"serviceAccountId": get_service_account},
-        effect="The token keeps these permissions of the account, also if those of the account change.",
+        effect="The token keeps these permissions of the account, even if those of the account change.",
         verify_with=get_service_account_token,
         no_undo="delete_service_account_token deletes the token.",
         open_world=False,

@@ -324,7 +324,7 @@ async def test_n16_dry_run_is_not_a_write() -> None:
 async def test_n16_list_members_are_verified(
     name: str, first: dict[str, Any], second: dict[str, Any], listed: dict[str, Any]
 ) -> None:
-    """Also if it was undone by a user whose tenant has a different name."""
+    """Even if it was undone by a user whose tenant has a different name."""
     # Each write reads the list before, for its undo call.
     call = RepeatingCallers({}, {}, listed, second, second, {})
     await call(name, **first)

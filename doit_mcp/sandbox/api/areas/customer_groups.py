@@ -82,13 +82,13 @@ async def list_group_users(request: ApiRequest) -> web.Response:
 
 
 async def assign_user(request: ApiRequest) -> web.Response:
-    """PUT /rbac/v1/customer-groups/{customerGroupId}/users/{userId}, also if already assigned."""
+    """PUT /rbac/v1/customer-groups/{customerGroupId}/users/{userId}, even if already assigned."""
     user = get_existing(request.tenant.collection("users", customer_account.users), _path_user(request), "user")
     return _assign(request, "users", user["id"])
 
 
 async def unassign_user(request: ApiRequest) -> web.Response:
-    """DELETE /rbac/v1/customer-groups/{customerGroupId}/users/{userId}, also if not assigned."""
+    """DELETE /rbac/v1/customer-groups/{customerGroupId}/users/{userId}, even if not assigned."""
     return _unassign(request, "users", _path_user(request))
 
 

@@ -122,7 +122,7 @@ async def update_scope(request: ApiRequest) -> web.Response:
 
 
 async def delete_scope(request: ApiRequest) -> web.Response:
-    """DELETE the scope of a customer or user, also if it has none."""
+    """DELETE the scope of a customer or user, even if it has none."""
     _scopes(request).pop(await _scope_key(request), None)
     return web.Response(status=204)
 
