@@ -205,8 +205,7 @@ def make_report_result(report: JsonObject, known: ReportFacts, shown: JsonObject
     """Return the report with the period, currency and basis of its amounts, and its results as they are *shown*."""
     periods = known.periods
     amounts = _amounts(known, report["result"])
-    table = {"columns": shown.get("schema") or [], "rows": shown.get("rows") or []}
-    facts = row_facts(known.config, table, periods, amounts.get("total"))
+    facts = row_facts(known.config, _table_of(shown), periods, amounts.get("total"))
     if "total" in amounts and amounts["total"] is None:
         facts["note"] = f"{facts['note']} {UNKNOWN_TOTAL}" if "note" in facts else UNKNOWN_TOTAL
     return {
@@ -220,6 +219,12 @@ def make_report_result(report: JsonObject, known: ReportFacts, shown: JsonObject
     }
 
 
+def _table_of(result: JsonObject) -> JsonObject:
+    """Return the columns and rows of a result, which are empty if they are not lists."""
+    columns, rows = result.get("schema"), result.get("rows")
+    return {"columns": columns if isinstance(columns, list) else [], "rows": rows if isinstance(rows, list) else []}
+
+
 def _amounts(known: ReportFacts, result: JsonObject) -> JsonObject:
     """Return currency, basis and total of the results; without the config, only the currency that the columns declare.
 
@@ -228,7 +233,7 @@ def _amounts(known: ReportFacts, result: JsonObject) -> JsonObject:
     config, currency = known.config, known.currency
     if currency is None or not config:
         return {"currency": currency}
-    answer = {"columns": result.get("schema") or [], "rows": result.get("rows") or []}
+    answer = _table_of(result)
     scope = query_scope(config)
     return {
         "currency": currency,
