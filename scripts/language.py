@@ -1,8 +1,9 @@
-"""Language check: finds phrases of banned_phrases.txt in docstrings, comments, messages, names and documents.
+"""Language check: finds phrases of banned_phrases.txt in docstrings, comments, messages, names and documents, and
+functions with a name of vague_names.txt.
 
 Usage: ``python -m scripts.language [--all] [PATH ...]``. It prints file, line, phrase and replacement of each finding;
 the exit status is 1 if there are findings. Strings of tests are not checked, because they are data. Names are checked
-where Python code defines them, as the words that they consist of.
+where Python code defines them, as the words that they consist of. Tests may have functions with vague names.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PHRASES = Path(__file__).with_name("banned_phrases.txt")
+VAGUE_NAMES = Path(__file__).with_name("vague_names.txt")
 CHECKED = (
     "doit_mcp",
     "tests",
@@ -51,6 +53,8 @@ ONE_WORD_TEXT = re.compile(r"[A-Z][a-z]+[.!?:…]?")
 WORD_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 PYTHON_NAMES = {"cancelled"}
 """Names in the spelling of the standard library."""
+ATTRIBUTE_DECORATORS = {"property", "cached_property"}
+VAGUE_NAME_ADVICE = "a verb and its object, such as list_due_deliveries, or what the function returns"
 
 Passage = tuple[int, str]  # number of the first line, and text
 
@@ -65,7 +69,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A banned phrase in a file."""
+    """A banned phrase or a vague name in a file."""
 
     path: Path
     line: int
@@ -88,6 +92,29 @@ def read_phrases(text: str) -> list[Phrase]:
         expression = pattern.strip().replace(" ", r"\s")
         phrases.append(Phrase(re.compile(rf"(?<!\w)(?:{expression})(?!\w)", re.IGNORECASE), advice.strip()))
     return phrases
+
+
+def read_vague_names(text: str) -> frozenset[str]:
+    """The names of a list, without its comments."""
+    return frozenset(name for line in text.splitlines() if not line.startswith("#") for name in line.split())
+
+
+def find_vague_names(path: Path, text: str, names: frozenset[str]) -> list[Finding]:
+    """The functions and methods in a Python file, except in tests, that have one of the *names*, by line."""
+    if path.suffix != ".py" or "tests" in path.parts:
+        return []
+    functions = (
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    )
+    vague = [node for node in functions if node.name.strip("_") in names and not _is_attribute(node)]
+    return [
+        Finding(path, node.lineno, node.name, VAGUE_NAME_ADVICE) for node in sorted(vague, key=lambda one: one.lineno)
+    ]
+
+
+def _is_attribute(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    decorators = (ast.unparse(node).rpartition(".")[2] for node in function.decorator_list)
+    return not ATTRIBUTE_DECORATORS.isdisjoint(decorators)
 
 
 def find_phrases(path: Path, text: str, phrases: Iterable[Phrase]) -> list[Finding]:
@@ -196,9 +223,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="also check the exceptions")
     options = parser.parse_args(arguments)
     phrases = read_phrases(PHRASES.read_text("utf-8"))
+    names = read_vague_names(VAGUE_NAMES.read_text("utf-8"))
     count = 0
     for path in options.paths or files_to_check(ROOT, () if options.all else EXCEPTIONS):
-        for finding in find_phrases(path, (ROOT / path).read_text("utf-8"), phrases):
+        text = (ROOT / path).read_text("utf-8")
+        for finding in (*find_phrases(path, text, phrases), *find_vague_names(path, text, names)):
             count += 1
             print(finding)
     return 1 if count else 0

@@ -1,4 +1,4 @@
-"""The language check: finds banned phrases with file and line, and passes everything else."""
+"""The language check: finds banned phrases and vague names with file and line, and passes everything else."""
 
 from __future__ import annotations
 
@@ -47,6 +47,40 @@ def test_names_and_texts_of_one_word() -> None:
     names = ["1 told", "2 nobody", "2 strangers", "3 MOST_ROWS", "3 colours", "3 people"]
     assert findings("doit_mcp/send.py", NAMES) == [*names, "4 Nobody", "5 Told"]
     assert findings("tests/test_send.py", NAMES) == names
+
+
+FUNCTIONS = """from functools import cached_property
+
+def _due(now: float) -> list[str]: ...
+
+class Line:
+    async def matching(self) -> None: ...
+
+    @property
+    def due(self) -> list[str]: ...
+
+    @cached_property
+    def shown(self) -> str: ...
+
+    def list_due(self) -> list[str]:
+        def given() -> str: ...
+"""
+
+
+def test_functions_with_vague_names() -> None:
+    names = language.read_vague_names("# Comment with: due\n\ndue matching\nshown given\n")
+    assert names == {"due", "matching", "shown", "given"}
+    found = language.find_vague_names(Path("doit_mcp/send.py"), FUNCTIONS, names)
+    assert [f"{finding.line} {finding.text}" for finding in found] == ["3 _due", "6 matching", "15 given"]
+    assert str(found[0]).startswith("doit_mcp/send.py:3: '_due': write a verb and its object")
+    assert language.find_vague_names(Path("tests/test_send.py"), FUNCTIONS, names) == []
+    assert language.find_vague_names(Path("docs/send.rst"), "due", names) == []
+
+
+def test_vague_names_can_match() -> None:
+    for name in language.read_vague_names(language.VAGUE_NAMES.read_text("utf-8")):
+        assert name.isidentifier(), name
+        assert name == name.strip("_"), name
 
 
 def test_test_strings_are_not_checked() -> None:
@@ -126,3 +160,10 @@ def test_findings_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     path.write_text("Fine.\nNobody knows.\n", "utf-8")
     assert language.main([str(path)]) == 1
     assert capsys.readouterr().out.startswith(f"{path}:2: 'Nobody': write ")
+
+
+def test_vague_names_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "deliveries.py"
+    path.write_text("def list_due() -> None: ...\ndef _due() -> None: ...\n", "utf-8")
+    assert language.main([str(path)]) == 1
+    assert capsys.readouterr().out.startswith(f"{path}:2: '_due': write a verb and its object")

@@ -2,12 +2,9 @@
 //
 // argument: {"browser": path, "url": …, "width", "height", "scheme": "light"|"dark", "steps": see steps.mjs}
 
-import { launch, step } from "./steps.mjs";
+import { observe, step } from "./steps.mjs";
 
-const order = JSON.parse(process.argv[2]);
-const browser = await launch(order.browser);
-const seen = { console: [], failed: [], statuses: [] };
-try {
+await observe({ console: [], failed: [], statuses: [] }, async (browser, order, seen) => {
   const context = await browser.newContext({ viewport: { width: order.width, height: order.height }, colorScheme: order.scheme ?? "light" });
   context.setDefaultTimeout(10_000);
   const page = await context.newPage();
@@ -22,10 +19,4 @@ try {
   seen.text = await page.locator("body").innerText();
   // Wider than the window means a horizontal scroll bar.
   seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-} catch (error) {
-  seen.error = String(error);
-} finally {
-  await browser.close();
-}
-console.log(JSON.stringify(seen));
-process.exitCode = seen.error ? 1 : 0;
+});

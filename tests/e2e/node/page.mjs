@@ -2,7 +2,7 @@
 //
 // argument: {"browser": path, "url": …, "shots": directory}
 
-import { launch, open } from "./steps.mjs";
+import { observe, open } from "./steps.mjs";
 
 const SIZES = { desktop: { width: 1280, height: 900 }, mobile: { width: 360, height: 740 } };
 const SCHEMES = ["light", "dark"];
@@ -106,20 +106,11 @@ async function keyboard(page, seen) {
   seen.open = await page.evaluate(() => [...document.querySelectorAll("details[open] > summary .name")].map((each) => each.textContent));
 }
 
-const order = JSON.parse(process.argv[2]);
-const browser = await launch(order.browser);
-const seen = { console: [], violations: [], requests: [], looks: [], copies: [], focus: [] };
-try {
+await observe({ console: [], violations: [], requests: [], looks: [], copies: [], focus: [] }, async (browser, order, seen) => {
   for (const size of Object.keys(SIZES)) for (const scheme of SCHEMES) await look(browser, order, seen, size, scheme);
   await keyboard(await opened(browser, order, seen, "desktop", "light"), seen);
   const page = await opened(browser, order, seen, "desktop", "light");
   await copyAll(page, seen);
   await copyWithoutClipboard(page, seen);
   seen.violations.push(...await page.evaluate(() => violations));
-} catch (error) {
-  seen.error = String(error);
-} finally {
-  await browser.close();
-}
-console.log(JSON.stringify(seen));
-process.exitCode = seen.error ? 1 : 0;
+});

@@ -9,6 +9,22 @@ export function launch(executablePath) {
   return chromium.launch({ executablePath, headless: true, chromiumSandbox: false, args: FLAGS });
 }
 
+// Runs *work* with a browser, the order of the command line and *seen*, then prints *seen* as one JSON line. An error is
+// its member `error`.
+export async function observe(seen, work) {
+  const order = JSON.parse(process.argv[2]);
+  const browser = await launch(order.browser);
+  try {
+    await work(browser, order, seen);
+  } catch (error) {
+    seen.error = String(error);
+  } finally {
+    await browser.close();
+  }
+  console.log(JSON.stringify(seen));
+  process.exitCode = seen.error ? 1 : 0;
+}
+
 // Opens a page that can use the clipboard. Its errors and warnings are added to *messages*; violations of the Content
 // Security Policy are in the page's own `violations`. *onRequest* gets the address of each request.
 export async function open(browser, url, messages, onRequest, options = {}) {

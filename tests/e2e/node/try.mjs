@@ -2,7 +2,7 @@
 //
 // argument: {"browser": path, "url": …, "tools": [names to call with their examples], "viewer": email address}
 
-import { launch, open } from "./steps.mjs";
+import { observe, open } from "./steps.mjs";
 
 async function opened(browser, order, seen) {
   const page = await open(browser, order.url, seen.console, (url) => seen.hosts.push(url.host));
@@ -59,10 +59,7 @@ async function curl(page) {
   return page.evaluate(() => navigator.clipboard.readText());
 }
 
-const order = JSON.parse(process.argv[2]);
-const browser = await launch(order.browser);
-const seen = { console: [], hosts: [], answers: [] };
-try {
+await observe({ console: [], hosts: [], answers: [] }, async (browser, order, seen) => {
   const page = await opened(browser, order, seen);
   seen.groups = await page.locator("#tools h3").allInnerTexts();
   seen.search = await searched(page, "budget suggestion");
@@ -82,10 +79,4 @@ try {
   await page.locator("#run:enabled").waitFor();
   seen.refused = await called(page, "list_invoices");
   seen.violations = await page.evaluate(() => violations);
-} catch (error) {
-  seen.error = String(error);
-} finally {
-  await browser.close();
-}
-console.log(JSON.stringify(seen));
-process.exitCode = seen.error ? 1 : 0;
+});

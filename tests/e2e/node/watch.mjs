@@ -2,7 +2,7 @@
 //
 // argument: {"browser": path, "url": …, "shots": directory, "calls": [{"url", "bearer"}…], "expect": text}
 
-import { launch, open } from "./steps.mjs";
+import { observe, open } from "./steps.mjs";
 
 const SIZES = { desktop: { width: 1280, height: 900 }, mobile: { width: 390, height: 844 } };
 const SCHEMES = ["light", "dark"];
@@ -72,10 +72,7 @@ async function bounded(page, order, seen) {
   seen.rows = await page.locator("#rows tr").count();
 }
 
-const order = JSON.parse(process.argv[2]);
-const browser = await launch(order.browser);
-const seen = { console: [], violations: [], requests: [], looks: [] };
-try {
+await observe({ console: [], violations: [], requests: [], looks: [] }, async (browser, order, seen) => {
   const page = await opened(browser, order, seen, "desktop", "light");
   for (const step of [live, grouped, copied, filtered, paused]) await step(page, order, seen);
   for (const size of Object.keys(SIZES)) for (const scheme of SCHEMES) {
@@ -93,10 +90,4 @@ try {
   seen.text = await page.locator("body").innerText();
   seen.html = await page.content();
   seen.violations.push(...await page.evaluate(() => violations));
-} catch (error) {
-  seen.error = String(error);
-} finally {
-  await browser.close();
-}
-console.log(JSON.stringify(seen));
-process.exitCode = seen.error ? 1 : 0;
+});
