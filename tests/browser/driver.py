@@ -52,6 +52,8 @@ class Case:
     modes: Sequence[str] = tuple(DISPLAY_MODES)
     host: str = "bridge"
     shown: Json = field(default_factory=dict)
+    now: str = ""
+    """The time of the browser's clock when the view opens, in ISO 8601; "" for that of the machine."""
 
     def order(self) -> Json:
         """Return the case as the driver reads it, with the context that the host gives the view."""

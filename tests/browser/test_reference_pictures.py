@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import TODAY
 from tests.browser.driver import Browser, Case, Json, faults_of
 from tests.browser.test_pictures import showing
 from tests.e2e.node_packages import unavailable
@@ -25,7 +26,12 @@ DARK = ("compare", "query")
 def make_cases(results: dict[str, Json], step: str) -> list[Case]:
     """Return the cases that show each picture, and then take *step* with the path of its file."""
     return [
-        Case(name, [CONTEXT, *showing(name, results[name])[:2], {step: str(PICTURES / f"{name}.png")}], scheme=scheme)
+        Case(
+            name,
+            [CONTEXT, *showing(name, results[name])[:2], {step: str(PICTURES / f"{name}.png")}],
+            scheme=scheme,
+            now=f"{TODAY}T12:00:00Z",
+        )
         for scheme, names in (("light", LIGHT), ("dark", DARK))
         for name in names
     ]

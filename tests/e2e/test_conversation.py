@@ -63,7 +63,9 @@ async def test_why_did_our_costs_go_up(sandbox: Sandbox) -> None:
 async def why_costs_went_up(say: Say) -> str:
     """Check the overview, the trend, the jump and a ticket about it; return the service that jumped."""
     overview = await say("get_cloud_overview")
-    assert cents(*column(overview["costByCloud"])) == cents(overview["totalCost"])
+    clouds = overview["costByCloud"]
+    # What rounding adds to the rows is in the rest.
+    assert cents(*column(clouds), clouds.get("other", 0)) == cents(overview["totalCost"])
 
     trend = await say("cost_trend", months=3, groupBy="cloud")
     months = [month["cost"] for month in trend["months"]]

@@ -2,7 +2,7 @@
 //
 // argument: path of the browser. Each line of the input is the path of an order, and each line of the output what was
 // seen: {"id", "view": HTML, "shots": directory, "cases": [{"name", "width", "scheme", "capabilities", "context", "answers",
-//   "host", "shown", "refused", "legacy", "live", "steps"}]}
+//   "host", "shown", "refused", "legacy", "live", "now", "steps"}]}
 
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -29,6 +29,7 @@ async function opened(browser, order, each, seen) {
     globalThis.violations = [];
     document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   });
+  if (each.now) await context.addInitScript(moveClock, each.now);
   if (each.legacy) await context.addInitScript(legacyGlobals, each.legacy);
   const origin = each.live ? new URL(each.live.url).origin : "https://host.example";
   await context.route("**/*", (route) => {
@@ -46,6 +47,13 @@ async function opened(browser, order, each, seen) {
   await page.goto(origin + HOST_PATH);
   await page.evaluate((options) => openView(options), { ...each, steps: undefined, frame: VIEW_PATH, proxy: PROXY_PATH, html: order.view });
   return page;
+}
+
+// The clock shows *now* when the page opens, and goes on from there.
+function moveClock(now) {
+  const read = Date.now;
+  const offset = Date.parse(now) - read();
+  Date.now = () => read() + offset;
 }
 
 // window.openai of ChatGPT, in the frame of the view only. Functions record their arguments.
