@@ -187,8 +187,8 @@ async def test_a_report_that_fails_raises_its_own_error() -> None:
         await TOOLS["get_report_results"].run(Caller(Recorder(answer)), {"id": "r"})
     odd = await TOOLS["get_report_results"].run(Caller(Recorder({"id": "r", "result": {"rows": 5}})), {"id": "r"})
     assert isinstance(odd, dict) and odd["result"] == {"rows": 5} and odd["currency"] is None
-    answer = {"id": "r", "result": {"rows": [["a", 5.0]], "schema": True}}
-    odd = await TOOLS["get_report_results"].run(Caller(Recorder(answer)), {"id": "r"})
-    assert isinstance(odd, dict) and odd["result"] == answer["result"]
+    result = {"rows": [["a", 5.0]], "schema": True}
+    odd = await TOOLS["get_report_results"].run(Caller(Recorder({"id": "r", "result": result})), {"id": "r"})
+    assert isinstance(odd, dict) and odd["result"] == result
     with pytest.raises(ApiError, match="the report has no result"):
         await TOOLS["get_report_results"].run(Caller(Recorder({"id": "r", "result": 5})), {"id": "r"})
