@@ -44,8 +44,8 @@ class OwnedCommitments:
     """Commitments for the usage of a scope: *active* ones of the kind to buy, those that start *later*, and active ones
     of *other* kinds (Reserved Instances, resource-based commitments), whose usage is not in the figures.
 
-    *planned* are purchases that DoiT plans and has not made. *terms* are those of active and later ones, by id. *whole* are
-    the ids of active ones that can cover all of the usage.
+    *planned* are purchases that DoiT plans and has not made. *terms* are those of active and later ones, by id. *whole*
+    are the ids of active ones that can cover all of the usage.
     """
 
     active: Sequence[OwnedCommitment]
