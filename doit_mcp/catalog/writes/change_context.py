@@ -108,7 +108,7 @@ class ChangeContextReader:
             yield from map(self._reader, readers.values() if isinstance(readers, Mapping) else (readers,))
 
     async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> ChangeContext:
-        """Return the context. Raises ApiError for a bad credential, and ToolError if other objects prevent the write."""
+        """Return the context. Raises ApiError for a bad credential, and ToolError if other objects forbid the write."""
         await check_name(call, self._unique_reader(), arguments, current or {})
         domains = await customer_domains(call) if self._has_addresses(arguments) else ()
         targets = self.tool.targets
