@@ -29,7 +29,7 @@ def is_expected_long(config: JsonObject) -> bool:
 
 
 def _days(config: JsonObject) -> int:
-    """Return about how many days a query is about; 0 if unknown."""
+    """Return the approximate number of days that a query covers; 0 if unknown."""
     days = _days_of_span(config.get("customTimeRange"))
     time_range = config.get("timeRange")
     if not days and isinstance(time_range, dict):
@@ -39,7 +39,7 @@ def _days(config: JsonObject) -> int:
 
 
 def _days_of_span(span: object) -> int:
-    """Return the days of a custom range; 0 if it has none that can be read."""
+    """Return the number of days of a custom range; 0 if they cannot be read."""
     if not isinstance(span, dict):
         return 0
     try:
