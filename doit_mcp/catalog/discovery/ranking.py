@@ -183,7 +183,7 @@ class ToolFinder:
     def _verb_factors(
         self, first_word: str, query_words: Sequence[str], matches: Sequence[Mapping[str, float]]
     ) -> list[float]:
-        """Return a factor for each tool: whether it does what the verbs of a query ask for, most of all the first word."""
+        """Return a factor for each tool: whether it does what the verbs of a query ask for, mainly the first word."""
         if not self._asks_for_write(query_words, matches):
             return [UNREQUESTED_WRITE_WEIGHT if tool.writes else 1.0 for tool in self.tools]
         leading = self._writing_verbs & ({first_word} | VERBS_BY_SYNONYM.get(first_word, frozenset()))

@@ -51,7 +51,7 @@ class _Node(NamedTuple):
 
 
 def lint_bundle(bundle: Mapping[str, Any]) -> list[BundleWarning]:
-    """Return the probable mistakes in a *bundle*, at most MAX_WARNINGS. Its form is not checked, because the API does."""
+    """Return the probable mistakes in a *bundle*, at most MAX_WARNINGS. Only the API checks its form."""
     return list(islice(_lint(bundle), MAX_WARNINGS))
 
 

@@ -80,7 +80,7 @@ async def import_cloudflow(
 
 
 def _import_error(error: ApiError, plan: JsonObject) -> ApiError:
-    """Return the *error* of an import with all errors of its *plan*, because the API's own message may have only one."""
+    """Return the *error* of an import with all errors of its *plan*: the API's own message may have only one."""
     listed = objects_in(plan.get("errors"))
     problems = [
         ": ".join(str(item[name]) for name in ("field", "code", "message") if item.get(name)) for item in listed

@@ -16,8 +16,8 @@ DAYS_PER_UNIT = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 def is_expected_long(config: JsonObject) -> bool:
     """Return whether a query is likely to run for minutes: many rows, over a long range.
 
-    The API reads and groups the billing lines of the whole range. Without groups, or by cloud, it returns a few rows per
-    interval, which is quick for any range; so is a short range with any groups. Both periods of a comparison count.
+    The API reads and groups the billing lines of the whole range. Without groups, or by cloud, it returns a few rows
+    per interval, which is quick for any range; so is a short range with any groups. Both periods of a comparison count.
     """
     if all(group.get("id") == CLOUD_DIMENSION for group in config.get("group") or ()):
         return False

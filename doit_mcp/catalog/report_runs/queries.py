@@ -98,7 +98,7 @@ async def fetch_query(
 async def fetch_saved_report(
     call: Call, identifier: str, days: dict[str, str], file_type: FileType | None = None
 ) -> JsonObject:
-    """Return a saved report with its result, for its own period or for *days* (startDate and endDate). Raise ApiError."""
+    """Return a saved report with its result, for its own period or for *days* (startDate, endDate). Raise ApiError."""
 
     async def start(doit: Doit) -> JsonObject:
         return await doit.report_runs.start_report_run(

@@ -76,8 +76,8 @@ def access_lines(
 ) -> list[str]:
     """Return a line for each user, address and permission that *arguments* add, remove or change.
 
-    They are compared with the *current* state if it is known. Addresses outside the customer's *domains* come first, then
-    what is added, what is removed, and other changes. Raises ToolError if there are too many to show, because the user
+    They are compared with the *current* state if it is known. Addresses outside the customer's *domains* come first,
+    then what is added, what is removed, and other changes. Raises ToolError if there are too many to show, because the user
     would approve changes that they cannot see.
     """
     lines: list[AccessLine] = []

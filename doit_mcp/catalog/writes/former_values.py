@@ -22,8 +22,8 @@ NO_VALUE: tuple[Any, ...] = (None, "")
 class FormerValues:
     """The *arguments* that restore the state before an update.
 
-    *unset* are the paths of values that did not exist and cannot be cleared, *unknown* those that no tool shows. *others*
-    are sentences about other objects.
+    *unset* are the paths of values that did not exist and cannot be cleared, *unknown* those that no tool shows.
+    *others* are sentences about other objects.
     """
 
     arguments: JsonObject = field(default_factory=dict)

@@ -62,7 +62,7 @@ def _known_text(item: JsonObject) -> str | None:
 
 
 def _condition_text(item: JsonObject) -> str | None:
-    """Return a scope, filter or component as text, such as "service_description is not EC2"; None for any other item."""
+    """Return a scope, filter or component as text, such as "service_description is not EC2"; None for other items."""
     values = item.get("values")
     name = item.get("key", item.get("id"))
     is_known = item.keys() <= CONDITION_MEMBERS | MARKS.keys() and item.get("mode", "is") in MODES

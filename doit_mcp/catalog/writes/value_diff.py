@@ -51,7 +51,7 @@ MAX_STATE_DEPTH = 12
 class DiffLine(NamedTuple):
     """One line: the value at *path*, the one *before*, and the one *after*, which is UNKNOWN for a removed item.
 
-    *kind* is the path without list positions. A prominent line names a target, so it comes before all other lines and is
+    *kind* is the path without list positions. A prominent line names a target, so it precedes all other lines and is
     the last to be omitted. *list_path* is the path of the list whose item was added or removed, else "".
     """
 

@@ -47,8 +47,8 @@ def check_listed(tool: Tool, argument: str, given: object, listed: Collection[st
 
 
 async def check_name(call: Call, reader: Tool | None, arguments: JsonObject, current: JsonObject) -> None:
-    """Raise ToolError if another object in the list of *reader* has the argument ``name``, and ApiError for a credential
-    that is no longer accepted.
+    """Raise ToolError if another object in the list of *reader* has the argument ``name``, and ApiError for a
+    credential that is no longer accepted.
     """
     name = arguments.get("name")
     if reader is None or name is None or name == current.get("name"):
