@@ -12,7 +12,7 @@ ROWS_PER_REQUEST = 500
 
 
 async def read_account_names(call: Call, fact: str, method: Callable[..., Any], id_member: str) -> dict[str, str]:
-    """Return the display names that the list *method* has, by the member *id_member*. Remember them as *fact*.
+    """Return the display names in the list that *method* returns, by the member *id_member*. Cache them as *fact*.
 
     Raise ApiError.
     """
@@ -21,7 +21,7 @@ async def read_account_names(call: Call, fact: str, method: Callable[..., Any], 
         return remembered
     rows = iterate_rows(method, maxResults=ROWS_PER_REQUEST)
     found = {str(row.get(id_member) or ""): str(row.get("displayName") or "") async for row in rows}
-    # The customer may be onboarded any moment, so an empty list is not remembered.
+    # The customer may be onboarded at any moment, so an empty list is not cached.
     if found:
         call.facts.put(fact, found)
     return found

@@ -72,7 +72,7 @@ async def read_google(call: Call, today: date) -> CloudReadings:
 
 
 async def _read_accounts(readings: CloudReadings, noun: str, topics: Mapping[str, ReadAccount]) -> CloudReadings:
-    """Return *readings* with the results and errors of all *topics* of all its accounts, which are *noun*.
+    """Return *readings* with the results and errors of all *topics* of all accounts. *noun* names them in errors.
 
     Raise ApiError for too many accounts: a sum over some of them would be wrong.
     """

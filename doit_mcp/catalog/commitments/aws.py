@@ -18,16 +18,16 @@ from .account_names import ROWS_PER_REQUEST, read_account_names
 
 AWS = "amazon-web-services"
 HOURS_PER_MONTH = Decimal(730)
-"""365 days of 24 hours, divided by 12. Amounts per hour become amounts per month with it."""
+"""365 days of 24 hours, divided by 12: the factor from amounts per hour to amounts per month."""
 PER_MONTH = f"per month of {HOURS_PER_MONTH} hours (365/12 days)"
-"""How results name the month, which is the same for all amounts per month."""
+"""The name of that month in results. It is the same for all amounts per month."""
 ORGANIZATIONS_FACT = "aws organizations"
 MAX_ORGANIZATIONS = 50
-"""AWS organizations of one answer: each needs several requests."""
+"""Maximum number of AWS organizations of one answer, because each needs several requests."""
 MAX_CONCURRENT_REQUESTS = 8
-"""Requests about organizations at the same time."""
+"""Maximum number of concurrent requests about organizations."""
 READ_SECONDS = 20.0
-"""Time for the requests about all organizations."""
+"""Time limit of the requests about all organizations together."""
 SECONDS_PER_HOUR = 3600
 PLACE_WORDS = {"region": " in", "accountId": ", account"}
 TERM_NAMES = {"one_year": "1 year", "three_year": "3 years"}
@@ -42,9 +42,9 @@ PLAN_NAMES = {
 class OwnedCommitment(NamedTuple):
     """An active Savings Plan, Reserved Instance, or committed use discount of Google Cloud.
 
-    *hourly_cost* is what it costs per hour whether it is used or not, upfront payments included; None if the API has no
-    price of it. *utilization* is the
-    used share, from 0 to 1; None if the cloud has not reported it yet.
+    *hourly_cost* is what it costs per hour whether it is used or not, including upfront payments; None if the API does
+    not state its price. *utilization* is the used share, from 0 to 1; None if the cloud has not reported it yet.
+    Amounts are in US dollars.
     """
 
     kind: Literal["savings-plan", "reserved-instance", "spend-cud", "resource-cud"]
@@ -68,8 +68,8 @@ class OwnedCommitment(NamedTuple):
 
 
 class RecommendedPurchase(NamedTuple):
-    """How much more to commit to one type of Savings Plans, or of committed use discounts in a region, and what that saves
-    per month. *account* is the AWS organization or Google Cloud billing account."""
+    """How much more to commit to one type of Savings Plans, or of committed use discounts in a region, and what that
+    saves per month. *account* is the AWS organization or Google Cloud billing account."""
 
     account: str
     service: str
@@ -85,7 +85,7 @@ class RecommendedPurchase(NamedTuple):
 
 
 async def list_organizations(call: Call) -> dict[str, str]:
-    """Return the names of the customer's AWS organizations in PerfectScale for Commitments, by id, and remember them."""
+    """Return the names of the customer's AWS organizations in PerfectScale for Commitments by id, and cache them."""
     method = call.doit.aws_commitments.list_aws_organizations
     return await read_account_names(call, ORGANIZATIONS_FACT, method, "managementAccountId")
 
@@ -105,7 +105,7 @@ async def read_reserved_instances(doit: Doit, organization: str) -> list[OwnedCo
 
 
 async def read_recommended_purchases(doit: Doit, organization: str) -> list[RecommendedPurchase]:
-    """Return how much more to commit in an AWS organization, by type; types without need are left out."""
+    """Return how much more to commit in an AWS organization, by type, without types that need no more."""
     answer = await doit.aws_commitments.list_aws_recommendations(managementAccountId=organization)
     return list(parse_recommendations(organization, answer))
 
@@ -153,7 +153,7 @@ def _hourly_cost_per_instance(row: JsonObject) -> Decimal:
 
 
 def parse_recommendations(organization: str, answer: JsonObject) -> Iterator[RecommendedPurchase]:
-    """Yield the purchases that an answer of list_aws_recommendations advises."""
+    """Yield the purchases that a response of list_aws_recommendations recommends."""
     for service, advice in answer.items():
         found = parse_recommendation(organization, service, advice) if isinstance(advice, Mapping) else None
         if found is not None:
@@ -163,7 +163,7 @@ def parse_recommendations(organization: str, answer: JsonObject) -> Iterator[Rec
 def parse_recommendation(
     account: str, service: str, advice: Mapping[str, Any], cloud: str = AWS, region: str = ""
 ) -> RecommendedPurchase | None:
-    """Return the purchase that a recommendation advises; None if it saves nothing."""
+    """Return the purchase of a recommendation; None if it saves nothing."""
     current, recommended, savings = (
         parse_decimal(advice.get(name)) or Decimal(0)
         for name in ("currentCommitment", "recommendedCommitment", "potentialAdditionalSavings")
@@ -188,7 +188,7 @@ def parse_share(value: Any) -> Decimal | None:
 def parse_decimal(value: Any) -> Decimal | None:
     """Return a number, or a text with a number, as a finite decimal; None for anything else.
 
-    Raise ApiError for a number that no amount has.
+    Raise ApiError for an implausible number.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

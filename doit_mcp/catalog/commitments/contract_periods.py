@@ -17,7 +17,8 @@ from .aws import parse_day, parse_decimal, parse_last_day
 class ContractPeriod(NamedTuple):
     """The running period (contract year) of a spending commitment.
 
-    *starts* and *ends* are its first and last day. *forecast* is the attainment that DoiT expects at the end of the period; None if there is not enough data.
+    *starts* and *ends* are its first and last day. *forecast* is the attainment that DoiT expects at the end of the
+    period; None if there is not enough data.
     """
 
     contract: str
@@ -32,7 +33,7 @@ class ContractPeriod(NamedTuple):
 
     @property
     def shortfall(self) -> Decimal | None:
-        """What is forecast to be missing at the end of the period; 0 if the commitment is met, None if unknown."""
+        """The forecast shortfall at the end of the period; 0 if the commitment is met, None if unknown."""
         return None if self.forecast is None else max(self.committed - self.forecast, Decimal(0))
 
 
@@ -45,7 +46,7 @@ async def read_running_periods(doit: Doit, today: date) -> list[ContractPeriod]:
 def running_periods(contracts: list[JsonObject], today: date) -> Iterator[ContractPeriod]:
     """Yield the running period of each commitment that list_commitments returned.
 
-    Periods that are over or have not begun are left out: their shortfalls do not add up with that of the running one.
+    Other periods are left out, because their shortfalls do not add up with that of the running one.
     """
     for contract in contracts:
         rows = contract.get("periods")
@@ -68,7 +69,7 @@ def _parse_period(contract: JsonObject, row: JsonObject) -> ContractPeriod | Non
         starts,
         ends,
         parse_decimal(row.get("commitmentValue")) or Decimal(0),
-        # The API says 0 where it has too little history to forecast.
+        # The API returns 0 if there is too little history to forecast.
         forecast if forecast else None,
         parse_decimal(contract.get("totalCurrentAttainment"))
         if starts == parse_day(contract.get("startDate"))

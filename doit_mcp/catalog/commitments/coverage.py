@@ -17,8 +17,8 @@ ZERO = Decimal(0)
 class EligibleSpend(NamedTuple):
     """Spend of some days that commitments can cover; Spot Instances are not eligible.
 
-    *on_demand* is what is not covered, *covered* the cost of commitments, and *savings* the difference to on-demand
-    rates, both as the API states them; None if it does not have the savings. *first* and *last* are the days.
+    *on_demand* is the spend that is not covered, *covered* the cost of commitments, and *savings* the difference from
+    on-demand rates, as the API states them; None if it does not state the savings. *first* and *last* are the days.
 
     The effective savings rate of the FinOps Foundation counts unused fees as a cost. The API's document does not say
     whether its savings are net of unused fees; they are shown as the API states them.
@@ -49,7 +49,7 @@ class EligibleSpend(NamedTuple):
 
 
 def add_spend(organizations: Iterable[JsonObject]) -> EligibleSpend | None:
-    """Return the eligible spend in answers of get_aws_organization, of all types; None without any."""
+    """Return the eligible spend of all types in responses of get_aws_organization; None without any."""
     days: list[JsonObject] = []
     savings: Decimal | None = ZERO
     for organization in organizations:
@@ -72,7 +72,7 @@ def add_spend(organizations: Iterable[JsonObject]) -> EligibleSpend | None:
 def add_google_spend(accounts: Iterable[JsonObject]) -> EligibleSpend | None:
     """Return the eligible spend of billing accounts (get_gcp_billing_account); None if no day of it is known.
 
-    Each day has its cost on demand, and a member for each kind of commitment with the cost of that.
+    Each day has its on-demand cost, and a member with the cost of each kind of commitment.
     """
     on_demand, covered, dates = ZERO, ZERO, []
     savings: Decimal | None = ZERO
@@ -97,7 +97,7 @@ def _rows(rows: Any) -> list[JsonObject]:
 def utilization(commitments: Sequence[OwnedCommitment]) -> Decimal | None:
     """Return the used share of commitments, weighted by their cost; those without a reported use do not count.
 
-    None if none has one, or if some have no price and the shares differ, so that they cannot be weighted.
+    None if no commitment has one, or if the shares differ and cannot be weighted because some have no price.
     """
     measured = [(item.hourly_cost, item.utilization) for item in commitments if item.utilization is not None]
     shares = {share for _, share in measured}

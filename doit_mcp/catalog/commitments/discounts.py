@@ -1,4 +1,4 @@
-"""The discount of a commitment: given by the caller, seen on the bill, or implied by DoiT's recommendation. Never guessed."""
+"""The discount of a commitment: from the caller, from the bill, or implied by DoiT's recommendation; never guessed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Discount(NamedTuple):
 
 
 class DiscountEvidence(NamedTuple):
-    """What is known about discounts: *seen* on the bill for active commitments with the *owned* terms, and DoiT's *advice*
-    (a recommendation of the API) for the *advised* terms; None if unknown. *unread* are parts that may have more."""
+    """What is known about discounts: *seen* on the bill for active commitments with the *owned* terms, and *advice* (a
+    recommendation of the API) for the *advised* terms; None if unknown. *unread* are failed parts."""
 
     seen: Decimal | None = None
     owned: Collection[Terms] = ()
@@ -53,7 +53,7 @@ def find_discount(given: float | None, wanted: Terms, evidence: DiscountEvidence
 
 
 def known_discount(terms: Terms, evidence: DiscountEvidence) -> Discount | None:
-    """Return the discount of commitments with some *terms* that the bill or a recommendation shows; None without one."""
+    """Return the discount for *terms* that the bill or a recommendation shows, from 0 to 1; None without one."""
     name = describe_terms(terms)
     if evidence.seen is not None and evidence.seen > 0 and set(evidence.owned) == {terms}:
         return Discount(_to_tenth(evidence.seen), f"seen on the bill: all active commitments of this kind are {name}")
@@ -67,7 +67,7 @@ def known_discount(terms: Terms, evidence: DiscountEvidence) -> Discount | None:
 def implied_discount(advice: Mapping[str, Any] | None) -> Decimal | None:
     """Return the discount that a recommendation implies; None if it recommends no further commitment.
 
-    Its savings are the on-demand cost that it replaces less the commitment, which it expects to be used.
+    Its savings are the on-demand cost that it replaces minus the commitment, which it expects to be fully used.
     """
     if advice is None:
         return None
@@ -92,7 +92,7 @@ def describe_terms(terms: Terms) -> str:
 
 
 def _describe_known_terms(evidence: DiscountEvidence) -> str:
-    """Return for which terms a discount is known, as a sentence."""
+    """Return a sentence about the terms for which a discount is known."""
     known = [describe_terms(evidence.advised)] if evidence.advised and implied_discount(evidence.advice) else []
     if evidence.seen is not None and len(set(evidence.owned)) == 1:
         known += [text for terms in evidence.owned if (text := describe_terms(terms)) not in known][:1]
@@ -100,7 +100,7 @@ def _describe_known_terms(evidence: DiscountEvidence) -> str:
 
 
 def _describe_unread_parts(evidence: DiscountEvidence) -> str:
-    """Return why a discount may be unknown though there is one, as a sentence."""
+    """Return a sentence about why a discount may be unknown although it exists."""
     parts = "; ".join(f"{part['part']}: {part['why']}" for part in evidence.unread)
     return f"Not read: {parts}. " if parts else ""
 

@@ -26,12 +26,12 @@ from .purchase_model import UsageSample
 
 USAGE_DAYS = 60
 USAGE_WEEKS = 9
-"""Whole weeks that are about as long: DoiT reports eligible usage for days of three weeks only."""
+"""Number of whole weeks that cover about as many days. DoiT reports daily eligible usage for three weeks only."""
 MIN_DAYS, MIN_WEEKS = 14, 4
 DAYS_PER_WEEK = 7
 HOURS_PER_DAY = 24
 MAX_SKUS = 2000
-"""SKUs of one query."""
+"""Maximum number of SKUs of one query."""
 COVERED, ON_DEMAND = "SavingsPlanCoveredUsage", "Usage"
 AMORTIZED: Metric = {"type": "extended", "value": "amortized_cost"}
 COVERED_SERVICES = MappingProxyType(
@@ -64,9 +64,9 @@ COVERED_SOURCE = (
 class UsageReading:
     """Eligible usage in dollars per hour at on-demand rates, by *unit* (day or week) of a *period*.
 
-    *on_demand* is the part that no commitment covers; None if only the whole is known. *discount* is that of the covered
-    part, from 0 to 1; None if unknown. *source* says where it comes from. *lowest_hours* are the lowest hours by unit;
-    empty unless all are known.
+    *on_demand* is the part that no commitment covers; None if only the whole is known. *discount* is that of the
+    covered part, from 0 to 1; None if unknown. *source* says where the usage comes from. *lowest_hours* is the usage in
+    the lowest hour by unit; empty unless all are known.
     """
 
     period: Period
@@ -84,8 +84,8 @@ class UsageReading:
         return sum(amount > 0 for amount in self.eligible) >= least
 
     def samples(self, active: Decimal, later: Decimal) -> list[UsageSample]:
-        """Return the usage by unit. *active* commitments cover usage first, unless the bill shows what they cover; then
-        those of *later*, which were not active. Both are in dollars per hour at on-demand rates."""
+        """Return the usage by unit. *active* commitments cover usage first, unless the bill shows what they cover, and
+        then the *later* ones, which were not active. Both are in dollars per hour at on-demand rates."""
         left = self.eligible if self.on_demand is None else self.on_demand
         covers = later if self.on_demand is not None else active + later
         rest = [max(amount - covers, ZERO) for amount in left]
@@ -97,8 +97,8 @@ class UsageReading:
 async def read_billed_usage(call: Call, organization: str, service: str, today: date) -> UsageReading | None:
     """Return the usage of an AWS organization that Savings Plans of a type can cover, by day, from its bill.
 
-    The bill does not say which SKUs are eligible: those count of which a Savings Plan covered any usage in the period, and
-    for compute, those with a usage type that Compute Savings Plans cover. None if no SKU counts. Raise ApiError.
+    The bill does not state which SKUs are eligible. SKUs count if a Savings Plan covered any of their usage in the
+    period or, for compute, if Compute Savings Plans cover their usage type. None if no SKU counts. Raise ApiError.
     """
     period = last_final_days(today, USAGE_DAYS)
     account: Filter = {"type": "fixed", "id": "billing_account_id", "mode": "is", "values": [organization]}

@@ -37,7 +37,7 @@ NO_PURCHASE = "no purchase is planned or recommended"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Members of a cloud's commitments, and why those that are null are unknown."""
+    """Members of a cloud's commitments, and the reasons why null ones are unknown."""
 
     members: Mapping[str, Any]
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -45,11 +45,11 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class CloudReadings:
-    """What was read about all accounts of a *cloud* (AWS organizations, or Google Cloud billing accounts), by topic, and
+    """What was read about all accounts of a *cloud* (AWS organizations or Google Cloud billing accounts) by topic, and
     why topics could not be read.
 
-    *names* has the accounts' names by id; *no_account* is the reason to give if there are no accounts. *spend* is their eligible
-    spend; None if it is unknown.
+    *names* has the accounts' names by id; *no_account* is the reason to give without accounts. *spend* is their
+    eligible spend; None if unknown.
     """
 
     cloud: str
@@ -76,7 +76,7 @@ def unknown_figures(why: str) -> Figures:
 
 
 def cloud_figures(readings: CloudReadings, today: date) -> Figures:
-    """Return the figures of all accounts of a cloud together."""
+    """Return the combined figures of all accounts of a cloud."""
     if not readings.names:
         return unknown_figures(readings.no_account)
     owned = [item for topic in OWNED_TOPICS for item in readings.found.get(topic, ())]

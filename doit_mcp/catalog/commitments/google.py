@@ -35,7 +35,7 @@ RESOURCE_MEMBERS = MappingProxyType({"VCPU": "lastMonthCPUUtilization", "MEMORY"
 
 async def list_billing_accounts(call: Call) -> dict[str, str]:
     """Return the names of the customer's Google Cloud billing accounts in PerfectScale for Commitments, by id, and
-    remember them. Raise ApiError."""
+    cache them. Raise ApiError."""
     method = call.doit.gcp_commitments.list_gcp_billing_accounts
     return await read_account_names(call, ACCOUNTS_FACT, method, "billingAccountId")
 
@@ -48,14 +48,14 @@ async def read_spend_cuds(doit: Doit, account: str) -> list[OwnedCommitment]:
 
 
 async def read_resource_cuds(doit: Doit, account: str) -> list[OwnedCommitment]:
-    """Return the active resource-based commitments of a billing account. The API has no price of them."""
+    """Return the active resource-based commitments of a billing account. The API does not state their price."""
     method = doit.gcp_commitments.list_gcp_resource_cuds
     rows = iterate_rows(method, billingAccountId=account, status="active", maxResults=ROWS_PER_REQUEST)
     return [parse_resource_cud(row) async for row in rows]
 
 
 async def read_cud_purchases(doit: Doit, account: str) -> list[RecommendedPurchase]:
-    """Return how much more to commit in a billing account, by service and region; those without need are left out."""
+    """Return how much more to commit in a billing account, by service and region, without those that need no more."""
     answer = await doit.gcp_commitments.list_gcp_recommendations(billingAccountId=account)
     found = [
         parse_recommendation(account, str(row.get("service") or ""), row, GOOGLE, str(row.get("region") or ""))
@@ -113,8 +113,8 @@ def parse_resource_cud(row: JsonObject) -> OwnedCommitment:
 
 
 def _resource_utilization(row: JsonObject, reserved: Mapping[str, Any]) -> Decimal | None:
-    """Return the utilization of a resource-based commitment; None if its resources have different ones, because the share
-    of each in its price is unknown."""
+    """Return the utilization of a resource-based commitment, from 0 to 1; None if its resources have different ones,
+    because the share of each in its price is unknown."""
     names = [member for kind, member in RESOURCE_MEMBERS.items() if kind in reserved or not reserved]
     found = {parse_share(row.get(name)) for name in names}
     return found.pop() if len(found) == 1 else None

@@ -20,7 +20,7 @@ from .aws import parse_amount, parse_day
 class PlannedStep:
     """One purchase of commitments that DoiT has planned; *approval* is pending_approval, approved or paused.
 
-    It is number *number* of *count* steps, which together commit *target_hourly* and save *target_monthly_savings*.
+    It is step *number* of *count*, which together commit *target_hourly* and save *target_monthly_savings*.
     """
 
     account: str
@@ -71,5 +71,5 @@ def parse_steps(account: str, plan: JsonObject) -> Iterator[PlannedStep]:
 
 
 def next_step(steps: Iterable[PlannedStep]) -> PlannedStep | None:
-    """Return the earliest step, of several on one day the one that saves the most; None without any."""
+    """Return the earliest step; if several are on one day, the one that saves the most; None without any."""
     return min(steps, key=lambda step: (step.scheduled_on, -step.monthly_savings, step.service), default=None)

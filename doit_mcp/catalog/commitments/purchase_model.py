@@ -43,7 +43,7 @@ class UsageLevels(NamedTuple):
 
 class PurchaseTerms(NamedTuple):
     """What to buy: *years*, the *payment* option, the *discount* from on-demand rates, the *target* coverage, and the
-    share of the commitment that can be used at most (*usable*); all three from 0 to 1."""
+    maximum share of the commitment that can be used (*usable*); all three from 0 to 1."""
 
     years: int
     payment: str
@@ -63,8 +63,9 @@ class Purchase(NamedTuple):
     """A commitment of *hourly* dollars, which covers *covers* dollars per hour at on-demand rates.
 
     *avoided* is the on-demand cost per month that it replaces. *coverage_before* and *coverage_after* are shares of the
-    eligible usage. *low* and *high* are None if usage does not tell them from *expected*. Months count from 1; None if
-    the commitment is not paid off within its term. *break_even_low* is the month at low usage, None without *low*. *payback_month* is None without upfront payment too, because there is nothing to pay back.
+    eligible usage. *low* and *high* are None if usage shows no difference from *expected*. Months count from 1 and are
+    None if the commitment is not paid off within its term. *break_even_low* is the month at low usage, None without
+    *low*. *payback_month* is also None without upfront payment, because there is nothing to pay back.
     """
 
     hourly: Decimal
@@ -100,7 +101,7 @@ def describe_usage(samples: Sequence[UsageSample]) -> UsageLevels:
 def hourly_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms) -> Decimal:
     """Return the additional commitment in dollars per hour, in cents, that reaches the target; 0 if it is reached.
 
-    The target is a share of the median eligible usage, less the median of what is covered already.
+    The target is a share of the median eligible usage, minus the median of the usage that is already covered.
     """
     usage = describe_usage(samples)
     missing = max(terms.target * usage.eligible - usage.covered, ZERO)
@@ -148,10 +149,10 @@ def model_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms, hourl
 def _used_range(
     samples: Sequence[UsageSample], by_sample: Sequence[Decimal], most: Decimal
 ) -> tuple[Decimal | None, Decimal | None]:
-    """Return what is used of a commitment at low and at high usage; None for what does not differ from the mean.
+    """Return the used part of a commitment at low and at high usage; None for a part that equals the mean.
 
-    *by_sample* is what is used of it in the samples, in ascending order, and *most* what can be. If the lowest hours are
-    known, low usage is that of these hours. If they use all of it, all hours do, so the range is exact.
+    *by_sample* is the used part in each sample, in ascending order, and *most* its maximum. If the lowest hours are
+    known, low usage is that of these hours. If they use the whole commitment, all hours do, so the range is exact.
     """
     edge = edge_count(by_sample)
     mean, high = _mean(by_sample), _mean(by_sample[-edge:])
@@ -164,7 +165,7 @@ def _used_range(
 
 
 def edge_count(samples: Sequence[object]) -> int:
-    """Return how many samples the low and the high estimate are the mean of."""
+    """Return the number of samples in the means for the low and high estimates."""
     return max(1, len(samples) // EDGE_PARTS)
 
 
@@ -177,7 +178,7 @@ def _estimate(used: Decimal, covers: Decimal, hourly: Decimal) -> Estimate:
 
 
 def _months_until(debt: Decimal, gain_per_month: Decimal, longest: int) -> int | None:
-    """Return the first month after which the gains are at least *debt*; None if that is not within *longest* months."""
+    """Return the first month after which the gains are at least *debt*; None if that takes longer than *longest*."""
     if gain_per_month <= 0:
         return None
     month = max(1, int((debt / gain_per_month).to_integral_value(ROUND_CEILING)))

@@ -37,7 +37,7 @@ NOT_MANAGED = (
     "known for AWS and Google Cloud only: the DoiT API has no coverage, utilization or purchases for this cloud"
 )
 MANAGED_CLOUDS = MappingProxyType({AWS: "aws", GOOGLE: "gcp"})
-"""The clouds whose commitments PerfectScale manages, and the names of the parts that are read about them."""
+"""The clouds whose commitments PerfectScale manages, and the names of the parts that are read for them."""
 NO_CONTRACT = "no commitment contract with this cloud is active"
 NO_FORECAST = "too little data for a forecast of the contract period"
 
@@ -96,7 +96,7 @@ def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:
     if cloud is None:
         return known
     wanted = normalize_provider(cloud)
-    # Without the list of clouds with costs, an unknown cloud looks like one without contracts.
+    # Without the list of clouds with costs, an unknown cloud looks like a cloud without contracts.
     if wanted not in known and "clouds" in parts.results:
         raise unknown_value("cloud", "cloud", cloud, known)
     return [wanted]

@@ -11,8 +11,8 @@ from ..partial_results import FailedParts
 
 
 class ExpiringCommitment(TypedDict):
-    """A Savings Plan, Reserved Instance or committed use discount that ends soon. The API has no price of resource-based
-    ones."""
+    """A Savings Plan, Reserved Instance or committed use discount that ends soon. The API does not state the price of
+    resource-based ones."""
 
     id: str
     title: Annotated[str, Label]

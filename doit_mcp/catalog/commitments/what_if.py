@@ -105,7 +105,7 @@ async def what_if_commitment(
 
 
 def _target(cloud: str | None, service: str | None, region: str | None) -> tuple[str, str]:
-    """Return the cloud and the service to commit for. Raise ApiError for what they do not offer."""
+    """Return the cloud and the service to commit for. Raise ApiError for a combination that is not sold."""
     usual = CLOUD_OF_SERVICE.get(service or "", AWS)
     provider, kind = usual if cloud is None else normalize_provider(cloud), service or "compute"
     if provider not in (AWS, GOOGLE):

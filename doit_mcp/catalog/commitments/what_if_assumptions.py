@@ -1,4 +1,4 @@
-"""What the figures of a modeled purchase take for granted, as sentences of the answer."""
+"""The assumptions behind the figures of a modeled purchase, as sentences of the answer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LACKING = MappingProxyType(
         PLANNED: NO_PLANNED,
     }
 )
-"""What the figures lack without a part of the evidence, by its name."""
+"""What the figures lack if a part of the evidence is missing, by the name of the part."""
 
 
 def describe_assumptions(
@@ -53,7 +53,7 @@ def describe_assumptions(
     purchase: Purchase,
     today: date,
 ) -> list[str]:
-    """Return what the figures take for granted."""
+    """Return the assumptions behind the figures, one or more sentences each."""
     usage = evidence.usage
     found = [
         f"Usage stays as in the {len(usage.eligible)} {usage.unit}s of the period, for the whole term: no growth, no "
@@ -78,7 +78,7 @@ def describe_assumptions(
 
 
 def _describe_range(evidence: Evidence, purchase: Purchase) -> list[str]:
-    """Return what the expected, low and high figures are of, and why low or high is unknown."""
+    """Return what the expected, low and high figures are based on, and why low or high is unknown."""
     usage = evidence.usage
     edge = edge_count(usage.eligible)
     spread = f"{edge} {usage.unit}s" if edge > 1 else usage.unit
@@ -105,7 +105,7 @@ def _describe_range(evidence: Evidence, purchase: Purchase) -> list[str]:
 
 
 def _describe_unpaid(purchase: Purchase, years: int) -> list[str]:
-    """Return why months are null."""
+    """Return why the months of break-even and payback are null."""
     term = f"within the term of {MONTHS_PER_YEAR * years} months"
     found = []
     if purchase.break_even_month is None:
@@ -120,7 +120,7 @@ def _describe_unpaid(purchase: Purchase, years: int) -> list[str]:
 
 
 def _describe_usage_basis(evidence: Evidence) -> list[str]:
-    """Return what usage from the bill may leave out, and what DoiT reports instead."""
+    """Return which usage the bill may leave out, and what DoiT reports instead."""
     found = []
     if evidence.usage.on_demand is not None and evidence.scope.service == "database":
         found.append(
@@ -137,7 +137,7 @@ def _describe_usage_basis(evidence: Evidence) -> list[str]:
 
 def find_ending(owned: Sequence[OwnedCommitment], years: int, today: date) -> list[tuple[date, OwnedCommitment]]:
     """Return the commitments that end within a term of *years* from *today*, by their ends."""
-    # Month arithmetic, because 29 February has no day in most years.
+    # Month arithmetic, because most years have no 29 February.
     last = months_back(today, -MONTHS_PER_YEAR * years)
     found = [(item.ends, item) for item in owned if item.ends is not None and item.ends < last]
     return sorted(found, key=lambda pair: (pair[0], pair[1].id))
@@ -177,7 +177,7 @@ def _describe_active(evidence: Evidence, covered: CoveredUsage) -> str:
 
 
 def _price_basis(unpriced: int) -> str:
-    """Return how the price of commitments becomes usage at on-demand rates."""
+    """Return how the price of commitments is converted to usage at on-demand rates."""
     if not unpriced:
         return "at the known discount of their terms"
     return f"at the known discount of their terms, and without one where it is unknown ({unpriced}), so it may be more"
@@ -200,7 +200,7 @@ def _other_kinds(evidence: Evidence) -> str:
 
 
 def _describe_failures(evidence: Evidence) -> list[str]:
-    """Return what the parts that could not be read change about the figures."""
+    """Return how the parts that could not be read affect the figures."""
     parts = [failure["part"] for failure in evidence.failures]
     return [f"Without {part} (see failed), {LACKING[part]}." for part in parts if part in LACKING]
 

@@ -1,4 +1,4 @@
-"""What existing commitments and planned purchases cover of the usage of a modeled purchase, at on-demand rates.
+"""How much of the usage of a modeled purchase existing commitments and planned purchases cover, at on-demand rates.
 
 None of it depends on the discount of the modeled purchase.
 """
@@ -16,10 +16,10 @@ from .what_if_evidence import Evidence
 
 
 class CoveredUsage(NamedTuple):
-    """What commitments cover, in dollars per hour at on-demand rates: *active* ones, those that are bought and start
-    *later* without renewals, and *planned* purchases.
+    """What commitments cover, in dollars per hour at on-demand rates: *active* ones, those that start *later*,
+    without renewals, and *planned* purchases.
 
-    *unpriced* counts those whose discount is unknown: they cover at least what they cost, which is what counts.
+    *unpriced* counts those whose discount is unknown. Their cost is used instead, because they cover at least that.
     """
 
     active: Decimal
@@ -33,7 +33,7 @@ def find_covered(evidence: Evidence) -> CoveredUsage:
     """Return what the commitments in the *evidence* cover."""
     owned = evidence.owned
     later = [item.commitment for item in owned.later if not item.is_renewal]
-    # A planned purchase saves the on-demand cost that it replaces less its own cost.
+    # The savings of a planned purchase are the on-demand cost that it replaces minus its own cost.
     planned = sum((step.hourly + step.monthly_savings / HOURS_PER_MONTH for step in owned.planned), ZERO)
     active_rates = [_covers(item, evidence) for item in owned.active]
     later_rates = [_covers(item, evidence) for item in later]

@@ -38,7 +38,7 @@ from .what_if_owned import (
 
 GOOGLE_TERMS = MappingProxyType({"P1Y": "one_year", "P3Y": "three_year"})
 DISCOUNT_PARTS = ("billed usage", "recommendation", "purchase settings")
-"""Parts that can tell a discount."""
+"""Parts that can show a discount."""
 CLOUD_SQL: Literal["cloud_sql"] = "cloud_sql"
 AwsService = Literal["compute", "database"]
 
@@ -225,7 +225,7 @@ async def _or_none(answer: Any) -> JsonObject | None:
 
 
 def _discounts(parts: PartialResults, usage: UsageReading, owned_terms: Sequence[Terms]) -> DiscountEvidence:
-    """Return what *usage* and *parts* tell about discounts."""
+    """Return what *usage* and *parts* show about discounts."""
     advice = (parts.results.get("recommendation") or {}).get("recommendation")
     settings: JsonObject | None = parts.results.get("purchase settings")
     return DiscountEvidence(

@@ -1,4 +1,4 @@
-"""The members of what_if_commitment's result, each with what its numbers are."""
+"""The members of the result of what_if_commitment, each with the basis of its numbers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def scope_and_usage(evidence: Evidence, modeled: ModeledUsage) -> JsonObject:
 def purchase_members(
     purchase: Purchase, terms: PurchaseTerms, discount: Discount, wanted: Terms, usage: ModeledUsage
 ) -> JsonObject:
-    """Return what would be bought, and what it would save, leave unused and cover."""
+    """Return what would be bought, and how much it would save, leave unused and cover."""
     estimates = {"expected": purchase.expected, "low": purchase.low, "high": purchase.high}
     amounts = {
         "commitmentPerHour": purchase.hourly,

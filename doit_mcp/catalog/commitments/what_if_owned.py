@@ -1,4 +1,4 @@
-"""Commitments that a customer has when a purchase is modeled: active, bought to start later, planned, and other kinds."""
+"""A customer's commitments when a purchase is modeled: active, starting later, planned, and other kinds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INSTANCES, RESOURCES = "Reserved Instances", "resource-based commitments"
 
 
 class LaterCommitment(NamedTuple):
-    """A commitment that is bought and starts later, and whether it renews one that ends then."""
+    """A purchased commitment that starts later, and whether it renews one that ends then."""
 
     commitment: OwnedCommitment
     starts: date | None
@@ -41,8 +41,8 @@ class LaterCommitment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OwnedCommitments:
-    """Commitments for the usage of a scope: *active* ones of the kind to buy, those that start *later*, and active ones of
-    *other* kinds (Reserved Instances, resource-based commitments), whose usage is not in the figures.
+    """Commitments for the usage of a scope: *active* ones of the kind to buy, those that start *later*, and active ones
+    of *other* kinds (Reserved Instances, resource-based commitments), whose usage is not in the figures.
 
     *planned* are purchases that DoiT plans and has not made. *terms* are those of active and later ones, by id. *whole*
     are the ids of active ones that can cover all of the usage.
@@ -84,7 +84,7 @@ def read_aws_parts(call: Call, organization: str, service: str) -> dict[str, Awa
         LATER_PLANS: read_plans("queued"),
         PLANNED: read_planned_steps(call.doit, organization, utc_date(call.now)),
     }
-    # Reserved Instances of databases are not in the API.
+    # The API does not have Reserved Instances of databases.
     return parts | ({INSTANCES: read_reserved_instances(call.doit, organization)} if service == "compute" else {})
 
 
@@ -112,7 +112,7 @@ async def collect(rows: AsyncIterator[JsonObject]) -> list[JsonObject]:
 class OwnedRows(NamedTuple):
     """Rows of the API: *active* commitments, those that start *later*, *other* kinds and *planned* purchases.
 
-    *parse* reads a row, and *read_terms* its terms. *covers_all* says whether its commitment can cover all of the usage.
+    *parse* reads a row, and *read_terms* its terms. *covers_all* returns whether its commitment can cover all usage.
     """
 
     parse: Callable[[JsonObject], OwnedCommitment]

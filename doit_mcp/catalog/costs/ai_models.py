@@ -44,14 +44,14 @@ _MODEL = re.compile(
     rf"(?<![a-z])(?:{'|'.join(_FAMILIES)})(?:[ _.-]?(?:{'|'.join(_VARIANTS)})(?!(?!v\d|sonnet|opus|haiku)[a-z]))*",
     re.IGNORECASE,
 )
-# A number begins where no digit or comma stands before it: the search tries each long number once, not at every digit.
+# A number must not follow a digit or comma, so the search tries each long number once and not at every digit.
 _TOKEN_UNIT = re.compile(
     r"(?:(?<![\w,])(?P<number>\d[\d,]*) ?|\b)(?:(?P<scale>k|m|thousand|million) ?)?tokens?\b", re.IGNORECASE
 )
 MAX_UNIT_CHARACTERS = 200
 MAX_NUMBER_CHARACTERS = 15
 MAX_TOKENS = Decimal(10) ** 18
-"""Longer units, numbers and counts are not plausible, so they tell nothing."""
+"""Longer units, numbers and counts are not plausible, so they are ignored."""
 _SCALES = {"": 1, "k": 1_000, "m": 1_000_000, "thousand": 1_000, "million": 1_000_000}
 _KIND_WORDS = {
     "cached": frozenset(("cache", "cached", "cchd")),
@@ -63,7 +63,7 @@ _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 
 
 def find_model(*texts: str) -> str | None:
-    """Return the name of the model in the first of the *texts* that has one; None if none has."""
+    """Return the name of the model in the first of the *texts* that names one; None if none does."""
     for text in texts:
         found = [match.group().strip(" _.-") for match in _MODEL.finditer(text)]
         if found:

@@ -156,7 +156,7 @@ async def ai_spend(
 
 
 def ai_series(group_by: str, members: JsonObject) -> Series:
-    """Return the models or providers of a result, and other, as bars. A model has the name of its provider, too."""
+    """Return the models or providers of a result, and other, as bars. A model's bar also names its provider."""
     rows = members["models" if group_by == "model" else "providers"]
     bars = [
         [row["provider"], row["model"] if group_by == "model" else row["provider"], row["cost"], row["sharePercent"]]
@@ -172,7 +172,7 @@ def _explain_nothing(scope: Scope) -> str:
 
 
 def _list_uncounted_services(rows: Iterable[CostRow], currency: str) -> JsonObject:
-    """Return the member with the services that are not part of the total, the most expensive first; empty without any."""
+    """Return the member with the services outside the total, the most expensive first; empty without any."""
     groups = [group for group in rank_groups(rows) if round_amount(group.cost, currency)]
     listed = [{"service": group.name, "cost": amount_as_json(group.cost, currency)} for group in groups]
     return {"notCounted": listed} if listed else {}
@@ -267,9 +267,9 @@ def make_ai_spend(lines: Iterable[AiLine], group_by: str, top: int, currency: st
 
 
 def _token_members(lines: Sequence[AiLine], *, has_price: bool) -> JsonObject:
-    """Return the tokens of some lines, by kind where all say it, and what a million of them costs.
+    """Return the tokens of *lines*, by kind if all lines state it, and the price of a million of them.
 
-    The latter says nothing about all models of a provider: embeddings have many tokens that cost little.
+    *has_price* is false for a provider, whose mean says little, because embeddings have many cheap tokens.
     """
     measured = [line for line in lines if line.tokens is not None]
     tokens = sum((line.tokens or ZERO for line in measured), ZERO)

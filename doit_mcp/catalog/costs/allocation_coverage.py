@@ -99,7 +99,7 @@ class AllocationCoverage(CostStatement, total=False):
 
 @dataclass(frozen=True, slots=True)
 class CoverageRows:
-    """Costs by value and project, and by project, service and type where the value is missing; *rest* names such costs."""
+    """Costs by value and project, and those without a value by project, service and type; *rest* is their name."""
 
     by_project: Sequence[CostRow]
     uncovered: Sequence[CostRow] | None
@@ -108,7 +108,7 @@ class CoverageRows:
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self.by_project) + len(self.uncovered or ())
 
     def is_covered(self, value: Any) -> bool:
@@ -232,7 +232,7 @@ def make_coverage(rows: CoverageRows, top: int, currency: str) -> JsonObject:
     total = round_amount(total_cost(rows.by_project), currency)
     missing = [row for row in rows.by_project if not rows.is_covered(row.ids[0])]
     gap = round_amount(total_cost(missing), currency)
-    # Without the services, the owners are the projects alone.
+    # If the services are unknown, owners are projects only.
     by_service = rows.uncovered if rows.uncovered is not None else [_without_service(row) for row in missing]
     owners, other = _rank_owners(by_service, gap, top, currency)
     likely = likely_values(rows)

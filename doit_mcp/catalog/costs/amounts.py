@@ -31,7 +31,7 @@ WIDE = Context(prec=400)
 def to_decimal(value: Any, maximum: Decimal = MAX_AMOUNT) -> Decimal:
     """Return a cell of the API as the decimal number that it shows; 0 for null.
 
-    Raise ApiError for anything else, and for more than *maximum*: no bill is that large, and sums would lose their cents.
+    Raise ApiError for anything else, and for more than *maximum*: no bill is that large, and sums would lose cents.
     """
     if value is None:
         return ZERO
@@ -42,7 +42,7 @@ def to_decimal(value: Any, maximum: Decimal = MAX_AMOUNT) -> Decimal:
 
 
 def sum_amounts(values: Iterable[Any], maximum: Decimal = MAX_AMOUNT) -> Decimal:
-    """Return the exact sum of cells of the API. Raise ApiError as to_decimal()."""
+    """Return the exact sum of cells of the API. Raise ApiError as to_decimal() does."""
     return sum((to_decimal(value, maximum) for value in values), ZERO)
 
 
@@ -77,9 +77,9 @@ def per_day(amount: Decimal, days: int) -> Decimal:
 
 
 def share_percents(parts: Sequence[Decimal]) -> list[float | None]:
-    """Return the share of each part in the sum of all in percent, to a tenth. Together they are exactly 100.
+    """Return each part's share of the sum in percent, to a tenth. They add up to exactly 100.
 
-    None for all if the sum is zero. Where rounding leaves a difference, the parts with the largest remainders get it.
+    All are None if the sum is zero. A rounding difference goes to the parts with the largest remainders.
     """
     if not sum(parts, ZERO):
         return [None] * len(parts)
@@ -87,7 +87,7 @@ def share_percents(parts: Sequence[Decimal]) -> list[float | None]:
 
 
 def share_tenths(parts: Sequence[Decimal]) -> list[int]:
-    """Return the share of each part in the sum of all, which must not be zero, in tenths of a percent: 1000 together."""
+    """Return each part's share of the sum, which must not be zero, in tenths of a percent. They add up to 1000."""
     total = sum(parts, ZERO)
     exact = [TENTHS_OF_ALL * part / total for part in parts]
     tenths = [int(share.to_integral_value(ROUND_FLOOR)) for share in exact]

@@ -26,7 +26,7 @@ from .statement import settling_note
 T = TypeVar("T")
 
 MAX_RANKED_GROUPS = 25
-"""Groups that are queried: the most that can be shown, so that their shares do not depend on how many are."""
+"""Number of groups to query: the maximum that can be shown, so that shares do not depend on how many are shown."""
 CLOUD_GROUP = fixed_group("cloud")
 UNCHECKED = CheckedValues()
 CREDITS_NOTE = "Promotional credits are excluded; pass includeCredits: true to see them."
@@ -34,7 +34,7 @@ CREDITS_NOTE = "Promotional credits are excluded; pass includeCredits: true to s
 
 @dataclass(frozen=True, slots=True)
 class CostRequest:
-    """What costs to query: *scope* and *period*, split by *groups* (showing the *top* values of each) and *interval*."""
+    """Which costs to query: *scope* and *period*, split by *groups* (*top* values of each are shown) and *interval*."""
 
     scope: Scope
     period: ReportedPeriod
@@ -124,7 +124,7 @@ async def run_checked(
             await check_values(call, scope)
         raise refusal
     result: tuple[T, str] = done.results["answer"]
-    # Without the variants, the answer is as right.
+    # The answer is correct even without the variants.
     return *result, CheckedValues(done.results.get("values"), done.results.get("variants", ()))
 
 
@@ -168,7 +168,7 @@ async def explain_empty_answer(
 
 
 def _reason_for_nothing(scope: Scope, *, is_checked: bool) -> str:
-    """Return why nothing in the data matches *scope*; whether its values exist was checked, or could not be."""
+    """Return why nothing in the data matches *scope*. *is_checked* is whether its values are known to exist."""
     if not scope.is_limited:
         return "Nothing had a cost in this period."
     if scope.is_of_left_out_credits:
@@ -198,7 +198,7 @@ async def find_later_start(call: Call, period: ReportedPeriod, first_period: str
 async def with_note(
     call: Call, request: CostRequest, answer: CostAnswer, checked: CheckedValues = UNCHECKED
 ) -> tuple[CostAnswer, JsonObject]:
-    """Return *answer* and the member *note* about costs that are missing or not final, empty if there is nothing to say.
+    """Return *answer* and the member *note* about missing or provisional costs; without any, it is empty.
 
     The total of an answer without data is unknown. Raise ApiError.
     """
@@ -223,7 +223,7 @@ def case_note(rows: Iterable[CostRow]) -> str | None:
 
 
 def note_members(start: date | None, period: ReportedPeriod, *more: str | None) -> JsonObject:
-    """Return the member *note*: the first day of the data if the period begins earlier, costs to arrive, and *more*."""
+    """Return the member *note*: the first day of the data if the period begins earlier, provisional costs, *more*."""
     notes = [f"The data begins on {start.isoformat()}."] if start is not None else []
     notes += filter(None, more)
     if (settling := settling_note(period)) is not None:

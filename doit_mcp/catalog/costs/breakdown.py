@@ -108,7 +108,7 @@ async def cost_breakdown(
 
 
 def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> ResultWithSeries:
-    """Return the breakdown as the tool result shows it, with its groups as bars, and by month if there are several."""
+    """Return the breakdown as the tool result shows it, with its groups as bars, and by month if it covers several."""
     costs = answer.total or [] if request.is_by_cloud else answer.groups
     top = request.top or len(costs)
     total = None if answer.total is None else total_cost(answer.total)

@@ -25,7 +25,7 @@ class CheckedValues(NamedTuple):
 
     @property
     def notes(self) -> list[str]:
-        """What an answer says about the values; empty if there is nothing to say."""
+        """The notes of an answer about the values; can be empty."""
         notes = [NOT_CHECKED] if self.exist is False else []
         if self.variants:
             listed = ", ".join(map(short_json, self.variants))

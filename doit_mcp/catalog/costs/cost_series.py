@@ -88,7 +88,7 @@ def group_series(name: str, groups: Iterable[JsonObject], totals: JsonObject) ->
 def waterfall_series(
     name: str, start: float, changes: Iterable[tuple[str | None, str | None, float]], other: float | None, end: float
 ) -> Series:
-    """Return the bars from *start* over *changes* (id, name, amount) and *other* changes to *end*, which they add up to."""
+    """Return the bars of a waterfall: *start*, *changes* (id, name, amount), *other* changes, and *end*, their sum."""
     rows: list[Row] = [["start", None, None, start]]
     rows += [["change", id_, label, amount] for id_, label, amount in changes]
     rows += [["other", None, None, other]] if other is not None else []

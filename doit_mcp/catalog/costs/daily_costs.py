@@ -25,7 +25,7 @@ def cost_by_day(answer: JsonObject, rows_key: str = "rows", column: str = "cost"
 
 
 def find_day_over(costs: Mapping[date, Decimal], limit: Decimal) -> date | None:
-    """Return the first day at whose end the costs so far exceed *limit*; None if they never do."""
+    """Return the first day at the end of which the costs so far exceed *limit*; None if they never do."""
     total = ZERO
     for day in sorted(costs):
         total += costs[day]

@@ -20,19 +20,19 @@ DATA_START_PART = "first day of the data"
 MAX_SEARCHED_MONTHS = 60
 """Months that one query searches for the first costs."""
 MAX_SEARCHES = 5
-"""Such queries at most: 25 years, which is longer than any cloud has existed."""
+"""Maximum number of such queries: 25 years, which is longer than any cloud has existed."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataStart:
-    """The first day with costs, None without any or if it could not be read; then it is in the *failures*."""
+    """The first day with costs; None without any, or if it could not be read (see *failures*)."""
 
     day: date | None = None
     failures: list[FailedPart] = field(default_factory=list)
 
 
 async def read_data_start(call: Call) -> DataStart:
-    """Return the first day with costs, for answers that are right without it. Raise ApiError as gather_partial()."""
+    """Return the first day with costs, for answers that do not require it. Raise ApiError as gather_partial() does."""
     parts = await gather_partial({DATA_START_PART: fetch_data_start(call)})
     return DataStart(parts.results.get(DATA_START_PART), parts.failures)
 

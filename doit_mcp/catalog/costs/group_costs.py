@@ -39,7 +39,7 @@ class CostGroup(NamedTuple):
 
 
 def read_cost_rows(answer: JsonObject, groups: Sequence[GroupDimension], interval: QueryInterval) -> list[CostRow]:
-    """Return the rows of a query's answer. Raise ApiError if it lacks columns or a period: missing costs are not zero."""
+    """Return the rows of an answer. Raise ApiError if columns or a period are missing: unknown costs are not 0."""
     rows = complete_rows(answer)
     if not rows:
         return []
@@ -84,7 +84,7 @@ def total_cost(rows: Iterable[CostRow]) -> Decimal:
 
 
 def cost_by_period(rows: Iterable[CostRow], bucket: Callable[[str], str] = str) -> dict[str, Decimal]:
-    """Return the cost of each period, the earliest first. *bucket* returns the period that a row's period is part of."""
+    """Return the cost of each period, the earliest first. *bucket* maps a row's period to the one that contains it."""
     costs: dict[str, Decimal] = {}
     for row in rows:
         period = bucket(row.period)
@@ -93,7 +93,7 @@ def cost_by_period(rows: Iterable[CostRow], bucket: Callable[[str], str] = str) 
 
 
 def rank_groups(rows: Iterable[CostRow], level: int = 0) -> list[CostGroup]:
-    """Return the values of the dimension at *level*, the most expensive first; without costs, the largest credit."""
+    """Return the values of the dimension at *level*, the most expensive first; if all are credits, the largest one."""
     members: dict[Any, list[CostRow]] = {}
     for row in rows:
         members.setdefault(row.ids[level], []).append(row)
@@ -204,8 +204,8 @@ def as_table(
 ) -> JsonObject:
     """Return rows as the table of a result: ids, names where ids have them, one period column, and the cost.
 
-    Rows of the same groups in the same period are added up. Their order is that of their first occurrence. Those
-    without cost are left out unless *has_zeros*: the API returns only some of them.
+    Rows of the same groups in the same period are added up, in the order of their first occurrence. Those without cost
+    are left out unless *has_zeros*: the API returns only some of them.
     """
     columns = [name for group in groups for name in (group.column, group.name_column) if name]
     cells: dict[tuple[Any, ...], Decimal] = {}

@@ -9,15 +9,15 @@ from typing import Any
 from .amounts import ZERO
 
 UNUSUAL_COST_TYPES = ("negation", "covered", "discount", "fee", "credit", "refund", "tax", "adjust", "rounding")
-"""Parts of the cost types of lines whose descriptions tell what is special about the line, not what the SKU is."""
+"""Parts of the cost types of lines whose descriptions describe what is special about the line and not the SKU."""
 
 Names = dict[Any, Any]
 
 
 def usual_names(ids: Sequence[Any], names: Sequence[Any], costs: Sequence[Decimal], kinds: Sequence[Any]) -> Names:
-    """Return the name of each id that most of the ordinary usage has; *kinds* are the cost types of the lines.
+    """Return the name of each id on most of its ordinary usage; *kinds* are the cost types of the lines.
 
-    Without ordinary usage it is the name of the most expensive lines.
+    Without ordinary usage, it is the name of the most expensive lines.
     """
     weights: dict[Any, dict[Any, tuple[Decimal, Decimal]]] = {}
     for identifier, name, cost, kind in zip(ids, names, costs, kinds):

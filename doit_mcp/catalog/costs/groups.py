@@ -34,7 +34,7 @@ COST_TYPE_COLUMN = "cost_type"
 NAME_COLUMNS = MappingProxyType({"project_id": "project_name", "sku_id": "sku_description"})
 """Dimensions whose values are ids, and the dimensions of their names."""
 KIND_COLUMNS = MappingProxyType({"sku_id": COST_TYPE_COLUMN})
-"""Dimensions whose values have several names, and the dimension that tells which of them is the usual one."""
+"""Dimensions whose values have several names, and the dimension that shows which of them is the usual one."""
 SYNONYMS = MappingProxyType(
     {
         "account": "project",
@@ -45,7 +45,7 @@ SYNONYMS = MappingProxyType(
         "location": "region",
     }
 )
-"""What callers write for the built-in dimensions. They are suggested, because labels can have these names."""
+"""Other names that callers use for built-in dimensions. Only suggested, because labels can have these names."""
 LABEL_TYPES = MappingProxyType({"label": ("label", "project_label", "system_label"), "tag": ("tag",)})
 """The types of dimensions that a prefix in groupBy stands for."""
 VALUE_TYPES = ("fixed", "optional", *LABEL_TYPES["label"], *LABEL_TYPES["tag"], "gke", "gke_label")
@@ -73,7 +73,7 @@ class GroupDimension(NamedTuple):
 
     @property
     def kind_column(self) -> str | None:
-        """The column that tells which of several names of a value is the usual one."""
+        """The column that shows which of several names of a value is the usual one."""
         return KIND_COLUMNS.get(self.id) if self.type == "fixed" else None
 
     @property
@@ -109,7 +109,7 @@ async def resolve_all(call: Call, names: Iterable[str], argument: str = "groupBy
 
 
 def _read_list(text: str) -> list[str]:
-    """Return the names in a JSON list, which some clients send as text; or else the text itself."""
+    """Return the names in a JSON list, which some clients send as text; otherwise the text itself."""
     if text.lstrip().startswith("["):
         try:
             names = orjson.loads(text)
@@ -236,7 +236,7 @@ async def fetch_labels(call: Call) -> list[tuple[str, str]]:
 async def read_labels(call: Call) -> KnownNames[tuple[str, str]]:
     """Return the type and id of the labels and tags of cloud resources, and remember them. Raise ApiError."""
     types = [type_ for kinds in LABEL_TYPES.values() for type_ in kinds]
-    # The API refuses a filter that repeats a key, so a request for some types does not exist.
+    # The API refuses a filter that repeats a key, so a request cannot select several types.
     known = await read_dimensions(call)
     labels = [dimension for dimension in known.names if dimension[0] in types]
     call.facts.put(DIMENSIONS_FACT, labels)

@@ -73,7 +73,7 @@ class NewestAnomaly(AnomalyRow, total=False):
 
 
 class Overview(CostStatement, total=False):
-    """Costs, anomalies and incidents. A part that is missing is among the failed ones."""
+    """Costs, anomalies and incidents. Missing parts are listed as failed."""
 
     costByCloud: Annotated[JsonObject, "columns and rows.", Members(CostTable)]
     topServices: Annotated[
@@ -121,7 +121,7 @@ async def get_cloud_overview(
         queries = {name: query_section(call, name, scope, reported.elapsed, code) for name in SECTION_DIMENSIONS}
         return await gather_partial({**queries, **daily_work(call, scope, reported, code)})
 
-    # First, because it needs the API, which employees without a customer do not have.
+    # First, because it needs the API, which employees who have not chosen a customer cannot use.
     events = newest_events(call, scope, None if period is None else reported.elapsed)
     work: dict[str, Awaitable[Any]] = {"costs": run_checked(call, scope, currency, query_sections), **events}
     parts = await gather_partial(work)
@@ -162,7 +162,7 @@ async def _state_start(call: Call, overview: JsonObject, reported: ReportedPerio
 
 
 def newest_events(call: Call, scope: Scope, period: Period | None) -> dict[str, Awaitable[JsonObject]]:
-    """Return the requests for the newest anomalies and incidents of the scope's cloud, begun in *period* if there is one."""
+    """Return requests for the newest anomalies and incidents of the scope's cloud that began in *period*, if given."""
     limits: dict[str, Any] = {"maxResults": ROWS_PER_SECTION}
     if period is not None:
         limits["minCreationTime"] = parse_time(period.span["from"], "period")
@@ -206,7 +206,7 @@ def sum_by_groups(answer: JsonObject, section: str) -> list[CostRow]:
 
 
 def make_overview(parts: PartialResults, currency: str, top: int) -> JsonObject:
-    """Return the parts as the tool result shows them; those that failed are named."""
+    """Return the parts as the tool result shows them; parts that failed are named."""
     total = total_cost(parts.results["costByCloud"]) if "costByCloud" in parts.results else None
     result: JsonObject = {"totalCost": None if total is None else amount_as_json(total, currency)}
     for name, rows in parts.results.items():

@@ -22,7 +22,7 @@ DAILY = "daily costs"
 BEFORE = "daily costs of the period before"
 BY_CLOUD = "costs by cloud"
 MAX_DAILY_DAYS = 92
-"""The longest period whose days are queried, one quarter; with as many days of the period before."""
+"""The longest period whose days are queried: one quarter, and as many days of the period before."""
 CREDITS_BY_MONTH = "the API has credits by month only"
 TOO_LONG = f"the period has more than {MAX_DAILY_DAYS} days"
 
@@ -75,7 +75,7 @@ def overview_series(
         return series, missing
     before = align(period).before
     series.append(daily_series(DAILY, rows, period, currency))
-    # Without costs on or before its first day, the data may begin within it.
+    # If there are no costs on or before its first day, the data may begin within the period.
     if min(row.period for row in rows) <= before.elapsed.first.isoformat():
         series.append(daily_series(BEFORE, rows, before, currency))
     else:

@@ -11,13 +11,13 @@ from ..tables import column_names, complete_rows
 
 PROJECT_NAMES_FACT = "project_names"
 MAX_NAMES_BYTES = 2 << 20
-"""Size of the names as JSON that are remembered: those of 30,000 projects, which take less than 10 ms to read."""
+"""Maximum size of the cached names as JSON: about 30,000 projects, which take less than 10 ms to read."""
 NAME_MONTHS = 13
 """Months of costs that are searched for projects."""
 
 
 async def fetch_project_names(call: Call) -> dict[str, str]:
-    """Return the name of each project that had costs lately, by its id, and remember them. Raise ApiError."""
+    """Return the names of projects with recent costs, by id, and cache them. Raise ApiError."""
     remembered: dict[str, str] | None = call.facts.get(PROJECT_NAMES_FACT)
     if remembered is not None:
         return remembered

@@ -30,8 +30,8 @@ def cost_config(
 ) -> QueryConfig:
     """Return the query for the cost of a *scope* in exactly this *period*, by *interval* and *groups*.
 
-    *limit* keeps the most expensive values of the first group, or those with the largest credits. Raise ApiError for credits by day, which the API does
-    not have.
+    *limit* keeps the most expensive values of the first group, or those with the largest credits. Raise ApiError for
+    credits by day, which the API does not have.
     """
     if scope.include_credits and interval == "day":
         raise ApiError("includeCredits: the API has credits by month only; use interval month", kind="argument")
@@ -43,7 +43,7 @@ def cost_config(
     }
     if groups:
         wanted = [group for dimension in groups for group in dimension.as_groups]
-        # The cost type of SKUs can be the other dimension, too.
+        # The cost type of SKUs can also be the other dimension.
         config["group"] = list({(group["type"], group["id"]): group for group in wanted}.values())
         if limit is not None:
             sort: Literal["asc", "desc"] = "asc" if scope.is_of_credits else "desc"

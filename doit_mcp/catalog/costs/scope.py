@@ -33,7 +33,7 @@ COST_TYPE_DIMENSION = "cost_type"
 CREDIT_DIMENSION = "credit"
 CREDIT_COST_TYPE = "credit"
 FOLDING_MODES = ("contains", "starts_with", "ends_with")
-"""The modes in which the API heeds caseInsensitive."""
+"""The modes in which the API supports caseInsensitive."""
 
 CloudArgument = Annotated[
     str | None,
@@ -74,12 +74,12 @@ KIND_NAMES = MappingProxyType(
         "sku_id": "SKU id",
     }
 )
-"""What the values of a dimension are called in error messages."""
+"""The names of the values of a dimension in error messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which costs to count: those of a *cloud* that match all *filters*, less credits or not."""
+    """Which costs to count: those of a *cloud* that match all *filters*, with or without credits."""
 
     cloud: str | None = None
     filters: tuple[Filter, ...] = ()
@@ -101,12 +101,12 @@ class Scope:
 
     @property
     def all_filters(self) -> list[Filter]:
-        """The filters, with that for the cloud."""
+        """The filters, including the one for the cloud."""
         return [*self.filters, *([self.cloud_filter] if self.cloud_filter else [])]
 
     @property
     def is_limited(self) -> bool:
-        """Whether it leaves out any costs."""
+        """Whether it excludes any costs."""
         return self.cloud is not None or bool(self.filters)
 
     @property
@@ -116,17 +116,17 @@ class Scope:
 
     @property
     def is_of_credits(self) -> bool:
-        """Whether it selects nothing but promotional credits, whose costs are negative."""
+        """Whether it selects only promotional credits, whose costs are negative."""
         return any(map(_selects_credits, self.filters))
 
     @property
     def is_of_left_out_credits(self) -> bool:
-        """Whether it selects nothing but promotional credits, which the costs leave out."""
+        """Whether it selects only promotional credits, but the costs exclude credits."""
         return self.is_of_credits and not self.include_credits
 
     @property
     def has_partly_checked_values(self) -> bool:
-        """Whether a filter has several values, so that an unknown one is not noticed by an empty answer."""
+        """Whether a filter has several values, so an unknown one does not make the answer empty."""
         return any(len(condition.get("values", ())) > 1 for condition in self.filters)
 
     def check_case(self) -> None:
@@ -166,14 +166,14 @@ def _selects_credits(condition: Filter) -> bool:
     values = [str(value).casefold() for value in condition.get("values", ())]
     if condition["id"] == COST_TYPE_DIMENSION:
         return bool(values) and all(value == CREDIT_COST_TYPE for value in values)
-    # Other lines have no name of a credit.
+    # Only credits have a credit name.
     return condition["id"] == CREDIT_DIMENSION and bool(values)
 
 
 def read_filters(filters: Any, source: str) -> tuple[Filter, ...]:
     """Return the filters in a response of the API, without members that are null or unknown.
 
-    Raise ApiError that names their *source* if one cannot be read: without it, the others would mean other costs.
+    Raise ApiError that names their *source* if one cannot be read: leaving it out would select different costs.
     """
     rows = filters or ()
     if not isinstance(rows, list | tuple) or not all(isinstance(row, dict) for row in rows):
@@ -190,7 +190,8 @@ def read_filters(filters: Any, source: str) -> tuple[Filter, ...]:
 async def check_values(call: Call, scope: Scope, argument: str = "filters") -> bool:
     """Raise ApiError for a dimension or value in *scope* that is not in the data; it names the nearest real ones.
 
-    *argument* is the one that the filters come from. Return whether all could be checked: the API may refuse to list a dimension, and patterns are not checked.
+    *argument* is the one that the filters come from. Return whether all could be checked: the API may refuse to list
+    a dimension, and patterns are not checked.
     """
     work = {f"filters[{at}]": _check_filter(call, one) for at, one in enumerate(scope.filters)}
     conditions = dict(zip(work, scope.filters))

@@ -50,7 +50,7 @@ def cost_statement(period: ReportedPeriod, currency: str, scope: Scope, clouds: 
 
 
 def settling_note(period: ReportedPeriod) -> str | None:
-    """Return that costs are still arriving; None if the days of *period* are final."""
+    """Return a note that costs are still arriving; None if all days of *period* are final."""
     final = period.final_through
     if final == period.elapsed.last:
         return None

@@ -47,7 +47,7 @@ class RunningMonthCosts(NamedTuple):
 class TrendAnswer:
     """The costs of a trend, and what its current month is compared with, if it has one.
 
-    *begin* is the day within a month on which the costs of the scope begin; None if they begin with a month, or earlier.
+    *begin* is the day on which the costs of the scope begin; None if that is the first day of a month, or earlier.
     """
 
     answer: CostAnswer
@@ -57,7 +57,7 @@ class TrendAnswer:
 
     @property
     def is_start_known(self) -> bool:
-        """Whether it is known when the data begins, so that earlier months without costs cost nothing."""
+        """Whether the start of the data is known. Only then do months before the first one with costs count as 0."""
         return all(failure["part"] != DATA_START_PART for failure in self.answer.failures)
 
 
@@ -82,12 +82,12 @@ async def query_trend(call: Call, request: CostRequest, interval: Interval, curr
 
 
 async def find_begin(call: Call, request: CostRequest, month: date, currency: str) -> date | None:
-    """Return the first day with costs if that is within *month*, the first one with costs; None otherwise.
+    """Return the first day with costs if that is within *month*, the first one with costs; otherwise None.
 
-    Costs in the month before mean that they only pause. Raise ApiError.
+    Costs in the month before mean that they only paused. Raise ApiError.
     """
     days = Period(months_back(month, 1), min(month_of(month).last, request.period.today))
-    # Credits have no days.
+    # Credits are known by month only.
     by_day = replace(request, interval="day", scope=replace(request.scope, include_credits=False))
     rows = await query_rows(call, by_day, (), currency, period=days)
     first = min((date.fromisoformat(row.period) for row in rows if row.cost), default=month)
@@ -108,7 +108,7 @@ async def _query_running_month(
 
 
 class TrendCosts(NamedTuple):
-    """The parts of a trend with costs, what everything cost in each, and the groups; None where unknown or not asked."""
+    """The parts of a trend with costs, the total of each, and the groups; None if unknown or not requested."""
 
     period: ReportedPeriod
     parts: list[PeriodPart]
@@ -120,7 +120,7 @@ class TrendCosts(NamedTuple):
 def sum_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, currency: str) -> TrendCosts:
     """Return the costs of a trend by part and by group."""
     answer = trend.answer
-    # The first month with data may be partial, and has nothing to compare with.
+    # The first month with data may be partial, and there is no month to compare it with.
     period = period_with_data(request.period, answer.data_start)
     parts = with_beginning(list(split_period(period.elapsed, interval)), trend.begin)
     totals = None if answer.total is None else cost_by_period(answer.total, _bucket(interval))
@@ -193,7 +193,7 @@ def _months(
     trend: TrendAnswer,
     currency: str,
 ) -> list[MonthCost]:
-    """Return the months; the running one beside the same days of the month before."""
+    """Return the months; the current one is compared with the same days of the month before."""
     running = trend.running
     months = month_rows(parts, totals, currency, request.period.today, is_start_known=trend.is_start_known)
     aligned = running_month(parts, request.period)
@@ -205,7 +205,7 @@ def _months(
         if last is not None and running.final is not None:
             final = compare_final_days(last, *running.final, currency)
         if trend.begin is not None and trend.begin > aligned.before.whole.first:
-            # There are fewer days with costs to compare with.
+            # Fewer days of the month before have costs to compare with.
             compared["changePercent"] = None
             final = final and {**final, "changePercent": None}
         months[-1]["likeForLike"] = {**compared, "final": final}

@@ -49,16 +49,16 @@ class MonthCost(TypedDict, total=False):
 def known_parts(
     parts: list[PeriodPart], costs: Mapping[str, Decimal], *, is_start_known: bool = True
 ) -> Iterator[PeriodPart]:
-    """Yield the parts that cost something, and those that cost nothing; none without any costs.
+    """Yield the parts whose costs are known, including those that cost nothing; none if there are no costs.
 
-    Unless it is known when the data begins, nothing is known about parts before the first one with costs.
+    Unless the start of the data is known, parts before the first one with costs are unknown.
     """
     first = min(costs, default=None)
     yield from (part for part in parts if first is not None and (is_start_known or part.label >= first))
 
 
 def with_beginning(parts: list[PeriodPart], begin: date | None) -> list[PeriodPart]:
-    """Return the parts, of which the one in which costs *begin* covers the days from then on."""
+    """Return the parts; the one in which costs *begin* covers only the days from then on."""
     return [
         replace(part, covered=Period(begin, part.covered.last))
         if begin is not None and part.covered.first <= begin <= part.covered.last
@@ -77,7 +77,7 @@ def month_rows(
 ) -> list[MonthCost]:
     """Return the cost of each month and its change from the one before, also per day if their days differ.
 
-    Without days at its start, a month has a change per day only. The change is null unless both months are over.
+    A month that lacks days at its start has a change per day only. The change is null unless both months are over.
     """
     rows: list[MonthCost] = []
     previous: PeriodPart | None = None
@@ -98,7 +98,7 @@ def month_rows(
 
 
 def running_month(parts: list[PeriodPart], period: ReportedPeriod) -> AlignedPeriods | None:
-    """Return the month that is not over at the end of a trend with the days of the month before that compare with it.
+    """Return the current month at the end of a trend, with the days of the month before to compare it with.
 
     None if the trend ends earlier, or begins within that month.
     """
@@ -109,7 +109,7 @@ def running_month(parts: list[PeriodPart], period: ReportedPeriod) -> AlignedPer
 
 
 def final_days(aligned: AlignedPeriods) -> tuple[Period, Period] | None:
-    """Return the days of the current month whose costs are final, after as many of the month before; None without any."""
+    """Return the final days of the current month, preceded by as many of the month before; None if no day is final."""
     final = aligned.after.final_through
     if final is None:
         return None
@@ -138,7 +138,7 @@ def compare_running_month(aligned: AlignedPeriods, before: Decimal, after: Decim
 
 
 def unsettled_note(aligned: AlignedPeriods) -> str | None:
-    """Return that no day of the current month is final; None if there are final ones."""
+    """Return a note that no day of the current month is final; None if some are."""
     if aligned.after.final_through is not None:
         return None
     month = aligned.after.whole.first.isoformat()[:7]

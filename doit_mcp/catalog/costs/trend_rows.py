@@ -34,7 +34,10 @@ async def with_latest_rows(call: Call, result: JsonObject) -> JsonObject:
 
 
 def latest_rows(rows: list[Any], at: int | str) -> list[Any]:
-    """Return all rows of as many of the latest periods as MAX_SHOWN_ROWS allows, at least one; *at* is their place."""
+    """Return all rows of as many of the latest periods as MAX_SHOWN_ROWS allows, at least one.
+
+    *at* is the index or key of the period in a row.
+    """
     counts = sorted(Counter(row[at] for row in rows).items(), reverse=True)
     first, shown = "", 0
     for period, count in counts:

@@ -96,7 +96,7 @@ async def cost_trend(
         period_or_months(period, months, DEFAULT_MONTHS[interval], utc_date(call.now)),
         tuple(await resolve_groups(call, groupBy)),
         topN,
-        # Weeks are added up from days, which every answer names in the same way.
+        # Weeks are sums of days, which all answers name in the same way.
         "month" if interval == "month" else "day",
     )
     trend, stated, checked = await run_checked(

@@ -1,6 +1,6 @@
 """What needs someone: new anomalies, budgets at risk, savings, invoices to pay and open tickets.
 
-Each function returns one member of the digest, with all of its rows in order, and what was not read. It raises ApiError.
+Each function returns one member of the digest, with all of its rows in order, and the unread parts. It raises ApiError.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from .short_text import shorten
 Section = tuple[JsonObject, Sequence[FailedPart]]
 
 MAX_ROWS = 3
-"""Rows of each list that the digest shows."""
+"""Maximum number of rows of each list that the digest shows."""
 MAX_UNKNOWN_CHARACTERS = 120
 MAX_INVOICE_PAGES = 3
 MAX_TICKETS = 100
 DUE_DAYS = 14
-"""How soon an open invoice must be due to be in the digest."""
+"""Number of days within which an open invoice must be due to be in the digest."""
 BASIS_ANOMALIES = "above the expected range; of linked anomalies, the most expensive one"
 BASIS_BUDGETS = "spent: so far; expected: DoiT's forecast for the end of the period"
 BASIS_INVOICES = "balance: unpaid, with credits and tax"
 UNKNOWN_WASTE = "unused"
-"""How sentences about unused commitments without an amount begin."""
+"""The beginning of sentences about unused commitments without an amount."""
 SHORTFALLS = "commitment"
 """The part with the shortfalls."""
 WAITING = "pending"
@@ -107,7 +107,7 @@ async def read_budgets(call: Call) -> Section:
 
 
 async def read_savings(call: Call) -> Section:
-    """Return the largest savings and their overlaps, unused commitments and shortfalls. Anomalies have their own member."""
+    """Return the largest savings and their overlaps, unused commitments and shortfalls, without anomalies."""
     summary, _ = await summarize_savings(call, LARGE_PAGE_SIZE)
     counts, unknown, failures = summary["counts"], summary.get("unknown", []), summary.get("failed", ())
     owed = [row for row in summary["at_stake"] if row["kind"] == "commitment"]

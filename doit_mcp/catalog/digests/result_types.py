@@ -106,15 +106,15 @@ class DigestSaving(TypedDict, total=False):
 
 
 class DigestOverlap(Overlap, total=False):
-    """A purchase and recommendations that save partly the same money; rows may leave some out, and *more* counts further
+    """A purchase and recommendations whose savings partly overlap. Rows may leave some out, and *more* counts further
     ones."""
 
     more: int
 
 
 class DigestSavings(TypedDict, total=False):
-    """What could be saved per month, is unused per month, and is owed once. The lists do not add up, and rows that are in
-    overlaps save partly the same money."""
+    """What could be saved per month, is unused per month, and is owed once. The lists do not add up, and the
+    savings of rows in overlaps are partly the same."""
 
     basis: str
     count: int | None

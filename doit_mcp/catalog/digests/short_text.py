@@ -18,7 +18,7 @@ def shorten(text: Any, maximum: int = MAX_TEXT_CHARACTERS) -> str | None:
 
 
 def estimate_tokens(text: str) -> int:
-    """Return about how many tokens *text* has for a model; for JSON with names of words, at least as many (o200k)."""
+    """Return about how many tokens *text* has for a model; for JSON whose names are words, not too few (o200k)."""
     tokens = 0
     for piece in PIECE.finditer(text):
         letters, punctuation = piece.groups()

@@ -38,7 +38,7 @@ def compared_weeks(today: date) -> ComparedPeriods:
 async def read_spend(
     call: Call, weeks: ComparedPeriods, currency: str | None, rows: int
 ) -> tuple[JsonObject, Sequence[FailedPart]]:
-    """Return the members of the digest about spend, with *rows* drivers of each dimension, and what was not read.
+    """Return the members of the digest about spend, with *rows* drivers of each dimension, and the unread parts.
 
     Raise ApiError.
     """
@@ -56,7 +56,7 @@ def describe_spend(change: FetchedChange, rows: int) -> JsonObject:
         "comparedWith": compared.before.as_json,
     }
     if not any(one.drivers for one in change.changes):
-        # Without any line, it is unknown whether the week cost nothing.
+        # Without any rows, it is unknown whether the week cost nothing.
         nothing = dict.fromkeys(("week", "weekBefore", "change", "changePercent"))
         return members | {"spend": nothing, "note": change.note}
     before, after = change.totals

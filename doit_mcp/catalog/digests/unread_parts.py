@@ -1,4 +1,4 @@
-"""What the digest could not read: a few entries, and which tools name the others."""
+"""The parts that the digest could not read: a few entries, and the tools that name the others."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NAMING_TOOLS = MappingProxyType(
         "savings": "get_savings_summary",
     }
 )
-"""The tool that reads the same parts as a section and names all that failed. Sections with few parts come first, so that
-their entries are shown."""
+"""The tool that reads the same parts as a section and names all that failed. Sections with few parts come first, so
+that their entries are shown."""
 
 
 def shown_failures(whole: Sequence[FailedPart], inner: Mapping[str, Sequence[FailedPart]]) -> list[FailedPart]:
-    """Return the first MAX_FAILURES failures with short reasons, how many more each section has, and who names them.
+    """Return MAX_FAILURES failures with short reasons, the count of others by section, and the tool that names them.
 
     *whole* are sections that failed, *inner* the failures within sections by their names.
     """

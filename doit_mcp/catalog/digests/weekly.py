@@ -1,4 +1,4 @@
-"""weekly_digest: the last seven final days against the seven before, and what needs someone, in one short answer."""
+"""weekly_digest: the last seven final days against the seven before, and what needs attention, in one short answer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SHORTENINGS = (
     (MINOR_LISTS, 0),
     (MAJOR_LISTS, 0),
 )
-"""How many rows are kept until the digest fits."""
+"""The numbers of rows that are tried until the digest fits."""
 
 
 @composed_tool(
@@ -88,7 +88,7 @@ async def read_customer(call: Call) -> JsonObject:
 
 
 def compose_digest(parts: PartialResults) -> JsonObject:
-    """Return the members of the digest that were read, and what was not."""
+    """Return the members of the digest that were read, and the parts that could not be read."""
     sections: Mapping[str, Section] = parts.results
     members: JsonObject = dict(sections[SPEND][0]) if SPEND in sections else {}
     note = members.pop("note", "")
@@ -98,7 +98,7 @@ def compose_digest(parts: PartialResults) -> JsonObject:
 
 
 def fit_digest(digest: JsonObject) -> JsonObject:
-    """Return *digest* with as many rows of its lists as fit into MAX_TOKENS. Its counts are those of all rows."""
+    """Return *digest* with as many rows of its lists as fit into MAX_TOKENS. Its counts still include all rows."""
     limits = dict.fromkeys((*MINOR_LISTS, *MAJOR_LISTS), MAX_ROWS)
     fitted = _with_rows(digest, limits)
     for place, rows in ((place, rows) for lists, rows in SHORTENINGS for place in lists):
@@ -110,7 +110,7 @@ def fit_digest(digest: JsonObject) -> JsonObject:
 
 
 def _with_rows(digest: JsonObject, limits: Mapping[tuple[str, str], int]) -> JsonObject:
-    """Return *digest* with the first rows of its lists, and the overlaps of what it shows."""
+    """Return *digest* with the first rows of its lists, and the overlaps of the shown rows."""
     fitted = dict(digest)
     for (member, name), rows in limits.items():
         if name in fitted.get(member, {}):
@@ -122,9 +122,9 @@ def _with_rows(digest: JsonObject, limits: Mapping[tuple[str, str], int]) -> Jso
 
 
 def _overlaps_of(shown: Container[str], overlaps: Sequence[JsonObject]) -> JsonObject:
-    """Return the overlaps of rows that are *shown*, also with rows that are not: those of the shown purchases first.
+    """Return the overlaps of *shown* rows, even with rows that are not shown; those of shown purchases come first.
 
-    Each is of a purchase, its first id, with recommendations.
+    Each overlap has the id of a purchase, followed by those of recommendations.
     """
     found = [one for one in overlaps if any(identifier in shown for identifier in one["ids"])]
     found.sort(key=lambda one: one["ids"][0] not in shown)

@@ -45,7 +45,7 @@ def _make_tool(documented: DocumentedOperation) -> Tool:
 
     facts: ToolFacts = {"untested": UNTESTED}
     if not operation.read_only:
-        # What the write does is unknown, so it is taken for the worst case, and each call asks the user.
+        # What the write does is unknown, so it is treated as the worst case, and each call asks the user.
         facts |= {"confirm": True, "preview_with": None, "undone_by": "nothing"}
     hints = {**operation_annotations(operation), "openWorldHint": True}
     if not operation.read_only:

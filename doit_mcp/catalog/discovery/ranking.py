@@ -17,7 +17,7 @@ WORD_PATTERN = re.compile(r"[^\W_]+", re.UNICODE)
 MAX_QUERY_WORDS = 16
 MAX_WORD_CHARACTERS = 40
 MAX_CORRECTED_WORDS = 3
-"""Unknown words of a query whose spelling is corrected, which takes more than a millisecond for each."""
+"""Maximum number of unknown words of a query to correct, which takes more than a millisecond for each."""
 MAX_CACHED_CORRECTIONS = 512
 STOP_WORDS = frozenset(
     "a about all an and any are as at be been but by can could day did do does exist for from goes going had has have"
@@ -49,7 +49,7 @@ MIN_PREFIX_SHARE = 0.5
 MIN_COVERAGE = 0.4
 """Factor for a tool that matches none of the nouns of a query; 1 for one that matches all."""
 MIN_COMMON_USES = 4
-"""Tools whose names begin with a common verb."""
+"""Minimum number of tools whose names begin with a common verb."""
 MIN_SIMILARITY = 0.8
 """Minimum similarity (0 to 1) at which an unknown word counts as a misspelling of a known one."""
 SYNONYM_WEIGHT, TYPO_WEIGHT = 0.8, 0.6
@@ -164,13 +164,13 @@ class ToolFinder:
         unknown = [(index, word) for index, word in enumerate(query_words) if not matches[index]]
         for index, word in unknown[:MAX_CORRECTED_WORDS]:
             matches[index] = {match: TYPO_WEIGHT * self._rarity[match] for match in self._correct_spelling(word)}
-        # A word can be what the tool does and what it is about: to tag a report, a ticket with a tag.
+        # A word can be a verb or a noun: to tag a report, or a ticket with a tag.
         matches += [
             {verb: SYNONYM_WEIGHT * self._rarity.get(verb, 0.0) for verb in VERBS_BY_SYNONYM[word]}
             for word in query_words
             if word in VERBS_BY_SYNONYM
         ]
-        # Many tools do the same to other objects, so verbs do not tell whether one is about the query.
+        # Many tools do the same to other objects, so verbs do not show whether a tool matches the query.
         is_noun = [bool(words) and self._common_verbs.isdisjoint(words) for words in matches[: len(query_words)]]
         is_noun += [False] * (len(matches) - len(is_noun))
         scores = [_score([_best_score(words, weights) for words in matches], is_noun) for weights in self._word_weights]
@@ -183,7 +183,7 @@ class ToolFinder:
     def _verb_factors(
         self, first_word: str, query_words: Sequence[str], matches: Sequence[Mapping[str, float]]
     ) -> list[float]:
-        """Return a factor for each tool: whether it does what the verbs of a query ask for, most of all the first word."""
+        """Return a factor for each tool: whether it does what the verbs of a query ask for, mainly the first word."""
         if not self._asks_for_write(query_words, matches):
             return [UNREQUESTED_WRITE_WEIGHT if tool.writes else 1.0 for tool in self.tools]
         leading = self._writing_verbs & ({first_word} | VERBS_BY_SYNONYM.get(first_word, frozenset()))

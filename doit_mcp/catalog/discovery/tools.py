@@ -184,14 +184,14 @@ def make_call_tool(finder: ToolFinder) -> Tool:
 
 
 def _with_target(tool: Tool, find: Callable[[str], Tool]) -> Tool:
-    """Return *tool* with the resolution of the operation that a call names, which *find* returns."""
+    """Return *tool* with a target resolver: *find* returns the operation that a call names."""
     return replace(tool, resolve_target=lambda arguments: (find(arguments["name"]), operation_input(arguments)))
 
 
 def operation_input(arguments: JsonObject) -> JsonObject:
     """Return the arguments of the operation that a call names.
 
-    Semantic Kernel replaces an argument named "arguments", which *input* was once, by all arguments of the call.
+    Semantic Kernel replaces an argument named "arguments", the former name of *input*, with all arguments of the call.
     """
     given: JsonObject = arguments.get("input") or {}
     if given.get("name") != arguments["name"] or not given.keys() <= {"name", "arguments"}:

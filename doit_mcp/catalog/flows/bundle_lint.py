@@ -1,4 +1,4 @@
-"""Checks of a bundle before its import, for what the API accepts and what then does not work."""
+"""Checks a bundle before its import for mistakes that the API accepts but that do not work."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ...protocol.jsonrpc import JsonObject
 from .code_lint import MAX_CODE_CHARACTERS, Language, lint_code
 
 MAX_FLOWS, MAX_NODES = 20, 150
-"""Flows of a bundle, and nodes of a flow (limits of the API)."""
+"""Maximum number of flows of a bundle, and of nodes of a flow (limits of the API)."""
 MAX_WARNINGS = 50
 MAX_NAME_CHARACTERS = 200
 MAX_VALUES = 20_000
-"""Values in the parameters of a node that are searched for references."""
+"""Maximum number of values in the parameters of a node to search for references."""
 MAX_LINTED_CHARACTERS = 300_000
-"""Characters of code in a bundle that are checked."""
+"""Maximum number of characters of code in a bundle to check."""
 CODE_NODE, ACTION_NODE = "codeNode", "actionNode"
 CODE_NAMES = ("code", "script", "source", "sourceCode")
 LANGUAGE_NAMES = ("language", "runtime")
@@ -51,7 +51,7 @@ class _Node(NamedTuple):
 
 
 def lint_bundle(bundle: Mapping[str, Any]) -> list[BundleWarning]:
-    """Return the probable mistakes in a *bundle*, at most MAX_WARNINGS. It may have any form: the API checks that."""
+    """Return the probable mistakes in a *bundle*, at most MAX_WARNINGS. Only the API checks its form."""
     return list(islice(_lint(bundle), MAX_WARNINGS))
 
 
@@ -129,7 +129,7 @@ def _lint_references(parameters: JsonObject, keys: set[str], known: set[str]) ->
 
 
 def _secret_names(value: Any) -> list[str]:
-    """Return the members of an object whose names are those of secrets, and whose values are texts."""
+    """Return the names of the members of an object that look like secrets and whose values are texts."""
     if not isinstance(value, dict):
         return []
     texts = (name for name, member in value.items() if isinstance(member, str) and member and member[0] != "$")
@@ -181,5 +181,5 @@ def _is_json_object(text: str) -> bool:
 
 
 def objects_in(value: Any) -> list[JsonObject]:
-    """Return the objects in a list; none of anything else."""
+    """Return the objects in a list; an empty list for anything else."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

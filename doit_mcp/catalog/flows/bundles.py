@@ -26,7 +26,7 @@ MAX_LISTED_ERRORS = 20
 
 
 class CheckedPlan(ImportPlan, total=False):
-    """What an import creates, or would create, and what probably does not work."""
+    """What an import creates, or would create, and the probable mistakes."""
 
     warnings: Annotated[
         list[JsonObject], "Probable mistakes that the API accepts: flow, node, problem.", Members(BundleWarning)
@@ -80,7 +80,7 @@ async def import_cloudflow(
 
 
 def _import_error(error: ApiError, plan: JsonObject) -> ApiError:
-    """Return the *error* of an import with all the errors of its *plan*: the API's own message may have one only."""
+    """Return the *error* of an import with all errors of its *plan*: the API's own message may have only one."""
     listed = objects_in(plan.get("errors"))
     problems = [
         ": ".join(str(item[name]) for name in ("field", "code", "message") if item.get(name)) for item in listed

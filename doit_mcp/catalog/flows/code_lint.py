@@ -1,4 +1,4 @@
-"""Checks of the code in a flow's nodes for mistakes that run without an error and return nothing."""
+"""Checks the code in a flow's nodes for mistakes that run without an error and return nothing."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .code_text import blank_javascript, blank_python
 Language = Literal["javascript", "python"]
 
 MAX_CODE_CHARACTERS = 50_000
-"""Characters of the code of one node that are checked."""
+"""Maximum number of characters of the code of one node to check."""
 MAX_NODE_NAME_CHARACTERS = 300
 MAX_NAMED = 5
-"""Functions and nodes of one kind that are named."""
+"""Maximum number of functions and nodes of one kind that are named."""
 JS_TOKEN = re.compile(r"=>|[A-Za-z_$][\w$]*|[^\s\w]")
 CONTROL_KEYWORDS = frozenset(("if", "for", "while", "switch", "catch", "with", "await"))
 """Words before parentheses whose braces are not those of a function."""
@@ -105,7 +105,7 @@ def _returns_in_javascript(blanked: str) -> bool:
 
 
 def _names_function(owner: str) -> bool:
-    """Return whether braces behind the parentheses of *owner* are those of a function."""
+    """Return whether braces after the parentheses of *owner* are those of a function."""
     is_word = bool(owner) and (owner[0].isalpha() or owner[0] in "_$*")
     return is_word and owner not in CONTROL_KEYWORDS
 

@@ -1,7 +1,7 @@
 """Blanks strings and comments in code, so that what is left can be searched for names and keywords.
 
-Both functions return a text of the same length, in which the characters of strings and comments are spaces. They take
-time in proportion to the length of the code, whatever it is: the code comes from a client and may not even parse.
+Both functions return a text of the same length, in which the characters of strings and comments are spaces. Their time
+is linear in the length of any code, because the code comes from a client and may not even parse.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def blank_javascript(code: str) -> str:
     Expressions in templates are code.
     """
     out: list[str] = []
-    # Innermost last: templates, and the code in them with the number of its open braces.
+    # The innermost mode is last: a template, or the code in one with the number of its open braces.
     modes: list[list[str | int]] = []
     at = 0
     while at < len(code):
@@ -116,7 +116,7 @@ def _regex_end(code: str, at: int) -> int:
 
 
 def _string_end(code: str, at: int) -> int:
-    """Return the end of the string at a quote: behind the closing quote, or the end of the line."""
+    """Return the end of the string at a quote: after the closing quote, or the end of the line."""
     position = at + 1
     while position < len(code) and code[position] != "\n":
         if code[position] == "\\":
@@ -128,7 +128,7 @@ def _string_end(code: str, at: int) -> int:
 
 
 def _triple_string_end(code: str, at: int) -> int:
-    """Return the end of the string at a triple quote: behind the closing one, or the end of the code."""
+    """Return the end of the string at a triple quote: after the closing one, or the end of the code."""
     triple, position = code[at : at + 3], at + 3
     while position < len(code):
         if code[position] == "\\":

@@ -1,4 +1,4 @@
-"""What to do after an import of a bundle, or after its check: bind what is missing, correct it, create it or test it."""
+"""The next step after the import or check of a bundle: pass missing bindings, correct it, create it or test it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the nodes of a run received and returned: in short, and as a table of pieces for a result handle."""
+"""What the nodes of a run received and returned: shortened, and as a table of pieces for a result handle."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...protocol.jsonrpc import JsonObject
 from ..tools.result_handles import ResultTable
 
 MAX_SHOWN_BYTES = 6_000
-"""Size of the payload of one node that a result shows."""
+"""Maximum size of the payload of one node in a result."""
 PIECE_CHARACTERS = 2_000
 """Length of a piece of a payload in a table: query_result returns several of them at a time."""
 MAX_TABLE_BYTES = 3 << 20
-"""Size of the pieces that are stored."""
+"""Maximum total size of the pieces that are stored."""
 PARTS = ("input", "output")
 COLUMNS: list[JsonObject] = [{"name": name, "type": "string"} for name in ("node", "part", "entry", "piece", "value")]
 BRIEF_FIELDS = ("stepNumber", "nodeId", "name", "status", "startTime", "endTime", "error")
@@ -23,14 +23,14 @@ UNFINISHED = ("pending", "skipped")
 
 
 def choose_node(nodes: list[JsonObject], wanted: str | None) -> JsonObject | None:
-    """Return the node with the name or id *wanted*, or else the last one that has started; None without any."""
+    """Return the node with the name or id *wanted*, otherwise the last one that has started; None without any."""
     if wanted is not None:
         return next((node for node in nodes if wanted in (node.get("nodeId"), node.get("name"))), None)
     return next((node for node in reversed(nodes) if node.get("status") not in UNFINISHED), None)
 
 
 def describe_node(node: JsonObject) -> JsonObject:
-    """Return a node with its payloads, those beyond MAX_SHOWN_BYTES in part."""
+    """Return a node with its payloads, which are cut to MAX_SHOWN_BYTES."""
     return brief_node(node) | {part: show_payload(node.get(part)) for part in PARTS}
 
 
@@ -70,7 +70,7 @@ def show_payload(payload: Any) -> JsonObject | None:
 
 
 def is_cut(shown: JsonObject | None) -> bool:
-    """Return whether a payload is shown in part only."""
+    """Return whether only a part of a payload is shown."""
     return shown is not None and "of" in shown
 
 

@@ -22,7 +22,7 @@ class AlignedPeriods(NamedTuple):
 
     @property
     def is_by_calendar(self) -> bool:
-        """Whether both begin with a month and end as many months later, on the same day of the month or at its end."""
+        """Whether both start with a month and end equally many months later, on the same day or at month end."""
         before, after = self.before.elapsed, self.after.elapsed
         if 0 != before.whole_months == after.whole_months:
             return True
@@ -37,7 +37,7 @@ class AlignedPeriods(NamedTuple):
 def align(after: ReportedPeriod, before: ReportedPeriod | None = None) -> AlignedPeriods:
     """Return *after* with the period to compare it with: *before*, or the period before it if that is None.
 
-    Against a period that is not over, a *before* of the same kind is cut to the days that have elapsed.
+    If *after* is not over, a *before* of the same kind is cut to the days that match the elapsed ones.
     """
     if before is None:
         before = ReportedPeriod(_default_before(after), after.today)
@@ -58,7 +58,7 @@ def matching_part(period: Period, model: Period, last: date) -> Period:
 def part_by_calendar(period: Period, model: Period, last: date) -> Period:
     """Return *period* up to the day of the month, or the end of a shorter month, that *last* is in *model*.
 
-    As many days could begin another month, and have its monthly charges.
+    The same number of days could reach into another month, and include its monthly charges.
     """
     months = 12 * (last.year - model.first.year) + last.month - model.first.month
     month = month_of(months_back(period.first, -months))

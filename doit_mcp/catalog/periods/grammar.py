@@ -39,7 +39,7 @@ PeriodArgument = Annotated[
     Length(1, MAX_PERIOD_CHARACTERS),
 ]
 ShortPeriodArgument = Annotated[str | None, "As period.", Length(1, MAX_PERIOD_CHARACTERS)]
-"""For further arguments of a tool that describes the forms once."""
+"""The description for further arguments of a tool that describes the forms once."""
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _QUARTER = re.compile(r"(\d{4})[- ]?q([1-4])")
@@ -87,12 +87,12 @@ def report_period(whole: Period, argument: str, today: date) -> ReportedPeriod:
 
 
 def last_months(months: int, today: date) -> ReportedPeriod:
-    """Return the last *months* months, the running one included."""
+    """Return the last *months* months, including the current one."""
     return ReportedPeriod(Period(months_back(today, months - 1), month_of(today).last), today)
 
 
 def period_or_months(period: str | None, months: int | None, default_months: int, today: date) -> ReportedPeriod:
-    """Return the period that one of two arguments names: *period*, or *months* with the running one. Raise ApiError."""
+    """Return the period of one of two arguments: *period*, or *months* including the current one. Raise ApiError."""
     if period is None:
         return last_months(months or default_months, today)
     if months is not None:
@@ -141,7 +141,7 @@ def _parse_date(text: str, *, is_end: bool = False) -> Period | None:
         return Period(day, day)
     if _INSTANT.fullmatch(text):
         moment = datetime.fromisoformat(text.upper())
-        # The date as written: bills have days, and no time zone.
+        # The date as written, because bills have days without a time zone.
         day = moment.date() - ONE_DAY if is_end and moment.time() == datetime.min.time() else moment.date()
         return Period(day, day)
     if month := _MONTH.fullmatch(text):

@@ -61,7 +61,7 @@ def part_of(day: date, interval: Interval) -> Period:
 
 
 def part_label(day: date, interval: Interval) -> str:
-    """Return how results name the day, week or month that contains *day*."""
+    """Return the name in results of the day, week or month that contains *day*."""
     match interval:
         case "month":
             return day.isoformat()[:7]

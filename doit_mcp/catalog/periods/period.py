@@ -15,12 +15,12 @@ MAX_PERIOD_DAYS = 1100
 """The longest period, in days: three years."""
 ONE_DAY = timedelta(days=1)
 EARLIEST_DAY = date(2000, 1, 1)
-"""No bill is older. Periods that begin earlier are refused, so that the days before a period always exist."""
+"""No bill is older. Periods must not begin earlier, so that the days before a period always exist."""
 SETTLING_DAYS = 3
 """Days until DoiT's figures are final: costs of the last three days are provisional."""
 
 
-# The functional form: one field is a keyword of Python.
+# The functional form, because one field is a keyword of Python.
 PeriodDays = TypedDict("PeriodDays", {"from": Annotated[str, Day], "to": Annotated[str, Day], "days": int}, total=False)
 """A period as results show it: first and last day, both included, and how many days it has."""
 

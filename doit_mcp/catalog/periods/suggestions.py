@@ -45,7 +45,7 @@ def suggest_period(text: str, today: date, max_days: int, max_months: int) -> st
         words = [word for word in _SEPARATORS.split(normalized) if word not in ("", "of", "the", "in")]
         return _without_early(_suggest_range(words, today, max_days, max_months) or _suggest_date(words, today))
     except (ValueError, OverflowError):
-        # A month 13 or a year 0 means no day.
+        # There is no month 13 and no year 0.
         return None
 
 

@@ -30,11 +30,11 @@ from .grouping import UNIT_COLUMNS, USAGE_COLUMN
 FOLDING_MODES = ("starts_with", "ends_with", "contains")
 """Modes of filters in which the API can ignore case."""
 NULL_VALUE = re.compile(r"\[.* N/A\]")
-"""How values of rows without a value were written once; the API still accepts it."""
+"""The former spelling of a missing value in filters; the API still accepts it."""
 
 
 def query_metrics(config: JsonObject) -> list[JsonObject]:
-    """Return the metrics of a config; cost without any."""
+    """Return the metrics of a config; cost if it has none."""
     legacy = [config["metric"]] if config.get("metric") else []
     return config.get("metrics") or legacy or [{"type": "basic", "value": "cost"}]
 
@@ -47,7 +47,7 @@ def query_scope(config: JsonObject) -> Scope:
 
 
 def check_usage_units(config: JsonObject) -> None:
-    """Raise ApiError if usage would add up different units: it needs a group by unit or SKU, or a filter on one."""
+    """Raise ApiError for usage in different units: it needs a group by unit or SKU, or a filter on one of them."""
     usage = any(metric == {"type": "basic", "value": USAGE_COLUMN} for metric in query_metrics(config))
     if not usage or config.get("dataSource", "billing") != "billing" or config.get("aggregation") == "count":
         return
@@ -86,7 +86,7 @@ def check_case_insensitive(config: JsonObject) -> None:
 
 
 def checked_scope(scope: Scope) -> Scope:
-    """Return the filters of *scope* whose values dimensions list, as the API reads them."""
+    """Return a scope with only those filters of *scope* that are not on allocations, as the API reads them."""
     return Scope(filters=tuple(_checked_filter(one) for one in scope.filters if one["type"] not in ALLOCATION_TYPES))
 
 
@@ -100,7 +100,7 @@ def _checked_filter(condition: Filter) -> Filter:
 
 
 def hides_unknown_values(scope: Scope) -> bool:
-    """Return whether an unknown value would not empty the answer: one of several, or one that is excluded."""
+    """Return whether the answer can have rows despite an unknown value: one of several, or an excluded one."""
     return scope.has_partly_checked_values or any(condition.get("inverse") for condition in scope.filters)
 
 
@@ -138,7 +138,7 @@ async def check_filter_values(call: Call, scope: Scope) -> bool:
         {"values": check_values(call, checked_scope(scope)), "allocations": _check_allocations(call, scope)}
     )
     for name, error in parts.errors.items():
-        # The answer is right even if the allocations cannot be listed.
+        # The answer is correct even if the allocations cannot be listed.
         if name == "values" or error.kind == "argument":
             raise error
     return bool(parts.results["values"] and parts.results.get("allocations"))

@@ -1,4 +1,4 @@
-"""The period of a query's config: relative, custom or in words; and the calendar periods that it cuts."""
+"""The period of a query's config (relative, custom or in words), and the calendar periods that it covers in part."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _days_text(period: Period) -> str:
 
 
 def with_exact_period(config: JsonObject, period: ReportedPeriod, today: date) -> JsonObject:
-    """Return *config* as the API is asked: custom ranges as whole days, no words, and never without a period.
+    """Return *config* as it is sent to the API: always with a period, no words, and custom ranges of whole days.
 
     Relative ranges are unchanged. Raise ApiError for a secondaryTimeRange that is not a range.
     """
@@ -107,7 +107,7 @@ def parse_bounds(first: str, last: str, arguments: tuple[str, str], today: date)
     """Return the days from the first one of the period *first* to the last one of the period *last*. Raise ApiError."""
     first, last = _date_of_milliseconds(first, arguments[0]), _date_of_milliseconds(last, arguments[1])
     start, end = _parse_bound(first, arguments[0], today).first, _parse_bound(last, arguments[1], today).last
-    # Equal times mean that day, because an empty period is never meant.
+    # Equal times mean that day, because callers never want an empty period.
     if first != last and MIDNIGHT.fullmatch(last, DATE_CHARACTERS):
         end -= ONE_DAY
     if end < start:
@@ -116,9 +116,9 @@ def parse_bounds(first: str, last: str, arguments: tuple[str, str], today: date)
 
 
 def parse_duration(text: str, argument: str, today: date) -> ReportedPeriod | None:
-    """Return the period that an ISO 8601 duration such as P30D, P6M or P1Y ends today; None for any other text.
+    """Return the period of an ISO 8601 duration such as P30D, P6M or P1Y that ends today; None for any other text.
 
-    Raise ApiError for one that has no days.
+    Raise ApiError for a duration without days.
     """
     match = DURATION.fullmatch(text.strip())
     if match is None:
@@ -138,7 +138,7 @@ def parse_duration(text: str, argument: str, today: date) -> ReportedPeriod | No
 
 
 def _date_of_milliseconds(text: str, argument: str) -> str:
-    """Return the time of a number as text; other texts unchanged. Raise ApiError for one that looks like seconds."""
+    """Return milliseconds since 1970 as an ISO text; other texts unchanged. Raise ApiError for likely seconds."""
     is_time = text.isdecimal() and len(text) > len("20261001")
     return format_timestamp(parse_time(text, argument)) or text if is_time else text
 

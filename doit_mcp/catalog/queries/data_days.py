@@ -19,14 +19,14 @@ from ..periods.period import Period, ReportedPeriod
 from .period_column import PERIOD_COLUMN
 
 RECENT_DAYS = 90
-"""Data begin earlier than that, unless rows suggest otherwise: bills are imported for past months too. Reading their first
-day takes two more queries."""
+"""The data is assumed to begin earlier than that, unless rows suggest otherwise, because bills of past months are
+imported too. Reading the first day takes two more queries."""
 MONTH_DAYS = 31
 
 
 @dataclass(frozen=True, slots=True)
 class QueryPeriods:
-    """The period of the rows, the one they are compared with if any, and what to say about the days without data."""
+    """The period of the rows, the period they are compared with, if any, and the notes about days without data."""
 
     main: ReportedPeriod
     secondary: ReportedPeriod | None = None
@@ -39,7 +39,7 @@ async def cut_query_periods(
 ) -> QueryPeriods:
     """Return *periods* without the days before the customer's data. *shown* has rows and secondaryRows. Raise ApiError.
 
-    The first day of the data is read only if the rows do not show that they have the first days of their period.
+    The first day of the data is read only if the rows do not show that the first days of their period have data.
     """
     names = [column.get("name") for column in shown.get(columns_key) or ()]
     at = names.index(PERIOD_COLUMN) if PERIOD_COLUMN in names else None

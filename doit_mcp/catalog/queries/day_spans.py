@@ -1,4 +1,4 @@
-"""Sets of days as spans: how many days of a period, or of a weekday, they have, by arithmetic and not day by day."""
+"""Sets of days as spans, which count their days in a period or on a weekday without iterating over the days."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DaySpans:
                 starts.append(span.start)
                 stops.append(span.stop)
         self._starts, self._stops = starts, stops
-        # How many days all spans before the one at the same place have.
+        # For each span, the number of days in all spans before it.
         self._days_before = list(accumulate((stop - start for start, stop in zip(starts, stops)), initial=0))
 
     @property

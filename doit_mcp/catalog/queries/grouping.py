@@ -1,4 +1,4 @@
-"""Stored tables whose sums stay true: months with their years, one dimension at a time, one unit, and costs per day."""
+"""Grouping of stored tables with correct sums: months with their years, one dimension, one unit, costs per day."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .period_column import PERIOD_COLUMN, period_text
 from .table_operations import Condition, column_index, filter_rows
 
 ONE_AT_A_TIME = "oneAtATime"
-"""Member of a table's *about*: the column by whose values the same costs are in the table several times."""
+"""Member of a table's *about*: the column whose values each repeat the same costs."""
 CALENDAR_COLUMNS = ("year", "quarter", "month", "day")
 """Columns that rows with a period can be grouped by, from the longest to the shortest."""
 YEARLY_COLUMNS = ("quarter", "month", "week", "isoweek", "day")
 """Columns whose values recur every year (or month)."""
 WEEKDAY_COLUMN = "week_day"
 UNIT_COLUMNS = ("pricing_unit", "sku_id", "sku_description")
-"""Columns of which one value has one unit."""
+"""Columns whose values each have a single unit."""
 USAGE_COLUMN = "usage"
 YEAR = re.compile(r"(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)")
 CALENDAR_PERIOD = re.compile(r"([0-9]{4})(?:-Q([1-4])|-([0-9]{2})(?:-([0-9]{2}))?)?(?:T.*)?")
@@ -50,8 +50,8 @@ def column_values(table: ResultTable, column: str) -> set[str]:
 def with_calendar_columns(table: ResultTable, names: Sequence[str]) -> ResultTable:
     """Return *table* with the calendar columns among *names*: made from its periods, or joined with the year.
 
-    A month without its year would merge the months of different years. Raise ApiError if the rows are longer than what
-    they should be grouped by.
+    A month without its year would merge the months of different years. Raise ApiError if the periods of rows are longer
+    than those to group by.
     """
     known = [column["name"] for column in table.columns]
     for name in dict.fromkeys(names):
@@ -141,7 +141,7 @@ def without_mixed_usage(table: ResultTable, source: ResultTable, by: Sequence[st
 
 
 def unit_column(table: ResultTable) -> str | None:
-    """Return the column that tells the unit of usage, if the rows of *table* have several of its values."""
+    """Return the column that shows the unit of usage, if the rows of *table* have several of its values."""
     known = {column["name"] for column in table.columns}
     unit = next((name for name in UNIT_COLUMNS if name in known), None)
     return unit if unit and USAGE_COLUMN in known and len(column_values(table, unit)) > 1 else None
@@ -169,7 +169,7 @@ class CoveredDays:
             spans = [range(max(span.start, whole.start), min(span.stop, whole.stop)) for span in own]
         self._days = DaySpans(spans)
         self._by_weekday = self._days.count_weekdays()
-        # By the text of a cell: many rows have the same one.
+        # Cached by the text of a cell, because many rows have the same text.
         self._by_text: dict[str, int] = {}
 
     @property

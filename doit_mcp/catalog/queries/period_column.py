@@ -1,4 +1,4 @@
-"""The period column of query results: one ISO text in place of the columns year, month, day and timestamp."""
+"""The period column of query results: one ISO text instead of the columns year, month, day and timestamp."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ROW_LISTS = ("rows", "secondaryRows", "forecastRows")
 
 
 def with_period_column(answer: JsonObject, columns_key: str = "columns") -> JsonObject:
-    """Return a query's response with the column "period" in place of its columns of time.
+    """Return a query's response with the column "period" instead of its columns of time.
 
-    Rows that lack a part of the time have null. Without the column year, the columns of time stay, because a month or a
-    weekday alone is not a period. Timestamps are always removed.
+    The period is null in rows that lack a part of the time. Without the column year, the columns of time are kept,
+    because a month or a weekday alone is not a period. Timestamps are always removed.
     """
     columns = answer.get(columns_key)
     if not isinstance(columns, list) or not all(isinstance(column, dict) for column in columns):

@@ -19,9 +19,9 @@ def names_projects(config: JsonObject) -> bool:
 
 
 def with_project_names(answer: JsonObject, names: Mapping[str, str] | None) -> JsonObject:
-    """Return a query's response with the name of each project behind its id; unchanged without *names*.
+    """Return a query's response with the name of each project after its id; unchanged without *names*.
 
-    Projects without a known name have null.
+    The name is null if it is unknown.
     """
     columns = column_names(answer)
     if names is None or ID_COLUMN not in columns or NAME_COLUMN in columns:

@@ -107,7 +107,7 @@ async def get_report_results(
     result = with_missing_file(call, result, parts.results["report"], file)
     if rows:
         return result
-    # Without rows, a total of zero would say more than is known.
+    # Without rows, the total is unknown, so zero would be wrong.
     result.pop("total", None)
     return result | await _empty_note(call, parts, period)
 
@@ -134,9 +134,9 @@ def override_period(time_range: str | None, start: str | None, end: str | None, 
 
 
 def report_config(parts: PartialResults, declared: str | None) -> JsonObject:
-    """Return the config of the report; empty if it is unknown. Raise ApiError if the API's form of it is unknown.
+    """Return the config of the report; empty if it is unknown. Raise ApiError if it cannot be read.
 
-    Its currency is the one that the columns have *declared*, if any: the rows are in it, whatever the config says.
+    Its currency is the one that the columns *declared*, if any, because the rows are in it, whatever the config says.
     """
     config = (parts.results.get("config") or {}).get("config")
     if not isinstance(config, dict):
@@ -228,7 +228,7 @@ def _table_of(result: JsonObject) -> JsonObject:
 def _amounts(known: ReportFacts, result: JsonObject) -> JsonObject:
     """Return currency, basis and total of the results; without the config, only the currency that the columns declare.
 
-    The total is null where the rows cannot tell it: only a second query could, after the config is known.
+    The total is null if the rows do not add up to it: it would take a second query once the config is known.
     """
     config, currency = known.config, known.currency
     if currency is None or not config:
@@ -244,7 +244,7 @@ def _amounts(known: ReportFacts, result: JsonObject) -> JsonObject:
 
 
 async def _empty_note(call: Call, parts: PartialResults, override: ReportedPeriod | None) -> JsonObject:
-    """Return the reason why a report has no rows: also of an error, because its config is not the caller's.
+    """Return a note on why a report has no rows. Errors become the note too, because the config is not the caller's.
 
     Without its config, the reason is unknown.
     """

@@ -42,7 +42,7 @@ def _round_row(row: Any, places: list[int], width: int, currency: str) -> Any:
 def total_differences(answer: JsonObject, total: JsonObject, currency: str) -> JsonObject:
     """Return the *total* minus the sum of the rows of each metric, where it is not zero.
 
-    It is what rounding each row changes, and what limits leave out.
+    The differences come from rounding each row, and from rows that limits leave out.
     """
     names, rows = column_names(answer), complete_rows(answer)
     differences = {

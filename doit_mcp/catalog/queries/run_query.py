@@ -111,10 +111,10 @@ async def run_query(
 async def fetch_answers(
     call: Call, config: JsonObject, scope: Scope, file_type: FileType | None = None
 ) -> tuple[PartialResults, str, bool | None]:
-    """Return the responses "rows" and what they do not tell, and their currency. Raise ApiError.
+    """Return the responses, their currency, and whether all values of filters exist. Raise ApiError.
 
-    That is the "total" if rows do not add up to it, the costs by "clouds", and the "names" of projects.
-    The third is whether all values exist, false if that is unknown; None if an empty answer would show it.
+    The responses are "rows", the "total" if rows do not add up to it, the costs by "clouds", and the "names" of
+    projects. The third item is false if unknown, and None if an empty answer would show unknown values.
     """
     by_cloud = needs_clouds(config, scope)
 
@@ -152,7 +152,7 @@ async def _explain_error(call: Call, config: JsonObject, error: ApiError) -> Api
         try:
             await check_dimensions(call, config)
         except ApiError as explanation:
-            # Without a list of dimensions, the API's own reason is the best one, unless the user must sign in again.
+            # Without a list of dimensions, the API's own reason is the most helpful, unless a new sign-in is needed.
             return explanation if explanation.kind in ("argument", "credential") else error
     return error
 
@@ -174,7 +174,7 @@ def make_query_result(
 ) -> JsonObject:
     """Return the result of the tool: the statement of its amounts, then the rows as they are *shown*.
 
-    Without data (not *is_known*), the total is unknown and not zero.
+    Without data (not *is_known*), the total is null instead of zero.
     """
     answer, currency = answers.results["rows"], config["currency"]
     totals = query_totals(config, answers) if is_known else {}
@@ -204,7 +204,7 @@ def query_basis(config: JsonObject, scope: Scope, answer: JsonObject, by_cloud: 
 
 
 def _clouds(scope: Scope, answers: list[JsonObject]) -> list[str]:
-    """Return the clouds of the rows, if a filter or one of the *answers* tells them; otherwise all."""
+    """Return the clouds of the rows if a filter or one of the *answers* shows them; otherwise all clouds."""
     for condition in scope.filters:
         if condition["id"] == CLOUD_DIMENSION and condition.get("mode", "is") == "is" and not condition.get("inverse"):
             return condition.get("values", [])

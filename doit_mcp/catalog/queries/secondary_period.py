@@ -19,7 +19,7 @@ UNITS = ("day", *UNIT_MONTHS)
 def secondary_period(config: JsonObject, main: Period, today: date) -> ReportedPeriod | None:
     """Return the period to compare *main* with, cut to *today*; None without secondaryTimeRange. Raise ApiError.
 
-    It is *main* moved back, or with includeCurrent the whole units around that.
+    It is *main* moved back in time, extended to whole units with includeCurrent.
     """
     settings: Any = config.get("secondaryTimeRange")
     if not settings:
@@ -64,7 +64,7 @@ def with_exact_secondary(config: JsonObject, secondary: ReportedPeriod | None) -
 
 
 def secondary_members(config: JsonObject, secondary: ReportedPeriod | None) -> JsonObject:
-    """Return the members of an answer that state its comparison period; none without one."""
+    """Return the members of an answer that state its comparison period; empty without one."""
     if secondary is None:
         return {}
     partial = partial_periods(secondary, row_interval(config))

@@ -1,4 +1,4 @@
-"""The rows of a query as its answer shows them, and what has to be known to read them."""
+"""The rows of a query as its answer shows them, and the facts needed to interpret them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .weekdays import WEEKDAY_NOTE, has_weekdays, weekday_days, with_weekday_ord
 
 
 class RowFacts(TypedDict, total=False):
-    """What has to be known to read the rows of a query."""
+    """Facts needed to interpret the rows of a query."""
 
     outsideRows: Annotated[JsonObject, "total minus rows.", Members(QueryTotal)]
     partialPeriods: Annotated[list[JsonObject], "Months with only some days.", Members(PartialPeriod)]
@@ -34,7 +34,7 @@ def shown_rows(
     """Return the response of a query with one column for the period, weekdays in their order, and rounded amounts.
 
     Amounts are those of the metrics in money, and of columns declared as money, such as custom metrics.
-    Amounts whose *currency* is unknown stay as they are.
+    Amounts whose *currency* is unknown are unchanged.
     """
     shown = with_weekday_order(with_period_column(answer, columns_key), columns_key)
     if currency is None or aggregation_of(config) not in (None, "cumulative"):
@@ -50,7 +50,7 @@ def row_facts(
     periods: QueryPeriods | None,
     total: JsonObject | None,
 ) -> JsonObject:
-    """Return the facts (RowFacts) about the *shown* rows, which are under "columns" and "rows"; *total* is their total."""
+    """Return the facts about the *shown* rows, which are under "columns" and "rows"; *total* is their total."""
     facts: JsonObject = {}
     if total and not has_overlaps(config) and (outside := total_differences(shown, total, config["currency"])):
         facts["outsideRows"] = outside

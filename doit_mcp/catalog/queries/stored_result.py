@@ -112,7 +112,7 @@ class TableQuery(NamedTuple):
 
     @property
     def adds_up(self) -> bool:
-        """Whether a total belongs to the result: not to means, costs per day, or the largest and smallest values."""
+        """Whether the result has a total, unlike means, costs per day, and the largest and smallest values."""
         return self.aggregate in ("sum", "count") or not self.group_by
 
 
@@ -154,9 +154,9 @@ class _Selection:
     rows: ResultTable
     query: TableQuery
     repeated: str | None
-    """The column by whose values the rows have the same costs several times."""
+    """The column whose values each repeat the same costs in the rows."""
     unit: str | None
-    """The column by whose values the rows have usage in different units."""
+    """The column whose values show that the rows have usage in different units."""
 
     @property
     def aggregation(self) -> str | None:
@@ -167,12 +167,12 @@ class _Selection:
 
     @property
     def group_by(self) -> list[str]:
-        """The columns to group by, and the one that keeps the same costs apart."""
+        """The columns to group by, including the one that keeps repeated costs apart."""
         by = self.query.group_by or []
         return [self.repeated, *by] if by and self.repeated and self.repeated not in by else by
 
     def group_rows(self) -> ResultTable:
-        """Return the rows, grouped if that was asked for. Raise ApiError."""
+        """Return the rows, grouped if requested. Raise ApiError."""
         by, aggregate = self.group_by, self.query.aggregate
         if not by:
             return self.rows
@@ -192,9 +192,9 @@ class _Selection:
         return table
 
     def totals(self) -> JsonObject:
-        """Return the rounded sums of the rows by column; none of columns that do not add up."""
+        """Return the rounded sums of the rows by column, without columns that do not add up."""
         if self.repeated or self.aggregation or not self.rows.rows:
-            # Without rows, a total of zero would say more than is known.
+            # Without rows, the total is unknown, so zero would be wrong.
             return {}
         table = table_operations.group_rows(self.rows, []) if self.query.group_by else self.rows
         if self.query.aggregate == "count" and self.query.group_by:
@@ -203,7 +203,7 @@ class _Selection:
         return {name: value for name, value in sums.items() if not (self.unit and name == "usage")}
 
     def explanation(self) -> JsonObject:
-        """Return what an aggregate is of, the cost per day beside a mean, and notes on what does not add up."""
+        """Return what an aggregate covers, the cost per day besides a mean, and notes on what does not add up."""
         parts: JsonObject = {}
         if self.query.group_by and self.query.aggregate in ("avg", "min", "max"):
             measures = table_operations.measure_names(self.table)

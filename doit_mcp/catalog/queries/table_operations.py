@@ -21,7 +21,7 @@ from ..tables import MAX_TEXT_SEARCHES, NUMERIC_TYPES, cell_text, count_searches
 from ..tools.result_handles import ResultTable
 
 MAX_CELL_TESTS = 4_000_000
-"""Cells that one call may test."""
+"""Maximum number of cells that one call may test."""
 MAX_ROWS_PER_SORT = 20_000
 """Rows of one sort. A sort cannot be interrupted, so larger tables are sorted in parts and then merged."""
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
@@ -29,14 +29,14 @@ QUANTITY_COLUMNS = frozenset({"usage", "count", "rows", "rowsOf"})
 ROW_COUNTS = ("rows", "rowsOf")
 """Names of the column with the number of rows of a group."""
 PERCENT_SUFFIX = "percent"
-"""How the names of columns with percentages end; they do not add up."""
+"""The ending of the names of columns with percentages, which do not add up."""
 QUANTITY_DECIMALS = 6
-"""Decimals of usage and counts, which are not money."""
+"""Decimal places of usage and counts, which are not money."""
 
 Operator = Literal["is", "not", "contains", "starts_with", "gt", "gte", "lt", "lte"]
 Aggregate = Literal["sum", "avg", "min", "max", "count", "per_day"]
 SUMS = ("sum", "per_day")
-"""Aggregates that add numbers up. per_day is divided afterwards, because the days are not in the rows."""
+"""Aggregates that add up numbers. per_day is divided afterwards, because the rows do not contain the days."""
 
 
 class Condition(TypedDict, total=False):
@@ -171,7 +171,7 @@ def group_rows(table: ResultTable, by: list[str], aggregate: Aggregate = "sum") 
 
 def _aggregate(aggregate: Aggregate, rows: list[list[Any]], column: int) -> float | None:
     cells = [row[column] for row in rows if row[column] is not None]
-    # Without any value, the sum is unknown and not zero.
+    # Without any value, the sum is unknown instead of zero.
     if not cells:
         return None
     if aggregate in SUMS:
@@ -201,7 +201,7 @@ def _sort_key(cell: Any) -> tuple[int, float, str]:
 
 
 def column_totals(table: ResultTable) -> JsonObject:
-    """Return the sum of each numeric column that adds up; without columns that are empty in all rows."""
+    """Return the sum of each numeric column that adds up, except columns that are empty in all rows."""
     totals = {}
     for name in filter(is_additive, measure_names(table)):
         index = column_index(table, name, "")

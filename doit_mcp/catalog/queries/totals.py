@@ -1,4 +1,4 @@
-"""Totals of queries: which metrics add up, whether rows leave something out, and what a second query has to tell."""
+"""Totals of queries: which metrics add up, whether rows leave something out, and what requires a second query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADDITIVE_METRICS = ("cost", "savings", "amortized_cost", "amortized_savings")
 """Metrics in money whose rows add up to a total."""
 LIMITS = ("metricFilter", "limitByChange")
 OVERLAPPING_TYPES = frozenset({"attribution", "allocation_rule"})
-"""Types of groups whose rows can have the same costs."""
+"""Types of groups whose rows can contain the same costs."""
 TOTAL_FIELDS = ("dataSource", "timeRange", "customTimeRange", "filters", "currency", "includePromotionalCredits")
 
 
@@ -54,13 +54,13 @@ def is_limited(config: JsonObject) -> bool:
 
 
 def needs_total_query(config: JsonObject) -> bool:
-    """Return whether a second query has to tell the total, because the rows leave something out or overlap."""
+    """Return whether the total requires a second query, because the rows leave something out or overlap."""
     is_cut = is_limited(config) or has_overlaps(config)
     return bool(money_metrics(config)) and aggregation_of(config) is None and is_cut
 
 
 def has_overlaps(config: JsonObject) -> bool:
-    """Return whether rows can have the same costs."""
+    """Return whether several rows can contain the same costs."""
     return any(group.get("type") in OVERLAPPING_TYPES for group in config.get("group") or ())
 
 
@@ -73,7 +73,7 @@ def total_config(config: JsonObject, *, by_cloud: bool = False) -> QueryConfig:
 
 
 def needs_clouds(config: JsonObject, scope: Scope) -> bool:
-    """Return whether only another query can tell the clouds of the rows: filters select some, but not by cloud."""
+    """Return whether the clouds of the rows require another query, because filters select some, but not by cloud."""
     columns = [*(config.get("group") or ()), *(config.get("dimensions") or ()), *scope.filters]
     is_known = any(column["id"] == CLOUD_DIMENSION for column in columns)
     return bool(scope.filters) and not is_known and config.get("dataSource", "billing") == "billing"

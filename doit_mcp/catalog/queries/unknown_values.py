@@ -1,4 +1,4 @@
-"""Check of the values in conditions on a stored table: one that no row has is an error that names the nearest ones."""
+"""Checks the values in conditions on a stored table. If no row has a value, the error names the nearest ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .period_column import PERIOD_COLUMN
 from .table_operations import Condition, measure_names
 
 MAX_COMPARED_VALUES = 5_000
-"""Values of a column that are compared with an unknown one, at about 5 µs each."""
+"""Maximum number of values of a column to compare with an unknown value, at about 5 µs each."""
 MAX_CELL_CHARACTERS = 300
 """Longer cells are not suggested."""
 
@@ -49,7 +49,7 @@ def _unknown_value(table: ResultTable, column: str, wanted: str, known: set[str]
 
 
 def _unknown_period(table: ResultTable, wanted: str, known: set[str]) -> ApiError | None:
-    """Return the error for a period that the rows have in another form or with shorter parts; None for others."""
+    """Return the error for a period that the rows have in a different form or in shorter parts; otherwise None."""
     last_day = str((table.about.get("period") or {}).get("to") or max(known))[: len("2026-10-05")]
     meant = suggest_period(wanted, _parse_day(last_day), MAX_LAST_DAYS, MAX_LAST_MONTHS)
     for text in filter(None, (wanted, meant)):
@@ -71,5 +71,5 @@ def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        # A table without a stated period: months without a year are then those of any year.
+        # The table does not state a period, so months without a year match those of any year.
         return date.max

@@ -41,7 +41,7 @@ def with_weekday_order(answer: JsonObject, columns_key: str = "columns") -> Json
 
 
 def _order_rows(rows: list[Any], place: int, texts: list[int]) -> list[Any]:
-    """Return the rows with those of one series together, in the order of their first rows."""
+    """Return the rows grouped by series, in the order of the first row of each series."""
     width = max([place, *texts])
     if not all(isinstance(row, list) and len(row) > width for row in rows):
         return rows

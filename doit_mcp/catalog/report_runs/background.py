@@ -13,15 +13,15 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 
 MAX_RUN_SECONDS = 540.0
-"""How long a call waits for a run: less than a call may take, because other requests can follow."""
+"""How long a call waits for a run, in seconds: less than a call may take, because other requests can follow."""
 MAX_SHORT_RUN_SECONDS = 35.0
-"""The same for a client that does not wait longer than for other calls."""
+"""The same, for clients that do not wait longer than for other calls."""
 DEFAULT_WAIT_SECONDS = 2.0
 MAX_WAIT_SECONDS = 60.0
 MAX_FAILED_POLLS = 5
 MAX_STARTS = 2
 CANCEL_SECONDS = 10.0
-"""How long the cancellation of a run may take after its call has ended."""
+"""How long the cancellation of a run may take after its call has ended, in seconds."""
 NOT_ENROLLED_STATUSES = (403, 404)
 TRANSIENT_KINDS: frozenset[ErrorKind] = frozenset({"rate", "fault", "network", "timeout"})
 IN_FLIGHT, FINAL = ("pending", "running"), ("succeeded", "failed", "canceled")
@@ -45,7 +45,7 @@ async def run_in_background(call: Call, start: StartRun, file_type: FileType | N
     """Return the results of the run that *start* starts, with a link to a file of *file_type*.
 
     Raise RunsUnavailable if the account cannot run reports in the background, and ApiError for a run that failed or
-    takes too long. A run that another client canceled is started once more. If the call ends before the run, the run is
+    takes too long. A run that another client canceled is restarted once. If the call ends before the run, the run is
     canceled, unless another call of this process waits for it.
     """
     began = call.run_followers.clock()
@@ -60,7 +60,7 @@ async def run_in_background(call: Call, start: StartRun, file_type: FileType | N
 
 
 async def _start(call: Call, start: StartRun) -> str:
-    """Return the id of a new run, or of an equal one in flight.
+    """Return the id of a new run, or of an equal one that is running.
 
     A call that is canceled meanwhile waits for the response, because a run without a known id cannot be canceled.
     """
@@ -107,7 +107,7 @@ async def _leave(call: Call, run_id: str, *, has_ended: bool) -> None:
     if not call.run_followers.leave(run_id) or has_ended:
         return
     try:
-        # The API client of the call may have no time left.
+        # The time limit of the call's API client may have passed.
         await call.make_api(CANCEL_SECONDS).report_runs.cancel_report_run(operationId=run_id)
     except ApiError:
         # The run then ends by itself. Why the call ended is more important than this.
@@ -138,7 +138,7 @@ async def _wait_until_ended(call: Call, run_id: str, began: float) -> JsonObject
 
 
 async def _read_results(call: Call, run_id: str, file_type: FileType | None) -> JsonObject:
-    """Return the results. A file that could not be made is requested once more, as the API advises."""
+    """Return the results. If the file could not be created, request it again once, as the API recommends."""
     read = call.doit.report_runs.get_report_run_results
     results = await read(operationId=run_id, fileOutput=file_type)
     if file_type is not None and not results.get("fileOutput"):

@@ -16,8 +16,8 @@ DAYS_PER_UNIT = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 def is_expected_long(config: JsonObject) -> bool:
     """Return whether a query is likely to run for minutes: many rows, over a long range.
 
-    The API reads and groups the billing lines of the whole range. Without groups, or by cloud, it returns a few rows per
-    interval, which is quick for any range; so is a short range with any groups. Both periods of a comparison count.
+    The API reads and groups the billing lines of the whole range. Without groups, or by cloud, it returns a few rows
+    per interval, which is quick for any range; so is a short range with any groups. Both periods of a comparison count.
     """
     if all(group.get("id") == CLOUD_DIMENSION for group in config.get("group") or ()):
         return False
@@ -29,7 +29,7 @@ def is_expected_long(config: JsonObject) -> bool:
 
 
 def _days(config: JsonObject) -> int:
-    """Return about how many days a query is about; 0 if unknown."""
+    """Return the approximate number of days that a query covers; 0 if unknown."""
     days = _days_of_span(config.get("customTimeRange"))
     time_range = config.get("timeRange")
     if not days and isinstance(time_range, dict):
@@ -39,7 +39,7 @@ def _days(config: JsonObject) -> int:
 
 
 def _days_of_span(span: object) -> int:
-    """Return the days of a custom range; 0 if it has none that can be read."""
+    """Return the number of days of a custom range; 0 if they cannot be read."""
     if not isinstance(span, dict):
         return 0
     try:

@@ -1,13 +1,13 @@
-"""Queries and saved reports: how each is run, so that quick ones stay quick and long ones are not cut off.
+"""Runs queries and saved reports, so that quick ones stay quick and long ones do not time out.
 
-A synchronous request has the shortest way to a quick result, but the edge of the API ends it after 120 seconds. A run
-in the background takes at least three requests, and has no such limit. So:
+A synchronous request is the fastest way to a quick result, but the edge of the API ends it after 120 seconds. A run
+in the background takes at least three requests, but has no such limit. Therefore:
 
 - Clients that wait no longer than for other calls (no task, no progress) get the synchronous result: their calls end
   before the edge does.
 - A query that is expected to be long, or that was slow a short time ago, runs in the background only.
 - All others start synchronously. One that has no result after PATIENCE_SECONDS also starts in the background, and the
-  first result counts: the synchronous one is ahead, but may be cut off.
+  first result counts: the synchronous request started earlier, but may time out.
 - Accounts without runs in the background get the synchronous result. This is remembered for the user and the customer.
 """
 
@@ -35,13 +35,13 @@ from .expected_duration import is_expected_long
 
 PATIENCE_SECONDS = 20.0
 SYNCHRONOUS_SECONDS = 125.0
-"""How long a synchronous request may take: a little longer than the edge of the API allows."""
+"""Time limit of a synchronous request in seconds: a little longer than the edge of the API allows."""
 PROGRESS_SECONDS = 10.0
 CUT_OFF_STATUSES = (504, 524)
 FINAL_KINDS: frozenset[ErrorKind] = frozenset(
     {"argument", "credential", "refused", "unsupported", "forbidden", "missing", "conflict"}
 )
-"""Errors that the other way of running a report would have, too."""
+"""Kinds of errors that the other way of running a report would also cause."""
 UNAVAILABLE_FACT = "report_runs_unavailable"
 TOO_SLOW = "it takes longer than this call can wait"
 RUN_IN_BACKGROUND = (
@@ -57,7 +57,7 @@ FileLink = Annotated[str, "Link to the file, valid for 7 days."]
 class ReportRequest(NamedTuple):
     """One query or saved report: how it runs synchronously and in the background. *key* identifies it for a customer.
 
-    *start_tool* is the tool that starts the same in the background for the client; "" without one.
+    *start_tool* is the tool with which the client starts the same report in the background; "" without one.
     """
 
     synchronous: Callable[[Doit], Awaitable[JsonObject]]
@@ -98,7 +98,7 @@ async def fetch_query(
 async def fetch_saved_report(
     call: Call, identifier: str, days: dict[str, str], file_type: FileType | None = None
 ) -> JsonObject:
-    """Return a saved report with its result, for its own period or for *days* (startDate and endDate). Raise ApiError."""
+    """Return a saved report with its result, for its own period or for *days* (startDate, endDate). Raise ApiError."""
 
     async def start(doit: Doit) -> JsonObject:
         return await doit.report_runs.start_report_run(
@@ -116,7 +116,7 @@ async def fetch_saved_report(
 
 
 async def fetch_report(call: Call, request: ReportRequest) -> JsonObject:
-    """Return the response to *request*, run in the best way. Raise ApiError."""
+    """Return the response to *request*, run in the way that suits it best. Raise ApiError."""
     is_available = call.facts.get(UNAVAILABLE_FACT) is None
     if not call.can_wait and (request.file_type is None or not is_available):
         return await _run_while_client_waits(call, request, is_available=is_available)
@@ -162,7 +162,7 @@ async def _run_in_background_first(call: Call, request: ReportRequest) -> JsonOb
     try:
         return await run_in_background(call, request.start, request.file_type)
     except RunsUnavailable:
-        # The object itself can be missing or forbidden. Then, the synchronous request fails, too.
+        # The object itself can be missing or forbidden. Then the synchronous request also fails.
         response = await _run_synchronously(call, request)
         call.facts.put(UNAVAILABLE_FACT, True)
         return response
@@ -200,7 +200,7 @@ async def _first_success(attempts: list[asyncio.Task[JsonObject]]) -> asyncio.Ta
             if isinstance(error, ApiError) and error.kind in FINAL_KINDS:
                 raise error
     errors = [task.exception() for task in attempts]
-    # The run in the background, if there was one, tells more than a request that was cut off.
+    # The error of the run in the background, if any, says more than a timeout.
     raise next(error for error in reversed(errors) if isinstance(error, ApiError))
 
 

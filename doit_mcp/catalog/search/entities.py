@@ -23,7 +23,7 @@ from ..savings.recommendations import CURRENCY as SAVINGS_CURRENCY
 from ..savings.recommendations import monthly_savings
 
 SEARCH_PAGE_SIZE = 200
-"""Rows of each kind that a search reads. If there are more, it also reads those whose name contains a word."""
+"""Number of rows of each kind that a search reads. If there are more, it also reads rows whose name contains a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class EntityKind:
     """One kind of object.
 
     *list_method* returns the list method of an area; *filters_by_name* means that it has the argument nameContains.
-    *title* describes a row on a day. *console_path* is the path of an object in the console, for rows without a link of their own (*link_field*).
+    *title* describes a row on a day. *console_path* is the path of an object in the console, for rows that have no link
+    (*link_field*).
     """
 
     name: str

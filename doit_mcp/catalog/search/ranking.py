@@ -49,7 +49,7 @@ def _iter_values(value: Any, depth: int) -> Iterable[str]:
 
 
 class Score(NamedTuple):
-    """How well an object matches: *points*, 0 for no match, and *coverage*, the share of the words that match."""
+    """How well an object matches: *points* (0 for no match), and *coverage*, the share (0 to 1) of words that match."""
 
     points: float
     coverage: float = 1.0

@@ -1,4 +1,4 @@
-"""The skills and guides of this server as search results and documents, for models whose client reads no resources."""
+"""The skills and guides of this server as search results and documents, for clients that do not read resources."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TEXTS_BY_ID = {text.id: text for text in TEXTS}
 
 
 def is_named(text: Text, words: list[str]) -> bool:
-    """Return whether *words* name a text: all are in its title, and they are as many as the title has.
+    """Return whether *words* name a text: all are in its title, which has no more words.
 
     With fewer words, as in "savings plan", a query more likely asks for what the customer has.
     """
@@ -54,7 +54,7 @@ def is_named(text: Text, words: list[str]) -> bool:
 
 
 def find_texts(words: list[str], *, is_only_result: bool = False) -> list[Text]:
-    """Return the best texts that match all *words* by title and description; any by title if nothing else was found.
+    """Return the best texts that match all *words* by title and description; any by title if *is_only_result*.
 
     A single word is not enough, because it usually means the customer's objects. All texts match "skills" and "guides".
     """

@@ -27,11 +27,11 @@ MAX_RESULTS = 20
 MAX_RESULTS_PER_KIND = 8
 MAX_TITLE_CHARACTERS = 200
 MAX_ID_CHARACTERS = 600
-"""Characters of an id that fetch accepts."""
+"""Maximum number of characters of an id that fetch accepts."""
 MAX_ROWS_PER_KIND = 10_000
-"""Rows of one kind that are ranked."""
+"""Maximum number of rows of one kind that are ranked."""
 MAX_INLINE_ROWS, MAX_INLINE_BYTES = 250, 128 << 10
-"""Maximum rows and bytes that are processed in the event loop, in a few milliseconds. More are processed in a thread."""
+"""Maximum rows and bytes to process in the event loop, which takes a few milliseconds. More go to a thread."""
 FAILED_PARTS_KEY = "doit/failedParts"
 KIND_NAMES = ", ".join([*(kind.name for kind in ENTITY_KINDS), *TEXT_KINDS])
 
@@ -80,7 +80,7 @@ async def search(
     found = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
     texts = find_texts(words) or ([] if found else find_texts(words, is_only_result=True))
     named = [text for text in texts if is_named(text, words)]
-    # A skill that the query names comes first; others come after what the customer has.
+    # A skill that the query names comes first; others come after the customer's objects.
     others = [text for text in texts if text not in named]
     results = [*_text_results(call, named), *found[: MAX_RESULTS - len(texts)], *_text_results(call, others)]
     return _json_content({"results": results}, _failed_meta(parts))
@@ -190,7 +190,7 @@ def _document_metadata(row: JsonObject) -> dict[str, str]:
 
 
 def _json_content(result: JsonObject, meta: JsonObject | None) -> ContentResult:
-    """Return exactly one text block, whose text is the JSON of the structured content."""
+    """Return a result with exactly one text block: the JSON of its structured content."""
     text = sanitize_json(orjson.dumps(result).decode())
     structured: Any = orjson.loads(text)
     return ContentResult([{"type": "text", "text": text}], structured, meta=meta)

@@ -18,7 +18,7 @@ from ...protocol.jsonrpc import MAX_EXACT_INTEGER, JsonObject, RpcError, object_
 
 IGNORED_ARGUMENTS = frozenset(
     (
-        # Clients of the previous server: but a client cannot choose the tenant, and the API client generates the keys.
+        # Clients of the previous server. A client cannot choose the tenant, and the API client generates the keys.
         *("customerContext", "X-Tenant-Id", "Idempotency-Key"),
         # n8n's tool node.
         *("toolCallId", "sessionId", "action", "chatInput"),
@@ -102,13 +102,13 @@ def _with_current_names(arguments: JsonObject, properties: JsonObject, former_na
         is_unknown = name not in properties and current == name
         if value is None or (is_unknown and (name in IGNORED_ARGUMENTS or _is_unused(name, value))):
             continue
-        # An argument under both names stays under both, and validation rejects the former one.
+        # An argument that is sent under both names keeps both, and validation rejects the former one.
         accepted[name if current != name and arguments.get(current) is not None else current] = value
     return accepted
 
 
 def _is_unused(name: str, value: Any) -> bool:
-    """Return whether an argument that the tool does not have is one that a form fills in although it is empty."""
+    """Return whether the argument *name*, which the tool lacks, is one that forms send with an empty value."""
     return name in OFFERED_ARGUMENTS and isinstance(value, str) and value in (*NULL_WORDS, "")
 
 
@@ -164,7 +164,7 @@ def _coerce_value(value: Any, schema: JsonObject) -> Any:
 
 
 def _coerce_list(value: Any, schema: JsonObject) -> Any:
-    """Return a list: also from JSON text, and from one value in place of a list with one item."""
+    """Return a list, including from JSON text, and from a single value, which becomes a list with one item."""
     items = schema.get("items", {})
     if isinstance(value, list):
         return [_coerce_value(item, items) for item in value]
@@ -186,7 +186,7 @@ def _exact_integer(value: Any) -> int | None:
 
 
 def _written_container(value: Any) -> str:
-    """Return the type of a list or an object, also if it is written as JSON text; "" for any other value."""
+    """Return the type of a list or an object, even if it is written as JSON text; "" for any other value."""
     if isinstance(value, str):
         return {"[": "array", "{": "object"}.get(value.strip()[:1], "")
     return _container_type(value)

@@ -61,7 +61,7 @@ def find_identifier(language: str, script: str, region: str) -> str | None:
 
 
 def read_locale(identifier: str) -> LocaleFormat:
-    """The conventions of one of the known_identifiers()."""
+    """Return the conventions of the locale *identifier*, one of known_identifiers()."""
     locale = Locale.parse(identifier)
     symbols = locale.number_symbols[NUMBERING_SYSTEM]
     conventions = LocaleFormat(

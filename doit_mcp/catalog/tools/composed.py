@@ -32,7 +32,7 @@ class ComposedFacts(ToolFacts, total=False):
     rows_key: str
     """The key of the rows in the result of a list."""
     slow: bool
-    """It is a read that can take long, so the call becomes a task if the client can follow one. Required for reads."""
+    """It is a read that can take long, so the call becomes a task if the client supports tasks. Required for reads."""
     writes: bool
     """It changes something."""
     destructive: bool

@@ -83,7 +83,7 @@ def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: ty
 
 
 def check_secrets(function: Callable[..., Any], facts: ToolFacts, record: type | None) -> None:
-    """Raise TypeError if a member that is declared as a secret does not exist, or if results with secrets are stored."""
+    """Raise TypeError if a member declared as a secret does not exist, or if results with secrets would be stored."""
     secrets = facts.get("secrets", ())
     members = record_hints(record) if record is not None else {}
     for name in secrets:

@@ -33,7 +33,7 @@ class UpdateFields:
 
 
 def find_update_fields(operation: Operation) -> UpdateFields | None:
-    """Return the members of the body of an update; None for other operations, and if a member is required."""
+    """Return the members of the body of an update; None for other operations, or if a member is required."""
     replaces_lists = operation.method in ("PATCH", "PUT")
     if operation.read_only or not (replaces_lists or operation.name.startswith(UPDATE_PREFIXES)):
         return None

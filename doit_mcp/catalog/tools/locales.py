@@ -15,7 +15,7 @@ TAG_PATTERN = re.compile(
 )
 MAX_CACHED_TAGS = 256
 MAX_CACHED_LOCALES = 2048
-"""More locales than CLDR has, so that each is read once. One takes about 4 KB."""
+"""Maximum number of cached locales: more than CLDR has, so each is read once. One takes about 4 KB."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ def find_locale(tag: str) -> LocaleFormat | None:
 
 
 def is_loaded(tag: str) -> bool:
-    """Return whether find_locale() needs no loading, which takes milliseconds, and tens of them for the first locale."""
+    """Return whether find_locale() can skip loading, which takes milliseconds, or tens of them for the first locale."""
     return len(tag) > MAX_TAG_CHARACTERS or _cached_tag(tag).is_loaded
 
 

@@ -22,7 +22,7 @@ from .tool import ContentResult, Tool, ToolResult
 LOCALE_META_KEY = "openai/locale"
 DISPLAY_KEY = "display"
 MAX_DISPLAY_VALUES = 80
-"""Values in a display. Results start with the most important ones."""
+"""Maximum number of values in a display. Results start with the most important ones."""
 DISPLAYED_KINDS = frozenset({Money, UsDollars, Percent, Day})
 LABEL_KINDS = frozenset({Label, CurrencyCode})
 

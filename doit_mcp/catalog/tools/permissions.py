@@ -44,9 +44,9 @@ def read_permissions(validated: JsonObject) -> frozenset[str]:
 
 
 def refused_tools(tools: Iterable[Tool], permissions: Collection[str]) -> tuple[list[JsonObject], list[JsonObject]]:
-    """Return the tools that a user with these *permissions* cannot use, and those for which the names do not say so.
+    """Return the tools that a user with these *permissions* cannot use, and those for which that is uncertain.
 
-    Each names the tool and the permission.
+    Each item names the tool and the permission.
     """
     refused: list[JsonObject] = []
     uncertain: list[JsonObject] = []
@@ -61,7 +61,7 @@ def refused_tools(tools: Iterable[Tool], permissions: Collection[str]) -> tuple[
 
 
 def with_refused_tools(tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    """Return *tools*, of which the one that identifies the account also names those that the API will refuse."""
+    """Return *tools*, with the names of refused tools in the result of the one that identifies the account."""
     return tuple(_with_refused_tools(tool, tools) if tool.facts.get("identifies_account") else tool for tool in tools)
 
 

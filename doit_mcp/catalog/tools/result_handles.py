@@ -21,7 +21,7 @@ MIN_STORED_ROWS = 50
 MIN_STORED_CHARACTERS = 20_000
 """Minimum length of the JSON of a result whose table is stored. Results are truncated at 30,000 characters."""
 MAX_INLINE_BYTES = 200_000
-"""Size of a result up to which its table is built in the event loop."""
+"""Maximum size of a result whose table is built in the event loop."""
 ROWS_PER_LINE = 5_000
 """Rows in one line of a stored table. Parsing a line cannot be interrupted."""
 HANDLE_SCHEMA: JsonObject = {
@@ -147,7 +147,7 @@ def report_table(report: JsonObject) -> ResultTable | None:
 
 
 def top_groups_table(result: JsonObject) -> ResultTable | None:
-    """Return the table of the most expensive groups, with rows OTHER_GROUPS for what they leave out of the total."""
+    """Return the table of the most expensive groups, with OTHER_GROUPS rows for the rest of the total."""
     table = query_table(result)
     if table is None or (cost := _find_column(table, "cost")) is None or "groups" not in result:
         return table
@@ -160,7 +160,7 @@ def top_groups_table(result: JsonObject) -> ResultTable | None:
             _append_rest(table, {period: whole["period"]}, cost, whole["cost"], listed.get(whole["period"], ()))
         return table
     for group in result["groups"]:
-        # With two dimensions, each group has a rest of its own.
+        # With two dimensions, each group has its own rest.
         _append_rest(table, {0: group["id"]}, cost, group.get("other"))
     _append_rest(table, {}, cost, result["total"]["all"], [row[cost] for row in table.rows])
     return table
@@ -169,7 +169,7 @@ def top_groups_table(result: JsonObject) -> ResultTable | None:
 def _append_rest(
     table: ResultTable, cells: Mapping[int, Any], cost: int, whole: float | None, parts: Iterable[float | None] = ()
 ) -> None:
-    """Append a row with the *cells* and what the *whole* cost has besides its *parts*, unless that is nothing."""
+    """Append a row with the *cells* and the *whole* cost minus its *parts*, unless the difference is zero."""
     if whole is None:
         return
     # Amounts have at most four decimals.

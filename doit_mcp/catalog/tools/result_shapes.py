@@ -32,9 +32,9 @@ def result_record(function: Callable[..., Any]) -> type | None:
 
 
 def empty_write_result(operation: Operation, arguments: JsonObject) -> JsonObject:
-    """Return the result of a write without an API response body: that it is done, and to which object.
+    """Return the result of a write whose API response has no body: its status, and the object that it changed.
 
-    A dry run did nothing: the API only accepted the request.
+    The status of a dry run says that the API only accepted the request.
     """
     is_dry_run = arguments.get("dryRun") is True
     done = {"status": DRY_RUN_STATUS if is_dry_run else "completed"}

@@ -1,4 +1,4 @@
-"""Series: the data of pictures. It is in ``_meta`` of a result, which views read and models do not."""
+"""Series: chart data in the ``_meta`` of a result, which views read and models do not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SERIES_META_KEY = "doit/series"
 
 
 class SeriesLimits(NamedTuple):
-    """The size of all series of one result: bytes of JSON, and cells of all rows."""
+    """Maximum size of all series of one result: bytes of JSON, and cells of all rows."""
 
     max_bytes: int
     max_cells: int
@@ -27,7 +27,7 @@ class SeriesLimits(NamedTuple):
 LIMITS = SeriesLimits(max_bytes=48_000, max_cells=5_000)
 """Rows beyond these limits are removed, and ``cut`` says how many there were."""
 SERIES_SECONDS = 10.0
-"""Time for a request that only a series needs. The answer does not wait longer for it."""
+"""Time limit of a request that only a series needs. The answer does not wait longer."""
 TOO_LARGE = "too large for a picture"
 
 SeriesKind = Literal["time", "bars", "waterfall", "budgets"]
@@ -39,7 +39,7 @@ Row = Sequence[Cell]
 
 
 class SeriesColumn(TypedDict, total=False):
-    """What the cells of a column are. Columns with the role group have the *id* and *name* of their group.
+    """The meaning of the cells of a column. Columns with the role group have the *id* and *name* of their group.
 
     *unit* is that of numbers; money is in the currency of the set, or of the row if there is a column currency.
     """
@@ -65,9 +65,9 @@ class SeriesCut(TypedDict):
 
 
 class Series(TypedDict, total=False):
-    """The data of one picture: *rows* with a cell for each of the *columns*; null is unknown.
+    """The data of one chart: *rows* with a cell for each of the *columns*; null means unknown.
 
-    *provisional* lists the periods in the first column of which a cost can still change.
+    *provisional* lists the periods in the first column whose costs can still change.
     """
 
     name: Required[str]
@@ -123,7 +123,7 @@ def structured_of(result: JsonObject | ResultWithSeries) -> JsonObject:
 
 
 def with_structured(result: JsonObject | ResultWithSeries, structured: JsonObject) -> JsonObject | ResultWithSeries:
-    """Return *result* with another structured content, and the same series."""
+    """Return *result* with different structured content and the same series."""
     return ResultWithSeries(structured, result.series) if isinstance(result, ResultWithSeries) else structured
 
 
@@ -159,7 +159,7 @@ def pack_series(data: SeriesSet) -> bytes:
     cells_left = LIMITS.max_cells
     for series in data["series"]:
         fitted = fit_series(series, bytes_left, cells_left)
-        # A waterfall that lacks bars does not add up.
+        # A waterfall with missing bars does not add up.
         if fitted is None or (series["kind"] == "waterfall" and "cut" in fitted):
             absent: MissingSeries = {"part": series["name"], "why": TOO_LARGE}
             missing.append(absent)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MAX_STATUS_CHARACTERS = 64
-"""Characters of a status text (OpenAI Apps SDK, tool metadata)."""
+"""Maximum number of characters of a status text (OpenAI Apps SDK, tool metadata)."""
 
 SPELLINGS = {
     "ava": "Ava",
@@ -58,7 +58,7 @@ VERB_FORMS = {
     "upload": ("Uploading", "Uploaded"),
     "validate": ("Checking", "Checked"),
 }
-"""The forms of a verb while a tool runs, and after it has run. For other verbs, the status text is the title."""
+"""The forms of a verb while a tool runs and after it has run. For other verbs, the status text is the title."""
 
 
 def make_title(name: str) -> str:

@@ -70,13 +70,13 @@ class Tool:
     area: str = ""
     writes: bool = False
     deadline: float | None = DEADLINE_SECONDS
-    """In seconds. Reads of one request need none, because the API client limits them."""
+    """In seconds. Reads with a single request have none, because the API client limits them."""
     rows_key: str = ""
     """Member of the result that has the rows of a list."""
     narrow_hint: str = NARROW_HINT
     """How to get a smaller result."""
     task_after: float | None = None
-    """Seconds after which a slow read without questions becomes a task, if the client can follow one."""
+    """Seconds after which a slow read without questions becomes a task, if the client supports tasks."""
     resolve_target: ResolveTarget | None = None
     """For a tool that calls others: returns the tool to call and its arguments, or raises ToolError."""
     resolve_approval: ResolveApproval | None = None

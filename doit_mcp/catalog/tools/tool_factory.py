@@ -48,7 +48,7 @@ MAX_RESULT_SIZE_KEY = "anthropic/maxResultSizeChars"
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What an operation and a composed function both declare about their tool. *path_arguments* name its object."""
+    """The facts that an operation and a composed function both declare. *path_arguments* identify the object."""
 
     function: Callable[..., Any]
     run: RunTool
@@ -235,7 +235,7 @@ def operation_annotations(operation: Operation) -> JsonObject:
     return _make_annotations(
         read_only=operation.read_only,
         destructive=not operation.read_only and (operation.destructive is True or operation.method != "POST"),
-        # An idempotency key makes retries of one request harmless, but each tool call has its own key.
+        # An idempotency key makes retries of one request safe, but each tool call has its own key.
         idempotent=operation.read_only or operation.method != "POST",
         open_world=bool(operation.open_world),
     )

@@ -26,7 +26,7 @@ RESERVED_NOTE_CHARACTERS = 700
 IDENTIFIER_FIELDS = ("id", "operationId", "reportId", "ticketId", "budgetId", "flowId", "customerId")
 MAX_IDENTIFIER_CHARACTERS = 256
 FAILURE_PREFIXES = ("Could not ", "Invalid arguments: ", "Nothing was changed: ")
-"""How a text begins that says what failed."""
+"""The beginning of a text that says what failed."""
 
 
 class ToolResult(NamedTuple):
@@ -73,7 +73,7 @@ def _build_result(tool: Tool, arguments: JsonObject, result: JsonObject | Result
     tool_result = _text_result(text)
     if has_view(tool.meta):
         tool_result["_meta"] = result_view_meta(tool.name)
-    # The result repeats the text, so a third of the limit is a cheap bound that avoids the exact count in most cases.
+    # The result contains the text twice, so a third of the limit is a cheap bound that usually avoids the exact count.
     if len(text) * 3 >= MAX_RESULT_CODE_UNITS and not is_within_size_limit(orjson.dumps(tool_result)):
         is_dry_run = arguments.get("dryRun") is True
         return _make_result(oversized_result(tool, structured, is_dry_run=is_dry_run), truncated=True)
@@ -125,7 +125,7 @@ def is_within_size_limit(serialized: bytes) -> bool:
 
 
 def oversized_result(tool: Tool, result: JsonObject, *, is_dry_run: bool = False) -> JsonObject:
-    """Return the result in place of one that is too large: an error for a read, a notice of success for a write."""
+    """Return the replacement of a result that is too large: an error for a read, a success notice for a write."""
     if not tool.writes or is_dry_run:
         text = f"Could not show the result of {tool.name}: it is too large (RESPONSE_TOO_LARGE)."
         return error_result(tool, f"{text} {tool.narrow_hint}")

@@ -10,7 +10,7 @@ import orjson
 from ...protocol.jsonrpc import JsonObject
 
 ROW_OFFSET_PATTERN = re.compile(r"rows\+(\d{1,6}):(.*)", re.DOTALL)
-"""A pageToken of this server: the number of rows of the API's page that were shown, and the API's token of the page."""
+"""A pageToken of this server: the number of rows of the API's page that were shown, and the API's page token."""
 MAX_DEPTH = 3
 MAX_SHORTENED_LISTS = 6
 

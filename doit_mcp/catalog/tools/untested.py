@@ -1,4 +1,4 @@
-"""Untested tools: those whose declaration says that they may not work say so in their description, results and errors."""
+"""Untested tools: if a declaration says that a tool may not work, its description, results and errors say so too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MISSING_ADVICE = (
     "There is no object with this id, or the API does not have this operation. Look up the id; if it is right, do not"
     " repeat the call."
 )
-"""Advice on a 404, which an untested path can cause as well as an unknown id."""
+"""Advice on a 404, which both an untested path and an unknown id can cause."""
 UNTESTED_SCHEMA: JsonObject = {"type": "string", "description": "Why this result may be wrong. Tell the user."}
 
 

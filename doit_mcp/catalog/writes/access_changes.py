@@ -35,7 +35,7 @@ SHARING_FIELD = "permissions"
 PUBLIC_FIELD, PUBLIC_ROLES = "public", ("viewer", "editor")
 """Field of an object that all users of the customer can open, and the roles that they can have."""
 ENDING_VERBS = frozenset(("cancel", "resend"))
-"""Verbs, besides those that delete, of writes that affect whom their object reaches."""
+"""Verbs of writes that affect the recipients of their object, besides those that delete."""
 
 
 class AccessLine(NamedTuple):
@@ -49,7 +49,7 @@ class AccessLine(NamedTuple):
 KIND_ORDER = ("added", "removed", "changed", "unchanged")
 REACHING_KINDS = ("added", "changed")
 MAX_ACCESS_BYTES = 64 << 10
-"""Size of the lines of one change. It covers the longest lists that the API takes at usual lengths."""
+"""Maximum size of the lines of one change. It fits the longest lists that the API accepts at usual lengths."""
 DOMAINS_UNKNOWN = "The customer's domains could not be read, so addresses outside them are not marked."
 MAX_REACHED_LINES = 100
 TOO_MANY = (
@@ -76,9 +76,9 @@ def access_lines(
 ) -> list[str]:
     """Return a line for each user, address and permission that *arguments* add, remove or change.
 
-    They are compared with the *current* state if it is known. Addresses outside the customer's *domains* come first, then
-    what is added, what is removed, and other changes. Raises ToolError if there are too many to show: the user would
-    approve what they cannot see.
+    They are compared with the *current* state if it is known. Addresses outside the customer's *domains* come first,
+    then what is added, what is removed, and other changes. Raises ToolError if there are too many to show, because the user
+    would approve changes that they cannot see.
     """
     lines: list[AccessLine] = []
     for path in tool.external_target_paths:
@@ -136,13 +136,13 @@ def _scalar_lines(label: str, name: str, new_value: Any, old_values: list[Any]) 
 
 
 def _entry_text(entry: Any) -> str:
-    """Return a user, address or permission as text that is not shortened: what is left out could be what matters."""
+    """Return a user, address or permission as unshortened text, because an omitted part could be important."""
     whole = _whole_text(entry)
     return to_plain_text(whole) if is_shortened(whole) else preview_entry(entry)
 
 
 def _whole_text(entry: Any) -> str:
-    """Return *entry* as one text that is not shortened, to find addresses in it."""
+    """Return *entry* as one unshortened text, to find addresses in it."""
     return entry if isinstance(entry, str) else orjson.dumps(entry, default=str).decode()
 
 

@@ -1,4 +1,4 @@
-"""Finds the objects that a tool call is about by the identifiers in its arguments and result."""
+"""Finds the objects of a tool call by the identifiers in its arguments and result."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _identifier_texts(identifier: Identifier) -> tuple[str, ...]:
 def affected_identifiers(arguments: JsonObject, result: JsonObject) -> set[str]:
     """Return the identifiers of the objects that a write changed, without those of their containers.
 
-    Identifiers in its *result*, also those inside a member such as ``user``, belong to objects that it created.
+    Identifiers in its *result*, including those inside a member such as ``user``, belong to objects that it created.
     """
     created = {name: value for name, value in result.items() if IDENTIFIER_NAME_PATTERN.fullmatch(name)}
     created |= {name: value["id"] for name, value in result.items() if isinstance(value, dict) and "id" in value}

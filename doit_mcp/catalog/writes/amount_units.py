@@ -11,7 +11,7 @@ from ..tools.tool import Tool
 def with_units(tool: Tool, arguments: JsonObject, before: JsonObject) -> tuple[JsonObject, JsonObject]:
     """Return *arguments* and the state *before* with the units of the amounts that *tool* declares, as texts.
 
-    The unit after the change can be another one than before it.
+    The unit after the change can differ from the one before it.
     """
     units = tool.facts.get("units", {})
     after = {name: _merged(before.get(name), value) for name, value in arguments.items()}

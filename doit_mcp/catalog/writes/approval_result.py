@@ -29,8 +29,8 @@ async def approval_result(
 ) -> JsonObject:
     """Store the call and return the result that asks for approval. Raises ToolError if it cannot be stored.
 
-    *is_outdated* means that the user approved the change as it was before something that it shows changed, or could still
-    be read: then the change has a note that says so.
+    *is_outdated* means that the user approved the change before something that it shows changed or became unreadable.
+    Then the change has a note that says so.
     """
     if is_outdated:
         notes = change.get("notes", ())

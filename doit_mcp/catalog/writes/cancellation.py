@@ -1,4 +1,4 @@
-"""Cancellation of a prepared change: from then on, its token applies nothing."""
+"""Cancellation of a prepared change: its token stops working."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def canceling(tool: Tool) -> Tool:
 
 
 def approval_key(tenant: str, id: str) -> str:
-    """Return the key of the receipt of an approved change, which all uses of its token find."""
+    """Return the key of the receipt of an approved change, the same for all uses of its token."""
     return f"{tenant} approval {id}"
 
 

@@ -1,4 +1,4 @@
-"""What a change shows besides its own object: the objects that refer to it, the names of ids, and the domains."""
+"""What a change shows besides its object: the objects that refer to it, the names of ids, and the domains."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from .value_formatting import preview_value
 from .write_refusals import check_listed, check_name, check_unused
 
 MAX_SHOWN = 50
-"""Dependents of one kind that are named. The others are counted."""
+"""Maximum number of dependents of one kind that are named. The others are counted."""
 MAX_NAMED_OBJECTS = 20
-"""Objects of one write that are read one by one for their names."""
+"""Maximum number of objects of one write that are read one by one for their names."""
 MAX_SELECTING_IDS = 50
-"""Ids with which the dependents of nested objects are selected."""
+"""Maximum number of ids with which the dependents of nested objects are selected."""
 MAX_DETAILS, MAX_DETAILS_AT_ONCE = 50, 10
-"""Rows of a list that are read one by one to find dependents, and how many of them at the same time."""
+"""Maximum number of rows of a list that are read one by one to find dependents, and how many concurrently."""
 MAX_DEPTH = 12
-"""Levels of a member that are searched for an id."""
+"""Maximum depth at which a member is searched for an id."""
 UNREADABLE = "{}: could not be read"
 UNCHECKED = "{}: {:,} objects could not be checked"
 UNKNOWN, NOT_FOUND = "unknown", "not found"
@@ -48,8 +48,8 @@ class ChangeContext(NamedTuple):
 
     *related* are objects that arguments name, by the argument. *dependents* are lines such as "user with it:
     ann@acme.example". *names* are those of ids in arguments, and *domains* the customer's own: empty if unknown, or if
-    no address needs them. *members* are the keys of the items in arguments that the list has which the write adds to or
-    removes from; None if it cannot be read.
+    no address needs them. *members* are the keys of the items in arguments that are already in the list that the write
+    changes; None if it cannot be read.
     """
 
     related: Mapping[str, JsonObject] = MappingProxyType({})
@@ -108,8 +108,7 @@ class ChangeContextReader:
             yield from map(self._reader, readers.values() if isinstance(readers, Mapping) else (readers,))
 
     async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> ChangeContext:
-        """Return the context of a call. Raises ApiError only for a credential that is no longer accepted, and
-        ToolError if the API refuses the write because of other objects."""
+        """Return the context. Raises ApiError for a bad credential, and ToolError if other objects forbid the write."""
         await check_name(call, self._unique_reader(), arguments, current or {})
         domains = await customer_domains(call) if self._has_addresses(arguments) else ()
         targets = self.tool.targets
@@ -148,8 +147,7 @@ class ChangeContextReader:
         )
 
     async def _read_members(self, call: Call, arguments: JsonObject) -> frozenset[str] | None:
-        """Return the keys of those items in *arguments* that are in the list which the write changes; None if
-        unknown."""
+        """Return the keys of the items in *arguments* that the list has before the write; None if unknown."""
         facts = self.tool.facts
         names = facts.get("adds", ""), facts.get("removes", "")
         reader = declared_reader(self.tool, "verify_with", self.tools_by_name) if any(names) else None
@@ -176,8 +174,8 @@ class ChangeContextReader:
     async def _read_dependents(
         self, call: Call, kind: Dependents, ids: list[str], current: JsonObject
     ) -> tuple[list[JsonObject] | None, list[JsonObject], int]:
-        """Return the rows that refer to the objects with these *ids*, or to one another, those of them that do so by an
-        id, and how many rows could not be checked. The first are None if they are unreadable."""
+        """Return the rows that refer to the objects with these *ids* or to each other (None if unreadable), those of
+        them that do so by an id, and the number of rows that could not be checked."""
         if len(ids) > MAX_SELECTING_IDS and kind.arguments:
             return None, [], 0
         templates = [*kind.arguments.values(), *(kind.details_arguments.values() if kind.details_with else ())]
@@ -241,7 +239,7 @@ class ChangeContextReader:
         return lines + ([f"{kind.kind}: and {len(omitted):,} more{more}"] if omitted else [])
 
     async def _read_names(self, call: Call, readers: NameReaders, values: list[Any]) -> dict[str, str]:
-        """Return the names, as far as they can be read, of the ids in *values*, or of all rows of a list ("" for none)."""
+        """Return the readable names of the ids in *values*, or of all rows of a list ("" without a name), by id."""
         if not isinstance(readers, Mapping):
             rows = await read_rows(call, self._reader(readers), {})
             return {str(row["id"]): row_name(row) for row in rows or () if "id" in row}
@@ -282,7 +280,7 @@ def _member_names(template: str) -> list[str]:
 
 
 def _refers_to(value: Any, ids: set[str], depth: int = 0) -> bool:
-    """Return whether one of the *ids* is *value*, or anywhere in it."""
+    """Return whether *value* is one of the *ids*, or contains one at any depth."""
     if isinstance(value, (list, dict)):
         return depth < MAX_DEPTH and any(_refers_to(member, ids, depth + 1) for member in _members(value))
     return isinstance(value, str) and value in ids

@@ -28,13 +28,13 @@ from .write_refusals import check_refusal
 T = TypeVar("T")
 
 MAX_INLINE_BYTES = 16 << 10
-"""Size of arguments up to which descriptions are built in the event loop. A few KB of JSON can have thousands of
+"""Maximum size of arguments whose description is built in the event loop. A few KB of JSON can have thousands of
 members."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeDescriber:
-    """Describes calls of *tool* by the objects that *reader* and *context_reader* read, and by what *undo* can restore."""
+    """Describes calls of *tool*: the objects that *reader* and *context_reader* read, and what *undo* can restore."""
 
     tool: Tool
     reader: StateReader | None
@@ -64,7 +64,7 @@ class ChangeDescriber:
         return "" if self.tool.deletes and "tool" in undo else str(undo.get("note", ""))
 
     def _area_and_id(self, arguments: JsonObject) -> tuple[str, object]:
-        """Return the area of the object of the write, which an argument of the tools of several areas names, and its id."""
+        """Return the area and the id of the object. Tools for several areas have the argument resourceType."""
         area = arguments.get("resourceType") or self.tool.area
         targets = self.tool.targets
         return str(area), arguments.get("id") or (arguments.get(targets[-1]) if targets else None)
@@ -88,16 +88,16 @@ class ChangeDescriber:
         return change_record(self.tool, shown, named, self._shown_fields(shown))
 
     def _with_names(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[JsonObject, Snapshot]:
-        """Return both with the names of the objects whose ids they have."""
+        """Return *arguments* and *snapshot* with the names of the objects whose ids they contain."""
         context, current = snapshot.context, snapshot.current
         named = current and context.with_names(self.tool, current)
         return context.with_names(self.tool, arguments), snapshot._replace(current=named)
 
     def _shown_fields(self, arguments: JsonObject) -> Collection[str] | None:
-        """Return the fields whose values before the reader shows, also if they are missing; None for all."""
+        """Return the fields whose former values the reader shows, even if they are missing; None for all."""
         if self.tool.verb in UPDATING_VERBS:
             return arguments.keys() - set(self.tool.facts.get("not_shown", ()))
-        # A list describes its rows only in words.
+        # The schema of a list describes its rows in words only.
         shows_one = self.reader is not None and not self.reader.tool.rows_key
         schema = (self.reader.tool.output_schema or {}) if self.reader is not None and shows_one else {}
         properties: JsonObject = schema.get("properties", {})

@@ -90,7 +90,7 @@ def _select_rows(lines: Iterable[DiffLine]) -> tuple[list[DiffLine], str]:
 
 
 def _with_shown_member(tool: Tool, row: JsonObject, before: JsonObject) -> JsonObject:
-    """Return *row* with the member that is shown in place of its value before, which is not."""
+    """Return *row* with the member that is shown instead of its former value."""
     member = tool.facts.get("shown_by", {}).get(row["field"], "")
     if member not in before or "before" in row:
         return row
@@ -98,7 +98,7 @@ def _with_shown_member(tool: Tool, row: JsonObject, before: JsonObject) -> JsonO
 
 
 def _visible_arguments(tool: Tool, arguments: JsonObject) -> JsonObject:
-    """Return *arguments* without dryRun, and with a text in place of secrets."""
+    """Return *arguments* without dryRun, and with a placeholder for each secret."""
     return {
         name: HIDDEN if name in tool.secret_arguments else value
         for name, value in arguments.items()
@@ -135,7 +135,7 @@ def _object_record(
     named = {"name": shorten(name)} if name else {}
     email = before.get("email")
     if isinstance(email, str) and email and email != name:
-        # Users know each other by their addresses, and names of users repeat.
+        # Users know each other by address, and names of users are not unique.
         named["email"] = shorten(email)
     selected = {shorten(name): display_value(value) for name, value in targets.items() if name not in named}
     return {**named, **selected, **({"url": link} if link and targets else {})}

@@ -1,4 +1,4 @@
-"""The rows of a change record: each field with its values before and after, or the items added to and removed from it."""
+"""The rows of a change record: fields with their values before and after, or the items added and removed."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ NAME_FIELDS = (
 )
 """Fields that name an object to users, best first."""
 MAX_ITEMS = 200
-"""Items that all lists of one change show together. The others are counted."""
+"""Maximum number of items in all lists of one change together. The others are counted."""
 MAX_COPIES = 40
-"""Items of one change that are copied for programs."""
+"""Maximum number of items of one change that are copied for programs."""
 ASSIGNING_VERB = "assign"
 EMPTY_LIST_TEXT = "none"
 MAX_LIST_CHARACTERS = 1_000
-"""Characters of a list that is shown as a whole, because its order or its repeats count."""
+"""Maximum characters of a list that is shown as a whole because its order or repeated items matter."""
 
 
 def name_of(values: JsonObject) -> str | None:
@@ -62,7 +62,7 @@ def member_rows(
 ) -> list[JsonObject]:
     """Return the row {field, added, removed} of the list whose items the write adds or removes, if it does.
 
-    *members* are the keys of those that the list has; None if unknown.
+    *members* are the keys of the items that the list already has; None if unknown.
     """
     rows: dict[str, JsonObject] = {}
     keys = tool.facts.get("adds", ""), tool.facts.get("removes", "")
@@ -79,7 +79,7 @@ def member_rows(
 
 
 def _list_name(tool: Tool) -> str:
-    """Return the name of the list that shows the items which the write adds or removes; "" if it is not a list tool."""
+    """Return the name of the list whose items the write adds or removes; "" if no list tool shows it."""
     reader = tool.facts.get("verify_with")
     return operation_of(reader).items if callable(reader) else ""
 
@@ -89,9 +89,9 @@ def field_rows(
 ) -> list[JsonObject]:
     """Return the rows {field, before, after}, or {field, added, removed} for lists whose items differ.
 
-    Items that are objects are copied to *addedItems* and *removedItems*; null for one that is too large. *names* are the
-    names of items by id. The value before is left out if the state is unknown, or if the field is not *readable*: None if
-    every field is. It is null if the object has no such value.
+    Items that are objects are copied to *addedItems* and *removedItems*; null for one that is too large. *names* are
+    the names of items by id. The value before is omitted if the state is unknown, or if the field is not *readable*
+    (None: all fields are). It is null if the object has no such value.
     """
     rows: list[JsonObject] = []
     rows_by_list: dict[str, JsonObject] = {}
@@ -114,7 +114,7 @@ def field_rows(
 
 
 def _list_row(path: str, before: list[Any], after: list[Any], names: Mapping[str, str]) -> JsonObject:
-    """Return the items that were added and removed; both lists as a whole if their order or repeats count."""
+    """Return the items that were added and removed; both whole lists if their order or repeated items matter."""
     old, new = ([without_defaults(item) for item in items] for items in (before, after))
     added = [item for item, own in zip(after, new, strict=True) if own not in old]
     removed = [item for item, own in zip(before, old, strict=True) if own not in new]
@@ -139,7 +139,7 @@ def _whole_text(items: list[Any], names: Mapping[str, str]) -> str:
 
 
 def _order_text(items: list[Any], names: Mapping[str, str]) -> str:
-    """Return the order of *items*: their names, if all have one of their own."""
+    """Return the order of *items* as text: their names, if all names are different."""
     own = [name_of(item) if isinstance(item, dict) else None for item in items]
     are_unique = None not in own and len({*own}) == len(own)
     return _whole_text(own if are_unique else items, names)
@@ -180,7 +180,7 @@ def _former_value(value: Any) -> Any:
 
 
 def display_value(value: Any) -> Any:
-    """Return a number, a truth value or null unchanged, and anything else as a short text."""
+    """Return a number, a boolean or null unchanged, and anything else as a short text."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list):
@@ -189,7 +189,7 @@ def display_value(value: Any) -> Any:
 
 
 def fits_in_text(items: list[Any]) -> bool:
-    """Return whether display_value() has all *items* of a list."""
+    """Return whether display_value() shows all *items* of a list."""
     return len(items) <= MAX_LINES and not is_shortened(_list_text(items))
 
 

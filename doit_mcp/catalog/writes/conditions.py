@@ -1,4 +1,4 @@
-"""Conditions of scopes, filters and rules: what tells them apart, and what may be left out of them."""
+"""Conditions of scopes, filters and rules: what distinguishes them, and which members can be omitted."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CONDITION_DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "caseInsensitive": False,
     }
 )
-"""Members of the conditions of scopes, filters and rules that mean the same as if they were left out."""
+"""Members of the conditions of scopes, filters and rules with the values that mean the same as omitting them."""
 CONDITION_IDENTITY: Mapping[str, Any] = MappingProxyType(
     {"type": None, "id": None, "key": None, "mode": "is", "inverse": False, "inverse_selection": False}
 )
-"""Members that tell the conditions of a list apart, with their defaults."""
+"""Members that distinguish the conditions of a list, with their defaults."""
 
 
 def is_condition(value: Any) -> bool:
@@ -35,7 +35,7 @@ def same_conditions(
 ) -> dict[int, int]:
     """Return the indexes of the removed conditions that were only changed, by those of the added ones.
 
-    The same condition may have other values, and treat case and missing values in another way.
+    The same condition may have different values, and may treat case and missing values differently.
     """
     left: dict[bytes, list[int]] = {}
     for index in removed:
@@ -55,7 +55,7 @@ def condition_key(condition: Mapping[str, Any]) -> bytes:
 def without_defaults(value: Any) -> Any:
     """Return a condition of a scope, filter or rule without members that have their default; anything else unchanged.
 
-    The API adds them to some of its objects, so with and without them, conditions are the same.
+    The API adds them to some of its objects, so conditions with and without them are the same.
     """
     if not is_condition(value):
         return value

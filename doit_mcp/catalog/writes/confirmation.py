@@ -33,7 +33,7 @@ CLIENT_UNREACHABLE = (
 
 
 def always_confirms(tool: Tool) -> bool:
-    """Return whether *tool* asks before each call, regardless of its arguments, unless the setting says otherwise."""
+    """Return whether *tool* asks before each call, regardless of its arguments, unless the setting disables it."""
     return tool.writes and always_asks(tool.facts)
 
 
@@ -55,7 +55,7 @@ def must_confirm(tool: Tool, arguments: JsonObject, policy: ConfirmationPolicy) 
 
 
 def with_change_card(tool: Tool, policy: ConfirmationPolicy) -> Tool:
-    """Return *tool* with the view if *policy* makes some of its calls wait: hosts show the change for approval as a card."""
+    """Return *tool* with the view if *policy* makes some of its calls wait, so that hosts show the change as a card."""
     can_wait = tool.writes if policy == "always" else policy == "when-destructive" and can_confirm(tool)
     return replace(tool, meta={**tool.meta, **tool_view_meta()}) if can_wait else tool
 
@@ -68,7 +68,7 @@ def with_confirmation(
 ) -> Tool:
     """Make *tool* change nothing unless the user accepts: it asks them, or prepares the change if the client cannot.
 
-    *context_reader* reads what else the question shows. Results say how to *undo* the change.
+    *context_reader* reads what the question shows besides the object. Results say how to *undo* the change.
     """
     describer = ChangeDescriber(tool, reader, context_reader, undo)
 
@@ -98,7 +98,7 @@ def with_confirmation(
 
 
 async def _read_approved(call: Call, describer: ChangeDescriber, arguments: JsonObject) -> Snapshot:
-    """Return the current state. Raises ToolError instead of "not found" if the approval of this call was used before."""
+    """Return the current state. Raises ToolError instead of "not found" if this call's approval was used before."""
     try:
         return await describer.read(call, arguments)
     except ApiError as error:
@@ -112,8 +112,8 @@ async def _confirm(call: Call, describer: ChangeDescriber, arguments: JsonObject
 
     Returns what was read last. After an answer, the state is read and the question is built again, so that the user
     accepted the current state. With stateless requests, the call runs again with the answer, and that run has just read
-    the state. The state can still change between this last read and the write: only few operations of the API have
-    conditional requests, which prevent it (needs_if_match).
+    the state. The state can still change between this last read and the write: only a few operations of the API
+    support conditional requests, which prevent it (needs_if_match).
     """
     snapshot = await describer.read(call, arguments)
     question = await _make_question(describer, arguments, snapshot)
@@ -158,7 +158,7 @@ async def _ask(call: Call, tool: Tool, question: Question) -> None:
 
 
 async def _ask_without_claim(call: Call, question: Question) -> dict[str, JsonObject]:
-    """Return the answers. An equal call does not wait meanwhile: its user may never have seen the first question."""
+    """Return the answers. An equal call does not wait, because its user may not have seen the first question."""
 
     async def ask() -> dict[str, JsonObject]:
         return await call.ask_all({CONFIRMATION_KEY: question})

@@ -30,8 +30,8 @@ from .secret_results import NOT_REPEATED, has_secrets, without_secrets
 ALREADY_DONE_KEY = "alreadyDone"
 """Member of a repeated result, with a note for the model."""
 CREATED_KIND, CHANGED_KIND = "made", "changed"
-"""Kinds of writes: those that create an object, which only its removal undoes, and those that change or delete one, which
-any later write to it undoes."""
+"""Kinds of writes: creations, which only the removal of the object undoes, and changes and deletions, which any later
+write to the object undoes."""
 REMOVAL_VERBS = frozenset(("cancel", "remove"))
 """Verbs of removals besides deletions."""
 NO_EFFECT_ERRORS = (ToolError, MissingClientCapability, NoAnswer, CallSuspended)
@@ -87,7 +87,7 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
 
 
 def with_approval_receipt(tool: Tool) -> Tool:
-    """Make *tool* return the first receipt if the same approval is used again, whatever happened to the object since.
+    """Make *tool* return the first receipt if the same approval is used again, whatever the object's current state.
 
     The receipt lasts as long as the prepared change is stored. An approval that expired leads only to that receipt.
     """
@@ -209,9 +209,9 @@ async def _settle_receipt(
 
 
 def _pack_result(tool: Tool, result: ToolResult) -> bytes:
-    """Return what is stored of *result*: all but its secrets."""
+    """Return *result* as it is stored: everything but its secrets."""
     if isinstance(result, ContentResult):
-        # Nothing tells apart the secrets in blocks.
+        # Secrets in content blocks cannot be identified.
         return b"" if has_secrets(tool) else orjson.dumps({"content": asdict(result)})
     series = {"series": result.series} if isinstance(result, ResultWithSeries) else {}
     return orjson.dumps({"result": without_secrets(tool, structured_of(result)), **series})

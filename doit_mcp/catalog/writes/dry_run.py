@@ -21,9 +21,9 @@ ARGUMENT = "dryRun"
 PUBLISHED: JsonObject = {"type": "boolean", "description": "Only show the change."}
 ACCEPTED: JsonObject = {**PUBLISHED, "default": False}
 CHANGING_VERBS = UPDATING_VERBS | {"cancel", "create", "delete", "resend"}
-"""Verbs of writes whose dry run in the API shows what would change; those of other writes have results of their own."""
+"""Verbs of writes whose dry run in the API shows what would change; those of other writes have their own results."""
 DONE_MESSAGE = "message"
-"""Member with the API's text about the finished write, which it also sends for dry runs."""
+"""Member with the API's text about the finished write. The API also sends it for dry runs."""
 
 
 def with_dry_run(
@@ -68,7 +68,8 @@ def with_dry_run(
 async def _read(call: Call, describer: ChangeDescriber, arguments: JsonObject, *, is_checked: bool) -> Snapshot:
     """Return the current state, which is unknown if the API accepted a dry run and no tool shows the object.
 
-    Raises ApiError for an object that does not exist unless the API has checked the call (*is_checked*), or for a bad credential.
+    Raises ApiError for a bad credential, and for an object that does not exist unless the API has checked the call
+    (*is_checked*).
     """
     try:
         return await describer.read(call, arguments)

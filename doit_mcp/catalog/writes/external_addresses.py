@@ -1,4 +1,4 @@
-"""Which email addresses are outside the domains of the customer, as far as the API tells."""
+"""Which email addresses are outside the domains of the customer that the API states."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from .group_members import former_members
 from .receipt_verification import READER_FIELD_NAMES
 
 MAX_PATHS = 10
-"""Names of values that a note lists."""
+"""Maximum number of names of values that a note lists."""
 UNSET_NOTE = "The undo cannot restore {}: no value before the change, and the update cannot clear it."
 UNKNOWN_NOTE = "The undo cannot restore {}: no tool shows the value before the change."
 NO_VALUE: tuple[Any, ...] = (None, "")
@@ -22,8 +22,8 @@ NO_VALUE: tuple[Any, ...] = (None, "")
 class FormerValues:
     """The *arguments* that restore the state before an update.
 
-    *unset* are the paths of values that did not exist and cannot be cleared, *unknown* those that no tool shows. *others*
-    are sentences about other objects.
+    *unset* are the paths of values that did not exist and cannot be cleared, *unknown* those that no tool shows.
+    *others* are sentences about other objects.
     """
 
     arguments: JsonObject = field(default_factory=dict)
@@ -90,9 +90,9 @@ def _add_members(former: FormerValues, tool: Tool, name: str, value: JsonObject,
 
 
 def _cleared_value(tool: Tool, path: str, schema: JsonObject, value: Any) -> Any:
-    """Return the value with which the update clears what *path* names and *value* sets; None if nothing does.
+    """Return the value with which the update clears *path*, which *value* sets; None if it cannot be cleared.
 
-    Truth values of the API are false by default.
+    Booleans of the API are false by default.
     """
     declared = tool.facts.get("cleared_by", {})
     if path in declared:

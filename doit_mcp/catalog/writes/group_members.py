@@ -15,9 +15,9 @@ from .value_formatting import preview_value
 
 ACTION, CREATE, UPDATE, SELECT = "action", "create", "update", "select"
 MAX_SHOWN = 50
-"""Members that are named. The others are counted."""
+"""Maximum number of members that are named. The others are counted."""
 EMPTIED: Mapping[str, Any] = {"description": "", "validityPeriods": []}
-"""The values with which an update of a member removes what had no value before."""
+"""The values with which an update of a member removes a value that did not exist before."""
 CHANGED = "{} changed wherever it is used: {}"
 NOT_RESTORED = "The undo does not restore {}, which {} not in the group before: read {} before the change."
 CREATED = "What the update creates remains after the undo: {}."
@@ -35,7 +35,7 @@ def member_lines(tool: Tool, arguments: JsonObject, before: JsonObject) -> list[
 
 
 def with_member_fields(tool: Tool, arguments: JsonObject, before: JsonObject) -> tuple[JsonObject, JsonObject]:
-    """Return both with the names of the members in place of their list, and a field for each that is created or changed."""
+    """Return both with the members' names instead of their list, and a field for each created or changed member."""
     argument = tool.facts.get("writes_members", "")
     if not (given := _members(arguments, argument)):
         return arguments, before

@@ -1,4 +1,4 @@
-"""Labels for the items of lists: what users read in place of JSON, and the items themselves, bounded."""
+"""Labels for the items of lists: what users read instead of JSON, and copies of the items, limited in size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .value_formatting import MAX_LINES, entry_name, is_shortened, preview_entry
 MAX_LABEL_DEPTH = 4
 """Levels of an item that its label and its copy show. Deeper ones are counted in the label and left out of the copy."""
 MAX_ITEM_BYTES = 1_000
-"""Size of the copy of one item as JSON. Larger ones have a label only."""
+"""Maximum size of the copy of one item as JSON. Larger items have only a label."""
 MODES = {
     "is": "is",
     "contains": "contains",
@@ -22,12 +22,12 @@ MODES = {
     "ends_with": "ends with",
     "regexp": "matches",
 }
-"""How a condition compares, by its mode."""
+"""The words for the comparison of a condition, by its mode."""
 CONDITION_MEMBERS = {"id", "key", "type", "mode", "inverse", "inverse_selection", "values"}
 MARKS = {"caseInsensitive": "ignoring case", "includeNull": "or no value", "include_null": "or no value"}
 PLACEHOLDERS = (HIDDEN, HIDDEN_BEFORE)
 AMBIGUOUS = re.compile(r"[,:;]\s|[()\"]|[,:;]$")
-"""What is between members of a label. Texts that contain it are quoted, so that they cannot look like members."""
+"""The separator between members of a label. Texts that contain it are quoted, so they cannot look like members."""
 
 
 def item_text(item: Any, depth: int = 0) -> str:
@@ -62,7 +62,7 @@ def _known_text(item: JsonObject) -> str | None:
 
 
 def _condition_text(item: JsonObject) -> str | None:
-    """Return a scope, filter or component as text, such as "service_description is not EC2"; None for any other item."""
+    """Return a scope, filter or component as text, such as "service_description is not EC2"; None for other items."""
     values = item.get("values")
     name = item.get("key", item.get("id"))
     is_known = item.keys() <= CONDITION_MEMBERS | MARKS.keys() and item.get("mode", "is") in MODES
@@ -119,7 +119,7 @@ def bounded_item(item: JsonObject) -> JsonObject | None:
 
 
 def _truncate(value: Any, depth: int) -> Any:
-    """Return a copy of *value*, with None in place of anything too deep or too long."""
+    """Return a copy of *value*, with None for anything too deep or too long."""
     max_length = MAX_LINES if isinstance(value, dict) else MAX_ITEM_BYTES
     if _is_nested(value) and (depth >= MAX_LABEL_DEPTH or len(value) > max_length):
         return None

@@ -1,4 +1,4 @@
-"""Reads of lists and objects that a change mentions: what cannot be read is left out."""
+"""Reads of lists and objects that a change mentions. Unreadable ones are left out."""
 
 from __future__ import annotations
 

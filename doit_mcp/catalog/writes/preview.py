@@ -38,7 +38,7 @@ IDENTIFYING_FIELDS = (
 """Fields that identify the object to users and do not change on their own while users decide."""
 
 MAX_ADDRESS_CHARACTERS = 400
-"""Characters of an address that are shown. Email addresses are shorter."""
+"""Maximum number of characters of an address that are shown. Email addresses are shorter."""
 OWNER = "owner"
 UNKNOWN_OBJECT = "no name could be read for this id"
 ACCEPT_INSTRUCTION = "Accept to continue, or decline to leave everything unchanged."
@@ -141,13 +141,13 @@ def _count_omitted(addresses: list[str], domains: tuple[str, ...]) -> str:
 
 
 def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
-    """Return the parts of *before* that the arguments change. Other members stay, or change on their own."""
+    """Return the parts of *before* that the arguments change. Other members stay unchanged, or change on their own."""
     names = {name: READER_FIELD_NAMES.get(name, name) for name in arguments}
     return {name: common_part(before[names[name]], value) for name, value in arguments.items() if names[name] in before}
 
 
 def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> JsonObject:
-    """Return *arguments* with null, or the declared default, for each value of the *current* state that the write removes."""
+    """Return *arguments* with null, or the declared default, for each *current* value that the write removes."""
     if current is None or not tool.facts.get("replaces"):
         return arguments
     before, defaults = tool.with_argument_names(current), tool.facts.get("defaults", {})
@@ -157,7 +157,7 @@ def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject |
 
 
 def with_effective_values(tool: Tool, arguments: JsonObject, before: JsonObject) -> JsonObject:
-    """Return *arguments* with what the API sets in place of some values, and null for what it clears with others."""
+    """Return *arguments* with the values that the API sets instead, and null for those that it clears with others."""
     facts = tool.facts
     shown = {
         name: _emptied_value(
@@ -195,14 +195,15 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
     """Return a digest of the untruncated input of preview_message(), which covers values that the message only counts.
 
     It covers only the fields of the current state that the message compares or shows, because others change on their
-    own; for a deletion, these are all but the volatile ones. It does not cover the new values, because the arguments stay the same while the user is asked.
+    own; for a deletion, these are all but the volatile ones. It does not cover the new values,
+    because the arguments do not change while the user is asked.
     """
     current, note, context, customer = snapshot[:4]
     before = tool.with_argument_names(current or {})
     previous = previous_values(arguments, before)
     access = [values_at(before, path) for path in tool.external_target_paths]
     lost = deleted_values(arguments, before) if tool.deletes else {}
-    # An object that was found by its name is another one if its id is another.
+    # An object that was found by name is a different one if its id differs.
     inputs = [
         tool.name,
         before.get("id"),

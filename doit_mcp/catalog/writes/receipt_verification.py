@@ -52,7 +52,7 @@ class ObjectVerifier:
         if current is None:
             return True
         if self.tool.facts.get("preview_with") is None:
-            # The write created the object. If it has another name now, the name of the arguments is free again.
+            # The write created the object. If it was renamed, the name in the arguments is available again.
             return not _differs({"name": arguments.get("name"), **_select(result, ("name",))}, current)
         return not self.tool.deletes and not self._has_changed(current, arguments, result)
 
@@ -75,7 +75,7 @@ class ObjectVerifier:
         if not self.tool.annotations.get("idempotentHint"):
             set_fields = {*arguments, STATUS_FIELD} if sets_status else set(arguments)
             return _differs(_select(result, set_fields - targets), current) or _has_newer_version(current, result)
-        # Arguments that identify the object are not changed, and the object may have another name by now.
+        # Arguments that identify the object are not changed, and the object may have been renamed since.
         identifying = targets | ({"name"} if "newName" in self.tool.input_schema["properties"] else set())
         fields = {
             READER_FIELD_NAMES.get(name, name): value for name, value in arguments.items() if name not in identifying
@@ -123,7 +123,7 @@ class MembershipVerifier:
     removed_argument: str
 
     async def still_holds(self, call: Call, arguments: JsonObject, result: JsonObject) -> bool:
-        """Return whether the list has all members that were added, and none that was removed."""
+        """Return whether the list has all added members and no removed ones."""
         properties = self.reader.input_schema["properties"]
         try:
             content = await self.reader.run(

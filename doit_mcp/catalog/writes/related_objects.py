@@ -1,4 +1,4 @@
-"""Related objects of a write: what its ids stand for besides its own object, such as the user who gets access."""
+"""Related objects of a write: those that its ids identify besides its object, such as the user who gets access."""
 
 from __future__ import annotations
 

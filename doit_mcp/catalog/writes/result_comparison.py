@@ -1,4 +1,4 @@
-"""Comparison of the result of an update with its arguments: which values the API did not take over."""
+"""Comparison of the result of an update with its arguments: which values the API did not apply."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .reversibility import UPDATING_VERBS
 from .value_diff import mask_secrets
 
 NOT_APPLIED_KEY = "notApplied"
-"""Member of a result with a text that names the values which the API did not set."""
+"""Member of a result with a text that names the values that the API did not set."""
 NOT_APPLIED = "The object does not have all values that the call set: {}. Tell the user."
 MAX_NAMED = 10
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 def with_unapplied_values(tool: Tool, arguments: JsonObject, result: JsonObject) -> JsonObject:
-    """Return the *result* of an update with a text about the values that it has in place of those in *arguments*."""
+    """Return the *result* of an update with a text about the values that differ from those in *arguments*."""
     if tool.verb not in UPDATING_VERBS or tool.secret_arguments:
         return result
     found = tool.with_argument_names(result)
@@ -34,7 +34,7 @@ def with_unapplied_values(tool: Tool, arguments: JsonObject, result: JsonObject)
 
 
 def _differs(wanted: Any, found: Any) -> bool:
-    """Return whether *found* is certainly another value. Values that the API has in another form are not compared."""
+    """Return whether *found* is certainly another value. Values in a different form are not compared."""
     if wanted in EMPTY or found in EMPTY:
         return (wanted in EMPTY) is not (found in EMPTY) and False not in (wanted, found)
     if isinstance(wanted, bool) or isinstance(found, bool):

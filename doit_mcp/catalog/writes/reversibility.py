@@ -37,8 +37,8 @@ def undo_notes(tool: Tool, *, is_known: bool, problem: str = "", is_employee: bo
 def cannot_be_undone(tool: Tool, *, is_known: bool = True, problem: str = "") -> bool:
     """Return whether no later write restores the state before *tool*, as it declares.
 
-    A deletion can be undone if a write creates an equal object, gives the access again, or adds the items again. Unless
-    the object could be read (*is_known*), its values for that are missing. *problem* says why its values do not suffice.
+    A deletion can be undone if a write creates an equal object, restores the access, or adds the items again. This
+    takes the values of the object, so it must be readable (*is_known*). *problem* says why they do not suffice.
     """
     facts = tool.facts
     if facts.get("irreversible") or facts.get("undone_by") == "nothing":
@@ -51,7 +51,7 @@ def cannot_be_undone(tool: Tool, *, is_known: bool = True, problem: str = "") ->
 
 
 def _needs_state(tool: Tool) -> bool:
-    """Return whether undoing the write takes values of its object from before it."""
+    """Return whether undoing the write takes former values of its object."""
     return "restore_with" in tool.facts or (restores_itself(tool) and tool.facts.get("preview_with") is not None)
 
 

@@ -1,4 +1,4 @@
-"""The second call of the undo of a deletion: it gives the users who had access to the object access to the restored one."""
+"""The second call of the undo of a deletion: it restores the access of the users who had access to the object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .state_reader import SHARING_FIELDS, SHARING_UNREADABLE
 from .undo_call import MAX_UNDO_BYTES
 
 THEN_KEY = "then"
-"""Member of an undo call with the call that comes after it: {tool, arguments}."""
+"""Member of an undo call with the call that follows it: {tool, arguments}."""
 SHARING_TOOL = "update_resource_permissions"
 NEXT = (
     f"Then restore who has access: call {SHARING_TOOL} with the arguments in {THEN_KEY} and the new id as resourceId."
@@ -20,9 +20,9 @@ TOO_LARGE = "The undo does not restore who has access: the list is too large for
 
 
 def with_sharing(undo: JsonObject, tool: Tool, before: JsonObject) -> JsonObject:
-    """Return the *undo* of a deletion with the call that restores who had access *before*, or a note that none does.
+    """Return the *undo* of a deletion with the call that restores who had access *before*, or a note that no call does.
 
-    An object of which only its owner knew needs none.
+    An object that only its owner had access to needs neither.
     """
     shared_as = tool.facts.get("shared_as", "")
     if not shared_as:

@@ -16,7 +16,7 @@ from ..tools.series import structured_of
 from ..tools.tool import ContentResult, Tool
 
 MAX_READ_PAGES = 10
-"""Pages of a list that are searched for the object of a write."""
+"""Maximum number of pages of a list that are searched for the object of a write."""
 STATE_UNREADABLE = "The current state could not be read."
 SHARING_READER = "get_resource_permissions"
 SHARING_FIELDS = ("permissions", "public")
@@ -75,7 +75,7 @@ class StateReader:
         return await self._with_sharing(call, arguments, _with_newest_version(structured_of(result)))
 
     async def _with_sharing(self, call: Call, arguments: JsonObject, state: JsonObject) -> tuple[JsonObject, str]:
-        """Return *state* with who has access, and a note if that cannot be read."""
+        """Return *state* with the users who have access, and a note if they cannot be read."""
         if self.sharing is None:
             return state, ""
         resource = {"resourceType": self.shared_as, "resourceId": state.get("id", arguments.get("id"))}

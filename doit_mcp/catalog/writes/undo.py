@@ -40,7 +40,7 @@ class UndoPlan(Protocol):
     """How to undo calls of one tool."""
 
     async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
-        """Return the state before the write; None if it cannot be read. *snapshot* is the object, if it was just read."""
+        """Return the state before the write; None if unreadable. *snapshot* is the object if it was just read."""
 
     def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the undo call for a write, or a note that says why none restores the state *before*."""
@@ -76,7 +76,7 @@ class RestorePlan:
         before = self.restoring.with_argument_names(before)
         targets = _select(arguments, self.restoring.targets)
         if RENAMING_ARGUMENT in self.restoring.input_schema["properties"]:
-            # The object may have been found by its name, which changes.
+            # The object may have been found by its name, which the write changes.
             targets = {"id": before.get("id"), **targets, "name": None}
         creates_another = self.restoring.verb == CREATING_VERB and not self.tool.facts.get("can_be_restored")
         after = self.tool.facts.get("after_restoring", "")
@@ -87,7 +87,7 @@ class RestorePlan:
             former = {**{name: before.get(name) for name in self.tool.accepted_schema["properties"]}, **targets}
             note = after
         else:
-            # Arguments that the reader takes as well identify the object.
+            # Arguments that the reader also takes identify the object.
             identifying = {*self.tool.targets, *self.reader.argument_names}
             targets = {**_select(arguments, tuple(self.reader.argument_names)), **targets}
             changes = {name: value for name, value in arguments.items() if name not in identifying}
@@ -102,7 +102,7 @@ class RestorePlan:
 
 @dataclass(frozen=True, slots=True)
 class MembershipPlan:
-    """Takes items out of a list again, or puts them back, with *restoring*. *reader* shows the list."""
+    """Removes added items from a list, or adds removed ones back, with *restoring*. *reader* shows the list."""
 
     tool: Tool
     restoring: Tool
@@ -179,7 +179,7 @@ def _select(values: JsonObject, names: Mapping[str, Any] | tuple[str, ...]) -> J
 
 
 def _fit(value: Any, schema: JsonObject, depth: int) -> Any:
-    """Return *value* with only the members that *schema* accepts, without nulls: the API returns more than it accepts."""
+    """Return *value* without nulls and members that *schema* rejects, because the API returns more than it accepts."""
     if isinstance(value, dict) and "properties" in schema and depth < MAX_DEPTH:
         known, is_open = schema["properties"], schema.get("additionalProperties") is True
         return {
@@ -235,7 +235,7 @@ async def run_with_undo(
     else:
         before = await plan.read(call, arguments, snapshot)
         if snapshot is None and before is not None and isinstance(plan, RestorePlan):
-            # A write without a question was not checked yet.
+            # A write without a question has not been checked yet.
             check_refusal(tool, arguments, before)
         result = await tool.run(call, arguments)
         if isinstance(plan, RemovalPlan) and not isinstance(result, ContentResult):

@@ -1,4 +1,4 @@
-"""The undo call: a call with former values, as far as its tool accepts them and a result has room for them."""
+"""The undo call: a call with former values, as far as its tool accepts them and they fit in a result."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .value_diff import mask_secrets
 from .value_formatting import preview_value
 
 MAX_UNDO_BYTES = 16 << 10
-"""Size of the arguments of that call as JSON. Larger former states are not returned."""
+"""Maximum size of the arguments of that call as JSON. Larger former states are not returned."""
 MAX_NAMED_VALUES = 5
-"""Values that a note shows. The others are named."""
+"""Maximum number of values that a note shows. The others are only named."""
 TOO_LARGE = "The former state is too large for an undo call."
 NOT_ACCEPTED = "No call can restore the former state: {} accepts no such values{}."
 REFUSED_NOTE = "The undo cannot restore {}: {} does not accept the former value."
@@ -26,7 +26,7 @@ Path = tuple[str, ...]
 def undo_call(tool: Tool, arguments: JsonObject, note: str = "") -> JsonObject:
     """Return a call of *tool* with a note, or only the reason if it cannot exist: it restores everything or nothing.
 
-    Values that the tool refuses are left out if they are empty or zero, which is what leaving them out means.
+    Values that the tool refuses are left out if they are empty or zero, because omitting them means the same.
     """
     refused = _refused_paths(tool, arguments, ())
     arguments = _without(arguments, [path for path in refused if not _value_at(arguments, path)])
@@ -41,7 +41,7 @@ def undo_call(tool: Tool, arguments: JsonObject, note: str = "") -> JsonObject:
 def partial_undo_call(
     tool: Tool, targets: JsonObject, values: JsonObject, merged: Collection[str], note: str = ""
 ) -> JsonObject:
-    """Return a call of *tool* that sets those of the former *values* that it accepts and a result has room for.
+    """Return a call of *tool* that sets the former *values* that it accepts and that fit in a result.
 
     The note names the others. *merged* are arguments whose members are set one by one.
     """

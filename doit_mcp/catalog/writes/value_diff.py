@@ -15,9 +15,9 @@ from .conditions import CONDITION_DEFAULTS, is_condition, same_conditions, witho
 from .value_formatting import MAX_LINES, MAX_VALUE_CHARACTERS, is_shortened, preview_value, shorten
 
 MAX_DEPTH = 12
-"""Levels of a value that get separate lines; anything deeper is on one line."""
+"""Number of levels of a value that get separate lines; anything deeper is on one line."""
 MAX_SCANNED_CHARACTERS = 100_000
-"""Characters of a text that are searched for addresses. Longer texts are not parsed as JSON."""
+"""Maximum number of characters of a text to search for addresses. Longer texts are not parsed as JSON."""
 MAX_KINDS = 10
 UNKNOWN = object()
 """The previous value, if it is unknown."""
@@ -30,11 +30,11 @@ SECRET_NAME_PATTERN = re.compile(
     r"(?:passwor[dt]|passwd|passphrase|secret|token|api_?key|private_?key|access_?key|authorization|credential)$",
     re.IGNORECASE,
 )
-"""The ends of names of members that are secrets, such as those in the payload of a flow."""
+"""Endings of the names of members that are secrets, such as those in the payload of a flow."""
 HIDDEN, HIDDEN_BEFORE = "(not shown)", "(another value, not shown)"
-"""Texts in place of secrets."""
+"""Placeholders for secrets."""
 MAX_NAME_CHARACTERS = 100
-"""Characters at the end of a name that are searched for a word."""
+"""Number of characters at the end of a name that are searched for a word."""
 ACCOUNT_ID_PATTERN = re.compile(r"\b\d{12}\b")
 
 
@@ -45,13 +45,13 @@ VOLATILE_FIELDS = frozenset(
 )
 """Members, at any depth, that change on their own or with each write. What users set is never among them."""
 MAX_STATE_DEPTH = 12
-"""Levels of the state of an object that are searched for volatile members."""
+"""Maximum depth at which the state of an object is searched for volatile members."""
 
 
 class DiffLine(NamedTuple):
     """One line: the value at *path*, the one *before*, and the one *after*, which is UNKNOWN for a removed item.
 
-    *kind* is the path without list positions. A prominent line names a target, so it comes before all other lines and is
+    *kind* is the path without list positions. A prominent line names a target, so it precedes all other lines and is
     the last to be omitted. *list_path* is the path of the list whose item was added or removed, else "".
     """
 
@@ -163,7 +163,7 @@ def _condition_lines(path: str, kind: str, value: Any, before: Any, depth: int) 
 
 
 def are_numbers(items: list[Any]) -> bool:
-    """Return whether *items* are one or more numbers, whose order counts."""
+    """Return whether *items* are one or more numbers, whose order matters."""
     return bool(items) and all(isinstance(item, int | float) and not isinstance(item, bool) for item in items)
 
 
@@ -175,7 +175,7 @@ def _is_item(value: Any) -> bool:
 
 
 def mask_secrets(value: Any, path: str, depth: int = 0) -> Any:
-    """Return *value* with a text in place of the members, at any depth, whose names say that they are secrets."""
+    """Return *value* with placeholders for the members, at any depth, whose names say that they are secrets."""
     if isinstance(value, dict) and depth < MAX_DEPTH:
         return {name: mask_secrets(member, name, depth + 1) for name, member in value.items()}
     if isinstance(value, list) and depth < MAX_DEPTH:
@@ -190,7 +190,7 @@ def value_key(value: Any) -> bytes:
 
 
 def common_part(before: Any, value: Any) -> Any:
-    """Return the members of the state *before* that *value* has as well, at any depth."""
+    """Return the members of the state *before* that *value* also has, at any depth."""
     if isinstance(before, dict) and isinstance(value, dict):
         return {name: common_part(before[name], member) for name, member in value.items() if name in before}
     if isinstance(before, list) and isinstance(value, list):

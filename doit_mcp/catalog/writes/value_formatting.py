@@ -18,7 +18,7 @@ ASCII_LOWERCASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def preview_value(value: Any) -> str:
-    """Return *value* on one line. Conditions are longer than other values, because each of their values counts."""
+    """Return *value* on one line. Conditions may be longer than other values, because each of their values matters."""
     if is_condition(value):
         return shorten(orjson.dumps(value).decode(), MAX_READ_CHARACTERS)
     if isinstance(value, list) and value and all(_is_user_entry(item) for item in value):

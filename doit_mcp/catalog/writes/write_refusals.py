@@ -1,4 +1,4 @@
-"""Reasons why the API would refuse a write, found before the user is asked: such a change is never offered."""
+"""Reasons why the API would refuse a write, found before the user is asked, so that it is never offered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .receipt_verification import as_list
 from .value_formatting import preview_value
 
 MAX_NAMED = 10
-"""Objects that an error names."""
+"""Maximum number of objects that an error names."""
 
 
 def check_refusal(tool: Tool, arguments: JsonObject, current: JsonObject) -> None:
@@ -35,7 +35,7 @@ def check_unused(lines: Sequence[str]) -> None:
 def check_listed(tool: Tool, argument: str, given: object, listed: Collection[str], reader_name: str) -> None:
     """Raise ToolError for an id in *argument* that is not *listed* by the tool *reader_name*, if it must be.
 
-    Nothing is decided without the list: it is empty if it cannot be read.
+    Nothing is checked if *listed* is empty, because then the list could not be read.
     """
     if argument not in tool.facts.get("must_be_listed", ()) or not listed:
         return
@@ -47,8 +47,8 @@ def check_listed(tool: Tool, argument: str, given: object, listed: Collection[st
 
 
 async def check_name(call: Call, reader: Tool | None, arguments: JsonObject, current: JsonObject) -> None:
-    """Raise ToolError if another object in the list of *reader* has the argument ``name``, and ApiError for a credential
-    that is no longer accepted.
+    """Raise ToolError if another object in the list of *reader* has the argument ``name``, and ApiError for a
+    credential that is no longer accepted.
     """
     name = arguments.get("name")
     if reader is None or name is None or name == current.get("name"):
