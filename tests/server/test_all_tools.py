@@ -7,6 +7,7 @@ The content of results is tested with each tool. Ids come from earlier results.
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -29,7 +30,9 @@ from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.access import GrantLookup
 from doit_mcp.sandbox.api.app import PATH_PREFIXES
 from doit_mcp.sandbox.api.signup import CODE
+from doit_mcp.sandbox.api.tenants import ApiRequest
 from doit_mcp.server.catalog import catalog_factory
+from scripts.spec_places import declared_places, place_key
 from tests import api_document
 from tests.sandbox.bodies import (
     ACCOUNT,
@@ -464,8 +467,19 @@ DIFFERENT = {
 """Tools whose requests or responses differ from the document, and why."""
 
 
+def describe_crash(request: web.Request, error: Exception) -> str:
+    """Name the handler of the sandbox that raises *error*, and the line where it does."""
+    operation = api_document.operation_of(request.method, request.raw_path.partition("?")[0])
+    place = declared_places().get(place_key(*operation))
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{' '.join(operation)}: {place.handler if place else 'no handler'} raises {type(error).__name__}: {error}"
+        f" ({frame.filename}:{frame.lineno})"
+    )
+
+
 class CheckedApi(Api):
-    """The sandbox's API; *problems* lists how its requests and responses differ from the document, *skipped_seconds* is how
+    """The sandbox's API; *crashes* describes the exceptions of its handlers, *problems* lists how its requests and responses differ from the document, *skipped_seconds* is how
     far its clock is ahead.
     """
 
@@ -475,6 +489,7 @@ class CheckedApi(Api):
         self.asked: set[tuple[str, str]] = set()
         self.sent: list[tuple[str, str]] = []
         self.problems: list[str] = []
+        self.crashes: list[str] = []
 
     def register(self, app: web.Application, lookup: GrantLookup) -> None:
         super().register(app, lookup)
@@ -482,7 +497,11 @@ class CheckedApi(Api):
 
     @web.middleware
     async def _check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except Exception as error:
+            self.crashes.append(describe_crash(request, error))
+            raise
         if request.path.startswith(PATH_PREFIXES):
             asked = request.method, request.raw_path.partition("?")[0]
             self.sent.append(api_document.operation_of(*asked))
@@ -596,6 +615,7 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
         params = call_params(NAMED[step.tool], fill(step.arguments, days))
         answer = await sessions[step.who].post(site.request("tools/call", params), path=EVERYTHING)
         result = answer.result
+        assert not api.crashes, f"{step.tool}: {'; '.join(dict.fromkeys(api.crashes))}"
         assert not result.get("isError"), (
             f"{step.tool} fails: {result['content'][0]['text']} Give arguments that the sandbox accepts in a Step of"
             " STEPS in tests/server/test_all_tools.py"
@@ -612,3 +632,18 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
         days |= {name: pick(content, place) for name, place in step.keep.items()}
     unused = sorted(" ".join(one) for one in {*api_document.operations()} - api.asked)
     assert not unused, f"no Step of STEPS in tests/server/test_all_tools.py sends {', '.join(unused)}"
+
+
+async def test_a_crash_of_the_sandbox_names_its_handler(
+    site: Site, api: CheckedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(request: ApiRequest, rows: list[Words]) -> None:
+        raise KeyError("createTime")
+
+    monkeypatch.setattr(ApiRequest, "paginate", fail)
+    await site.call("list_labels")
+    crash = api.crashes[0]
+    assert crash.startswith(
+        "GET /analytics/v1/labels: doit_mcp/sandbox/api/areas/labels.py: list_labels raises KeyError: 'createTime' ("
+    )
+    assert crash.endswith(f"{__file__}:{fail.__code__.co_firstlineno + 1})")
