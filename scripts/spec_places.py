@@ -12,7 +12,8 @@ from doit_mcp.api.declaration_checks import source_file
 from doit_mcp.api.operation import PLACEHOLDER, Operation
 from doit_mcp.sandbox.api.areas import ROUTES
 
-STEPS = "tests/server/test_all_tools.py: STEPS"
+EXAMPLE = "add an example to doit_mcp/sandbox/tool_examples.py, if a required argument has no fixed set of values"
+STEP = "add a step to tests/server/test_all_tools.py: STEPS"
 Key = tuple[str, str]
 """Method, and path without the names of its parameters."""
 
@@ -56,7 +57,7 @@ def what_to_edit(name: str, differences: Iterable[str], places: Mapping[Key, Pla
     sentences = [difference.removeprefix(f"{name}: ") for difference in differences]
     if place is None:
         if not any(sentence.startswith("gone") for sentence in sentences):
-            yield from _new_places(path, places)
+            yield from _new_places(method, path, places)
         return
     action = "remove" if any(sentence.startswith("gone") for sentence in sentences) else "edit"
     if place.file:
@@ -65,8 +66,9 @@ def what_to_edit(name: str, differences: Iterable[str], places: Mapping[Key, Pla
         yield f"{action} {place.handler}"
 
 
-def _new_places(path: str, places: Mapping[Key, Place]) -> Iterator[str]:
+def _new_places(method: str, path: str, places: Mapping[Key, Place]) -> Iterator[str]:
     """Yield where the code of a new operation belongs: beside those whose paths begin alike."""
+    example = EXAMPLE if method == "GET" else STEP
     steps = path.strip("/").split("/")
     for length in range(len(steps), 1, -1):
         start = PLACEHOLDER.sub("{}", "/" + "/".join(steps[:length]))
@@ -76,10 +78,10 @@ def _new_places(path: str, places: Mapping[Key, Place]) -> Iterator[str]:
         if files and handlers:
             yield f"add a method to {files.most_common(1)[0][0]}"
             yield f"add a handler to {handlers.most_common(1)[0][0]}"
-            yield f"add a step to {STEPS}"
+            yield example
             return
     yield "add an area: docs/development/add-operation.rst"
-    yield f"add a step to {STEPS}"
+    yield example
 
 
 def annotate(differences: Iterable[str], places: Mapping[Key, Place]) -> Iterator[str]:

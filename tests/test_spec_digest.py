@@ -203,7 +203,7 @@ def test_differences_say_what_to_edit() -> None:
         "    add a step to tests/server/test_all_tools.py: STEPS",
         differences[3],
         "    add an area: docs/development/add-operation.rst",
-        "    add a step to tests/server/test_all_tools.py: STEPS",
+        "    add an example to doit_mcp/sandbox/tool_examples.py, if a required argument has no fixed set of values",
         differences[4],
     ]
 

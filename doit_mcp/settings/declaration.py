@@ -68,7 +68,7 @@ def setting(
     if description.rstrip().endswith("."):
         raise setting_error(name, "a description that is a phrase, without a period at its end")
     if isinstance(default, int) and not isinstance(default, bool):
-        _check_number(name, parse, description)
+        _check_number(name, default, parse, description)
     return field(
         default=default,
         repr=not is_secret,
@@ -76,11 +76,19 @@ def setting(
     )
 
 
-def _check_number(name: str, parse: Callable[[str], object], description: str) -> None:
-    """Raise TypeError if the setting *name*, whose value is a number, has no bounds or no unit."""
+def _check_number(name: str, default: int, parse: Callable[[str], object], description: str) -> None:
+    """Raise TypeError if the setting *name*, whose value is a number, has no unit, or no bounds that include *default*."""
     if not isinstance(parse, Integer):
         raise setting_error(
             name, "bounds: its default is a number, so use Integer(minimum, maximum) as its third argument"
+        )
+    if not 0 <= parse.minimum <= parse.maximum:
+        raise setting_error(
+            name, "both bounds, the smaller one first: Integer(minimum, maximum), such as Integer(0, 300)"
+        )
+    if not parse.minimum <= default <= parse.maximum:
+        raise setting_error(
+            name, f"a default from {parse.minimum} to {parse.maximum}, the bounds of its Integer, not {default}"
         )
     if not UNIT_PATTERN.search(description):
         raise setting_error(name, 'a unit in its description: "in seconds", "in bytes" or "number of"')

@@ -16,6 +16,7 @@ from .host_names import AUTHORITY_PATTERN, LOOPBACK_HOSTS, authority, split_url
 DERIVED = "derived"
 MIN_SECRET_LENGTH = 32
 MAX_SECRETS = 4
+MISSING_BOUND = -1
 HOST_PATTERN = re.compile(AUTHORITY_PATTERN)
 ORIGIN_PATTERN = re.compile(rf"https?://{AUTHORITY_PATTERN}")
 VISIBLE_TOKEN_PATTERN = re.compile(r"[!-~]{1,500}")
@@ -37,10 +38,10 @@ SHARED_REDIS_URL_PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """Parses a whole number from *minimum* to *maximum*."""
+    """Parses a whole number from *minimum* to *maximum*. A declaration without both is an error that names the setting."""
 
-    minimum: int
-    maximum: int
+    minimum: int = MISSING_BOUND
+    maximum: int = MISSING_BOUND
 
     def __call__(self, value: str) -> int:
         is_number = value.isascii() and value.isdecimal() and len(value) <= 12

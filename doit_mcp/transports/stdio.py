@@ -24,7 +24,6 @@ from ..resilience.concurrency import ConcurrencyLimiter
 from ..resilience.limits import LimitExceeded
 from ..server.api_client import make_api_client
 from ..server.approvals import Approvals
-from ..server.catalog import catalog_factory
 from ..server.consents import MemoryConsents
 from ..server.message_endpoint import MessageEndpoint
 from ..server.message_queue import MessageQueue
@@ -37,7 +36,7 @@ from ..server.sessions import Session
 from ..server.signed_state import StateSigner
 from ..server.tasks import MemoryTasks
 from ..settings import Settings
-from .api_document import load_api_document
+from .catalog_wiring import catalog_from_settings
 
 log = logging.getLogger(__name__)
 
@@ -197,13 +196,7 @@ async def serve(settings: Settings) -> None:
     source, out = open(STDIN_FD, "rb", closefd=False), open(STDOUT_FD, "wb", closefd=False)  # noqa: ASYNC230, SIM115  # see above
     channel = StdoutChannel(out)
     async with _connect_api(settings) as api_factory:
-        document = load_api_document(settings.openapi)
-        make_catalog = catalog_factory(
-            view_domain=settings.view_domain,
-            offer_secrets=settings.offer_secrets,
-            confirm_changes=settings.confirm_changes,
-            document=document,
-        )
+        make_catalog = catalog_from_settings(settings)
         server = StdioServer(make_catalog(Selection(), False), api_factory, channel, settings)
         await server.run(read_lines(source, settings.max_body), stop)
     if (failure := channel.failure) is not None and not isinstance(failure, BrokenPipeError):

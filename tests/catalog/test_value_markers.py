@@ -86,7 +86,8 @@ def test_results_declare_kinds_of_numbers_and_dates(tool: Tool) -> None:
         assert tool.result_type is None
         return
     assert tool.result_type is not None, f"{tool.name}: annotate its result with a TypedDict"
-    assert [f"{tool.name}: {problem}" for problem in find_undeclared(tool.result_type)] == []
+    problems = [f"{tool.name}: {problem}" for problem in find_undeclared(tool.result_type)]
+    assert not problems, "\n".join(problems)
 
 
 class Inner(TypedDict):
@@ -169,7 +170,8 @@ def problems_of(name: str, result: Any) -> list[str]:
 )
 async def test_results_have_no_undeclared_numbers_or_dates(ask: Ask, name: str, arguments: dict[str, Any]) -> None:
     """Compares the results for the sandbox's account with the declared result types."""
-    assert problems_of(name, await ask(name, **arguments)) == []
+    problems = problems_of(name, await ask(name, **arguments))
+    assert not problems, "declare their kinds in the TypedDict of the result:\n" + "\n".join(problems)
 
 
 async def test_recommendations_have_no_undeclared_numbers_or_dates() -> None:
@@ -206,11 +208,12 @@ def unmarked_identifiers(tool: Tool) -> list[str]:
 
 @pytest.mark.parametrize("tool", (*all_tools(), *employee_tools()), ids=lambda tool: tool.name)
 def test_arguments_declare_whether_they_are_identifiers(tool: Tool) -> None:
-    assert [
+    problems = [
         f"{tool.name}: {name} looks like an identifier: add IDENTIFIER to its annotation (or VERBATIM, where whitespace "
         "around it can be significant)"
         for name in unmarked_identifiers(tool)
-    ] == []
+    ]
+    assert not problems, "\n".join(problems)
     assert tool.identifiers <= set(tool.input_schema["properties"])
 
 

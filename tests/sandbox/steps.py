@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 
@@ -26,3 +26,16 @@ def pick(answer: Any, place: str) -> Any:
         else:
             value = value[int(part)] if isinstance(value, list) else value[part]
     return value
+
+
+async def resolve_example(value: Any, call: Callable[[str, Any], Awaitable[Any]]) -> Any:
+    """Return *value*, part of an example of a tool, with values of other tools' results filled in as the page does.
+
+    *call* returns the structured result of a tool.
+    """
+    if isinstance(value, dict) and "$from" in value:
+        tool, path, arguments = value["$from"]
+        return pick(await call(tool, await resolve_example(arguments, call)), path)
+    if isinstance(value, dict):
+        return {name: await resolve_example(item, call) for name, item in value.items()}
+    return [await resolve_example(item, call) for item in value] if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.tool_examples import tool_examples
 from doit_mcp.server.catalog import catalog_factory
-from tests.sandbox.steps import pick
+from tests.sandbox.steps import resolve_example
 from tests.transports.http.serving import ADMIN, Session, Site, serving
 
 TOOLS = {tool.name: tool for tool in catalog_factory()(Selection(frozenset({"all"})), False).tools}
@@ -37,20 +37,15 @@ async def site() -> AsyncIterator[Site]:
         yield server
 
 
-async def call(session: Session, tool: str, arguments: Any) -> Any:
-    """Call *tool* with an example, in which values of other tools' results are filled in as the page fills them in."""
-    result = (await session.call(tool, await resolved(session, arguments))).result
-    assert not result.get("isError"), (tool, result["content"])
-    return result["structuredContent"]
-
-
 async def resolved(session: Session, value: Any) -> Any:
-    if isinstance(value, dict) and "$from" in value:
-        tool, path, arguments = value["$from"]
-        return pick(await call(session, tool, arguments), path)
-    if isinstance(value, dict):
-        return {name: await resolved(session, item) for name, item in value.items()}
-    return [await resolved(session, item) for item in value] if isinstance(value, list) else value
+    """Return *value* with values of other tools' results filled in."""
+
+    async def call(tool: str, arguments: Any) -> Any:
+        result = (await session.call(tool, arguments)).result
+        assert not result.get("isError"), (tool, result["content"])
+        return result["structuredContent"]
+
+    return await resolve_example(value, call)
 
 
 def test_examples_are_for_tools_that_exist() -> None:
@@ -71,7 +66,7 @@ async def test_every_read_succeeds_with_its_example(site: Site) -> None:
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in READS])
 async def test_examples_of_writes_are_valid_arguments(name: str) -> None:
     _, problems = TOOLS[name].parse_arguments(without_references(EXAMPLES[name]))
-    assert problems == []
+    assert not problems, f"doit_mcp/sandbox/tool_examples.py: {name}: {problems}"
 
 
 def without_references(value: Any) -> Any:

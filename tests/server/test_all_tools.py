@@ -7,10 +7,12 @@ The content of results is tested with each tool. Ids come from earlier results.
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -29,7 +31,10 @@ from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.access import GrantLookup
 from doit_mcp.sandbox.api.app import PATH_PREFIXES
 from doit_mcp.sandbox.api.signup import CODE
+from doit_mcp.sandbox.api.tenants import ApiRequest
+from doit_mcp.sandbox.tool_examples import tool_examples
 from doit_mcp.server.catalog import catalog_factory
+from scripts.spec_places import declared_places, place_key
 from tests import api_document
 from tests.sandbox.bodies import (
     ACCOUNT,
@@ -50,7 +55,7 @@ from tests.sandbox.bodies import (
     TICKET,
 )
 from tests.sandbox.missing_routes import describe_missing_routes
-from tests.sandbox.steps import fill, pick
+from tests.sandbox.steps import fill, pick, resolve_example
 from tests.transports.http.serving import ADMIN, EMPLOYEE, OTHER_USER, VIEWER, Session, Site, serving
 
 EVERYTHING = "/mcp/x/all"
@@ -99,20 +104,13 @@ COSTS = [
     Step("get_insight", {"source": "$source", "key": "$key"}),
     Step("get_insight_resources", {"source": "$source", "key": "$key"}),
     Step("get_savings_summary"),
-    Step("allocation_coverage", {"by": "label:team"}),
-    Step("unit_cost", {"metric": "orders"}),
     Step("search", {"query": "budgets"}, {"hit": "results.0.id"}),
     Step("fetch", {"id": "$hit"}),
-    Step("get_dimension", {"type": "fixed", "id": "cloud_provider"}),
     Step("get_anomalies", {}, {"anomaly": "anomalies.0.id"}),
     Step("get_anomaly", {"id": "$anomaly"}),
     Step("explain_anomaly", {"id": "$anomaly"}),
     Step("update_anomaly_review", {"id": "$anomaly", "reviewStatus": "UNDER_REVIEW"}),
-    Step("list_commitments", {}, {"commitment": "commitments.0.id"}),
-    Step("get_commitment", {"id": "$commitment"}),
     Step("list_service_quotas"),
-    Step("get_cloud_incidents", {}, {"incident": "incidents.0.id"}),
-    Step("get_cloud_incident", {"id": "$incident"}),
 ]
 ANALYTICS = [
     *life("folder", "folders", {"name": "Mine"}, {"description": "x"}),
@@ -131,8 +129,6 @@ ANALYTICS = [
     Step("get_report_run", {"operationId": "$report_run"}),
     Step("get_report_run_results", {"operationId": "$report_run", "fileOutput": "pdf"}),
     Step("cancel_report_run", {"operationId": "$query_run"}),
-    Step("list_widgets", {}, {"widget": "items.0.id"}),
-    Step("get_widget", {"widgetId": "$widget"}),
     Step("create_custom_theme", THEME, {"theme": "id"}),
     Step("list_themes"),
     Step("get_theme", {"id": "$theme"}),
@@ -457,6 +453,7 @@ STEPS = [
     *DISCOVERY,
 ]
 
+STEPS_PLACE = "STEPS in tests/server/test_all_tools.py"
 DIFFERENT = {
     "delete_datahub_events_by_filter": "the document allows one member only, which would select all events of a dataset",
     "search_cloud_diagrams": "the document describes one member of props here, and leaves props open elsewhere",
@@ -464,8 +461,19 @@ DIFFERENT = {
 """Tools whose requests or responses differ from the document, and why."""
 
 
+def describe_crash(request: web.Request, error: Exception) -> str:
+    """Name the handler of the sandbox that raises *error*, and the line where it does."""
+    operation = api_document.operation_of(request.method, request.raw_path.partition("?")[0])
+    place = declared_places().get(place_key(*operation))
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{' '.join(operation)}: {place.handler if place else 'no handler'} raises {type(error).__name__}: {error}"
+        f" ({frame.filename}:{frame.lineno})"
+    )
+
+
 class CheckedApi(Api):
-    """The sandbox's API; *problems* lists how its requests and responses differ from the document, *skipped_seconds* is how
+    """The sandbox's API; *crashes* describes the exceptions of its handlers, *problems* lists how its requests and responses differ from the document, *skipped_seconds* is how
     far its clock is ahead.
     """
 
@@ -475,6 +483,7 @@ class CheckedApi(Api):
         self.asked: set[tuple[str, str]] = set()
         self.sent: list[tuple[str, str]] = []
         self.problems: list[str] = []
+        self.crashes: list[str] = []
 
     def register(self, app: web.Application, lookup: GrantLookup) -> None:
         super().register(app, lookup)
@@ -482,7 +491,11 @@ class CheckedApi(Api):
 
     @web.middleware
     async def _check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except Exception as error:
+            self.crashes.append(describe_crash(request, error))
+            raise
         if request.path.startswith(PATH_PREFIXES):
             asked = request.method, request.raw_path.partition("?")[0]
             self.sent.append(api_document.operation_of(*asked))
@@ -539,8 +552,17 @@ def call_params(tool: Tool, arguments: Words) -> Words:
     return {"name": "call_operation", "arguments": {"name": tool.name, "input": arguments}}
 
 
+EXAMPLES = tool_examples(time.time())
+EXAMPLE_FILE = "doit_mcp/sandbox/tool_examples.py"
+
+
 def derived_step(tool: Tool) -> Step | None:
-    """The step for a read whose required arguments have a fixed set of values; other tools are in STEPS."""
+    """The step for a read that has an example, or whose required arguments have a fixed set of values.
+
+    Other tools are in STEPS.
+    """
+    if not tool.writes and tool.name in EXAMPLES:
+        return Step(tool.name, EXAMPLES[tool.name])
     schema = tool.accepted_schema
     values = {name: schema["properties"][name].get("enum") for name in schema.get("required", ())}
     if tool.writes or not all(values.values()):
@@ -551,15 +573,25 @@ def derived_step(tool: Tool) -> Step | None:
 def test_every_tool_is_in_the_table() -> None:
     called = Counter(step.tool for step in STEPS)
     missing = [
-        f"{tool.name} ({tool.declared_in})"
+        f"{f'add an example to {EXAMPLE_FILE}' if not tool.writes else f'add a Step to {STEPS_PLACE}'}"
+        f" for {tool.name} ({tool.declared_in})"
         for tool in TOOLS
         if tool.name not in called and derived_step(tool) is None and tool.resolve_approval is None
     ]
     unknown = sorted(called.keys() - {tool.name for tool in TOOLS})
     again = [step.tool for number, step in enumerate(STEPS) if step in STEPS[:number]]
-    assert not missing, f"add a Step to STEPS in tests/server/test_all_tools.py for {', '.join(missing)}"
+    assert not missing, "\n".join(missing)
     assert not unknown, f"STEPS in tests/server/test_all_tools.py calls unknown tools: {', '.join(unknown)}"
     assert not again, f"STEPS in tests/server/test_all_tools.py has the same step twice: {', '.join(again)}"
+
+
+async def structured_content(session: Session, tool: str, arguments: Words) -> Words:
+    """Return the structured content of a successful call."""
+    params = call_params(NAMED[tool], arguments)
+    result = (await session.post(session.site.request("tools/call", params), path=EVERYTHING)).result
+    assert not result.get("isError"), (tool, result)
+    content: Words = result["structuredContent"]
+    return content
 
 
 async def approved_content(session: Session, content: Words, schema: jsonschema_rs.Validator) -> Words:
@@ -593,12 +625,14 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
         api.problems.clear()
         api.sent.clear()
         api.skipped_seconds += step.wait
-        params = call_params(NAMED[step.tool], fill(step.arguments, days))
+        arguments = await resolve_example(fill(step.arguments, days), partial(structured_content, sessions[step.who]))
+        params = call_params(NAMED[step.tool], arguments)
         answer = await sessions[step.who].post(site.request("tools/call", params), path=EVERYTHING)
         result = answer.result
+        assert not api.crashes, f"{step.tool}: {'; '.join(dict.fromkeys(api.crashes))}"
         assert not result.get("isError"), (
-            f"{step.tool} fails: {result['content'][0]['text']} Give arguments that the sandbox accepts in a Step of"
-            " STEPS in tests/server/test_all_tools.py"
+            f"{step.tool} fails: {result['content'][0]['text']} Give arguments that the sandbox accepts in"
+            f" {STEPS_PLACE if step in STEPS else f'an example in {EXAMPLE_FILE}'}"
         )
         changing = sorted(" ".join(sent) for sent in {*api.sent} & WRITING_OPERATIONS)
         assert NAMED[step.tool].writes or not changing, (
@@ -611,4 +645,19 @@ async def test_every_result_matches_its_schema(site: Site, api: CheckedApi) -> N
         assert api.problems or step.tool not in DIFFERENT, f"{step.tool}: remove it from DIFFERENT"
         days |= {name: pick(content, place) for name, place in step.keep.items()}
     unused = sorted(" ".join(one) for one in {*api_document.operations()} - api.asked)
-    assert not unused, f"no Step of STEPS in tests/server/test_all_tools.py sends {', '.join(unused)}"
+    assert not unused, f"no Step of {STEPS_PLACE} and no example in {EXAMPLE_FILE} sends {', '.join(unused)}"
+
+
+async def test_a_crash_of_the_sandbox_names_its_handler(
+    site: Site, api: CheckedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(request: ApiRequest, rows: list[Words]) -> None:
+        raise KeyError("createTime")
+
+    monkeypatch.setattr(ApiRequest, "paginate", fail)
+    await site.call("list_labels")
+    crash = api.crashes[0]
+    assert crash.startswith(
+        "GET /analytics/v1/labels: doit_mcp/sandbox/api/areas/labels.py: list_labels raises KeyError: 'createTime' ("
+    )
+    assert crash.endswith(f"{__file__}:{fail.__code__.co_firstlineno + 1})")

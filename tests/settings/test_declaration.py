@@ -32,6 +32,17 @@ from doit_mcp.settings.parsers import Integer
             (25, "DRAIN", int, "Number of days"),
             "DRAIN needs bounds: its default is a number, so use Integer(minimum, maximum)",
         ),
+        (
+            (25, "DRAIN", Integer(), "Number of days"),
+            "DRAIN needs both bounds, the smaller one first: Integer(minimum, ",
+        ),
+        ((25, "DRAIN", Integer(5), "Number of days"), "DRAIN needs both bounds, the smaller one first"),
+        ((25, "DRAIN", Integer(maximum=50), "Number of days"), "DRAIN needs both bounds, the smaller one first"),
+        ((25, "DRAIN", Integer(50, 0), "Number of days"), "DRAIN needs both bounds, the smaller one first"),
+        (
+            (25, "DRAIN", Integer(0, 9), "Number of days"),
+            "DRAIN needs a default from 0 to 9, the bounds of its Integer, not 25",
+        ),
         ((25, "DRAIN", Integer(0, 99), "Time"), 'DRAIN needs a unit in its description: "in seconds", "in bytes" or'),
         ((25, "DRAIN", Integer(0, 99), "Time, in seconds"), 'DRAIN needs both the suffix _S and "in seconds"'),
         ((25, "DRAIN_S", Integer(0, 99), "Number of days"), 'DRAIN_S needs both the suffix _S and "in seconds"'),

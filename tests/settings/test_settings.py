@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import doit_mcp
-from doit_mcp.settings import Settings
+from doit_mcp.settings import Settings, parsers
+from doit_mcp.settings.declaration import Variable
 from doit_mcp.settings.errors import BadSettings
 from doit_mcp.settings.groups import WEB_CLIENT_ORIGINS
+from doit_mcp.settings.parsers import Choice, Integer
 
 from .variables import FIELDS, VARIABLES, problems
 
@@ -88,14 +90,45 @@ GIVEN: list[tuple[str, str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("variable", "text", "value"), GIVEN)
+def sample_values(declared: Variable) -> list[tuple[str, Any]]:
+    """Texts and values that the setting accepts; [] if they do not follow from its parser."""
+    match declared.parse:
+        case Integer(minimum=minimum, maximum=maximum):
+            return [(str(minimum), minimum), (str(maximum), maximum)]
+        case Choice(choices=choices):
+            return [(choice.upper(), choice) for choice in choices]
+        case parsers.boolean:
+            return [("yes", True), ("NO", False)]
+        case parsers.text:
+            return [(" sample ", "sample")]
+        case parsers.url:
+            return [("https://example.org/sample/", "https://example.org/sample")]
+    return []
+
+
+NOT_GIVEN = VARIABLES.keys() - {variable for variable, _, _ in GIVEN}
+DERIVED = [(name, *sample) for name in sorted(NOT_GIVEN) for sample in sample_values(VARIABLES[name])]
+
+
+def test_samples_follow_from_parsers() -> None:
+    """Each kind of setting whose samples are derived, with a setting that declares it."""
+    names = ("DOIT_MCP_DRAIN_S", "DOIT_MCP_LOG_FORMAT", "DOIT_MCP_EVENTS", "TENANT_ID", "DOIT_API_BASE")
+    for name in names:
+        samples = sample_values(VARIABLES[name])
+        assert samples, name
+        for text, value in samples:
+            assert getattr(Settings.from_environment({name: text}), FIELDS[name]) == value
+    assert not sample_values(VARIABLES["DOIT_MCP_STATE_SECRETS"])
+
+
+@pytest.mark.parametrize(("variable", "text", "value"), [*GIVEN, *DERIVED])
 def test_each_variable(variable: str, text: str, value: Any) -> None:
     settings = Settings.from_environment({variable: text})
     assert getattr(settings, FIELDS[variable]) == value
 
 
 def test_all_variables_are_tested() -> None:
-    given = {variable for variable, _, _ in GIVEN}
+    given = {variable for variable, _, _ in (*GIVEN, *DERIVED)}
     missing, unknown = sorted(set(VARIABLES) - given), sorted(given - set(VARIABLES))
     assert not missing, f"add a value of {', '.join(missing)} to GIVEN in tests/settings/test_settings.py"
     assert not unknown, f"doit_mcp/settings/groups.py declares no {', '.join(unknown)}: remove it from GIVEN"
@@ -157,7 +190,8 @@ def test_only_attributes_of_settings_count_as_used() -> None:
 def test_a_setting_is_used(field: str) -> None:
     assert field in USED, (
         f"doit_mcp/settings/groups.py: nothing uses the setting {field}: pass it to the part that needs it, in"
-        " doit_mcp/transports/http/app.py"
+        " doit_mcp/transports/catalog_wiring.py for the catalog (tools and their behavior) of all transports, or in"
+        " doit_mcp/transports/http/app.py for the HTTP server"
     )
 
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from aiohttp import web
 
 from ...catalog.toolsets import toolset_names
-from ...server.catalog import catalog_factory
 from ...settings import Settings
-from ..api_document import load_api_document
+from ..catalog_wiring import catalog_from_settings
 from . import app_keys, public_documents
 from .app import build_app
 from .catalog_selection import DEFAULT_SELECTION
@@ -35,13 +34,7 @@ def make_main_app(
 
     With *sandbox*, the landing page names the users of the sandbox, and ``/try`` calls tools as one of them.
     """
-    make_catalog = catalog_factory(
-        server_icons(settings.resource_url),
-        settings.view_domain,
-        offer_secrets=settings.offer_secrets,
-        confirm_changes=settings.confirm_changes,
-        document=load_api_document(settings.openapi),
-    )
+    make_catalog = catalog_from_settings(settings, server_icons(settings.resource_url))
     app = build_app(settings, make_catalog, clock=clock, event_network=event_network)
     catalog = app[app_keys.CATALOG_SELECTOR].catalog_for(DEFAULT_SELECTION, False)
     offered = (*catalog.tools, *catalog.unlisted_tools)

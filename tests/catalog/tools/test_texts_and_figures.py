@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, is_typeddict
 
 import pytest
 
@@ -73,14 +73,22 @@ def text_problems(tool: Tool) -> Iterator[str]:
             yield f"describes its argument {path} as {text!r}, which says no more than the name"
 
 
-def figure_problems(record: type) -> Iterator[str]:
+def numbers_without_kind(record: type, path: str = "", outer: tuple[type, ...] = ()) -> Iterator[str]:
+    """Describe each number without a kind in *record*, and in the records of its members at any depth."""
     for name, hint in record_hints(record).items():
         parts = list(annotation_parts(hint))
         if float in parts and not any(part in NUMBER_KINDS for part in parts if isinstance(part, ValueKind)):
             yield (
-                f"returns the number {name} without its kind: declare {name}: Annotated[float, Money] (or UsDollars,"
-                f" Percent, Quantity) in {record.__name__}"
+                f"returns the number {path}{name} without its kind: declare {name}: Annotated[float, Money] (or"
+                f" UsDollars, Percent, Quantity) in {record.__name__}"
             )
+        for inner in (part.record if isinstance(part, Members) else part for part in parts):
+            if is_typeddict(inner) and inner not in (*outer, record):
+                yield from numbers_without_kind(inner, f"{path}{name}.", (*outer, record))
+
+
+def figure_problems(record: type) -> Iterator[str]:
+    yield from numbers_without_kind(record)
     if amounts := list(amounts_without_currency(declared_members(record))):
         yield (
             f"returns Money without a currency: {', '.join(amounts)}. Add a member with CurrencyCode, such as currency:"
@@ -130,11 +138,17 @@ def amounts_without_currency(members: Mapping[str, DeclaredMember]) -> Iterator[
 
 def test_texts_and_figures_of_all_tools() -> None:
     assert len(DECLARED) > 250
-    assert [problem for tool in DECLARED for problem in find_problems(tool)] == []
+    problems = [problem for tool in DECLARED for problem in find_problems(tool)]
+    assert not problems, "\n".join(problems)
 
 
 class BarePrice(TypedDict):
     paid: float
+
+
+class BareOffers(TypedDict):
+    offers: Annotated[list[JsonObject], Members(BarePrice)]
+    best: BarePrice | None
 
 
 class Price(TypedDict):
@@ -160,6 +174,9 @@ class Pots(Area):
 
     @get("/pots/{id}/price")
     async def price_pot(self, *, id: Annotated[str, "Where the pot stands."]) -> Annotated[JsonObject, BarePrice]: ...
+
+    @get("/pots/{id}/offers")
+    async def offer_pot(self, *, id: Annotated[str, "Where the pot stands."]) -> Annotated[JsonObject, BareOffers]: ...
 
     @get("/pots/{id}/size")
     async def size_pot(self, *, id: Annotated[str, "Where the pot stands."], unit: str = "cm") -> JsonObject: ...
@@ -190,8 +207,16 @@ async def price_lids(call: Call) -> Annotated[JsonObject, PricesWithCurrency]:
 
 
 @pytest.mark.parametrize(
-    ("function", "problem"),
+    ("function", "problems"),
     [
+        (
+            Pots.offer_pot,
+            [
+                f"returns the number {name}.paid without its kind: declare paid: Annotated[float, Money] (or UsDollars,"
+                " Percent, Quantity) in BarePrice"
+                for name in ("offers", "best")
+            ],
+        ),
         (Pots.size_pot, 'needs a description of its argument unit, such as unit: Annotated[str, "What it is."]'),
         (
             count_lids,
@@ -212,10 +237,11 @@ async def price_lids(call: Call) -> Annotated[JsonObject, PricesWithCurrency]:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_problems_are_found(function: Any, problem: str) -> None:
+def test_problems_are_found(function: Any, problems: str | list[str]) -> None:
     is_operation = function.__name__ in vars(Pots)
     tool = tool_from_operation(operation_of(function), "labels") if is_operation else tool_from_function(function)
-    assert find_problems(tool) == [f"{HERE}: {tool.name} {problem}"]
+    expected = [problems] if isinstance(problems, str) else problems
+    assert find_problems(tool) == [f"{HERE}: {tool.name} {problem}" for problem in expected]
 
 
 def test_an_amount_has_the_currency_beside_it_or_around_it() -> None:
