@@ -146,7 +146,8 @@ def test_referenced_files_exist(page: Path) -> None:
     names = set(
         re.findall(r"(?<![\w/.])((?:scripts|doit_mcp|tests|examples|deploy)/[\w/.<>-]*\w)", page.read_text("utf-8"))
     )
-    assert [name for name in sorted(names) if "<" not in name and not (ROOT / name).exists()] == []
+    missing = [name for name in sorted(names) if "<" not in name and not (ROOT / name).exists()]
+    assert not missing, f"{page.relative_to(ROOT)} names files that do not exist: {', '.join(missing)}"
 
 
 def test_client_pages_agree_with_the_landing_page() -> None:
@@ -204,4 +205,5 @@ async def test_observability_page_has_every_metric_and_log_field() -> None:
         name.removesuffix("_total") for name in served | with_redis
     }
     trace = Trace("i", "t", method="m", tool="t", owner="o", customer="c", upstream_calls=1, identity_statuses=(200,))
-    assert [field for field in trace.log_fields if f"``{field}``" not in text] == []
+    missing = [field for field in trace.log_fields if f"``{field}``" not in text]
+    assert not missing, f"the docs do not describe the log fields {', '.join(missing)}"

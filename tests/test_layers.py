@@ -76,7 +76,8 @@ def test_imports_point_down(module: str) -> None:
     allowed = {layer, "__init__", *BELOW[layer].split()}
     if module in WIRING:
         allowed |= set(BELOW)
-    assert {other for other in find_imports(module) if other.split(".")[0] not in allowed} == set()
+    wrong = sorted({other for other in find_imports(module) if other.split(".")[0] not in allowed})
+    assert not wrong, f"{module} may import from {', '.join(sorted(allowed))} only, not {', '.join(wrong)}"
 
 
 def test_no_cycles() -> None:
@@ -126,9 +127,11 @@ def test_revisions_are_named_in_one_module() -> None:
 @pytest.mark.parametrize("module", TREES)
 def test_modules_are_small_and_have_a_docstring(module: str) -> None:
     path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
-    assert len(path.read_text().splitlines()) <= MAX_MODULE_LINES
-    assert not set(module.split(".")) & {"utils", "util", "helpers", "common", "misc"}
-    assert ast.get_docstring(TREES[module])
+    lines = len(path.read_text().splitlines())
+    assert lines <= MAX_MODULE_LINES, f"{module} has {lines} lines; at most {MAX_MODULE_LINES} are allowed: split it"
+    vague = set(module.split(".")) & {"utils", "util", "helpers", "common", "misc"}
+    assert not vague, f"{module}: name it for what it contains instead of {', '.join(vague)}"
+    assert ast.get_docstring(TREES[module]), f"{module} needs a docstring"
 
 
 def long_functions(tree: ast.AST) -> list[tuple[str, int]]:
@@ -140,7 +143,11 @@ def long_functions(tree: ast.AST) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("module", TREES)
 def test_functions_are_short(module: str) -> None:
-    assert long_functions(TREES[module]) == []
+    problems = [
+        f"{module}.{name} has {count} lines; at most {MAX_FUNCTION_LINES} are allowed"
+        for name, count in long_functions(TREES[module])
+    ]
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

@@ -573,8 +573,8 @@ def derived_step(tool: Tool) -> Step | None:
 def test_every_tool_is_in_the_table() -> None:
     called = Counter(step.tool for step in STEPS)
     missing = [
-        f"{f'add an example to {EXAMPLE_FILE}' if not tool.writes else f'add a Step to {STEPS_PLACE}'}"
-        f" for {tool.name} ({tool.declared_in})"
+        f"add {f'a Step to {STEPS_PLACE}' if tool.writes else f'an example to {EXAMPLE_FILE}'} for {tool.name}"
+        f" ({tool.declared_in})"
         for tool in TOOLS
         if tool.name not in called and derived_step(tool) is None and tool.resolve_approval is None
     ]

@@ -31,7 +31,10 @@ RESERVED = frozenset(
 @pytest.mark.parametrize("check", CHECKERS, ids=lambda check: check.__name__)
 @EACH
 def test_definitions_keep_the_rules_of_providers(tool: Tool, check: Checker) -> None:
-    assert list(check(tool.name, tool.description, tool.input_schema)) == []
+    problems = [
+        f"{tool.declared_in}: {tool.name}: {one}" for one in check(tool.name, tool.description, tool.input_schema)
+    ]
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize(
