@@ -129,6 +129,6 @@ async def test_savings_and_waste_have_google_rows() -> None:
     # A fifth of $1.50 for 730 hours.
     assert (rows["spend-cud:s"]["amount"], rows["spend-cud:s"]["utilizationPercent"]) == (219.0, 80.0)
     assert "resource-cud:7" not in rows
-    assert "unused part of 1 commitment: the API has no price of resource-based ones" in found["unknown"]
+    assert "unused part of 1 commitment: the API has no price for resource-based ones" in found["unknown"]
     # Right-sizing is on AWS.
     assert all(ACCOUNT not in identifier for overlap in found["overlaps"] for identifier in overlap["ids"])
