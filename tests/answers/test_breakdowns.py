@@ -126,7 +126,7 @@ async def test_groups_that_differ_only_in_case_are_named(november: World) -> Non
 async def test_values_that_differ_only_in_case_are_named(november: World, tool: str, arguments: dict[str, Any]) -> None:
     """AWS writes Tax, Google Cloud writes tax."""
     one = await november.ask(tool, **arguments, filters=[condition("cost_type", "Tax")])
-    assert 'The data also have cost_type "tax", which no filter names.' in one["note"]
+    assert 'The data also has cost_type "tax", which no filter names.' in one["note"]
     both = await november.ask(tool, **arguments, filters=[condition("cost_type", "Tax", "tax")])
     assert "which no filter names" not in both.get("note", "")
     other = await november.ask(tool, **arguments, filters=[condition("cost_type", "Fee")])

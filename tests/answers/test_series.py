@@ -203,7 +203,7 @@ async def test_the_overview_has_daily_costs_of_both_periods_in_one_round(novembe
     [
         ({"period": "ytd"}, "daily costs", "the period has more than 92 days"),
         ({"includeCredits": True}, "daily costs", "the API has credits by month only"),
-        ({"period": "2025-10"}, "daily costs of the period before", "the data do not cover it"),
+        ({"period": "2025-10"}, "daily costs of the period before", "the data does not cover it"),
     ],
 )
 async def test_the_overview_says_what_its_picture_lacks(

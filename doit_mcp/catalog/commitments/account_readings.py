@@ -35,7 +35,7 @@ from .planned_purchases import read_planned_steps
 
 NO_ORGANIZATION = "no AWS organization is onboarded to PerfectScale for Commitments"
 NO_BILLING_ACCOUNT = "no Google Cloud billing account is onboarded to PerfectScale for Commitments"
-TOO_MANY_ACCOUNTS = f"there are {{count}} {{noun}}; figures of all together are read for up to {MAX_ORGANIZATIONS}"
+TOO_MANY_ACCOUNTS = f"there are {{count}} {{noun}}; combined figures are read for up to {MAX_ORGANIZATIONS}"
 
 ReadAccount = Callable[[str], Awaitable[Any]]
 """Reads one topic of the account with an id."""

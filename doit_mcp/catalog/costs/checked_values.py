@@ -29,7 +29,7 @@ class CheckedValues(NamedTuple):
         notes = [NOT_CHECKED] if self.exist is False else []
         if self.variants:
             listed = ", ".join(map(short_json, self.variants))
-            notes.append(f"The data also have {COST_TYPE_DIMENSION} {listed}, which no filter names.")
+            notes.append(f"The data also has {COST_TYPE_DIMENSION} {listed}, which no filter names.")
         return notes
 
 

@@ -79,7 +79,7 @@ def overview_series(
     if min(row.period for row in rows) <= before.elapsed.first.isoformat():
         series.append(daily_series(BEFORE, rows, before, currency))
     else:
-        missing.append({"part": BEFORE, "why": "the data do not cover it"})
+        missing.append({"part": BEFORE, "why": "the data does not cover it"})
     return series, missing
 
 

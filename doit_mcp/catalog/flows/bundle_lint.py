@@ -81,7 +81,7 @@ def _lint_flow(name: str, flow: JsonObject, nodes: list[_Node]) -> Iterator[Bund
             yield {"flow": name, "problem": problem}
     for reference in objects_in(flow.get("unsupportedReferences")):
         node = next((node.name for node in nodes if node.key == reference.get("nodeKey")), "")
-        problem = f"A bundle cannot carry its {reference.get('kind')}: set it again in the console."
+        problem = f"A bundle cannot contain its {reference.get('kind')}: set it again in the console."
         yield {"flow": name, "node": node, "problem": problem}
 
 

@@ -21,8 +21,8 @@ from .run_payloads import PARTS, brief_node, choose_node, describe_node, is_cut,
 MAX_NAMED_NODES = 20
 FAILED = ("failed", "completed-with-errors", "rejected", "approval-timed-out", "stopped")
 NEXT_STEPS = {
-    "pending": "Not finished: call again in some seconds.",
-    "running": "Not finished: call again in some seconds.",
+    "pending": "Not finished: call again in a few seconds.",
+    "running": "Not finished: call again in a few seconds.",
     "sleeping": "The flow waits. Call again later.",
     "pending-approval": "A step waits for approval, which its approvers give in the DoiT console.",
 }

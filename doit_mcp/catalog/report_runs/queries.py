@@ -45,11 +45,11 @@ FINAL_KINDS: frozenset[ErrorKind] = frozenset(
 UNAVAILABLE_FACT = "report_runs_unavailable"
 TOO_SLOW = "it takes longer than this call can wait"
 RUN_IN_BACKGROUND = (
-    "{} runs it in the background without this limit, and get_report_run tells when it has ended. If these tools are not"
+    "{} runs it in the background without this limit, and get_report_run shows when it has ended. If these tools are not"
     " listed, call them through read_operation."
 )
 NO_FILE = "this account cannot run reports in the background, which files need"
-NO_FILE_NOW = "the API could not make the file; try again"
+NO_FILE_NOW = "the API could not create the file; try again"
 FileArgument = Annotated[FileType | None, "Also return a link to it as a file."]
 FileLink = Annotated[str, "Link to the file, valid for 7 days."]
 

@@ -84,5 +84,5 @@ def _refused_members(refused: Sequence[JsonObject], uncertain: Sequence[JsonObje
         by_permission.setdefault(item["permission"], []).append(item["tool"])
     rows = [{"permission": permission, "tools": names} for permission, names in by_permission.items()]
     such = f", such as {uncertain[0]['tool']}" if uncertain else ""
-    note = f"The API can refuse other tools as well{such}: the permissions do not say so."
+    note = f"The API can also refuse other tools{such}, but the permissions do not show it."
     return ({REFUSED_TOOLS_KEY: rows} if rows else {}) | {REFUSED_TOOLS_NOTE_KEY: note}

@@ -77,8 +77,8 @@ def access_lines(
     """Return a line for each user, address and permission that *arguments* add, remove or change.
 
     They are compared with the *current* state if it is known. Addresses outside the customer's *domains* come first,
-    then what is added, what is removed, and other changes. Raises ToolError if there are too many to show, because the user
-    would approve changes that they cannot see.
+    then what is added, what is removed, and other changes. Raises ToolError if there are too many to show, because
+    the user would approve changes that they cannot see.
     """
     lines: list[AccessLine] = []
     for path in tool.external_target_paths:

@@ -12,7 +12,7 @@ from ..stores.approvals import CHANGE_LIMITS, EXPIRED
 from ..stores.write_receipts import Receipt
 from ..tools.tool import Tool, ToolError
 
-CANCELED: JsonObject = {"status": "canceled", "note": "Nothing was changed, and approvalToken applies nothing now."}
+CANCELED: JsonObject = {"status": "canceled", "note": "Nothing was changed, and approvalToken no longer works."}
 """The result of a cancellation."""
 CANCELED_BEFORE = (
     "Nothing was changed: the user canceled this change. If they want it after all, call {} again to prepare it."

@@ -67,7 +67,7 @@ async def test_figures_of_too_many_organizations_are_unknown() -> None:
     api = many(300)
     found = await ask("commitment_summary", api, cloud="aws")
     assert requests_about_organizations(api) == 0
-    why = "there are 300 AWS organizations; figures of all together are read for up to 50"
+    why = "there are 300 AWS organizations; combined figures are read for up to 50"
     assert found["failed"] == [{"part": "aws", "why": why}]
     (cloud,) = found["clouds"]
     assert cloud["coveragePercent"] is cloud["expiring"] is None and cloud["unknown"][0]["why"] == why

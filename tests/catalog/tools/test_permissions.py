@@ -94,7 +94,7 @@ async def test_validate_user_names_the_tools_that_lack_a_permission() -> None:
     assert {row["tool"] for row in refused} == set().union(*tools.values())
     assert {row["tool"] for row in uncertain} >= {"list_contracts"}
     # The list is not complete, and the result does not look as if it were.
-    assert "can refuse other tools" in (note := result["refusedToolsNote"])
+    assert "can also refuse other tools" in (note := result["refusedToolsNote"])
     assert uncertain[0]["tool"] in note and len(note) < 150
 
 
@@ -103,7 +103,7 @@ async def test_nothing_is_refused_if_the_permissions_do_not_say_so() -> None:
     every_name = {permission.name for tool in direct_tools() if (permission := tool.facts.get("permission"))}
     for permissions in ((), ("kRrvhVnYHcOLJwjKbN4R",), every_name):
         result = await validated(*permissions)
-        assert "refusedTools" not in result and "can refuse other tools" in result["refusedToolsNote"]
+        assert "refusedTools" not in result and "can also refuse other tools" in result["refusedToolsNote"]
 
 
 async def test_only_the_tool_that_identifies_the_account_changes() -> None:
