@@ -13,7 +13,7 @@ from doit_mcp.api import AREAS
 from doit_mcp.api.operation import Operation
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tools.tool import Tool
-from doit_mcp.catalog.toolsets import Selection, listed_tools
+from doit_mcp.catalog.toolsets import Selection, select_listed_tools
 from doit_mcp.settings import Settings
 from scripts.requirements import requirements_page
 from scripts.rst import csv_table
@@ -55,7 +55,7 @@ def toolset_pages() -> dict[str, str]:
     tools_by_area: dict[str, list[Tool]] = {}
     for tool in all_tools():
         tools_by_area.setdefault(tool.area, []).append(tool)
-    default_names = {tool.name for tool in listed_tools(all_tools(), Selection())}
+    default_names = {tool.name for tool in select_listed_tools(all_tools(), Selection())}
     operations = operations_by_tool()
     return {
         f"{TOOLSETS}/{area}.rst": _toolset_page(area, tools, default_names, operations)

@@ -201,8 +201,8 @@ async def test_observability_page_has_every_metric_and_log_field() -> None:
     described = set(re.findall(r"^   \* - ``((?:doit_)?mcp_\w+)``", text, re.MULTILINE))
     # Only their names are needed, and those require no connection.
     with_redis = {f"doit_mcp_{name}" for name in RedisBackend.gauges(cast(Any, None))}
-    assert {name.removesuffix("_total") for name in described} == {
-        name.removesuffix("_total") for name in served | with_redis
+    assert {name.removesuffix("_sum_days") for name in described} == {
+        name.removesuffix("_sum_days") for name in served | with_redis
     }
     trace = Trace("i", "t", method="m", tool="t", owner="o", customer="c", upstream_calls=1, identity_statuses=(200,))
     missing = [field for field in trace.log_fields if f"``{field}``" not in text]

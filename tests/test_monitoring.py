@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 import yaml
 
-from doit_mcp.events.signatures import signed_headers
+from doit_mcp.events.signatures import make_signature_headers
 from tests.e2e.launch import Sandbox, running_sandbox
 from tests.loopback_ports import unused_port
 from tests.redis_state.redis_server import redis_server
@@ -148,7 +148,7 @@ async def make_event(http: aiohttp.ClientSession, sandbox: Sandbox, number: int)
     data = {"id": f"a{number}", "severity": "critical"}
     report = {"customer": email.partition("@")[2], "name": "anomaly.detected", "data": data}
     body = json.dumps(report).encode()
-    signed = signed_headers([REPORT_SECRET], f"msg_{number}", int(time.time()), body)
+    signed = make_signature_headers([REPORT_SECRET], f"msg_{number}", int(time.time()), body)
     async with http.post(f"{sandbox.base}/events/ingest", data=body, headers=signed) as response:
         assert await response.json() == {"subscribers": 1}
     async with asyncio.timeout(30):

@@ -48,11 +48,11 @@ def _read_csv(text: str) -> tuple[list[JsonObject], list[str]]:
 
 
 def _read_lines(text: str) -> tuple[list[JsonObject], list[str]]:
-    rows = [_without_empty(row.items()) for row in _objects(text)]
+    rows = [_without_empty(row.items()) for row in _parse_objects(text)]
     return rows, list(dict.fromkeys(name for row in rows for name in row))
 
 
-def _objects(text: str) -> Iterator[JsonObject]:
+def _parse_objects(text: str) -> Iterator[JsonObject]:
     """Yield the rows of NDJSON. Raises ValueError for a line that is not an object."""
     for line in text.split("\n"):
         if line.strip():

@@ -58,7 +58,7 @@ async def send_to_version(read: Callable[[], Awaitable[Any]], send: Callable[[st
             raise
     after = await _read_object(read)
     if changes := list_changes(before, after):
-        raise _conflict(changes)
+        raise _conflict_error(changes)
     return await send(read_entity_tag(after))
 
 
@@ -70,16 +70,16 @@ async def _read_object(read: Callable[[], Awaitable[Any]]) -> JsonObject:
 def list_changes(before: JsonObject, after: JsonObject) -> list[str]:
     """Return the fields that differ, each with both values: "enabled: true → false". Versions are not compared."""
     names = sorted((before.keys() | after.keys()) - VERSION_FIELDS)
-    return [line for name in names for line in _changes_of(name, before.get(name, MISSING), after.get(name, MISSING))]
+    return [line for name in names for line in _list_changes(name, before.get(name, MISSING), after.get(name, MISSING))]
 
 
-def _changes_of(path: str, before: Any, after: Any, depth: int = 1) -> list[str]:
+def _list_changes(path: str, before: Any, after: Any, depth: int = 1) -> list[str]:
     if before == after:
         return []
     if isinstance(before, dict) and isinstance(after, dict) and depth < MAX_SHOWN_DEPTH:
         names = sorted(before.keys() | after.keys())
         members = ((f"{path}.{name}", before.get(name, MISSING), after.get(name, MISSING)) for name in names)
-        return [line for member in members for line in _changes_of(*member, depth=depth + 1)]
+        return [line for member in members for line in _list_changes(*member, depth=depth + 1)]
     return [f"{clean_text(path, MAX_SHOWN_CHARACTERS)}: {_format_value(before)} → {_format_value(after)}"]
 
 
@@ -90,7 +90,7 @@ def _format_value(value: Any) -> str:
     return clean_text(text, MAX_SHOWN_CHARACTERS) or '""'
 
 
-def _conflict(changes: list[str]) -> ApiError:
+def _conflict_error(changes: list[str]) -> ApiError:
     """Return the error for a write that came after another one, which made these *changes*."""
     shown = "; ".join(changes[:MAX_SHOWN_FIELDS])
     more = f"; and {len(changes) - MAX_SHOWN_FIELDS} more fields" if len(changes) > MAX_SHOWN_FIELDS else ""

@@ -76,12 +76,17 @@ def _reason_texts(value: Any) -> Iterable[str]:
         return [text for item in value[:5] if isinstance(item, dict) and (text := _blocker_text(item))]
     if not isinstance(value, dict):
         return []
-    texts = [*_sentences(value), *_field_problems(value), *_usage_texts(value.get("resources")), *_active_run(value)]
+    texts = [
+        *_message_texts(value),
+        *_field_problems(value),
+        *_usage_texts(value.get("resources")),
+        *_active_run_texts(value),
+    ]
     code = value.get("code")
     return texts or ([code] if isinstance(code, str) else [])
 
 
-def _sentences(value: dict[str, Any]) -> list[str]:
+def _message_texts(value: dict[str, Any]) -> list[str]:
     inner = value.get("error")
     nested = list(_reason_texts(inner)) if isinstance(inner, dict) else []
     members = [value.get(name) for name in ("error", "detail", "message")]
@@ -90,7 +95,7 @@ def _sentences(value: dict[str, Any]) -> list[str]:
     return nested + sentences or ([title] if isinstance(title, str) else [])
 
 
-def _active_run(value: dict[str, Any]) -> list[str]:
+def _active_run_texts(value: dict[str, Any]) -> list[str]:
     """Return a text with the run of a flow that blocks another run; an empty list without one."""
     run = value.get("execution")
     if not isinstance(run, dict) or not isinstance(run.get("id"), str):
@@ -148,14 +153,14 @@ def _usage_texts(resources: Any) -> list[str]:
 def _join_references(objects: list[Any]) -> str:
     """Return the names of the first objects and the number of the others; only the number if none has a name."""
     listed = objects[:MAX_BLOCKERS_PER_KIND]
-    names = [name for item in listed if isinstance(item, dict) and (name := _reference(item))]
+    names = [name for item in listed if isinstance(item, dict) and (name := _format_reference(item))]
     other_count = len(objects) - len(names)
     if not names:
         return str(other_count)
     return ", ".join(names) + (f" and {other_count} more" if other_count else "")
 
 
-def _reference(resource: dict[str, Any]) -> str:
+def _format_reference(resource: dict[str, Any]) -> str:
     """Return name and id, without the owner, which the API reports only for objects the user cannot see."""
     name, identifier = (
         value[:MAX_NAME_CHARACTERS] if isinstance(value := resource.get(field), str) else "" for field in ("name", "id")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from ..protocol.json_schema import truncate
+from ..protocol.json_schema import truncate_text
 
 ErrorKind = Literal[
     "argument",  # rejected before anything was sent
@@ -141,7 +141,7 @@ def explain(error: ApiError, tool: str) -> str:
     """Explain an error to a model: what failed, the API's reason, and what to do next."""
     status = f" (HTTP {error.status})" if error.status else ""
     parts = [
-        f"Could not run {tool}{status}{_as_sentence(truncate(error.reason, MAX_EXPLAINED_CHARACTERS))}",
+        f"Could not run {tool}{status}{_as_sentence(truncate_text(error.reason, MAX_EXPLAINED_CHARACTERS))}",
         error.advice or ADVICE[error.kind],
     ]
     if error.maybe_applied:

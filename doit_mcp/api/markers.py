@@ -64,7 +64,7 @@ def find_addresses(text: str) -> list[str]:
     return list(dict.fromkeys(word for word in words if ADDRESS.search(word)))
 
 
-def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET) -> tuple[ArgumentPath, ...]:
+def find_marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET) -> tuple[ArgumentPath, ...]:
     """Return the paths of all arguments in *function*'s signature that have the *marker*, at any depth."""
     found: list[ArgumentPath] = []
     for name, hint in argument_hints(function).items():
@@ -72,20 +72,20 @@ def marked_paths(function: Callable[..., Any], marker: Marker = EXTERNAL_TARGET)
     return tuple(found)
 
 
-def marked_arguments(function: Callable[..., Any], marker: Marker) -> frozenset[str]:
+def find_marked_arguments(function: Callable[..., Any], marker: Marker) -> frozenset[str]:
     """Return the names of the top-level arguments in *function*'s signature that have the *marker*."""
     return frozenset(name for name, markers in _markers_by_argument(function).items() if marker in markers)
 
 
-def former_names(function: Callable[..., Any]) -> dict[str, str]:
+def read_former_names(function: Callable[..., Any]) -> dict[str, str]:
     """Return the current names of the arguments in *function*'s signature, by their former ones."""
-    return {former.name: name for name, hint in argument_hints(function).items() for former in _former_names(hint)}
+    return {former.name: name for name, hint in argument_hints(function).items() for former in _read_former_names(hint)}
 
 
-def _former_names(annotation: Any) -> list[FormerName]:
+def _read_former_names(annotation: Any) -> list[FormerName]:
     """Return the former names in an annotation, even inside Required."""
     own = [part for part in get_args(annotation) if isinstance(part, FormerName)]
-    return own or [former for part in get_args(annotation)[:1] for former in _former_names(part)]
+    return own or [former for part in get_args(annotation)[:1] for former in _read_former_names(part)]
 
 
 # One function at a time: several markers are looked up for the same one.
@@ -128,13 +128,13 @@ def _paths_in_annotation(annotation: Any, path: ArgumentPath, marker: Marker) ->
             yield from _paths_in_annotation(part, path, marker)
 
 
-def values_at(value: Any, path: ArgumentPath) -> list[Any]:
+def find_values(value: Any, path: ArgumentPath) -> list[Any]:
     """Return all values that *path* leads to from *value*."""
     if not path:
         return [value]
     if isinstance(value, list):
-        return [leaf for item in value for leaf in values_at(item, path)]
-    return values_at(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
+        return [leaf for item in value for leaf in find_values(item, path)]
+    return find_values(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
 
 
 def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *, replaces: bool = False) -> bool:
@@ -144,14 +144,14 @@ def has_value_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath], *,
     """
     if replaces:
         return any(_has_path(arguments, path) for path in paths)
-    return any(leaf not in EMPTY_VALUES for path in paths for leaf in values_at(arguments, path))
+    return any(leaf not in EMPTY_VALUES for path in paths for leaf in find_values(arguments, path))
 
 
-def addresses_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath]) -> dict[str, list[str]]:
+def find_addresses_at(arguments: Mapping[str, Any], paths: Iterable[ArgumentPath]) -> dict[str, list[str]]:
     """Return the addresses in the texts at these *paths* in *arguments*, by path."""
     found = {
         ".".join(path): [
-            one for leaf in values_at(arguments, path) if isinstance(leaf, str) for one in find_addresses(leaf)
+            one for leaf in find_values(arguments, path) if isinstance(leaf, str) for one in find_addresses(leaf)
         ]
         for path in paths
     }

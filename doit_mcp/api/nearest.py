@@ -73,8 +73,8 @@ def nearest_values(wanted: str, candidates: Iterable[str], limit: int = 5) -> li
     folded = utils.default_process(_CAPITAL_IN_WORD.sub(" ", wanted[:MAX_COMPARED_CHARACTERS]))
     long_forms = _long_forms(folded)
     scores: dict[str, float] = {}
-    for choices in _choices(candidates):
-        scores |= _similarities(folded, choices)
+    for choices in _split_candidates(candidates):
+        scores |= _score_choices(folded, choices)
         for name in long_forms:
             # A long form that occurs literally beats a similar spelling; the shortest name that contains it is best.
             scores |= {value: 100.0 + fuzz.ratio(name, text) for value, text in choices.items() if name in text}
@@ -89,7 +89,7 @@ async def find_nearest(wanted: str, candidates: Collection[str], limit: int = 5)
     return await run_by_steps(STEPS_PER_CANDIDATE * len(candidates), nearest_values, wanted, candidates, limit)
 
 
-def _choices(candidates: Iterable[str]) -> Iterator[dict[str, str]]:
+def _split_candidates(candidates: Iterable[str]) -> Iterator[dict[str, str]]:
     """Yield the candidates in batches, each with the text that is compared."""
     from rapidfuzz.utils import default_process
 
@@ -98,7 +98,7 @@ def _choices(candidates: Iterable[str]) -> Iterator[dict[str, str]]:
         yield {value: default_process(value[:MAX_COMPARED_CHARACTERS]) for value in part}
 
 
-def _similarities(folded: str, choices: Mapping[str, str]) -> dict[str, float]:
+def _score_choices(folded: str, choices: Mapping[str, str]) -> dict[str, float]:
     """Return the choices that are spelled like *folded*, with a score of up to 100."""
     from rapidfuzz import fuzz, process
 
@@ -122,7 +122,7 @@ def _long_forms(folded: str) -> list[str]:
     ]
 
 
-def unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[str]) -> ApiError:
+def unknown_value_error(argument: str, kind: str, wanted: str, candidates: Collection[str]) -> ApiError:
     """Return the error for a value that does not exist, with similar values or the available ones."""
     problem = f"{argument}: the data has no {kind} {short_json(wanted)}"
     if suggestions := nearest_values(wanted, candidates):
@@ -133,8 +133,10 @@ def unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[
 
 
 async def make_unknown_value(argument: str, kind: str, wanted: str, candidates: Collection[str]) -> ApiError:
-    """Return the same as :func:`unknown_value`, without blocking the event loop for many candidates."""
-    return await run_by_steps(STEPS_PER_CANDIDATE * len(candidates), unknown_value, argument, kind, wanted, candidates)
+    """Return the same as :func:`unknown_value_error`, without blocking the event loop for many candidates."""
+    return await run_by_steps(
+        STEPS_PER_CANDIDATE * len(candidates), unknown_value_error, argument, kind, wanted, candidates
+    )
 
 
 def list_names(names: Sequence[str]) -> str:

@@ -20,8 +20,8 @@ from .openapi_schemas import (
     argument_schema,
     dereference,
     make_resolver,
-    one_line,
     secret_names,
+    to_one_line,
 )
 from .operation import PLACEHOLDER, Area, HttpMethod, Operation
 
@@ -75,11 +75,11 @@ def parse_api_document(text: bytes, areas: Iterable[type[Area]], taken: Iterable
         raise ValueError("is not JSON (scripts/spec --json converts YAML)") from None
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         raise ValueError("is not an OpenAPI document: it has no paths")
-    known, names = declared_operations(areas), set(taken)
+    known, names = list_declared_operations(areas), set(taken)
     resolve, found = make_resolver(document), list[DocumentedOperation]()
     left_out: dict[str, str] = {}
     for method, path, item in _new_operations(document, known):
-        label = f"{method} {one_line(path, 120)}"
+        label = f"{method} {to_one_line(path, 120)}"
         try:
             if len(found) >= MAX_OPERATIONS:
                 raise UnusableOperation(f"there are more than {MAX_OPERATIONS} new operations")
@@ -94,13 +94,13 @@ def parse_api_document(text: bytes, areas: Iterable[type[Area]], taken: Iterable
     return ApiDocument(tuple(found), left_out)
 
 
-def declared_operations(areas: Iterable[type[Area]]) -> frozenset[tuple[str, str]]:
+def list_declared_operations(areas: Iterable[type[Area]]) -> frozenset[tuple[str, str]]:
     """Return the methods and paths of all operations of the release, including those that no tool offers."""
     members = (getattr(member, "operation", None) for area in areas for _, member in getmembers(area))
-    return frozenset((one.method, _path_form(one.path)) for one in members if isinstance(one, Operation))
+    return frozenset((one.method, _strip_parameter_names(one.path)) for one in members if isinstance(one, Operation))
 
 
-def _path_form(path: str) -> str:
+def _strip_parameter_names(path: str) -> str:
     """Return a path without the names of its parameters, which can differ between versions of the document."""
     return PLACEHOLDER.sub("{}", path)
 
@@ -109,11 +109,11 @@ def _new_operations(document: JsonObject, known: frozenset[tuple[str, str]]) -> 
     for path, item in document["paths"].items():
         for method in METHODS:
             operation = item.get(method.lower()) if isinstance(item, dict) else None
-            if isinstance(operation, dict) and (method, _path_form(path)) not in known:
-                yield method, path, {**operation, "parameters": _parameters(item) + _parameters(operation)}
+            if isinstance(operation, dict) and (method, _strip_parameter_names(path)) not in known:
+                yield method, path, {**operation, "parameters": _list_parameters(item) + _list_parameters(operation)}
 
 
-def _parameters(item: JsonObject) -> list[Any]:
+def _list_parameters(item: JsonObject) -> list[Any]:
     found = item.get("parameters")
     return found if isinstance(found, list) else []
 
@@ -158,16 +158,16 @@ def _parse_operation(
     tags = item.get("tags")
     tag = str(tags[0]) if isinstance(tags, list) and tags else ""
     texts = [str(item[key]) for key in ("summary", "description") if isinstance(item.get(key), str)]
-    title = one_line(texts[0], 80) if texts else name.replace("_", " ").capitalize()
-    summary = _summary_of(texts)
+    title = to_one_line(texts[0], 80) if texts else name.replace("_", " ").capitalize()
+    summary = _make_summary(texts)
     return DocumentedOperation(operation, title, summary or title, tag, schema)
 
 
-def _summary_of(texts: list[str]) -> str:
+def _make_summary(texts: list[str]) -> str:
     """Return the summary and the description as one text. Many descriptions begin with the summary."""
     sentences = [text.strip().rstrip(".") for text in texts]
     distinct = sentences[-1:] if sentences and sentences[-1].startswith(sentences[0]) else sentences
-    return one_line(". ".join(distinct), MAX_SUMMARY_CHARACTERS)
+    return to_one_line(". ".join(distinct), MAX_SUMMARY_CHARACTERS)
 
 
 def _argument_schemas(
@@ -197,7 +197,7 @@ def _parameter_schema(
     for (place, name), one in declared.items():
         if place in ("header", "cookie"):
             if one.get("required") is True and (place == "cookie" or name.lower() not in CLIENT_HEADERS):
-                raise UnusableOperation(f"it requires the {place} {one_line(name, 60)}")
+                raise UnusableOperation(f"it requires the {place} {to_one_line(name, 60)}")
             continue
         if name in properties or name == BODY or not re.fullmatch(r"[\w.\[\]-]{1,60}", name, re.ASCII):
             raise UnusableOperation("its parameters have unexpected names")
@@ -205,7 +205,7 @@ def _parameter_schema(
         if schema.get("type", "string") == "object":
             raise UnusableOperation(f"its parameter {name} is an object")
         text = one.get("description")
-        properties[name] = schema | ({"description": one_line(text, 200)} if isinstance(text, str) else {})
+        properties[name] = schema | ({"description": to_one_line(text, 200)} if isinstance(text, str) else {})
         if place == "path" or one.get("required") is True:
             required.append(name)
     if missing := [name for name in PLACEHOLDER.findall(path) if ("path", name) not in declared]:
@@ -220,7 +220,7 @@ def _body_schema(item: JsonObject, resolve: Resolve, budget: SchemaBudget) -> tu
         return JSON_TYPES[0], None
     kind = next((one for one in JSON_TYPES if one in contents), None)
     if kind is None:
-        raise UnusableOperation(f"its body is {one_line(str(next(iter(contents))), 60)}")
+        raise UnusableOperation(f"its body is {to_one_line(str(next(iter(contents))), 60)}")
     declared = dereference(contents[kind], resolve).get("schema")
     if secrets := secret_names(declared, resolve):
         raise UnusableOperation(f"its body can have a secret ({secrets[0]})")
@@ -239,18 +239,18 @@ def _check_responses(item: JsonObject, resolve: Resolve) -> str:
     responses = {str(status).lower(): one for status, one in (listed.items() if isinstance(listed, dict) else ())}
     successes = [response for status, response in responses.items() if status.startswith("2")]
     answers = [*successes, responses["default"]] if "default" in responses else successes
-    for media in (media for content in _contents(answers, resolve) for media in content.values()):
+    for media in (media for content in _list_contents(answers, resolve) for media in content.values()):
         if secrets := secret_names(dereference(media, resolve).get("schema"), resolve):
             raise UnusableOperation(f"its response can have a secret ({secrets[0]})")
-    kinds = {kind for content in _contents(successes or answers, resolve) for kind in content}
+    kinds = {kind for content in _list_contents(successes or answers, resolve) for kind in content}
     if not kinds or any(kind.endswith("json") for kind in kinds):
         return ""
     if all(kind.startswith("text/") and kind != "text/event-stream" for kind in kinds):
         return "text"
-    raise UnusableOperation(f"its response is {one_line(min(kinds), 60)}")
+    raise UnusableOperation(f"its response is {to_one_line(min(kinds), 60)}")
 
 
-def _contents(responses: Iterable[Any], resolve: Resolve) -> list[JsonObject]:
+def _list_contents(responses: Iterable[Any], resolve: Resolve) -> list[JsonObject]:
     """Return the content of each of the *responses* that has one, by media type."""
     contents = (dereference(response, resolve).get("content") for response in responses)
     return [content for content in contents if isinstance(content, dict)]

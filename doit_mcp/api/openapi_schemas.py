@@ -79,7 +79,7 @@ def argument_schema(schema: Any, resolve: Resolve, budget: SchemaBudget, depth: 
         return {}
     part = _combine(dereference(schema, resolve), resolve)
     kind, description = part.get("type"), _description(part)
-    options = [value for value in _list(part.get("enum")) if value is not None]
+    options = [value for value in _as_list(part.get("enum")) if value is not None]
     found: JsonObject = {}
     if kind in TYPES:
         found["type"] = kind
@@ -98,11 +98,11 @@ def argument_schema(schema: Any, resolve: Resolve, budget: SchemaBudget, depth: 
 def _object_schema(part: JsonObject, resolve: Resolve, budget: SchemaBudget, depth: int) -> JsonObject:
     properties = {
         str(name): argument_schema(member, resolve, budget, depth + 1)
-        for name, member in _object(part.get("properties")).items()
+        for name, member in _as_object(part.get("properties")).items()
         if dereference(member, resolve).get("readOnly") is not True
     }
     found: JsonObject = {"type": "object", "properties": properties}
-    if required := [name for name in _list(part.get("required")) if name in properties]:
+    if required := [name for name in _as_list(part.get("required")) if name in properties]:
         found["required"] = required
     # A misspelled member is an error, unless the document leaves the object open or a limit was reached.
     is_open = part.get("additionalProperties", not properties) is not False or "oneOf" in part or "anyOf" in part
@@ -112,10 +112,10 @@ def _object_schema(part: JsonObject, resolve: Resolve, budget: SchemaBudget, dep
 def _combine(part: JsonObject, resolve: Resolve) -> JsonObject:
     """Return a schema merged with its allOf branches, but not with those of oneOf and anyOf, which are alternatives."""
     combined = {name: value for name, value in part.items() if name != "allOf"}
-    for branch in _list(part.get("allOf"))[:MAX_OPTIONS]:
+    for branch in _as_list(part.get("allOf"))[:MAX_OPTIONS]:
         other = dereference(branch, resolve)
-        properties = {**_object(combined.get("properties")), **_object(other.get("properties"))}
-        required = [*_list(combined.get("required")), *_list(other.get("required"))]
+        properties = {**_as_object(combined.get("properties")), **_as_object(other.get("properties"))}
+        required = [*_as_list(combined.get("required")), *_as_list(other.get("required"))]
         combined = {**other, **combined}
         if properties:
             combined |= {"properties": properties, "required": required}
@@ -126,10 +126,10 @@ def _description(part: JsonObject) -> JsonObject:
     text = part.get("description")
     if not isinstance(text, str) or not text.strip():
         return {}
-    return {"description": one_line(text, MAX_DESCRIPTION_CHARACTERS)}
+    return {"description": to_one_line(text, MAX_DESCRIPTION_CHARACTERS)}
 
 
-def one_line(text: str, limit: int) -> str:
+def to_one_line(text: str, limit: int) -> str:
     """Return *text* on one line of printable characters, cut to *limit*."""
     line = " ".join("".join(mark if mark.isprintable() else " " for mark in text[: 4 * limit]).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
@@ -158,21 +158,21 @@ def _member_names(schema: Any, resolve: Resolve) -> Iterator[str]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        members = _object(part.get("properties"))
+        members = _as_object(part.get("properties"))
         format_name = [SECRET_FORMAT] if part.get("format") == SECRET_FORMAT else []
         for name in (*members, *format_name):
             count += 1
             yield str(name)
             if count >= MAX_MEMBERS:
                 return
-        inner = [*members.values(), *_object(part.get("patternProperties")).values()]
+        inner = [*members.values(), *_as_object(part.get("patternProperties")).values()]
         inner += [part.get(key) for key in ("items", "additionalProperties", "then", "else")]
-        waiting += [*inner, *(one for key in SCHEMA_LISTS for one in _list(part.get(key)))]
+        waiting += [*inner, *(one for key in SCHEMA_LISTS for one in _as_list(part.get(key)))]
 
 
-def _list(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _object(value: Any) -> JsonObject:
+def _as_object(value: Any) -> JsonObject:
     return value if isinstance(value, dict) else {}

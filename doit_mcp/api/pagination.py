@@ -117,7 +117,7 @@ async def find_id(name: str, method: Callable[..., Any], field: str, **arguments
     equal = [row for row in similar if str(row[field]).strip().casefold() == folded_name]
     rows = equal or similar
     if not rows:
-        raise await _unknown_name(name, method, field, arguments)
+        raise await _unknown_name_error(name, method, field, arguments)
     if len(rows) > 1:
         names = ", ".join(
             f"{short_json(row[field])} (id {short_json(row.get('id'))})" for row in rows[:MAX_LISTED_MATCHES]
@@ -126,7 +126,7 @@ async def find_id(name: str, method: Callable[..., Any], field: str, **arguments
     return str(rows[0].get("id") or "")
 
 
-async def _unknown_name(name: str, method: Callable[..., Any], field: str, arguments: JsonObject) -> ApiError:
+async def _unknown_name_error(name: str, method: Callable[..., Any], field: str, arguments: JsonObject) -> ApiError:
     """Return the error for a *name* that no object has, with similar names."""
     argument = "name" if field.casefold().endswith("name") else field
     items = operation_of(method).items

@@ -263,10 +263,10 @@ def canonical_config(config: JsonObject) -> JsonObject:
     span = body.get("customTimeRange") or time_range.get("customTimeRange")
     # Without unit and amount, which the API ignores today and will reject.
     body["timeRange"] = {"mode": "custom"}
-    return {**body, "customTimeRange": _whole_days(span)} if isinstance(span, dict) else body
+    return {**body, "customTimeRange": _extend_to_whole_days(span)} if isinstance(span, dict) else body
 
 
-def _whole_days(span: JsonObject) -> JsonObject:
+def _extend_to_whole_days(span: JsonObject) -> JsonObject:
     """Return a range with dates as the first and the last second of their days, UTC. Other values are unchanged."""
     times = {"from": "T00:00:00Z", "to": "T23:59:59Z"}
     return {

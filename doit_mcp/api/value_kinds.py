@@ -67,21 +67,21 @@ class DeclaredMember:
 
 
 @lru_cache(maxsize=1024)
-def declared_members(record: type) -> Mapping[str, DeclaredMember]:
+def read_declared_members(record: type) -> Mapping[str, DeclaredMember]:
     """Return the members that a TypedDict declares, at all depths. Cached, because many results share records."""
-    return {name: _declared_member(hint) for name, hint in record_hints(record).items()}
+    return {name: _read_declared_member(hint) for name, hint in record_hints(record).items()}
 
 
-def _declared_member(annotation: Any) -> DeclaredMember:
+def _read_declared_member(annotation: Any) -> DeclaredMember:
     kind: ValueKind | None = None
     members: dict[str, DeclaredMember] = {}
     for part in annotation_parts(annotation):
         if isinstance(part, ValueKind):
             kind = part
         elif isinstance(part, Members):
-            members |= declared_members(part.record)
+            members |= read_declared_members(part.record)
         elif is_typeddict(part):
-            members |= declared_members(part)
+            members |= read_declared_members(part)
     return DeclaredMember(kind, members)
 
 

@@ -64,7 +64,7 @@ class AccessTokenRules:
         targets = (audience[len(base) :] for base in self.resources if audience.startswith(base))
         return any(target in ("", "/") or (target.startswith("/") and is_endpoint(target)) for target in targets)
 
-    def accepted_audiences(self, audience: object) -> list[str]:
+    def match_audiences(self, audience: object) -> list[str]:
         """Return the matching values of an ``aud`` claim, or [] if a value is not a string (RFC 7519, 4.1.3)."""
         values = _as_list(audience)
         if not all(isinstance(value, str) for value in values):
@@ -140,7 +140,7 @@ def _check_claims(claims: JsonObject, rules: AccessTokenRules) -> None:
     issuer, subject = claims.get("iss"), claims.get("sub")
     if not isinstance(issuer, str) or issuer != rules.issuer:
         raise invalid_token_error("The access token was issued by another issuer.")
-    if not rules.accepted_audiences(claims.get("aud")):
+    if not rules.match_audiences(claims.get("aud")):
         raise invalid_token_error("The access token was issued for another resource.")
     if not isinstance(subject, str) or not subject:
         raise invalid_token_error("The access token has no subject.")
@@ -167,7 +167,7 @@ def find_signing_key(
     PyJWT verifies the signature and checks issuer, audience and required claims again on its own reading of the token.
     Raise AuthError 401 if its reading differs from :func:`check_access_token`.
     """
-    audience = rules.accepted_audiences(jws.claims.get("aud"))
+    audience = rules.match_audiences(jws.claims.get("aud"))
     for name, key in keys.items():
         try:
             DECODER.decode(jws.token, key, algorithms=[ALGORITHM], audience=audience, issuer=rules.issuer)

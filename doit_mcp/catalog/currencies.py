@@ -87,14 +87,14 @@ async def _read_settings_currency(call: Call) -> str | None:
 
 async def _read_invoice_currency(call: Call) -> str | None:
     page = parse_page(await call.doit.invoices.list_invoices(maxResults=1), "invoices")
-    return next((_known_currency(row.get("currency")) for row in page.rows), None)
+    return next((_check_currency(row.get("currency")) for row in page.rows), None)
 
 
 def customer_currency(customer: JsonObject) -> str | None:
     """Return the currency in the settings of a *customer*; None without one, or if it is unknown."""
     settings = customer.get("settings")
-    return _known_currency(settings.get("currency")) if isinstance(settings, dict) else None
+    return _check_currency(settings.get("currency")) if isinstance(settings, dict) else None
 
 
-def _known_currency(code: Any) -> str | None:
+def _check_currency(code: Any) -> str | None:
     return code if isinstance(code, str) and code in KNOWN_CURRENCIES else None

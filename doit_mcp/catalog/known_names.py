@@ -71,10 +71,10 @@ async def check_known_values(details: Any, wanted: Sequence[str], mode: str, *, 
 
 def compare_values(details: Any, wanted: Sequence[str], mode: str, *, folds: bool) -> ValueCheck:
     """Do the same as :func:`check_known_values`, synchronously. Unknown for patterns and for too many searches."""
-    known = known_values(details)
+    known = list_known_values(details)
     # A comprehension lets other threads run meanwhile; one call of a C function would not.
     texts = [value.casefold() for value in known] if folds else known
-    has_match = frozenset(texts).__contains__ if mode == "is" else _searches(texts, mode, len(wanted))
+    has_match = frozenset(texts).__contains__ if mode == "is" else _make_value_test(texts, mode, len(wanted))
     if has_match is None:
         return ValueCheck(Existence.UNKNOWN)
     for value in wanted:
@@ -83,7 +83,7 @@ def compare_values(details: Any, wanted: Sequence[str], mode: str, *, folds: boo
     return ValueCheck(Existence.FOUND)
 
 
-def _searches(texts: list[str], mode: str, count: int) -> Callable[[str], bool] | None:
+def _make_value_test(texts: list[str], mode: str, count: int) -> Callable[[str], bool] | None:
     """Return the test of one value; None for patterns, or if *count* tests take too many searches."""
     if count_searches(texts) * count > MAX_TEXT_SEARCHES:
         return None
@@ -97,7 +97,7 @@ def _searches(texts: list[str], mode: str, count: int) -> Callable[[str], bool] 
     return None
 
 
-def known_values(details: Any) -> list[str]:
+def list_known_values(details: Any) -> list[str]:
     """Return the values in the details of a dimension."""
     values = details.get("values") if isinstance(details, dict) else None
     return [str(item["value"]) for item in values or () if isinstance(item, dict) and item.get("value") is not None]
@@ -133,7 +133,7 @@ async def check_dimension(call: Call, kind: str, identifier: str) -> DimensionCh
     return DimensionCheck(Existence.UNKNOWN if existence is Existence.FOUND else existence, known.names)
 
 
-async def unknown_dimension(argument: str, wanted: Dimension, known: Collection[Dimension]) -> ApiError:
+async def unknown_dimension_error(argument: str, wanted: Dimension, known: Collection[Dimension]) -> ApiError:
     """Return the error for a dimension that is not *known*, with the nearest ones, those of the same type first."""
     kind, name = wanted
     same = await find_nearest(name, [identifier for type_, identifier in known if type_ == kind])

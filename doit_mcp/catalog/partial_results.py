@@ -99,7 +99,7 @@ async def gather_in_turns(
     return await gather_partial({name: wait_for_turn(start) for name, start in parts.items()}, timeout_seconds)
 
 
-def failed_members(failures: Iterable[FailedPart]) -> JsonObject:
+def make_failures_member(failures: Iterable[FailedPart]) -> JsonObject:
     """Return the member of a result that lists the parts that failed; empty if none did."""
     listed = list(failures)
     return {"failed": listed} if listed else {}

@@ -54,7 +54,7 @@ async def get_recent_events(
     after an event started this conversation and its data is not in view."""
     if call.recent_events is None:
         raise ToolError(OFF)
-    start = _whole_seconds(parse_optional_time(since, "since"))
+    start = _round_to_second(parse_optional_time(since, "since"))
     try:
         recorded = await call.recent_events.recent(call.owner)
     except StateUnavailable as unavailable:
@@ -62,7 +62,8 @@ async def get_recent_events(
     events = [
         event
         for event in reversed(recorded)
-        if (event_id is None or event["eventId"] == event_id) and (start is None or _recorded_at(event) >= start)
+        if (event_id is None or event["eventId"] == event_id)
+        and (start is None or _read_recording_time(event) >= start)
     ]
     events = await _filter_readable(call, events[:MAX_EVENTS])
     if event_id is not None and not events:
@@ -86,10 +87,10 @@ async def _filter_readable(call: Call, events: list[JsonObject]) -> list[JsonObj
     return [event for event in events if EVENT_TYPES[event["name"]].source in kept]
 
 
-def _recorded_at(event: JsonObject) -> int:
+def _read_recording_time(event: JsonObject) -> int:
     return parse_optional_time(event["recordedAt"], "recordedAt") or 0
 
 
-def _whole_seconds(milliseconds: int | None) -> int | None:
+def _round_to_second(milliseconds: int | None) -> int | None:
     """Round a time in milliseconds down to whole seconds, the precision of recordedAt."""
     return None if milliseconds is None else milliseconds // 1000 * 1000

@@ -30,13 +30,13 @@ from .budgets.written_scope import with_scope_check
 from .call import Call
 from .comparisons import change, compare
 from .costs import breakdown, overview, trends
-from .discovery.documented import documented_tools
+from .discovery.documented_tools import make_documented_tools
 from .discovery.tools import with_discovery
 from .forecasts import forecast
 from .queries import report_results, run_query, stored_result
 from .savings import opportunities
 from .search import tools as search
-from .tools.composed import composed_functions
+from .tools.composed import list_composed_functions
 from .tools.localized_display import with_localized_display
 from .tools.permissions import with_permission_hint
 from .tools.result_handles import with_declared_handle
@@ -84,7 +84,9 @@ COMPOSED_MODULES = tuple(dict.fromkeys((*FIRST_MODULES, *FOUND_MODULES, search, 
 @cache
 def composed_tools() -> tuple[Tool, ...]:
     """Return the composed tools in listing order. One with the name of an operation replaces that operation."""
-    return tuple(tool_from_function(function) for module in COMPOSED_MODULES for function in composed_functions(module))
+    return tuple(
+        tool_from_function(function) for module in COMPOSED_MODULES for function in list_composed_functions(module)
+    )
 
 
 def with_declared_extras(tool: Tool) -> Tool:
@@ -164,7 +166,7 @@ def direct_tools() -> tuple[Tool, ...]:
 
 def with_documented_tools(tools: tuple[Tool, ...], document: ApiDocument) -> tuple[Tool, ...]:
     """Return *tools* and a tool for each operation that only an API document has."""
-    made = tuple(map(with_declared_extras, documented_tools(document.operations)))
+    made = tuple(map(with_declared_extras, make_documented_tools(document.operations)))
     return (*tools, *with_write_safeguards(made))
 
 

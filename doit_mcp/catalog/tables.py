@@ -41,7 +41,7 @@ def money_columns(columns: Iterable[Any]) -> dict[str, str | None]:
     return {str(column.get("name")): column.get("currency") for column in declared}
 
 
-def declared_currency(columns: Iterable[Any]) -> str | None:
+def find_declared_currency(columns: Iterable[Any]) -> str | None:
     """Return the currency that all columns with money declare; None if they declare none, or several."""
     currencies = set(money_columns(columns).values())
     return currencies.pop() if len(currencies) == 1 else None

@@ -47,7 +47,7 @@ def toolset_names(tools: Iterable[Tool]) -> tuple[str, ...]:
     )
 
 
-def callable_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
+def select_callable_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     """Return the tools that can be called: all, without writes in read-only mode."""
     return tuple(tool for tool in tools if not (selection.readonly and tool.writes))
 
@@ -64,10 +64,10 @@ def check_selection(tools: Collection[Tool], selection: Selection) -> None:
     if unknown := selection.toolsets - set(names):
         raise UnknownToolset(f"Unknown toolset {quote_names(unknown)}. Available: {', '.join(names)}")
     if unknown := selection.tools - {tool.name for tool in tools}:
-        raise _unknown_tool(unknown, tuple(tool.name for tool in tools))
+        raise _unknown_tool_error(unknown, tuple(tool.name for tool in tools))
 
 
-def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
+def select_listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...]:
     """Return the tools to list, in the order of *tools*. Raises UnknownToolset with names that exist.
 
     Untested tools are not listed, and cannot be selected. The tool that applies prepared changes is listed if any
@@ -78,7 +78,7 @@ def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...
     toolsets = selection.toolsets or (frozenset() if selection.tools else frozenset({DEFAULT_TOOLSET}))
     declared_filters = [is_listed for name, is_listed in DECLARED_TOOLSETS.items() if name in toolsets]
     areas = toolsets - DECLARED_TOOLSETS.keys()
-    available = callable_tools(tools, selection)
+    available = select_callable_tools(tools, selection)
     selected = {
         tool.name
         for tool in available
@@ -93,7 +93,7 @@ def listed_tools(tools: Iterable[Tool], selection: Selection) -> tuple[Tool, ...
     )
 
 
-def _unknown_tool(unknown: Collection[str], names: Sequence[str]) -> UnknownToolset:
+def _unknown_tool_error(unknown: Collection[str], names: Sequence[str]) -> UnknownToolset:
     """Return the error for *unknown* tools, with similar names. There are too many tools to name all."""
     compared = sorted(unknown)[:MAX_COMPARED_NAMES]
     similar = list(dict.fromkeys(name for wanted in compared for name in nearest_values(wanted, names)))

@@ -62,7 +62,7 @@ class Probe:
             return Unreachable(url, failure_reason(error))
         if body is None:
             return Unreachable(url, f"the response has more than {MAX_BODY_BYTES} bytes")
-        return Reply(url, response.status, _lower_case(response), body, offset)
+        return Reply(url, response.status, _lower_case_headers(response), body, offset)
 
     async def watch_stream(
         self, method: str, url: str, *, headers: Mapping[str, str], data: bytes | None = None, seconds: float
@@ -129,7 +129,7 @@ async def _read_body(response: ClientResponse) -> bytes | None:
     return bytes(body)
 
 
-def _lower_case(response: ClientResponse) -> dict[str, str]:
+def _lower_case_headers(response: ClientResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 

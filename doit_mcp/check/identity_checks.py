@@ -48,7 +48,7 @@ def _check_registration(document: JsonObject) -> Finding:
         seen = "neither registration_endpoint nor client_id_metadata_document_supported"
         advice = f"{PROVIDER} offer dynamic registration or accept client ID metadata documents."
         return Finding("registration", "fail", seen, advice)
-    if not dynamic and "none" not in _texts(document, "token_endpoint_auth_methods_supported"):
+    if not dynamic and "none" not in _read_texts(document, "token_endpoint_auth_methods_supported"):
         return Finding(
             "registration",
             "warn",
@@ -60,20 +60,20 @@ def _check_registration(document: JsonObject) -> Finding:
 
 
 def _check_pkce(document: JsonObject) -> Finding:
-    if "S256" in _texts(document, "code_challenge_methods_supported"):
+    if "S256" in _read_texts(document, "code_challenge_methods_supported"):
         return Finding("pkce", "ok", "S256")
     advice = f"{PROVIDER} support PKCE and advertise it; MCP clients refuse to sign in otherwise."
     return Finding("pkce", "fail", "code_challenge_methods_supported does not contain S256", advice)
 
 
 def _check_refresh_tokens(document: JsonObject) -> Finding:
-    if "refresh_token" in _texts(document, "grant_types_supported"):
+    if "refresh_token" in _read_texts(document, "grant_types_supported"):
         return Finding("refresh-tokens", "ok", "clients stay signed in")
     advice = f"{PROVIDER} issue refresh tokens; otherwise users sign in again when their access token expires."
     return Finding("refresh-tokens", "warn", "grant_types_supported does not contain refresh_token", advice)
 
 
-def _texts(document: JsonObject, member: str) -> list[str]:
+def _read_texts(document: JsonObject, member: str) -> list[str]:
     value = document.get(member)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 

@@ -41,13 +41,13 @@ from .public_checks import (
     REQUESTED_HEADERS,
     WEB_CLIENTS,
     WELL_KNOWN,
-    authorization_servers,
     check_challenge,
     check_cors,
     check_metadata,
     check_private_paths,
     check_public_url,
     check_server,
+    list_authorization_servers,
 )
 from .stream_checks import check_idle_stream, check_stream
 from .upstream_checks import check_api, check_clocks, check_redis
@@ -107,7 +107,7 @@ async def _check_public(installation: Installation, probe: Probe, findings: list
         )
         findings.append(check_cors(origin, client, preflight, response))
     findings.append(check_private_paths(base, metrics))
-    issuers = authorization_servers(by_path[f"{WELL_KNOWN}/mcp"])
+    issuers = list_authorization_servers(by_path[f"{WELL_KNOWN}/mcp"])
     expected = installation.settings.auth_server_url
     if installation.is_local and issuers and issuers[0] != expected:
         advice = "Give this command and the server the same AUTH_SERVER_URL."
@@ -184,7 +184,7 @@ async def _check_exchange(settings: Settings, probe: Probe) -> Finding:
 async def _check_redis(settings: Settings) -> Finding:
     if not settings.redis_url:
         return Finding("redis", "ok", "not used: one process keeps its state in memory")
-    async with _redis(settings) as connection:
+    async with _connect_redis(settings) as connection:
         try:
             # A write, because replicas refuse those, and one that changes nothing.
             await connection.execute("DEL", connection.key("check"))
@@ -197,7 +197,7 @@ async def _check_redis(settings: Settings) -> Finding:
 
 
 @asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[RedisConnection]:
+async def _connect_redis(settings: Settings) -> AsyncIterator[RedisConnection]:
     connection = open_connection(settings.redis_url, key_prefix(settings.effective_state_secrets))
     try:
         yield connection

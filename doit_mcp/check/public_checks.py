@@ -28,7 +28,7 @@ FORWARD_PATHS = "Forward /mcp, /sse and every path below /.well-known to the ser
 def check_public_url(base: str, addresses: Sequence[str] | None) -> Finding:
     """Check that clients on the internet can reach *base*, whose host resolves to *addresses*; None if unknown.
 
-    Only URLs of loopback addresses may use plain HTTP (:func:`doit_mcp.settings.parsers.url`).
+    Only URLs of loopback addresses may use plain HTTP (:func:`doit_mcp.settings.parsers.parse_url`).
     """
     parts = urlsplit(base)
     if parts.hostname in LOOPBACK_HOSTS:
@@ -80,13 +80,13 @@ def _check_document(base: str, resource: str, reply: Observation) -> Finding | N
     if document.get("resource") != base + resource:
         seen = f"{reply.url} names the resource {document.get('resource')!r} instead of {base + resource!r}"
         return Finding("metadata", "fail", seen, f"Set MCP_RESOURCE_URL to {base} and restart the server.")
-    if not authorization_servers(reply):
+    if not list_authorization_servers(reply):
         advice = "Set AUTH_SERVER_URL to the identity provider."
         return Finding("metadata", "fail", f"{reply.url} contains no authorization server", advice)
     return None
 
 
-def authorization_servers(reply: Observation) -> list[str]:
+def list_authorization_servers(reply: Observation) -> list[str]:
     """Return the issuers in protected resource metadata."""
     document = reply.json_object() if isinstance(reply, Reply) else None
     servers = document.get("authorization_servers") if document is not None else None
@@ -123,16 +123,16 @@ def check_cors(origin: str, client: str, preflight: Observation, response: Obser
         allowed = reply.headers.get("access-control-allow-origin", "")
         if allowed not in (origin, "*"):
             return Finding(name, "fail", f"{kind} (status {reply.status}) does not allow {origin}", advice)
-    allowed_headers = _words(preflight, "access-control-allow-headers")
+    allowed_headers = _split_header(preflight, "access-control-allow-headers")
     missing = [word for word in REQUESTED_HEADERS.split(", ") if word not in allowed_headers]
     if missing:
         return Finding(name, "fail", f"the preflight does not allow the headers {', '.join(missing)}", advice)
-    if "www-authenticate" not in _words(response, "access-control-expose-headers"):
+    if "www-authenticate" not in _split_header(response, "access-control-expose-headers"):
         return Finding(name, "fail", "responses do not expose WWW-Authenticate", advice)
     return Finding(name, "ok", f"{origin} may call the server")
 
 
-def _words(reply: Observation, header: str) -> list[str]:
+def _split_header(reply: Observation, header: str) -> list[str]:
     value = reply.headers.get(header, "") if isinstance(reply, Reply) else ""
     return [word.strip().lower() for word in value.split(",")]
 

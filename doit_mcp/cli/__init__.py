@@ -17,7 +17,7 @@ from ..process.memory import collect_less_often
 from ..settings import Settings
 from ..settings.errors import BadSettings
 from ..settings.parsers import MIN_SECRET_LENGTH
-from ..settings.parsers import url as parse_url
+from ..settings.parsers import parse_url as parse_url
 from .command_line import parse_arguments
 from .sandbox_command import serve_sandbox
 from .startup import bind_socket, flag_or_variable, listen_error, require_redis_library, setting_flags

@@ -160,13 +160,13 @@ def _help_text(declared: Variable) -> str:
     return f"{declared.description}{default} [{declared.name}]".replace("%", "%%")
 
 
-def _whole_number(text: str) -> int:
+def _parse_whole_number(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 12:
         raise argparse.ArgumentTypeError("must be a whole number")
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -176,7 +176,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _message_format(text: str) -> str:
+def _parse_message_format(text: str) -> str:
     if text not in MESSAGE_FORMATS:
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(MESSAGE_FORMATS)}")
     return text
@@ -188,7 +188,7 @@ def _add_check_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", default=False, help="Print the findings as JSON")
     group.add_argument(
         "--stream-seconds",
-        type=_seconds,
+        type=_parse_seconds,
         default=DEFAULT_STREAM_SECONDS,
         metavar="SECONDS",
         help="How long to watch an idle event stream; default %(default)g. Streams are checked if DOIT_API_KEY is set",
@@ -199,7 +199,7 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sandbox")
     group.add_argument(
         "--sandbox-port",
-        type=_whole_number,
+        type=_parse_whole_number,
         default=DEFAULT_SANDBOX_PORT,
         metavar="PORT",
         help="Port of the identity provider and the DoiT API; default %(default)s",
@@ -207,7 +207,7 @@ def _add_sandbox_flags(parser: argparse.ArgumentParser) -> None:
     _add_sign_in_flags(group)
     group.add_argument(
         "--announce",
-        type=_message_format,
+        type=_parse_message_format,
         default="text",
         metavar="FORMAT",
         help="Format of the startup message, text or json; default %(default)s",
@@ -224,7 +224,7 @@ def _add_sign_in_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--access-ttl",
-        type=_seconds,
+        type=_parse_seconds,
         default=3600.0,
         metavar="SECONDS",
         help="Lifetime of access tokens, in seconds; default %(default)g",
@@ -247,17 +247,17 @@ def _add_data_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--customers",
-        type=_whole_number,
+        type=_parse_whole_number,
         default=0,
         metavar="N",
         help="Number of additional customers for load tests; /sandbox/customers lists them",
     )
     group.add_argument(
-        "--latency", type=_seconds, default=0.0, metavar="SECONDS", help="Delay of every API response, in seconds"
+        "--latency", type=_parse_seconds, default=0.0, metavar="SECONDS", help="Delay of every API response, in seconds"
     )
     group.add_argument(
         "--report-seconds",
-        type=_seconds,
+        type=_parse_seconds,
         default=0.0,
         metavar="SECONDS",
         help="Time that each report and query takes, in seconds; synchronous ones fail after 120 seconds",

@@ -108,7 +108,7 @@ class CallTurns:
         await self._wait(owner, is_urgent)
         return True
 
-    def hasten(self, owner: Owner) -> None:
+    def mark_urgent(self, owner: Owner) -> None:
         """Make the requests of *owner* that wait urgent."""
         if (line := self._lines.get(owner.tenant)) is not None:
             for request in line.routine.pop_all(owner.key):
@@ -125,10 +125,10 @@ class CallTurns:
         except asyncio.CancelledError:
             if not granted.cancelled():
                 self._budget.release(owner.tenant)
-            await self._leave(owner, line, granted)
+            await self._remove_request(owner, line, granted)
             raise
 
-    async def _leave(self, owner: Owner, line: _Line, request: Granted) -> None:
+    async def _remove_request(self, owner: Owner, line: _Line, request: Granted) -> None:
         for queue in (line.urgent, line.routine):
             queue.remove(owner.key, request)
         if not line and line.task is not None and self._lines.get(owner.tenant) is line:

@@ -33,7 +33,7 @@ class EventError(Exception):
         return ERROR_CODES[self.kind][0 if declares_extension else 1]
 
 
-def invalid(message: str) -> EventError:
+def invalid_parameter_error(message: str) -> EventError:
     """Return the error for a parameter; *message* says where it is and what it must be."""
     return EventError("invalid", f"Invalid params: {message}")
 

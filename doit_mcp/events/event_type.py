@@ -9,8 +9,8 @@ from typing import Any
 
 from ..protocol.jsonrpc import JsonObject
 from ..protocol.schema_validator import SchemaValidator
-from .edges import Edge, epoch_seconds
-from .errors import invalid
+from .errors import invalid_parameter_error
+from .new_items import NewItem, parse_epoch_seconds
 
 DELIVERY_MODES = ("webhook",)
 MAX_FILTER_CHARACTERS = 200
@@ -28,29 +28,29 @@ class Filter:
     accepts: Accepts
 
 
-def text(description: str, **keywords: Any) -> JsonObject:
+def text_schema(description: str, **keywords: Any) -> JsonObject:
     """Return the schema of a text."""
     return {"type": "string", "description": description, **keywords}
 
 
-def number(description: str, **keywords: Any) -> JsonObject:
+def number_schema(description: str, **keywords: Any) -> JsonObject:
     """Return the schema of a number."""
     return {"type": "number", "description": description, **keywords}
 
 
-def equals(member: str, description: str, choices: tuple[str, ...] = ()) -> Filter:
+def equals_filter(member: str, description: str, choices: tuple[str, ...] = ()) -> Filter:
     """Return a filter that accepts one value of *member*."""
     keywords: JsonObject = {"enum": list(choices)} if choices else {"minLength": 1, "maxLength": MAX_FILTER_CHARACTERS}
-    return Filter(member, text(description, **keywords), lambda wanted, value: str(value) == wanted)
+    return Filter(member, text_schema(description, **keywords), lambda wanted, value: str(value) == wanted)
 
 
-def at_least(member: str, description: str) -> Filter:
+def minimum_filter(member: str, description: str) -> Filter:
     """Return a filter that accepts numbers of *member* from its value."""
 
     def accepts(wanted: float, value: Any) -> bool:
         return isinstance(value, int | float) and value >= wanted
 
-    return Filter(member, number(description, minimum=0, maximum=MAX_FILTER_NUMBER), accepts)
+    return Filter(member, number_schema(description, minimum=0, maximum=MAX_FILTER_NUMBER), accepts)
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,22 @@ class EventType:
     def check_arguments(self, arguments: object) -> JsonObject:
         """Return the arguments of a subscription in canonical form. Raise EventError."""
         if not isinstance(arguments, dict):
-            raise invalid("params.arguments must be an object")
+            raise invalid_parameter_error("params.arguments must be an object")
         if problems := self._argument_validator.problems(arguments):
-            raise invalid("params.arguments." + "; ".join(problems))
+            raise invalid_parameter_error("params.arguments." + "; ".join(problems))
         # 50 and 50.0 are the same number.
         return {
             name: int(value) if isinstance(value, float) and value.is_integer() else value
             for name, value in sorted(arguments.items())
         }
 
-    def edge(self, occurred_at: float, data: JsonObject) -> Edge:
+    def make_item(self, occurred_at: float, data: JsonObject) -> NewItem:
         """Return the item that *data* is about, which happened at *occurred_at* in epoch seconds."""
-        return Edge(
-            self.name, " ".join(_identifier(member, data.get(member)) for member in self.identity), occurred_at, data
+        return NewItem(
+            self.name,
+            " ".join(_format_identifier(member, data.get(member)) for member in self.identity),
+            occurred_at,
+            data,
         )
 
     def check_identity(self, data: JsonObject) -> None:
@@ -121,9 +124,11 @@ class EventType:
         for member in self.identity:
             value = data.get(member)
             if value in (None, ""):
-                raise invalid(f"data.{member} is required: it identifies the event with {', '.join(self.identity)}")
-            if member in IDENTIFYING_TIMES and epoch_seconds(value) is None:
-                raise invalid(f"data.{member} must be an RFC 3339 time")
+                raise invalid_parameter_error(
+                    f"data.{member} is required: it identifies the event with {', '.join(self.identity)}"
+                )
+            if member in IDENTIFYING_TIMES and parse_epoch_seconds(value) is None:
+                raise invalid_parameter_error(f"data.{member} must be an RFC 3339 time")
 
     def matches(self, arguments: JsonObject, data: JsonObject) -> bool:
         """Return whether *data* passes the filters of a subscription."""
@@ -136,9 +141,9 @@ class EventType:
 IDENTIFYING_TIMES = ("firedAt", "updateTime", "endDate", "runTime")
 
 
-def _identifier(member: str, value: Any) -> str:
+def _format_identifier(member: str, value: Any) -> str:
     """Return a value of a payload in one form: 50 and 50.0 are the same, and so are two spellings of one time."""
     if isinstance(value, int | float):
         return f"{value:.12g}"
-    seconds = epoch_seconds(value) if member in IDENTIFYING_TIMES else None
+    seconds = parse_epoch_seconds(value) if member in IDENTIFYING_TIMES else None
     return str(value or "") if seconds is None else f"{seconds:.3f}"

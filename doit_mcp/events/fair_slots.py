@@ -64,7 +64,7 @@ class FairSlots:
     async def acquire(self, owner: Owner, host: str) -> None:
         """Wait for a slot. It is held until :meth:`release`."""
         tenant, queue = owner.tenant, _Queue(owner.key, host)
-        if queue not in self._waiting.get(tenant, ()) and self._take(tenant, queue):
+        if queue not in self._waiting.get(tenant, ()) and self._try_take(tenant, queue):
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(tenant, {}).setdefault(queue, deque()).append(granted)
@@ -74,15 +74,15 @@ class FairSlots:
             if not granted.cancelled():
                 self.release(owner, host)
             elif granted in self._waiting.get(tenant, {}).get(queue, ()):
-                self._leave(tenant, queue, granted)
+                self._remove_waiting(tenant, queue, granted)
             raise
 
     def release(self, owner: Owner, host: str) -> None:
         """Give up a slot."""
         self._give_back(owner.tenant, _Queue(owner.key, host))
-        self._grant()
+        self._grant_free_slots()
 
-    def _take(self, tenant: str, queue: _Queue) -> bool:
+    def _try_take(self, tenant: str, queue: _Queue) -> bool:
         """Take a slot if there is room. Return whether there was."""
         pool = self._hosts.get(queue.host) or _Pool(self._per_host)
         if not self._all.has_room(tenant, queue.owner) or not pool.has_room(tenant, queue.owner):
@@ -99,16 +99,16 @@ class FairSlots:
         if not pool.held:
             del self._hosts[queue.host]
 
-    def _grant(self) -> None:
+    def _grant_free_slots(self) -> None:
         """Give free slots to tasks that wait: one to each customer in turn, until there is no room for any."""
         tenants = deque(self._waiting)
         while tenants and self._all.held < self._all.total:
             tenant = tenants.popleft()
-            queue = next((queue for queue in self._waiting[tenant] if self._take(tenant, queue)), None)
+            queue = next((queue for queue in self._waiting[tenant] if self._try_take(tenant, queue)), None)
             if queue is None:
                 continue
             granted = self._waiting[tenant][queue][0]
-            self._leave(tenant, queue, granted)
+            self._remove_waiting(tenant, queue, granted)
             if granted.done():
                 # Its task was canceled, and has not run since.
                 self._give_back(tenant, queue)
@@ -121,7 +121,7 @@ class FairSlots:
                 if queue in queues:
                     queues[queue] = queues.pop(queue)
 
-    def _leave(self, tenant: str, queue: _Queue, granted: asyncio.Future[None]) -> None:
+    def _remove_waiting(self, tenant: str, queue: _Queue, granted: asyncio.Future[None]) -> None:
         queues = self._waiting[tenant]
         queues[queue].remove(granted)
         if not queues[queue]:

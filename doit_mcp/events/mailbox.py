@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ..protocol.jsonrpc import JsonObject
-from .edges import pack_marks
 from .errors import EventError
 from .event_types import EVENT_TYPES
+from .new_items import pack_marks
 from .requests import SubscribeRequest
-from .secret_rotation import former_secrets
+from .secret_rotation import keep_former_secrets
 from .sender import Outcome
 from .store import Change, DropReason, Fields
 
@@ -42,38 +42,40 @@ NOT_RETRIED = (GONE, TOO_LARGE)
 CONTROL_ATTEMPTS = 2
 
 
-def iso(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Return a time in RFC 3339, UTC, in whole seconds."""
     return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
-def url_mark(url: str) -> str:
+def hash_url(url: str) -> str:
     """Return the name of a receiver in field names."""
     return hashlib.sha256(url.encode()).hexdigest()[:24]
 
 
-def named(fields: Fields, prefix: str) -> Iterator[tuple[str, JsonObject]]:
+def select_fields(fields: Fields, prefix: str) -> Iterator[tuple[str, JsonObject]]:
     """Yield the fields with *prefix*, by the rest of their names."""
     return ((name.removeprefix(prefix), value) for name, value in list(fields.items()) if name.startswith(prefix))
 
 
-def subscriptions(fields: Fields) -> dict[str, JsonObject]:
+def list_subscriptions(fields: Fields) -> dict[str, JsonObject]:
     """Return the subscriptions that have not been terminated, by id."""
-    return {id: subscription for id, subscription in named(fields, SUBSCRIPTION) if not subscription.get("ended")}
+    return {
+        id: subscription for id, subscription in select_fields(fields, SUBSCRIPTION) if not subscription.get("ended")
+    }
 
 
-def wants(subscription: JsonObject, name: str, data: JsonObject) -> bool:
+def passes_filters(subscription: JsonObject, name: str, data: JsonObject) -> bool:
     """Return whether an event of the type *name* with *data* passes the filters of a subscription."""
     return bool(subscription["name"] == name and EVENT_TYPES[name].matches(subscription["arguments"], data))
 
 
 def is_verified(fields: Fields, url: str, now: float) -> bool:
     """Return whether the receiver at *url* confirmed that it wants events of this principal."""
-    verified = fields.get(VERIFIED + url_mark(url))
+    verified = fields.get(VERIFIED + hash_url(url))
     return verified is not None and verified["until"] > now
 
 
-def granted_until(request: SubscribeRequest, now: float, longest: float, credential_expires: float) -> float:
+def subscription_end(request: SubscribeRequest, now: float, longest: float, credential_expires: float) -> float:
     """Return when the subscription ends: never later than the credential that it is served with."""
     seconds = longest if request.ttl_seconds is None else min(max(request.ttl_seconds, 60.0), longest)
     return min(now + seconds, credential_expires)
@@ -89,15 +91,15 @@ def subscribe(
         "arguments": target.arguments,
         "url": target.url,
         "secret": request.secret,
-        "former": former_secrets(before, request.secret, now),
+        "former": keep_former_secrets(before, request.secret, now),
         "until": until,
         # Whether the client reads the codes of the extension.
         "extension": request.declares_extension,
     }
     change = Change({SUBSCRIPTION + id: subscription, ACCOUNT: account})
     if not is_verified(fields, target.url, now):
-        change.put[VERIFIED + url_mark(target.url)] = {"until": now + VERIFIED_SECONDS}
-        change.delete |= _oldest_verified(fields)
+        change.put[VERIFIED + hash_url(target.url)] = {"until": now + VERIFIED_SECONDS}
+        change.delete |= _find_oldest_verified(fields)
     # The message that an earlier subscription with this id was ended, which would end this one.
     if before is not None and before.get("ended"):
         change.delete.add(f"{DELIVERY}{id}:terminated")
@@ -105,34 +107,34 @@ def subscribe(
         change.put[SEEN + id] = pack_marks(marks)
     if STATUS + id in fields:
         change.delete.add(STATUS + id)
-        change.merge(_resume(fields, id, now))
+        change.merge(_resume_deliveries(fields, id, now))
     return change
 
 
-def _oldest_verified(fields: Fields) -> set[str]:
+def _find_oldest_verified(fields: Fields) -> set[str]:
     """Return the verifications to forget before another one is remembered."""
-    in_use = {url_mark(item["url"]) for _, item in named(fields, SUBSCRIPTION)}
-    idle = [(item["until"], VERIFIED + mark) for mark, item in named(fields, VERIFIED) if mark not in in_use]
+    in_use = {hash_url(item["url"]) for _, item in select_fields(fields, SUBSCRIPTION)}
+    idle = [(item["until"], VERIFIED + mark) for mark, item in select_fields(fields, VERIFIED) if mark not in in_use]
     return {name for _, name in sorted(idle)[: max(0, len(idle) + 1 - MAX_VERIFIED)]}
 
 
-def _resume(fields: Fields, id: str, now: float) -> Change:
+def _resume_deliveries(fields: Fields, id: str, now: float) -> Change:
     """Return the change that resumes the deliveries of a suspended subscription, after telling about lost events."""
     change, status = Change(), fields[STATUS + id]
-    for key, delivery in named(fields, f"{DELIVERY}{id}:"):
+    for key, delivery in select_fields(fields, f"{DELIVERY}{id}:"):
         name = f"{DELIVERY}{id}:{key}"
         if delivery.get("control"):
             change.delete.add(name)
         elif status.get("suspended"):
             change.put[name] = delivery | {"tries": 0, "next": now}
     if status.get("dropped"):
-        change.put[f"{DELIVERY}{id}:gap"] = _control({"type": "gap", "cursor": None}, now)
+        change.put[f"{DELIVERY}{id}:gap"] = _make_control_delivery({"type": "gap", "cursor": None}, now)
     return change
 
 
 def unsubscribe(fields: Fields, id: str) -> Change:
     """Return the change that removes a subscription with all that belongs to it. Raise EventError."""
-    if id not in subscriptions(fields):
+    if id not in list_subscriptions(fields):
         raise EventError("not_found", "There is no such subscription", {"kind": "subscription"})
     return remove(fields, [id], "unsubscribed")
 
@@ -142,16 +144,18 @@ def remove(fields: Fields, ids: Iterable[str], reason: DropReason) -> Change:
     removed, change = set(ids), Change()
     for id in removed:
         change.delete |= {SUBSCRIPTION + id, STATUS + id, SEEN + id}
-        for key, delivery in named(fields, f"{DELIVERY}{id}:"):
+        for key, delivery in select_fields(fields, f"{DELIVERY}{id}:"):
             change.delete.add(f"{DELIVERY}{id}:{key}")
             if not delivery.get("control"):
                 change.dropped[reason] += 1
     if removed:
-        kept = [item for id, item in subscriptions(fields).items() if id not in removed]
+        kept = [item for id, item in list_subscriptions(fields).items() if id not in removed]
         change.delete |= {
             EVENT + id
-            for id, item in named(fields, EVENT)
-            if not any(wants(subscription, item["event"]["name"], item["event"]["data"]) for subscription in kept)
+            for id, item in select_fields(fields, EVENT)
+            if not any(
+                passes_filters(subscription, item["event"]["name"], item["event"]["data"]) for subscription in kept
+            )
         }
     change.delete &= fields.keys()
     return change
@@ -166,19 +170,21 @@ def terminate(fields: Fields, ids: Collection[str], error: EventError, now: floa
             "type": "terminated",
             "error": {"code": error.code(bool(ended.get("extension"))), "message": error.message},
         }
-        change.merge(Change({SUBSCRIPTION + id: ended, f"{DELIVERY}{id}:terminated": _control(body, now)}))
+        change.merge(
+            Change({SUBSCRIPTION + id: ended, f"{DELIVERY}{id}:terminated": _make_control_delivery(body, now)})
+        )
     return change
 
 
-def _control(body: JsonObject, now: float) -> JsonObject:
+def _make_control_delivery(body: JsonObject, now: float) -> JsonObject:
     return {"control": body, "tries": 0, "next": now, "at": now}
 
 
-def sweep(fields: Fields, now: float) -> Change:
+def remove_ended(fields: Fields, now: float) -> Change:
     """Return the change that removes what has ended: subscriptions, verifications, and what belongs to neither."""
-    change = remove(fields, [id for id, item in named(fields, SUBSCRIPTION) if item["until"] <= now], "expired")
-    change.delete |= {VERIFIED + mark for mark, item in named(fields, VERIFIED) if item["until"] <= now}
-    for key, delivery in named(fields, DELIVERY):
+    change = remove(fields, [id for id, item in select_fields(fields, SUBSCRIPTION) if item["until"] <= now], "expired")
+    change.delete |= {VERIFIED + mark for mark, item in select_fields(fields, VERIFIED) if item["until"] <= now}
+    for key, delivery in select_fields(fields, DELIVERY):
         id, _, event_id = key.partition(":")
         is_known = bool(delivery.get("control")) or EVENT + event_id in fields
         if SUBSCRIPTION + id not in fields or not is_known:
@@ -188,14 +194,16 @@ def sweep(fields: Fields, now: float) -> Change:
             change.put[DELIVERY + key] = delivery | {"at": now, "next": now}
     # An attempt that ended after its subscription leaves a status.
     for prefix in (STATUS, SEEN):
-        change.delete |= {prefix + id for id, _ in named(fields, prefix) if SUBSCRIPTION + id not in fields}
-    for id, item in named(fields, SUBSCRIPTION):
+        change.delete |= {prefix + id for id, _ in select_fields(fields, prefix) if SUBSCRIPTION + id not in fields}
+    for id, item in select_fields(fields, SUBSCRIPTION):
         if item.get("ended") and f"{DELIVERY}{id}:terminated" not in fields:
             change.delete.add(SUBSCRIPTION + id)
     return change
 
 
-def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, last_call: float = 0.0) -> float | None:
+def due_time(
+    fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, last_call: float = 0.0
+) -> float | None:
     """Return when a delivery is due, None while its subscription is suspended.
 
     Events wait until the user has made no call for *hold_seconds*, at most MAX_HOLD_SECONDS: hosts lose those that
@@ -208,13 +216,13 @@ def due_at(fields: Fields, key: str, delivery: JsonObject, hold_seconds: float, 
     return float(max(delivery["next"], min(last_call + hold_seconds, delivery["at"] + MAX_HOLD_SECONDS)))
 
 
-def order_of(fields: Fields, key: str) -> tuple[float, str, str]:
+def sort_key(fields: Fields, key: str) -> tuple[float, str, str]:
     """Return what deliveries that are due at the same time are sorted by: when they were recorded, then happened."""
     event = fields.get(EVENT + key.partition(":")[2], {}).get("event", {})
     return fields[DELIVERY + key]["at"], event.get("timestamp", ""), key
 
 
-def settle(
+def record_attempt(
     fields: Fields,
     key: str,
     outcome: Outcome,
@@ -230,7 +238,7 @@ def settle(
     if outcome.failure is None:
         healthy = {"dropped": status["dropped"]} if status.get("dropped") else {}
         change = Change({STATUS + id: healthy | {"lastDeliveryAt": now}}, {name})
-        return _after_control(change, id, delivery)
+        return _end_control_delivery(change, id, delivery)
     tries = delivery["tries"] + 1
     failed = status | {"lastError": outcome.failure, "failedSince": status.get("failedSince", now)}
     is_control = bool(delivery.get("control"))
@@ -240,7 +248,7 @@ def settle(
             # The receiver may have lost events, and learns of it from the next refresh.
             failed |= {"dropped": status.get("dropped", 0) + 1}
             change.dropped["gone" if outcome.status == GONE else "too_large"] += 1
-        return _after_control(change, id, delivery)
+        return _end_control_delivery(change, id, delivery)
     limit = CONTROL_ATTEMPTS if is_control else len(retry_seconds) + 1
     if tries < limit:
         delay = retry_seconds[tries - 1] * (0.8 + 0.4 * jitter)
@@ -249,10 +257,10 @@ def settle(
     if not is_control:
         failed |= {"suspended": True, "dropped": status.get("dropped", 0) + 1}
         change.dropped["failed"] += 1
-    return _after_control(change, id, delivery)
+    return _end_control_delivery(change, id, delivery)
 
 
-def _after_control(change: Change, id: str, delivery: JsonObject) -> Change:
+def _end_control_delivery(change: Change, id: str, delivery: JsonObject) -> Change:
     """Return *change*, which ends *delivery*; the message about a terminated subscription is its last one."""
     if (delivery.get("control") or {}).get("type") == "terminated":
         change.put.pop(STATUS + id, None)
@@ -264,26 +272,26 @@ def delivery_status(fields: Fields, id: str) -> JsonObject | None:
     """Return the ``deliveryStatus`` of a subscription before it is refreshed, None if nothing was sent yet."""
     status = fields.get(STATUS + id)
     # A status without a subscription was left by one that ended.
-    if status is None or id not in subscriptions(fields):
+    if status is None or id not in list_subscriptions(fields):
         return None
     last, since = status.get("lastDeliveryAt"), status.get("failedSince")
     return {
         "active": not status.get("suspended", False),
-        "lastDeliveryAt": None if last is None else iso(last),
+        "lastDeliveryAt": None if last is None else format_time(last),
         "lastError": status.get("lastError"),
-    } | ({} if since is None else {"failedSince": iso(since)})
+    } | ({} if since is None else {"failedSince": format_time(since)})
 
 
 def mailbox_end(fields: Fields) -> float:
     """Return when the last subscription of a mailbox ends, in epoch seconds; 0 without any."""
-    return max((item["until"] for _, item in named(fields, SUBSCRIPTION)), default=0.0)
+    return max((item["until"] for _, item in select_fields(fields, SUBSCRIPTION)), default=0.0)
 
 
 def suspended_count(fields: Fields) -> int:
     """Return how many subscriptions are suspended."""
-    return sum(bool(fields.get(STATUS + id, {}).get("suspended")) for id in subscriptions(fields))
+    return sum(bool(fields.get(STATUS + id, {}).get("suspended")) for id in list_subscriptions(fields))
 
 
-def oldest_delivery(fields: Fields) -> float | None:
+def oldest_delivery_time(fields: Fields) -> float | None:
     """Return when the delivery that waits longest was recorded, in epoch seconds; None if none waits."""
-    return min((item["at"] for _, item in named(fields, DELIVERY)), default=None)
+    return min((item["at"] for _, item in select_fields(fields, DELIVERY)), default=None)

@@ -6,12 +6,12 @@ import orjson
 
 from . import mailbox
 from .event_types import EVENT_TYPES
-from .secret_rotation import valid_secrets
+from .secret_rotation import list_valid_secrets
 from .sender import Message, event_body
 from .store import Fields, Owner
 
 
-def source_of(fields: Fields, key: str) -> str:
+def find_source(fields: Fields, key: str) -> str:
     """Return the source of the events that a delivery is about."""
     return EVENT_TYPES[fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["name"]].source
 
@@ -22,7 +22,7 @@ def make_message(owner: Owner, fields: Fields, key: str, now: float) -> Message 
     delivery, subscription = fields.get(mailbox.DELIVERY + key), fields.get(mailbox.SUBSCRIPTION + id)
     if delivery is None or subscription is None:
         return None
-    secrets = valid_secrets(subscription, now)
+    secrets = list_valid_secrets(subscription, now)
     if control := delivery.get("control"):
         message_id = f"msg_{control['type']}_{id.removeprefix('sub_')[:16]}{int(delivery['at'])}"
         return Message(owner, subscription["url"], id, message_id, orjson.dumps(control), secrets)

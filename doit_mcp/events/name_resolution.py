@@ -56,7 +56,7 @@ class ReceiverResolver(AbstractResolver):
         except RuntimeError as error:
             self._slots.release(owner, host)
             raise OSError("no thread can be started") from error
-        return [_resolved(host, *address) for address in await found]
+        return [_make_resolve_result(host, *address) for address in await found]
 
     async def close(self) -> None:
         """Do nothing: lookups end by themselves."""
@@ -72,7 +72,7 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> tuple[list[A
         return [], OSError("the host name is not valid")
 
 
-def _resolved(
+def _make_resolve_result(
     host: str, family: int, kind: int, protocol: int, canonical_name: str, address: tuple[Any, ...]
 ) -> ResolveResult:
     return ResolveResult(

@@ -19,7 +19,7 @@ CONTROLS = re.compile(r"[\x00-\x1f]+")
 LINK_PATTERN = re.compile(r"https?://[\x21-\x7e]+")
 
 
-def fit(schema: Mapping[str, JsonObject], data: JsonObject) -> JsonObject:
+def fit_payload(schema: Mapping[str, JsonObject], data: JsonObject) -> JsonObject:
     """Return the members of a payload whose values fit *schema*, with clean texts. Numbers can be texts in it.
 
     Texts are cut. Identifiers and links are not: those that are too long are left out.
@@ -28,13 +28,13 @@ def fit(schema: Mapping[str, JsonObject], data: JsonObject) -> JsonObject:
     return {name: value for name, value in fitted.items() if value not in (None, "")}
 
 
-def identifier(value: Any) -> str:
+def clean_identifier(value: Any) -> str:
     """Return the id of an item as a clean text, "" if it is not an id or too long for one."""
     text = _clean(str(value)) if isinstance(value, str | int) else ""
     return text if len(text) <= MAX_IDENTIFIER_CHARACTERS else ""
 
 
-def https_link(value: Any) -> str | None:
+def clean_link(value: Any) -> str | None:
     """Return a link of the API, None if it has another scheme: clients open it."""
     return value if isinstance(value, str) and value.startswith("https://") else None
 
@@ -54,6 +54,6 @@ def _fit_value(name: str, kind: str, value: Any) -> Any:
         is_link = len(value) <= MAX_LINK_CHARACTERS and LINK_PATTERN.fullmatch(value) is not None
         return value if is_link else None
     if name in IDENTIFIERS:
-        return identifier(value)
+        return clean_identifier(value)
     text = _clean(value)
     return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"

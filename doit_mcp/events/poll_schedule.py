@@ -23,7 +23,7 @@ class PollSchedule:
     _paused_until: dict[str, float] = field(default_factory=dict)
     _failures: dict[str, int] = field(default_factory=dict)
 
-    def keep(self, wanted: Set[str], first: float) -> None:
+    def set_sources(self, wanted: Set[str], first: float) -> None:
         """Forget sources that are not *wanted*. Poll new ones at *first*."""
         for times in (self._next_polls, self._confirmed, self._paused_until, self._failures):
             for source in times.keys() - wanted:
@@ -36,31 +36,31 @@ class PollSchedule:
         # A poll in the future was before the clock was set back.
         return abs(now - self._confirmed.get(source, float("-inf"))) <= CONFIRMED_SECONDS
 
-    def request(self, sources: Iterable[str], now: float) -> None:
+    def poll_now(self, sources: Iterable[str], now: float) -> None:
         """Poll *sources* now; those whose last poll failed, after their pause."""
         for source in sources:
             at = max(now, self._paused_until.get(source, now))
             self._next_polls[source] = min(self._next_polls.get(source, at), at)
 
-    def succeed(self, source: str, now: float) -> None:
+    def record_success(self, source: str, now: float) -> None:
         """Remember that a poll succeeded."""
         self._confirmed[source] = now
         self._paused_until.pop(source, None)
         self._failures.pop(source, None)
 
-    def fail(self, source: str) -> int:
+    def record_failure(self, source: str) -> int:
         """Remember a failed poll. Return how many failed in a row."""
         self._confirmed.pop(source, None)
         failures = self._failures[source] = self._failures.get(source, 0) + 1
         return failures
 
-    def plan(self, source: str, now: float, pause: float) -> None:
+    def poll_after(self, source: str, now: float, pause: float) -> None:
         """Poll *source* again after *pause* seconds; not earlier, even if requested, if the last poll failed."""
         self._next_polls[source] = now + pause
         if source in self._failures or not self.is_confirmed(source, now):
             self._paused_until[source] = now + pause
 
-    def due(self, now: float) -> list[str]:
+    def list_due(self, now: float) -> list[str]:
         """Return the sources to poll, those that have waited longest first."""
         due = [source for source, at in self._next_polls.items() if at <= now]
         return sorted(due, key=lambda source: self._next_polls[source])

@@ -67,7 +67,7 @@ class ReceiverPolicy:
         return is_global(address) or (host.lower() in self.private_hosts and is_private(address))
 
 
-def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     if "%" in address:
         return None
     try:
@@ -79,7 +79,7 @@ def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
 
 def is_global(address: str) -> bool:
     """Return whether an IP address is public: no special-purpose address, also not embedded in another one."""
-    parsed = _parse(address)
+    parsed = _parse_address(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         embeds = parsed.sixtofour or parsed.teredo or any(parsed in network for network in NAT64)
         # The first 96 bits zero: deprecated IPv4-compatible addresses.
@@ -92,7 +92,7 @@ def is_global(address: str) -> bool:
 
 def is_private(address: str) -> bool:
     """Return whether an IP address is private or loopback: never link-local, where clouds serve credentials."""
-    parsed = _parse(address)
+    parsed = _parse_address(address)
     if parsed is None or parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:
         return False
     # The metadata service of AWS over IPv6 has a private address.

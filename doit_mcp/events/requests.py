@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from ..protocol.jsonrpc import JsonObject
-from .errors import EventError, invalid
+from .errors import EventError, invalid_parameter_error
 from .event_type import DELIVERY_MODES, EventType
 from .event_types import find_event_type
 from .receiver_urls import ReceiverPolicy
@@ -57,7 +57,7 @@ def read_subscribe(params: JsonObject, policy: ReceiverPolicy, declares_extensio
     try:
         parse_secret(secret := params["delivery"].get("secret"))
     except ValueError as problem:
-        raise invalid(f"params.delivery.secret {problem}") from None
+        raise invalid_parameter_error(f"params.delivery.secret {problem}") from None
     assert isinstance(secret, str)
     _read_cursor(params)
     _read_milliseconds(params, "maxAgeMs")
@@ -84,31 +84,31 @@ class PollRequest:
 def read_poll(params: JsonObject, max_events: int) -> PollRequest:
     """Return the request in *params*. Raise EventError."""
     event_type = find_event_type(params.get("name"))
-    arguments = event_type.check_arguments(_arguments(params))
+    arguments = event_type.check_arguments(_read_arguments(params))
     limit = params.get("maxEvents")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-        raise invalid("params.maxEvents must be a whole number from 1")
+        raise invalid_parameter_error("params.maxEvents must be a whole number from 1")
     return PollRequest(event_type, arguments, _read_cursor(params), min(limit or max_events, max_events))
 
 
 def _read_target(params: JsonObject, policy: ReceiverPolicy, *, check: bool = True) -> tuple[Target, str]:
     event_type = find_event_type(params.get("name"))
-    arguments = event_type.check_arguments(_arguments(params))
+    arguments = event_type.check_arguments(_read_arguments(params))
     delivery = params.get("delivery")
     if not isinstance(delivery, dict):
-        raise invalid("params.delivery must be an object")
+        raise invalid_parameter_error("params.delivery must be an object")
     url, host = delivery.get("url"), ""
     if not isinstance(url, str):
-        raise invalid("params.delivery.url must be a text")
+        raise invalid_parameter_error("params.delivery.url must be a text")
     if check:
         try:
             host = policy.check_url(url)
         except ValueError as problem:
-            raise invalid(f"params.delivery.url {problem}") from None
+            raise invalid_parameter_error(f"params.delivery.url {problem}") from None
     return Target(event_type, arguments, url), host
 
 
-def _arguments(params: JsonObject) -> Any:
+def _read_arguments(params: JsonObject) -> Any:
     arguments = params.get("arguments")
     return {} if arguments is None else arguments
 
@@ -117,7 +117,9 @@ def _read_cursor(params: JsonObject) -> str:
     """Return the cursor, "" for null. Subscriptions cannot go back to it; ``events/poll`` can."""
     cursor: Any = params.get("cursor")
     if cursor is not None and (not isinstance(cursor, str) or len(cursor) > MAX_CURSOR_CHARACTERS):
-        raise invalid(f"params.cursor must be null or a text of at most {MAX_CURSOR_CHARACTERS} characters")
+        raise invalid_parameter_error(
+            f"params.cursor must be null or a text of at most {MAX_CURSOR_CHARACTERS} characters"
+        )
     return cursor or ""
 
 
@@ -126,5 +128,5 @@ def _read_milliseconds(params: JsonObject, name: str) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_MILLISECONDS:
-        raise invalid(f"params.{name} must be null or a whole number of milliseconds")
+        raise invalid_parameter_error(f"params.{name} must be null or a whole number of milliseconds")
     return value

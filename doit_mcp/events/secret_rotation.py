@@ -11,7 +11,7 @@ ROTATION_SECONDS = 600.0
 MAX_FORMER_SECRETS = 2
 
 
-def former_secrets(before: JsonObject | None, secret: str, now: float) -> list[list[Any]]:
+def keep_former_secrets(before: JsonObject | None, secret: str, now: float) -> list[list[Any]]:
     """Return the secrets that *secret* does not replace yet, newest first, each with its end in epoch seconds.
 
     *before* is the subscription before the refresh, None for a new one.
@@ -24,6 +24,6 @@ def former_secrets(before: JsonObject | None, secret: str, now: float) -> list[l
     return former[:MAX_FORMER_SECRETS]
 
 
-def valid_secrets(subscription: JsonObject, now: float) -> list[str]:
+def list_valid_secrets(subscription: JsonObject, now: float) -> list[str]:
     """Return the secrets that deliveries are signed with, newest first."""
     return [subscription["secret"], *(old for old, end in subscription.get("former", ()) if end > now)]

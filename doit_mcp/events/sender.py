@@ -23,7 +23,7 @@ from .errors import CallbackFailure
 from .fair_slots import FairSlots
 from .name_resolution import LOOKUP_OWNER, ReceiverResolver
 from .receiver_urls import ReceiverPolicy
-from .signatures import signed_headers
+from .signatures import make_signature_headers
 from .store import Owner
 
 MAX_BODY_BYTES = 256 << 10
@@ -174,7 +174,7 @@ class WebhookSender:
         headers = {
             "Content-Type": "application/json",
             SUBSCRIPTION_HEADER: message.subscription_id,
-            **signed_headers(message.secrets, message.message_id, timestamp, message.body),
+            **make_signature_headers(message.secrets, message.message_id, timestamp, message.body),
         }
         try:
             async with asyncio.timeout(self._timeout_seconds):

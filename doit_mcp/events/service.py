@@ -66,7 +66,7 @@ class EventService:
         """Create or refresh a subscription. Raise EventError and StateUnavailable."""
         granted = await self._subscriptions.subscribe(subscriber, params, declares_extension)
         self._parts.calls.add_subscriber(subscriber.owner)
-        await self._take(Owner(subscriber.owner, subscriber.tenant, 0))
+        await self._start_if_leased(Owner(subscriber.owner, subscriber.tenant, 0))
         return granted
 
     async def unsubscribe(self, subscriber: Subscriber, params: JsonObject) -> str:
@@ -88,13 +88,13 @@ class EventService:
             if owner.tenant != report.tenant:
                 continue
             fields, _ = await store.load(owner.key)
-            change = recording.record(fields, [report.edge], owner.tenant, self._parts.clock())
+            change = recording.record(fields, [report.item], owner.tenant, self._parts.clock())
             if change:
                 expires = mailbox.mailbox_end(fields) + KEPT_AFTER_END_SECONDS
                 version = await store.update(owner.key, change, expires, leased=False)
                 self._parts.on_drop(change.dropped)
                 if (running := self._workers.get(owner.key)) is not None:
-                    running[0].notice_change(change, version)
+                    running[0].receive_change(change, version)
             count += 1
         return count
 
@@ -111,7 +111,7 @@ class EventService:
     async def running(self) -> AsyncIterator[None]:
         """Work on mailboxes while the block runs."""
         async with self._parts.sender:
-            loop = asyncio.create_task(self._run())
+            loop = asyncio.create_task(self._run_loop())
             try:
                 yield
             finally:
@@ -123,13 +123,13 @@ class EventService:
                 except StateUnavailable:
                     log.debug("leases of mailboxes were not released; they expire")
 
-    async def _run(self) -> None:
+    async def _run_loop(self) -> None:
         ticks = 0
         while True:
             try:
                 if ticks % LEASE_TICKS == 0:
                     await self._renew_leases()
-                await self._notice_changes()
+                await self._check_versions()
                 self._parts.calls.share_changes()
             except StateUnavailable:
                 log.debug("mailboxes are unavailable")
@@ -150,10 +150,10 @@ class EventService:
             self._start_worker(owners[key])
         await self._stop_workers(self._workers.keys() - held)
 
-    async def _take(self, owner: Owner) -> None:
+    async def _start_if_leased(self, owner: Owner) -> None:
         """Start to work on a mailbox at once, unless another replica does."""
         if owner.key in self._workers:
-            self._workers[owner.key][0].notice_version(-1)
+            self._workers[owner.key][0].receive_version(-1)
         elif owner.key in await self._parts.store.lease([owner.key]):
             self._start_worker(owner)
 
@@ -161,9 +161,9 @@ class EventService:
         running = self._workers.get(owner.key)
         if running is None or running[1].done():
             worker = MailboxWorker(owner, self._parts)
-            self._workers[owner.key] = worker, asyncio.create_task(self._work(owner.key, worker))
+            self._workers[owner.key] = worker, asyncio.create_task(self._run_worker(owner.key, worker))
 
-    async def _work(self, key: str, worker: MailboxWorker) -> None:
+    async def _run_worker(self, key: str, worker: MailboxWorker) -> None:
         try:
             await worker.run()
         except (LeaseLost, StateUnavailable):
@@ -179,12 +179,12 @@ class EventService:
         if tasks:
             await cancel_tasks(*tasks)
 
-    async def _notice_changes(self) -> None:
+    async def _check_versions(self) -> None:
         keys = list(self._workers)
         if keys:
             for key, version in zip(keys, await self._parts.store.versions(keys), strict=True):
-                self._notice(key, version)
+                self._pass_version(key, version)
 
-    def _notice(self, key: str, version: int) -> None:
+    def _pass_version(self, key: str, version: int) -> None:
         if (running := self._workers.get(key)) is not None:
-            running[0].notice_version(version)
+            running[0].receive_version(version)

@@ -28,18 +28,18 @@ def parse_secret(secret: object) -> bytes:
     return key
 
 
-def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+def sign_message(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """Return one signature: ``v1,`` and the base64 of the HMAC. *timestamp* is in epoch seconds."""
     signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
     return "v1," + base64.b64encode(hmac.digest(parse_secret(secret), signed, "sha256")).decode()
 
 
-def signed_headers(secrets: Iterable[str], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+def make_signature_headers(secrets: Iterable[str], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """Return the three headers of Standard Webhooks, with one signature for each of *secrets*."""
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(signature(secret, message_id, timestamp, body) for secret in secrets),
+        "webhook-signature": " ".join(sign_message(secret, message_id, timestamp, body) for secret in secrets),
     }
 
 
@@ -52,5 +52,5 @@ def is_signed(secret: str, message_id: str, timestamp: str, signatures: str, bod
         return False
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         return False
-    expected = signature(secret, message_id, int(timestamp), body).encode()
+    expected = sign_message(secret, message_id, int(timestamp), body).encode()
     return any(hmac.compare_digest(expected, given.encode()) for given in signatures.split(" ")[:10])

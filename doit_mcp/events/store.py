@@ -104,7 +104,7 @@ class Mailboxes(Protocol):
     async def versions(self, owners: Sequence[str]) -> list[int]:
         """Return the version of each mailbox."""
 
-    async def enroll(self, owner: Owner) -> None:
+    async def add_owner(self, owner: Owner) -> None:
         """Put *owner* into the list of owners, or replace its entry, which stays there until *owner.expires*."""
 
     async def owners(self) -> list[Owner]:
@@ -154,7 +154,7 @@ class MemoryMailboxes:
         """Return the version of each mailbox."""
         return [self._mailboxes[owner].version if owner in self._mailboxes else 0 for owner in owners]
 
-    async def enroll(self, owner: Owner) -> None:
+    async def add_owner(self, owner: Owner) -> None:
         """Put *owner* into the list of owners."""
         self._owners[owner.key] = owner
 

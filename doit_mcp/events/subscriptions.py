@@ -18,8 +18,8 @@ from ..protocol.jsonrpc import JsonObject
 from ..resilience.limits import Limiter, LimitExceeded
 from . import mailbox, recording
 from .call_turns import TOO_MANY_POLLS, CallTurns
-from .edges import Reading, new_edges
 from .errors import EventError, callback_error
+from .new_items import Reading, find_new_items
 from .requests import SubscribeRequest, read_poll, read_subscribe, read_unsubscribe
 from .sender import WebhookSender
 from .source import View
@@ -142,35 +142,35 @@ class Subscriptions:
             await self._verify(Owner(subscriber.owner, subscriber.tenant, 0), id, request)
         account = await subscriber.open_account()
         # A refresh polls as well: the permission of the user may have ended.
-        marks = await self._baseline(subscriber, account, request)
-        until = mailbox.granted_until(request, self._clock(), self.store.lifetime_seconds, account.expires)
+        marks = await self._read_baseline(subscriber, account, request)
+        until = mailbox.subscription_end(request, self._clock(), self.store.lifetime_seconds, account.expires)
         # First, so that a mailbox is never without a replica that works on it.
-        await self.store.enroll(Owner(subscriber.owner, subscriber.tenant, max(until, mailbox.mailbox_end(fields))))
+        await self.store.add_owner(Owner(subscriber.owner, subscriber.tenant, max(until, mailbox.mailbox_end(fields))))
         for attempt in range(MAX_ATTEMPTS):
             await self._check_caps(subscriber, fields, id)
             now = self._clock()
             change = mailbox.subscribe(fields, id, request, account.as_json(), until, marks, now)
             expires = max(until, mailbox.mailbox_end(fields)) + KEPT_AFTER_END_SECONDS
             if await self.store.update(subscriber.owner, change, expires, expected=version) != CONFLICT:
-                return self._granted(fields, id, request, until)
+                return self._make_granted(fields, id, request, until)
             await _pause_after(attempt)
             fields, version = await self.store.load(subscriber.owner)
         raise EventError("exhausted", BUSY, {"limit": "changes"})
 
-    def _granted(self, fields: Fields, id: str, request: SubscribeRequest, until: float) -> Granted:
+    def _make_granted(self, fields: Fields, id: str, request: SubscribeRequest, until: float) -> Granted:
         status = mailbox.delivery_status(fields, id)
         dropped = fields.get(mailbox.STATUS + id, {}).get("dropped", 0)
         result: JsonObject = {
             "id": id,
-            "refreshBefore": mailbox.iso(until),
+            "refreshBefore": mailbox.format_time(until),
             "cursor": None,
             "truncated": bool(dropped),
         }
-        what: Literal["subscribe", "refresh"] = "refresh" if id in mailbox.subscriptions(fields) else "subscribe"
+        what: Literal["subscribe", "refresh"] = "refresh" if id in mailbox.list_subscriptions(fields) else "subscribe"
         return Granted(id, result | ({"deliveryStatus": status} if status else {}), request.host, what)
 
     async def _check_caps(self, subscriber: Subscriber, fields: Fields, id: str) -> None:
-        active = mailbox.subscriptions(fields)
+        active = mailbox.list_subscriptions(fields)
         if id not in active and len(active) >= self._per_owner:
             raise EventError(
                 "exhausted",
@@ -199,12 +199,12 @@ class Subscriptions:
         if failure is not None:
             raise callback_error(failure)
 
-    async def _baseline(self, subscriber: Subscriber, account: Account, request: SubscribeRequest) -> list[str]:
+    async def _read_baseline(self, subscriber: Subscriber, account: Account, request: SubscribeRequest) -> list[str]:
         """Return the marks of what is true now, which causes no events. Also checks the permission of the subscriber."""
         event_type, view = request.target.event_type, self.view(account)
-        edges = (await self._poll_source(subscriber, account, event_type.source, view)).edges
+        items = (await self._poll_source(subscriber, account, event_type.source, view)).items
         wanted = {"name": event_type.name, "arguments": request.target.arguments}
-        return new_edges(None, recording.matching(wanted, edges), view.now)[1]
+        return find_new_items(None, recording.select_matching(wanted, items), view.now)[1]
 
     async def _poll_source(self, subscriber: Subscriber, account: Account, source: str, view: View) -> Reading:
         """Poll *source* with the permission of *account*, within the call budget of the customer. Raise EventError."""
@@ -224,7 +224,7 @@ class Subscriptions:
         try:
             return await SOURCES[source].poll(partial(self.make_api, account), view, take_turn)
         except ApiError as error:
-            raise refusal(error) from error
+            raise refused_poll_error(error) from error
 
     async def unsubscribe(self, subscriber: Subscriber, params: JsonObject) -> str:
         """Remove a subscription and return its id. Raise EventError and StateUnavailable."""
@@ -243,13 +243,13 @@ class Subscriptions:
         """Return the events that were recorded for a subscription since a cursor. Raise EventError."""
         request = read_poll(params, MAX_POLL_EVENTS)
         fields, _ = await self.store.load(subscriber.owner)
-        if not recording.covers(fields, request.event_type.name, request.arguments):
+        if not recording.has_subscription(fields, request.event_type.name, request.arguments):
             message = "Only events of a subscription are recorded: call events/subscribe first"
             raise EventError("not_found", message, {"kind": "subscription"})
         with self._poll_running(subscriber.owner):
             account = await subscriber.open_account()
             await self._poll_source(subscriber, account, request.event_type.source, self.view(account))
-        events = recording.recent_events(fields, request.event_type.name, request.arguments)
+        events = recording.list_recent_events(fields, request.event_type.name, request.arguments)
         ids = [event["eventId"] for event in events]
         # Without a cursor, the poll starts now.
         start = ids.index(request.after) + 1 if request.after in ids else 0 if request.after else len(events)
@@ -279,20 +279,20 @@ class Subscriptions:
 
     async def recent(self, owner: str) -> list[JsonObject]:
         """Return the events that were recorded for *owner*, oldest first, with the time when they were recorded."""
-        return recording.recent_events_with_times((await self.store.load(owner)).fields)
+        return recording.list_recent_events_with_times((await self.store.load(owner)).fields)
 
 
 async def _pause_after(attempt: int) -> None:
     await asyncio.sleep(random.random() * min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
 
 
-def refusal(error: ApiError) -> EventError:
+def refused_poll_error(error: ApiError) -> EventError:
     """Return the error for a poll that the API refused."""
     if error.kind in ("forbidden", "credential"):
         return EventError("forbidden", "The signed-in user may not read what these events are about")
     return EventError("exhausted", "The DoiT API is unavailable; subscribe again in a minute", {"limit": "upstream"})
 
 
-def closed_to_employees() -> EventError:
+def employee_error() -> EventError:
     """Return the error for DoiT employees, who act for many customers and have no events of their own."""
     return EventError("forbidden", "Events are for the users of a customer, not for DoiT employees")

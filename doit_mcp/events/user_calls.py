@@ -29,7 +29,7 @@ class UserCalls:
         """Count a call of *owner* as in progress. Other replicas learn of the first one at once."""
         self._running[owner] += 1
         if owner in self._subscribers:
-            self._share([owner])
+            self._send_time([owner])
 
     def end(self, owner: str) -> None:
         """End a call that began. Its time is remembered only for subscribers, whose number is limited."""
@@ -39,7 +39,7 @@ class UserCalls:
         if owner in self._subscribers:
             self._ended[owner] = self._clock()
 
-    def last_at(self, owner: str) -> float:
+    def last_call_time(self, owner: str) -> float:
         """Return when *owner* last had a call in progress: the current time during a call, 0 if it is not known."""
         if owner in self._running:
             return self._clock()
@@ -53,7 +53,7 @@ class UserCalls:
         if owner not in self._subscribers:
             self._ended[owner] = self._clock()
         self._subscribers.add(owner)
-        self._send({owner: self.last_at(owner)})
+        self._send({owner: self.last_call_time(owner)})
 
     def keep_subscribers(self, owners: Collection[str]) -> None:
         """Remember only calls of these owners from now on."""
@@ -67,9 +67,9 @@ class UserCalls:
                 del times[owner]
         ended = [owner for owner, at in self._ended.items() if at > self._shared.get(owner, 0.0)]
         self._send({owner: self._ended[owner] for owner in ended if owner not in self._running})
-        self._share(self._running.keys() & self._subscribers)
+        self._send_time(self._running.keys() & self._subscribers)
 
-    def _share(self, owners: Iterable[str]) -> None:
+    def _send_time(self, owners: Iterable[str]) -> None:
         """Send the current time for *owners*, who have calls in progress, unless what was sent still lasts a while."""
         now = self._clock()
         latest = now - self._hold_seconds / 2

@@ -13,7 +13,7 @@ from ..resilience.limits import LimitExceeded
 from . import mailbox, recording
 from .errors import REVOKED
 from .event_types import EVENT_TYPES
-from .messages import make_message, source_of
+from .messages import find_source, make_message
 from .poll_schedule import PollSchedule
 from .sender import MAX_BODY_BYTES, Outcome
 from .sources import SOURCES
@@ -57,16 +57,16 @@ class MailboxWorker:
         self.subscription_count = self.pending_count = self.suspended_count = 0
         self.oldest_delivery: float | None = None
 
-    def notice_version(self, version: int) -> None:
+    def receive_version(self, version: int) -> None:
         """Read the mailbox again if *version* is not the one that this worker knows."""
         if version != self._version:
             self._is_stale = True
             self._wake.set()
 
-    def notice_change(self, change: Change, version: int) -> None:
+    def receive_change(self, change: Change, version: int) -> None:
         """Apply a change that this replica made beside this worker. After other changes, read the mailbox again."""
         if version != self._version + 1 or self._is_stale or self._lock.locked():
-            self.notice_version(version)
+            self.receive_version(version)
             return
         change.apply_to(self._fields)
         self._version = version
@@ -76,7 +76,7 @@ class MailboxWorker:
         """Work until the mailbox has no subscriptions. Raise LeaseLost, StateUnavailable."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                while await self._step(tasks):
+                while await self._run_once(tasks):
                     pass
         except BaseExceptionGroup as group:
             # One cause is enough: the others followed from it.
@@ -84,7 +84,7 @@ class MailboxWorker:
         finally:
             self._parts.pace.set_round(self._owner, 0)
 
-    async def _step(self, tasks: asyncio.TaskGroup) -> bool:
+    async def _run_once(self, tasks: asyncio.TaskGroup) -> bool:
         """Start what is due and wait for what comes next. Return whether to go on."""
         self._wake.clear()
         if self._is_stale:
@@ -94,16 +94,16 @@ class MailboxWorker:
         now = self._read_clock()
         await self._sweep(now)
         await self._end_without_credential(now)
-        if not any(mailbox.named(self._fields, mailbox.SUBSCRIPTION)):
+        if not any(mailbox.select_fields(self._fields, mailbox.SUBSCRIPTION)):
             if not self._sending and not self._is_polling:
                 await self._parts.store.drop(self._owner.key, self._version)
                 return False
         else:
             self._start_poll(tasks, now)
             self._start_deliveries(tasks, now)
-        self.subscription_count = len(mailbox.subscriptions(self._fields))
+        self.subscription_count = len(mailbox.list_subscriptions(self._fields))
         self.suspended_count = mailbox.suspended_count(self._fields)
-        self.oldest_delivery = mailbox.oldest_delivery(self._fields)
+        self.oldest_delivery = mailbox.oldest_delivery_time(self._fields)
         self.pending_count = sum(name.startswith(mailbox.DELIVERY) for name in self._fields)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, self._next_time(now) - self._parts.clock())):
@@ -120,21 +120,21 @@ class MailboxWorker:
 
     async def _sweep(self, now: float) -> None:
         """Remove what has ended."""
-        active = mailbox.subscriptions(self._fields)
-        await self._change(lambda fields: mailbox.sweep(fields, now))
-        for id in active.keys() - mailbox.subscriptions(self._fields).keys():
+        active = mailbox.list_subscriptions(self._fields)
+        await self._apply_change(lambda fields: mailbox.remove_ended(fields, now))
+        for id in active.keys() - mailbox.list_subscriptions(self._fields).keys():
             self._parts.on_end(self._owner, id, active[id]["name"], "expire")
 
     async def _end_without_credential(self, now: float) -> None:
         """End all subscriptions if the login that they are served with has ended."""
         stored = self._fields.get(mailbox.ACCOUNT)
         if stored is not None and self._is_ended(Account.from_json(stored), now):
-            await self._terminate(list(mailbox.subscriptions(self._fields)))
+            await self._terminate(list(mailbox.list_subscriptions(self._fields)))
 
     def _is_ended(self, account: Account, now: float) -> bool:
         return account.expires <= now or self._parts.is_login_ended(account.digest)
 
-    async def _change(self, rule: Callable[[Fields], Change]) -> None:
+    async def _apply_change(self, rule: Callable[[Fields], Change]) -> None:
         """Apply the change that *rule* makes of the current fields, in the store and here."""
         async with self._lock:
             change = rule(self._fields)
@@ -158,46 +158,46 @@ class MailboxWorker:
         due += [] if self._is_polling else self._polls.times()
         if len(self._sending) < MAX_DELIVERIES_PER_OWNER:
             # Those that are due wait for a poll, or for an attempt to the same receiver; both wake this worker.
-            due += (at for key, at in self._due() if at > now)
+            due += (at for key, at in self._list_due() if at > now)
         return min(due)
 
-    def _due(self) -> list[tuple[str, float]]:
-        hold, last_call = self._parts.hold_seconds, self._parts.calls.last_at(self._owner.key)
+    def _list_due(self) -> list[tuple[str, float]]:
+        hold, last_call = self._parts.hold_seconds, self._parts.calls.last_call_time(self._owner.key)
         dues = (
-            (key, mailbox.due_at(self._fields, key, delivery, hold, last_call))
-            for key, delivery in mailbox.named(self._fields, mailbox.DELIVERY)
+            (key, mailbox.due_time(self._fields, key, delivery, hold, last_call))
+            for key, delivery in mailbox.select_fields(self._fields, mailbox.DELIVERY)
         )
         return [(key, at) for key, at in dues if at is not None and key not in self._sending]
 
     # Polls
 
     def _start_poll(self, tasks: asyncio.TaskGroup, now: float) -> None:
-        wanted = {EVENT_TYPES[item["name"]].source for item in mailbox.subscriptions(self._fields).values()}
+        wanted = {EVENT_TYPES[item["name"]].source for item in mailbox.list_subscriptions(self._fields).values()}
         pace = self._parts.pace
         self._requests = {source: self._requests.get(source, 1) for source in wanted}
         pace.set_round(self._owner, sum(self._requests.values()))
         stretch = pace.interval_seconds(self._owner.tenant) - pace.poll_seconds
         spread = min(FIRST_POLL_SECONDS, pace.poll_seconds) + stretch
-        self._polls.keep(wanted, now + spread * self._parts.random_fraction())
-        waiting = {source_of(self._fields, key) for key, at in self._due() if self._waits_for_poll(key, at, now)}
-        self._polls.request(waiting, now)
+        self._polls.set_sources(wanted, now + spread * self._parts.random_fraction())
+        waiting = {find_source(self._fields, key) for key, at in self._list_due() if self._needs_poll(key, at, now)}
+        self._polls.poll_now(waiting, now)
         self._is_urgent = bool(waiting)
         if waiting:
-            self._parts.turns.hasten(self._owner)
-        due = sorted(self._polls.due(now), key=lambda source: source not in waiting)
+            self._parts.turns.mark_urgent(self._owner)
+        due = sorted(self._polls.list_due(now), key=lambda source: source not in waiting)
         if due and not self._is_polling and mailbox.ACCOUNT in self._fields:
             self._is_polling, self._is_postponed = True, False
             tasks.create_task(self._run_poll(due[0]))
 
-    def _waits_for_poll(self, key: str, at: float, now: float) -> bool:
+    def _needs_poll(self, key: str, at: float, now: float) -> bool:
         """Return whether a delivery is due, but it is not known whether the user may still read the event."""
         is_event = not self._fields[mailbox.DELIVERY + key].get("control")
-        return at <= now and is_event and not self._polls.is_confirmed(source_of(self._fields, key), now)
+        return at <= now and is_event and not self._polls.is_confirmed(find_source(self._fields, key), now)
 
     async def _run_poll(self, source: str) -> None:
         try:
             pause = await self._poll(source)
-            self._polls.plan(source, self._parts.clock(), pause)
+            self._polls.poll_after(source, self._parts.clock(), pause)
         finally:
             self._is_polling = False
             self._wake.set()
@@ -229,10 +229,10 @@ class MailboxWorker:
         self._requests[source] = requests
         # First, so that deliveries about items that are no longer listed are not confirmed.
         polled_at = parts.clock()
-        await self._change(
+        await self._apply_change(
             lambda fields: recording.record_poll(fields, source, reading, account.tenant, parts.clock(), view.now)
         )
-        self._polls.succeed(source, polled_at)
+        self._polls.record_success(source, polled_at)
         return pause
 
     async def _take_turn(self, account: Account) -> None:
@@ -246,11 +246,11 @@ class MailboxWorker:
         """End subscriptions that the user has no permission for any more. Return the seconds until the next poll."""
         if error.kind in ("credential", "forbidden"):
             self._parts.on_poll("refused")
-            self._polls.fail(source)
+            self._polls.record_failure(source)
             # A refresh may have brought another credential in the meantime.
             if self._fields.get(mailbox.ACCOUNT, {}).get("token") == account.token:
                 is_all = error.kind == "credential"
-                active = mailbox.subscriptions(self._fields).items()
+                active = mailbox.list_subscriptions(self._fields).items()
                 await self._terminate(
                     [id for id, item in active if is_all or EVENT_TYPES[item["name"]].source == source]
                 )
@@ -260,14 +260,14 @@ class MailboxWorker:
     def _pause_after_failure(self, source: str, pause: float) -> float:
         """Return the seconds until the next poll of *source*, which double with each failure in a row."""
         self._parts.on_poll("failed")
-        return float(min(pause * 2 ** min(self._polls.fail(source), 8), MAX_BACKOFF_SECONDS))
+        return float(min(pause * 2 ** min(self._polls.record_failure(source), 8), MAX_BACKOFF_SECONDS))
 
     async def _terminate(self, ids: list[str]) -> None:
         now = self._parts.clock()
         for id in ids:
-            if (ended := mailbox.subscriptions(self._fields).get(id)) is not None:
+            if (ended := mailbox.list_subscriptions(self._fields).get(id)) is not None:
                 self._parts.on_end(self._owner, id, ended["name"], "terminate")
-        await self._change(
+        await self._apply_change(
             lambda fields: mailbox.terminate(
                 fields, [id for id in ids if mailbox.SUBSCRIPTION + id in fields], REVOKED, now
             )
@@ -276,11 +276,11 @@ class MailboxWorker:
     # Deliveries
 
     def _start_deliveries(self, tasks: asyncio.TaskGroup, now: float) -> None:
-        for key, at in sorted(self._due(), key=lambda item: (item[1], *mailbox.order_of(self._fields, item[0]))):
+        for key, at in sorted(self._list_due(), key=lambda item: (item[1], *mailbox.sort_key(self._fields, item[0]))):
             if at > now or len(self._sending) >= MAX_DELIVERIES_PER_OWNER:
                 return
             url = self._fields[mailbox.SUBSCRIPTION + key.partition(":")[0]]["url"]
-            if url not in self._sending.values() and not self._waits_for_poll(key, at, now):
+            if url not in self._sending.values() and not self._needs_poll(key, at, now):
                 self._sending[key] = url
                 tasks.create_task(self._deliver(key))
 
@@ -288,13 +288,13 @@ class MailboxWorker:
         try:
             now = self._parts.clock()
             message = make_message(self._owner, self._fields, key, now)
-            if message is None or self._waits_for_poll(key, now, now):
+            if message is None or self._needs_poll(key, now, now):
                 return
             is_sendable = len(message.body) <= MAX_BODY_BYTES
             outcome = await self._parts.sender.send(message) if is_sendable else Outcome(413, "http_4xx")
             self._parts.on_delivery(outcome.failure or "delivered")
             now, jitter, retries = self._parts.clock(), self._parts.random_fraction(), self._parts.retry_seconds
-            await self._change(lambda fields: mailbox.settle(fields, key, outcome, now, jitter, retries))
+            await self._apply_change(lambda fields: mailbox.record_attempt(fields, key, outcome, now, jitter, retries))
         finally:
             del self._sending[key]
             self._wake.set()

@@ -25,7 +25,7 @@ import orjson
 from ..process.file_descriptors import is_writable
 from . import log_writer
 from .log_writer import MAX_WRITE_BYTES, LogStream, MissingLogStream
-from .text_lines import text_line
+from .text_lines import format_text_line
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -159,7 +159,7 @@ class LogStreamHandler(logging.Handler):
             line = self._formatter.format_bytes(record)
         except Exception as failure:
             line = _formatting_error_line(record, failure)
-        self._stream.put((text_line(line) if self._as_text else line) + b"\n")
+        self._stream.put((format_text_line(line) if self._as_text else line) + b"\n")
 
 
 def _formatting_error_line(record: logging.LogRecord, failure: Exception) -> bytes:
@@ -216,7 +216,7 @@ def _make_handler(name: str, stream: TextIO | None, log_format: str) -> LogStrea
 def _open_stream(name: str, stream: TextIO | None, *, as_text: bool) -> LogStream | MissingLogStream:
     def report(dropped: int) -> bytes:
         line = _make_line("warning", f"{_line_count_phrase(dropped)} dropped", stream=name, dropped=dropped)
-        return (text_line(line) if as_text else line) + b"\n"
+        return (format_text_line(line) if as_text else line) + b"\n"
 
     if stream is None or not is_writable(stream.fileno()):
         LOG_STREAMS[name] = missing = MissingLogStream()

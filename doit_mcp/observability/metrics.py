@@ -76,10 +76,10 @@ class Metrics:
         self._closed_connections: Counter[Labels] = Counter()
         self._accept_pauses: Counter[Labels] = Counter()
         self._clients = ClientCalls()
-        self._operations = _by_labels(MCP_BUCKETS_SECONDS, (OTHER, "", "", "", OTHER))
-        self._sessions = _by_labels(MCP_BUCKETS_SECONDS, (OTHER,))
-        self._results = _by_labels(RESULT_BUCKETS_CHARACTERS, (OTHER,))
-        self._upstream_seconds = _by_labels(DURATION_BUCKETS_SECONDS, (OTHER, OTHER, OTHER))
+        self._operations = _make_histograms(MCP_BUCKETS_SECONDS, (OTHER, "", "", "", OTHER))
+        self._sessions = _make_histograms(MCP_BUCKETS_SECONDS, (OTHER,))
+        self._results = _make_histograms(RESULT_BUCKETS_CHARACTERS, (OTHER,))
+        self._upstream_seconds = _make_histograms(DURATION_BUCKETS_SECONDS, (OTHER, OTHER, OTHER))
         self._event_deliveries: Counter[Labels] = Counter()
         self._event_polls: Counter[Labels] = Counter()
         self._event_verifications: Counter[Labels] = Counter()
@@ -156,8 +156,8 @@ class Metrics:
     def collect(self) -> Iterator[Family]:
         """Return all metrics with their current values."""
         yield from self._mcp_histograms()
-        yield from self._counters()
-        yield _histogram(
+        yield from self._collect_counters()
+        yield _histogram_family(
             "doit_mcp_event_loop_delay_seconds", "Event loop delay: how late a timer runs", self.loop_delay
         )
         for name, (text, read) in self._gauges.items():
@@ -209,7 +209,7 @@ class Metrics:
             list(self._upstream_seconds),
         )
 
-    def _counters(self) -> Iterator[Family]:
+    def _collect_counters(self) -> Iterator[Family]:
         counters: tuple[tuple[str, str, Labels, Counts], ...] = (
             ("http_requests", "HTTP requests", ("method", "route", "status"), self._requests),
             ("tool_calls", "Tool calls", ("tool", "outcome"), self._calls),
@@ -250,7 +250,7 @@ class Metrics:
         """Return what dashboards of the previous release use; to be removed after the next one."""
         use = "use mcp_server_operation_duration_seconds"
         yield Family("doit_mcp_messages", use, COUNTER, ("method",), list(self._messages.items()), deprecated=True)
-        yield _histogram("doit_mcp_tool_call_seconds", use, self._call_seconds, deprecated=True)
+        yield _histogram_family("doit_mcp_tool_call_seconds", use, self._call_seconds, deprecated=True)
         upstream = list(self._upstream.items())
         use = "use doit_mcp_upstream_request_seconds"
         yield Family("doit_mcp_upstream_requests", use, COUNTER, ("status",), upstream, deprecated=True)
@@ -263,9 +263,9 @@ class Metrics:
         return prometheus_text(self.collect())
 
 
-def _by_labels(bounds: tuple[float, ...], overflow: Labels) -> HistogramsByLabels:
+def _make_histograms(bounds: tuple[float, ...], overflow: Labels) -> HistogramsByLabels:
     return HistogramsByLabels(bounds, max_sets=MAX_LABEL_SETS, overflow=overflow)
 
 
-def _histogram(name: str, description: str, histogram: Histogram, *, deprecated: bool = False) -> Family:
+def _histogram_family(name: str, description: str, histogram: Histogram, *, deprecated: bool = False) -> Family:
     return Family(name, description, HISTOGRAM, (), [((), histogram)], deprecated=deprecated)

@@ -12,7 +12,7 @@ PLAIN_VALUE = re.compile(r"[\w./:@+-]+", re.ASCII)
 OWN_LOGGERS = "doit_mcp."
 
 
-def text_line(json_line: bytes) -> bytes:
+def format_text_line(json_line: bytes) -> bytes:
     """Return a line of the JSON log as text, without line feed. No value can contain a control character."""
     fields = orjson.loads(json_line)
     time, level, logger = (str(fields.pop(name)) for name in ("time", "level", "logger"))

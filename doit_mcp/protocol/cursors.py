@@ -7,12 +7,12 @@ import base64
 from .jsonrpc import INVALID_PARAMS, RpcError
 
 
-def encode(position: int, fingerprint: str) -> str:
+def encode_cursor(position: int, fingerprint: str) -> str:
     """Return a cursor for the page that starts at *position* of the list with this *fingerprint*."""
     return base64.urlsafe_b64encode(f"{position}:{fingerprint}".encode()).decode().rstrip("=")
 
 
-def decode(cursor: object, fingerprint: str, length: int) -> int:
+def decode_cursor(cursor: object, fingerprint: str, length: int) -> int:
     """Return the position of a cursor. Raise RpcError -32602 for a cursor that was not issued for this list."""
     if cursor is None:
         return 0
@@ -28,6 +28,6 @@ def decode(cursor: object, fingerprint: str, length: int) -> int:
     digits = text.partition(":")[0]
     position = int(digits) if digits.isdecimal() else 0
     # Encode again and compare, because base64 and numbers can be written in several ways.
-    if not 0 < position < length or encode(position, fingerprint) != cursor:
+    if not 0 < position < length or encode_cursor(position, fingerprint) != cursor:
         raise error
     return position

@@ -279,7 +279,7 @@ def _schema_without_none(hint: Any, form: SchemaForm) -> JsonObject:
     return _annotated_schema((inner, *markers), form)
 
 
-def truncate(text: str, max_length: int) -> str:
+def truncate_text(text: str, max_length: int) -> str:
     """Shorten *text* to at most *max_length* characters, with an ellipsis."""
     return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
@@ -295,4 +295,6 @@ def short_json(value: Any) -> str:
 
 def printable_text(text: str, max_length: int = MAX_SHORT_JSON_LENGTH) -> str:
     """Return *text*, shortened, with nonprintable characters replaced."""
-    return truncate("".join(letter if letter.isprintable() else "?" for letter in text[: max_length + 1]), max_length)
+    return truncate_text(
+        "".join(letter if letter.isprintable() else "?" for letter in text[: max_length + 1]), max_length
+    )

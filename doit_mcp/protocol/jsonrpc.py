@@ -187,10 +187,10 @@ def without_empty_values(value: JsonObject) -> JsonObject:
     value = without_nulls(value)
     if [] not in value.values():
         return value
-    return {name: object_if_empty(member) for name, member in value.items()}
+    return {name: replace_empty_list(member) for name, member in value.items()}
 
 
-def object_if_empty(value: Any) -> Any:
+def replace_empty_list(value: Any) -> Any:
     """Return an empty object for an empty list, and any other *value* unchanged. Use it only where no list is allowed.
 
     PHP has one type for both, and its serializer writes an empty one as a list.
@@ -227,7 +227,7 @@ def _parse_response(value: JsonObject, identifier: Id | None) -> Response:
     if "error" not in value:
         if identifier is None:
             raise RpcError(INVALID_REQUEST, 'Invalid Request: a result needs the "id" of its request')
-        return Response(identifier, result=object_if_empty(value["result"]))
+        return Response(identifier, result=replace_empty_list(value["result"]))
     error = value["error"]
     code = error.get("code") if isinstance(error, dict) else None
     if not isinstance(code, int) or isinstance(code, bool) or not isinstance(error.get("message"), str):

@@ -75,7 +75,7 @@ def check_parameter_headers(request: Request, headers: Headers, input_schema: Js
     """
     arguments = request.params.get("arguments", {})
     for parameter in find_parameter_headers(input_schema):
-        name, value = ".".join(parameter.path), _argument_at(arguments, parameter.path)
+        name, value = ".".join(parameter.path), _find_argument(arguments, parameter.path)
         values = header_values(headers, parameter.header)
         expected = _header_text(value)
         if expected is None and not values:
@@ -93,7 +93,7 @@ def check_parameter_headers(request: Request, headers: Headers, input_schema: Js
         raise RpcError(HEADER_MISMATCH, f"Header {parameter.header} {problem}", id=request.id)
 
 
-def _argument_at(value: Any, path: tuple[str, ...]) -> Any:
+def _find_argument(value: Any, path: tuple[str, ...]) -> Any:
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
     return value

@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from .json_schema import JsonObject, printable_text, short_json, truncate
+from .json_schema import JsonObject, printable_text, short_json, truncate_text
 from .message_limits import (
     CONTAINER_TYPES,
     MAX_INLINE_VALUES,
@@ -145,7 +145,7 @@ class SchemaValidator:
         match error.kind.name:
             case "pattern":
                 # The description has an example; a regular expression would not help to correct the value.
-                form = self._description(error.schema_path).rstrip(".")
+                form = self._find_description(error.schema_path).rstrip(".")
                 return f"does not have the expected form: {form}" if form else "has a wrong form"
             case "anyOf":
                 alternatives = (alternative for alternative, *_ in error.kind.as_dict()["context"])
@@ -162,7 +162,7 @@ class SchemaValidator:
         part: JsonObject = schema
         return part
 
-    def _description(self, steps: Iterable[str | int]) -> str:
+    def _find_description(self, steps: Iterable[str | int]) -> str:
         """Return the innermost description on the way to a part of the schema; "" without any."""
         schema: Any = self._schema
         description = ""
@@ -221,7 +221,7 @@ def _take_sample(value: Any) -> Any:
 def limit_problems(lines: Iterable[str]) -> list[str]:
     """Return the first 20 different *lines*, each cut to 300 characters, and a note if there are more."""
     unique = list(dict.fromkeys(_describe_each_once(islice(lines, 2 * MAX_PROBLEMS))))
-    problems = [truncate(line, MAX_PROBLEM_LENGTH) for line in unique[:MAX_PROBLEMS]]
+    problems = [truncate_text(line, MAX_PROBLEM_LENGTH) for line in unique[:MAX_PROBLEMS]]
     return [*problems, "and more"] if len(unique) > MAX_PROBLEMS else problems
 
 

@@ -21,7 +21,7 @@ IS_CLUSTER = "Redis is a cluster; use a URL such as redis+cluster://host:port"
 # For callers that can continue without Redis.
 SHORT_TIMEOUT_SECONDS = 0.5
 # After an out-of-memory error Redis counts as full for this time, and the error is logged only once.
-FULL_SECONDS = 30.0
+FULL_PAUSE_SECONDS = 30.0
 # While Redis is unavailable one task probes it: soon at first, then about once a second.
 FIRST_PROBE_SECONDS, MAX_PROBE_SECONDS = 0.05, 1.0
 
@@ -87,7 +87,7 @@ class RedisConnection:
         """Record that Redis refused a write because its memory is used up."""
         if not self.full:
             log.error("Redis is full and refuses writes; raise its maxmemory")
-        self._full_until = time.monotonic() + FULL_SECONDS
+        self._full_until = time.monotonic() + FULL_PAUSE_SECONDS
 
     def key(self, *parts: str) -> str:
         """Return the key with these *parts* and the prefix of this server."""

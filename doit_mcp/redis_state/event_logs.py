@@ -98,10 +98,10 @@ class EventLogs:
             messages = [
                 (
                     _message_number(id),
-                    self._encryptor.decrypt(join_names(" ", (key, id.decode())), _field(fields, b"m")),
+                    self._encryptor.decrypt(join_names(" ", (key, id.decode())), _read_field(fields, b"m")),
                 )
                 for id, fields in entries
-                if _field(fields, b"m")
+                if _read_field(fields, b"m")
             ]
             decrypted = None if metadata is None else self._encryptor.decrypt_json(metadata_key, metadata)
         except DecryptionError:
@@ -122,5 +122,5 @@ def _message_number(id: bytes) -> int:
     return int(id.partition(b"-")[0])
 
 
-def _field(flat: Sequence[bytes], name: bytes) -> bytes:
+def _read_field(flat: Sequence[bytes], name: bytes) -> bytes:
     return flat[flat.index(name) + 1]

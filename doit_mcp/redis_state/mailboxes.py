@@ -90,7 +90,7 @@ class RedisMailboxes:
         """Return the version of each mailbox."""
         return [int(reply) for reply in await self._for_each(VERSION_SCRIPT, map(self._mailbox_key, owners))]
 
-    async def enroll(self, owner: Owner) -> None:
+    async def add_owner(self, owner: Owner) -> None:
         """Put *owner* into the list of owners."""
         entry = self._encryptor.encrypt_json(self._index, list(owner))
         lifetime = max(1, int((owner.expires - self._clock() + OWNER_MARGIN_SECONDS) * 1000))

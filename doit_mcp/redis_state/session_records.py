@@ -23,7 +23,7 @@ DELETE_SCRIPT = load_script("delete_session")
 RENEW_SCRIPT = load_script("renew_sessions")
 
 UNLIMITED = 1 << 40
-OLD_NAME = 2
+OLD_NAME_STATE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class SessionRecords:
             RENEW_SCRIPT, keys, self._ttl, self._replica, self._replicas, *current_keys
         )
         for (id, owner), state in zip(records, states, strict=True):
-            if state == OLD_NAME:
+            if state == OLD_NAME_STATE:
                 # Finding a record renames it.
                 await self.find(id, owner)
         return [bool(state) for state in states]

@@ -51,8 +51,8 @@ def search_customers(body: Any, directory: AccountDirectory = DEFAULT_DIRECTORY)
     else:
         total, page = len(directory), directory.customers(begin, stop)
     next_page = {"pageToken": str(stop)} if stop < total else {}
-    return {"customers": [_row(customer) for customer in page], "rowCount": total, **next_page}
+    return {"customers": [_make_row(customer) for customer in page], "rowCount": total, **next_page}
 
 
-def _row(customer: Customer) -> dict[str, str]:
+def _make_row(customer: Customer) -> dict[str, str]:
     return {"id": customer.id, "name": customer.name, "domain": customer.domain, "classification": "business"}

@@ -77,7 +77,7 @@ class EventReceiver:
             body += chunk
         if len(body) > MAX_BODY_BYTES:
             return web.Response(status=413)
-        is_genuine = self.holds(request.headers, body)
+        is_genuine = self.has_signed(request.headers, body)
         fields = _parse(body)
         self.arrivals.appendleft(
             {
@@ -92,7 +92,7 @@ class EventReceiver:
             return web.Response(status=401)
         return web.json_response({"challenge": fields["challenge"]} if fields.get("type") == "verification" else {})
 
-    def holds(self, headers: Mapping[str, str], body: bytes) -> bool:
+    def has_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether the signature of a request is that of this receiver's secret, and recent (Standard Webhooks)."""
         id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         given = headers.get("webhook-signature", "")

@@ -29,16 +29,19 @@ def tool_examples(now: float) -> dict[str, JsonObject]:
     }
 
 
-def _first(tool: str, path: str, arguments: JsonObject | None = None) -> JsonObject:
+def _take_from_result(tool: str, path: str, arguments: JsonObject | None = None) -> JsonObject:
     return {"$from": [tool, path, arguments or {}]}
 
 
 def _access_examples() -> dict[str, JsonObject]:
-    role, group = _first("list_roles", "roles.0.id"), _first("list_customer_groups", "customerGroups.0.id")
-    region = _first("list_custom_regions", "customRegions.0.id")
-    account = _first("list_service_accounts", "items.0.id")
+    role, group = (
+        _take_from_result("list_roles", "roles.0.id"),
+        _take_from_result("list_customer_groups", "customerGroups.0.id"),
+    )
+    region = _take_from_result("list_custom_regions", "customRegions.0.id")
+    account = _take_from_result("list_service_accounts", "items.0.id")
     tokens = {"serviceAccountId": account}
-    customer, user = _first("get_customer", "id"), _first("list_users", "users.0.id")
+    customer, user = _take_from_result("get_customer", "id"), _take_from_result("list_users", "users.0.id")
     return {
         "get_role": {"id": role},
         "get_customer_group": {"customerGroupId": group},
@@ -50,7 +53,7 @@ def _access_examples() -> dict[str, JsonObject]:
         "list_service_account_tokens": tokens,
         "get_service_account_token": {
             **tokens,
-            "id": _first("list_service_account_tokens", "items.0.id", tokens),
+            "id": _take_from_result("list_service_account_tokens", "items.0.id", tokens),
         },
     }
 
@@ -70,21 +73,21 @@ def _cost_examples() -> dict[str, JsonObject]:
         "timeInterval": "day",
         "group": [{"type": "fixed", "id": "project_id"}, {"type": "fixed", "id": "sku_description"}],
     }
-    run = _first("start_query_run", "operationId", {"query": config})
+    run = _take_from_result("start_query_run", "operationId", {"query": config})
     return {
         "cost_breakdown": {"groupBy": "service"},
         "cost_trend": {"months": 6, "groupBy": "cloud"},
         "run_query": {"query": config},
         "query_result": {
-            "handle": _first("run_query", "handle", {"query": large_config}),
+            "handle": _take_from_result("run_query", "handle", {"query": large_config}),
             "groupBy": ["project_id"],
         },
         "allocation_coverage": {"by": "label:team"},
         "unit_cost": {"metric": "orders"},
         "search": {"query": "budgets"},
-        "fetch": {"id": _first("search", "results.0.id", {"query": "budgets"})},
+        "fetch": {"id": _take_from_result("search", "results.0.id", {"query": "budgets"})},
         "start_query_run": {"query": config},
-        "start_report_run": {"id": _first("list_reports", "reports.0.id")},
+        "start_report_run": {"id": _take_from_result("list_reports", "reports.0.id")},
         "get_report_run": {"operationId": run},
         "get_widget": {"widgetId": "current-month-cloud-spend"},
         "get_dimension": {"type": "fixed", "id": "cloud_provider"},
@@ -96,7 +99,7 @@ def _cost_examples() -> dict[str, JsonObject]:
 
 
 def _commitment_examples() -> dict[str, JsonObject]:
-    account = {"billingAccountId": _first("list_gcp_billing_accounts", "items.0.billingAccountId")}
+    account = {"billingAccountId": _take_from_result("list_gcp_billing_accounts", "items.0.billingAccountId")}
     return {
         "get_gcp_billing_account": account,
         "list_gcp_resource_cuds": account,
@@ -105,69 +108,76 @@ def _commitment_examples() -> dict[str, JsonObject]:
         "get_gcp_recommendation": {**account, "gcp_service": "compute"},
         "list_gcp_planned_purchases": account,
         "what_if_commitment": {"term": "one_year"},
-        "get_commitment_policy": {"policyId": _first("list_commitment_policies", "items.0.id")},
+        "get_commitment_policy": {"policyId": _take_from_result("list_commitment_policies", "items.0.id")},
     }
 
 
 def _object_examples() -> dict[str, JsonObject]:
     recommendation = {
-        "source": _first("list_optimization_recommendations", "insights.0.source"),
-        "key": _first("list_optimization_recommendations", "insights.0.key"),
+        "source": _take_from_result("list_optimization_recommendations", "insights.0.source"),
+        "key": _take_from_result("list_optimization_recommendations", "insights.0.key"),
     }
-    ticket = {"ticketId": _first("list_tickets", "tickets.0.id")}
+    ticket = {"ticketId": _take_from_result("list_tickets", "tickets.0.id")}
     # The newest flow is a draft.
-    published_flow = _first("list_cloudflows", "items.1.id")
+    published_flow = _take_from_result("list_cloudflows", "items.1.id")
     return {
-        "get_budget": {"id": _first("list_budgets", "budgets.0.id")},
-        "get_report_results": {"id": _first("list_reports", "reports.0.id")},
-        "get_report_config": {"id": _first("list_reports", "reports.0.id")},
-        "get_alert": {"id": _first("list_alerts", "alerts.0.id")},
-        "get_allocation": {"id": _first("list_allocations", "allocations.0.id")},
-        "get_annotation": {"id": _first("list_annotations", "annotations.0.id")},
-        "get_anomaly": {"id": _first("get_anomalies", "anomalies.0.id")},
-        "get_label": {"id": _first("list_labels", "labels.0.id")},
-        "get_label_assignments": {"id": _first("list_labels", "labels.0.id")},
-        "get_resource_permissions": {"resourceType": "budgets", "resourceId": _first("list_budgets", "budgets.0.id")},
-        "get_cloud_incident": {"id": _first("get_cloud_incidents", "incidents.0.id")},
+        "get_budget": {"id": _take_from_result("list_budgets", "budgets.0.id")},
+        "get_report_results": {"id": _take_from_result("list_reports", "reports.0.id")},
+        "get_report_config": {"id": _take_from_result("list_reports", "reports.0.id")},
+        "get_alert": {"id": _take_from_result("list_alerts", "alerts.0.id")},
+        "get_allocation": {"id": _take_from_result("list_allocations", "allocations.0.id")},
+        "get_annotation": {"id": _take_from_result("list_annotations", "annotations.0.id")},
+        "get_anomaly": {"id": _take_from_result("get_anomalies", "anomalies.0.id")},
+        "get_label": {"id": _take_from_result("list_labels", "labels.0.id")},
+        "get_label_assignments": {"id": _take_from_result("list_labels", "labels.0.id")},
+        "get_resource_permissions": {
+            "resourceType": "budgets",
+            "resourceId": _take_from_result("list_budgets", "budgets.0.id"),
+        },
+        "get_cloud_incident": {"id": _take_from_result("get_cloud_incidents", "incidents.0.id")},
         "get_insight": recommendation,
         "get_insight_resources": recommendation,
-        "get_ticket": {"id": _first("list_tickets", "tickets.0.id")},
+        "get_ticket": {"id": _take_from_result("list_tickets", "tickets.0.id")},
         "list_ticket_comments": ticket,
         "list_ticket_tags": ticket,
         "list_products": {"platform": "google_cloud_platform"},
-        "explain_anomaly": {"id": _first("get_anomalies", "anomalies.0.id")},
+        "explain_anomaly": {"id": _take_from_result("get_anomalies", "anomalies.0.id")},
         "list_cloudflow_runs": {"flowId": published_flow},
         "get_cloudflow_run": {
             "flowId": published_flow,
-            "runId": _first("list_cloudflow_runs", "items.0.id", {"flowId": published_flow}),
+            "runId": _take_from_result("list_cloudflow_runs", "items.0.id", {"flowId": published_flow}),
         },
         "export_cloudflow": {"flowId": published_flow},
         "get_cloudflow_connection": {
-            "connectionId": _first("list_cloudflow_connections", "items.0.connectionId"),
+            "connectionId": _take_from_result("list_cloudflow_connections", "items.0.connectionId"),
         },
-        "get_cloudflow_template": {"templateId": _first("list_cloudflow_templates", "items.0.id")},
+        "get_cloudflow_template": {"templateId": _take_from_result("list_cloudflow_templates", "items.0.id")},
         "get_cloud_connect_supported_features": {"accountID": "111122223333"},
     }
 
 
 def _billing_examples(month: str) -> dict[str, JsonObject]:
-    organization = {"managementAccountId": _first("list_aws_organizations", "items.0.managementAccountId")}
-    member = _first("list_aws_member_accounts", "items.0.memberAccountId", organization)
-    contract = {"contractID": _first("list_contracts", "contracts.0.id")}
+    organization = {"managementAccountId": _take_from_result("list_aws_organizations", "items.0.managementAccountId")}
+    member = _take_from_result("list_aws_member_accounts", "items.0.memberAccountId", organization)
+    contract = {"contractID": _take_from_result("list_contracts", "contracts.0.id")}
     reseller = {
-        "dpmaId": _first("list_billing_transfer_accounts", "items.0.dpmaId"),
-        "resellerPmaAccountId": _first("list_billing_transfer_accounts", "items.0.tenants.0.resellerPmaAccountId"),
+        "dpmaId": _take_from_result("list_billing_transfer_accounts", "items.0.dpmaId"),
+        "resellerPmaAccountId": _take_from_result(
+            "list_billing_transfer_accounts", "items.0.tenants.0.resellerPmaAccountId"
+        ),
     }
     return {
-        "get_invoice": {"id": _first("list_invoices", "invoices.0.id")},
+        "get_invoice": {"id": _take_from_result("list_invoices", "invoices.0.id")},
         "get_entity_invoice_explainer": {
-            "billingProfileId": _first("get_contract", "versions.0.billingProfile.id", contract),
-            "invoiceNumber": _first("list_invoices", "invoices.0.id", {"filter": "platform:amazon-web-services"}),
+            "billingProfileId": _take_from_result("get_contract", "versions.0.billingProfile.id", contract),
+            "invoiceNumber": _take_from_result(
+                "list_invoices", "invoices.0.id", {"filter": "platform:amazon-web-services"}
+            ),
         },
         "get_contract": contract,
         "get_billing_explainer_per_payer": {"invoiceMonth": month},
-        "get_asset": {"id": _first("list_assets", "assets.0.id")},
-        "get_commitment": {"id": _first("list_commitments", "commitments.0.id")},
+        "get_asset": {"id": _take_from_result("list_assets", "assets.0.id")},
+        "get_commitment": {"id": _take_from_result("list_commitments", "commitments.0.id")},
         "get_aws_organization": organization,
         "list_aws_member_accounts": organization,
         "get_aws_member_account": {**organization, "memberAccountId": member},
@@ -182,9 +192,11 @@ def _billing_examples(month: str) -> dict[str, JsonObject]:
 
 
 def _diagram_examples(start: str, end: str) -> dict[str, JsonObject]:
-    layer = _first("get_cloud_diagram_components", "scheme.*.statussheet.0.ssid", {"type": ["infrastructure"]})
-    node = _first("export_cloud_diagram_json", "nodes.0._id", {"id": layer})
-    snapshot = _first("list_cloud_diagram_layer_snapshots", "snapshots.0._id", {"id": layer})
+    layer = _take_from_result(
+        "get_cloud_diagram_components", "scheme.*.statussheet.0.ssid", {"type": ["infrastructure"]}
+    )
+    node = _take_from_result("export_cloud_diagram_json", "nodes.0._id", {"id": layer})
+    snapshot = _take_from_result("list_cloud_diagram_layer_snapshots", "snapshots.0._id", {"id": layer})
     return {
         "get_cloud_diagram_components": {"type": ["infrastructure"]},
         "export_cloud_diagram_json": {"id": layer},
@@ -217,6 +229,8 @@ def _write_examples() -> dict[str, JsonObject]:
         },
         "create_datahub_dataset": {"name": "Deliveries"},
         "invite_user": {"email": "new@acme.example"},
-        "confirm_action": {"approvalToken": _first("invite_user", "approvalToken", {"email": "new@acme.example"})},
+        "confirm_action": {
+            "approvalToken": _take_from_result("invite_user", "approvalToken", {"email": "new@acme.example"})
+        },
         "call_operation": {"name": "create_label", "input": {"name": "Quarterly plan", "color": "lime"}},
     }

@@ -52,7 +52,7 @@ class ApprovalTokens:
         handle, rest = body[:HANDLE_BYTES], body[HANDLE_BYTES:]
         return ApprovalToken(encode_base64url(handle), int.from_bytes(rest[:EXPIRY_BYTES], "big"), rest[EXPIRY_BYTES:])
 
-    def belongs_to(self, token: ApprovalToken, owner: str, tenant: str) -> bool:
+    def is_owned_by(self, token: ApprovalToken, owner: str, tenant: str) -> bool:
         """Return whether *token* was made for this user and customer."""
         return any(hmac.compare_digest(token.owner_tag, self._owner_tag(key, owner, tenant)) for key in self._keys)
 

@@ -60,7 +60,7 @@ UNAVAILABLE = (
 )
 
 
-def memory_store(clock: Callable[[], float] = time.monotonic) -> MemoryResultStore:
+def make_memory_store(clock: Callable[[], float] = time.monotonic) -> MemoryResultStore:
     """Return a store of prepared changes in this process."""
     return MemoryResultStore(clock, limits=CHANGE_LIMITS)
 
@@ -85,7 +85,7 @@ class Approvals:
     @classmethod
     def in_memory(cls, consents: Consents, policy: ConfirmationPolicy = "when-destructive") -> Approvals:
         """Return the approvals of one process, with tokens that no other process accepts."""
-        return cls(memory_store(), ApprovalTokens(os.urandom(32)), consents, policy)
+        return cls(make_memory_store(), ApprovalTokens(os.urandom(32)), consents, policy)
 
     async def prepare(
         self, owner: str, tenant: str, tool: str, arguments: JsonObject, digest: str
@@ -106,7 +106,7 @@ class Approvals:
         parsed = self._tokens.read(token)
         if parsed is None:
             raise ToolError(ALTERED)
-        if not self._tokens.belongs_to(parsed, owner, tenant):
+        if not self._tokens.is_owned_by(parsed, owner, tenant):
             raise ToolError(FOREIGN)
         is_expired = self._clock() >= parsed.expires_at
         data = await self._store.get(owner, parsed.handle)

@@ -87,7 +87,7 @@ def record_attempt(
     if not tool.writes:
         return
     structured = _structured_content(result)
-    affected = affected_objects(tool, arguments, structured)
+    affected = list_affected_objects(tool, arguments, structured)
     fields = _caller_fields(context) | {"tool": tool.name, "objects": affected, "outcome": outcome}
     if is_prepared(structured):
         fields["approval"] = approval_label(structured[APPROVAL_ARGUMENT][:HANDLE_CHARACTERS])
@@ -153,7 +153,7 @@ def _caller_fields(context: RequestContext) -> dict[str, Any]:
     return fields | {"customer": context.tenant}
 
 
-def affected_objects(tool: Tool, arguments: JsonObject, result: JsonObject) -> dict[str, Any]:
+def list_affected_objects(tool: Tool, arguments: JsonObject, result: JsonObject) -> dict[str, Any]:
     """Return the identifiers of the objects that a call affects, from its *arguments* and its *result*."""
     # Invalid arguments may have any name, so use only those in the schema.
     known_arguments = {name: arguments[name] for name in tool.input_schema.get("properties", {}) if name in arguments}

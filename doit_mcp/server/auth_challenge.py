@@ -10,7 +10,7 @@ from .request_context import RequestContext
 CHALLENGE_META_KEY = "mcp/www_authenticate"
 
 
-def challenge_for(context: RequestContext, failure: BaseException) -> JsonObject:
+def make_challenge(context: RequestContext, failure: BaseException) -> JsonObject:
     """Return the challenge for *failure*, for the ``_meta`` of a result or the data of an error.
 
     It is empty if the failure is not about the sign-in, or if the transport has no sign-in.

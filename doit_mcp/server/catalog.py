@@ -19,7 +19,7 @@ from ..catalog.stores.approvals import ConfirmationPolicy
 from ..catalog.tools.permissions import with_refused_tools
 from ..catalog.tools.tool import Tool
 from ..catalog.tools.untested import is_untested
-from ..catalog.toolsets import Selection, callable_tools, listed_tools
+from ..catalog.toolsets import Selection, select_callable_tools, select_listed_tools
 from ..catalog.writes.confirmation import with_change_card
 from ..catalog.writes.secret_results import has_secrets
 from ..protocol.jsonrpc import JsonObject
@@ -59,9 +59,9 @@ def make_catalog(
     """Return the catalog for one selection. Raise UnknownToolset."""
     all_tools = (*tools, *employee_tools()) if is_employee else tools
     complete = with_discovery(all_tools)
-    listed_names = {tool.name for tool in listed_tools(complete, selection)}
+    listed_names = {tool.name for tool in select_listed_tools(complete, selection)}
     # Built from the tools of this selection, so that no other tool can be found or called.
-    offered = callable_tools(all_tools, selection)
+    offered = select_callable_tools(all_tools, selection)
     available = with_discovery(offered, frozenset(tool.name for tool in all_tools if tool not in offered))
     excluded = frozenset(tool.name for tool in complete) - {tool.name for tool in available}
     return Catalog(

@@ -10,7 +10,7 @@ import orjson
 
 from ..catalog.call import MissingClientCapability, NoAnswer, Question
 from ..protocol.downgrade import downgrade
-from ..protocol.jsonrpc import JsonObject, Response, notification_bytes, object_if_empty, without_nulls
+from ..protocol.jsonrpc import JsonObject, Response, notification_bytes, replace_empty_list, without_nulls
 from ..protocol.request_metadata import Caller
 from ..protocol.revisions import Revision
 from ..protocol.schema_validator import SchemaValidator
@@ -44,19 +44,19 @@ class Asker(Protocol):
         """Return the answers by key. Raise NoAnswer, or InputRequired if the client has to send the request again."""
 
 
-def missing_capabilities(caller: Caller, question: Question) -> JsonObject | None:
+def find_missing_capabilities(caller: Caller, question: Question) -> JsonObject | None:
     """Return the undeclared capabilities that *question* needs, or None (Capability Negotiation)."""
     declared = caller.capabilities
     if question.method == ROOTS:
         return None if _is_object(declared.get("roots")) else {"roots": {}}
     if question.method == SAMPLING:
-        return _missing_sampling(caller, declared.get("sampling"), question)
+        return _find_missing_sampling(caller, declared.get("sampling"), question)
     if question.method == ELICITATION and caller.revision.supports("elicitation"):
-        return _missing_elicitation(caller, declared.get("elicitation"), question)
+        return _find_missing_elicitation(caller, declared.get("elicitation"), question)
     return {"elicitation": {}}
 
 
-def _missing_sampling(caller: Caller, declared: object, question: Question) -> JsonObject | None:
+def _find_missing_sampling(caller: Caller, declared: object, question: Question) -> JsonObject | None:
     needs_tools = "tools" in question.params
     has_tools = isinstance(declared, dict) and _is_object(declared.get("tools"))
     if isinstance(declared, dict) and (not needs_tools or (has_tools and caller.revision.supports("sampling.tools"))):
@@ -64,7 +64,7 @@ def _missing_sampling(caller: Caller, declared: object, question: Question) -> J
     return {"sampling": {"tools": {}} if needs_tools else {}}
 
 
-def _missing_elicitation(caller: Caller, declared: object, question: Question) -> JsonObject | None:
+def _find_missing_elicitation(caller: Caller, declared: object, question: Question) -> JsonObject | None:
     mode = question.params.get("mode", "form")
     if isinstance(declared, dict):
         # An empty object means form mode only, as in revisions without modes.
@@ -94,7 +94,7 @@ def validate_answer(question: Question, answer: JsonObject) -> JsonObject:
             raise NoAnswer('"action" must be accept, decline or cancel')
         schema = question.params.get("requestedSchema")
         if answer["action"] == "accept" and schema is not None:
-            if problems := SchemaValidator(schema).problems(object_if_empty(answer.get("content", {}))):
+            if problems := SchemaValidator(schema).problems(replace_empty_list(answer.get("content", {}))):
                 raise NoAnswer("; ".join(problems))
     elif question.method == SAMPLING and not isinstance(answer.get("content"), (dict, list)):
         raise NoAnswer('"content" must be a message content')

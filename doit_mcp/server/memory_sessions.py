@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ..protocol.request_metadata import Caller
 from .message_queue import MessageQueue
-from .session_ids import LIFETIME_SECONDS, SessionIds, digest
+from .session_ids import LIFETIME_SECONDS, SessionIds, hash_session_id
 from .sessions import OnSessionEnd, Session, new_session_id, report_end
 from .used_ids import UsedIds
 
@@ -85,7 +85,7 @@ class MemorySessions:
 
     def _revive(self, id: str, owner: str) -> Session | None:
         described = None if self._ids is None else self._ids.read(id, owner)
-        if described is None or self._ended.contains(owner, described.started_at, digest(id)):
+        if described is None or self._ended.contains(owner, described.started_at, hash_session_id(id)):
             return None
         session = Session(
             id,
@@ -105,7 +105,7 @@ class MemorySessions:
         """End the session."""
         described = None if self._ids is None else self._ids.read(session.id, session.owner)
         if described is not None:
-            self._ended.add(session.owner, described.started_at, digest(session.id))
+            self._ended.add(session.owner, described.started_at, hash_session_id(session.id))
         self._close(session)
 
     def _close(self, session: Session) -> None:

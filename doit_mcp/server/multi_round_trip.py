@@ -52,7 +52,7 @@ class PreviousRounds:
         """The rounds as JSON, which the client returns with its retry."""
         return [self.answers, {key: [digest, *consent] for key, (digest, consent) in self.asked_questions.items()}]
 
-    def after_round(self, answers: Mapping[str, JsonObject], questions: Mapping[str, Question]) -> PreviousRounds:
+    def add_round(self, answers: Mapping[str, JsonObject], questions: Mapping[str, Question]) -> PreviousRounds:
         """Return the rounds including one that collected *answers* and ended by asking *questions*.
 
         Earlier answers to *questions* no longer count.
@@ -87,7 +87,7 @@ class RetryInputCollector:
             _is_declined(answer) for answer in read_input_responses(self._request).values()
         )
 
-    def _answer_to(self, key: str) -> JsonObject | None:
+    def _find_answer(self, key: str) -> JsonObject | None:
         response = read_input_responses(self._request).get(key)
         return response if _is_declined(response) else self._previous.answers.get(key, response)
 
@@ -99,7 +99,7 @@ class RetryInputCollector:
         """
         missing: dict[str, Question] = {}
         for key, question in questions.items():
-            answer = self._answer_to(key)
+            answer = self._find_answer(key)
             if answer is not None and question.signed:
                 asked_digest, consent = self._previous.asked_questions.get(key, NOT_ASKED)
                 if asked_digest == question.digest and not _is_declined(answer):

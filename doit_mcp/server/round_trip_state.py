@@ -53,7 +53,7 @@ async def run_round(context: RequestContext, request: Request, name: str, handle
         return {
             "resultType": "input_required",
             "inputRequests": input_requests(suspension.questions),
-            "requestState": _sign_state(context, request, previous.after_round(asker.answers, suspension.questions)),
+            "requestState": _sign_state(context, request, previous.add_round(asker.answers, suspension.questions)),
         }
     except ContinueAsTask as continuation:
         continuation.answers = {**previous.answers, **asker.answers}

@@ -26,7 +26,7 @@ from ..protocol.request_metadata import LOG_LEVELS
 from ..resilience.unavailable import StateUnavailable
 from .approvals import BoundApprovals
 from .audit import record_customer_change
-from .client_requests import Asker, NullAsker, missing_capabilities
+from .client_requests import Asker, NullAsker, find_missing_capabilities
 from .deadline_pause import DeadlinePause
 from .multi_round_trip import RetryInputCollector
 from .progress import ProgressReporter
@@ -229,15 +229,15 @@ class RunningRequest:
 
     def client_supports(self, question: Question) -> bool:
         """Return whether the client declared the capability that *question* needs."""
-        return missing_capabilities(self._context.caller, question) is None
+        return find_missing_capabilities(self._context.caller, question) is None
 
     def can_ask(self, question: Question) -> bool:
         """Return whether *question* can reach the client, which declared the capability or was already asked."""
-        return not isinstance(self._asker, NullAsker) and self._missing_capabilities(question) is None
+        return not isinstance(self._asker, NullAsker) and self._find_missing_capabilities(question) is None
 
-    def _missing_capabilities(self, question: Question) -> JsonObject | None:
+    def _find_missing_capabilities(self, question: Question) -> JsonObject | None:
         is_open = question.signed and isinstance(self._asker, RetryInputCollector) and self._asker.has_open_question
-        return None if is_open else missing_capabilities(self._context.caller, question)
+        return None if is_open else find_missing_capabilities(self._context.caller, question)
 
     async def ask(self, key: str, method: str, params: JsonObject) -> JsonObject:
         """Ask one question. Return the answer."""
@@ -250,7 +250,7 @@ class RunningRequest:
         """
         needed: JsonObject = {}
         for question in questions.values():
-            needed |= self._missing_capabilities(question) or {}
+            needed |= self._find_missing_capabilities(question) or {}
         if needed:
             raise MissingClientCapability(needed)
         with DeadlinePause(self._deadline):

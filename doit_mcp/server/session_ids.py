@@ -65,7 +65,7 @@ class SessionIds:
         return DescribedSession(make_caller(revision, client_info, capabilities), started_at)
 
 
-def digest(id: str) -> str:
+def hash_session_id(id: str) -> str:
     """Return a short name for *id*, which takes less memory and reveals nothing."""
     return hashlib.sha256(id.encode()).hexdigest()[:DIGEST_CHARACTERS]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..catalog.call import CallSuspended
 from ..catalog.tools.sanitize import sanitize_text
-from ..protocol.json_schema import truncate
+from ..protocol.json_schema import truncate_text
 from ..protocol.jsonrpc import JsonObject
 from .task import Task
 from .tasks import Tasks
@@ -50,5 +50,5 @@ class TaskProgress:
         """Show *message*: clients of tasks see no numbers."""
         if self._tasks is not None and self._task is not None and message:
             # Progress messages of DoiT's assistants are text from the API.
-            text = truncate(sanitize_text(message), MAX_MESSAGE_CHARACTERS)
+            text = truncate_text(sanitize_text(message), MAX_MESSAGE_CHARACTERS)
             self._tasks.show_progress(self._task, self._note + text)

@@ -131,7 +131,7 @@ class MemoryTasks:
         if len(owned) >= MAX_TASKS_PER_OWNER:
             self._remove(next(task for task in owned if task.status in FINAL_STATUSES))
         elif len(self._tasks) >= MAX_TASKS:
-            self._remove(self._oldest_ended())
+            self._remove(self._find_oldest_ended())
         now = self._clock()
         task = Task(secrets.token_urlsafe(24), owner, now, now, message=message, answers=dict(answers))
         self._tasks[task.id] = task
@@ -257,7 +257,7 @@ class MemoryTasks:
                 await task.answers_changed.wait()
         return {key: task.answers[key] for key in questions}
 
-    def _oldest_ended(self) -> Task:
+    def _find_oldest_ended(self) -> Task:
         ended = next((task for task in self._tasks.values() if task.status in FINAL_STATUSES), None)
         if ended is None:
             raise LimitExceeded("server", RETRY_AFTER_SECONDS, BUSY_MESSAGE)

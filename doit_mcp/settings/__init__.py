@@ -21,7 +21,7 @@ from .groups import (
     SignInSettings,
     ToolSettings,
 )
-from .host_names import authority, host_spellings, loopback_spellings, origin_of
+from .host_names import format_authority, host_spellings, loopback_spellings, origin_of
 from .parsers import DERIVED
 
 
@@ -93,7 +93,7 @@ class Settings(
     def base_url_by_host(self) -> Mapping[str, str]:
         """The base URL for each accepted ``Host`` header that is a spelling of MCP_RESOURCE_URL."""
         split = ((base, urlsplit(base)) for base in self.base_urls)
-        return {host: base for base, parts in split for host in host_spellings(authority(parts), parts.scheme)}
+        return {host: base for base, parts in split for host in host_spellings(format_authority(parts), parts.scheme)}
 
     @property
     def own_origin(self) -> str:

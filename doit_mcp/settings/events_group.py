@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .declaration import setting
-from .parsers import Integer, boolean, hosts, webhook_secret
+from .parsers import Integer, parse_boolean, parse_hosts, parse_webhook_secret
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,9 @@ class EventSettings:
 
     GROUP: ClassVar[str] = "Events"
 
-    events: bool = setting(True, "DOIT_MCP_EVENTS", boolean, "Offer MCP Events, which send webhooks to subscribers")
+    events: bool = setting(
+        True, "DOIT_MCP_EVENTS", parse_boolean, "Offer MCP Events, which send webhooks to subscribers"
+    )
     events_per_principal: int = setting(
         20, "DOIT_MCP_EVENTS_PER_PRINCIPAL", Integer(1, 1000), "Maximum number of event subscriptions per user"
     )
@@ -38,19 +40,19 @@ class EventSettings:
     events_receivers: tuple[str, ...] = setting(
         (),
         "DOIT_MCP_EVENTS_RECEIVERS",
-        hosts,
+        parse_hosts,
         "Hosts that may receive events; by default, all hosts with public addresses",
     )
     events_private_receivers: tuple[str, ...] = setting(
         (),
         "DOIT_MCP_EVENTS_PRIVATE_RECEIVERS",
-        hosts,
+        parse_hosts,
         "Hosts that may receive events at private or loopback addresses, which are refused otherwise",
     )
     events_ingest_secret: str = setting(
         "",
         "DOIT_MCP_EVENTS_INGEST_SECRET",
-        webhook_secret,
+        parse_webhook_secret,
         "Secret of back ends that report events to /events/ingest: whsec_ and base64 of 24 to 64 bytes; without it, the "
         "endpoint is closed",
         is_secret=True,

@@ -9,16 +9,16 @@ from .declaration import setting
 from .parsers import (
     Choice,
     Integer,
-    boolean,
-    collector_url,
-    hosts,
-    networks,
-    origins,
-    redis_url,
-    secrets,
-    text,
-    url,
-    visible_token,
+    parse_boolean,
+    parse_collector_url,
+    parse_hosts,
+    parse_networks,
+    parse_origins,
+    parse_redis_url,
+    parse_secrets,
+    parse_text,
+    parse_url,
+    parse_visible_token,
 )
 
 WEB_CLIENT_ORIGINS = ("https://chatgpt.com", "https://claude.ai", "https://claude.com", "https://vscode.dev")
@@ -33,13 +33,13 @@ class RequiredSettings:
     resource_url: str = setting(
         "https://mcp.doit.com",
         "MCP_RESOURCE_URL",
-        url,
+        parse_url,
         "Public base URL of this server, and its OAuth resource identifier",
     )
     exchange_secret: str = setting(
         "",
         "MCP_TOKEN_EXCHANGE_SECRET",
-        text,
+        parse_text,
         "Client secret for the token exchange, required by serve; at least 32 characters unless "
         "DOIT_MCP_STATE_SECRETS replaces it for shared state",
         is_secret=True,
@@ -52,7 +52,7 @@ class NetworkSettings:
 
     GROUP: ClassVar[str] = "Network"
 
-    host: str = setting("127.0.0.1", "DOIT_MCP_HOST", text, "Address to listen on")
+    host: str = setting("127.0.0.1", "DOIT_MCP_HOST", parse_text, "Address to listen on")
     port: int = setting(8080, "DOIT_MCP_PORT", Integer(0, 65535), "Port to listen on; 0 picks a free one")
     workers: int = setting(
         1, "DOIT_MCP_WORKERS", Integer(1, 64), "Number of worker processes; more than one requires DOIT_MCP_REDIS_URL"
@@ -60,16 +60,16 @@ class NetworkSettings:
     allowed_origins: tuple[str, ...] = setting(
         WEB_CLIENT_ORIGINS,
         "DOIT_MCP_ALLOWED_ORIGINS",
-        origins,
+        parse_origins,
         "Browser origins that may call this server, in addition to its own",
     )
     allowed_hosts: tuple[str, ...] = setting(
-        (), "DOIT_MCP_ALLOWED_HOSTS", hosts, "Accepted Host headers, in addition to the host of MCP_RESOURCE_URL"
+        (), "DOIT_MCP_ALLOWED_HOSTS", parse_hosts, "Accepted Host headers, in addition to the host of MCP_RESOURCE_URL"
     )
     trusted_proxies: tuple[str, ...] = setting(
         (),
         "DOIT_MCP_TRUSTED_PROXIES",
-        networks,
+        parse_networks,
         "Networks of proxies whose X-Forwarded-For header is trusted, to limit unauthenticated clients by address",
     )
     keep_alive_s: int = setting(
@@ -98,19 +98,19 @@ class SignInSettings:
     auth_server_url: str = setting(
         "https://console.doit.com",
         "AUTH_SERVER_URL",
-        url,
+        parse_url,
         "Identity provider: issuer of access tokens, and base URL of its keys and token endpoint",
     )
     advertise_offline_access: bool = setting(
         True,
         "DOIT_MCP_ADVERTISE_OFFLINE_ACCESS",
-        boolean,
+        parse_boolean,
         "Advertise the scope offline_access, in metadata and challenges, so that clients request refresh tokens",
     )
     state_secrets: tuple[str, ...] = setting(
         (),
         "DOIT_MCP_STATE_SECRETS",
-        secrets,
+        parse_secrets,
         'Secrets that protect shared state, session IDs and confirmation requests, current one first; "derived" means '
         "MCP_TOKEN_EXCHANGE_SECRET, which is the default",
         is_secret=True,
@@ -123,15 +123,18 @@ class ToolSettings:
 
     GROUP: ClassVar[str] = "DoiT API and tools"
 
-    doit_api_base: str = setting("https://api.doit.com", "DOIT_API_BASE", url, "Base URL of the DoiT API")
+    doit_api_base: str = setting("https://api.doit.com", "DOIT_API_BASE", parse_url, "Base URL of the DoiT API")
     doit_console_base: str = setting(
         "",
         "DOIT_CONSOLE_BASE",
-        url,
+        parse_url,
         "Base URL of the DoiT console, for links and customer search; defaults to AUTH_SERVER_URL",
     )
     openapi: str = setting(
-        "", "DOIT_MCP_OPENAPI", text, "Path of a newer API document (OpenAPI as JSON) with operations to offer untested"
+        "",
+        "DOIT_MCP_OPENAPI",
+        parse_text,
+        "Path of a newer API document (OpenAPI as JSON) with operations to offer untested",
     )
     confirm_changes: Literal["always", "when-destructive", "never"] = setting(
         "when-destructive",
@@ -143,7 +146,7 @@ class ToolSettings:
     offer_secrets: bool = setting(
         False,
         "DOIT_MCP_OFFER_SECRETS",
-        boolean,
+        parse_boolean,
         "Offer tools whose results contain secrets, such as new API tokens, which models then read",
     )
 
@@ -195,7 +198,7 @@ class RedisSettings:
     redis_url: str = setting(
         "",
         "DOIT_MCP_REDIS_URL",
-        redis_url,
+        parse_redis_url,
         "Redis URL for the state that replicas share; without it, state is kept in memory",
         is_secret=True,
     )
@@ -220,10 +223,10 @@ class LogSettings:
         "Format of log lines: json, text, or auto for text on a terminal and JSON elsewhere",
     )
     audit_required: bool = setting(
-        False, "DOIT_MCP_AUDIT_REQUIRED", boolean, "Refuse changes while the audit log cannot be written"
+        False, "DOIT_MCP_AUDIT_REQUIRED", parse_boolean, "Refuse changes while the audit log cannot be written"
     )
     otlp_endpoint: str = setting(
-        "", "OTEL_EXPORTER_OTLP_ENDPOINT", collector_url, "OpenTelemetry collector, such as http://collector:4318"
+        "", "OTEL_EXPORTER_OTLP_ENDPOINT", parse_collector_url, "OpenTelemetry collector, such as http://collector:4318"
     )
     metrics_exporter: str = setting(
         "otlp", "OTEL_METRICS_EXPORTER", Choice("otlp", "none"), "Metrics that the collector gets: otlp (all) or none"
@@ -243,22 +246,25 @@ class PublicationSettings:
     GROUP: ClassVar[str] = "Public pages and app directories"
 
     privacy_url: str = setting(
-        "", "DOIT_MCP_PRIVACY_URL", url, "Privacy policy that the landing page and server card link"
+        "", "DOIT_MCP_PRIVACY_URL", parse_url, "Privacy policy that the landing page and server card link"
     )
     terms_url: str = setting(
-        "", "DOIT_MCP_TERMS_URL", url, "Terms of service that the landing page and server card link"
+        "", "DOIT_MCP_TERMS_URL", parse_url, "Terms of service that the landing page and server card link"
     )
     support_url: str = setting(
-        "", "DOIT_MCP_SUPPORT_URL", url, "Support page that the landing page and server card link"
+        "", "DOIT_MCP_SUPPORT_URL", parse_url, "Support page that the landing page and server card link"
     )
     openai_challenge: str = setting(
         "",
         "DOIT_MCP_OPENAI_CHALLENGE",
-        visible_token,
+        parse_visible_token,
         "Domain verification token of OpenAI, served publicly at /.well-known/openai-apps-challenge",
     )
     view_domain: str = setting(
-        "", "DOIT_MCP_VIEW_DOMAIN", visible_token, "Dedicated origin of charts in MCP Apps hosts, as the host requires"
+        "",
+        "DOIT_MCP_VIEW_DOMAIN",
+        parse_visible_token,
+        "Dedicated origin of charts in MCP Apps hosts, as the host requires",
     )
 
 
@@ -268,6 +274,6 @@ class LocalSettings:
 
     GROUP: ClassVar[str] = "stdio and check"
 
-    api_key: str = setting("", "DOIT_API_KEY", text, "stdio, check: DoiT API token", is_secret=True)
-    customer_context: str = setting("", "CUSTOMER_CONTEXT", text, "stdio: customer context for legacy API keys")
-    tenant_id: str = setting("", "TENANT_ID", text, "stdio: tenant for tokens that can act for several customers")
+    api_key: str = setting("", "DOIT_API_KEY", parse_text, "stdio, check: DoiT API token", is_secret=True)
+    customer_context: str = setting("", "CUSTOMER_CONTEXT", parse_text, "stdio: customer context for legacy API keys")
+    tenant_id: str = setting("", "TENANT_ID", parse_text, "stdio: tenant for tokens that can act for several customers")

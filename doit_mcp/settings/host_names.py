@@ -19,7 +19,7 @@ def split_url(value: str) -> SplitResult | None:
         return None
 
 
-def authority(parts: SplitResult) -> str:
+def format_authority(parts: SplitResult) -> str:
     """Return host and port in lower case, without the scheme's default port."""
     return parts.netloc.lower().removesuffix(DEFAULT_PORTS[parts.scheme])
 
@@ -27,7 +27,7 @@ def authority(parts: SplitResult) -> str:
 def origin_of(address: str) -> str:
     """Return the web origin of *address*, a URL."""
     parts = urlsplit(address)
-    return f"{parts.scheme}://{authority(parts)}"
+    return f"{parts.scheme}://{format_authority(parts)}"
 
 
 def loopback_spellings(address: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from .host_names import AUTHORITY_PATTERN, LOOPBACK_HOSTS, authority, split_url
+from .host_names import AUTHORITY_PATTERN, LOOPBACK_HOSTS, format_authority, split_url
 
 # In DOIT_MCP_STATE_SECRETS: the secret of the token exchange.
 DERIVED = "derived"
@@ -62,19 +62,19 @@ class Choice:
         return value.lower()
 
 
-def text(value: str) -> str:
+def parse_text(value: str) -> str:
     """Accept any text."""
     return value
 
 
-def visible_token(value: str) -> str:
+def parse_visible_token(value: str) -> str:
     """Accept a token of at most 500 printable ASCII characters without spaces."""
     if not VISIBLE_TOKEN_PATTERN.fullmatch(value):
         raise ValueError("must be a token of at most 500 printable ASCII characters without spaces")
     return value
 
 
-def boolean(value: str) -> bool:
+def parse_boolean(value: str) -> bool:
     """Parse 1, true, yes and on as True, and 0, false, no and off as False, in any case."""
     if value.lower() in ("1", "true", "yes", "on"):
         return True
@@ -83,7 +83,7 @@ def boolean(value: str) -> bool:
     raise ValueError("must be true or false")
 
 
-def url(value: str) -> str:
+def parse_url(value: str) -> str:
     """Parse an https URL, or an http URL of a loopback address. Remove a trailing slash."""
     parts = split_url(value) if URL_PATTERN.fullmatch(value) else None
     if parts is None:
@@ -93,14 +93,14 @@ def url(value: str) -> str:
     return value.rstrip("/")
 
 
-def collector_url(value: str) -> str:
+def parse_collector_url(value: str) -> str:
     """Parse an http or https URL. Remove a trailing slash."""
     if not URL_PATTERN.fullmatch(value) or split_url(value) is None:
         raise ValueError("must be a URL such as http://host:4318, without query or credentials")
     return value.rstrip("/")
 
 
-def redis_url(value: str) -> str:
+def parse_redis_url(value: str) -> str:
     """Accept the URL of a server (redis, rediss or unix), of sentinels (redis+sentinel) or of a cluster."""
     is_shared = SHARED_REDIS_URL_PATTERN.fullmatch(value) and all(
         split_url(f"redis://{host}") for host in value.partition("://")[2].partition("/")[0].split(",")
@@ -113,9 +113,9 @@ def redis_url(value: str) -> str:
     return value
 
 
-def secrets(value: str) -> tuple[str, ...]:
+def parse_secrets(value: str) -> tuple[str, ...]:
     """Parse up to four different secrets of at least 32 characters each, or the word ``derived``."""
-    items = _items(value)
+    items = _split_items(value)
     if any(len(item) < MIN_SECRET_LENGTH and item != DERIVED for item in items):
         raise ValueError(
             f"must be secrets of at least {MIN_SECRET_LENGTH} characters each, or the word {DERIVED},"
@@ -126,7 +126,7 @@ def secrets(value: str) -> tuple[str, ...]:
     return tuple(items)
 
 
-def webhook_secret(value: str) -> str:
+def parse_webhook_secret(value: str) -> str:
     """Parse the secret of a webhook (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes."""
     try:
         key = b64decode(value.removeprefix("whsec_"), validate=True)
@@ -137,27 +137,27 @@ def webhook_secret(value: str) -> str:
     return value
 
 
-def origins(value: str) -> tuple[str, ...]:
+def parse_origins(value: str) -> tuple[str, ...]:
     """Parse origins. Normalize them to lower case, without the default port of their scheme."""
-    split = [split_url(item) if ORIGIN_PATTERN.fullmatch(item) else None for item in _items(value.lower())]
-    parsed = [f"{parts.scheme}://{authority(parts)}" for parts in split if parts]
+    split = [split_url(item) if ORIGIN_PATTERN.fullmatch(item) else None for item in _split_items(value.lower())]
+    parsed = [f"{parts.scheme}://{format_authority(parts)}" for parts in split if parts]
     if len(parsed) != len(split):
         raise ValueError("must be origins such as https://host, separated by spaces or commas")
     return tuple(parsed)
 
 
-def hosts(value: str) -> tuple[str, ...]:
+def parse_hosts(value: str) -> tuple[str, ...]:
     """Parse host names with optional ports. Normalize them to lower case."""
-    split = [split_url(f"//{item}") if HOST_PATTERN.fullmatch(item) else None for item in _items(value.lower())]
+    split = [split_url(f"//{item}") if HOST_PATTERN.fullmatch(item) else None for item in _split_items(value.lower())]
     parsed = [parts.netloc for parts in split if parts]
     if len(parsed) != len(split):
         raise ValueError("must be names such as host or host:8080, separated by spaces or commas")
     return tuple(parsed)
 
 
-def networks(value: str) -> tuple[str, ...]:
+def parse_networks(value: str) -> tuple[str, ...]:
     """Parse IPv4 and IPv6 networks. Normalize them to their canonical form."""
-    items = _items(value.lower())
+    items = _split_items(value.lower())
     try:
         if all(NETWORK_PATTERN.fullmatch(item) for item in items):
             return tuple(str(ip_network(item)) for item in items)
@@ -166,5 +166,5 @@ def networks(value: str) -> tuple[str, ...]:
     raise ValueError("must be networks such as 10.0.0.0/8 or fd00::/8, separated by spaces or commas")
 
 
-def _items(value: str) -> list[str]:
+def _split_items(value: str) -> list[str]:
     return value.replace(",", " ").split()

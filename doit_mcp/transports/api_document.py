@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from ..api.openapi_document import MAX_DOCUMENT_BYTES, ApiDocument
-from ..catalog.discovery.documented import read_document
+from ..catalog.discovery.documented_tools import read_document
 from ..catalog.registry import direct_tools
 from ..settings.errors import BadSettings
 

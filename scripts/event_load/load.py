@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from doit_mcp.events.signatures import signed_headers
+from doit_mcp.events.signatures import make_signature_headers
 from doit_mcp.sandbox.accounts import User
 from doit_mcp.sandbox.server import SandboxServer
 
@@ -79,7 +79,7 @@ class Load:
         async with self._slots:
             for attempt in range(20):
                 base = self.bases[(number + attempt) % len(self.bases)]
-                headers = signed_headers([REPORT_SECRET], f"msg_{number}", int(time.time()), body)
+                headers = make_signature_headers([REPORT_SECRET], f"msg_{number}", int(time.time()), body)
                 try:
                     async with self.http.post(f"{base}/events/ingest", data=body, headers=headers) as response:
                         if response.status == 200:

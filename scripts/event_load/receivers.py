@@ -38,7 +38,7 @@ class UnreliableReceiver(EventReceiver):
     async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
         """Confirm subscriptions; accept an event or fail."""
         body, role = await request.read(), request.path.split("/")[1]
-        if not self.holds(request.headers, body):
+        if not self.has_signed(request.headers, body):
             return web.Response(status=401)
         fields = json.loads(body)
         if "challenge" in fields:

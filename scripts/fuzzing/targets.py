@@ -200,12 +200,12 @@ def fuzz_cursors(data: bytes) -> None:
     """Pagination cursors."""
     cursor = decode_header(data)
     try:
-        position = cursors.decode(cursor, FINGERPRINT, LENGTH)
+        position = cursors.decode_cursor(cursor, FINGERPRINT, LENGTH)
     except jsonrpc.RpcError as error:
         check_error(error)
         return
     require(
-        0 < position < LENGTH and cursors.encode(position, FINGERPRINT) == cursor,
+        0 < position < LENGTH and cursors.encode_cursor(position, FINGERPRINT) == cursor,
         "each position has exactly one cursor",
     )
 
@@ -278,7 +278,9 @@ TARGETS = {
     "event-stream": Target(fuzz_event_stream, (b"\xef\xbb\xbf: c\r\nid: 1\ndata: a\rdata: b\r\n\r\ndata:c\n\n",)),
     "seals": Target(fuzz_signed_state, (SIGNED_STATE.encode(), BINDING)),
     "boxes": Target(fuzz_encryption, (bytes(12) + b"sealed", b"")),
-    "cursors": Target(fuzz_cursors, tuple(cursors.encode(at, FINGERPRINT).encode() for at in (1, 50, 999, 1000))),
+    "cursors": Target(
+        fuzz_cursors, tuple(cursors.encode_cursor(at, FINGERPRINT).encode() for at in (1, 50, 999, 1000))
+    ),
     "forwarded": Target(
         fuzz_forwarded, (b"10.1.1.1\n8.8.8.8, 10.2.2.2", b"fd00::1\n::ffff:8.8.8.8, [2001:4860::1]:80")
     ),

@@ -14,7 +14,7 @@ import pytest
 
 from doit_mcp.catalog.digests.weekly import MAX_TOKENS
 from doit_mcp.sandbox.accounts import ACME, GLOBEX, UMBRA, Customer
-from doit_mcp.sandbox.api.costs.money import RATES, payable
+from doit_mcp.sandbox.api.costs.money import RATES, to_payable_amount
 from scripts.finops.books import Books, right_sizing
 from scripts.token_counts import make_tokenizer
 
@@ -353,7 +353,7 @@ def check_invoices(digest: Any, lines: Lines, today: date) -> None:
             " WHERE day BETWEEN ? AND ? AND cloud_provider = ? GROUP BY 1, 2, 3"
         )
         rows = lines.rows(query, first.toordinal(), last.toordinal(), row["platform"])
-        total = sum(Decimal(repr(payable(int(micros), lines.customer.currency))) for *_, micros in rows)
+        total = sum(Decimal(repr(to_payable_amount(int(micros), lines.customer.currency))) for *_, micros in rows)
         assert row["balance"] == float(total) and row["currency"] == lines.customer.currency
         assert row["status"] == ("OPEN" if today <= date.fromisoformat(row["due"]) else "PAST DUE")
 

@@ -11,11 +11,11 @@ from doit_mcp.api.markers import (
     IDENTIFIER,
     VERBATIM,
     find_addresses,
+    find_marked_arguments,
+    find_marked_paths,
+    find_values,
     has_value_at,
-    marked_arguments,
-    marked_paths,
     remove_path,
-    values_at,
 )
 from doit_mcp.protocol.json_schema import Length
 
@@ -51,13 +51,13 @@ PATHS = (("cc",), ("members", "email"), ("settings", "email"), ("public",))
 
 
 def test_finds_marked_arguments_at_any_depth() -> None:
-    assert marked_paths(declared) == PATHS
+    assert find_marked_paths(declared) == PATHS
 
 
 def test_finds_marked_arguments_at_the_top_level() -> None:
-    assert marked_arguments(declared, IDENTIFIER) == {"id", "ids", "title"}
-    assert marked_arguments(declared, EXTERNAL_TARGET) == {"cc", "public"}
-    assert marked_arguments(declared, VERBATIM) == frozenset()
+    assert find_marked_arguments(declared, IDENTIFIER) == {"id", "ids", "title"}
+    assert find_marked_arguments(declared, EXTERNAL_TARGET) == {"cc", "public"}
+    assert find_marked_arguments(declared, VERBATIM) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_empty_values_remove_users_where_they_replace_a_list(arguments: dict[str
 
 def test_remaining_arguments_exclude_marked_ones() -> None:
     arguments = {"members": [{"email": "a", "name": "Ann"}, {"name": "Bob"}], "settings": {"email": "b"}}
-    assert values_at(arguments, ("members", "email")) == ["a"]
+    assert find_values(arguments, ("members", "email")) == ["a"]
     assert remove_path(arguments, ("members", "email"))["members"] == [{"name": "Ann"}, {"name": "Bob"}]
     assert remove_path(arguments, ("settings", "email")) == {"members": arguments["members"]}
     assert remove_path(arguments, ("other",)) == arguments

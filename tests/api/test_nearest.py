@@ -19,7 +19,7 @@ from doit_mcp.api.nearest import (
     list_names,
     make_unknown_value,
     nearest_values,
-    unknown_value,
+    unknown_value_error,
 )
 
 SERVICES = [
@@ -74,29 +74,29 @@ def test_the_name_itself_is_always_the_first(name: str) -> None:
 
 
 def test_the_error_names_similar_values_or_all() -> None:
-    error = unknown_value("filters", "service", "lamda", SERVICES)
+    error = unknown_value_error("filters", "service", "lamda", SERVICES)
     assert error.reason == 'filters: the data has no service "lamda". Did you mean "AWS Lambda"?'
     assert error.kind == "argument"
     clouds = ["google-cloud", "amazon-web-services"]
-    assert unknown_value("cloud", "cloud", "xyz", clouds).reason == (
+    assert unknown_value_error("cloud", "cloud", "xyz", clouds).reason == (
         'cloud: the data has no cloud "xyz". Available: "amazon-web-services", "google-cloud"'
     )
     many = [f"{number:03}" for number in range(MAX_LISTED_VALUES + 5)]
-    assert unknown_value("a", "b", "xyz", many).reason.endswith('"011" and 5 more')
-    assert "none" in unknown_value("a", "label", "x", []).reason
+    assert unknown_value_error("a", "b", "xyz", many).reason.endswith('"011" and 5 more')
+    assert "none" in unknown_value_error("a", "label", "x", []).reason
 
 
 def test_candidates_are_compared_in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     lengths: set[int] = set()
-    compare = nearest._similarities
+    compare = nearest._score_choices
 
     def note(folded: str, choices: Mapping[str, str]) -> dict[str, float]:
         sizes.append(len(choices))
         lengths.update(map(len, choices.values()))
         return compare(folded, choices)
 
-    monkeypatch.setattr(nearest, "_similarities", note)
+    monkeypatch.setattr(nearest, "_score_choices", note)
     names = [f"service {number} {'x' * 5_000}" for number in range(2 * CANDIDATES_PER_CALL + 1)]
     assert nearest_values("BigQuery", [*names, "bigquery"]) == ["bigquery"]
     assert max(sizes) == CANDIDATES_PER_CALL and sum(sizes) == len(names) + 1
@@ -105,9 +105,9 @@ def test_candidates_are_compared_in_small_parts(monkeypatch: pytest.MonkeyPatch)
 
 async def test_many_candidates_are_compared_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[str] = []
-    compare = nearest._similarities
+    compare = nearest._score_choices
     monkeypatch.setattr(
-        nearest, "_similarities", lambda *given: (threads.append(current_thread().name), compare(*given))[1]
+        nearest, "_score_choices", lambda *given: (threads.append(current_thread().name), compare(*given))[1]
     )
     few = ["BigQuery", *map(str, range(998))]
     assert await find_nearest("bigqery", few) == ["BigQuery"] == await find_nearest("bigqery", [*few, "998", "999"])

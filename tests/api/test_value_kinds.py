@@ -13,7 +13,7 @@ from doit_mcp.api.value_kinds import (
     Money,
     Percent,
     Verbatim,
-    declared_members,
+    read_declared_members,
 )
 from doit_mcp.protocol.json_schema import schema_of_typed_dict
 
@@ -46,7 +46,7 @@ ROW = {
 
 
 def test_finds_value_kinds_at_any_depth() -> None:
-    assert declared_members(Result) == {
+    assert read_declared_members(Result) == {
         "published": DeclaredMember(members=ROW),
         "hidden": DeclaredMember(members=ROW),
         "one": DeclaredMember(members=ROW),

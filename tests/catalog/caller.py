@@ -18,7 +18,7 @@ from doit_mcp.catalog.stores.run_followers import RunFollowers
 from doit_mcp.catalog.stores.write_claim import WriteClaim
 from doit_mcp.catalog.stores.write_receipts import MemoryReceiptStore, ReceiptStore
 from doit_mcp.catalog.tools import tool_result
-from doit_mcp.catalog.tools.series import structured_of
+from doit_mcp.catalog.tools.series import structured_content
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.catalog.writes.external_addresses import DOMAINS_FACT
 from doit_mcp.events.subscriptions import RecentEvents
@@ -123,7 +123,7 @@ async def run(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObjec
     assert tool.argument_problems(coerced) == []
     result = await tool.run(make_caller(api), coerced)
     assert not isinstance(result, ContentResult)
-    return structured_of(result)
+    return structured_content(result)
 
 
 async def call(tool: Tool | str, api: Recorder, /, **arguments: Any) -> JsonObject:

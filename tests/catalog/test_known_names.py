@@ -92,7 +92,7 @@ class CountedText(str):
 @pytest.mark.parametrize("folds", [False, True])
 def test_exact_values_take_one_step_each(folds: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     known = [CountedText(f"sku {number}") for number in range(10_000)]
-    monkeypatch.setattr(known_names, "known_values", lambda _: known)
+    monkeypatch.setattr(known_names, "list_known_values", lambda _: known)
     CountedText.uses = 0
     wanted = [f"sku {number}" for number in range(9_000, 10_000)]
     assert compare_values({}, wanted, "is", folds=folds).existence is Existence.FOUND
@@ -123,9 +123,9 @@ async def test_many_values_are_compared_in_the_thread(
     known: int, wanted: int, mode: str, thread: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[str] = []
-    read = known_names.known_values
+    read = known_names.list_known_values
     monkeypatch.setattr(
-        known_names, "known_values", lambda given: (threads.append(current_thread().name), read(given))[1]
+        known_names, "list_known_values", lambda given: (threads.append(current_thread().name), read(given))[1]
     )
     await check_known_values(details(*map(str, range(known))), ["1"] * wanted, mode, folds=False)
     assert threads == [thread]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.tools.series import structured_of
+from doit_mcp.catalog.tools.series import structured_content
 from doit_mcp.resilience.compute_thread import MAX_INLINE_ROWS
 from tests.api.recorder import Recorder
 
@@ -62,7 +62,7 @@ STEPS = {
     "get_cloud_overview": ({}, "costs.overview", ("sum_by_groups", "make_overview")),
     "unit_cost": ({"metric": "orders", "groupBy": "project"}, "unit_costs.unit_cost", ("make_unit_cost",)),
     "get_anomalies": ({}, "anomalies.owners", ("sum_labeled_costs",)),
-    "get_savings_summary": ({}, "savings.opportunities", ("_lists",)),
+    "get_savings_summary": ({}, "savings.opportunities", ("_make_lists",)),
 }
 
 
@@ -101,7 +101,7 @@ async def test_names_of_20_000_projects_are_read_once() -> None:
     recorder = api(20_000)
     caller = Caller(recorder)
     for _ in range(3):
-        (row,) = structured_of(await TOOLS["get_anomalies"].run(caller, {}))["anomalies"]
+        (row,) = structured_content(await TOOLS["get_anomalies"].run(caller, {}))["anomalies"]
         assert row["project"]["id"] == "project_id 3"
     queries = [request.body["config"]["group"] for request in recorder.requests if request.body]
     assert sum({"id": "project_name", "type": "fixed"} in groups for groups in queries) == 1

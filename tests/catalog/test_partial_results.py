@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.partial_results import PartialResults, failed_members, gather_partial
+from doit_mcp.catalog.partial_results import PartialResults, gather_partial, make_failures_member
 
 MISSING = ApiError("no such report", kind="missing", status=404)
 FORBIDDEN = ApiError("", kind="forbidden", status=403)
@@ -35,13 +35,13 @@ def test_other_parts_may_fail() -> None:
 
 
 def test_failed_parts_are_listed_with_the_reason() -> None:
-    assert failed_members(PARTS.failures) == {
+    assert make_failures_member(PARTS.failures) == {
         "failed": [
             {"part": "budgets", "why": "the signed-in user lacks the permission (HTTP 403)"},
             {"part": "report", "why": "no such report (HTTP 404)"},
         ]
     }
-    assert failed_members(()) == {}
+    assert make_failures_member(()) == {}
 
 
 async def test_slow_parts_and_failures_leave_the_other_results() -> None:

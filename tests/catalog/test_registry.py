@@ -22,7 +22,7 @@ from doit_mcp.catalog.tools.declarations import COMPOSED_TOOLSETS
 from doit_mcp.catalog.tools.sanitize import sanitize_json
 from doit_mcp.catalog.tools.tool import ContentResult, Tool, ToolError
 from doit_mcp.catalog.tools.tool_factory import MAX_RESULT_SIZE_KEY
-from doit_mcp.catalog.toolsets import Selection, callable_tools
+from doit_mcp.catalog.toolsets import Selection, select_callable_tools
 from tests.api.recorder import Recorder
 
 from .caller import STREAMED, Caller
@@ -98,7 +98,7 @@ def test_the_search_that_stores_a_filter_is_a_write() -> None:
         "readOnlyHint": False,
         "destructiveHint": False,
     }
-    assert tool not in callable_tools(TOOLS, Selection(readonly=True))
+    assert tool not in select_callable_tools(TOOLS, Selection(readonly=True))
 
 
 def test_few_tools_are_always_loaded() -> None:

@@ -7,7 +7,13 @@ import pytest
 from doit_mcp.catalog.employees import employee_tools
 from doit_mcp.catalog.registry import all_tools
 from doit_mcp.catalog.tools.untested import is_untested
-from doit_mcp.catalog.toolsets import Selection, UnknownToolset, callable_tools, listed_tools, toolset_names
+from doit_mcp.catalog.toolsets import (
+    Selection,
+    UnknownToolset,
+    select_callable_tools,
+    select_listed_tools,
+    toolset_names,
+)
 
 TOOLS = all_tools()
 NAMES = {tool.name for tool in TOOLS}
@@ -17,7 +23,7 @@ USUAL = {tool.name for tool in TOOLS if tool.facts.get("default_list")}
 
 def list_names(*names: str, tools: tuple[str, ...] = (), readonly: bool = False) -> list[str]:
     chosen = Selection(frozenset(names), frozenset(tools), readonly)
-    return [tool.name for tool in listed_tools(TOOLS, chosen)]
+    return [tool.name for tool in select_listed_tools(TOOLS, chosen)]
 
 
 def test_employee_tools_are_listed_for_employees() -> None:
@@ -56,8 +62,8 @@ def test_read_only_takes_precedence() -> None:
     for chosen in ((), ("all",), ("discovery",), ("labels",)):
         assert set(list_names(*chosen, readonly=True)) == set(list_names(*chosen)) - writes
     assert list_names(tools=("delete_label",), readonly=True) == []
-    assert {tool.name for tool in callable_tools(TOOLS, Selection(readonly=True))} == NAMES - writes
-    assert len(callable_tools(TOOLS, Selection(frozenset({"labels"})))) == len(TOOLS)
+    assert {tool.name for tool in select_callable_tools(TOOLS, Selection(readonly=True))} == NAMES - writes
+    assert len(select_callable_tools(TOOLS, Selection(frozenset({"labels"})))) == len(TOOLS)
 
 
 def test_toolset_names() -> None:
@@ -76,4 +82,4 @@ def test_toolset_names() -> None:
 )
 def test_rejects_unknown_toolset_or_tool(chosen: Selection, what: str) -> None:
     with pytest.raises(UnknownToolset, match=what):
-        listed_tools(TOOLS, chosen)
+        select_listed_tools(TOOLS, chosen)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypedDict, get_origin, is_typeddict
 import pytest
 
 from doit_mcp.api import AREAS
-from doit_mcp.api.markers import VERBATIM, marked_arguments
+from doit_mcp.api.markers import VERBATIM, find_marked_arguments
 from doit_mcp.api.value_kinds import (
     Day,
     DeclaredMember,
@@ -26,7 +26,7 @@ from doit_mcp.api.value_kinds import (
     ValueKind,
     Verbatim,
     annotation_parts,
-    declared_members,
+    read_declared_members,
 )
 from doit_mcp.catalog.discovery.tools import AREA as DISCOVERY
 from doit_mcp.catalog.employees import employee_tools
@@ -146,7 +146,7 @@ def find_unexpected(value: Any, member: DeclaredMember, path: str = "") -> Itera
 def problems_of(name: str, result: Any) -> list[str]:
     record = NAMED[name].result_type
     assert record is not None and isinstance(result, dict) and result
-    return list(dict.fromkeys(find_unexpected(result, DeclaredMember(members=declared_members(record)), name)))
+    return list(dict.fromkeys(find_unexpected(result, DeclaredMember(members=read_declared_members(record)), name)))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_detects_an_undeclared_value() -> None:
 
 
 VERBATIM_ARGUMENTS = {
-    operation.name: marked_arguments(operation.function, VERBATIM)
+    operation.name: find_marked_arguments(operation.function, VERBATIM)
     for area in AREAS.values()
     for operation in area.operations
 }

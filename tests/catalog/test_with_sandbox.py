@@ -85,7 +85,7 @@ async def test_anomalies_invoices_and_tickets(ask: Ask) -> None:
 
 
 async def test_flow_is_refined(ask: Ask, witness: Api) -> None:
-    flow = next(iter(witness.tenant(ACME).collection("flows", flows.flows)))
+    flow = next(iter(witness.tenant(ACME).collection("flows", flows.seed_flows)))
     result = await ask("refine_cloudflow", flowId=flow, question="Post the cost to Slack")
     assert result["complete"] and result["conversationId"] and len(result["answer"]) > 20 and result["steps"]
 

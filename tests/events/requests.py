@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from doit_mcp.events.signatures import signed_headers
+from doit_mcp.events.signatures import make_signature_headers
 from tests.events.receivers import OTHER_SECRET, SECRET, Receiver
 from tests.transports.http.serving import Answer, Json, Site
 
@@ -24,5 +24,5 @@ def subscription(
 async def report(site: Site, id: str, data: Json, *, name: str = "anomaly.detected", customer: str = ACME) -> Answer:
     """Report an event as the operator's back end does."""
     body = json.dumps({"customer": customer, "name": name, "data": data}).encode()
-    headers = signed_headers([OTHER_SECRET], f"msg_{id}", int(time.time()), body)
+    headers = make_signature_headers([OTHER_SECRET], f"msg_{id}", int(time.time()), body)
     return await site.send("POST", "/events/ingest", headers, body)

@@ -36,8 +36,8 @@ class Turns:
             await asyncio.sleep(0)
         self.now += seconds
 
-    def hasten(self, user: str) -> None:
-        self._turns.hasten(Owner(user, "t", 0))
+    def mark_urgent(self, user: str) -> None:
+        self._turns.mark_urgent(Owner(user, "t", 0))
 
     async def request(self, user: str, tenant: str = "t", count: int = 1, *, is_urgent: bool = False) -> bool:
         """Make requests of a user, one after the other. Return whether the last one waited."""
@@ -75,7 +75,7 @@ async def test_urgent_requests_go_before_routine_ones() -> None:
     await asyncio.sleep(0)
     urgent = asyncio.create_task(turns.request("urgent", is_urgent=True))
     await asyncio.sleep(0)
-    turns.hasten("routine 29")
+    turns.mark_urgent("routine 29")
     await urgent
     assert [name for name, _ in turns.granted[2:]] == ["urgent"], "the first one, though it came last"
     assert turns.granted[2][1] <= 2.0

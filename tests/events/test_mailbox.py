@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.events import mailbox, recording
-from doit_mcp.events.edges import MAX_SEEN, Edge, Reading, new_edges, pack_marks, period_start, unpack_marks
 from doit_mcp.events.errors import ERROR_CODES, EventError
+from doit_mcp.events.new_items import MAX_SEEN, NewItem, Reading, find_new_items, pack_marks, period_start, unpack_marks
 from doit_mcp.events.receiver_urls import ReceiverPolicy
 from doit_mcp.events.requests import read_subscribe
-from doit_mcp.events.secret_rotation import valid_secrets
+from doit_mcp.events.secret_rotation import list_valid_secrets
 from doit_mcp.events.sender import Outcome
 from doit_mcp.events.store import Change, Fields
 from tests.events.receivers import OTHER_SECRET, SECRET
@@ -46,20 +46,20 @@ def subscribed(
     return apply(fields, mailbox.subscribe(fields, id, request, ACCOUNT, now + 900, ["seen"], now)), id
 
 
-def edge(number: int, name: str = "anomaly.detected", **data: Any) -> Edge:
-    return Edge(name, f"a{number}", NOW + number, {"id": f"a{number}", **data})
+def edge(number: int, name: str = "anomaly.detected", **data: Any) -> NewItem:
+    return NewItem(name, f"a{number}", NOW + number, {"id": f"a{number}", **data})
 
 
-def recorded(fields: Fields, *edges: Edge, now: float = NOW) -> Fields:
+def recorded(fields: Fields, *edges: NewItem, now: float = NOW) -> Fields:
     return apply(fields, recording.record(fields, edges, "c", now))
 
 
 def keys(fields: Fields) -> list[str]:
-    return [key for key, _ in mailbox.named(fields, mailbox.DELIVERY)]
+    return [key for key, _ in mailbox.select_fields(fields, mailbox.DELIVERY)]
 
 
 def settled(fields: Fields, key: str, outcome: Outcome, now: float = NOW) -> Fields:
-    return apply(fields, mailbox.settle(fields, key, outcome, now, 0.5))
+    return apply(fields, mailbox.record_attempt(fields, key, outcome, now, 0.5))
 
 
 def test_retries_end_within_15_minutes_and_suspend() -> None:
@@ -69,19 +69,19 @@ def test_retries_end_within_15_minutes_and_suspend() -> None:
     first, second = keys(fields)
     now = NOW
     for attempt in range(5):
-        assert mailbox.due_at(fields, first, fields[mailbox.DELIVERY + first], 0) == pytest.approx(now)
+        assert mailbox.due_time(fields, first, fields[mailbox.DELIVERY + first], 0) == pytest.approx(now)
         fields = settled(fields, first, DOWN, now)
         if attempt < 4:
             now = fields[mailbox.DELIVERY + first]["next"]
     assert now - NOW < 900 and mailbox.DELIVERY + first not in fields
-    assert mailbox.due_at(fields, second, fields[mailbox.DELIVERY + second], 0) is None, "suspended"
+    assert mailbox.due_time(fields, second, fields[mailbox.DELIVERY + second], 0) is None, "suspended"
     status = mailbox.delivery_status(fields, id)
     assert (
         status is not None and status["active"] is False and status["lastError"] == "http_5xx" and status["failedSince"]
     )
     fields, _ = subscribed(fields)
     assert set(keys(fields)) == {second, f"{id}:gap"}
-    assert mailbox.due_at(fields, second, fields[mailbox.DELIVERY + second], 0) == NOW
+    assert mailbox.due_time(fields, second, fields[mailbox.DELIVERY + second], 0) == NOW
     assert fields[f"{mailbox.DELIVERY}{id}:gap"]["control"]["type"] == "gap"
     fields = settled(fields, f"{id}:gap", DOWN)
     fields = settled(fields, f"{id}:gap", DOWN)
@@ -96,9 +96,9 @@ def test_gone_and_too_large_are_not_retried(status: int) -> None:
     first, second = keys(fields)
     fields = settled(fields, first, Outcome(status, "http_4xx"))
     assert keys(fields) == [second]
-    assert mailbox.due_at(fields, second, fields[mailbox.DELIVERY + second], 0) is not None
+    assert mailbox.due_time(fields, second, fields[mailbox.DELIVERY + second], 0) is not None
     fields = settled(fields, second, OK)
-    assert keys(fields) == [] and not mailbox.settle(fields, second, OK, NOW, 0.5)
+    assert keys(fields) == [] and not mailbox.record_attempt(fields, second, OK, NOW, 0.5)
     assert fields[mailbox.STATUS + id]["dropped"] == 1, "truncated in the result of the refresh"
     assert keys(subscribed(fields)[0]) == [f"{id}:gap"]
 
@@ -108,13 +108,13 @@ def test_events_wait_for_the_end_of_a_turn() -> None:
     fields, id = subscribed({})
     fields = recorded(fields, edge(1))
     [key] = keys(fields)
-    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
-    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 20) == NOW + 110
+    assert mailbox.due_time(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
+    assert mailbox.due_time(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 20) == NOW + 110
     # Calls that never end delay an event for ten minutes, not forever.
-    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 7200) == NOW + 600
+    assert mailbox.due_time(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 7200) == NOW + 600
     fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
     [key] = keys(fields)
-    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
+    assert mailbox.due_time(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
 
 
 def test_termination_deletes_and_notifies_once() -> None:
@@ -122,17 +122,17 @@ def test_termination_deletes_and_notifies_once() -> None:
     fields, id = subscribed({})
     fields = recorded(fields, edge(1))
     fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
-    assert keys(fields) == [f"{id}:terminated"] and not mailbox.subscriptions(fields)
+    assert keys(fields) == [f"{id}:terminated"] and not mailbox.list_subscriptions(fields)
     assert not any(name.startswith((mailbox.SEEN, mailbox.EVENT)) for name in fields)
     body = fields[f"{mailbox.DELIVERY}{id}:terminated"]["control"]
     assert body == {"type": "terminated", "error": {"code": -32012, "message": "ended"}}
     assert not recording.record(fields, [edge(2)], "c", NOW)
     notified = settled(fields, f"{id}:terminated", OK)
-    assert not list(mailbox.named(notified, mailbox.SUBSCRIPTION)) and not keys(notified)
+    assert not list(mailbox.select_fields(notified, mailbox.SUBSCRIPTION)) and not keys(notified)
     twice = settled(settled(fields, f"{id}:terminated", DOWN), f"{id}:terminated", DOWN)
-    assert not list(mailbox.named(twice, mailbox.SUBSCRIPTION)) and not keys(twice)
+    assert not list(mailbox.select_fields(twice, mailbox.SUBSCRIPTION)) and not keys(twice)
     revived, _ = subscribed(fields)
-    assert id in mailbox.subscriptions(revived)
+    assert id in mailbox.list_subscriptions(revived)
 
 
 def test_rotation_keeps_the_old_secrets_for_some_minutes() -> None:
@@ -141,7 +141,7 @@ def test_rotation_keeps_the_old_secrets_for_some_minutes() -> None:
     fields, _ = subscribed(fields, secret=OTHER_SECRET)
 
     def valid(seconds: float = 0) -> list[str]:
-        return valid_secrets(fields[mailbox.SUBSCRIPTION + id], NOW + seconds)
+        return list_valid_secrets(fields[mailbox.SUBSCRIPTION + id], NOW + seconds)
 
     assert valid() == [OTHER_SECRET, SECRET]
     fields, _ = subscribed(fields, secret=OTHER_SECRET, now=NOW + 60)
@@ -151,7 +151,7 @@ def test_rotation_keeps_the_old_secrets_for_some_minutes() -> None:
     assert valid(300) == [third, OTHER_SECRET, SECRET]
     assert valid(600) == valid(899) == [third, OTHER_SECRET] and valid(900) == [third]
     back, _ = subscribed(fields, secret=SECRET, now=NOW + 400)
-    assert valid_secrets(back[mailbox.SUBSCRIPTION + id], NOW + 400) == [SECRET, third, OTHER_SECRET]
+    assert list_valid_secrets(back[mailbox.SUBSCRIPTION + id], NOW + 400) == [SECRET, third, OTHER_SECRET]
     fields, _ = subscribed(fields, secret=fourth, now=NOW + 400)
     assert valid(400) == [fourth, third, OTHER_SECRET]
 
@@ -167,16 +167,20 @@ def test_a_mailbox_is_bounded() -> None:
     for number in range(1000, 1000 + recording.MAX_EVENTS):
         fields = recorded(fields, edge(number), now=NOW + 200 + number / 10)
         fields = settled(fields, keys(fields)[0], OK)
-    assert len(list(mailbox.named(fields, mailbox.EVENT))) <= recording.MAX_EVENTS + 1
+    assert len(list(mailbox.select_fields(fields, mailbox.EVENT))) <= recording.MAX_EVENTS + 1
     assert not recording.record(fields, [edge(1100)], "c", NOW).put, "recorded before"
 
 
 def test_ended_subscriptions_are_swept() -> None:
     fields, id = subscribed({})
     fields = recorded(fields, edge(1)) | {f"{mailbox.DELIVERY}sub_gone:evt": {"tries": 0, "next": 0, "at": 0}}
-    assert set(mailbox.sweep(fields, NOW).delete) == {f"{mailbox.DELIVERY}sub_gone:evt"}
-    fields = apply(fields, mailbox.sweep(fields, NOW + 901))
-    assert not keys(fields) and not mailbox.subscriptions(fields) and not any(mailbox.named(fields, mailbox.SEEN))
+    assert set(mailbox.remove_ended(fields, NOW).delete) == {f"{mailbox.DELIVERY}sub_gone:evt"}
+    fields = apply(fields, mailbox.remove_ended(fields, NOW + 901))
+    assert (
+        not keys(fields)
+        and not mailbox.list_subscriptions(fields)
+        and not any(mailbox.select_fields(fields, mailbox.SEEN))
+    )
 
 
 def test_only_matching_subscriptions_get_an_event() -> None:
@@ -210,7 +214,7 @@ def test_an_anomaly_that_grows_is_news_to_the_filter_that_it_passes() -> None:
     fields = settled(fields, key, OK)
     fields = poll(poll(fields, "critical", 9000), "critical", 9001)
     [key] = keys(fields)
-    assert key.startswith(critical) and recording.recent_events(fields)[0]["data"]["amount"] == 9000
+    assert key.startswith(critical) and recording.list_recent_events(fields)[0]["data"]["amount"] == 9000
     # What is true at the first poll, and passes the filters, is the baseline.
     later, id = subscribed(fields, arguments={"severity": "warning"})
     del later[mailbox.SEEN + id]
@@ -222,8 +226,8 @@ def test_events_are_deleted_with_the_last_subscription_that_covers_them() -> Non
     fields, large = subscribed(fields, arguments={"minimumAmount": 100})
     fields = recorded(fields, edge(1, amount=50), edge(2, amount=150))
     fields = apply(fields, mailbox.unsubscribe(fields, all_id))
-    assert [event["data"]["id"] for event in recording.recent_events(fields)] == ["a2"]
-    assert not recording.recent_events(apply(fields, mailbox.unsubscribe(fields, large)))
+    assert [event["data"]["id"] for event in recording.list_recent_events(fields)] == ["a2"]
+    assert not recording.list_recent_events(apply(fields, mailbox.unsubscribe(fields, large)))
 
 
 def test_nothing_is_left_of_a_subscription_that_ended_during_an_attempt() -> None:
@@ -232,9 +236,9 @@ def test_nothing_is_left_of_a_subscription_that_ended_during_an_attempt() -> Non
     fields = recorded(fields, edge(1))
     [key] = keys(fields)
     ended = apply(fields, mailbox.unsubscribe(fields, id)) | {mailbox.DELIVERY + key: {"tries": 0, "next": 0, "at": 0}}
-    assert not mailbox.settle(ended, key, DOWN, NOW, 0.5)
+    assert not mailbox.record_attempt(ended, key, DOWN, NOW, 0.5)
     left = {mailbox.STATUS + id: {"lastError": "timeout"}, mailbox.SEEN + id: pack_marks([])}
-    assert mailbox.sweep(left, NOW).delete == set(left)
+    assert mailbox.remove_ended(left, NOW).delete == set(left)
     again, _ = subscribed(left)
     assert mailbox.delivery_status(left, id) is None and mailbox.STATUS + id not in again
 
@@ -251,7 +255,7 @@ def test_events_that_wait_are_bounded_for_all_subscriptions_together() -> None:
     for number in range(300):
         cloud = ("google-cloud", "amazon-web-services", "microsoft-azure")[number % 3]
         fields = recorded(fields, edge(number, cloud=cloud), now=NOW + number)
-    assert len(list(mailbox.named(fields, mailbox.EVENT))) == recording.MAX_EVENTS == len(keys(fields))
+    assert len(list(mailbox.select_fields(fields, mailbox.EVENT))) == recording.MAX_EVENTS == len(keys(fields))
     assert sum(fields[mailbox.STATUS + id]["dropped"] for id in ids) == 100
 
 
@@ -284,7 +288,7 @@ def test_each_edge_is_news_once(polls: list[list[int]]) -> None:
     seen: list[str] | None = None
     news: list[str] = []
     for number, poll in enumerate(polls):
-        fresh, seen = new_edges(seen, [edge(item) for item in poll], NOW)
+        fresh, seen = find_new_items(seen, [edge(item) for item in poll], NOW)
         news += [item.key for item in fresh]
         assert number or not fresh
     assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (polls[0] if polls else ())}
@@ -313,14 +317,14 @@ def test_deliveries_are_in_order_after_a_resume() -> None:
     fields[mailbox.STATUS + id] = {"suspended": True}
     fields, _ = subscribed(fields, now=NOW + 60)
     assert {fields[mailbox.DELIVERY + key]["next"] for key in keys(fields)} == {NOW + 60}
-    in_order = sorted(keys(fields), key=lambda key: mailbox.order_of(fields, key))
+    in_order = sorted(keys(fields), key=lambda key: mailbox.sort_key(fields, key))
     assert [fields[mailbox.DELIVERY + key]["at"] for key in in_order] == [NOW, NOW + 1, NOW + 2]
 
 
 def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
-    old = Edge("invoice.issued", "i1", NOW - 46 * 86_400, {"id": "i1"})
-    assert new_edges([], [old], NOW) == ([], [old.mark])
-    _, marks = new_edges(None, [edge(number) for number in range(MAX_SEEN + 10)], NOW)
+    old = NewItem("invoice.issued", "i1", NOW - 46 * 86_400, {"id": "i1"})
+    assert find_new_items([], [old], NOW) == ([], [old.mark])
+    _, marks = find_new_items(None, [edge(number) for number in range(MAX_SEEN + 10)], NOW)
     assert len(marks) == MAX_SEEN
     stored = pack_marks(marks)
     assert unpack_marks(stored) == marks and sys.getsizeof(stored["marks"]) < 25_000
@@ -353,7 +357,7 @@ def test_a_subscription_made_again_survives_the_message_about_its_end() -> None:
     assert again == id and keys(fields) == []
     # The attempt was in progress.
     fields = settled(fields, f"{id}:terminated", OK)
-    assert id in mailbox.subscriptions(apply(fields, mailbox.sweep(fields, NOW + 1)))
+    assert id in mailbox.list_subscriptions(apply(fields, mailbox.remove_ended(fields, NOW + 1)))
 
 
 def test_verified_receivers_are_bounded() -> None:
@@ -365,7 +369,7 @@ def test_verified_receivers_are_bounded() -> None:
         delivery = {"url": f"https://a.example/{number}", "mode": "webhook", "secret": SECRET}
         fields, id = subscribed(fields, delivery=delivery)
         fields = apply(fields, mailbox.unsubscribe(fields, id))
-    assert len(list(mailbox.named(fields, mailbox.VERIFIED))) <= mailbox.MAX_VERIFIED + 1
+    assert len(list(mailbox.select_fields(fields, mailbox.VERIFIED))) <= mailbox.MAX_VERIFIED + 1
     assert mailbox.is_verified(fields, kept["url"], NOW)
     assert mailbox.is_verified(fields, f"https://a.example/{number}", NOW)
 
@@ -373,26 +377,28 @@ def test_verified_receivers_are_bounded() -> None:
 def test_a_clock_that_was_set_back_delays_no_delivery() -> None:
     fields, id = subscribed({})
     fields = recorded(fields, edge(1), now=NOW + 800)
-    fields = apply(fields, mailbox.sweep(fields, NOW))
+    fields = apply(fields, mailbox.remove_ended(fields, NOW))
     [key] = keys(fields)
-    assert mailbox.due_at(fields, key, fields[mailbox.DELIVERY + key], 0) == NOW
+    assert mailbox.due_time(fields, key, fields[mailbox.DELIVERY + key], 0) == NOW
 
 
 def test_dropped_deliveries_are_counted_by_reason() -> None:
     fields, id = subscribed({})
     fields = recorded(fields, *(edge(number) for number in range(4)))
-    assert mailbox.settle(fields, keys(fields)[0], REFUSED, NOW, 0.5).dropped == {"gone": 1}
-    assert mailbox.settle(fields, keys(fields)[0], Outcome(413, "http_4xx"), NOW, 0.5).dropped == {"too_large": 1}
-    assert mailbox.settle(fields, keys(fields)[0], OK, NOW, 0.5).dropped == {}
+    assert mailbox.record_attempt(fields, keys(fields)[0], REFUSED, NOW, 0.5).dropped == {"gone": 1}
+    assert mailbox.record_attempt(fields, keys(fields)[0], Outcome(413, "http_4xx"), NOW, 0.5).dropped == {
+        "too_large": 1
+    }
+    assert mailbox.record_attempt(fields, keys(fields)[0], OK, NOW, 0.5).dropped == {}
     assert mailbox.unsubscribe(fields, id).dropped == {"unsubscribed": 4}
-    assert mailbox.sweep(fields, NOW + 10_000).dropped == {"expired": 4}
+    assert mailbox.remove_ended(fields, NOW + 10_000).dropped == {"expired": 4}
     assert mailbox.terminate(fields, [id], EventError("forbidden", "no"), NOW).dropped == {"revoked": 4}
     many = [edge(number) for number in range(recording.MAX_PENDING + 7)]
     assert recording.record(fields, many, "c", NOW).dropped == {"limit": 7}
     key, failing = keys(fields)[0], fields
     for _ in mailbox.RETRY_SECONDS:
         failing = settled(failing, key, DOWN)
-    change = mailbox.settle(failing, key, DOWN, NOW, 0.5)
+    change = mailbox.record_attempt(failing, key, DOWN, NOW, 0.5)
     assert change.dropped == {"failed": 1}
     assert recording.record(apply(failing, change), many, "c", NOW).dropped == {"suspended": 6}
     old = edge(-50 * 86_400)

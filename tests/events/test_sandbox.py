@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.events.signatures import signed_headers
+from doit_mcp.events.signatures import make_signature_headers
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.event_receiver import EventReceiver
 from doit_mcp.transports.http.event_wiring import EventNetwork
@@ -100,10 +100,10 @@ async def test_what_happens_is_delivered_once(site: Site, receiver: EventReceive
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 def test_the_receiver_of_the_sandbox_refuses_any_header(name: str) -> None:
     receiver = EventReceiver()
-    headers = signed_headers([receiver.secret], "msg_1", int(time.time()), b"{}")
-    assert receiver.holds(headers, b"{}")
+    headers = make_signature_headers([receiver.secret], "msg_1", int(time.time()), b"{}")
+    assert receiver.has_signed(headers, b"{}")
     for text in ("v1,\u00e9", "\u0663", "\udce9"):
-        assert not receiver.holds(headers | {name: text}, b"{}")
+        assert not receiver.has_signed(headers | {name: text}, b"{}")
 
 
 async def polls(site: Site) -> int:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from doit_mcp.events.receiver_urls import ReceiverPolicy, is_global, is_private
-from doit_mcp.events.signatures import is_signed, parse_secret, signed_headers
+from doit_mcp.events.signatures import is_signed, make_signature_headers, parse_secret
 
 KEYS = st.binary(min_size=24, max_size=64).map(lambda key: f"whsec_{base64.b64encode(key).decode()}")
 IDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=40)
@@ -22,7 +22,7 @@ IDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=40)
 @given(KEYS, KEYS, IDS, st.binary(max_size=500))
 def test_only_the_signed_message_is_accepted(secret: str, other: str, id: str, body: bytes) -> None:
     now = int(time.time())
-    headers = signed_headers([other, secret], id, now, body)
+    headers = make_signature_headers([other, secret], id, now, body)
     for key in (secret, other):
         assert is_signed(key, id, str(now), headers["webhook-signature"], body, now)
     assert not is_signed(secret, id, str(now), headers["webhook-signature"], body + b".", now)
@@ -44,7 +44,7 @@ def test_any_header_is_refused(id: str, timestamp: str, signatures: str) -> None
 @given(KEYS, IDS, st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=5))
 def test_standardwebhooks_verifies(secret: str, id: str, payload: dict[str, str]) -> None:
     body = orjson.dumps(payload)
-    headers = signed_headers([secret], id, int(time.time()), body)
+    headers = make_signature_headers([secret], id, int(time.time()), body)
     assert Webhook(secret).verify(body, headers) == payload
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(body + b" ", headers)

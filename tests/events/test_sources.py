@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from doit_mcp.api import Doit
 from doit_mcp.catalog.tools.sanitize import sanitize_json, sanitize_text
-from doit_mcp.events.edges import Edge
 from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.events.ingest import read_report
+from doit_mcp.events.new_items import NewItem
 from doit_mcp.events.payload_texts import MAX_TEXT_CHARACTERS
 from doit_mcp.events.source import View
 from doit_mcp.events.sources import SOURCES
@@ -51,14 +51,14 @@ VALUES = st.recursive(
 @given(st.sampled_from(sorted(SOURCES)), st.dictionaries(st.sampled_from(NAMES), VALUES))
 def test_any_row_is_read(source: str, row: dict[str, Any]) -> None:
     """No row raises. Each edge has a known type of this source, and data that is JSON with an id."""
-    for edge in SOURCES[source].edges_of(row, VIEW):
+    for edge in SOURCES[source].read_items(row, VIEW):
         assert EVENT_TYPES[edge.name].source == source and edge.data["id"]
         assert EVENT_TYPES[edge.name].payload_validator.problems(edge.data) == []
         orjson.dumps(edge.data)
 
 
-def edges(source: str, /, **row: Any) -> list[Edge]:
-    return list(SOURCES[source].edges_of(row, VIEW))
+def edges(source: str, /, **row: Any) -> list[NewItem]:
+    return list(SOURCES[source].read_items(row, VIEW))
 
 
 def test_every_type_has_a_source() -> None:
@@ -123,7 +123,7 @@ def test_an_item_has_one_id_whether_it_is_polled_or_reported() -> None:
     """A report of the payload has the id of the event that a poll finds, even if numbers and times are spelled otherwise."""
     names, ids = set[str](), list[str]()
     for source, row in ITEMS:
-        for edge in SOURCES[source].edges_of(row, VIEW):
+        for edge in SOURCES[source].read_items(row, VIEW):
             spelled = {
                 name: float(value)
                 if isinstance(value, int)
@@ -133,7 +133,7 @@ def test_an_item_has_one_id_whether_it_is_polled_or_reported() -> None:
             } | {name: value for name, value in edge.data.items() if isinstance(value, float)}
             body = orjson.dumps({"customer": "c", "name": edge.name, "data": spelled})
             reported = read_report(body, VIEW.now, "https://console.example")
-            assert reported.edge.event_id("c") == edge.event_id("c") != edge.event_id("d"), edge
+            assert reported.item.event_id("c") == edge.event_id("c") != edge.event_id("d"), edge
             names.add(edge.name)
             ids.append(edge.event_id("c"))
             for member in EVENT_TYPES[edge.name].identity:
@@ -157,7 +157,7 @@ def test_a_budget_has_an_edge_for_each_threshold_and_period() -> None:
     }
     [reached] = edges("budgets", **row)
     assert reached.data["threshold"] == 50 and reached.data["periodStart"] == "2026-11-01"
-    [later] = SOURCES["budgets"].edges_of(row, View(VIEW.now + 40 * 86_400, ""))
+    [later] = SOURCES["budgets"].read_items(row, View(VIEW.now + 40 * 86_400, ""))
     assert later.mark != reached.mark
     assert len(edges("budgets", **row | {"currentUtilization": 100.0, "riskStatus": "atRisk"})) == 3
     assert EVENT_TYPES[reached.name].payload_validator.problems(reached.data) == []
@@ -221,7 +221,7 @@ def test_links_without_a_customer_have_one_fragment() -> None:
     """The console takes a page without a customer after #, so an item cannot be named after another #."""
     view = View(VIEW.now, "https://console.example/#")
     for source, row, _ in ROWS:
-        for edge in SOURCES[source].edges_of(row, view):
+        for edge in SOURCES[source].read_items(row, view):
             assert edge.data["url"].startswith(view.console) and edge.data["url"].count("#") == 1
 
 
@@ -239,7 +239,7 @@ async def test_budgets_beyond_the_first_page_are_noticed() -> None:
         return Caller(api).doit
 
     found = await SOURCES["budgets"].poll(make_api, VIEW, take_turn)
-    assert {edge.data["id"] for edge in found.edges} == found.ids == {row["id"] for row in rows}
+    assert {edge.data["id"] for edge in found.items} == found.ids == {row["id"] for row in rows}
     # The deadline of a client starts when it is created, so a wait for a turn must not be part of it.
     assert steps == ["turn", "client"] * 3
     endless = Recorder({"budgets": rows[:1], "pageToken": "x"})

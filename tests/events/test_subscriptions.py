@@ -18,7 +18,7 @@ from doit_mcp.events import poll_schedule
 from doit_mcp.events.errors import EventError
 from doit_mcp.events.event_types import EVENT_TYPES
 from doit_mcp.events.ingest import read_report
-from doit_mcp.events.signatures import signed_headers
+from doit_mcp.events.signatures import make_signature_headers
 from doit_mcp.sandbox.accounts import USERS
 from doit_mcp.sandbox.api import Api
 from tests.events.conftest import network_of
@@ -307,7 +307,7 @@ async def test_poll_reads_recorded_events(site: Site, receiver: Receiver) -> Non
 async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     """Unsigned, malformed and unknown reports are refused, and say why."""
     assert (await site.send("POST", "/events/ingest", {}, b"{}")).status == 401
-    signed = signed_headers([OTHER_SECRET], "msg_1", int(time.time()), b"{}")
+    signed = make_signature_headers([OTHER_SECRET], "msg_1", int(time.time()), b"{}")
     for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
         assert (await site.send("POST", "/events/ingest", signed | {name: "v1,\u00e9"}, b"{}")).status == 401, name
     refused = await report(site, "one", {"id": "a", "color": "red"})
@@ -320,7 +320,7 @@ async def test_reports_are_authenticated_and_checked(site: Site) -> None:
     now = time.time()
     texts = {"id": "a1", "service": "Big\u200b\u202eQuery" + "x" * 3000}
     fields = {"customer": ACME, "name": "anomaly.detected", "id": "one", "data": texts}
-    cleaned = read_report(json.dumps(fields).encode(), now, "https://console.example").edge.data["service"]
+    cleaned = read_report(json.dumps(fields).encode(), now, "https://console.example").item.data["service"]
     assert cleaned.startswith("BigQuery") and len(cleaned) == 200
     for days in (-46, 30):
         at = datetime.fromtimestamp(now + days * 86_400, UTC).isoformat()

@@ -55,7 +55,7 @@ async def test_a_delivery_that_falls_due_during_a_step_is_sent_at_once() -> None
     fields, id = subscribed({})
     change = mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW + 0.5)
     change.apply_to(fields)
-    await parts.store.enroll(owner := Owner("owner", "t", NOW + 900))
+    await parts.store.add_owner(owner := Owner("owner", "t", NOW + 900))
     await parts.store.update(owner.key, Change(fields), NOW + 900, expected=0)
     async with asyncio.timeout(30):
         await MailboxWorker(owner, parts).run()
@@ -68,7 +68,7 @@ async def test_the_end_of_each_subscription_is_recorded_once() -> None:
     fields, expired = subscribed({})
     fields, refreshed = subscribed(fields, "invoice.issued", now=NOW + 600)
     fields[mailbox.ACCOUNT] = fields[mailbox.ACCOUNT] | {"expires": NOW + 900}
-    await parts.store.enroll(owner := Owner("owner", "t", NOW + 1500))
+    await parts.store.add_owner(owner := Owner("owner", "t", NOW + 1500))
     await parts.store.update(owner.key, Change(fields), NOW + 1500, expected=0)
     async with asyncio.timeout(30):
         await MailboxWorker(owner, parts).run()

@@ -15,7 +15,7 @@ import pytest
 
 from doit_mcp.observability import logging_setup
 from doit_mcp.observability.logging_setup import JsonFormatter
-from doit_mcp.observability.text_lines import text_line
+from doit_mcp.observability.text_lines import format_text_line
 from tests.observability.test_logging_setup import as_it_was
 
 __all__ = ["as_it_was"]  # Makes this fixture available here, too.
@@ -26,7 +26,7 @@ HOSTILE = "a\x1b[31m\n12:00:00.000 INFO forged\x9b2J\u202e\u2028"
 def line(message: str, **extra: object) -> str:
     """The text of a record with these fields."""
     record = logging.makeLogRecord({"name": "doit_mcp.requests", "levelname": "INFO", "msg": message, **extra})
-    return text_line(JsonFormatter().format_bytes(record)).decode()
+    return format_text_line(JsonFormatter().format_bytes(record)).decode()
 
 
 def test_line_has_the_time_the_level_the_message_and_the_fields() -> None:
@@ -38,7 +38,7 @@ def test_line_has_the_time_the_level_the_message_and_the_fields() -> None:
 
 def test_other_loggers_are_named() -> None:
     record = logging.makeLogRecord({"name": "asyncio", "levelname": "ERROR", "msg": "slow"})
-    assert text_line(JsonFormatter().format_bytes(record)).decode().endswith("error   slow logger=asyncio")
+    assert format_text_line(JsonFormatter().format_bytes(record)).decode().endswith("error   slow logger=asyncio")
 
 
 def test_no_value_can_control_the_terminal_or_forge_a_line() -> None:

@@ -19,7 +19,7 @@ from doit_mcp.protocol.request_metadata import (
     read_request_metadata,
 )
 from doit_mcp.protocol.revisions import REVISIONS_BY_NAME, STATELESS_REVISIONS
-from doit_mcp.server.client_requests import missing_capabilities
+from doit_mcp.server.client_requests import find_missing_capabilities
 from doit_mcp.server.handlers.lifecycle import read_initialize
 
 MEBIBYTE = 1 << 20
@@ -99,8 +99,8 @@ def test_null_capabilities_are_absent() -> None:
 )
 def test_n4_client_capabilities_are_preserved(declared: dict[str, Any], revision: Any) -> None:
     full, reduced = Caller(revision, {}, declared), make_caller(revision, {}, declared)
-    assert [missing_capabilities(reduced, question) for question in QUESTIONS] == [
-        missing_capabilities(full, question) for question in QUESTIONS
+    assert [find_missing_capabilities(reduced, question) for question in QUESTIONS] == [
+        find_missing_capabilities(full, question) for question in QUESTIONS
     ]
     assert [is_declared(reduced, question) for question in (TASKS, SKILLS)] == [
         is_declared(full, question) for question in (TASKS, SKILLS)

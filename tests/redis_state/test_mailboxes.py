@@ -32,7 +32,7 @@ async def test_versions(kind: str, link: RedisConnection) -> None:
     store: Mailboxes = mailboxes(link, "one") if kind == "redis" else MemoryMailboxes()
     assert await store.load("a") == ({}, 0) and await store.versions(["a", "b"]) == [0, 0]
     assert await store.update("a", Change({"x": {"n": 1}}), later(), leased=False) == CONFLICT, "it does not exist"
-    await store.enroll(Owner("a", "tenant", later()))
+    await store.add_owner(Owner("a", "tenant", later()))
     first = await store.update("a", Change({"x": {"n": 1}, "y": {"n": 2}}), later(), expected=0)
     assert first > 0 and await store.update("a", Change({"x": {"n": 9}}), later(), expected=0) == CONFLICT
     assert await store.lease(["a"]) == {"a"}
@@ -65,14 +65,14 @@ async def test_one_replica_holds_a_lease(link: RedisConnection) -> None:
 async def test_owners_are_listed_until_they_end(link: RedisConnection) -> None:
     store = mailboxes(link, "one")
     kept, ended = Owner("a", "tenant", later()), Owner("b", "tenant", later(-700))
-    await store.enroll(kept)
-    await store.enroll(ended)
+    await store.add_owner(kept)
+    await store.add_owner(ended)
     # An entry lives for at least a millisecond.
     while len(owners := await store.owners()) > 1:
         pass
     assert owners == [kept]
     renewed = kept._replace(expires=later(90))
-    await store.enroll(renewed)
+    await store.add_owner(renewed)
     assert await store.owners() == [renewed] == await mailboxes(link, "two").owners()
 
 
@@ -84,7 +84,7 @@ async def test_secrets_can_be_rotated(redis: Server) -> None:
     try:
         old, new = mailboxes(old_link, "old"), mailboxes(new_link, "new", both)
         version = await old.update("a", Change({"x": {"n": 1}}), later(), expected=0)
-        await old.enroll(Owner("a", "t", later()))
+        await old.add_owner(Owner("a", "t", later()))
         assert await new.load("a") == ({"x": {"n": 1}}, version) and len(await new.owners()) == 1
         assert await old.lease(["a"]) == {"a"} and await new.lease(["a"]) == set()
         assert await new.update("b", Change({"x": {"n": 2}}), later(), expected=0) > 0

@@ -97,14 +97,14 @@ async def test_signed_request_accepts_an_answer_only_to_the_same_question() -> N
     for before in (PreviousRounds(), elsewhere, PreviousRounds(answers={"one": {"roots": []}})):
         with pytest.raises(InputRequired):
             await retry_collector(before, one={"roots": []}).ask({"one": question})
-    put = PreviousRounds().after_round({}, {"one": question})
+    put = PreviousRounds().add_round({}, {"one": question})
     assert await retry_collector(put, one={"roots": []}).ask({"one": question}) == {"one": {"roots": []}}
 
 
 def test_superseded_question_rejects_answers() -> None:
     question = Question("roots/list", signed=True)
     before = PreviousRounds({"one": {"roots": []}, "two": {"roots": []}}, {"one": ("old", Consent(1, "x"))})
-    after = before.after_round({"three": {}}, {"one": question, "four": ROOTS})
+    after = before.add_round({"three": {}}, {"one": question, "four": ROOTS})
     digest, consent = after.asked_questions["one"]
     assert after.answers == {"two": {"roots": []}, "three": {}} and after.asked_questions.keys() == {"one"}
     assert digest == question.digest

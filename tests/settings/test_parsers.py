@@ -6,7 +6,7 @@ import pytest
 
 from doit_mcp.settings import Settings
 from doit_mcp.settings.host_names import LOOPBACK_HOSTS
-from doit_mcp.settings.parsers import Integer, url
+from doit_mcp.settings.parsers import Integer, parse_url
 
 from .variables import FIELDS, VARIABLES, problems
 
@@ -25,7 +25,7 @@ def test_numbers_have_bounds(variable: str) -> None:
         ]
 
 
-URLS = [name for name, declared in VARIABLES.items() if declared.parse is url]
+URLS = [name for name, declared in VARIABLES.items() if declared.parse is parse_url]
 
 
 @pytest.mark.parametrize("variable", URLS)

@@ -97,11 +97,11 @@ def sample_values(declared: Variable) -> list[tuple[str, Any]]:
             return [(str(minimum), minimum), (str(maximum), maximum)]
         case Choice(choices=choices):
             return [(choice.upper(), choice) for choice in choices]
-        case parsers.boolean:
+        case parsers.parse_boolean:
             return [("yes", True), ("NO", False)]
-        case parsers.text:
+        case parsers.parse_text:
             return [(" sample ", "sample")]
-        case parsers.url:
+        case parsers.parse_url:
             return [("https://example.org/sample/", "https://example.org/sample")]
     return []
 

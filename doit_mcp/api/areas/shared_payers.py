@@ -64,7 +64,7 @@ class SharedPayers(Area):
     @offers(_payers)
     async def list_shared_payers(self, *, customerId: Partner = None) -> Annotated[JsonObject, SharedPayerList]:
         """List a partner's shared payer accounts, and how many of their linked accounts are mapped to customers."""
-        return await self._payers(customerId=self._partner(customerId))
+        return await self._payers(customerId=self._read_partner(customerId))
 
     @get(
         "/customers/v1/customers/{customerId}/shared-payer-accounts/management-accounts",
@@ -78,7 +78,7 @@ class SharedPayers(Area):
         self, *, customerId: Partner = None
     ) -> Annotated[JsonObject, ManagementAccountList]:
         """List the ids and names of a partner's onboarded shared payers. For their progress, use list_shared_payers."""
-        return await self._management_accounts(customerId=self._partner(customerId))
+        return await self._management_accounts(customerId=self._read_partner(customerId))
 
     @get("/customers/v1/customers/{customerId}/shared-payer-accounts", items="items", permission=SHARED_PAYERS_ADMIN)
     async def _mappings(self, *, customerId: Id, managementAccount: str | None = None) -> JsonObject: ...
@@ -93,7 +93,7 @@ class SharedPayers(Area):
         ] = None,
     ) -> Annotated[JsonObject, MappingList]:
         """List the AWS accounts under a partner's shared payers, and which customer each belongs to."""
-        return await self._mappings(customerId=self._partner(customerId), managementAccount=managementAccount)
+        return await self._mappings(customerId=self._read_partner(customerId), managementAccount=managementAccount)
 
     @patch(
         "/customers/v1/customers/{customerId}/shared-payer-accounts/{assetId}",
@@ -120,9 +120,9 @@ class SharedPayers(Area):
     ) -> Annotated[JsonObject, Reassigned]:
         """Assign an AWS account under a shared payer to one of the partner's customers. Its costs move there: name the
         account and the customer to the user first."""
-        partner = self._partner(partnerId)
+        partner = self._read_partner(partnerId)
         return await self._reassign(customerId=partner, assetId=assetId, target={"customerId": toCustomerId})
 
-    def _partner(self, customer: str | None) -> str:
+    def _read_partner(self, customer: str | None) -> str:
         """Return the id of the customer with the payers. Raises ApiError ("argument") if it is unknown."""
         return require_customer_id("customerId", customer, self.sender.tenant)

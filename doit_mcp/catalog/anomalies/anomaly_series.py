@@ -26,9 +26,9 @@ DATE_CHARACTERS = len("2026-01-31")
 
 async def fetch_anomaly_series(call: Call, anomaly: JsonObject, project: str | None, currency: str) -> SeriesSet:
     """Return the series of an *anomaly* in a *project*. Daily costs that cannot be read are listed as failed."""
-    period = ReportedPeriod(shown_days(anomaly, utc_date(call.now)), utc_date(call.now))
+    period = ReportedPeriod(select_shown_days(anomaly, utc_date(call.now)), utc_date(call.now))
     platform = str(anomaly.get("platform") or "")
-    skus = top_skus(anomaly)
+    skus = list_top_skus(anomaly)
     series = [_cost_series(anomaly), bar_series("top SKUs", [[name, name, cost, None] for name, cost in skus])]
     filters: list[Filter] = [
         {"id": "project_id", "type": "fixed", "mode": "is", "values": [str(project)]},
@@ -42,7 +42,7 @@ async def fetch_anomaly_series(call: Call, anomaly: JsonObject, project: str | N
     return make_series_set(statement, series, parts.failures)
 
 
-def shown_days(anomaly: JsonObject, today: date) -> Period:
+def select_shown_days(anomaly: JsonObject, today: date) -> Period:
     """Return the last days up to the end of an *anomaly*, or up to *today* while it is open."""
     try:
         last = min(today, date.fromisoformat(str(anomaly.get("endTime"))[:DATE_CHARACTERS]))
@@ -51,16 +51,16 @@ def shown_days(anomaly: JsonObject, today: date) -> Period:
     return Period(last - timedelta(days=SHOWN_DAYS - 1), last)
 
 
-def top_skus(anomaly: JsonObject) -> list[tuple[str, float | None]]:
+def list_top_skus(anomaly: JsonObject) -> list[tuple[str, float | None]]:
     """Return the names and costs of the top SKUs in the API's response."""
     rows: Any = anomaly.get("top3SKUs")
     named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return [(row["name"], _number(row.get("cost"))) for row in named if isinstance(row.get("name"), str)]
+    return [(row["name"], _read_number(row.get("cost"))) for row in named if isinstance(row.get("name"), str)]
 
 
 def _cost_series(anomaly: JsonObject) -> Series:
     """Return the cost of an *anomaly*, the highest expected cost, and the difference, as the API states them."""
-    amounts = [_number(anomaly.get(name)) for name in ("actualCost", "expectedMaxCost", "costOfAnomaly")]
+    amounts = [_read_number(anomaly.get(name)) for name in ("actualCost", "expectedMaxCost", "costOfAnomaly")]
     return {
         "name": "anomaly",
         "kind": "bars",
@@ -69,7 +69,7 @@ def _cost_series(anomaly: JsonObject) -> Series:
     }
 
 
-def _number(value: Any) -> float | None:
+def _read_number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

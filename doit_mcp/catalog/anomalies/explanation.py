@@ -17,13 +17,13 @@ from ..partial_results import (
     FailedParts,
     PartialResults,
     describe_error,
-    failed_members,
     gather_in_turns,
     gather_partial,
+    make_failures_member,
 )
 from ..tools.composed import composed_tool
 from .anomaly_change import fetch_anomaly_change
-from .linked import linked_anomaly_ids
+from .linked_anomalies import list_linked_anomaly_ids
 from .owners import OWNER_SECONDS, Ownership, add_labeled_costs, fetch_names
 from .tools import OwnedAnomaly, describe_anomaly, is_open
 
@@ -110,7 +110,7 @@ async def explain_anomaly(
     these days, linked anomalies about the same spike, who owns it, and how to acknowledge or resolve it."""
     anomaly = await call.doit.anomalies.get_anomaly(id=id)
     known = await fetch_names(call, [anomaly])
-    linked_ids = linked_anomaly_ids(anomaly)
+    linked_ids = list_linked_anomaly_ids(anomaly)
     parts = await gather_partial(
         {
             EXPLANATION: call.doit.anomalies.explain_anomaly(id=id),
@@ -124,12 +124,12 @@ async def explain_anomaly(
     failures = [*_describe_failures(parts), *ownership.failures, *linked.failures]
     return {
         **describe_anomaly(anomaly, ownership),
-        "explanation": written_text(parts.results.get(EXPLANATION)),
+        "explanation": mark_ai_text(parts.results.get(EXPLANATION)),
         "drivers": parts.results.get(DRIVERS),
-        **linked_members(linked_ids, linked.results.values()),
+        **make_linked_members(linked_ids, linked.results.values()),
         "review": review_state(anomaly),
         "currency": CURRENCY,
-        **failed_members(failures),
+        **make_failures_member(failures),
     }
 
 
@@ -151,7 +151,7 @@ async def fetch_linked(call: Call, identifiers: Sequence[str]) -> PartialResults
     return await gather_in_turns(work, MAX_CONCURRENT_READS, OWNER_SECONDS)
 
 
-def linked_members(identifiers: Sequence[str], anomalies: Any) -> JsonObject:
+def make_linked_members(identifiers: Sequence[str], anomalies: Any) -> JsonObject:
     """Return the members of a result about linked anomalies: those that were read, and a note that costs overlap."""
     if not identifiers:
         return {"linked": []}
@@ -167,7 +167,7 @@ def linked_members(identifiers: Sequence[str], anomalies: Any) -> JsonObject:
     return {"linked": rows, "linkedNote": LINKED_NOTE + more}
 
 
-def written_text(answer: JsonObject | None) -> JsonObject | None:
+def mark_ai_text(answer: JsonObject | None) -> JsonObject | None:
     """Return the text in an explanation by the API, marked as written by an AI model; None without one."""
     explanation = answer.get("explanation") if answer else None
     text = explanation.get("text") if isinstance(explanation, dict) else None

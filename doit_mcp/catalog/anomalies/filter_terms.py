@@ -33,7 +33,7 @@ def explain_no_match(expression: str, anomalies: Sequence[JsonObject], *, is_com
     if not anomalies:
         return "There are no anomalies, even without the filter."
     problems = []
-    for key, wanted in _terms(expression):
+    for key, wanted in _split_terms(expression):
         known = sorted({str(row[key]) for row in anomalies if row.get(key)})
         if wanted not in known:
             among = "" if is_complete else f" of the last {len(anomalies)}"
@@ -43,7 +43,7 @@ def explain_no_match(expression: str, anomalies: Sequence[JsonObject], *, is_com
     return " ".join(problems) or "Anomalies have each of these values, but none has all of them in this time."
 
 
-def _terms(expression: str) -> Iterable[tuple[str, str]]:
+def _split_terms(expression: str) -> Iterable[tuple[str, str]]:
     for term in expression.split("|"):
         key, _, value = term.partition(":")
         yield key.strip(), value.strip()

@@ -69,7 +69,7 @@ class Ownership:
 
     def _project_owner(self, anomaly: JsonObject) -> JsonObject | None:
         project = self.project_of(anomaly)
-        largest = _largest(self.labeled_costs.get(str(project["id"]), {}))
+        largest = _find_largest_share(self.labeled_costs.get(str(project["id"]), {}))
         if largest is None:
             return None
         value, share = largest
@@ -80,14 +80,14 @@ class Ownership:
         }
 
     def _allocation_owner(self, anomaly: JsonObject) -> JsonObject | None:
-        for identifier in allocation_ids(anomaly):
+        for identifier in list_allocation_ids(anomaly):
             allocation = self.allocations.get(identifier, {})
             if allocation.get("owner"):
                 return {"name": allocation["owner"], "basis": f"owner of the allocation {allocation.get('name')}"}
         return None
 
 
-def allocation_ids(anomaly: JsonObject) -> list[str]:
+def list_allocation_ids(anomaly: JsonObject) -> list[str]:
     """Return the ids of the allocations of an anomaly, the primary one first."""
     listed = anomaly.get("allocations")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
@@ -110,12 +110,12 @@ def _resource_owner(anomaly: JsonObject) -> JsonObject | None:
                 value = str(label["value"])
                 values[value] = values.get(value, ZERO) + to_decimal(label.get("cost"))
     for key in OWNER_LABELS:
-        if (largest := _largest(costs.get(key, {}))) is not None:
+        if (largest := _find_largest_share(costs.get(key, {}))) is not None:
             return {"name": largest[0], "basis": f"label {key} of its resources", "sharePercent": largest[1]}
     return None
 
 
-def _largest(costs: Mapping[str, Decimal]) -> tuple[str, float] | None:
+def _find_largest_share(costs: Mapping[str, Decimal]) -> tuple[str, float] | None:
     """Return the value with most of the cost and its share in percent; None if it is "" or has less than half."""
     total = sum(costs.values(), ZERO)
     value = max(costs, key=lambda name: (costs[name], name), default="")
@@ -137,7 +137,7 @@ async def fetch_names(call: Call, anomalies: Sequence[JsonObject]) -> Ownership:
         {
             "names": fetch_project_names(call),
             "owner label": fetch_owner_label(call),
-            "allocations": fetch_allocations(call, {key for row in anomalies for key in allocation_ids(row)}),
+            "allocations": fetch_allocations(call, {key for row in anomalies for key in list_allocation_ids(row)}),
         },
         OWNER_SECONDS,
     )

@@ -27,13 +27,13 @@ from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..console_links import CONSOLE_PATHS, console_link
 from ..costs.amounts import amount_as_json, sum_amounts
-from ..partial_results import FailedParts, describe_error, failed_members, gather_partial
+from ..partial_results import FailedParts, describe_error, gather_partial, make_failures_member
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries
 from .anomaly_series import fetch_anomaly_series
 from .filter_terms import explain_no_match, with_full_names
-from .linked import note_linked
+from .linked_anomalies import note_linked_anomalies
 from .owners import Ownership, add_labeled_costs, fetch_names, fetch_ownership
 
 TOTALS = ("totalCount", "totalCountExact", "anomalySummary")
@@ -141,8 +141,8 @@ async def get_anomalies(
         "anomalies": [describe_anomaly(row, ownership) for row in rows],
         "openCount": sum(map(is_open, rows)),
         "currency": CURRENCY,
-        **({"note": note} if (note := note_linked(rows)) else {}),
-        **failed_members(ownership.failures),
+        **({"note": note} if (note := note_linked_anomalies(rows)) else {}),
+        **make_failures_member(ownership.failures),
     }
     return ResultWithSeries(found, {"asOf": utc_date(call.now).isoformat(), "series": []})
 
@@ -169,7 +169,7 @@ async def get_anomaly(call: Call, *, id: Id) -> Annotated[ResultWithSeries, Owne
     ownership: Ownership = parts.results["owners"]
     url = console_link(call, CONSOLE_PATHS["anomalies"], id)
     described = describe_anomaly(anomaly, ownership)
-    result = {**described, "currency": CURRENCY, "url": url, **failed_members(ownership.failures)}
+    result = {**described, "currency": CURRENCY, "url": url, **make_failures_member(ownership.failures)}
     return ResultWithSeries(result, parts.results["series"])
 
 

@@ -126,10 +126,10 @@ def is_running(row: JsonObject, today: date) -> bool:
 def is_budget_of(row: JsonObject, scope: Scope) -> bool:
     """Return whether a budget in a list covers the same costs as *scope*."""
     written = budget_scope(row)
-    return not written.allocations and _conditions(written.scope) == _conditions(scope)
+    return not written.allocations and _comparable_filters(written.scope) == _comparable_filters(scope)
 
 
-def _conditions(scope: Scope) -> set[tuple[Any, ...]]:
+def _comparable_filters(scope: Scope) -> set[tuple[Any, ...]]:
     """Return the filters of a scope in a form that can be compared."""
     filters = [*scope.filters, *([scope.cloud_filter] if scope.cloud_filter else [])]
     return {

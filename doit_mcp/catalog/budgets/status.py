@@ -110,7 +110,9 @@ def find_status(row: JsonObject, details: JsonObject, today: date) -> BudgetStat
     forecast = to_amount(budget.get("forecastedUtilization"))
     period = current_period(budget, today)
     is_current = period is not None and period.first <= today <= period.last
-    status = _status(limit, spent, forecast if is_current else None, row.get("riskStatus") if is_current else None)
+    status = _derive_status(
+        limit, spent, forecast if is_current else None, row.get("riskStatus") if is_current else None
+    )
     if status == "on_track" and is_current and has_fixed_limit(budget) and _is_over(forecast, limit):
         # In list rows, the API bases the risk on the day; a forecast above the limit is a risk even without one.
         status = "at_risk"
@@ -181,7 +183,7 @@ def _is_over(amount: float | None, limit: float | None) -> bool:
     return amount is not None and limit is not None and amount > limit
 
 
-def _status(limit: float | None, spent: float | None, forecast: float | None, risk: Any) -> Status:
+def _derive_status(limit: float | None, spent: float | None, forecast: float | None, risk: Any) -> Status:
     if limit is not None and spent is not None and spent > limit:
         return "exceeded"
     # The API knows the limit of this period even if it grows or follows the last period's spend.

@@ -32,7 +32,7 @@ from ..costs.amounts import to_decimal
 from ..costs.daily_costs import cost_by_day, find_day_over
 from ..costs.query_config import cost_config
 from ..currencies import DEFAULT_CURRENCY
-from ..partial_results import FailedPart, FailedParts, describe_error, failed_members, gather_partial
+from ..partial_results import FailedPart, FailedParts, describe_error, gather_partial, make_failures_member
 from ..periods.period import Period, PeriodDays, utc_date
 from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
@@ -136,9 +136,9 @@ async def list_budgets(
     rows = parse_page(page, "budgets").rows
     statuses, failed = await fetch_statuses(call, rows)
     budgets = [
-        {**with_rounded_amounts(row), **state_of(row, status)} for row, status in zip(rows, statuses, strict=True)
+        {**with_rounded_amounts(row), **budget_state(row, status)} for row, status in zip(rows, statuses, strict=True)
     ]
-    result: JsonObject = {**page, "budgets": budgets} | failed_members(failed)
+    result: JsonObject = {**page, "budgets": budgets} | make_failures_member(failed)
     wanted = nameContains or name or name_in_filter(filter)
     if wanted and not rows and not pageToken:
         result["note"] = await explain_no_budget(call, wanted)
@@ -189,12 +189,14 @@ async def get_budget(call: Call, *, id: OptionalId = None, name: Name = None) ->
     (status,), unread = await add_exceeded_days(call, [(budget, find_status(row, details, today))])
     failed += unread
     url = console_link(call, CONSOLE_PATHS["budgets"], str(details.get("id") or id or ""), budget.get("url"))
-    result = {**with_rounded_amounts(details), **state_of(details, status), "url": url} | failed_members(failed)
+    result = {**with_rounded_amounts(details), **budget_state(details, status), "url": url} | make_failures_member(
+        failed
+    )
     named = {"id": details.get("id"), "budgetName": budget_name(details), "currency": details.get("currency")}
     return ResultWithSeries(result, make_series_set({}, [budget_series([(named, status)])]))
 
 
-def state_of(budget: JsonObject, status: BudgetStatus) -> JsonObject:
+def budget_state(budget: JsonObject, status: BudgetStatus) -> JsonObject:
     """Return the members that a result adds to a budget."""
     differs = status.limit is not None and status.limit != budget.get("amount")
     return {**status.as_json, **({"periodLimit": status.limit} if differs else {})}

@@ -26,9 +26,9 @@ from ..costs.scope import Scope, check_values, read_filters
 from ..currencies import run_in_currency
 from ..known_names import Allocation, read_allocations
 from ..partial_results import describe_error, gather_partial
-from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back, utc_date
+from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, subtract_months, utc_date
 from ..tables import column_names, complete_rows, row_months
-from ..tools.series import structured_of, with_structured
+from ..tools.series import structured_content, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
 
 MATCH_MONTHS = 13
@@ -123,7 +123,7 @@ def with_scope_check(tool: Tool) -> Tool:
     read_scope = budget_scope if kind == "budget" else alert_scope
 
     async def run(call: Call, arguments: JsonObject) -> ToolResult:
-        written, states_scope = read_scope(arguments), _states(kind, arguments, SCOPE_FIELDS)
+        written, states_scope = read_scope(arguments), _has_any_field(kind, arguments, SCOPE_FIELDS)
         keeps_scope = not states_scope and "id" in arguments
         if keeps_scope and not arguments.keys() & LIMIT_FIELDS:
             return await tool.run(call, arguments)
@@ -140,25 +140,25 @@ def with_scope_check(tool: Tool) -> Tool:
         result = await tool.run(call, arguments)
         if isinstance(result, ContentResult):
             return result
-        return with_structured(result, {**structured_of(result), "scopeLastMonth": statement})
+        return with_structured(result, {**structured_content(result), "scopeLastMonth": statement})
 
     return replace(tool, run=run)
 
 
-def _scoped_fields(kind: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+def _select_scoped_fields(kind: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the fields that have the scope: those of a budget, or of the configuration of an alert."""
     return fields if kind == "budget" else fields.get("alert") or fields.get("config") or {}
 
 
-def _states(kind: str, arguments: JsonObject, names: Collection[str]) -> bool:
+def _has_any_field(kind: str, arguments: JsonObject, names: Collection[str]) -> bool:
     """Return whether the arguments have one of these fields, even with an empty value, which means all costs."""
-    return not _scoped_fields(kind, arguments).keys().isdisjoint(names)
+    return not _select_scoped_fields(kind, arguments).keys().isdisjoint(names)
 
 
 def _with_changes(kind: str, current: JsonObject, arguments: JsonObject) -> JsonObject:
     """Return a budget or alert with the changes of a write. A scope in either form replaces the current one."""
-    dropped = SCOPE_FIELDS if _states(kind, arguments, SCOPE_FIELDS) else ()
-    before, changes = (_scoped_fields(kind, fields) for fields in (current, arguments))
+    dropped = SCOPE_FIELDS if _has_any_field(kind, arguments, SCOPE_FIELDS) else ()
+    before, changes = (_select_scoped_fields(kind, fields) for fields in (current, arguments))
     changed = {**{name: value for name, value in before.items() if name not in dropped}, **changes}
     return changed if kind == "budget" else {"config": changed}
 
@@ -175,7 +175,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
         return {"cost": None, "note": f"unknown: costs of the data source {written.data_source} are not checked"}
     today = utc_date(call.now)
     last_month = month_of(today.replace(day=1) - ONE_DAY)
-    searched = Period(months_back(today, MATCH_MONTHS - 1), today)
+    searched = Period(subtract_months(today, MATCH_MONTHS - 1), today)
 
     async def fetch_cost(currency: str) -> JsonObject:
         config = cost_config(written.scope, searched, currency, metrics=(written.metric,))
@@ -199,7 +199,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
             f" match all of its parts, so it would never alert. {_narrowing_hint(written)}",
             kind="argument",
         )
-    statement = _statement(answer, ReportedPeriod(last_month, today), currency, written.metric)
+    statement = _state_costs(answer, ReportedPeriod(last_month, today), currency, written.metric)
     if "values" in parts.errors or parts.results.get("values") is False:
         statement.setdefault(
             "note",
@@ -208,7 +208,7 @@ async def check_written_scope(call: Call, written: WrittenScope, *, must_match: 
     return statement
 
 
-def _statement(answer: JsonObject, period: ReportedPeriod, currency: str, metric: Metric) -> JsonObject:
+def _state_costs(answer: JsonObject, period: ReportedPeriod, currency: str, metric: Metric) -> JsonObject:
     names = column_names(answer)
     month = period.whole.first.isoformat()[: len("2026-01")]
     at = names.index(metric["value"]) if metric["value"] in names else len(names) - 1
@@ -253,7 +253,7 @@ async def check_allocation_ids(call: Call, allocations: Sequence[str], argument:
         if (group := known.find(wanted, is_group=True)) is not None:
             raise await _group_error(call, group, argument, wanted)
         if known.complete:
-            raise await _unknown_allocation(names, argument, wanted)
+            raise await _unknown_allocation_error(names, argument, wanted)
     return all(wanted in names for wanted in allocations)
 
 
@@ -270,7 +270,7 @@ async def _group_error(call: Call, group: Allocation, argument: str, wanted: str
     return ApiError(f"{problem}. Allocations of the group: {list_ids(members)}", kind="argument")
 
 
-async def _unknown_allocation(names: Mapping[str, str], argument: str, wanted: str) -> ApiError:
+async def _unknown_allocation_error(names: Mapping[str, str], argument: str, wanted: str) -> ApiError:
     ids = {**{name: identifier for identifier, name in names.items()}, **{value: value for value in names}}
     similar = list(dict.fromkeys(ids[value] for value in await find_nearest(wanted, ids)))
     if not similar:

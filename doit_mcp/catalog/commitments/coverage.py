@@ -55,7 +55,7 @@ def add_spend(organizations: Iterable[JsonObject]) -> EligibleSpend | None:
     for organization in organizations:
         for service, own in _days_by_type(organization):
             days += own
-            saved = _savings(organization, service)
+            saved = _read_savings(organization, service)
             savings = None if savings is None or saved is None else savings + saved
     dates = sorted(filter(None, (parse_day(day.get("date")) for day in days)))
     if not dates:
@@ -77,12 +77,12 @@ def add_google_spend(accounts: Iterable[JsonObject]) -> EligibleSpend | None:
     on_demand, covered, dates = ZERO, ZERO, []
     savings: Decimal | None = ZERO
     for account in accounts:
-        saved = {row.get("service"): row.get("savings") for row in _rows(account.get("stats30d"))}
-        for own in _rows(account.get("dailyCoverage")):
+        saved = {row.get("service"): row.get("savings") for row in _read_rows(account.get("stats30d"))}
+        for own in _read_rows(account.get("dailyCoverage")):
             money = saved.get(own.get("service"))
             known = savings is not None and isinstance(money, Mapping)
             savings = savings + parse_amount(money) if savings is not None and known else None
-            for day in _rows(own.get("days")):
+            for day in _read_rows(own.get("days")):
                 dates.append(parse_day(day.get("date")))
                 on_demand += parse_amount(day.get("onDemand"))
                 covered += sum((parse_amount(cost) for name, cost in day.items() if name != "onDemand"), ZERO)
@@ -90,7 +90,7 @@ def add_google_spend(accounts: Iterable[JsonObject]) -> EligibleSpend | None:
     return EligibleSpend(on_demand, covered, savings, known_dates[0], known_dates[-1]) if known_dates else None
 
 
-def _rows(rows: Any) -> list[JsonObject]:
+def _read_rows(rows: Any) -> list[JsonObject]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
@@ -117,7 +117,7 @@ def _days_by_type(organization: JsonObject) -> Iterator[tuple[str, list[JsonObje
             yield service, [day for day in days if isinstance(day, dict)]
 
 
-def _savings(organization: JsonObject, service: str) -> Decimal | None:
+def _read_savings(organization: JsonObject, service: str) -> Decimal | None:
     stats = organization.get("stats30d")
     of_type = stats.get(service) if isinstance(stats, Mapping) else None
     saved = of_type.get("savings") if isinstance(of_type, Mapping) else None

@@ -42,7 +42,7 @@ def find_discount(given: float | None, wanted: Terms, evidence: DiscountEvidence
     """
     if given is not None:
         return Discount(Decimal(str(given)) / 100, "given as discountPercent")
-    if (known := known_discount(wanted, evidence)) is not None:
+    if (known := find_known_discount(wanted, evidence)) is not None:
         return known
     raise ApiError(
         f"discountPercent: required, because the discount of a commitment for {describe_terms(wanted)} is not known. {_describe_unread_parts(evidence)}"
@@ -52,19 +52,19 @@ def find_discount(given: float | None, wanted: Terms, evidence: DiscountEvidence
     )
 
 
-def known_discount(terms: Terms, evidence: DiscountEvidence) -> Discount | None:
+def find_known_discount(terms: Terms, evidence: DiscountEvidence) -> Discount | None:
     """Return the discount for *terms* that the bill or a recommendation shows, from 0 to 1; None without one."""
     name = describe_terms(terms)
     if evidence.seen is not None and evidence.seen > 0 and set(evidence.owned) == {terms}:
         return Discount(_to_tenth(evidence.seen), f"seen on the bill: all active commitments of this kind are {name}")
-    implied = implied_discount(evidence.advice) if evidence.advised == terms else None
+    implied = derive_discount(evidence.advice) if evidence.advised == terms else None
     if implied is None:
         return None
     source = f"implied by DoiT's recommendation, which is for {name}: its savings per month and its commitment"
     return Discount(_to_tenth(implied), source)
 
 
-def implied_discount(advice: Mapping[str, Any] | None) -> Decimal | None:
+def derive_discount(advice: Mapping[str, Any] | None) -> Decimal | None:
     """Return the discount that a recommendation implies; None if it recommends no further commitment.
 
     Its savings are the on-demand cost that it replaces minus the commitment, which it expects to be fully used.
@@ -79,7 +79,7 @@ def implied_discount(advice: Mapping[str, Any] | None) -> Decimal | None:
     return savings / (savings + commitment) if savings > 0 and commitment > 0 else None
 
 
-def advised_terms(settings: JsonObject) -> Terms:
+def read_advised_terms(settings: JsonObject) -> Terms:
     """Return the terms of recommendations under purchase *settings* of the API."""
     payment = settings.get("paymentOption")
     return str(settings.get("term") or ""), None if payment is None else str(payment)
@@ -93,7 +93,7 @@ def describe_terms(terms: Terms) -> str:
 
 def _describe_known_terms(evidence: DiscountEvidence) -> str:
     """Return a sentence about the terms for which a discount is known."""
-    known = [describe_terms(evidence.advised)] if evidence.advised and implied_discount(evidence.advice) else []
+    known = [describe_terms(evidence.advised)] if evidence.advised and derive_discount(evidence.advice) else []
     if evidence.seen is not None and len(set(evidence.owned)) == 1:
         known += [text for terms in evidence.owned if (text := describe_terms(terms)) not in known][:1]
     return f"It is known for {' and '.join(known)}. " if known else ""

@@ -104,11 +104,11 @@ async def read_billed_usage(call: Call, organization: str, service: str, today: 
     account: Filter = {"type": "fixed", "id": "billing_account_id", "mode": "is", "values": [organization]}
     wanted = [
         account,
-        _is("cost_type", [ON_DEMAND, COVERED]),
-        _is("service_id", sorted(COVERED_SERVICES[service])),
+        _match_values("cost_type", [ON_DEMAND, COVERED]),
+        _match_values("service_id", sorted(COVERED_SERVICES[service])),
     ]
     listed, paid, skus = ZERO, ZERO, set()
-    for row in await _query(call, period, "year", wanted, ["sku_id", "cost_type"]):
+    for row in await _query_costs(call, period, "year", wanted, ["sku_id", "cost_type"]):
         sku = str(row.get("sku_id"))
         if row.get("cost_type") == COVERED:
             listed += to_decimal(row.get("cost"))
@@ -118,12 +118,14 @@ async def read_billed_usage(call: Call, organization: str, service: str, today: 
             skus.add(sku)
     if not skus or len(skus) > MAX_SKUS:
         return None
-    lines = await _query(call, period, "day", [*wanted, _is("sku_id", sorted(skus))], ["cost_type"])
+    lines = await _query_costs(call, period, "day", [*wanted, _match_values("sku_id", sorted(skus))], ["cost_type"])
     source = TYPED_SOURCE if service == "compute" else COVERED_SOURCE
-    return _by_day(lines, period, 1 - paid / listed if listed > 0 else None, source.format(skus=len(skus)))
+    return _sum_by_day(lines, period, 1 - paid / listed if listed > 0 else None, source.format(skus=len(skus)))
 
 
-def _by_day(lines: Iterable[Mapping[str, Any]], period: Period, discount: Decimal | None, source: str) -> UsageReading:
+def _sum_by_day(
+    lines: Iterable[Mapping[str, Any]], period: Period, discount: Decimal | None, source: str
+) -> UsageReading:
     eligible: dict[date, Decimal] = {}
     on_demand: dict[date, Decimal] = {}
     for line in lines:
@@ -167,11 +169,11 @@ def read_reported_weeks(points: Any, today: date) -> UsageReading | None:
     )
 
 
-def _is(dimension: str, values: list[str]) -> Filter:
+def _match_values(dimension: str, values: list[str]) -> Filter:
     return {"type": "fixed", "id": dimension, "mode": "is", "values": values}
 
 
-async def _query(
+async def _query_costs(
     call: Call, period: Period, interval: Any, filters: Sequence[Filter], columns: Sequence[str]
 ) -> list[JsonObject]:
     """Return the cost of AWS by *columns* as rows by column name, with the day of each as ``date``. Raise ApiError."""

@@ -14,7 +14,7 @@ from ..partial_results import describe_error
 from ..periods.period import Period
 from .aws import AWS, PER_MONTH, OwnedCommitment, RecommendedPurchase
 from .coverage import EligibleSpend, utilization
-from .planned_purchases import PlannedStep, next_step
+from .planned_purchases import PlannedStep, find_next_purchase
 
 USD = "USD"
 """PerfectScale for Commitments has all amounts in US dollars."""
@@ -83,7 +83,7 @@ def cloud_figures(readings: CloudReadings, today: date) -> Figures:
     parts = (
         _coverage_figures(readings.spend),
         _utilization_figures(owned),
-        Figures({"expiring": expiring_commitments(owned, today)}),
+        Figures({"expiring": list_expiring_commitments(owned, today)}),
         _purchase_figures(readings),
     )
     members = {name: value for part in parts for name, value in part.members.items()}
@@ -93,7 +93,7 @@ def cloud_figures(readings: CloudReadings, today: date) -> Figures:
     return Figures(members | dict.fromkeys(failed), reasons | failed)
 
 
-def expiring_commitments(owned: Iterable[OwnedCommitment], today: date) -> list[JsonObject]:
+def list_expiring_commitments(owned: Iterable[OwnedCommitment], today: date) -> list[JsonObject]:
     """Return the commitments that end within EXPIRY_DAYS, the earliest first."""
     last = today + timedelta(days=EXPIRY_DAYS)
     soon = [(item.ends, item) for item in owned if item.ends is not None and today <= item.ends <= last]
@@ -137,20 +137,20 @@ def _utilization_figures(owned: Sequence[OwnedCommitment]) -> Figures:
 
 
 def _purchase_figures(readings: CloudReadings) -> Figures:
-    step = next_step(readings.found.get("planned", ()))
+    step = find_next_purchase(readings.found.get("planned", ()))
     advice: Sequence[RecommendedPurchase] = readings.found.get("advice", ())
     best = max(advice, key=lambda item: (item.monthly_savings, item.id), default=None)
     if step is not None:
-        return Figures({"nextPurchase": _planned_purchase(step, readings)})
+        return Figures({"nextPurchase": _show_planned_purchase(step, readings)})
     if best is not None:
-        return Figures({"nextPurchase": _recommended_purchase(best, readings)})
+        return Figures({"nextPurchase": _show_recommended_purchase(best, readings)})
     return Figures({"nextPurchase": None}, {"nextPurchase": NO_PURCHASE})
 
 
-def _planned_purchase(step: PlannedStep, readings: CloudReadings) -> JsonObject:
+def _show_planned_purchase(step: PlannedStep, readings: CloudReadings) -> JsonObject:
     target, savings = (amount_as_json(value, USD) for value in (step.target_hourly, step.target_monthly_savings))
     return {
-        **_account(step.account, step.region, readings),
+        **_name_account(step.account, step.region, readings),
         "service": step.service,
         "commitmentPerHour": amount_as_json(step.hourly, USD),
         "monthlySavings": amount_as_json(step.monthly_savings, USD),
@@ -165,10 +165,10 @@ def _planned_purchase(step: PlannedStep, readings: CloudReadings) -> JsonObject:
     }
 
 
-def _recommended_purchase(purchase: RecommendedPurchase, readings: CloudReadings) -> JsonObject:
+def _show_recommended_purchase(purchase: RecommendedPurchase, readings: CloudReadings) -> JsonObject:
     hourly, savings = (amount_as_json(value, USD) for value in (purchase.hourly_increase, purchase.monthly_savings))
     return {
-        **_account(purchase.account, purchase.region, readings),
+        **_name_account(purchase.account, purchase.region, readings),
         "service": purchase.service,
         "commitmentPerHour": hourly,
         "monthlySavings": savings,
@@ -182,7 +182,7 @@ def _recommended_purchase(purchase: RecommendedPurchase, readings: CloudReadings
     }
 
 
-def _account(identifier: str, region: str, readings: CloudReadings) -> JsonObject:
+def _name_account(identifier: str, region: str, readings: CloudReadings) -> JsonObject:
     named = {"id": identifier, "name": readings.names.get(identifier) or None}
     if readings.cloud == AWS:
         return {"organization": named}

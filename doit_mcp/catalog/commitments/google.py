@@ -59,7 +59,7 @@ async def read_cud_purchases(doit: Doit, account: str) -> list[RecommendedPurcha
     answer = await doit.gcp_commitments.list_gcp_recommendations(billingAccountId=account)
     found = [
         parse_recommendation(account, str(row.get("service") or ""), row, GOOGLE, str(row.get("region") or ""))
-        for row in _rows(answer.get("items"))
+        for row in _read_rows(answer.get("items"))
     ]
     return [item for item in found if item is not None]
 
@@ -68,15 +68,15 @@ async def read_cud_steps(doit: Doit, account: str, today: date) -> list[PlannedS
     """Return the steps of a billing account's plans that are due today or later."""
     method = doit.gcp_commitments.list_gcp_planned_purchases
     rows = iterate_rows(method, billingAccountId=account, maxResults=ROWS_PER_REQUEST)
-    return [step async for row in rows for step in _steps(account, row) if step.scheduled_on >= today]
+    return [step async for row in rows for step in _read_steps(account, row) if step.scheduled_on >= today]
 
 
-def _steps(account: str, row: JsonObject) -> Iterator[PlannedStep]:
-    for plan in _rows(row.get("regions")):
+def _read_steps(account: str, row: JsonObject) -> Iterator[PlannedStep]:
+    for plan in _read_rows(row.get("regions")):
         yield from parse_steps(account, {**plan, "service": row.get("service")})
 
 
-def _rows(rows: Any) -> list[JsonObject]:
+def _read_rows(rows: Any) -> list[JsonObject]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
@@ -89,7 +89,7 @@ def parse_spend_cud(row: JsonObject) -> OwnedCommitment:
     return OwnedCommitment(
         "spend-cud",
         str(row.get("cudId") or ""),
-        ", ".join([place, *_term(row.get("term")), f"${hourly:,.2f} per hour"]),
+        ", ".join([place, *_read_term(row.get("term")), f"${hourly:,.2f} per hour"]),
         hourly,
         parse_share(row.get("lastMonthUtilization")),
         parse_last_day(row.get("endTime")),
@@ -98,14 +98,14 @@ def parse_spend_cud(row: JsonObject) -> OwnedCommitment:
 
 def parse_resource_cud(row: JsonObject) -> OwnedCommitment:
     """Return a row of list_gcp_resource_cuds. Raise ApiError for an implausible number."""
-    reserved = {str(item.get("resourceKind")): item.get("amount") for item in _rows(row.get("reservedResources"))}
+    reserved = {str(item.get("resourceKind")): item.get("amount") for item in _read_rows(row.get("reservedResources"))}
     what = ", ".join(f"{amount} {kind}" for kind, amount in reserved.items()) or "Resource-based"
     region = str(row.get("region") or "")
     place = f"{what} commitment in {region}" if region else f"{what} commitment"
     return OwnedCommitment(
         "resource-cud",
         str(row.get("commitmentNumericId") or ""),
-        ", ".join([place, *_term(row.get("plan"))]),
+        ", ".join([place, *_read_term(row.get("plan"))]),
         None,
         _resource_utilization(row, reserved),
         parse_last_day(row.get("endTime")),
@@ -120,6 +120,6 @@ def _resource_utilization(row: JsonObject, reserved: Mapping[str, Any]) -> Decim
     return found.pop() if len(found) == 1 else None
 
 
-def _term(value: Any) -> list[str]:
+def _read_term(value: Any) -> list[str]:
     text = TERM_TEXTS.get(str(value))
     return [text] if text else []

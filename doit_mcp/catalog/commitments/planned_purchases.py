@@ -70,6 +70,6 @@ def parse_steps(account: str, plan: JsonObject) -> Iterator[PlannedStep]:
         )
 
 
-def next_step(steps: Iterable[PlannedStep]) -> PlannedStep | None:
+def find_next_purchase(steps: Iterable[PlannedStep]) -> PlannedStep | None:
     """Return the earliest step; if several are on one day, the one that saves the most; None without any."""
     return min(steps, key=lambda step: (step.scheduled_on, -step.monthly_savings, step.service), default=None)

@@ -12,7 +12,7 @@ from .aws import HOURS_PER_MONTH
 from .figures import USD
 
 MONTHS_PER_YEAR = 12
-EDGE_PARTS = 10
+EXTREME_PARTS = 10
 """The low and high estimates are means of a tenth of the days: those with the least and the most usage."""
 UPFRONT_SHARES = {"no_upfront": ZERO, "partial_upfront": Decimal("0.5"), "all_upfront": Decimal(1)}
 """The share of a commitment that is paid at once. AWS asks for half of it or more with partial upfront."""
@@ -93,8 +93,8 @@ def describe_usage(samples: Sequence[UsageSample]) -> UsageLevels:
         median(sample.eligible - sample.on_demand for sample in samples),
         1 - sum(on_demand, ZERO) / total if total else ZERO,
         median(on_demand),
-        _mean(on_demand[: edge_count(on_demand)]),
-        _mean(on_demand[-edge_count(on_demand) :]),
+        _compute_mean(on_demand[: count_extreme_samples(on_demand)]),
+        _compute_mean(on_demand[-count_extreme_samples(on_demand) :]),
     )
 
 
@@ -119,10 +119,10 @@ def model_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms, hourl
     covers = hourly / (1 - terms.discount)
     on_demand = sorted(sample.on_demand for sample in samples)
     by_sample = [min(amount, covers * terms.usable) for amount in on_demand]
-    used = _mean(by_sample)
-    used_low, used_high = _used_range(samples, by_sample, covers * terms.usable)
-    eligible = _mean([sample.eligible for sample in samples])
-    before = eligible - _mean(on_demand)
+    used = _compute_mean(by_sample)
+    used_low, used_high = _find_used_range(samples, by_sample, covers * terms.usable)
+    eligible = _compute_mean([sample.eligible for sample in samples])
+    before = eligible - _compute_mean(on_demand)
     avoided, monthly = used * HOURS_PER_MONTH, hourly * HOURS_PER_MONTH
     months = MONTHS_PER_YEAR * terms.years
     total = monthly * months
@@ -140,13 +140,13 @@ def model_commitment(samples: Sequence[UsageSample], terms: PurchaseTerms, hourl
         upfront,
         recurring,
         total,
-        _months_until(total, avoided, months),
-        None if used_low is None else _months_until(total, used_low * HOURS_PER_MONTH, months),
-        _months_until(upfront, avoided - recurring, months) if upfront else None,
+        _count_months_until(total, avoided, months),
+        None if used_low is None else _count_months_until(total, used_low * HOURS_PER_MONTH, months),
+        _count_months_until(upfront, avoided - recurring, months) if upfront else None,
     )
 
 
-def _used_range(
+def _find_used_range(
     samples: Sequence[UsageSample], by_sample: Sequence[Decimal], most: Decimal
 ) -> tuple[Decimal | None, Decimal | None]:
     """Return the used part of a commitment at low and at high usage; None for a part that equals the mean.
@@ -154,22 +154,22 @@ def _used_range(
     *by_sample* is the used part in each sample, in ascending order, and *most* its maximum. If the lowest hours are
     known, low usage is that of these hours. If they use the whole commitment, all hours do, so the range is exact.
     """
-    edge = edge_count(by_sample)
-    mean, high = _mean(by_sample), _mean(by_sample[-edge:])
+    edge = count_extreme_samples(by_sample)
+    mean, high = _compute_mean(by_sample), _compute_mean(by_sample[-edge:])
     hours = sorted(min(sample.lowest, most) for sample in samples if sample.lowest is not None)
     if len(hours) == len(samples):
-        low = _mean(hours[:edge])
+        low = _compute_mean(hours[:edge])
         return low, high if high > mean or low == mean else None
-    low = _mean(by_sample[:edge])
+    low = _compute_mean(by_sample[:edge])
     return (low, high) if low < high else (None, None)
 
 
-def edge_count(samples: Sequence[object]) -> int:
+def count_extreme_samples(samples: Sequence[object]) -> int:
     """Return the number of samples in the means for the low and high estimates."""
-    return max(1, len(samples) // EDGE_PARTS)
+    return max(1, len(samples) // EXTREME_PARTS)
 
 
-def _mean(amounts: Sequence[Decimal]) -> Decimal:
+def _compute_mean(amounts: Sequence[Decimal]) -> Decimal:
     return sum(amounts, ZERO) / len(amounts)
 
 
@@ -177,7 +177,7 @@ def _estimate(used: Decimal, covers: Decimal, hourly: Decimal) -> Estimate:
     return Estimate((used - hourly) * HOURS_PER_MONTH, 1 - used / covers)
 
 
-def _months_until(debt: Decimal, gain_per_month: Decimal, longest: int) -> int | None:
+def _count_months_until(debt: Decimal, gain_per_month: Decimal, longest: int) -> int | None:
     """Return the first month after which the gains are at least *debt*; None if that takes longer than *longest*."""
     if gain_per_month <= 0:
         return None

@@ -7,16 +7,16 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Annotated
 
-from ...api.nearest import unknown_value
+from ...api.nearest import unknown_value_error
 from ...api.report_config import normalize_provider
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..costs.amounts import amount_as_json
-from ..costs.groups import fixed_group
+from ..costs.groups import find_fixed_group
 from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, Scope
 from ..costs.statement import cost_basis
-from ..partial_results import PartialResults, failed_members, gather_partial
+from ..partial_results import PartialResults, gather_partial, make_failures_member
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
@@ -71,10 +71,10 @@ async def commitment_summary(
         "period": ReportedPeriod(covered or usual, today).as_json,
         "currency": USD,
         "basis": cost_basis(Scope(), MANAGED_CLOUDS, METRIC),
-        "clouds": [_summarize_cloud(name, parts, today) for name in _selected_clouds(cloud, parts)],
+        "clouds": [_summarize_cloud(name, parts, today) for name in _select_clouds(cloud, parts)],
     }
     series = make_series_set(answer, [_commitment_series(answer["clouds"])])
-    return ResultWithSeries(answer | failed_members(parts.failures), series)
+    return ResultWithSeries(answer | make_failures_member(parts.failures), series)
 
 
 def _commitment_series(clouds: Iterable[JsonObject]) -> Series:
@@ -90,7 +90,7 @@ def _commitment_series(clouds: Iterable[JsonObject]) -> Series:
     return {"name": "commitments by cloud", "kind": "bars", "columns": columns, "rows": rows}
 
 
-def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:
+def _select_clouds(cloud: str | None, parts: PartialResults) -> list[str]:
     """Return *cloud*, by default all clouds. Raise ApiError for a cloud without costs, contracts and commitments."""
     known = _cloud_names(parts)
     if cloud is None:
@@ -98,7 +98,7 @@ def _selected_clouds(cloud: str | None, parts: PartialResults) -> list[str]:
     wanted = normalize_provider(cloud)
     # Without the list of clouds with costs, an unknown cloud looks like a cloud without contracts.
     if wanted not in known and "clouds" in parts.results:
-        raise unknown_value("cloud", "cloud", cloud, known)
+        raise unknown_value_error("cloud", "cloud", cloud, known)
     return [wanted]
 
 
@@ -160,7 +160,7 @@ def _shortfall_as_json(period: ContractPeriod) -> JsonObject:
 
 async def _read_clouds(call: Call, period: Period) -> dict[str, float]:
     """Return the cost of each cloud in the data."""
-    clouds = fixed_group("cloud")
+    clouds = find_fixed_group("cloud")
     config = cost_config(Scope(), period, USD, interval="year", groups=[clouds])
     answer = await fetch_query(call, config)
     return {str(key[0]): cost for key, cost in sum_by_columns(answer, [clouds.column]).items() if key[0]}

@@ -14,7 +14,7 @@ from ..call import Call
 from ..costs.amounts import percent_as_json
 from ..costs.scope import CloudArgument, Scope
 from ..costs.statement import cost_statement
-from ..partial_results import failed_members
+from ..partial_results import make_failures_member
 from ..periods.period import ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
 from .aws import AWS
@@ -74,7 +74,7 @@ async def what_if_commitment(
     last 60 days: savings per month with low and high, break-even month, hourly commitment, unused share, assumptions.
     Buys nothing. Other clouds are not supported."""
     today = utc_date(call.now)
-    provider, kind = _target(cloud, commitmentType, region)
+    provider, kind = _resolve_target(cloud, commitmentType, region)
     _check_terms(provider, kind, term, payment)
     if provider == AWS:
         evidence = await read_aws_evidence(call, kind, account, today)
@@ -100,11 +100,11 @@ async def what_if_commitment(
         "existing": existing_members(evidence, terms.years, today),
         **planned_members(evidence, terms, purchase, usage),
         "assumptions": describe_assumptions(evidence, covered, terms, discount, purchase, today),
-        **failed_members(evidence.failures),
+        **make_failures_member(evidence.failures),
     }
 
 
-def _target(cloud: str | None, service: str | None, region: str | None) -> tuple[str, str]:
+def _resolve_target(cloud: str | None, service: str | None, region: str | None) -> tuple[str, str]:
     """Return the cloud and the service to commit for. Raise ApiError for a combination that is not sold."""
     usual = CLOUD_OF_SERVICE.get(service or "", AWS)
     provider, kind = usual if cloud is None else normalize_provider(cloud), service or "compute"

@@ -8,11 +8,11 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from ..costs.amounts import ZERO, percent_as_json
-from ..periods.period import months_back
+from ..periods.period import subtract_months
 from .aws import PER_MONTH, OwnedCommitment
 from .discounts import Discount
 from .google import GOOGLE
-from .purchase_model import MONTHS_PER_YEAR, Purchase, PurchaseTerms, describe_usage, edge_count
+from .purchase_model import MONTHS_PER_YEAR, Purchase, PurchaseTerms, count_extreme_samples, describe_usage
 from .what_if_covered import CoveredUsage
 from .what_if_evidence import Evidence
 from .what_if_owned import INSTANCES, LATER_CUDS, LATER_PLANS, PLANNED, RESOURCES
@@ -80,7 +80,7 @@ def describe_assumptions(
 def _describe_range(evidence: Evidence, purchase: Purchase) -> list[str]:
     """Return what the expected, low and high figures are based on, and why low or high is unknown."""
     usage = evidence.usage
-    edge = edge_count(usage.eligible)
+    edge = count_extreme_samples(usage.eligible)
     spread = f"{edge} {usage.unit}s" if edge > 1 else usage.unit
     level = "median hour of each week" if usage.unit == "week" else "mean of each day"
     rest = "usage that neither active nor queued commitments cover"
@@ -129,7 +129,7 @@ def _describe_usage_basis(evidence: Evidence) -> list[str]:
     if evidence.reported is not None:
         median = describe_usage(evidence.reported.samples(ZERO, ZERO)).eligible
         found.append(
-            f"DoiT itself reports {_dollars(median)} of eligible usage per hour, by the median hours of the last "
+            f"DoiT itself reports {_as_usd(median)} of eligible usage per hour, by the median hours of the last "
             f"{len(evidence.reported.eligible)} weeks; its recommendation is for that."
         )
     return found
@@ -138,7 +138,7 @@ def _describe_usage_basis(evidence: Evidence) -> list[str]:
 def find_ending(owned: Sequence[OwnedCommitment], years: int, today: date) -> list[tuple[date, OwnedCommitment]]:
     """Return the commitments that end within a term of *years* from *today*, by their ends."""
     # Month arithmetic, because most years have no 29 February.
-    last = months_back(today, -MONTHS_PER_YEAR * years)
+    last = subtract_months(today, -MONTHS_PER_YEAR * years)
     found = [(item.ends, item) for item in owned if item.ends is not None and item.ends < last]
     return sorted(found, key=lambda pair: (pair[0], pair[1].id))
 
@@ -154,14 +154,14 @@ def _describe_existing(evidence: Evidence, covered: CoveredUsage, years: int, to
         )
     if owned.added_hourly:
         found.append(
-            f"Commitments that are bought and start later ({_dollars(owned.added_hourly)} per hour without renewals) cover "
-            f"{_dollars(covered.later)} of usage per hour before the new one, as if from the first day: "
+            f"Commitments that are bought and start later ({_as_usd(owned.added_hourly)} per hour without renewals) cover "
+            f"{_as_usd(covered.later)} of usage per hour before the new one, as if from the first day: "
             f"{_price_basis(covered.unpriced_later)}. coveragePercent.before and usage leave them out."
         )
     if owned.other:
         ends = len(find_ending(owned.other, years, today))
         found.append(
-            f"Usage that {_other_kinds(evidence)} cover ({len(owned.other)}) is not in the figures; {ends} end within "
+            f"Usage that {_name_others(evidence)} cover ({len(owned.other)}) is not in the figures; {ends} end within "
             "the term, and what they covered is on demand from then on."
         )
     return found
@@ -171,7 +171,7 @@ def _describe_active(evidence: Evidence, covered: CoveredUsage) -> str:
     if evidence.usage.on_demand is not None:
         return "Active commitments keep covering usage as the bill shows, and are renewed when they end."
     return (
-        f"Active commitments cover {_dollars(covered.active)} of usage per hour, at their utilization of last month and "
+        f"Active commitments cover {_as_usd(covered.active)} of usage per hour, at their utilization of last month and "
         f"{_price_basis(covered.unpriced_active)}, and are renewed when they end."
     )
 
@@ -189,13 +189,13 @@ def _describe_planned(evidence: Evidence) -> list[str]:
         return []
     hourly, states = sum((step.hourly for step in steps), ZERO), sorted({step.approval for step in steps})
     return [
-        f"DoiT plans purchases of {_dollars(hourly)} per hour from {steps[0].scheduled_on.isoformat()} to "
+        f"DoiT plans purchases of {_as_usd(hourly)} per hour from {steps[0].scheduled_on.isoformat()} to "
         f"{steps[-1].scheduled_on.isoformat()} ({', '.join(states)}) for the same usage. Only planned has them: it shows what "
         "this purchase would be worth after them."
     ]
 
 
-def _other_kinds(evidence: Evidence) -> str:
+def _name_others(evidence: Evidence) -> str:
     return "resource-based commitments" if evidence.scope.cloud == GOOGLE else "Reserved Instances"
 
 
@@ -215,10 +215,10 @@ def _describe_hours(evidence: Evidence, covered: CoveredUsage, purchase: Purchas
         on_demand = max(lowest - covered.active - covered.later, ZERO)
         unused = percent_as_json(1 - min(on_demand, purchase.covers) / purchase.covers)
         found.append(
-            f"In the lowest hour of the period, usage was {_dollars(lowest)}: {unused:g} % of the commitment would be unused."
+            f"In the lowest hour of the period, usage was {_as_usd(lowest)}: {unused:g} % of the commitment would be unused."
         )
     return found
 
 
-def _dollars(amount: Decimal) -> str:
+def _as_usd(amount: Decimal) -> str:
     return f"${amount:,.2f}"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..costs.amounts import ZERO
 from .aws import HOURS_PER_MONTH, OwnedCommitment
-from .discounts import known_discount
+from .discounts import find_known_discount
 from .purchase_model import UsageSample
 from .what_if_evidence import Evidence
 
@@ -35,8 +35,8 @@ def find_covered(evidence: Evidence) -> CoveredUsage:
     later = [item.commitment for item in owned.later if not item.is_renewal]
     # The savings of a planned purchase are the on-demand cost that it replaces minus its own cost.
     planned = sum((step.hourly + step.monthly_savings / HOURS_PER_MONTH for step in owned.planned), ZERO)
-    active_rates = [_covers(item, evidence) for item in owned.active]
-    later_rates = [_covers(item, evidence) for item in later]
+    active_rates = [_estimate_covered_usage(item, evidence) for item in owned.active]
+    later_rates = [_estimate_covered_usage(item, evidence) for item in later]
     return CoveredUsage(
         sum(
             (
@@ -52,9 +52,9 @@ def find_covered(evidence: Evidence) -> CoveredUsage:
     )
 
 
-def _covers(item: OwnedCommitment, evidence: Evidence) -> tuple[Decimal, bool]:
+def _estimate_covered_usage(item: OwnedCommitment, evidence: Evidence) -> tuple[Decimal, bool]:
     """Return what a commitment covers if it is used, and whether the discount of its terms is known."""
-    known = known_discount(evidence.owned.terms[item.id], evidence.discounts)
+    known = find_known_discount(evidence.owned.terms[item.id], evidence.discounts)
     hourly = item.hourly_cost or ZERO
     return (hourly, False) if known is None else (hourly / (1 - known.share), True)
 

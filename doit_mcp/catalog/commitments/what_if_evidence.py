@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
 from ...api.errors import ApiError
-from ...api.nearest import list_names, unknown_value
+from ...api.nearest import list_names, unknown_value_error
 from ...api.pagination import iterate_rows
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
@@ -17,7 +17,7 @@ from ..partial_results import FailedPart, PartialResults, gather_partial
 from ..tools.tool import ToolError
 from .account_names import ROWS_PER_REQUEST
 from .aws import list_organizations, parse_savings_plan
-from .discounts import DiscountEvidence, Terms, advised_terms
+from .discounts import DiscountEvidence, Terms, read_advised_terms
 from .eligible_usage import MIN_DAYS, MIN_WEEKS, UsageReading, read_billed_usage, read_reported_weeks
 from .google import list_billing_accounts, parse_spend_cud
 from .planned_purchases import PlannedStep
@@ -76,7 +76,7 @@ async def read_aws_evidence(call: Call, service: str, account: str | None, today
         {
             "billed usage": read_billed_usage(call, organization, service, today),
             **read_aws_parts(call, organization, service),
-            "recommendation": _or_none(
+            "recommendation": _read_optional_answer(
                 api.get_aws_recommendation(
                     managementAccountId=organization, serviceId=cast(AwsService, service), granularity="week"
                 )
@@ -93,13 +93,13 @@ async def read_aws_evidence(call: Call, service: str, account: str | None, today
     answer: JsonObject = parts.results.get("recommendation") or {}
     scope = CommitmentScope("amazon-web-services", service, organization, names[organization])
     reported = read_reported_weeks(answer.get("eligibleUsage"), today)
-    usage = _enough([parts.results.get("billed usage"), reported], scope)
-    discounts = _discounts(parts, usage, [_plan_terms(row) for row in rows])
-    owned = _owned_plans(parts, scope)
+    usage = _choose_sufficient_reading([parts.results.get("billed usage"), reported], scope)
+    discounts = _collect_discounts(parts, usage, [_plan_terms(row) for row in rows])
+    owned = _read_owned_plans(parts, scope)
     return Evidence(scope, usage, owned, discounts, parts.failures, None if reported is usage else reported)
 
 
-def _owned_plans(parts: PartialResults, scope: CommitmentScope) -> OwnedCommitments:
+def _read_owned_plans(parts: PartialResults, scope: CommitmentScope) -> OwnedCommitments:
     return parse_owned(
         OwnedRows(
             parse_savings_plan,
@@ -109,7 +109,7 @@ def _owned_plans(parts: PartialResults, scope: CommitmentScope) -> OwnedCommitme
             parts.results[PLANS],
             parts.results.get(LATER_PLANS, []),
             parts.results.get(INSTANCES, []),
-            _planned_for(scope, parts.results.get(PLANNED, [])),
+            _select_planned_steps(scope, parts.results.get(PLANNED, [])),
         )
     )
 
@@ -126,7 +126,7 @@ async def read_google_evidence(
     parts = await gather_partial(
         {
             **read_google_parts(call, billing_account, where, service),
-            "recommendation": _or_none(api.get_gcp_recommendation(granularity="week", **where)),
+            "recommendation": _read_optional_answer(api.get_gcp_recommendation(granularity="week", **where)),
             "purchase settings": _read_settings(
                 iterate_rows(api.list_gcp_billing_accounts_settings, maxResults=ROWS_PER_REQUEST),
                 {"billingAccountId": billing_account},
@@ -138,10 +138,10 @@ async def read_google_evidence(
     rows: list[JsonObject] = parts.results[CUDS]
     answer: JsonObject = parts.results.get("recommendation") or {}
     scope = CommitmentScope("google-cloud", service, billing_account, names[billing_account], place)
-    usage = _enough([read_reported_weeks(answer.get("eligibleUsage"), today)], scope)
-    discounts = _discounts(parts, usage, [_cud_terms(row) for row in rows])
+    usage = _choose_sufficient_reading([read_reported_weeks(answer.get("eligibleUsage"), today)], scope)
+    discounts = _collect_discounts(parts, usage, [_cud_terms(row) for row in rows])
     later, other = parts.results.get(LATER_CUDS, []), parts.results.get(RESOURCES, [])
-    planned = _planned_for(scope, parts.results.get(PLANNED, []))
+    planned = _select_planned_steps(scope, parts.results.get(PLANNED, []))
     owned = parse_owned(OwnedRows(parse_spend_cud, _cud_terms, lambda row: True, rows, later, other, planned))
     return Evidence(scope, usage, owned, discounts, parts.failures)
 
@@ -154,7 +154,7 @@ def _cud_terms(row: JsonObject) -> Terms:
     return GOOGLE_TERMS.get(str(row.get("term")), ""), None
 
 
-def _planned_for(scope: CommitmentScope, steps: Sequence[PlannedStep]) -> list[PlannedStep]:
+def _select_planned_steps(scope: CommitmentScope, steps: Sequence[PlannedStep]) -> list[PlannedStep]:
     """Return the planned purchases for the usage of a scope, the earliest first."""
     wanted = [step for step in steps if step.service == scope.service and scope.region in (None, step.region)]
     return sorted(wanted, key=lambda step: step.scheduled_on)
@@ -168,7 +168,7 @@ def pick_account(names: Mapping[str, str], wanted: str | None, kind: str) -> str
         )
     if wanted is not None:
         if wanted not in names:
-            raise unknown_value("account", kind, wanted, list(names))
+            raise unknown_value_error("account", kind, wanted, list(names))
         return wanted
     if len(names) > 1:
         raise ApiError(f"account: required, because there are several: {list_names(list(names)[:10])}", kind="argument")
@@ -186,11 +186,11 @@ async def _pick_region(call: Call, account: str, wanted: str | None) -> str:
     if wanted is None and len(regions) > 1:
         raise ApiError(f"region: required for cloud_sql, one of {list_names(regions)}", kind="argument")
     if wanted is not None and wanted not in regions:
-        raise unknown_value("region", "region", wanted, regions)
+        raise unknown_value_error("region", "region", wanted, regions)
     return wanted or regions[0]
 
 
-def _enough(readings: Sequence[UsageReading | None], scope: CommitmentScope) -> UsageReading:
+def _choose_sufficient_reading(readings: Sequence[UsageReading | None], scope: CommitmentScope) -> UsageReading:
     """Return the first reading with enough usage. Raise ToolError without one."""
     for reading in readings:
         if reading is not None and reading.is_enough:
@@ -213,7 +213,7 @@ async def _read_settings(
     return None
 
 
-async def _or_none(answer: Any) -> JsonObject | None:
+async def _read_optional_answer(answer: Any) -> JsonObject | None:
     """Return an answer of the API; None if it has no data of this service."""
     try:
         found: JsonObject = await answer
@@ -224,7 +224,7 @@ async def _or_none(answer: Any) -> JsonObject | None:
     return found
 
 
-def _discounts(parts: PartialResults, usage: UsageReading, owned_terms: Sequence[Terms]) -> DiscountEvidence:
+def _collect_discounts(parts: PartialResults, usage: UsageReading, owned_terms: Sequence[Terms]) -> DiscountEvidence:
     """Return what *usage* and *parts* show about discounts."""
     advice = (parts.results.get("recommendation") or {}).get("recommendation")
     settings: JsonObject | None = parts.results.get("purchase settings")
@@ -232,6 +232,6 @@ def _discounts(parts: PartialResults, usage: UsageReading, owned_terms: Sequence
         usage.discount,
         owned_terms,
         advice if isinstance(advice, dict) else None,
-        None if settings is None else advised_terms(settings),
+        None if settings is None else read_advised_terms(settings),
         [part for part in parts.failures if part["part"] in DISCOUNT_PARTS],
     )

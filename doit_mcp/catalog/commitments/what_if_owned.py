@@ -94,7 +94,7 @@ def read_google_parts(call: Call, account: str, where: JsonObject, service: str)
 
     async def read_cuds(status: Any) -> list[JsonObject]:
         method = call.doit.gcp_commitments.list_gcp_spend_cuds
-        return await collect(iterate_rows(method, status=status, maxResults=ROWS_PER_REQUEST, **where))
+        return await collect_rows(iterate_rows(method, status=status, maxResults=ROWS_PER_REQUEST, **where))
 
     parts: dict[str, Awaitable[Any]] = {
         CUDS: read_cuds("active"),
@@ -104,7 +104,7 @@ def read_google_parts(call: Call, account: str, where: JsonObject, service: str)
     return parts | ({RESOURCES: read_resource_cuds(call.doit, account)} if service == "compute" else {})
 
 
-async def collect(rows: AsyncIterator[JsonObject]) -> list[JsonObject]:
+async def collect_rows(rows: AsyncIterator[JsonObject]) -> list[JsonObject]:
     """Return all rows."""
     return [row async for row in rows]
 

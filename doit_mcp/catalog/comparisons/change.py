@@ -190,7 +190,7 @@ def choose_argument(**values: str | None) -> NamedPeriod:
 def parse_periods(after: NamedPeriod, before: NamedPeriod, today: date) -> AlignedPeriods:
     """Return the period to explain, by default the last whole month, with the one before it. Raise ApiError."""
     (after_name, after_text), (before_name, before_text) = after, before
-    last_month = ReportedPeriod(month_of(today).previous(), today)
+    last_month = ReportedPeriod(month_of(today).previous_period(), today)
     new = parse_period(after_text, after_name, today) if after_text else last_month
     periods = align(new, parse_period(before_text, before_name, today) if before_text else None)
     if periods.before.elapsed.last >= new.whole.first:

@@ -11,7 +11,7 @@ from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
-from ..costs.groups import COST_TYPE_COLUMN, FIXED_DIMENSIONS, fixed_group
+from ..costs.groups import COST_TYPE_COLUMN, FIXED_DIMENSIONS, find_fixed_group
 from ..costs.query_config import COST_METRIC, USAGE_METRIC, cost_config
 from ..costs.scope import Scope
 from ..partial_results import FailedPart, PartialResults, gather_partial
@@ -23,10 +23,10 @@ from .comparison import (
     HISTORY,
     SKU,
     ComparedDimension,
-    check_answer,
-    clouds_of,
     group_config,
+    list_clouds,
     read_totals,
+    require_data,
     run_compared,
     sum_line_costs,
 )
@@ -35,7 +35,7 @@ from .final_days import Totals
 
 SIDES = ("before", "after")
 SERVICE, TOTAL = "service", "total"
-SKUS = MappingProxyType({SKU: ComparedDimension.from_group(fixed_group(SKU))})
+SKUS = MappingProxyType({SKU: ComparedDimension.from_group(find_fixed_group(SKU))})
 
 
 class ChangeRequest(NamedTuple):
@@ -76,7 +76,7 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
     failures = dimension_failures(parts, wanted, has_final=periods.final is not None)
     readable = {name: one for name, one in dimensions.items() if name not in failures}
     known = [name for name in side_names([*readable, TOTAL]) if name in parts.results]
-    checked = await check_answer(call, scope, periods, parts, request.before_argument, known)
+    checked = await require_data(call, scope, periods, parts, request.before_argument, known)
     cut = checked.periods
     basis = ChangeBasis(
         cut.compared,
@@ -97,7 +97,7 @@ async def fetch_change(call: Call, request: ChangeRequest, currency: str | None)
     changes, skus = [by_name[name] for name in wanted if name in by_name], by_name.get(SKU)
     totals = await find_totals(call, scope, periods, list(by_name.values()), parts, stated)
     asked = totals if periods.final is None else read_totals(parts, side_names([TOTAL]))
-    clouds = clouds_of(cloud_answers(parts), scope)
+    clouds = list_clouds(cloud_answers(parts), scope)
     failed = [*PartialResults({}, failures).failures, *checked.failures]
     return FetchedChange(changes, skus, totals, asked, cut, basis, scope, clouds, failed, checked.note)
 

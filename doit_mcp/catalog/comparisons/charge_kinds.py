@@ -67,6 +67,6 @@ def charge_kind(cost_type: str | None) -> ChargeKind:
     return KINDS_BY_COST_TYPE.get(folded, ChargeKind.USAGE)
 
 
-def kind_of_cell(cell: Hashable) -> ChargeKind:
+def read_charge_kind(cell: Hashable) -> ChargeKind:
     """Return the kind of a charge from the cell with its cost type."""
     return charge_kind(None if cell is None else str(cell))

@@ -18,7 +18,7 @@ from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostBasis, cost_basis
 from ..currencies import CurrencyArgument, StatedCurrency
-from ..partial_results import FailedParts, failed_members
+from ..partial_results import FailedParts, make_failures_member
 from ..periods.alignment import AlignmentMember, align
 from ..periods.grammar import PeriodArgument, ShortPeriodArgument, last_months, parse_period
 from ..periods.parts import PartialPart
@@ -30,10 +30,10 @@ from .compared_periods import ComparedDays, ComparedPeriods
 from .comparison import (
     CLOUDS,
     ComparedDimension,
-    check_answer,
-    clouds_of,
     group_config,
+    list_clouds,
     read_totals,
+    require_data,
     run_compared,
 )
 from .final_days import FinalDifference, final_members, final_names, final_queries, note_month_starts, note_provisional
@@ -179,17 +179,17 @@ async def compare_spend(
     parts.require(*COSTS)
     argument = "period2" if period2 else "compareTo"
     known = [name for name in (*COSTS, *TOTALS) if name in parts.results]
-    checked = await check_answer(call, scope, periods, parts, argument, known)
+    checked = await require_data(call, scope, periods, parts, argument, known)
     cut = checked.periods
     result = await run_in_thread(make_comparison, parts.results, cut, dimensions, topN, stated)
     asked, final = read_totals(parts, reversed(TOTALS)), read_totals(parts, final_names(SIDES))
-    clouds = clouds_of([parts.results[name] for name in TOTALS if name in parts.results], scope)
+    clouds = list_clouds([parts.results[name] for name in TOTALS if name in parts.results], scope)
     result |= {"alignment": cut.asked.alignment, **final_members(cut, asked, final, stated, SIDES)}
     result |= {"currency": stated, "basis": cost_basis(scope, clouds)}
     month_starts = note_month_starts(cut) if result["groups"] else ""
     note = " ".join(filter(None, (checked.note, month_starts, note_provisional(cut, "Groups"))))
     series = comparison_series(result, dimensions)
-    result |= failed_members([*parts.failures, *checked.failures]) | ({"note": note} if note else {})
+    result |= make_failures_member([*parts.failures, *checked.failures]) | ({"note": note} if note else {})
     return ResultWithSeries(result, series)
 
 

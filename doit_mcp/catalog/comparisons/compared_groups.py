@@ -14,7 +14,7 @@ from ..periods.alignment import AlignedPeriods
 from ..periods.parts import split_period
 from ..periods.period import ReportedPeriod
 from ..tables import row_months
-from .charge_kinds import ChargeKind, kind_of_cell
+from .charge_kinds import ChargeKind, read_charge_kind
 from .compared_periods import ComparedPeriods
 from .comparison import (
     MAX_GROUPS,
@@ -49,7 +49,7 @@ def read_group_lines(answer: JsonObject, dimensions: Sequence[ComparedDimension]
     columns = [dimension.key for dimension in dimensions] + [dimension.label for dimension in dimensions]
     for line in read_cost_lines(answer, [*columns, *([COST_TYPE_COLUMN] if typed else [])]):
         key, labels = line.cells[:count], line.cells[count : 2 * count]
-        kind = kind_of_cell(line.cells[-1]) if typed else ChargeKind.USAGE
+        kind = read_charge_kind(line.cells[-1]) if typed else ChargeKind.USAGE
         # Charges such as tax have no id, but a description.
         values = tuple(label if cell is None else cell for cell, label in zip(key, labels))
         yield GroupLine(values, labels, kind, line.charge.cost)
@@ -110,7 +110,7 @@ def make_comparison(
         [sum_line_costs(results[name]) if name in results else None for name in names]
         for names in (TOTALS, TOTALS if periods.final is None else FINAL_TOTALS)
     )
-    shown = most_expensive(first, second, top)
+    shown = rank_groups(first, second, top)
     names = {
         key: [name_value(value, *own_names) for value, *own_names in zip(key, first.names, second.names)]
         for key in shown
@@ -131,8 +131,8 @@ def make_comparison(
         answer[name] = {
             "label": period_label(whole),
             **whole.as_json,
-            **cut_months(part),
-            **rows_of(results[name], dimensions, names, currency),
+            **partial_months(part),
+            **read_group_rows(results[name], dimensions, names, currency),
         }
     return answer
 
@@ -156,7 +156,7 @@ def _group_rows(
     return sorted(rows, key=lambda row: (row["change"] is None, -abs(row["change"] or 0.0), str(row["name"])))
 
 
-def most_expensive(first: GroupCosts, second: GroupCosts, top: int) -> list[Key]:
+def rank_groups(first: GroupCosts, second: GroupCosts, top: int) -> list[Key]:
     """Return the groups that cost most in either period."""
 
     def size(key: Key) -> Decimal:
@@ -189,13 +189,13 @@ def period_label(period: ReportedPeriod) -> str:
     return f"{period.elapsed.first.isoformat()} to {period.elapsed.last.isoformat()}"
 
 
-def cut_months(period: ReportedPeriod) -> JsonObject:
+def partial_months(period: ReportedPeriod) -> JsonObject:
     """Return the member with the months that rows cover only in part; {} if all are whole."""
     cut = [part.as_json for part in split_period(period.elapsed, "month") if part.is_partial]
     return {"partial": cut} if cut else {}
 
 
-def rows_of(
+def read_group_rows(
     answer: JsonObject,
     dimensions: Sequence[ComparedDimension],
     names: Mapping[Key, Sequence[str | None]],

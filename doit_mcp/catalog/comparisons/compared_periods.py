@@ -9,8 +9,8 @@ from typing import Annotated, TypedDict
 from ...api.errors import ApiError
 from ...api.value_kinds import Day
 from ...protocol.jsonrpc import JsonObject
-from ..periods.alignment import AlignedPeriods, align, part_by_calendar
-from ..periods.period import ONE_DAY, Period, ReportedPeriod, months_back
+from ..periods.alignment import AlignedPeriods, align, cut_by_calendar
+from ..periods.period import ONE_DAY, Period, ReportedPeriod, subtract_months
 
 WORKING_DAYS = 5
 """Days of a week from Monday to Friday."""
@@ -76,12 +76,12 @@ def final_periods(periods: AlignedPeriods) -> AlignedPeriods | None:
 
     None if all days are final, or if one of the periods has no final day.
     """
-    if not has_final_days(periods) or not (arriving_days(periods.before) or arriving_days(periods.after)):
+    if not has_final_days(periods) or not (find_arriving_days(periods.before) or find_arriving_days(periods.after)):
         return None
-    before, after = _final_part(periods.before), _final_part(periods.after)
+    before, after = _select_final_days(periods.before), _select_final_days(periods.after)
     if periods.is_by_calendar:
-        before = part_by_calendar(before, after, after.last)
-        after = part_by_calendar(after, before, before.last)
+        before = cut_by_calendar(before, after, after.last)
+        after = cut_by_calendar(after, before, before.last)
     elif periods.alignment != "per_day":
         days = min(before.days, after.days)
         before, after = before.first_days(days), after.first_days(days)
@@ -92,11 +92,11 @@ def final_periods(periods: AlignedPeriods) -> AlignedPeriods | None:
     )
 
 
-def _final_part(period: ReportedPeriod) -> Period:
+def _select_final_days(period: ReportedPeriod) -> Period:
     return Period(period.whole.first, period.final_through or period.elapsed.last)
 
 
-def arriving_days(period: ReportedPeriod) -> Period | None:
+def find_arriving_days(period: ReportedPeriod) -> Period | None:
     """Return the days of a period whose costs are still arriving; None if all are final."""
     final = period.final_through
     first = period.whole.first if final is None else final + ONE_DAY
@@ -132,7 +132,7 @@ def describe_days(period: Period) -> JsonObject:
 
 def count_month_starts(period: Period) -> int:
     """Return how many first days of a month a period has."""
-    first = period.first if period.first.day == 1 else months_back(period.first, -1)
+    first = period.first if period.first.day == 1 else subtract_months(period.first, -1)
     if first > period.last:
         return 0
     return 12 * (period.last.year - first.year) + period.last.month - first.month + 1

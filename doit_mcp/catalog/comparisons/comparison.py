@@ -12,10 +12,10 @@ from ...api.errors import ApiError
 from ...api.report_config import Group, QueryConfig
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..costs.amounts import MAX_QUANTITY, ZERO, change_percent, per_day, round_amount, to_decimal
+from ..costs.amounts import MAX_QUANTITY, ZERO, average_per_day, change_percent, round_amount, to_decimal
 from ..costs.answers import explain_empty_answer, run_checked
 from ..costs.data_start import DATA_START_FACT, read_data_start
-from ..costs.groups import GroupDimension, fixed_group
+from ..costs.groups import GroupDimension, find_fixed_group
 from ..costs.query_config import COST_METRIC, cost_config
 from ..costs.scope import Scope
 from ..partial_results import FailedPart, PartialResults, gather_partial
@@ -60,10 +60,10 @@ class ComparedDimension(NamedTuple):
         return self.argument == SKU
 
 
-CLOUDS = ComparedDimension.from_group(fixed_group("cloud"))
+CLOUDS = ComparedDimension.from_group(find_fixed_group("cloud"))
 
 
-def clouds_of(answers: Iterable[JsonObject], scope: Scope) -> list[str]:
+def list_clouds(answers: Iterable[JsonObject], scope: Scope) -> list[str]:
     """Return the clouds in responses that are grouped by cloud; the cloud of *scope* if it has one."""
     if scope.cloud is not None:
         return [scope.cloud]
@@ -144,7 +144,7 @@ def change_figures(before: Decimal, after: Decimal, periods: AlignedPeriods, cur
 
 def daily_figure(amount: Decimal, period: ReportedPeriod, currency: str) -> float:
     """Return the mean cost of a day of *period*."""
-    return float(round_amount(per_day(amount, period.days), currency))
+    return float(round_amount(average_per_day(amount, period.days), currency))
 
 
 async def run_compared(
@@ -192,7 +192,7 @@ class CheckedAnswer(NamedTuple):
     failures: Sequence[FailedPart] = ()
 
 
-async def check_answer(
+async def require_data(
     call: Call, scope: Scope, periods: ComparedPeriods, parts: PartialResults, argument: str, names: Sequence[str]
 ) -> CheckedAnswer:
     """Return the periods, cut to the days that have data.

@@ -13,7 +13,7 @@ from ..costs.groups import COST_TYPE_COLUMN
 from ..periods.alignment import AlignedPeriods
 from ..tables import column_names
 from .causes import NO_CHARGES, Causes, SkuCost, round_causes, separate_effects, sku_causes, total_causes
-from .charge_kinds import ChargeKind, kind_of_cell
+from .charge_kinds import ChargeKind, read_charge_kind
 from .comparison import MAX_GROUPS, ComparedDimension, change_figures, daily_figure, read_cost_lines
 from .drivers import CostDriver, driver_row, find_drivers, split_change
 from .final_days import Totals
@@ -65,7 +65,7 @@ class PeriodCosts(NamedTuple):
             keys.add(key)
             # Charges such as tax have no id, but a description.
             value = label if key is None else key
-            kind = kind_of_cell(cost_type)
+            kind = read_charge_kind(cost_type)
             if has_monthly_fees_apart and kind is ChargeKind.MONTHLY_COMMITMENT_FEE:
                 kind = ChargeKind.FEE
             names.add(value, label, line.charge.cost, kind if dimension.has_cost_types else ChargeKind.USAGE)
@@ -177,18 +177,18 @@ def explain_causes(skus: DimensionChange, totals: Totals, basis: ChangeBasis, *,
     With *credits*, the causes have credits even if the data does not.
     """
     before, after = totals
-    kept = known_causes(
+    kept = select_known_causes(
         total_causes(skus.causes, before, after, basis.extra_days),
         [*skus.before.costs.values(), *skus.after.costs.values()],
         credits=credits,
     )
     change = round_amount(after, basis.currency) - round_amount(before, basis.currency)
     causes = {name: float(part) for name, part in round_causes(kept, change, basis.currency).items()}
-    drivers = price_drivers(skus, basis.currency)
+    drivers = list_price_drivers(skus, basis.currency)
     return {"causes": causes, **({"priceDrivers": drivers} if drivers else {})}
 
 
-def price_drivers(skus: DimensionChange, currency: str) -> list[JsonObject]:
+def list_price_drivers(skus: DimensionChange, currency: str) -> list[JsonObject]:
     """Return the SKUs whose price changed, those with the largest effect on cost first."""
     smallest = MIN_PRICE_UNITS * minor_unit(currency)
     effects = [
@@ -200,7 +200,7 @@ def price_drivers(skus: DimensionChange, currency: str) -> list[JsonObject]:
     return [{"id": driver.id, "name": skus.name_of(driver), "amount": float(amount)} for amount, driver in ranked]
 
 
-def known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
+def select_known_causes(parts: Causes, costs: Sequence[SkuCost], *, credits: bool) -> Causes:
     """Return the causes without credits, commitments and fees where the data has none: zero would claim no change."""
     shown = {
         "credits": credits or any(cost.has_credits for cost in costs),

@@ -13,7 +13,7 @@ from ..costs.amounts import amount_as_json, round_amount
 from ..costs.query_config import cost_config
 from ..costs.scope import Scope
 from ..periods.alignment import AlignedPeriods
-from .compared_periods import ComparedPeriods, arriving_days, describe_days, has_final_days
+from .compared_periods import ComparedPeriods, describe_days, find_arriving_days, has_final_days
 from .comparison import change_figures
 
 Totals = tuple[Decimal, Decimal]
@@ -91,7 +91,7 @@ def note_provisional(periods: ComparedPeriods, parts: str) -> str:
 
 def note_arriving(periods: AlignedPeriods, *, has_final: bool) -> str:
     """Return a sentence about costs that are still arriving, "" if all are final."""
-    arriving = [days for side in (periods.before, periods.after) if (days := arriving_days(side)) is not None]
+    arriving = [days for side in (periods.before, periods.after) if (days := find_arriving_days(side)) is not None]
     if not arriving:
         return ""
     first, last = min(days.first for days in arriving), max(days.last for days in arriving)

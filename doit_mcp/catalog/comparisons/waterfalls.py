@@ -16,19 +16,19 @@ PROVISIONAL = "provisional"
 
 def comparison_series(result: JsonObject, dimensions: Sequence[ComparedDimension]) -> SeriesSet:
     """Return the changes of groups from the cost of period 2 to that of period 1; no series if one is unknown."""
-    bounds = _bounds(result, "period2", "period1")
+    bounds = _read_bounds(result, "period2", "period1")
     other = result["other"]["change"]
     bars = [(_id_text(group["id"]), group["name"], group["change"]) for group in result["groups"]]
     series: list[Series] = []
     if bounds is not None and None not in (other, *(change for _, _, change in bars)):
         name = f"change by {' and '.join(one.argument for one in dimensions)}"
         series.append(waterfall_series(name, bounds.start, [*bars, *bounds.provisional], other, bounds.end))
-    return _compared_set(result, result["period1"], result["period2"], series)
+    return _make_series_set(result, result["period1"], result["period2"], series)
 
 
 def change_series(result: JsonObject) -> SeriesSet:
     """Return the drivers of each dimension, and the causes, from the cost before to the cost after."""
-    bounds = _bounds(result, "before", "after")
+    bounds = _read_bounds(result, "before", "after")
     series: list[Series] = []
     if bounds is not None:
         series += [
@@ -48,7 +48,7 @@ def change_series(result: JsonObject) -> SeriesSet:
             # The costs of provisional days are one of the causes.
             causes = [(cause, cause, amount) for cause, amount in result["causes"].items()]
             series.append(waterfall_series("change by cause", bounds.start, causes, None, bounds.end))
-    return _compared_set(result, result["after"], result["before"], series)
+    return _make_series_set(result, result["after"], result["before"], series)
 
 
 class Bounds(NamedTuple):
@@ -59,7 +59,7 @@ class Bounds(NamedTuple):
     provisional: Sequence[tuple[str, str, float]] = ()
 
 
-def _bounds(result: JsonObject, before: str, after: str) -> Bounds | None:
+def _read_bounds(result: JsonObject, before: str, after: str) -> Bounds | None:
     """Return what the bars add up to: the costs of all days or, if those are unknown, of the final days."""
     total: JsonObject = result.get("total") or {}
     provisional, final = result.get("provisional"), result.get("final")
@@ -71,13 +71,13 @@ def _bounds(result: JsonObject, before: str, after: str) -> Bounds | None:
     return Bounds(total[before], total[after]) if has_total else None
 
 
-def _compared_set(result: JsonObject, after: JsonObject, before: JsonObject, series: Sequence[Series]) -> SeriesSet:
-    found = make_series_set({**result, "period": _period_of(after)}, series)
-    found["compareTo"] = _period_of(before)
+def _make_series_set(result: JsonObject, after: JsonObject, before: JsonObject, series: Sequence[Series]) -> SeriesSet:
+    found = make_series_set({**result, "period": _period_without_rows(after)}, series)
+    found["compareTo"] = _period_without_rows(before)
     return found
 
 
-def _period_of(period: JsonObject) -> JsonObject:
+def _period_without_rows(period: JsonObject) -> JsonObject:
     """Return the statement of a period without the rows beside it."""
     return {name: period[name] for name in ("from", "to", "days", "complete", "finalThrough")}
 

@@ -15,7 +15,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, failed_members, gather_partial
+from ..partial_results import FailedPart, gather_partial, make_failures_member
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..report_runs.queries import fetch_query
@@ -26,17 +26,17 @@ from .ai_models import AI_PROVIDERS, AI_SERVICES, RELATED_SERVICES, count_tokens
 from .amounts import MAX_QUANTITY, ZERO, amount_as_json, round_amount, round_significant, share_percents, to_decimal
 from .answers import (
     CostRequest,
+    cut_to_data_start,
     explain_empty_answer,
     find_later_start,
     note_members,
-    period_with_data,
     query_rows,
     run_checked,
     with_check_note,
 )
 from .cost_series import bar_series
 from .group_costs import CostRow, rank_groups
-from .groups import GroupDimension, fixed_group
+from .groups import GroupDimension, find_fixed_group
 from .query_config import COST_METRIC, USAGE_METRIC, cost_config
 from .scope import CLOUD_DIMENSION, CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
@@ -46,8 +46,8 @@ MILLION = 1_000_000
 MAX_EXACT_COUNT = 2**53
 """The largest integer up to which all JSON readers are exact."""
 UNIT = GroupDimension("unit", "pricing_unit", "fixed", "pricing_unit")
-GROUPS = (fixed_group("cloud"), fixed_group("service"), fixed_group("sku"), UNIT)
-SERVICE = fixed_group("service")
+GROUPS = (find_fixed_group("cloud"), find_fixed_group("service"), find_fixed_group("sku"), UNIT)
+SERVICE = find_fixed_group("service")
 
 
 def _filter_by_part(id_: str, parts: Sequence[str]) -> Filter:
@@ -148,8 +148,8 @@ async def ai_spend(
         )
     else:
         start = await find_later_start(call, reported, min((row.period for row in rows.related), default="unknown"))
-        reported = period_with_data(reported, start.day)
-        members |= note_members(start.day, reported) | failed_members(start.failures)
+        reported = cut_to_data_start(reported, start.day)
+        members |= note_members(start.day, reported) | make_failures_member(start.failures)
     statement = cost_statement(reported, stated, scope, {line.provider for line in lines})
     series = ai_series(groupBy, members)
     return ResultWithSeries(with_check_note(members, checked) | statement, make_series_set(statement, [series]))
@@ -187,11 +187,11 @@ class AiRows(NamedTuple):
 
 async def _read_rows(call: Call, request: CostRequest, currency: str) -> AiRows:
     """Return the cost of each AI SKU: of AI services in any cloud, and of clouds that sell nothing but AI."""
-    related = _narrow(request, RELATED_FILTER, OTHER_SERVICES, OTHER_PROVIDERS)
+    related = _add_filters(request, RELATED_FILTER, OTHER_SERVICES, OTHER_PROVIDERS)
     parts = await gather_partial(
         {
-            "services": _query_lines(call, _narrow(request, SERVICE_FILTER), currency),
-            "providers": _query_lines(call, _narrow(request, PROVIDER_FILTER, OTHER_SERVICES), currency),
+            "services": _query_lines(call, _add_filters(request, SERVICE_FILTER), currency),
+            "providers": _query_lines(call, _add_filters(request, PROVIDER_FILTER, OTHER_SERVICES), currency),
             "related": query_rows(call, related, (SERVICE,), currency),
         }
     )
@@ -199,7 +199,7 @@ async def _read_rows(call: Call, request: CostRequest, currency: str) -> AiRows:
     return AiRows([*parts.results["services"], *parts.results["providers"]], parts.results["related"])
 
 
-def _narrow(request: CostRequest, *filters: Filter) -> CostRequest:
+def _add_filters(request: CostRequest, *filters: Filter) -> CostRequest:
     return replace(request, scope=replace(request.scope, filters=(*request.scope.filters, *filters)))
 
 

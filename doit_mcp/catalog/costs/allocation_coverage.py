@@ -18,7 +18,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, failed_members, gather_partial
+from ..partial_results import FailedPart, gather_partial, make_failures_member
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
@@ -27,10 +27,10 @@ from .amounts import ZERO, amount_as_json, percent_as_json, round_amount, share_
 from .answers import (
     CLOUD_GROUP,
     CostRequest,
+    cut_to_data_start,
     explain_empty_answer,
     find_later_start,
     note_members,
-    period_with_data,
     query_rows,
     run_checked,
     with_check_note,
@@ -38,14 +38,14 @@ from .answers import (
 from .checked_values import CheckedValues
 from .coverage_series import coverage_series
 from .group_costs import CostRow, total_cost
-from .groups import GroupDimension, fetch_labels, fixed_group, resolve_group
+from .groups import GroupDimension, fetch_labels, find_fixed_group, resolve_group
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
 
 DEFAULT_PERIOD = "last_month"
 ALLOCATION = "attribution_group"
 KINDS = ("label", "tag", "allocation")
-PROJECT, SERVICE = fixed_group("project"), fixed_group("service")
+PROJECT, SERVICE = find_fixed_group("project"), find_fixed_group("service")
 COST_TYPE = GroupDimension("costType", "cost_type", "fixed", "cost_type")
 FEE_TYPES = frozenset(
     (
@@ -146,7 +146,7 @@ async def allocation_coverage(
     missing = await _find_missing(call, request, rows, checked)
     clouds = {str(row.ids[2]) for row in rows.by_project}
     amounts = await run_by_rows(rows.count, make_coverage, rows, topN, stated) | missing.members
-    statement = cost_statement(period_with_data(reported, missing.data_start), stated, scope, clouds)
+    statement = cost_statement(cut_to_data_start(reported, missing.data_start), stated, scope, clouds)
     return ResultWithSeries(
         {"by": dimension.argument, **amounts, **statement}, make_series_set(statement, coverage_series(amounts))
     )
@@ -164,10 +164,10 @@ async def _find_missing(call: Call, request: CostRequest, rows: CoverageRows, ch
     if not rows.by_project:
         empty = await explain_empty_answer(call, request.scope, request.period, checked)
         unknown = {} if empty.is_known else dict.fromkeys(AMOUNTS)
-        return MissingDays({"note": empty.note, **unknown, **failed_members(rows.failures)})
+        return MissingDays({"note": empty.note, **unknown, **make_failures_member(rows.failures)})
     start = await find_later_start(call, request.period, min(row.period for row in rows.by_project))
     note = with_check_note(note_members(start.day, request.period), checked)
-    return MissingDays(note | failed_members([*rows.failures, *start.failures]), start.day)
+    return MissingDays(note | make_failures_member([*rows.failures, *start.failures]), start.day)
 
 
 async def _resolve(call: Call, by: str) -> GroupDimension:
@@ -235,14 +235,14 @@ def make_coverage(rows: CoverageRows, top: int, currency: str) -> JsonObject:
     # If the services are unknown, owners are projects only.
     by_service = rows.uncovered if rows.uncovered is not None else [_without_service(row) for row in missing]
     owners, other = _rank_owners(by_service, gap, top, currency)
-    likely = likely_values(rows)
+    likely = guess_values(rows)
     shares = share_percents([*(cost for _, cost in owners), other]) if gap else [None] * len(owners)
     return {
         "total": amount_as_json(total, currency),
         "covered": amount_as_json(total - gap, currency),
         "gap": amount_as_json(gap, currency),
         "gapPercent": percent_as_json(gap / total) if total > 0 else None,
-        **_fees(rows, currency),
+        **_make_fees_member(rows, currency),
         "owners": [
             {
                 "project": {"id": row.ids[0], "name": row.names[0]},
@@ -257,7 +257,7 @@ def make_coverage(rows: CoverageRows, top: int, currency: str) -> JsonObject:
     }
 
 
-def _fees(rows: CoverageRows, currency: str) -> JsonObject:
+def _make_fees_member(rows: CoverageRows, currency: str) -> JsonObject:
     """Return the member with the fees; empty if the cost types are unknown."""
     typed = [row for row in rows.uncovered or () if len(row.ids) > 2]
     fees = [row for row in typed if str(row.ids[2]).casefold() in FEE_TYPES]
@@ -283,7 +283,7 @@ def _rank_owners(
     return owners, gap - sum((cost for _, cost in owners), ZERO)
 
 
-def likely_values(rows: CoverageRows) -> dict[Any, str]:
+def guess_values(rows: CoverageRows) -> dict[Any, str]:
     """Return the value that most of the covered cost of a project has, by the project's id."""
     costs: dict[Any, dict[str, Decimal]] = {}
     for row in rows.by_project:

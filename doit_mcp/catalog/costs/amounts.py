@@ -71,7 +71,7 @@ def change_percent(before: Decimal, after: Decimal, currency: str = "USD") -> fl
     return float(_round_tenth(100 * (after - before) / abs(before)))
 
 
-def per_day(amount: Decimal, days: int) -> Decimal:
+def average_per_day(amount: Decimal, days: int) -> Decimal:
     """Return the mean cost of a day."""
     return amount / days
 

@@ -15,10 +15,10 @@ from ..currencies import run_in_currency
 from ..partial_results import FailedPart, gather_partial
 from ..periods.period import Period, ReportedPeriod
 from ..report_runs.queries import fetch_query
-from .checked_values import NOT_CHECKED, CheckedValues, filtered_cost_types, find_variants
+from .checked_values import NOT_CHECKED, CheckedValues, find_variants, list_filtered_cost_types
 from .data_start import DataStart, fetch_data_start, read_data_start
 from .group_costs import CostRow, read_cost_rows
-from .groups import GroupDimension, fixed_group
+from .groups import GroupDimension, find_fixed_group
 from .query_config import QueryInterval, cost_config
 from .scope import Scope, check_values
 from .statement import settling_note
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 MAX_RANKED_GROUPS = 25
 """Number of groups to query: the maximum that can be shown, so that shares do not depend on how many are shown."""
-CLOUD_GROUP = fixed_group("cloud")
+CLOUD_GROUP = find_fixed_group("cloud")
 UNCHECKED = CheckedValues()
 CREDITS_NOTE = "Promotional credits are excluded; pass includeCredits: true to see them."
 
@@ -114,7 +114,7 @@ async def run_checked(
     parts: dict[str, Awaitable[Any]] = {"answer": run_in_currency(call, requested_currency, work)}
     if scope.has_partly_checked_values:
         parts["values"] = check_values(call, scope)
-    if cost_types := filtered_cost_types(scope):
+    if cost_types := list_filtered_cost_types(scope):
         parts["variants"] = find_variants(call, cost_types)
     done = await gather_partial(parts)
     done.require("values")
@@ -161,13 +161,13 @@ async def explain_empty_answer(
         return EmptyAnswer("The customer has no cost data yet.", is_known=False)
     if period.elapsed.last < start:
         return EmptyAnswer(f"The data begins on {start.isoformat()}: earlier costs are unknown.", is_known=False)
-    reason = _reason_for_nothing(scope, is_checked=bool(parts.results.get("checked", checked.exist)))
+    reason = _explain_no_data(scope, is_checked=bool(parts.results.get("checked", checked.exist)))
     if reason == CREDITS_NOTE:
         return EmptyAnswer(reason, is_known=False)
     return EmptyAnswer(" ".join(filter(None, (reason, settling_note(period)))))
 
 
-def _reason_for_nothing(scope: Scope, *, is_checked: bool) -> str:
+def _explain_no_data(scope: Scope, *, is_checked: bool) -> str:
     """Return why nothing in the data matches *scope*. *is_checked* is whether its values are known to exist."""
     if not scope.is_limited:
         return "Nothing had a cost in this period."
@@ -231,6 +231,6 @@ def note_members(start: date | None, period: ReportedPeriod, *more: str | None) 
     return {"note": " ".join(notes)} if notes else {}
 
 
-def period_with_data(period: ReportedPeriod, start: date | None) -> ReportedPeriod:
+def cut_to_data_start(period: ReportedPeriod, start: date | None) -> ReportedPeriod:
     """Return *period* from the first day of the data, if it begins earlier."""
     return period if start is None else replace(period, whole=replace(period.whole, first=start))

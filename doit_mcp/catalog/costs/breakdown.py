@@ -11,7 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, failed_members
+from ..partial_results import FailedPart, make_failures_member
 from ..periods.grammar import PeriodArgument, period_or_months
 from ..periods.parts import split_period
 from ..periods.period import utc_date
@@ -21,12 +21,12 @@ from .answers import (
     MAX_RANKED_GROUPS,
     CostAnswer,
     CostRequest,
-    period_with_data,
+    cut_to_data_start,
     query_costs,
     run_checked,
     with_note,
 )
-from .cost_series import dimension_of, group_series, time_series
+from .cost_series import group_series, series_dimension, time_series
 from .group_costs import RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
 from .groups import GroupByArgument, resolve_groups
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
@@ -114,14 +114,14 @@ def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> R
     total = None if answer.total is None else total_cost(answer.total)
     ranked = RankedCosts(rank_groups(costs), currency, total, top)
     groups, rows = split_by_groups(ranked, len(request.groups), top)
-    period = period_with_data(request.period, answer.data_start)
+    period = cut_to_data_start(request.period, answer.data_start)
     statement = cost_statement(period, currency, request.scope, answer.clouds)
     result = {
         "groups": groups,
         "total": ranked.totals(),
         **statement,
         **as_table(rows, request.groups, currency),
-        **failed_members(answer.failures),
+        **make_failures_member(answer.failures),
     }
     series = [group_series("costs by group", groups, result["total"])]
     months = list(split_period(period.elapsed, "month"))
@@ -130,5 +130,5 @@ def make_breakdown(request: CostRequest, answer: CostAnswer, currency: str) -> R
         series.append(
             time_series("costs by month", "month", months, total_by_month, period.final_through, currency, ranked)
         )
-    dimension = dimension_of(request.groups[0])
+    dimension = series_dimension(request.groups[0])
     return ResultWithSeries(result, make_series_set(statement, [{**one, "dimension": dimension} for one in series]))

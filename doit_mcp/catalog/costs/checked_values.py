@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...protocol.json_schema import short_json
 from ..call import Call
-from ..known_names import known_values
+from ..known_names import list_known_values
 from .scope import COST_TYPE_DIMENSION, Scope
 
 NOT_CHECKED = "Whether all values exist was not checked."
@@ -33,7 +33,7 @@ class CheckedValues(NamedTuple):
         return notes
 
 
-def filtered_cost_types(scope: Scope) -> list[str]:
+def list_filtered_cost_types(scope: Scope) -> list[str]:
     """Return the cost types that the filters of *scope* name. The clouds write some of them in different case."""
     return [
         str(value)
@@ -48,7 +48,7 @@ async def find_variants(call: Call, wanted: Sequence[str]) -> list[str]:
     known = call.facts.get(COST_TYPES_FACT)
     if known is None:
         details: Any = await call.doit.dimensions.get_dimension(type="fixed", id=COST_TYPE_DIMENSION)
-        known = known_values(details)
+        known = list_known_values(details)
         call.facts.put(COST_TYPES_FACT, known)
     folded = {value.casefold() for value in wanted}
     return sorted(value for value in known if value.casefold() in folded and value not in wanted)

@@ -21,12 +21,12 @@ BAR_COLUMNS = (
 WATERFALL_COLUMNS = (*make_columns("part", "id", "name"), *make_columns("amount", unit="money"))
 
 
-def provisional_periods(parts: Iterable[PeriodPart], final_through: date | None) -> list[str]:
+def list_provisional_periods(parts: Iterable[PeriodPart], final_through: date | None) -> list[str]:
     """Return the labels of the *parts* with a day after the last one whose costs are final."""
     return [part.label for part in parts if final_through is None or part.covered.last > final_through]
 
 
-def dimension_of(group: GroupDimension) -> SeriesDimension:
+def series_dimension(group: GroupDimension) -> SeriesDimension:
     """Return a dimension as a series states it."""
     return {"id": group.id, "type": group.type}
 
@@ -67,7 +67,7 @@ def time_series(
         "interval": interval,
         "columns": columns,
         "rows": rows,
-        "provisional": provisional_periods(parts, final_through),
+        "provisional": list_provisional_periods(parts, final_through),
     }
 
 

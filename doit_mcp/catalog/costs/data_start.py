@@ -9,7 +9,7 @@ from typing import Literal
 from ...api.report_config import QueryConfig
 from ..call import Call
 from ..partial_results import FailedPart, gather_partial
-from ..periods.period import ONE_DAY, Period, month_of, months_back, utc_date
+from ..periods.period import ONE_DAY, Period, month_of, subtract_months, utc_date
 from ..report_runs.queries import fetch_query
 from ..tables import read_months, row_days
 from .query_config import cost_config
@@ -44,7 +44,7 @@ async def fetch_data_start(call: Call) -> date | None:
     first_month = await _find_first_month(call)
     if first_month is None:
         return None
-    answer = await fetch_query(call, _cost_by(first_month, "day"))
+    answer = await fetch_query(call, _make_cost_query(first_month, "day"))
     first = min((day for day in row_days(answer) if day is not None), default=first_month.first)
     call.facts.put(DATA_START_FACT, first.isoformat())
     return first
@@ -58,8 +58,8 @@ async def _find_first_month(call: Call) -> Period | None:
     first: date | None = None
     last = utc_date(call.now)
     for _ in range(MAX_SEARCHES):
-        searched = Period(months_back(last, MAX_SEARCHED_MONTHS - 1), last)
-        months = read_months(await fetch_query(call, _cost_by(searched, "month")))
+        searched = Period(subtract_months(last, MAX_SEARCHED_MONTHS - 1), last)
+        months = read_months(await fetch_query(call, _make_cost_query(searched, "month")))
         if not months:
             break
         first = date.fromisoformat(f"{min(months)}-01")
@@ -69,5 +69,5 @@ async def _find_first_month(call: Call) -> Period | None:
     return None if first is None else month_of(first)
 
 
-def _cost_by(period: Period, interval: Literal["month", "day"]) -> QueryConfig:
+def _make_cost_query(period: Period, interval: Literal["month", "day"]) -> QueryConfig:
     return cost_config(Scope(), period, "USD", interval=interval)

@@ -128,7 +128,7 @@ async def resolve_group(
     if folded == SKU.argument:
         return SKU
     if folded in FIXED_DIMENSIONS:
-        return fixed_group(folded)
+        return find_fixed_group(folded)
     kind, colon, key = name.strip().partition(":")
     kind, key = kind.strip().casefold(), key.strip()
     if colon and key and kind in LABEL_TYPES:
@@ -138,7 +138,7 @@ async def resolve_group(
     return await _find_dimension(call, name.strip(), argument)
 
 
-def fixed_group(name: str) -> GroupDimension:
+def find_fixed_group(name: str) -> GroupDimension:
     """Return a built-in dimension by its name in groupBy, such as service. SKUs are those of one description."""
     identifier = FIXED_DIMENSIONS[name]
     return GroupDimension(name, identifier, "fixed", identifier)
@@ -162,25 +162,29 @@ async def _find_dimension(call: Call, name: str, argument: str) -> GroupDimensio
             return _value_dimension(*equal[0][2:])
         if dimensions is None:
             break
-    raise _unknown_dimension(name, known, argument)
+    raise _unknown_dimension_error(name, known, argument)
 
 
 def _value_dimension(type_: str, identifier: str) -> GroupDimension:
     if type_ == "fixed":
-        named = [SKU, *(fixed_group(name) for name in FIXED_DIMENSIONS if name != SKU.argument)]
+        named = [SKU, *(find_fixed_group(name) for name in FIXED_DIMENSIONS if name != SKU.argument)]
         described = GroupDimension(identifier, identifier, "fixed", identifier)
         return next((group for group in named if group.id == identifier), described)
-    return GroupDimension(f"{_prefix(type_)}:{identifier}", identifier, cast(DimensionType, type_), identifier)
+    return GroupDimension(
+        f"{_dimension_prefix(type_)}:{identifier}", identifier, cast(DimensionType, type_), identifier
+    )
 
 
-def _unknown_dimension(name: str, known: list[tuple[str, str]], argument: str) -> ApiError:
+def _unknown_dimension_error(name: str, known: list[tuple[str, str]], argument: str) -> ApiError:
     """Return the error for a dimension that is not *known*, with the nearest ones."""
     problem = f"{argument}: {short_json(name)} is not one of {GROUP_FORMS}, or the id of another dimension."
     key = name.rpartition(":")[2].casefold()
     if any(type_ == "datetime" and key == id_.casefold() for type_, id_ in known):
         return ApiError(f"{problem} For costs by {key}, use cost_trend or run_query", kind="argument")
     forms = {
-        id_: id_ if type_ == "fixed" else f"{_prefix(type_)}:{id_}" for type_, id_ in known if type_ in VALUE_TYPES
+        id_: id_ if type_ == "fixed" else f"{_dimension_prefix(type_)}:{id_}"
+        for type_, id_ in known
+        if type_ in VALUE_TYPES
     }
     synonym = [SYNONYMS[key]] if key in SYNONYMS else []
     similar = synonym or nearest_values(name, FIXED_DIMENSIONS) or [forms[one] for one in nearest_values(key, forms)]
@@ -220,11 +224,11 @@ async def _find_label(call: Call, kind: str, key: str, argument: str) -> GroupDi
             kind="argument",
         )
     raise await make_unknown_value(
-        argument, kind, f"{kind}:{key}", [f"{_prefix(type_)}:{id_}" for type_, id_ in labels]
+        argument, kind, f"{kind}:{key}", [f"{_dimension_prefix(type_)}:{id_}" for type_, id_ in labels]
     )
 
 
-def _prefix(type_: str) -> str:
+def _dimension_prefix(type_: str) -> str:
     return next((prefix for prefix, types in LABEL_TYPES.items() if type_ in types), type_)
 
 

@@ -18,7 +18,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial, make_failures_member
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import ONE_DAY, Period, ReportedPeriod, utc_date
 from ..report_runs.queries import fetch_query
@@ -28,16 +28,16 @@ from .amounts import ZERO, amount_as_json, round_amount, share_percents
 from .answers import (
     CLOUD_GROUP,
     MAX_RANKED_GROUPS,
+    cut_to_data_start,
     explain_empty_answer,
     find_later_start,
     note_members,
-    period_with_data,
     run_checked,
     with_check_note,
 )
 from .group_costs import CostRow, read_cost_rows, total_cost
-from .groups import fixed_group
-from .overview_series import DAILY, daily_work, overview_series, split_daily
+from .groups import find_fixed_group
+from .overview_series import DAILY, overview_series, request_daily_costs, split_daily
 from .query_config import COST_METRIC, cost_config
 from .scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from .statement import CostStatement, cost_statement
@@ -46,8 +46,8 @@ ROWS_PER_SECTION = 5
 PERIOD_DAYS = 30
 SECTION_DIMENSIONS = {
     "costByCloud": (CLOUD_GROUP,),
-    "topServices": (CLOUD_GROUP, fixed_group("service")),
-    "topProjects": (CLOUD_GROUP, fixed_group("project")),
+    "topServices": (CLOUD_GROUP, find_fixed_group("service")),
+    "topProjects": (CLOUD_GROUP, find_fixed_group("project")),
 }
 
 
@@ -114,15 +114,15 @@ async def get_cloud_overview(
     """Summarize cloud spending: cost of the last 30 days (or another period) by cloud, the top services and projects,
     the newest cost anomalies and cloud incidents. For a single question, use the specific tool."""
     today = utc_date(call.now)
-    reported = _last_days(today) if period is None else parse_period(period, "period", today)
+    reported = _default_period(today) if period is None else parse_period(period, "period", today)
     scope = Scope.from_arguments(cloud, filters, includeCredits)
 
     async def query_sections(code: str) -> PartialResults:
         queries = {name: query_section(call, name, scope, reported.elapsed, code) for name in SECTION_DIMENSIONS}
-        return await gather_partial({**queries, **daily_work(call, scope, reported, code)})
+        return await gather_partial({**queries, **request_daily_costs(call, scope, reported, code)})
 
     # First, because it needs the API, which employees who have not chosen a customer cannot use.
-    events = newest_events(call, scope, None if period is None else reported.elapsed)
+    events = request_newest_events(call, scope, None if period is None else reported.elapsed)
     work: dict[str, Awaitable[Any]] = {"costs": run_checked(call, scope, currency, query_sections), **events}
     parts = await gather_partial(work)
     parts.require("costs")
@@ -147,21 +147,21 @@ async def get_cloud_overview(
     return ResultWithSeries(with_check_note(overview, checked) | statement, make_series_set(statement, *series))
 
 
-def _last_days(today: date) -> ReportedPeriod:
+def _default_period(today: date) -> ReportedPeriod:
     return ReportedPeriod(Period(today - (PERIOD_DAYS - 1) * ONE_DAY, today), today)
 
 
 async def _state_start(call: Call, overview: JsonObject, reported: ReportedPeriod, first_row: str) -> ReportedPeriod:
     """Return the days of *reported* that have data, and add the members about their start to *overview*."""
     start = await find_later_start(call, reported, first_row)
-    with_data = period_with_data(reported, start.day)
+    with_data = cut_to_data_start(reported, start.day)
     overview |= note_members(start.day, with_data)
     if start.failures:
         overview["failed"] = [*overview.get("failed", ()), *start.failures]
     return with_data
 
 
-def newest_events(call: Call, scope: Scope, period: Period | None) -> dict[str, Awaitable[JsonObject]]:
+def request_newest_events(call: Call, scope: Scope, period: Period | None) -> dict[str, Awaitable[JsonObject]]:
     """Return requests for the newest anomalies and incidents of the scope's cloud that began in *period*, if given."""
     limits: dict[str, Any] = {"maxResults": ROWS_PER_SECTION}
     if period is not None:
@@ -214,7 +214,7 @@ def make_overview(parts: PartialResults, currency: str, top: int) -> JsonObject:
             result[name] = section_table(name, rows, total, currency, top)
         else:
             result[name] = _newest_rows(name, rows)
-    return result | failed_members(parts.failures)
+    return result | make_failures_member(parts.failures)
 
 
 def section_table(section: str, rows: list[CostRow], total: Decimal | None, currency: str, top: int) -> JsonObject:

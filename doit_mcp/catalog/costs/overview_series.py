@@ -14,7 +14,7 @@ from ..periods.parts import split_period
 from ..periods.period import Period, ReportedPeriod
 from ..tools.series import SERIES_SECONDS, MissingSeries, Series
 from .answers import CLOUD_GROUP, CostRequest, query_rows
-from .cost_series import bar_series, dimension_of, time_series
+from .cost_series import bar_series, series_dimension, time_series
 from .group_costs import CostRow, RankedCosts, cost_by_period, rank_groups, total_cost
 from .scope import Scope
 
@@ -27,9 +27,11 @@ CREDITS_BY_MONTH = "the API has credits by month only"
 TOO_LONG = f"the period has more than {MAX_DAILY_DAYS} days"
 
 
-def daily_work(call: Call, scope: Scope, period: ReportedPeriod, currency: str) -> dict[str, Awaitable[list[CostRow]]]:
+def request_daily_costs(
+    call: Call, scope: Scope, period: ReportedPeriod, currency: str
+) -> dict[str, Awaitable[list[CostRow]]]:
     """Return the query for the daily costs by cloud in *period* and the one before; empty if nothing is queried."""
-    if missing_reason(scope, period):
+    if explain_missing_costs(scope, period):
         return {}
     both = Period(align(period).before.elapsed.first, period.elapsed.last)
     request = CostRequest(scope, period, interval="day")
@@ -41,7 +43,7 @@ def daily_work(call: Call, scope: Scope, period: ReportedPeriod, currency: str) 
     return {DAILY: query()}
 
 
-def missing_reason(scope: Scope, period: ReportedPeriod) -> str:
+def explain_missing_costs(scope: Scope, period: ReportedPeriod) -> str:
     """Return why there are no daily costs; "" if there are."""
     if scope.include_credits:
         return CREDITS_BY_MONTH
@@ -66,10 +68,10 @@ def overview_series(
     """Return the clouds as bars, the daily costs of both periods, and what is missing."""
     by_cloud = overview.get("costByCloud", {"rows": []})
     bars = [[cloud, cloud, cost, share] for cloud, cost, share in by_cloud["rows"]]
-    series: list[Series] = [{**bar_series(BY_CLOUD, bars), "dimension": dimension_of(CLOUD_GROUP)}]
+    series: list[Series] = [{**bar_series(BY_CLOUD, bars), "dimension": series_dimension(CLOUD_GROUP)}]
     missing: list[MissingSeries] = [{"part": DAILY, "why": one["why"]} for one in daily.failures]
     rows: list[CostRow] = daily.results.get(DAILY, [])
-    if reason := missing_reason(scope, period):
+    if reason := explain_missing_costs(scope, period):
         missing.append({"part": DAILY, "why": reason})
     if not rows:
         return series, missing
@@ -89,4 +91,4 @@ def daily_series(name: str, rows: list[CostRow], period: ReportedPeriod, currenc
     ranked = RankedCosts(rank_groups(own), currency, total_cost(own), len(own))
     days = list(split_period(period.elapsed, "day"))
     series = time_series(name, "day", days, cost_by_period(own), period.final_through, currency, ranked)
-    return {**series, "dimension": dimension_of(CLOUD_GROUP)}
+    return {**series, "dimension": series_dimension(CLOUD_GROUP)}

@@ -22,7 +22,7 @@ from ..known_names import (
     check_allocation_values,
     check_dimension,
     check_known_values,
-    unknown_dimension,
+    unknown_dimension_error,
 )
 from ..partial_results import gather_partial
 from .projects import fetch_project_names
@@ -233,11 +233,13 @@ async def _check_filter(call: Call, condition: Filter) -> FilterCheck:
 
 async def _explain_absence(call: Call, argument: str, condition: Filter, check: FilterCheck) -> ApiError:
     if isinstance(check, DimensionCheck):
-        return await unknown_dimension(argument, (condition["type"], condition["id"]), check.known)
-    return await _unknown_value(call, argument, condition, check.absent, check.known)
+        return await unknown_dimension_error(argument, (condition["type"], condition["id"]), check.known)
+    return await _unknown_value_error(call, argument, condition, check.absent, check.known)
 
 
-async def _unknown_value(call: Call, argument: str, condition: Filter, wanted: str, known: Sequence[str]) -> ApiError:
+async def _unknown_value_error(
+    call: Call, argument: str, condition: Filter, wanted: str, known: Sequence[str]
+) -> ApiError:
     """Return the error for a value that is not in the data, with the nearest ones."""
     kind = KIND_NAMES.get(condition["id"], f"{condition['id']} value")
     if condition["id"] == CLOUD_DIMENSION:

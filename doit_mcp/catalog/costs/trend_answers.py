@@ -10,25 +10,25 @@ from typing import Any, NamedTuple
 
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import FailedPart, failed_members, gather_partial
+from ..partial_results import FailedPart, gather_partial, make_failures_member
 from ..periods.alignment import AlignedPeriods
 from ..periods.parts import Interval, PeriodPart, part_label, split_period
-from ..periods.period import Period, ReportedPeriod, month_of, months_back
+from ..periods.period import Period, ReportedPeriod, month_of, subtract_months
 from ..tools.series import ResultWithSeries, Series, make_series_set
 from .amounts import ZERO, amount_as_json
-from .answers import CostAnswer, CostRequest, period_with_data, query_costs, query_rows
-from .cost_series import dimension_of, time_series
+from .answers import CostAnswer, CostRequest, cut_to_data_start, query_costs, query_rows
+from .cost_series import series_dimension, time_series
 from .data_start import DATA_START_PART
 from .group_costs import CostRow, RankedCosts, as_table, cost_by_period, rank_groups, split_by_groups, total_cost
 from .statement import cost_statement
 from .trend_months import (
     MonthCost,
+    align_running_month,
     compare_final_days,
     compare_running_month,
-    final_days,
-    known_parts,
+    find_final_days,
     month_rows,
-    running_month,
+    select_known_parts,
     unsettled_note,
     with_beginning,
 )
@@ -65,7 +65,7 @@ async def query_trend(call: Call, request: CostRequest, interval: Interval, curr
     """Return the costs of a trend. Raise ApiError."""
     aligned = None
     if interval == "month":
-        aligned = running_month(list(split_period(request.period.elapsed, interval)), request.period)
+        aligned = align_running_month(list(split_period(request.period.elapsed, interval)), request.period)
     work: dict[str, Any] = {"costs": query_costs(call, request, currency)}
     if aligned is not None:
         work["likeForLike"] = _query_running_month(call, request, aligned, currency)
@@ -86,7 +86,7 @@ async def find_begin(call: Call, request: CostRequest, month: date, currency: st
 
     Costs in the month before mean that they only paused. Raise ApiError.
     """
-    days = Period(months_back(month, 1), min(month_of(month).last, request.period.today))
+    days = Period(subtract_months(month, 1), min(month_of(month).last, request.period.today))
     # Credits are known by month only.
     by_day = replace(request, interval="day", scope=replace(request.scope, include_credits=False))
     rows = await query_rows(call, by_day, (), currency, period=days)
@@ -98,7 +98,7 @@ async def _query_running_month(
     call: Call, request: CostRequest, aligned: AlignedPeriods, currency: str
 ) -> RunningMonthCosts:
     """Return what the current month is compared with. Raise ApiError."""
-    periods = [aligned.before.elapsed, *(final_days(aligned) or ())]
+    periods = [aligned.before.elapsed, *(find_final_days(aligned) or ())]
     work = {str(at): query_rows(call, request, (), currency, period=period) for at, period in enumerate(periods)}
     parts = await gather_partial(work)
     for error in parts.errors.values():
@@ -121,14 +121,14 @@ def sum_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, curr
     """Return the costs of a trend by part and by group."""
     answer = trend.answer
     # The first month with data may be partial, and there is no month to compare it with.
-    period = period_with_data(request.period, answer.data_start)
+    period = cut_to_data_start(request.period, answer.data_start)
     parts = with_beginning(list(split_period(period.elapsed, interval)), trend.begin)
-    totals = None if answer.total is None else cost_by_period(answer.total, _bucket(interval))
+    totals = None if answer.total is None else cost_by_period(answer.total, _choose_part_label(interval))
     ranked = None
     if request.groups:
         total = None if answer.total is None else total_cost(answer.total)
         ranked = RankedCosts(rank_groups(answer.groups), currency, total, request.top or len(answer.groups))
-    known = known_parts(parts, totals or {}, is_start_known=trend.is_start_known)
+    known = select_known_parts(parts, totals or {}, is_start_known=trend.is_start_known)
     return TrendCosts(period, parts, list(known), totals, ranked)
 
 
@@ -139,7 +139,7 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
     statement = cost_statement(costs.period, currency, request.scope, answer.clouds)
     result: JsonObject = {}
     if costs.totals is not None and interval == "month":
-        result["months"] = _months(request, costs.parts, costs.totals, trend, currency)
+        result["months"] = _make_months(request, costs.parts, costs.totals, trend, currency)
     if costs.ranked is not None:
         groups, rows = split_by_groups(costs.ranked, len(request.groups), costs.ranked.top)
         result |= {"groups": groups, "total": costs.ranked.totals()}
@@ -148,7 +148,7 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
                 {"period": part.label, "cost": amount_as_json(costs.totals.get(part.label, ZERO), currency)}
                 for part in costs.known
             ]
-        table = as_table(rows, request.groups, currency, _bucket(interval), has_zeros=False)
+        table = as_table(rows, request.groups, currency, _choose_part_label(interval), has_zeros=False)
     else:
         rows = [CostRow((), (), part.label, (costs.totals or {}).get(part.label, ZERO)) for part in costs.known]
         result["total"] = {"all": None if costs.totals is None else amount_as_json(total_cost(rows), currency)}
@@ -156,11 +156,11 @@ def make_trend(request: CostRequest, interval: Interval, trend: TrendAnswer, cur
     result |= statement | table
     if partial := [part.as_json for part in costs.parts if part.is_partial]:
         result["partial"] = partial
-    running = running_month(costs.parts, request.period) if interval == "month" else None
+    running = align_running_month(costs.parts, request.period) if interval == "month" else None
     begin = f"These costs begin on {trend.begin.isoformat()}." if trend.begin else None
     if notes := [note for note in (begin, running and unsettled_note(running)) if note]:
         result["note"] = " ".join(notes)
-    result |= failed_members([*answer.failures, *trend.failures])
+    result |= make_failures_member([*answer.failures, *trend.failures])
     return ResultWithSeries(result, make_series_set(statement, [_trend_series(request, interval, costs, currency)]))
 
 
@@ -174,19 +174,19 @@ def _trend_series(request: CostRequest, interval: Interval, costs: TrendCosts, c
         costs.period.final_through,
         currency,
         costs.ranked,
-        _bucket(interval),
+        _choose_part_label(interval),
     )
-    return {**series, "dimension": dimension_of(request.groups[0])} if request.groups else series
+    return {**series, "dimension": series_dimension(request.groups[0])} if request.groups else series
 
 
-def _bucket(interval: Interval) -> Callable[[str], str]:
+def _choose_part_label(interval: Interval) -> Callable[[str], str]:
     """Return a function that names the part of a trend that a month or day of the API belongs to."""
     if interval != "week":
         return str
     return lambda day: part_label(date.fromisoformat(day), "week")
 
 
-def _months(
+def _make_months(
     request: CostRequest,
     parts: list[PeriodPart],
     totals: Mapping[str, Decimal],
@@ -196,7 +196,7 @@ def _months(
     """Return the months; the current one is compared with the same days of the month before."""
     running = trend.running
     months = month_rows(parts, totals, currency, request.period.today, is_start_known=trend.is_start_known)
-    aligned = running_month(parts, request.period)
+    aligned = align_running_month(parts, request.period)
     if months and aligned is not None and running is not None:
         after = totals.get(parts[-1].label, ZERO)
         compared = compare_running_month(aligned, running.before, after, currency)

@@ -13,7 +13,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..periods.alignment import AlignedPeriods, align
 from ..periods.parts import PeriodPart
 from ..periods.period import Period, ReportedPeriod
-from .amounts import ZERO, amount_as_json, change_percent, per_day
+from .amounts import ZERO, amount_as_json, average_per_day, change_percent
 
 
 class FinalCosts(TypedDict):
@@ -46,7 +46,7 @@ class MonthCost(TypedDict, total=False):
     likeForLike: Annotated[JsonObject, Members(LikeForLike)]
 
 
-def known_parts(
+def select_known_parts(
     parts: list[PeriodPart], costs: Mapping[str, Decimal], *, is_start_known: bool = True
 ) -> Iterator[PeriodPart]:
     """Yield the parts whose costs are known, including those that cost nothing; none if there are no costs.
@@ -81,7 +81,7 @@ def month_rows(
     """
     rows: list[MonthCost] = []
     previous: PeriodPart | None = None
-    for part in known_parts(parts, costs, is_start_known=is_start_known):
+    for part in select_known_parts(parts, costs, is_start_known=is_start_known):
         cost = costs.get(part.label, ZERO)
         row: MonthCost = {"period": part.label, "cost": amount_as_json(cost, currency), "changePercent": None}
         if previous is not None and not part.is_partial and part.whole.last < today:
@@ -90,14 +90,14 @@ def month_rows(
                 row["changePercent"] = change_percent(before, cost, currency)
             if previous.covered.days != part.covered.days:
                 row["perDayChangePercent"] = change_percent(
-                    per_day(before, previous.covered.days), per_day(cost, part.covered.days), currency
+                    average_per_day(before, previous.covered.days), average_per_day(cost, part.covered.days), currency
                 )
         rows.append(row)
         previous = part
     return rows
 
 
-def running_month(parts: list[PeriodPart], period: ReportedPeriod) -> AlignedPeriods | None:
+def align_running_month(parts: list[PeriodPart], period: ReportedPeriod) -> AlignedPeriods | None:
     """Return the current month at the end of a trend, with the days of the month before to compare it with.
 
     None if the trend ends earlier, or begins within that month.
@@ -108,7 +108,7 @@ def running_month(parts: list[PeriodPart], period: ReportedPeriod) -> AlignedPer
     return align(ReportedPeriod(last.whole, period.today))
 
 
-def final_days(aligned: AlignedPeriods) -> tuple[Period, Period] | None:
+def find_final_days(aligned: AlignedPeriods) -> tuple[Period, Period] | None:
     """Return the final days of the current month, preceded by as many of the month before; None if no day is final."""
     final = aligned.after.final_through
     if final is None:
@@ -132,7 +132,7 @@ def compare_running_month(aligned: AlignedPeriods, before: Decimal, after: Decim
     }
     if not aligned.has_equal_days:
         compared["perDayChangePercent"] = change_percent(
-            per_day(before, aligned.before.days), per_day(after, aligned.after.days), currency
+            average_per_day(before, aligned.before.days), average_per_day(after, aligned.after.days), currency
         )
     return compared
 

@@ -12,7 +12,7 @@ from typing import Any
 from ...api.areas.anomalies import CURRENCY as ANOMALY_CURRENCY
 from ...api.pagination import LARGE_PAGE_SIZE, iterate_pages, parse_page
 from ...protocol.jsonrpc import JsonObject
-from ..anomalies.linked import one_of_each_spike
+from ..anomalies.linked_anomalies import keep_one_per_spike
 from ..anomalies.owners import fetch_ownership
 from ..anomalies.tools import is_open
 from ..budgets.breaches import OwnForecast, find_breaches, order_breaches
@@ -23,7 +23,7 @@ from ..costs.scope import Scope
 from ..partial_results import FailedPart
 from ..periods.period import ONE_DAY
 from ..savings.opportunities import summarize_savings
-from .short_text import shorten
+from .short_text import shorten_text
 
 Section = tuple[JsonObject, Sequence[FailedPart]]
 
@@ -51,9 +51,9 @@ async def read_anomalies(call: Call, since: date) -> Section:
     """Return the anomalies that began on or after *since*, the most expensive first."""
     newest = await call.doit.anomalies.get_anomalies(maxResults=LARGE_PAGE_SIZE, sortBy="startTime", sortOrder="desc")
     page = parse_page(newest, "anomalies")
-    spikes = one_of_each_spike(page.rows)
+    spikes = keep_one_per_spike(page.rows)
     new = sorted(
-        (row for row in spikes if _day(row.get("startTime")) >= since.isoformat()),
+        (row for row in spikes if _read_day(row.get("startTime")) >= since.isoformat()),
         key=lambda row: (-to_decimal(row.get("costOfAnomaly")), str(row.get("id"))),
     )
     ownership = await fetch_ownership(call, new[:MAX_ROWS])
@@ -63,13 +63,13 @@ async def read_anomalies(call: Call, since: date) -> Section:
     rows = [
         {
             "id": f"anomaly:{row.get('id')}",
-            "service": shorten(row.get("serviceName")),
-            "project": shorten(ownership.project_of(row)["name"]),
-            "started": _day(row.get("startTime")),
+            "service": shorten_text(row.get("serviceName")),
+            "project": shorten_text(ownership.project_of(row)["name"]),
+            "started": _read_day(row.get("startTime")),
             "costAboveExpected": amount_as_json(to_decimal(row.get("costOfAnomaly")), ANOMALY_CURRENCY),
             "severity": str(row.get("severityLevel") or "unknown"),
             "open": is_open(row),
-            "owner": shorten((ownership.owner_of(row) or {}).get("name")),
+            "owner": shorten_text((ownership.owner_of(row) or {}).get("name")),
         }
         for row in new[:MAX_ROWS]
     ]
@@ -95,7 +95,7 @@ async def read_budgets(call: Call) -> Section:
     rows = [
         {
             "id": f"budget:{row['id']}",
-            "name": shorten(row["name"]),
+            "name": shorten_text(row["name"]),
             "status": row["status"],
             "on": row["exceededOn"] or row["breaksOn"],
             **{name: row[name] for name in ("spent", "amount", "percentUsed", "expected", "currency")},
@@ -121,7 +121,7 @@ async def read_savings(call: Call) -> Section:
         "shortfallCount": None if any(one["part"] == SHORTFALLS for one in failures) else len(owed),
         "shortfalls": _saving_rows(owed),
     }
-    section |= {"unknown": [shorten(one, MAX_UNKNOWN_CHARACTERS) for one in unknown[:MAX_ROWS]]} if unknown else {}
+    section |= {"unknown": [shorten_text(one, MAX_UNKNOWN_CHARACTERS) for one in unknown[:MAX_ROWS]]} if unknown else {}
     section |= {"unknownCount": len(unknown)} if len(unknown) > MAX_ROWS else {}
     return section, failures
 
@@ -130,7 +130,7 @@ def _saving_rows(rows: Sequence[JsonObject]) -> list[JsonObject]:
     return [
         {
             "id": row["id"],
-            "title": shorten(row["title"]),
+            "title": shorten_text(row["title"]),
             "amount": row["amount"],
             "currency": row["currency"],
             **({"periodEnds": row["periodEnds"]} if "periodEnds" in row else {}),
@@ -154,11 +154,11 @@ async def read_invoices(call: Call, today: date) -> Section:
             "id": f"invoice:{row.get('id')}",
             "platform": str(row.get("platform") or "unknown"),
             "status": str(row["status"]),
-            "due": _day(row.get("dueDateFormatted")) or None,
+            "due": _read_day(row.get("dueDateFormatted")) or None,
             "balance": row.get("balanceAmount"),
             "currency": str(row.get("currency") or "unknown"),
         }
-        for row in sorted(due, key=lambda row: (_day(row.get("dueDateFormatted")), str(row.get("id"))))
+        for row in sorted(due, key=lambda row: (_read_day(row.get("dueDateFormatted")), str(row.get("id"))))
     ]
     unread: FailedPart = {"part": "earlier invoices", "why": f"only the newest {len(found)} are read"}
     count = None if token else len(rows)
@@ -168,7 +168,7 @@ async def read_invoices(call: Call, today: date) -> Section:
 
 def _is_due(invoice: JsonObject, due_by: str) -> bool:
     status = str(invoice.get("status")).upper()
-    return status == "PAST DUE" or (status == "OPEN" and _day(invoice.get("dueDateFormatted")) <= due_by)
+    return status == "PAST DUE" or (status == "OPEN" and _read_day(invoice.get("dueDateFormatted")) <= due_by)
 
 
 async def read_tickets(call: Call) -> Section:
@@ -181,10 +181,10 @@ async def read_tickets(call: Call) -> Section:
     rows = [
         {
             "id": f"ticket:{row.get('id')}",
-            "subject": shorten(row.get("subject")),
+            "subject": shorten_text(row.get("subject")),
             "status": row["status"],
             "severity": str(row.get("severity") or "unknown"),
-            "updated": _day(row.get("updateTime")) or None,
+            "updated": _read_day(row.get("updateTime")) or None,
         }
         for row in unsolved
     ]
@@ -199,6 +199,6 @@ def _rank(severity: Any) -> int:
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
-def _day(text: Any) -> str:
+def _read_day(text: Any) -> str:
     """Return the day of an ISO date or time; "" without one."""
     return str(text or "")[:10]

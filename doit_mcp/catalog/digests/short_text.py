@@ -11,7 +11,7 @@ PIECE = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)|([!-/:-@\[-`{-~]+)|[0-9]{1,3}|[^\s!-~
 """A word, punctuation, up to three digits, or one character beyond ASCII."""
 
 
-def shorten(text: Any, maximum: int = MAX_TEXT_CHARACTERS) -> str | None:
+def shorten_text(text: Any, maximum: int = MAX_TEXT_CHARACTERS) -> str | None:
     """Return a text of at most *maximum* characters on one line; None without one."""
     line = " ".join(str(text or "").split())
     return f"{line[: maximum - 1]}…" if len(line) > maximum else line or None

@@ -17,22 +17,22 @@ from ..comparisons.drivers import split_change
 from ..comparisons.explanation import DimensionChange, explain_causes
 from ..comparisons.final_days import note_month_starts
 from ..costs.amounts import amount_as_json, round_amount
-from ..costs.groups import fixed_group
+from ..costs.groups import find_fixed_group
 from ..costs.scope import Scope
 from ..costs.statement import cost_statement
 from ..partial_results import FailedPart
 from ..periods.alignment import align
 from ..periods.period import ONE_DAY, ReportedPeriod, last_final_days
-from .short_text import shorten
+from .short_text import shorten_text
 
 DAYS_PER_WEEK = 7
 DIMENSIONS = ("service", "project")
 
 
-def compared_weeks(today: date) -> ComparedPeriods:
+def choose_weeks(today: date) -> ComparedPeriods:
     """Return the last seven final days and the seven days before. All are final, and both have each weekday once."""
     week = last_final_days(today, DAYS_PER_WEEK)
-    return ComparedPeriods.from_asked(align(ReportedPeriod(week, today), ReportedPeriod(week.previous(), today)))
+    return ComparedPeriods.from_asked(align(ReportedPeriod(week, today), ReportedPeriod(week.previous_period(), today)))
 
 
 async def read_spend(
@@ -42,7 +42,7 @@ async def read_spend(
 
     Raise ApiError.
     """
-    dimensions = {name: ComparedDimension.from_group(fixed_group(name)) for name in DIMENSIONS}
+    dimensions = {name: ComparedDimension.from_group(find_fixed_group(name)) for name in DIMENSIONS}
     change = await fetch_change(call, ChangeRequest(weeks, dimensions, Scope(), "week before"), currency)
     return await run_in_thread(describe_spend, change, rows), change.failures
 
@@ -61,32 +61,32 @@ def describe_spend(change: FetchedChange, rows: int) -> JsonObject:
         return members | {"spend": nothing, "note": change.note}
     before, after = change.totals
     members["spend"] = {
-        **_both_weeks(before, after, stated),
+        **_compare_weeks(before, after, stated),
         **change_figures(before, after, compared, stated),
     }
     if change.skus is not None and change.skus.causes:
         causes: JsonObject = explain_causes(change.skus, change.totals, change.basis, credits=False)["causes"]
         members["causes"] = {name: amount for name, amount in causes.items() if amount}
     start, end = round_amount(before, stated), round_amount(after, stated)
-    members["drivers"] = [_drivers(one, start, end, rows) for one in change.changes]
+    members["drivers"] = [_summarize_drivers(one, start, end, rows) for one in change.changes]
     later = (compared.after.elapsed.last + ONE_DAY).isoformat()
     notes = (change.note, f"Costs from {later} on are still arriving, so they are left out.", note_month_starts(weeks))
     return members | {"note": " ".join(filter(None, notes))}
 
 
-def _both_weeks(before: Decimal, after: Decimal, currency: str) -> JsonObject:
+def _compare_weeks(before: Decimal, after: Decimal, currency: str) -> JsonObject:
     return {"week": amount_as_json(after, currency), "weekBefore": amount_as_json(before, currency)}
 
 
-def _drivers(change: DimensionChange, before: Decimal, after: Decimal, rows: int) -> JsonObject:
+def _summarize_drivers(change: DimensionChange, before: Decimal, after: Decimal, rows: int) -> JsonObject:
     split = split_change(list(change.drivers), before, after, rows)
     shown = []
     for driver in split.shown:
         name = change.name_of(driver)
         shown.append(
             {
-                **({} if driver.id == name or driver.id is None else {"id": shorten(driver.id)}),
-                "name": shorten(name),
+                **({} if driver.id == name or driver.id is None else {"id": shorten_text(driver.id)}),
+                "name": shorten_text(name),
                 "week": float(driver.after),
                 "weekBefore": float(driver.before),
                 "change": float(driver.change),

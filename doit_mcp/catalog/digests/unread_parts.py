@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ..partial_results import FailedPart
-from .short_text import shorten
+from .short_text import shorten_text
 
 MAX_FAILURES = 6
 MAX_REASON_CHARACTERS = 120
@@ -24,7 +24,7 @@ NAMING_TOOLS = MappingProxyType(
 that their entries are shown."""
 
 
-def shown_failures(whole: Sequence[FailedPart], inner: Mapping[str, Sequence[FailedPart]]) -> list[FailedPart]:
+def limit_failures(whole: Sequence[FailedPart], inner: Mapping[str, Sequence[FailedPart]]) -> list[FailedPart]:
     """Return MAX_FAILURES failures with short reasons, the count of others by section, and the tool that names them.
 
     *whole* are sections that failed, *inner* the failures within sections by their names.
@@ -35,7 +35,7 @@ def shown_failures(whole: Sequence[FailedPart], inner: Mapping[str, Sequence[Fai
         for one in inner.get(section, ())
     ]
     shown = [
-        FailedPart(part=str(shorten(one["part"])), why=str(shorten(one["why"], MAX_REASON_CHARACTERS)))
+        FailedPart(part=str(shorten_text(one["part"])), why=str(shorten_text(one["why"], MAX_REASON_CHARACTERS)))
         for _, one in entries[:MAX_FAILURES]
     ]
     rest = [section for section, _ in entries[MAX_FAILURES:]]

@@ -11,7 +11,7 @@ from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..currencies import CurrencyArgument, parse_currency
-from ..partial_results import PartialResults, failed_members, gather_partial
+from ..partial_results import PartialResults, gather_partial, make_failures_member
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from .attention import (
@@ -24,9 +24,9 @@ from .attention import (
     read_tickets,
 )
 from .result_types import Digest
-from .short_text import estimate_tokens, shorten
-from .spend import compared_weeks, read_spend
-from .unread_parts import shown_failures
+from .short_text import estimate_tokens, shorten_text
+from .spend import choose_weeks, read_spend
+from .unread_parts import limit_failures
 
 SPEND = "spend"
 MAX_TOKENS = 1_500
@@ -54,7 +54,7 @@ async def weekly_digest(call: Call, *, currency: CurrencyArgument = None) -> Ann
     """Summarize the week: spend of the last seven final days against the seven before, what drove the change, new
     anomalies, budgets at risk, savings, invoices to pay and open tickets. For another period, use explain_cost_change."""
     today, code = utc_date(call.now), parse_currency(currency)
-    weeks = compared_weeks(today)
+    weeks = choose_weeks(today)
     work: dict[str, Awaitable[Section]] = {
         SPEND: read_spend(call, weeks, code, MAX_ROWS),
         "anomalies": read_anomalies(call, weeks.asked.after.whole.first),
@@ -64,12 +64,12 @@ async def weekly_digest(call: Call, *, currency: CurrencyArgument = None) -> Ann
         "tickets": read_tickets(call),
     }
     parts = (await gather_partial(work)).raise_if_all_failed()
-    customer = await read_customer(call)
+    customer = await make_customer_member(call)
     week = {"period": weeks.asked.after.as_json, "comparedWith": weeks.asked.before.as_json}
     return fit_digest({**customer, **week, **compose_digest(parts)})
 
 
-async def read_customer(call: Call) -> JsonObject:
+async def make_customer_member(call: Call) -> JsonObject:
     """Return the member that names the customer that an employee acts for; empty for all other users.
 
     Raise ApiError if the sign-in is refused.
@@ -84,7 +84,7 @@ async def read_customer(call: Call) -> JsonObject:
             raise
         # The id alone still identifies the customer.
         domain = None
-    return {"customer": {"id": shorten(identifier), "domain": shorten(domain)}}
+    return {"customer": {"id": shorten_text(identifier), "domain": shorten_text(domain)}}
 
 
 def compose_digest(parts: PartialResults) -> JsonObject:
@@ -94,7 +94,7 @@ def compose_digest(parts: PartialResults) -> JsonObject:
     note = members.pop("note", "")
     members |= {name: section for name, (section, _) in sections.items() if name != SPEND}
     inner = {name: failures for name, (_, failures) in sections.items()}
-    return members | failed_members(shown_failures(parts.failures, inner)) | ({"note": note} if note else {})
+    return members | make_failures_member(limit_failures(parts.failures, inner)) | ({"note": note} if note else {})
 
 
 def fit_digest(digest: JsonObject) -> JsonObject:
@@ -117,11 +117,11 @@ def _with_rows(digest: JsonObject, limits: Mapping[tuple[str, str], int]) -> Jso
             fitted[member] = {**fitted[member], name: fitted[member][name][:rows]}
     savings = fitted.get("savings", {})
     if "overlaps" in savings:
-        fitted["savings"] = {**savings, **_overlaps_of([row["id"] for row in savings["rows"]], savings["overlaps"])}
+        fitted["savings"] = {**savings, **_select_overlaps([row["id"] for row in savings["rows"]], savings["overlaps"])}
     return fitted
 
 
-def _overlaps_of(shown: Container[str], overlaps: Sequence[JsonObject]) -> JsonObject:
+def _select_overlaps(shown: Container[str], overlaps: Sequence[JsonObject]) -> JsonObject:
     """Return the overlaps of *shown* rows, even with rows that are not shown; those of shown purchases come first.
 
     Each overlap has the id of a purchase, followed by those of recommendations.

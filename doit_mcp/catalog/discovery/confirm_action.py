@@ -13,7 +13,7 @@ from ..stores.approvals import Approval
 from ..tools.composed import composed_tool
 from ..tools.tool import Tool, ToolError, ToolResult
 from ..tools.tool_factory import tool_from_function
-from ..writes.cancellation import canceling
+from ..writes.cancellation import with_cancellation
 
 AREA = "discovery"
 UNAVAILABLE = "Nothing was changed: {} is not available at this URL. Prepare the change at the URL that applies it."
@@ -26,7 +26,7 @@ def make_confirm_tool(tools_by_name: Mapping[str, Tool]) -> Tool:
         tool = tools_by_name.get(approval.tool)
         if tool is None:
             raise ToolError(UNAVAILABLE.format(approval.tool))
-        return canceling(tool) if given.get("cancel") else tool, approval.arguments
+        return with_cancellation(tool) if given.get("cancel") else tool, approval.arguments
 
     @composed_tool(
         area=AREA,

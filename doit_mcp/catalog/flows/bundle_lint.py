@@ -56,15 +56,15 @@ def lint_bundle(bundle: Mapping[str, Any]) -> list[BundleWarning]:
 
 
 def _lint(bundle: Mapping[str, Any]) -> Iterator[BundleWarning]:
-    flows = objects_in(bundle.get("flows"))[:MAX_FLOWS]
+    flows = select_objects(bundle.get("flows"))[:MAX_FLOWS]
     required = bundle.get("requirements")
     requirements = required if isinstance(required, dict) else {}
-    known = {f"req:{name}/{row.get('key')}" for name in SECTIONS for row in objects_in(requirements.get(name))}
+    known = {f"req:{name}/{row.get('key')}" for name in SECTIONS for row in select_objects(requirements.get(name))}
     known |= {f"bundle:flows/{flow.get('key')}" for flow in flows}
     budget = MAX_LINTED_CHARACTERS
     for flow in flows:
         name = str(flow.get("name") or flow.get("key") or "")
-        nodes = [_read_node(node) for node in objects_in(flow.get("nodes"))[:MAX_NODES]]
+        nodes = [_read_node(node) for node in select_objects(flow.get("nodes"))[:MAX_NODES]]
         yield from _lint_flow(name, flow, nodes)
         for node in nodes:
             for problem in _lint_node(node, nodes, known, budget):
@@ -79,7 +79,7 @@ def _lint_flow(name: str, flow: JsonObject, nodes: list[_Node]) -> Iterator[Bund
                 f"{count} nodes have the name {short_json(node_name)}: code and results find nodes by their names."
             )
             yield {"flow": name, "problem": problem}
-    for reference in objects_in(flow.get("unsupportedReferences")):
+    for reference in select_objects(flow.get("unsupportedReferences")):
         node = next((node.name for node in nodes if node.key == reference.get("nodeKey")), "")
         problem = f"A bundle cannot contain its {reference.get('kind')}: set it again in the console."
         yield {"flow": name, "node": node, "problem": problem}
@@ -180,6 +180,6 @@ def _is_json_object(text: str) -> bool:
         return False
 
 
-def objects_in(value: Any) -> list[JsonObject]:
+def select_objects(value: Any) -> list[JsonObject]:
     """Return the objects in a list; an empty list for anything else."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

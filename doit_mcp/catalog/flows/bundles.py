@@ -17,8 +17,8 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..tools.composed import composed_tool
-from .bundle_lint import BundleWarning, lint_bundle, objects_in
-from .next_steps import next_step
+from .bundle_lint import BundleWarning, lint_bundle, select_objects
+from .next_steps import suggest_next_step
 
 MAX_BUNDLE_CHARACTERS = 25_000
 """Length of a bundle that is returned as a whole: longer results are truncated, and then cannot be imported."""
@@ -76,12 +76,12 @@ async def import_cloudflow(
         if dryRun or error.status != 422:
             raise
         raise _import_error(error, await send(dryRun=True, **request) or {}) from error
-    return {**plan, "warnings": warnings, "next": next_step(plan, warnings, is_dry_run=dryRun is True)}
+    return {**plan, "warnings": warnings, "next": suggest_next_step(plan, warnings, is_dry_run=dryRun is True)}
 
 
 def _import_error(error: ApiError, plan: JsonObject) -> ApiError:
     """Return the *error* of an import with all errors of its *plan*: the API's own message may have only one."""
-    listed = objects_in(plan.get("errors"))
+    listed = select_objects(plan.get("errors"))
     problems = [
         ": ".join(str(item[name]) for name in ("field", "code", "message") if item.get(name)) for item in listed
     ]
@@ -137,7 +137,10 @@ def _with_nodes(bundle: JsonObject, change: Any) -> JsonObject:
     return {
         **bundle,
         "flows": [
-            {**flow, "nodes": [kept for node in objects_in(flow.get("nodes")) if (kept := change(node)) is not None]}
-            for flow in objects_in(bundle.get("flows"))
+            {
+                **flow,
+                "nodes": [kept for node in select_objects(flow.get("nodes")) if (kept := change(node)) is not None],
+            }
+            for flow in select_objects(bundle.get("flows"))
         ],
     }

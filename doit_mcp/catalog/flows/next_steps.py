@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from ...protocol.jsonrpc import JsonObject
-from .bundle_lint import BundleWarning, objects_in
+from .bundle_lint import BundleWarning, select_objects
 
 MAX_LISTED = 20
 MAX_KEY_CHARACTERS = 100
@@ -15,7 +15,7 @@ OPEN_RESOLUTIONS = frozenset(("suggested", "unbound"))
 """Resolutions of requirements that no object of the customer meets yet."""
 
 
-def next_step(plan: JsonObject, warnings: Sequence[BundleWarning], *, is_dry_run: bool) -> str:
+def suggest_next_step(plan: JsonObject, warnings: Sequence[BundleWarning], *, is_dry_run: bool) -> str:
     """Return the next step for a *plan* of the API, or for the result of an import."""
     if is_dry_run and plan.get("valid") is False:
         return "Correct the errors and check again."
@@ -23,7 +23,7 @@ def next_step(plan: JsonObject, warnings: Sequence[BundleWarning], *, is_dry_run
     if is_dry_run:
         steps += _missing_bindings(plan)
         return " ".join(steps) or "Call again without dryRun to create the drafts."
-    incomplete = sum(len(nodes) for flow in objects_in(plan.get("flows")) if (nodes := flow.get("incompleteNodes")))
+    incomplete = sum(len(nodes) for flow in select_objects(plan.get("flows")) if (nodes := flow.get("incompleteNodes")))
     if incomplete:
         steps.append(
             f"Nodes without what they need: {incomplete}, see incompleteNodes. They cannot run: complete them in the"
@@ -36,9 +36,9 @@ def next_step(plan: JsonObject, warnings: Sequence[BundleWarning], *, is_dry_run
 
 def _missing_bindings(plan: JsonObject) -> list[str]:
     """Return sentences on the bindings to pass, if nodes of the drafts would be incomplete without them."""
-    flows = objects_in(plan.get("flowsToCreate"))
+    flows = select_objects(plan.get("flowsToCreate"))
     incomplete = sum(count for flow in flows if isinstance(count := flow.get("incompleteNodeCount"), int))
-    needed = [item for item in objects_in(plan.get("requirements")) if item.get("resolution") in OPEN_RESOLUTIONS]
+    needed = [item for item in select_objects(plan.get("requirements")) if item.get("resolution") in OPEN_RESOLUTIONS]
     if not incomplete and not needed:
         return []
     bindings: dict[str, dict[str, str]] = {}

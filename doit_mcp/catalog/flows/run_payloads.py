@@ -31,10 +31,10 @@ def choose_node(nodes: list[JsonObject], wanted: str | None) -> JsonObject | Non
 
 def describe_node(node: JsonObject) -> JsonObject:
     """Return a node with its payloads, which are cut to MAX_SHOWN_BYTES."""
-    return brief_node(node) | {part: show_payload(node.get(part)) for part in PARTS}
+    return summarize_node(node) | {part: show_payload(node.get(part)) for part in PARTS}
 
 
-def brief_node(node: JsonObject) -> JsonObject:
+def summarize_node(node: JsonObject) -> JsonObject:
     """Return a node without its payloads, but with their sizes."""
     sizes = {f"{part}Bytes": payload_bytes(node.get(part)) for part in PARTS if node.get(part) is not None}
     return {name: node[name] for name in BRIEF_FIELDS if node.get(name) is not None} | sizes
@@ -50,7 +50,7 @@ def payload_bytes(payload: Any) -> int:
 
 def show_payload(payload: Any) -> JsonObject | None:
     """Return the first entries of a payload that fit; *shown* and *of* count them if some are left out."""
-    entries = _entries(payload)
+    entries = _read_entries(payload)
     if entries is None:
         return None
     shown, size = [], 0
@@ -78,7 +78,7 @@ def payload_table(nodes: list[JsonObject]) -> ResultTable:
     """Return all payloads of a run in pieces of text, the last node first, up to MAX_TABLE_BYTES."""
     rows: list[list[Any]] = []
     size = 0
-    for row in _pieces(nodes):
+    for row in _split_payloads(nodes):
         size += len(row[-1].encode())
         if size > MAX_TABLE_BYTES:
             break
@@ -86,17 +86,17 @@ def payload_table(nodes: list[JsonObject]) -> ResultTable:
     return ResultTable(COLUMNS, rows, {"tool": "get_cloudflow_run"})
 
 
-def _pieces(nodes: list[JsonObject]) -> Iterator[list[str]]:
+def _split_payloads(nodes: list[JsonObject]) -> Iterator[list[str]]:
     for node in reversed(nodes):
         name = str(node.get("name") or node.get("nodeId"))
         for part in reversed(PARTS):
-            for at, entry in enumerate(_entries(node.get(part)) or ()):
+            for at, entry in enumerate(_read_entries(node.get(part)) or ()):
                 text = orjson.dumps(entry).decode()
                 for start in range(0, len(text), PIECE_CHARACTERS):
                     piece = text[start : start + PIECE_CHARACTERS]
                     yield [name, part, str(at), str(start // PIECE_CHARACTERS), piece]
 
 
-def _entries(payload: Any) -> list[Any] | None:
+def _read_entries(payload: Any) -> list[Any] | None:
     value = payload.get("value") if isinstance(payload, dict) else None
     return value if isinstance(value, list) else None

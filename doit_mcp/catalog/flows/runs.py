@@ -16,7 +16,7 @@ from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..tools.composed import composed_tool
 from ..tools.result_handles import pack_table
-from .run_payloads import PARTS, brief_node, choose_node, describe_node, is_cut, payload_table
+from .run_payloads import PARTS, choose_node, describe_node, is_cut, payload_table, summarize_node
 
 MAX_NAMED_NODES = 20
 FAILED = ("failed", "completed-with-errors", "rejected", "approval-timed-out", "stopped")
@@ -67,13 +67,13 @@ async def get_cloudflow_run(
         raise ApiError(f"node: the run has no such node. Nodes: {names or 'none'}", kind="argument")
     shown = None if chosen is None else describe_node(chosen)
     handle = await _store_payloads(call, nodes, chosen, shown)
-    failed = [brief_node(item) for item in nodes if item.get("error") or item.get("status") in FAILED]
+    failed = [summarize_node(item) for item in nodes if item.get("error") or item.get("status") in FAILED]
     return {
         **{name: value for name, value in run.items() if name != "nodes"},
         **({"next": next_step} if (next_step := NEXT_STEPS.get(str(run.get("status")))) else {}),
         "node": shown,
         **({"failedNodes": failed} if failed else {}),
-        "nodes": [brief_node(item) for item in nodes],
+        "nodes": [summarize_node(item) for item in nodes],
         **({"handle": handle} if handle else {}),
     }
 

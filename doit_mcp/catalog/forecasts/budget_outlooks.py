@@ -11,7 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ..budgets.status import BudgetStatus
 from ..costs.amounts import ZERO, round_amount, to_decimal
 from ..periods.period import ONE_DAY, Period
-from .run_rate import days_between
+from .run_rate import list_days
 from .scenario_costs import ChangedCosts, ScenarioCosts
 
 LATER = "its period {first} to {last} ends after the scenario"
@@ -49,7 +49,7 @@ class Outlooks(NamedTuple):
     why: str = ""
 
 
-def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) -> Outlooks:
+def make_outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) -> Outlooks:
     """Return the outlooks of the periods of a budget that the changes affect, one for each period.
 
     The current period uses DoiT's forecast of the budget. Later periods use the forecast of the scenario, which must
@@ -57,15 +57,15 @@ def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) 
     """
     if not changed.added:
         return Outlooks([])
-    if (why := _why_unknown(changed.row, status, costs)) is not None:
+    if (why := _explain_unknown(changed.row, status, costs)) is not None:
         return Outlooks([], why)
     periods = status.periods_until(max(day for _, day in changed.added))
     whole = [period for period in periods if period.last <= costs.last]
     known: list[Outlook] = []
-    reasons = [_ends_later(period) for period in periods if period.last > costs.last]
+    reasons = [_note_later_end(period) for period in periods if period.last > costs.last]
     if whole and whole[0].first <= costs.today:
         if status.forecast is not None and status.spent is not None:
-            known.append(_running_period(status, costs.today))
+            known.append(_make_running_outlook(status, costs.today))
         elif any(day <= whole[0].last for _, day in changed.added):
             reasons.append(NO_FORECAST)
     if any(period.first > costs.today for period in whole):
@@ -74,15 +74,15 @@ def outlooks(changed: ChangedCosts, status: BudgetStatus, costs: ScenarioCosts) 
         elif (limits := status.limits(len(whole))) is None:
             reasons.append(OPEN_LIMIT)
         else:
-            known += _periods_to_come(changed, _limit_basis(status), zip(whole, limits, strict=True), costs)
+            known += _make_future_outlooks(changed, _limit_basis(status), zip(whole, limits, strict=True), costs)
     return Outlooks(known, "; ".join(reasons))
 
 
-def _ends_later(period: Period) -> str:
+def _note_later_end(period: Period) -> str:
     return LATER.format(first=period.first.isoformat(), last=period.last.isoformat())
 
 
-def _running_period(status: BudgetStatus, today: date) -> Outlook:
+def _make_running_outlook(status: BudgetStatus, today: date) -> Outlook:
     assert status.period is not None
     spent, expected, left = to_decimal(status.spent), to_decimal(status.forecast), (status.period.last - today).days
     base = {today + count * ONE_DAY: (expected - spent) / left for count in range(1, left + 1)}
@@ -98,16 +98,16 @@ def _running_period(status: BudgetStatus, today: date) -> Outlook:
     )
 
 
-def _periods_to_come(
+def _make_future_outlooks(
     changed: ChangedCosts, basis: str, periods: Iterable[tuple[Period, Decimal]], costs: ScenarioCosts
 ) -> Iterator[Outlook]:
     """Yield the outlook of each future period; *periods* are pairs of a period and its limit."""
-    daily = costs.base_of(changed.conditions)
+    daily = costs.sum_base_costs(changed.conditions)
     for period, limit in periods:
         if period.first > costs.today:
-            base = {day: daily[day] for day in days_between(period.first, period.last) if day in daily}
-            rounded, expected = round_amount(limit, costs.currency), round_amount(_sum_of(base), costs.currency)
-            yield Outlook(period, rounded, ZERO, expected, base, basis, first_over(ZERO, rounded, base))
+            base = {day: daily[day] for day in list_days(period.first, period.last) if day in daily}
+            rounded, expected = round_amount(limit, costs.currency), round_amount(_sum_amounts(base), costs.currency)
+            yield Outlook(period, rounded, ZERO, expected, base, basis, find_first_day_over(ZERO, rounded, base))
 
 
 def _limit_basis(status: BudgetStatus) -> str:
@@ -116,11 +116,11 @@ def _limit_basis(status: BudgetStatus) -> str:
     return BASIS_GROWTH if status.interval and status.growth != 1 else BASIS_SHARE
 
 
-def _sum_of(added: Mapping[date, Decimal]) -> Decimal:
+def _sum_amounts(added: Mapping[date, Decimal]) -> Decimal:
     return sum(added.values(), ZERO)
 
 
-def _why_unknown(row: JsonObject, status: BudgetStatus, costs: ScenarioCosts) -> str | None:
+def _explain_unknown(row: JsonObject, status: BudgetStatus, costs: ScenarioCosts) -> str | None:
     if status.metric != "cost":
         return NO_COST
     if row.get("currency") != costs.currency:
@@ -130,7 +130,7 @@ def _why_unknown(row: JsonObject, status: BudgetStatus, costs: ScenarioCosts) ->
     return NO_LIMIT if status.limit is None else None
 
 
-def first_over(spent: Decimal, limit: Decimal, costs: Mapping[date, Decimal]) -> date | None:
+def find_first_day_over(spent: Decimal, limit: Decimal, costs: Mapping[date, Decimal]) -> date | None:
     """Return the first day on which what is *spent* and the *costs* by day exceed a limit; None if they do not."""
     for day in sorted(costs):
         spent += costs[day]

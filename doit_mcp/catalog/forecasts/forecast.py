@@ -24,7 +24,7 @@ from ..costs.query_config import cost_config
 from ..costs.scope import CloudArgument, FiltersArgument, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_statement
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, FailedParts, failed_members, gather_partial
+from ..partial_results import FailedPart, FailedParts, gather_partial, make_failures_member
 from ..periods.period import Period, ReportedPeriod, month_of, quarter_of, utc_date
 from ..report_runs.queries import fetch_query
 from ..tools.composed import composed_tool
@@ -135,7 +135,7 @@ async def forecast_spend(
         **statement,
         **({"budgets": order_breaches(checked.budgets, own), "budgetsChecked": checked.count} if checked else {}),
         **compared,
-        **failed_members(failed),
+        **make_failures_member(failed),
     }
     series = await run_in_thread(forecast_series, answer, code, today)
     budgets = [budget_series(checked.budgets)] if checked else []
@@ -170,7 +170,7 @@ async def project_answer(
     """Return the projection of an *answer* of fetch_costs(), with a note if it is empty. Raise ApiError if it is empty
     because the scope has an unknown value."""
     today = utc_date(call.now)
-    asked = ReportedPeriod(Period(quarter_of(today).previous().first, today), today)
+    asked = ReportedPeriod(Period(quarter_of(today).previous_period().first, today), today)
     history = CostHistory(cost_by_day(answer), read_clouds(answer, today))
     if not history.actual:
         empty = await explain_empty_answer(call, scope, asked, checked)
@@ -182,7 +182,7 @@ async def project_answer(
     start = await read_data_start(call) if is_partial else DataStart()
     # Days without costs may be days without data, unless it is known when the data begins.
     begin = min(history.actual) if start.failures else start.day
-    return project_periods(replace(history, data_start=begin), currency, today) | failed_members(start.failures)
+    return project_periods(replace(history, data_start=begin), currency, today) | make_failures_member(start.failures)
 
 
 def project_periods(history: CostHistory, currency: str, today: date) -> JsonObject:
@@ -190,11 +190,11 @@ def project_periods(history: CostHistory, currency: str, today: date) -> JsonObj
     return {
         "month": project_period(month_of(today), history, currency, today),
         "quarter": project_period(quarter_of(today), history, currency, today),
-        "method": _method(history, today),
+        "method": _describe_method(history, today),
     }
 
 
-def _method(history: CostHistory, today: date) -> str:
+def _describe_method(history: CostHistory, today: date) -> str:
     if not history.is_paced:
         rates = {day: float(cost) for day, cost in history.actual.items()}
         return TOO_LITTLE_HISTORY.format(days=count_settled_days(rates, today), needed=MIN_HISTORY_DAYS)
@@ -204,7 +204,7 @@ def _method(history: CostHistory, today: date) -> str:
 
 def project_period(period: Period, history: CostHistory, currency: str, today: date) -> JsonObject:
     """Return one projected period as the result shows it, with the cost of the period before if the data covers it."""
-    previous = period.previous()
+    previous = period.previous_period()
     is_covered = history.data_start is None or history.data_start <= previous.first
     before = period_cost(previous, history.actual) if is_covered else None
     projection = project_cost(period, history.clouds, today)
@@ -220,7 +220,7 @@ async def fetch_costs(call: Call, scope: Scope, currency: str, today: date, last
     """Return the costs by cloud and day since the previous quarter, with the API's forecast to *last*, by default the
     end of the quarter. The forecast is missing if the API has too little history."""
     quarter = quarter_of(today)
-    since = Period(quarter.previous().first, today)
+    since = Period(quarter.previous_period().first, today)
     plain = cost_config(scope, since, currency, interval="day", groups=(CLOUD_GROUP,))
     # At least a day, though the quarter may end today.
     days = max(1, ((last or quarter.last) - today).days)

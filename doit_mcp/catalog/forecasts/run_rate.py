@@ -12,9 +12,9 @@ from typing import Annotated, NamedTuple
 
 from ...api.value_kinds import Day, Money, Percent
 from ...protocol.jsonrpc import JsonObject
-from ..costs.amounts import ZERO, amount_as_json, change_percent, per_day, round_amount, to_decimal
+from ..costs.amounts import ZERO, amount_as_json, average_per_day, change_percent, round_amount, to_decimal
 from ..periods.period import ONE_DAY, Period, PeriodDays, last_final_day
-from .weekday_pace import WeekdayPace, margins
+from .weekday_pace import WeekdayPace, estimate_margins
 
 
 class ProjectedPeriod(PeriodDays, total=False):
@@ -65,11 +65,11 @@ class Projection:
             "high": None if expected is None else amount_as_json(expected + to_decimal(self.above), currency),
             "unfinishedDays": [day.isoformat() for day in self.unfinished],
             "before": None if previous_cost is None else amount_as_json(previous_cost, currency),
-            **_changes(self.period, expected, previous, previous_cost, currency),
+            **_make_change_members(self.period, expected, previous, previous_cost, currency),
         }
 
 
-def _changes(
+def _make_change_members(
     period: Period, expected: Decimal | None, previous: Period, previous_cost: Decimal | None, currency: str
 ) -> JsonObject:
     """Return the change from the previous period: of the total, and per day if the periods differ in length."""
@@ -77,7 +77,7 @@ def _changes(
         return {"changePercent": None}
     changes: JsonObject = {"changePercent": change_percent(previous_cost, expected, currency)}
     if period.days != previous.days:
-        daily = per_day(previous_cost, previous.days), per_day(expected, period.days)
+        daily = average_per_day(previous_cost, previous.days), average_per_day(expected, period.days)
         changes["perDayChangePercent"] = change_percent(*daily, currency)
     return changes
 
@@ -111,8 +111,8 @@ def project_cost(
     paces = [cloud.pace for cloud in clouds if cloud.pace is not None]
     if not clouds or len(paces) < len(clouds):
         return Projection(period, spent)
-    unsettled = days_between(max(period.first, last_final_day(today) + ONE_DAY), end)
-    to_come = days_between(max(period.first, today + ONE_DAY), period.last)
+    unsettled = list_days(max(period.first, last_final_day(today) + ONE_DAY), end)
+    to_come = list_days(max(period.first, today + ONE_DAY), period.last)
     raised: dict[date, float] = {}
     costs_to_come: list[float] = []
     growth = 0.0
@@ -122,19 +122,19 @@ def project_cost(
         for day, more in missing.items():
             raised[day] = raised.get(day, 0.0) + more
         growth += _possible_growth({day: cost + missing.get(day, 0.0) for day, cost in costs.items()}, cloud, today)
-        costs_to_come += [factors.get(day, 1.0) * cost_to_come(cloud, pace, day) for day in to_come]
+        costs_to_come += [factors.get(day, 1.0) * estimate_day_cost(cloud, pace, day) for day in to_come]
     ahead = fsum([*raised.values(), *costs_to_come])
     multiples = [factors.get(day, 1.0) for day in to_come]
-    below, _ = margins(paces, [*[1.0] * len(raised), *multiples])
+    below, _ = estimate_margins(paces, [*[1.0] * len(raised), *multiples])
     # Any unsettled day may grow.
-    _, above = margins(paces, [*[1.0] * len(unsettled), *multiples])
+    _, above = estimate_margins(paces, [*[1.0] * len(unsettled), *multiples])
     if all(pace.is_never_negative for pace in paces):
         # The cost cannot fall below what is spent.
         below = min(below, max(ahead, 0.0))
     return Projection(period, spent, ahead, below, above + growth, tuple(sorted(day for day in raised if day < today)))
 
 
-def cost_to_come(cloud: CloudCosts, pace: WeekdayPace, day: date) -> float:
+def estimate_day_cost(cloud: CloudCosts, pace: WeekdayPace, day: date) -> float:
     """Return the expected cost of a future day: the forecast, or else its pace."""
     return float(cloud.forecast[day]) if day in cloud.forecast else pace.cost_of(day)
 
@@ -148,7 +148,7 @@ def _possible_growth(expected: Mapping[date, float], cloud: CloudCosts, today: d
     if cloud.pace is None:
         return 0.0
     pace = cloud.pace
-    recent = days_between(last_final_day(today), today)
+    recent = list_days(last_final_day(today), today)
     excesses = [float(cloud.actual.get(day, ZERO)) - pace.cost_of(day) for day in recent]
     is_spike = sum(excess > pace.above for excess in excesses) >= MIN_SPIKE_DAYS
     highest = {day: pace.cost_of(day) + (max(excesses) if is_spike else 0.0) for day in expected}
@@ -157,7 +157,7 @@ def _possible_growth(expected: Mapping[date, float], cloud: CloudCosts, today: d
     return fsum(max(0.0, highest[day] - cost) for day, cost in expected.items())
 
 
-def days_between(first: date, last: date) -> list[date]:
+def list_days(first: date, last: date) -> list[date]:
     """Return the days from *first* to *last*, inclusive."""
     return [first + count * ONE_DAY for count in range((last - first).days + 1)]
 

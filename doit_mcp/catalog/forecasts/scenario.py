@@ -12,16 +12,16 @@ from ...resilience.compute_thread import run_in_thread
 from ..budgets.breaches import CheckedBudgets
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json, change_percent, to_decimal
-from ..costs.groups import fixed_group
+from ..costs.groups import find_fixed_group
 from ..costs.query_config import cost_config
 from ..costs.scope import Scope
 from ..partial_results import FailedPart
-from ..periods.period import ONE_DAY, Period, last_final_days, month_of, months_back, quarter_of, utc_date
+from ..periods.period import ONE_DAY, Period, last_final_days, month_of, quarter_of, subtract_months, utc_date
 from ..report_runs.queries import fetch_query
 from ..tables import sum_by_columns
 from ..tools.tool import ToolError
 from .clouds import sum_by_day as sum_amounts_by_day
-from .run_rate import CloudCosts, cost_to_come, days_between, project_cost
+from .run_rate import CloudCosts, estimate_day_cost, list_days, project_cost
 from .scenario_budgets import find_budget_effects
 from .scenario_changes import Change, parse_changes
 from .scenario_costs import ScenarioCosts, read_conditions
@@ -29,18 +29,18 @@ from .scenario_model import (
     ResolvedChange,
     Shares,
     amounts_by_change,
-    change_days,
-    new_services,
+    find_new_services,
     resolve_changes,
     split_costs,
+    spread_changes,
     sum_by_change,
-    sum_by_day,
+    sum_changes_by_day,
 )
 
 MONTHS = 3
 SHARE_DAYS = 28
 """Final days whose costs determine the share of each cloud and service."""
-CLOUD, SERVICE = fixed_group("cloud"), fixed_group("service")
+CLOUD, SERVICE = find_fixed_group("cloud"), find_fixed_group("service")
 ASSUMPTIONS = (
     "Changes apply to days after {today} only, as steps from their day on: growth 10% is 10 % more cost each day, not per "
     "month.",
@@ -70,7 +70,7 @@ class ScenarioRequest(NamedTuple):
 
 def read_scenario(texts: Sequence[str], scope: Scope, today: date) -> ScenarioRequest:
     """Parse the scenario argument. Raise ApiError for an invalid change."""
-    horizon = Period(today.replace(day=1), month_of(months_back(today, 1 - MONTHS)).last)
+    horizon = Period(today.replace(day=1), month_of(subtract_months(today, 1 - MONTHS)).last)
     return ScenarioRequest(scope, parse_changes(texts, today, horizon), horizon)
 
 
@@ -108,7 +108,7 @@ async def add_scenario(
     ]
     assumptions += [
         f"{name} has no costs yet: it is treated as a new service, which budgets of a cloud do not include."
-        for name in new_services(resolved, shares)
+        for name in find_new_services(resolved, shares)
     ]
     assumptions += [
         f"The scenario of {month['from']} to {month['to']} is below zero, which is unlikely for costs: check the one-off amounts."
@@ -130,16 +130,16 @@ def _apply(
     currency: str,
     today: date,
 ) -> ScenarioCosts:
-    to_come = days_between(today + ONE_DAY, request.horizon.last)
+    to_come = list_days(today + ONE_DAY, request.horizon.last)
     bases = [
-        (one.cloud, {day: to_decimal(cost_to_come(one, one.pace, day)) for day in to_come})
+        (one.cloud, {day: to_decimal(estimate_day_cost(one, one.pace, day)) for day in to_come})
         for one in clouds
         if one.pace is not None
     ]
     split = split_costs(bases, shares)
-    months = [month_of(months_back(today, -count)) for count in range(MONTHS)]
+    months = [month_of(subtract_months(today, -count)) for count in range(MONTHS)]
     limits = read_conditions(request.scope.all_filters)
-    return ScenarioCosts(split, change_days(resolved, split), months, currency, today, limits)
+    return ScenarioCosts(split, spread_changes(resolved, split), months, currency, today, limits)
 
 
 def _compare_periods(request: ScenarioRequest, costs: ScenarioCosts, clouds: Sequence[CloudCosts]) -> JsonObject:
@@ -161,7 +161,7 @@ def _compare_periods(request: ScenarioRequest, costs: ScenarioCosts, clouds: Seq
     return {
         "months": rows,
         "quarter": _compare(quarter, sum(in_quarter, ZERO), clouds, costs, factors),
-        "total": {**request.horizon.as_json, **_difference(expected, total, currency)},
+        "total": {**request.horizon.as_json, **_make_difference(expected, total, currency)},
         "changes": listed,
     }
 
@@ -169,7 +169,7 @@ def _compare_periods(request: ScenarioRequest, costs: ScenarioCosts, clouds: Seq
 def day_factors(costs: ScenarioCosts, one_offs: Container[int]) -> dict[date, float]:
     """Return the factor by which changes multiply the cost of each future day, without the changes in *one_offs*."""
     base = sum_amounts_by_day(cloud.base for cloud in costs.clouds)
-    lasting = sum_by_day(
+    lasting = sum_changes_by_day(
         {
             key: amount
             for key, amount in amounts_by_change(costs.days, lambda atom: True).items()
@@ -192,13 +192,13 @@ def _compare(
     scenario = expected + change
     return {
         **period.as_json,
-        **_difference(expected, change, currency),
+        **_make_difference(expected, change, currency),
         "low": amount_as_json(scenario - to_decimal(changed.below), currency),
         "high": amount_as_json(scenario + to_decimal(changed.above), currency),
     }
 
 
-def _difference(expected: Decimal, change: Decimal, currency: str) -> JsonObject:
+def _make_difference(expected: Decimal, change: Decimal, currency: str) -> JsonObject:
     return {
         "expected": float(expected),
         "scenario": float(expected + change),

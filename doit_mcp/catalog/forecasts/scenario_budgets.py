@@ -15,9 +15,9 @@ from ..budgets.tools import fetch_statuses
 from ..call import Call
 from ..costs.amounts import ZERO, amount_as_json
 from ..partial_results import FailedPart
-from .budget_outlooks import Outlook, first_over, outlooks
+from .budget_outlooks import Outlook, find_first_day_over, make_outlooks
 from .scenario_costs import ChangedCosts, ScenarioCosts, read_changed_costs
-from .scenario_model import ChangeAmounts, index_by_day, sum_by_change, sum_by_day
+from .scenario_model import ChangeAmounts, index_by_day, sum_by_change, sum_changes_by_day
 
 MAX_LISTED = 20
 """Maximum budgets that a scenario lists."""
@@ -48,9 +48,9 @@ async def find_budget_effects(call: Call, checked: CheckedBudgets, costs: Scenar
     changed = [found for found in amounts if found is not None and found.added]
     statuses, failures = await fetch_statuses(call, [found.row for found in changed])
     on_track = list(zip(changed, statuses, strict=True))
-    effects, unknown = await run_in_thread(_all_effects, checked.budgets, on_track, costs)
+    effects, unknown = await run_in_thread(_collect_effects, checked.budgets, on_track, costs)
     unknown += [
-        _unknown_budget(row, UNSPLIT, costs.today)
+        _make_unknown_effect(row, UNSPLIT, costs.today)
         for row, found in zip(listed, amounts, strict=True)
         if found is None and _may_begin(row, costs)
     ]
@@ -73,13 +73,13 @@ def _omitted_part(name: str, more: int) -> FailedPart:
     return {"part": f"{more} more of scenario.{name}", "why": f"only {MAX_LISTED} are listed"}
 
 
-def _unknown_budget(row: JsonObject, why: str, today: date) -> JsonObject:
+def _make_unknown_effect(row: JsonObject, why: str, today: date) -> JsonObject:
     period = current_period(row, today)
     begins = BEGINS.format(period.first.isoformat()) if period is not None and period.first > today else ""
     return {"id": row.get("id"), "name": row.get("budgetName"), "why": f"{begins}{why}"}
 
 
-def _all_effects(
+def _collect_effects(
     risky: Iterable[tuple[JsonObject, BudgetStatus]],
     on_track: Iterable[tuple[ChangedCosts, BudgetStatus]],
     costs: ScenarioCosts,
@@ -88,17 +88,17 @@ def _all_effects(
     effects, unknown, readable = [], [], []
     for row, status in risky:
         if (changed := read_changed_costs(row, costs.days)) is None:
-            unknown.append(_unknown_budget(row, UNSPLIT, costs.today))
+            unknown.append(_make_unknown_effect(row, UNSPLIT, costs.today))
         else:
             readable.append((changed, status))
     for changed, status in [*readable, *on_track]:
-        found = outlooks(changed, status, costs)
-        effects += _effects_of(changed, status, found.known, costs)
-        unknown += [_unknown_budget(changed.row, found.why, costs.today)] if found.why else []
+        found = make_outlooks(changed, status, costs)
+        effects += _list_effects(changed, status, found.known, costs)
+        unknown += [_make_unknown_effect(changed.row, found.why, costs.today)] if found.why else []
     return effects, unknown
 
 
-def _effects_of(
+def _list_effects(
     changed: ChangedCosts, status: BudgetStatus, known: Iterable[Outlook], costs: ScenarioCosts
 ) -> list[JsonObject]:
     """Return the effects on the periods of a budget: of days and weeks, the first with each effect and their number."""
@@ -127,9 +127,9 @@ def _compare(
     is_over = outlook.is_exceeded or expected + change > limit
     if not change or not (was_over or is_over):
         return None
-    sums = sum_by_day(added)
+    sums = sum_changes_by_day(added)
     changed = {day: cost + sums.get(day, ZERO) for day, cost in outlook.base.items()}
-    breaks_on = first_over(outlook.spent, limit, changed) if is_over and not outlook.is_exceeded else None
+    breaks_on = find_first_day_over(outlook.spent, limit, changed) if is_over and not outlook.is_exceeded else None
     return {
         "id": row.get("id"),
         "name": row.get("budgetName"),
@@ -138,7 +138,7 @@ def _compare(
         "expected": amount_as_json(expected, currency),
         "change": float(change),
         "scenario": amount_as_json(expected + change, currency),
-        "effect": "already_exceeded" if outlook.is_exceeded else _effect(was_over, is_over),
+        "effect": "already_exceeded" if outlook.is_exceeded else _name_effect(was_over, is_over),
         "breaksOn": outlook.breaks_on and outlook.breaks_on.isoformat(),
         "scenarioBreaksOn": breaks_on and breaks_on.isoformat(),
         "period": period.as_json,
@@ -146,5 +146,5 @@ def _compare(
     }
 
 
-def _effect(was_over: bool, is_over: bool) -> str:
+def _name_effect(was_over: bool, is_over: bool) -> str:
     return "newly_exceeded" if not was_over else "still_exceeded" if is_over else "no_longer_exceeded"

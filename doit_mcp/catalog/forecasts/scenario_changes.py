@@ -100,10 +100,10 @@ def _parse_change(index: int, text: str, today: date, horizon: Period) -> Change
     kind = next((name for name in KINDS if text.lower().startswith(name)), None)
     if kind is None:
         forms = "; ".join(FORMS.values())
-        raise _problem(index, f"{short_json(text)} is not a change. Accepted: {forms}")
+        raise _change_error(index, f"{short_json(text)} is not a change. Accepted: {forms}")
     found = re.fullmatch(_PATTERNS[kind], text)
     if found is None:
-        raise _problem(index, f"{short_json(text)} cannot be read{_reason(kind, text)}. Write {FORMS[kind]}")
+        raise _change_error(index, f"{short_json(text)} cannot be read{_explain_form(kind, text)}. Write {FORMS[kind]}")
     parts = found.groupdict()
     change = Change(
         index,
@@ -118,7 +118,7 @@ def _parse_change(index: int, text: str, today: date, horizon: Period) -> Change
     return change
 
 
-def _reason(kind: Kind, text: str) -> str:
+def _explain_form(kind: Kind, text: str) -> str:
     """Return what is wrong with a change that does not have the form of its kind; empty if that is unclear."""
     for part in _OTHER_PART.finditer(text):
         if part["dimension"].lower() not in DIMENSIONS:
@@ -139,9 +139,9 @@ def _parse_day(index: int, text: str, today: date, horizon: Period) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise _problem(index, f"{text} is not a valid date; write YYYY-MM-DD") from error
+        raise _change_error(index, f"{text} is not a valid date; write YYYY-MM-DD") from error
     if not today < day <= horizon.last:
-        raise _problem(
+        raise _change_error(
             index,
             f"{text} is not a future day of the forecast; use a day after {today.isoformat()} and up to "
             f"{horizon.last.isoformat()}",
@@ -159,14 +159,14 @@ def _parse_part(text: str | None) -> Part | None:
 def _check_number(change: Change) -> None:
     if change.kind == "one-off":
         if not 0 < abs(change.number) <= MAX_ONE_OFF:
-            raise _problem(change.index, f"the amount must not be 0, and at most {MAX_ONE_OFF:,}")
+            raise _change_error(change.index, f"the amount must not be 0, and at most {MAX_ONE_OFF:,}")
         return
     least = 0 if change.kind == "move" else LARGEST_DECREASE
     if not least <= change.number <= MAX_PERCENT:
-        raise _problem(change.index, f"the percentage must be from {least} to {MAX_PERCENT}")
+        raise _change_error(change.index, f"the percentage must be from {least} to {MAX_PERCENT}")
     if change.to is not None and change.to == change.of:
-        raise _problem(change.index, "a move must go to another cloud or service")
+        raise _change_error(change.index, "a move must go to another cloud or service")
 
 
-def _problem(index: int, text: str) -> ApiError:
+def _change_error(index: int, text: str) -> ApiError:
     return ApiError(f"scenario[{index}]: {text}", kind="argument")

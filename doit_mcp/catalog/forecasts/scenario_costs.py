@@ -46,7 +46,7 @@ class ScenarioCosts:
             any(place == at and values <= allowed for place, values in conditions) for at, allowed in self.limits
         )
 
-    def base_of(self, conditions: Sequence[Condition]) -> dict[date, Decimal]:
+    def sum_base_costs(self, conditions: Sequence[Condition]) -> dict[date, Decimal]:
         """Return the expected cost of each day to come that matches the *conditions*."""
         base: dict[date, Decimal] = {}
         for cloud in self.clouds:

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from ...api.errors import ApiError
-from ...api.nearest import list_names, nearest_values, unknown_value
+from ...api.nearest import list_names, nearest_values, unknown_value_error
 from ...api.report_config import normalize_provider
 from ...protocol.json_schema import short_json
 from ..costs.amounts import ZERO, round_amount
@@ -83,15 +83,15 @@ def resolve_changes(changes: Iterable[Change], shares: Shares, scope: Scope) -> 
 
 
 def _resolve(change: Change, shares: Shares, scope: Scope) -> ResolvedChange:
-    at = None if change.of is None else _known_name(change, change.of, shares, scope)
+    at = None if change.of is None else _resolve_name(change, change.of, shares, scope)
     place = None if change.of is None else (0 if change.of.dimension == "cloud" else 1)
-    target = _target(change, change.to, shares) if change.to is not None else (scope.cloud, None)
+    target = _find_target_atom(change, change.to, shares) if change.to is not None else (scope.cloud, None)
     if change.kind == "one-off" and change.of is not None and at is not None:
-        target = _target(change, Part(change.of.dimension, at), shares)
+        target = _find_target_atom(change, Part(change.of.dimension, at), shares)
     return ResolvedChange(change, lambda atom: place is None or atom[place] == at, target)
 
 
-def _known_name(change: Change, part: Part, shares: Shares, scope: Scope) -> str:
+def _resolve_name(change: Change, part: Part, shares: Shares, scope: Scope) -> str:
     place = 0 if part.dimension == "cloud" else 1
     known = {name.casefold(): name for atom in shares if (name := atom[place])}
     wanted = normalize_provider(part.name) if part.dimension == "cloud" else part.name
@@ -105,7 +105,7 @@ def _absent_part_error(change: Change, part: Part, known: Sequence[str], scope: 
     """Return the error for a part without costs, which may be because the arguments select other costs."""
     selecting = [name for name, value in (("cloud", scope.cloud), ("filters", scope.filters)) if value]
     if not selecting:
-        return unknown_value(change.argument, part.dimension, part.name, known)
+        return unknown_value_error(change.argument, part.dimension, part.name, known)
     nearest = nearest_values(part.name, known)
     has = f"Did you mean {list_names(nearest)}?" if nearest else f"They have: {list_names(sorted(known))}."
     names = " and ".join(selecting)
@@ -116,13 +116,13 @@ def _absent_part_error(change: Change, part: Part, known: Sequence[str], scope: 
     )
 
 
-def _target(change: Change, part: Part, shares: Shares) -> Atom:
+def _find_target_atom(change: Change, part: Part, shares: Shares) -> Atom:
     """Return the atom of a part, with the cloud of a service if only one has it. A service may be new, and so may one
     of the large clouds. Raise ApiError for any other cloud."""
     if part.dimension == "cloud":
         cloud, known = normalize_provider(part.name), {*TIME_ZONES, *(atom[0] for atom in shares if atom[0])}
         if cloud not in known:
-            raise unknown_value(change.argument, "cloud", part.name, sorted(known))
+            raise unknown_value_error(change.argument, "cloud", part.name, sorted(known))
         return cloud, None
     names = {atom for atom in shares if atom[1] is not None and atom[1].casefold() == part.name.casefold()}
     if not names:
@@ -135,17 +135,17 @@ def _refuse_misspelling(change: Change, part: Part, known: Collection[str]) -> N
     """Raise ApiError if the name of a service is similar to a known one."""
     nearest = nearest_values(part.name, known, limit=1)
     if nearest and SequenceMatcher(None, nearest[0].casefold(), part.name.casefold()).ratio() >= MISSPELLED_RATIO:
-        raise unknown_value(change.argument, part.dimension, part.name, nearest)
+        raise unknown_value_error(change.argument, part.dimension, part.name, nearest)
 
 
-def new_services(changes: Iterable[ResolvedChange], shares: Shares) -> list[str]:
+def find_new_services(changes: Iterable[ResolvedChange], shares: Shares) -> list[str]:
     """Return the services that changes move costs to and that have no costs yet."""
     known = {atom[1] for atom in shares}
     moved_to = [one.target[1] for one in changes if one.change.kind == "move"]
     return [name for name in moved_to if name is not None and name not in known]
 
 
-def change_days(changes: Sequence[ResolvedChange], clouds: Iterable[SplitCosts]) -> list[DayChange]:
+def spread_changes(changes: Sequence[ResolvedChange], clouds: Iterable[SplitCosts]) -> list[DayChange]:
     """Return what each change adds to the expected cost of each day.
 
     Changes that have started apply one after another: growth and prices multiply, moves take what is left and add it to
@@ -200,7 +200,7 @@ def amounts_by_change(days: Iterable[DayChange], counts: Callable[[Atom], bool])
     return found
 
 
-def sum_by_day(amounts: ChangeAmounts) -> dict[date, Decimal]:
+def sum_changes_by_day(amounts: ChangeAmounts) -> dict[date, Decimal]:
     """Return what all changes add, by day."""
     sums: dict[date, Decimal] = {}
     for (_, day), amount in amounts.items():

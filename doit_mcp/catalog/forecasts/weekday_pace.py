@@ -12,7 +12,7 @@ from datetime import date
 from math import fsum, sqrt
 from statistics import median
 
-from ..periods.period import ONE_DAY, last_final_day, months_back
+from ..periods.period import ONE_DAY, last_final_day, subtract_months
 
 MIN_HISTORY_DAYS = 7
 """Settled days that a projection requires."""
@@ -26,7 +26,7 @@ LEVEL_SAMPLES = 9.0
 """Independent days that the level is worth: a median of 14 values is as exact as a mean of 9."""
 OUTER_TENTH = 0.1
 """Share of days below the low estimate of a day, and share of days above the high one."""
-FAR_BELOW = 2.0
+FAR_BELOW_RATIO = 2.0
 """Multiple of the usual distance below the pace, from which a day counts as unfinished."""
 MONTHLY_CHARGE_EXCESS = 3.0
 """Multiple of the usual distance above the pace, from which the first day of a month has a monthly charge."""
@@ -61,10 +61,10 @@ class WeekdayPace:
         Today is never complete. An earlier day is unfinished if it is far below its pace.
         """
         distance = self.cost_of(day) - cost
-        return distance if distance > (0.0 if day == today else FAR_BELOW * self.below) else 0.0
+        return distance if distance > (0.0 if day == today else FAR_BELOW_RATIO * self.below) else 0.0
 
 
-def margins(paces: Sequence[WeekdayPace], days: Sequence[float]) -> tuple[float, float]:
+def estimate_margins(paces: Sequence[WeekdayPace], days: Sequence[float]) -> tuple[float, float]:
     """Return the distances below and above the expected sum of all *paces* within which 8 of 10 sums lie.
 
     *days* has one multiple of the paces for each day: 1 for a usual one. Days deviate from the pace independently, and
@@ -112,7 +112,7 @@ def _outer_tenths(distances: Sequence[float]) -> tuple[float, float]:
     if not distances:
         return 0.0, 0.0
     ordered = sorted(distances)
-    return max(0.0, -_quantile(ordered, OUTER_TENTH)), max(0.0, _quantile(ordered, 1 - OUTER_TENTH))
+    return max(0.0, -_compute_quantile(ordered, OUTER_TENTH)), max(0.0, _compute_quantile(ordered, 1 - OUTER_TENTH))
 
 
 def _weekday_costs(days: Sequence[date], costs: Sequence[float]) -> tuple[tuple[float, ...], int]:
@@ -137,14 +137,14 @@ def _weekday_costs(days: Sequence[date], costs: Sequence[float]) -> tuple[tuple[
 def _monthly_charge(actual: DailyCosts, last: date, count: int, by_weekday: Sequence[float], threshold: float) -> float:
     """Return the extra cost of the first day of a month, if the last two first days had one; otherwise 0."""
     newest = last.replace(day=1)
-    firsts = (months_back(newest, 1), newest)
+    firsts = (subtract_months(newest, 1), newest)
     if firsts[0] < last - (count - 1) * ONE_DAY:
         return 0.0
     excesses = [actual.get(day, 0.0) - by_weekday[day.weekday()] for day in firsts]
     return min(excesses) if min(excesses) > threshold else 0.0
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
+def _compute_quantile(ordered: Sequence[float], share: float) -> float:
     """Return the value below which a *share* of the *ordered* values lie, interpolated."""
     position = share * (len(ordered) - 1)
     index = int(position)

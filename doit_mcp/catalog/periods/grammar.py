@@ -16,8 +16,8 @@ from .period import (
     Period,
     ReportedPeriod,
     month_of,
-    months_back,
     quarter_of,
+    subtract_months,
     year_of,
 )
 from .suggestions import suggest_period
@@ -88,7 +88,7 @@ def report_period(whole: Period, argument: str, today: date) -> ReportedPeriod:
 
 def last_months(months: int, today: date) -> ReportedPeriod:
     """Return the last *months* months, including the current one."""
-    return ReportedPeriod(Period(months_back(today, months - 1), month_of(today).last), today)
+    return ReportedPeriod(Period(subtract_months(today, months - 1), month_of(today).last), today)
 
 
 def period_or_months(period: str | None, months: int | None, default_months: int, today: date) -> ReportedPeriod:
@@ -115,7 +115,7 @@ def _parse_words(text: str, today: date) -> Period | None:
         case ["last", count, "day" | "days"] if _is_count(count, MAX_LAST_DAYS):
             return Period(today - int(count) * ONE_DAY, today - ONE_DAY)
         case ["last", count, "month" | "months"] if _is_count(count, MAX_LAST_MONTHS):
-            return Period(months_back(today, int(count)), today.replace(day=1) - ONE_DAY)
+            return Period(subtract_months(today, int(count)), today.replace(day=1) - ONE_DAY)
     return None
 
 

@@ -44,12 +44,12 @@ def split_period(period: Period, interval: Interval) -> Iterator[PeriodPart]:
     """Yield the days, weeks or months of a period in their order."""
     day = period.first
     while day <= period.last:
-        whole = part_of(day, interval)
+        whole = find_part(day, interval)
         yield PeriodPart(part_label(day, interval), whole, Period(day, min(whole.last, period.last)))
         day = whole.last + ONE_DAY
 
 
-def part_of(day: date, interval: Interval) -> Period:
+def find_part(day: date, interval: Interval) -> Period:
     """Return the day, ISO week (from Monday) or month that contains *day*."""
     match interval:
         case "month":

@@ -59,11 +59,11 @@ class Period:
         """The period as a tool result shows it."""
         return {"from": self.first.isoformat(), "to": self.last.isoformat(), "days": self.days}
 
-    def previous(self) -> Period:
+    def previous_period(self) -> Period:
         """Return the period just before: as many whole months if this one is whole months, otherwise as many days."""
         end = self.first - ONE_DAY
         if months := self.whole_months:
-            return Period(months_back(self.first, months), end)
+            return Period(subtract_months(self.first, months), end)
         return Period(end - (self.days - 1) * ONE_DAY, end)
 
     @property
@@ -133,7 +133,7 @@ def utc_date(now: float) -> date:
     return datetime.fromtimestamp(now, UTC).date()
 
 
-def months_back(first: date, months: int) -> date:
+def subtract_months(first: date, months: int) -> date:
     """Return the first day of the month that is *months* before the month of *first*."""
     year, month = divmod(12 * first.year + first.month - 1 - months, 12)
     return date(year, month + 1, 1)

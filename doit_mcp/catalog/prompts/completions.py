@@ -66,7 +66,7 @@ async def complete_month(call: Call, typed: str, arguments: Mapping[str, str]) -
     months, period = [], month_of(utc_date(call.now))
     for _ in range(MAX_MONTHS):
         months.append(period.first.isoformat()[:7])
-        period = period.previous()
+        period = period.previous_period()
     return match_values(months, typed)
 
 

@@ -11,7 +11,7 @@ from . import completions
 from .prompt import Prompt, PromptArgument, user_message
 
 
-def playbook(name: str, title: str, description: str, text: str, *arguments: PromptArgument) -> Prompt:
+def make_playbook(name: str, title: str, description: str, text: str, *arguments: PromptArgument) -> Prompt:
     """Return a prompt with a single user message: the *text*, followed by the values of its arguments."""
     instructions = "\n".join(line.strip() for line in text.strip().splitlines())
 
@@ -24,12 +24,12 @@ def playbook(name: str, title: str, description: str, text: str, *arguments: Pro
     return Prompt(name, title, description, render, arguments)
 
 
-def skill_playbook(
+def make_skill_playbook(
     name: str, title: str, description: str, skill: str, request: str, *arguments: PromptArgument
 ) -> Prompt:
     """Return a prompt with the *request*, followed by the text of a *skill*."""
     text = f"{request} Follow this method; fetch guide:reading-answers explains the answers.\n\n{skill_body(skill)}"
-    return playbook(name, title, description, text, *arguments)
+    return make_playbook(name, title, description, text, *arguments)
 
 
 STATUS_ARGUMENT = PromptArgument(
@@ -41,14 +41,14 @@ PLATFORM_ARGUMENT = PromptArgument(
 PRODUCT_ARGUMENT = PromptArgument("product", "Only tickets about this product.", completer=completions.complete_product)
 
 FINOPS_PLAYBOOKS = (
-    playbook(
+    make_playbook(
         "cloud_overview",
         "Cloud overview",
         "Recent cost, anomalies and incidents across all clouds.",
         """Call get_cloud_overview and summarize the result in one sentence: total cost of the last 30 days, the largest
         costs, and anything unusual. If a part failed, say which. Show details only if I ask.""",
     ),
-    skill_playbook(
+    make_skill_playbook(
         "month_end_review",
         "Month-end review",
         "The cost of a month, why it changed from the previous month, and what to do about it.",
@@ -56,7 +56,7 @@ FINOPS_PLAYBOOKS = (
         "Review a month of cloud spending: the last full month, unless I name one below.",
         PromptArgument("month", "The month, YYYY-MM.", completer=completions.complete_month),
     ),
-    playbook(
+    make_playbook(
         "explain_bill_jump",
         "Explain a bill jump",
         "Why the bill changed, down to the resources and prices that caused it.",
@@ -74,7 +74,7 @@ FINOPS_PLAYBOOKS = (
         PromptArgument("before", "The period to compare it with.", completer=completions.complete_month),
         PromptArgument("cloud", "Only this cloud.", completer=completions.values_completer(*completions.CLOUDS)),
     ),
-    skill_playbook(
+    make_skill_playbook(
         "triage_anomalies",
         "Triage anomalies",
         "Which of the newest cost anomalies need attention, and what caused them.",
@@ -84,7 +84,7 @@ FINOPS_PLAYBOOKS = (
             "severity", "Only this severity.", completer=completions.values_completer(*completions.SEVERITIES)
         ),
     ),
-    skill_playbook(
+    make_skill_playbook(
         "set_up_budget",
         "Set up a budget",
         "A budget with an amount based on past spend, and thresholds that alert in time.",
@@ -94,7 +94,7 @@ FINOPS_PLAYBOOKS = (
         PromptArgument("amount", "Limit per period."),
         PromptArgument("like", "A budget to use as a template.", completer=completions.complete_budget_name),
     ),
-    skill_playbook(
+    make_skill_playbook(
         "commitment_decision",
         "Commitment decision",
         "Whether to buy, wait or let a commitment expire, with the evidence and the risk.",
@@ -102,7 +102,7 @@ FINOPS_PLAYBOOKS = (
         "Help me decide on commitments; only for the cloud below, if given.",
         PromptArgument("cloud", "Only this cloud.", completer=completions.values_completer(*completions.CLOUDS)),
     ),
-    playbook(
+    make_playbook(
         "weekly_digest",
         "Weekly digest",
         "The spend of the last seven final days and what needs attention, to be scheduled for every Monday.",
@@ -119,7 +119,7 @@ FINOPS_PLAYBOOKS = (
         amounts of different kinds, and change nothing. If nothing needs attention, say so in one sentence.""",
         PromptArgument("currency", "Such as EUR; default: the customer's own."),
     ),
-    skill_playbook(
+    make_skill_playbook(
         "weekly_savings_plan",
         "Savings plan of the week",
         "What to do this week to save money, who does it, and what last week's actions saved.",
@@ -129,7 +129,7 @@ FINOPS_PLAYBOOKS = (
 )
 
 LEGACY_PLAYBOOKS = (
-    playbook(
+    make_playbook(
         "expert_inquiries",
         "Expert inquiries",
         "A list of support tickets with DoiT's experts.",
@@ -143,7 +143,7 @@ LEGACY_PLAYBOOKS = (
             "limit", "Maximum number of tickets.", completer=completions.values_completer("5", "10", "20", "50")
         ),
     ),
-    playbook(
+    make_playbook(
         "search_expert_inquiries",
         "Search expert inquiries",
         "Support tickets about a keyword.",
@@ -154,7 +154,7 @@ LEGACY_PLAYBOOKS = (
         PLATFORM_ARGUMENT,
         PRODUCT_ARGUMENT,
     ),
-    playbook(
+    make_playbook(
         "filter_fields_reference",
         "Filter fields reference",
         "The meaning of global_resource_id in filters.",
@@ -163,14 +163,14 @@ LEGACY_PLAYBOOKS = (
         its id, such as i-… or vol-…. It has values only if the billing export contains resources. Check
         list_dimensions before you use it, and get_dimension for the spelling of its values.""",
     ),
-    playbook(
+    make_playbook(
         "generate_report_document",
         "Report document",
         "A document with a table from a report.",
         """Create a document from the results of the report we are discussing (get_report_results): a heading, one
         sentence with period, currency and total, a table of the rows, and notable findings.""",
     ),
-    playbook(
+    make_playbook(
         "generate_anomalies_document",
         "Anomalies document",
         "A document with a table of cost anomalies.",
@@ -178,14 +178,14 @@ LEGACY_PLAYBOOKS = (
         the cost above expected, and a table: start, service, project or account, severity, cost, status, main
         SKU.""",
     ),
-    playbook(
+    make_playbook(
         "generate_invoice_details_document",
         "Invoice document",
         "A document with an invoice's line items.",
         """Create a document about the invoice we are discussing (get_invoice): number, date, due date, status, total
         and unpaid balance, then a table of the line items with their amounts and currency.""",
     ),
-    playbook(
+    make_playbook(
         "query_best_practice",
         "Query best practice",
         "How to write a correct query.",
@@ -194,7 +194,7 @@ LEGACY_PLAYBOOKS = (
         period and the fewest groups that answer the question. State the period, currency and filters with every
         figure.""",
     ),
-    playbook(
+    make_playbook(
         "dimension_usage_guidance",
         "How to use dimensions",
         "Check dimensions before filtering by them.",
@@ -202,7 +202,7 @@ LEGACY_PLAYBOOKS = (
         spelling of its values with get_dimension. Use both exactly as returned; never guess them. Labels and tags
         have their own types (label, tag, project_label).""",
     ),
-    playbook(
+    make_playbook(
         "allocations_usage_guidance",
         "How to use allocations",
         "Use allocations for costs of teams and products.",
@@ -210,27 +210,27 @@ LEGACY_PLAYBOOKS = (
         (list_allocations, get_allocation), and use it in run_query with type attribution and its id. If none
         exists, use labels or projects.""",
     ),
-    playbook(
+    make_playbook(
         "document_output_reminder",
         "Documents, not code",
         "Ask for a document instead of code.",
         """Give me results as a document with headings and tables that I can read and share, not as code or raw JSON.""",
     ),
-    playbook(
+    make_playbook(
         "allow_artifacts",
         "Allow documents",
         "Allow separate documents for long results.",
         """You may put long results into a separate document or file, if you can create one. In the conversation, say
         only what matters.""",
     ),
-    playbook(
+    make_playbook(
         "generate_report_command",
         "Example of a report",
         "The sequence of calls that produces a report.",
         """Show me how to answer a cost question, with a small example of your choice: list_dimensions to find the
         dimension, get_dimension for its values, run_query with the filter, then one sentence and a table.""",
     ),
-    playbook(
+    make_playbook(
         "trigger_cloudflow_flow",
         "Trigger a CloudFlow",
         "Start a CloudFlow automation.",

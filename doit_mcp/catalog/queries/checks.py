@@ -21,7 +21,7 @@ from ..known_names import (
     Existence,
     check_allocations,
     read_dimensions,
-    unknown_dimension,
+    unknown_dimension_error,
 )
 from ..partial_results import gather_partial
 from ..periods.period import ReportedPeriod
@@ -85,12 +85,12 @@ def check_case_insensitive(config: JsonObject) -> None:
             )
 
 
-def checked_scope(scope: Scope) -> Scope:
+def check_scope(scope: Scope) -> Scope:
     """Return a scope with only those filters of *scope* that are not on allocations, as the API reads them."""
-    return Scope(filters=tuple(_checked_filter(one) for one in scope.filters if one["type"] not in ALLOCATION_TYPES))
+    return Scope(filters=tuple(_check_filter(one) for one in scope.filters if one["type"] not in ALLOCATION_TYPES))
 
 
-def _checked_filter(condition: Filter) -> Filter:
+def _check_filter(condition: Filter) -> Filter:
     values = [value for value in condition.get("values", ()) if not NULL_VALUE.fullmatch(value)]
     checked: Filter = {**condition, "values": values}
     if checked.get("mode", "is") not in FOLDING_MODES:
@@ -111,7 +111,7 @@ async def explain_empty_query(
 
     *checked* is the result of check_filter_values, if that was called.
     """
-    work: dict[str, Any] = {"answer": explain_empty_answer(call, checked_scope(scope), period, CheckedValues(checked))}
+    work: dict[str, Any] = {"answer": explain_empty_answer(call, check_scope(scope), period, CheckedValues(checked))}
     if checked is None:
         work["allocations"] = _check_allocations(call, scope)
     parts = await gather_partial(work)
@@ -135,7 +135,7 @@ async def check_filter_values(call: Call, scope: Scope) -> bool:
     Return whether all could be checked.
     """
     parts = await gather_partial(
-        {"values": check_values(call, checked_scope(scope)), "allocations": _check_allocations(call, scope)}
+        {"values": check_values(call, check_scope(scope)), "allocations": _check_allocations(call, scope)}
     )
     for name, error in parts.errors.items():
         # The answer is correct even if the allocations cannot be listed.
@@ -177,7 +177,7 @@ async def check_dimensions(call: Call, config: JsonObject) -> None:
     for argument, dimension in wanted:
         identity = str(dimension.get("type")), str(dimension.get("id"))
         if known.check(identity) is Existence.ABSENT:
-            raise await unknown_dimension(argument, identity, known.names)
+            raise await unknown_dimension_error(argument, identity, known.names)
 
 
 def _config_dimensions(config: JsonObject) -> Iterator[tuple[str, JsonObject]]:

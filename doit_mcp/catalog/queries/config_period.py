@@ -13,7 +13,16 @@ from ...api.value_kinds import Day
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import JsonObject
 from ..periods.grammar import PERIOD_FORMS, parse_period, report_period
-from ..periods.period import EARLIEST_DAY, ONE_DAY, Period, ReportedPeriod, month_of, months_back, quarter_of, year_of
+from ..periods.period import (
+    EARLIEST_DAY,
+    ONE_DAY,
+    Period,
+    ReportedPeriod,
+    month_of,
+    quarter_of,
+    subtract_months,
+    year_of,
+)
 
 DEFAULT_TIME_RANGE: JsonObject = {"mode": "last", "amount": 7, "unit": "day", "includeCurrent": True}
 """The period of a query without timeRange; sent, so that the stated period is the one that was queried."""
@@ -125,7 +134,7 @@ def parse_duration(text: str, argument: str, today: date) -> ReportedPeriod | No
         return None
     years, months, days = (int(part or 0) for part in match.groups())
     try:
-        month = month_of(months_back(today, 12 * years + months))
+        month = month_of(subtract_months(today, 12 * years + months))
         # Months end at their last day: a month before 31 March is 28 February.
         first = month.first.replace(day=min(today.day, month.last.day)) - timedelta(days=days - 1)
         if not EARLIEST_DAY <= first <= today or not years + months + days:
@@ -166,7 +175,7 @@ def _relative_period(time_range: JsonObject, today: date) -> Period:
         return current
     count, with_current = int(amount or 1), bool(time_range.get("includeCurrent"))
     try:
-        first = _units_back(str(unit), current.first, count - with_current)
+        first = _subtract_units(str(unit), current.first, count - with_current)
     except (OverflowError, ValueError):
         first = date.min
     if first < EARLIEST_DAY:
@@ -186,9 +195,9 @@ def calendar_period(unit: str, day: date) -> Period:
     return year_of(day) if unit == "year" else Period(day, day)
 
 
-def _units_back(unit: str, first: date, count: int) -> date:
+def _subtract_units(unit: str, first: date, count: int) -> date:
     if unit in UNIT_MONTHS:
-        return months_back(first, count * UNIT_MONTHS[unit])
+        return subtract_months(first, count * UNIT_MONTHS[unit])
     return first - timedelta(days=count * (DAYS_PER_WEEK if unit == "week" else 1))
 
 

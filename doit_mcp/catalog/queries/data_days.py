@@ -11,7 +11,7 @@ from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
 from ..call import Call
-from ..costs.answers import period_with_data
+from ..costs.answers import cut_to_data_start
 from ..costs.data_start import read_data_start
 from ..partial_results import FailedPart
 from ..periods.grammar import parse_period
@@ -69,14 +69,14 @@ def _has_first_days(period: ReportedPeriod, rows: Sequence[list[Any]], at: int |
     """
     first = period.elapsed.first
     texts = {row[at] for row in rows if isinstance(row[at], str)} if at is not None else set()
-    spans = [span for span in map(_days_of, texts) if span is not None and span.first <= first <= span.last]
+    spans = [span for span in map(_parse_days, texts) if span is not None and span.first <= first <= span.last]
     if any(span.days <= MONTH_DAYS for span in spans):
         return True
     is_unknown = bool(spans) or (at is None and bool(rows))
     return is_unknown and (period.today - first).days <= RECENT_DAYS
 
 
-def _days_of(text: str) -> Period | None:
+def _parse_days(text: str) -> Period | None:
     try:
         return parse_period(text.partition("T")[0], PERIOD_COLUMN, date.max).whole
     except ApiError:
@@ -86,7 +86,7 @@ def _days_of(text: str) -> Period | None:
 
 def _from_day(period: ReportedPeriod, start: date) -> ReportedPeriod:
     """Return *period* from the first day of the data; unchanged if that is not one of its days."""
-    return period_with_data(period, start) if period.elapsed.first < start <= period.elapsed.last else period
+    return cut_to_data_start(period, start) if period.elapsed.first < start <= period.elapsed.last else period
 
 
 def _describe_start(start: date, periods: QueryPeriods) -> str:

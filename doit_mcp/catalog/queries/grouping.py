@@ -33,7 +33,7 @@ YEAR = re.compile(r"(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)")
 CALENDAR_PERIOD = re.compile(r"([0-9]{4})(?:-Q([1-4])|-([0-9]{2})(?:-([0-9]{2}))?)?(?:T.*)?")
 
 
-def repeated_column(table: ResultTable) -> str | None:
+def find_repeated_column(table: ResultTable) -> str | None:
     """Return the column whose values each have the same costs, if the rows of *table* have several of its values."""
     column = table.about.get(ONE_AT_A_TIME)
     if not isinstance(column, str) or column not in (known["name"] for known in table.columns):
@@ -123,7 +123,7 @@ def without_mixed_usage(table: ResultTable, source: ResultTable, by: Sequence[st
 
     *source* has the rows before grouping by *by*.
     """
-    unit = unit_column(source)
+    unit = find_unit_column(source)
     names = [column["name"] for column in table.columns]
     if unit is None or USAGE_COLUMN not in names or unit in by:
         return table, False
@@ -140,7 +140,7 @@ def without_mixed_usage(table: ResultTable, source: ResultTable, by: Sequence[st
     return ResultTable(table.columns, rows, table.about), bool(mixed)
 
 
-def unit_column(table: ResultTable) -> str | None:
+def find_unit_column(table: ResultTable) -> str | None:
     """Return the column that shows the unit of usage, if the rows of *table* have several of its values."""
     known = {column["name"] for column in table.columns}
     unit = next((name for name in UNIT_COLUMNS if name in known), None)
@@ -159,13 +159,13 @@ class CoveredDays:
         if not isinstance(period, dict) or not {"from", "to"} <= period.keys():
             raise ApiError("aggregate: this table has no period to divide by; use sum", kind="argument")
         within = Period(date.fromisoformat(period["from"]), date.fromisoformat(period["to"]))
-        whole = _span_of(within)
+        whole = _day_range(within)
         names = {column["name"] for column in table.columns}
         of_time = [condition for condition in filters if condition["column"] == PERIOD_COLUMN]
         spans = [whole]
         if of_time and PERIOD_COLUMN in names:
             values = column_values(filter_rows(table, of_time), PERIOD_COLUMN)
-            own = map(_days_of, values)
+            own = map(_parse_day_range, values)
             spans = [range(max(span.start, whole.start), min(span.stop, whole.stop)) for span in own]
         self._days = DaySpans(spans)
         self._by_weekday = self._days.count_weekdays()
@@ -185,25 +185,25 @@ class CoveredDays:
             return self.count
         text = cell_text(cell)
         if text not in self._by_text:
-            self._by_text[text] = self._days.count_in(_days_of(text))
+            self._by_text[text] = self._days.count_in(_parse_day_range(text))
         return self._by_text[text]
 
 
-def _days_of(text: str) -> range:
+def _parse_day_range(text: str) -> range:
     """Return the ordinals of the days of a period as in a table; empty if the text is not a period."""
     try:
         period = parse_period(text.partition("T")[0], PERIOD_COLUMN, date.max).whole
     except ApiError:
         # A cell without a period covers no days, so nothing is divided by it.
         return range(0)
-    return _span_of(period)
+    return _day_range(period)
 
 
-def _span_of(period: Period) -> range:
+def _day_range(period: Period) -> range:
     return range(period.first.toordinal(), period.last.toordinal() + 1)
 
 
-def cut_periods(table: ResultTable, columns: Iterable[str], days: CoveredDays) -> list[str]:
+def list_partial_periods(table: ResultTable, columns: Iterable[str], days: CoveredDays) -> list[str]:
     """Return the periods in the *columns* of which *days* has only some days, such as "2026-11 (28 of 30 days)"."""
     known = [column["name"] for column in table.columns]
     cells = {
@@ -212,7 +212,7 @@ def cut_periods(table: ResultTable, columns: Iterable[str], days: CoveredDays) -
         if column in known and column in (PERIOD_COLUMN, *CALENDAR_COLUMNS)
         for cell in column_values(table, column)
     }
-    counts = {cell: (days.count_in(column, cell), len(_days_of(cell))) for column, cell in cells}
+    counts = {cell: (days.count_in(column, cell), len(_parse_day_range(cell))) for column, cell in cells}
     return [f"{cell} ({some} of {every} days)" for cell, (some, every) in sorted(counts.items()) if some < every]
 
 
@@ -241,7 +241,7 @@ def row_description(table: ResultTable, numeric: Sequence[str]) -> str:
     return f"rows, one for each {listing}" if listing else "rows"
 
 
-def sums_of(table: ResultTable, names: Iterable[str]) -> JsonObject:
+def sum_columns(table: ResultTable, names: Iterable[str]) -> JsonObject:
     """Return the exact sums of columns."""
     return {
         name: sum(to_decimal(row[column_index(table, name, "")], MAX_QUANTITY) for row in table.rows) for name in names

@@ -64,7 +64,7 @@ class _TimeLayout:
         """Return the rows with their period; rows of another length are unchanged."""
         width = len(self.columns)
         return [
-            self._replace(row, self._period(row)) if isinstance(row, list) and len(row) == width else row
+            self._replace(row, self._read_period(row)) if isinstance(row, list) and len(row) == width else row
             for row in rows
         ]
 
@@ -77,7 +77,7 @@ class _TimeLayout:
                 kept.append(cell)
         return kept
 
-    def _period(self, row: Sequence[Any]) -> str | None:
+    def _read_period(self, row: Sequence[Any]) -> str | None:
         timestamp = None if self.timestamp is None else row[self.timestamp]
         key = (timestamp, *(row[at] for at in self.parts.values()))
         if any(isinstance(cell, list | dict) for cell in key):

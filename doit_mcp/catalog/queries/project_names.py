@@ -12,7 +12,7 @@ from .period_column import ROW_LISTS
 ID_COLUMN, NAME_COLUMN = "project_id", "project_name"
 
 
-def names_projects(config: JsonObject) -> bool:
+def needs_project_names(config: JsonObject) -> bool:
     """Return whether rows have ids of projects without their names."""
     columns = {column.get("id") for column in (*(config.get("group") or ()), *(config.get("dimensions") or ()))}
     return ID_COLUMN in columns and NAME_COLUMN not in columns

@@ -16,18 +16,18 @@ from ..call import Call
 from ..costs.scope import read_filters
 from ..costs.statement import CostBasis
 from ..currencies import KNOWN_CURRENCIES
-from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial, make_failures_member
 from ..periods.grammar import MAX_PERIOD_CHARACTERS, parse_period, report_period
 from ..periods.period import PeriodStatement, ReportedPeriod, utc_date
 from ..report_runs.queries import FileArgument, FileLink, fetch_saved_report, with_missing_file
-from ..tables import declared_currency
+from ..tables import find_declared_currency
 from ..tools.composed import composed_tool
 from .checks import explain_empty_query, query_scope
 from .config_period import config_period, parse_bounds, parse_duration
 from .data_days import QueryPeriods, cut_query_periods
 from .run_query import query_basis
 from .secondary_period import secondary_period
-from .shown_rows import RowFacts, row_facts, shown_rows
+from .shown_rows import RowFacts, format_rows, row_facts
 from .totals import QueryTotal, needs_total_query, query_totals
 
 BOUNDS = ("startDate", "endDate")
@@ -100,7 +100,7 @@ async def get_report_results(
     rows = answer.get("rows")
     count = len(rows) if isinstance(rows, list) else 0
     report = read_report(parts, period, today)
-    shown = await run_by_rows(count, shown_rows, report.config, answer, report.currency, "schema")
+    shown = await run_by_rows(count, format_rows, report.config, answer, report.currency, "schema")
     if count and report.periods is not None:
         report = replace(report, periods=await cut_query_periods(call, report.periods, shown, "schema"))
     result = await run_by_rows(count, make_report_result, parts.results["report"], report, shown)
@@ -180,7 +180,7 @@ def read_report(parts: PartialResults, override: ReportedPeriod | None, today: d
     failures = list(parts.failures)
     config: JsonObject = {}
     periods = None if override is None else QueryPeriods(override)
-    declared = _declared_currency(parts)
+    declared = _find_declared_currency(parts)
     try:
         config = report_config(parts, declared)
     except ApiError as error:
@@ -196,15 +196,15 @@ def read_report(parts: PartialResults, override: ReportedPeriod | None, today: d
     return ReportFacts(config, periods, failures, declared)
 
 
-def _declared_currency(parts: PartialResults) -> str | None:
+def _find_declared_currency(parts: PartialResults) -> str | None:
     columns = parts.results["report"]["result"].get("schema")
-    return declared_currency(columns) if isinstance(columns, list) else None
+    return find_declared_currency(columns) if isinstance(columns, list) else None
 
 
 def make_report_result(report: JsonObject, known: ReportFacts, shown: JsonObject) -> JsonObject:
     """Return the report with the period, currency and basis of its amounts, and its results as they are *shown*."""
     periods = known.periods
-    amounts = _amounts(known, report["result"])
+    amounts = _make_amount_members(known, report["result"])
     facts = row_facts(known.config, _table_of(shown), periods, amounts.get("total"))
     if "total" in amounts and amounts["total"] is None:
         facts["note"] = f"{facts['note']} {UNKNOWN_TOTAL}" if "note" in facts else UNKNOWN_TOTAL
@@ -213,7 +213,7 @@ def make_report_result(report: JsonObject, known: ReportFacts, shown: JsonObject
         "period": None if periods is None else periods.main.as_json,
         **amounts,
         **facts,
-        **failed_members([*known.failures, *(periods.failures if periods else ())]),
+        **make_failures_member([*known.failures, *(periods.failures if periods else ())]),
         **{key: value for key, value in report.items() if key not in ("id", "reportName", "result")},
         "result": shown,
     }
@@ -225,7 +225,7 @@ def _table_of(result: JsonObject) -> JsonObject:
     return {"columns": columns if isinstance(columns, list) else [], "rows": rows if isinstance(rows, list) else []}
 
 
-def _amounts(known: ReportFacts, result: JsonObject) -> JsonObject:
+def _make_amount_members(known: ReportFacts, result: JsonObject) -> JsonObject:
     """Return currency, basis and total of the results; without the config, only the currency that the columns declare.
 
     The total is null if the rows do not add up to it: it would take a second query once the config is known.
@@ -249,7 +249,7 @@ async def _empty_note(call: Call, parts: PartialResults, override: ReportedPerio
     Without its config, the reason is unknown.
     """
     try:
-        config = report_config(parts, _declared_currency(parts))
+        config = report_config(parts, _find_declared_currency(parts))
     except ApiError:
         # The result names the config among its failed parts.
         config = {}

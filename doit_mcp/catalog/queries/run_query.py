@@ -19,7 +19,7 @@ from ..costs.projects import fetch_project_names
 from ..costs.scope import CLOUD_DIMENSION, Scope
 from ..costs.statement import TIME_ZONES, CostStatement, cost_basis
 from ..currencies import run_in_currency
-from ..partial_results import FailedPart, PartialResults, failed_members, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_partial, make_failures_member
 from ..periods.period import utc_date
 from ..report_runs.queries import FileArgument, FileLink, fetch_query, with_missing_file
 from ..tables import column_names, complete_rows
@@ -36,10 +36,10 @@ from .checks import (
 )
 from .config_period import config_period, with_custom_mode, with_exact_period
 from .data_days import QueryPeriods, cut_query_periods
-from .project_names import names_projects, with_project_names
+from .project_names import needs_project_names, with_project_names
 from .secondary_period import secondary_period, with_exact_secondary
-from .shown_rows import RowFacts, row_facts, shown_rows
-from .totals import QueryTotal, aggregation_of, needs_clouds, needs_total_query, query_totals, total_config
+from .shown_rows import RowFacts, format_rows, row_facts
+from .totals import QueryTotal, find_aggregation, needs_clouds, needs_total_query, query_totals, total_config
 
 FORECAST_BASIS = (
     "DoiT's forecast of the rows of this query, from its period and by its interval; forecast_spend, by cloud and day, and "
@@ -97,7 +97,7 @@ async def run_query(
     answers, currency, checked = await fetch_answers(call, exact, scope, file)
     answer = answers.results["rows"]
     stated, rows = {**exact, "currency": currency}, answer["rows"]
-    shown = await run_by_rows(len(rows), named_rows, stated, answers)
+    shown = await run_by_rows(len(rows), add_project_names, stated, answers)
     if not rows:
         empty = await explain_empty_query(call, scope, period, checked)
         periods = QueryPeriods(period, secondary, [empty.note])
@@ -126,7 +126,7 @@ async def fetch_answers(
         if needs_total_query(config) or by_cloud:
             name = "total" if needs_total_query(config) else "clouds"
             parts[name] = fetch_query(call, total_config(own, by_cloud=by_cloud))
-        if names_projects(config):
+        if needs_project_names(config):
             parts["names"] = fetch_project_names(call)
         answers = await gather_partial(parts)
         answers.require("rows")
@@ -157,9 +157,9 @@ async def _explain_error(call: Call, config: JsonObject, error: ApiError) -> Api
     return error
 
 
-def named_rows(config: JsonObject, answers: PartialResults) -> JsonObject:
+def add_project_names(config: JsonObject, answers: PartialResults) -> JsonObject:
     """Return the response of the query as the result shows it, with names of projects."""
-    shown = shown_rows(config, answers.results["rows"], config["currency"])
+    shown = format_rows(config, answers.results["rows"], config["currency"])
     return with_project_names(shown, answers.results.get("names"))
 
 
@@ -185,7 +185,7 @@ def make_query_result(
         "basis": query_basis(config, scope, answer, by_cloud),
         **totals,
         **row_facts(config, shown, periods, totals.get("total")),
-        **failed_members([*answers.failures, *periods.failures]),
+        **make_failures_member([*answers.failures, *periods.failures]),
         **{name: value for name, value in shown.items() if name != "currency"},
     }
 
@@ -196,14 +196,14 @@ def query_basis(config: JsonObject, scope: Scope, answer: JsonObject, by_cloud: 
     *by_cloud* has the costs of the same scope, perhaps by cloud.
     """
     metrics = ", ".join(str(metric.get("value")) for metric in query_metrics(config))
-    basis = cost_basis(scope, _clouds(scope, [answer, *([by_cloud] if by_cloud else [])]), metrics)
+    basis = cost_basis(scope, _list_clouds(scope, [answer, *([by_cloud] if by_cloud else [])]), metrics)
     if answer.get("forecastRows"):
         basis["forecast"] = FORECAST_BASIS
-    aggregation = aggregation_of(config)
+    aggregation = find_aggregation(config)
     return {**basis, "aggregation": aggregation} if aggregation else basis
 
 
-def _clouds(scope: Scope, answers: list[JsonObject]) -> list[str]:
+def _list_clouds(scope: Scope, answers: list[JsonObject]) -> list[str]:
     """Return the clouds of the rows if a filter or one of the *answers* shows them; otherwise all clouds."""
     for condition in scope.filters:
         if condition["id"] == CLOUD_DIMENSION and condition.get("mode", "is") == "is" and not condition.get("inverse"):

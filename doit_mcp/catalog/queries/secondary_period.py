@@ -7,7 +7,7 @@ from typing import Any
 
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
-from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, months_back
+from ..periods.period import ONE_DAY, Period, ReportedPeriod, month_of, subtract_months
 from ..tables import is_numeric
 from .checks import query_metrics
 from .config_period import UNIT_MONTHS, calendar_period, parse_span, partial_periods, row_interval
@@ -45,7 +45,7 @@ def secondary_period(config: JsonObject, main: Period, today: date) -> ReportedP
 def _move_back(day: date, unit: str, amount: int) -> date:
     if unit == "day":
         return day - amount * ONE_DAY
-    month = month_of(months_back(day, amount * UNIT_MONTHS[unit]))
+    month = month_of(subtract_months(day, amount * UNIT_MONTHS[unit]))
     return month.first.replace(day=min(day.day, month.last.day))
 
 

@@ -13,7 +13,7 @@ from .data_days import QueryPeriods
 from .period_column import with_period_column
 from .row_amounts import total_differences, with_rounded_columns
 from .secondary_period import secondary_members, secondary_note
-from .totals import QueryTotal, aggregation_of, has_overlaps, money_metrics
+from .totals import QueryTotal, find_aggregation, has_overlaps, money_metrics
 from .weekdays import WEEKDAY_NOTE, has_weekdays, weekday_days, with_weekday_order
 
 
@@ -28,7 +28,7 @@ class RowFacts(TypedDict, total=False):
     note: str
 
 
-def shown_rows(
+def format_rows(
     config: JsonObject, answer: JsonObject, currency: str | None, columns_key: str = "columns"
 ) -> JsonObject:
     """Return the response of a query with one column for the period, weekdays in their order, and rounded amounts.
@@ -37,7 +37,7 @@ def shown_rows(
     Amounts whose *currency* is unknown are unchanged.
     """
     shown = with_weekday_order(with_period_column(answer, columns_key), columns_key)
-    if currency is None or aggregation_of(config) not in (None, "cumulative"):
+    if currency is None or find_aggregation(config) not in (None, "cumulative"):
         return shown
     declared = money_columns(shown.get(columns_key) or ())
     names = {*money_metrics(config), *(name for name, code in declared.items() if code in (None, currency))}

@@ -20,11 +20,11 @@ from ..tools.tool import ToolError
 from . import table_operations
 from .grouping import (
     CoveredDays,
-    cut_periods,
-    repeated_column,
+    find_repeated_column,
+    find_unit_column,
+    list_partial_periods,
     row_description,
-    sums_of,
-    unit_column,
+    sum_columns,
     with_calendar_columns,
     with_costs_per_day,
     without_mixed_usage,
@@ -125,7 +125,7 @@ def run_table_query(data: bytes, query: TableQuery) -> JsonObject:
     check_customer(table, query.customer)
     selection = table_operations.filter_rows(table, query.filters)
     check_condition_values(table, query.filters)
-    work = _Selection(table, selection, query, repeated_column(selection), unit_column(selection))
+    work = _Selection(table, selection, query, find_repeated_column(selection), find_unit_column(selection))
     chosen, totals = work.group_rows(), work.totals()
     if order := query.sort_by or _default_sort_column(chosen):
         chosen = table_operations.sort_rows(chosen, order, descending=query.descending)
@@ -210,34 +210,36 @@ class _Selection:
             parts |= {"aggregateOf": row_description(self.table, measures), "count": len(self.rows.rows)}
         if self.query.group_by and self.query.aggregate == "per_day":
             days = CoveredDays(self.table, self.query.filters).count
-            parts |= {"aggregateOf": "days", "count": days, **self._per_day(days)}
+            parts |= {"aggregateOf": "days", "count": days, **self._make_per_day_member(days)}
         if self.query.group_by and self.query.aggregate == "avg" and isinstance(self.table.about.get("period"), dict):
             days = CoveredDays(self.table, self.query.filters).count
-            parts |= {**means, "days": days} if (means := self._per_day(days)) else {}
-        notes = self._notes()
+            parts |= {**means, "days": days} if (means := self._make_per_day_member(days)) else {}
+        notes = self._make_notes()
         return parts | ({"notes": notes} if notes else {})
 
-    def _per_day(self, days: int) -> JsonObject:
+    def _make_per_day_member(self, days: int) -> JsonObject:
         """Return perDay, the totals divided by *days*; nothing for rows that do not add up."""
         names = [name for name in self.totals() if name not in table_operations.QUANTITY_COLUMNS]
         if not names or not days:
             return {}
         currency = table_operations.table_currency(self.table)
-        sums = sums_of(self.rows, names)
+        sums = sum_columns(self.rows, names)
         return {"perDay": {name: amount_as_json(Decimal(total) / days, currency) for name, total in sums.items()}}
 
-    def _cut_periods(self) -> list[str]:
+    def _list_partial_periods(self) -> list[str]:
         """Return the periods of the rows that the answer has only in part; none if the table states no period."""
         if not isinstance(self.table.about.get("period"), dict):
             return []
         by = self.group_by or [PERIOD_COLUMN]
-        return cut_periods(with_calendar_columns(self.rows, by), by, CoveredDays(self.table, self.query.filters))
+        return list_partial_periods(
+            with_calendar_columns(self.rows, by), by, CoveredDays(self.table, self.query.filters)
+        )
 
-    def _notes(self) -> list[str]:
+    def _make_notes(self) -> list[str]:
         if not self.rows.rows:
             return ["No row meets all filters, so there is no total."]
         notes = []
-        if cut := self._cut_periods():
+        if cut := self._list_partial_periods():
             more = f" and {len(cut) - MAX_LISTED_PERIODS} more" if len(cut) > MAX_LISTED_PERIODS else ""
             notes.append(f"Incomplete: {', '.join(cut[-MAX_LISTED_PERIODS:])}{more}.")
         if self.repeated:

@@ -85,7 +85,7 @@ def filter_rows(table: ResultTable, conditions: Sequence[Condition]) -> ResultTa
     for condition in conditions:
         column, op = column_index(table, condition["column"], "filters"), condition["op"]
         if op in ("contains", "starts_with"):
-            matches, searches = _filter_by_text(convert_column(column, casefolded_text), matches, condition, searches)
+            matches, searches = _filter_by_text(convert_column(column, casefold_cell), matches, condition, searches)
         elif op in ("is", "not"):
             texts, values = convert_column(column, cell_text), set(condition["values"])
             matches = [row for row in matches if (texts[row] in values) == (op == "is")]
@@ -146,7 +146,7 @@ def parse_number(cell: Any) -> float | None:
     return number if isfinite(number) else None
 
 
-def casefolded_text(cell: Any) -> str:
+def casefold_cell(cell: Any) -> str:
     """Return a cell as text for case-insensitive comparison."""
     return cell_text(cell).casefold()
 
@@ -197,7 +197,7 @@ def sort_rows(table: ResultTable, column: str, *, descending: bool) -> ResultTab
 
 def _sort_key(cell: Any) -> tuple[int, float, str]:
     number = parse_number(cell)
-    return (0, number, "") if number is not None else (1, 0.0, casefolded_text(cell))
+    return (0, number, "") if number is not None else (1, 0.0, casefold_cell(cell))
 
 
 def column_totals(table: ResultTable) -> JsonObject:

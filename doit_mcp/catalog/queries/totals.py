@@ -37,7 +37,7 @@ def money_metrics(config: JsonObject) -> list[str]:
     return [value for value in values if value in ADDITIVE_METRICS]
 
 
-def aggregation_of(config: JsonObject) -> str | None:
+def find_aggregation(config: JsonObject) -> str | None:
     """Return how the values of rows are aggregated if they do not add up: cumulative, count, percentages."""
     aggregation = config.get("aggregation")
     if config.get("timeInterval") == "dayCumSum":
@@ -56,7 +56,7 @@ def is_limited(config: JsonObject) -> bool:
 def needs_total_query(config: JsonObject) -> bool:
     """Return whether the total requires a second query, because the rows leave something out or overlap."""
     is_cut = is_limited(config) or has_overlaps(config)
-    return bool(money_metrics(config)) and aggregation_of(config) is None and is_cut
+    return bool(money_metrics(config)) and find_aggregation(config) is None and is_cut
 
 
 def has_overlaps(config: JsonObject) -> bool:
@@ -82,18 +82,18 @@ def needs_clouds(config: JsonObject, scope: Scope) -> bool:
 def query_totals(config: JsonObject, answers: PartialResults) -> JsonObject:
     """Return total and limited; no total where the rows do not add up, or where it could not be queried."""
     limited = {"limited": True} if is_limited(config) else {}
-    if aggregation_of(config) is not None:
+    if find_aggregation(config) is not None:
         return limited
-    shown = _sums(config, answers.results["rows"])
+    shown = _sum_metrics(config, answers.results["rows"])
     if not needs_total_query(config):
         return {**({"total": shown} if shown else {}), **limited}
     if "total" not in answers.results:
         return limited
-    total = _sums(config, answers.results["total"])
+    total = _sum_metrics(config, answers.results["total"])
     return {"total": total, **({"limited": total != shown} if limited else {})}
 
 
-def _sums(config: JsonObject, answer: JsonObject) -> JsonObject:
+def _sum_metrics(config: JsonObject, answer: JsonObject) -> JsonObject:
     """Return the sum of each metric in money; zeros for an answer without rows, nothing for one without columns."""
     names, rows, currency = column_names(answer), complete_rows(answer), config["currency"]
     return {

@@ -7,7 +7,7 @@ from datetime import date
 from itertools import islice
 
 from ...api.errors import ApiError
-from ...api.nearest import unknown_value
+from ...api.nearest import unknown_value_error
 from ...protocol.json_schema import short_json
 from ..periods.grammar import MAX_LAST_DAYS, MAX_LAST_MONTHS
 from ..periods.suggestions import suggest_period
@@ -38,17 +38,17 @@ def check_condition_values(table: ResultTable, conditions: Iterable[Condition]) 
         known = values[column]
         for wanted in condition["values"]:
             if wanted not in known:
-                raise _unknown_value(table, column, wanted, known)
+                raise _unknown_value_error(table, column, wanted, known)
 
 
-def _unknown_value(table: ResultTable, column: str, wanted: str, known: set[str]) -> ApiError:
-    if column == PERIOD_COLUMN and (error := _unknown_period(table, wanted, known)):
+def _unknown_value_error(table: ResultTable, column: str, wanted: str, known: set[str]) -> ApiError:
+    if column == PERIOD_COLUMN and (error := _unknown_period_error(table, wanted, known)):
         return error
     short = (value for value in sorted(known) if 0 < len(value) <= MAX_CELL_CHARACTERS)
-    return unknown_value("filters", column, wanted, list(islice(short, MAX_COMPARED_VALUES)))
+    return unknown_value_error("filters", column, wanted, list(islice(short, MAX_COMPARED_VALUES)))
 
 
-def _unknown_period(table: ResultTable, wanted: str, known: set[str]) -> ApiError | None:
+def _unknown_period_error(table: ResultTable, wanted: str, known: set[str]) -> ApiError | None:
     """Return the error for a period that the rows have in a different form or in shorter parts; otherwise None."""
     last_day = str((table.about.get("period") or {}).get("to") or max(known))[: len("2026-10-05")]
     meant = suggest_period(wanted, _parse_day(last_day), MAX_LAST_DAYS, MAX_LAST_MONTHS)

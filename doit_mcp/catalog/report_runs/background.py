@@ -72,8 +72,8 @@ async def _start(call: Call, start: StartRun) -> str:
         if not request.done():
             request.cancel()
         elif not request.cancelled() and request.exception() is None:
-            call.run_followers.follow(request.result())
-            await _leave(call, request.result(), has_ended=False)
+            call.run_followers.add_follower(request.result())
+            await _stop_waiting(call, request.result(), has_ended=False)
         raise
 
 
@@ -92,19 +92,19 @@ async def _send_start(call: Call, start: StartRun) -> str:
 
 async def _follow(call: Call, run_id: str, began: float) -> JsonObject:
     """Return the final state of a run."""
-    call.run_followers.follow(run_id)
+    call.run_followers.add_follower(run_id)
     has_ended = False
     try:
         state = await _wait_until_ended(call, run_id, began)
         has_ended = True
         return state
     finally:
-        await _leave(call, run_id, has_ended=has_ended)
+        await _stop_waiting(call, run_id, has_ended=has_ended)
 
 
-async def _leave(call: Call, run_id: str, *, has_ended: bool) -> None:
+async def _stop_waiting(call: Call, run_id: str, *, has_ended: bool) -> None:
     """Stop waiting for a run, and cancel it if it has not ended and no other call waits for it."""
-    if not call.run_followers.leave(run_id) or has_ended:
+    if not call.run_followers.remove_follower(run_id) or has_ended:
         return
     try:
         # The time limit of the call's API client may have passed.

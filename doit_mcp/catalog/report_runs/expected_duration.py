@@ -25,12 +25,12 @@ def is_expected_long(config: JsonObject) -> bool:
     limit = (
         MAX_DAYS_BY_HOUR if interval == "hour" else MAX_DAYS_BY_DAY if interval in ("day", "dayCumSum") else MAX_DAYS
     )
-    return _days(config) > limit
+    return _estimate_days(config) > limit
 
 
-def _days(config: JsonObject) -> int:
+def _estimate_days(config: JsonObject) -> int:
     """Return the approximate number of days that a query covers; 0 if unknown."""
-    days = _days_of_span(config.get("customTimeRange"))
+    days = _count_span_days(config.get("customTimeRange"))
     time_range = config.get("timeRange")
     if not days and isinstance(time_range, dict):
         amount = time_range.get("amount") or 1
@@ -38,7 +38,7 @@ def _days(config: JsonObject) -> int:
     return 2 * days if config.get("secondaryTimeRange") else days
 
 
-def _days_of_span(span: object) -> int:
+def _count_span_days(span: object) -> int:
     """Return the number of days of a custom range; 0 if they cannot be read."""
     if not isinstance(span, dict):
         return 0

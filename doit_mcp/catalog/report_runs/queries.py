@@ -29,11 +29,11 @@ from ...api.report_config import QueryConfig
 from ...process.task_cancellation import cancel_tasks
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..partial_results import failed_members
+from ..partial_results import make_failures_member
 from .background import RunsUnavailable, StartRun, run_in_background
 from .expected_duration import is_expected_long
 
-PATIENCE_SECONDS = 20.0
+SYNCHRONOUS_WAIT_SECONDS = 20.0
 SYNCHRONOUS_SECONDS = 125.0
 """Time limit of a synchronous request in seconds: a little longer than the edge of the API allows."""
 PROGRESS_SECONDS = 10.0
@@ -135,7 +135,7 @@ def with_missing_file(call: Call, result: JsonObject, response: JsonObject, file
     if file_type is None or response.get("fileOutput"):
         return result
     why = NO_FILE if call.facts.get(UNAVAILABLE_FACT) else NO_FILE_NOW
-    return result | failed_members([*result.get("failed", ()), {"part": "file", "why": why}])
+    return result | make_failures_member([*result.get("failed", ()), {"part": "file", "why": why}])
 
 
 async def _run_while_client_waits(call: Call, request: ReportRequest, *, is_available: bool) -> JsonObject:
@@ -171,14 +171,14 @@ async def _run_in_background_first(call: Call, request: ReportRequest) -> JsonOb
 async def _run_synchronously_first(call: Call, request: ReportRequest, slow_fact: str) -> JsonObject:
     """Return the first result of the synchronous request and, once that has taken long, of a run in the background."""
     synchronous = asyncio.create_task(_run_synchronously(call, request))
-    patience = asyncio.ensure_future(call.run_followers.sleep(PATIENCE_SECONDS))
+    patience = asyncio.ensure_future(call.run_followers.sleep(SYNCHRONOUS_WAIT_SECONDS))
     attempts: list[asyncio.Task[JsonObject]] = [synchronous]
     try:
         await asyncio.wait({synchronous, patience}, return_when=asyncio.FIRST_COMPLETED)
         if not synchronous.done() or _was_cut_off(synchronous):
             call.facts.put(slow_fact, True)
             attempts.append(asyncio.create_task(run_in_background(call, request.start)))
-        winner = await _first_success(attempts)
+        winner = await _wait_for_success(attempts)
         if winner is synchronous and len(attempts) > 1 and _are_runs_unavailable(attempts[1]):
             call.facts.put(UNAVAILABLE_FACT, True)
         return winner.result()
@@ -186,7 +186,7 @@ async def _run_synchronously_first(call: Call, request: ReportRequest, slow_fact
         await cancel_tasks(cast("asyncio.Task[Any]", patience), *attempts)
 
 
-async def _first_success(attempts: list[asyncio.Task[JsonObject]]) -> asyncio.Task[JsonObject]:
+async def _wait_for_success(attempts: list[asyncio.Task[JsonObject]]) -> asyncio.Task[JsonObject]:
     """Return the first task with a result. Raise ApiError if none has one, or if an error applies to all."""
     pending = set(attempts)
     while pending:

@@ -13,7 +13,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from ..currencies import customer_currency
-from ..partial_results import failed_members, gather_partial
+from ..partial_results import gather_partial, make_failures_member
 from ..prompts import completions
 from ..prompts.prompt import Completer
 from ..search.entities import ENTITY_KINDS_BY_NAME
@@ -63,7 +63,7 @@ async def read_customer(call: Call) -> JsonObject:
         "currency": None if customer is None else customer_currency(customer),
         **({} if customer is None else {"customer": customer}),
     }
-    return await json_contents(members | failed_members(parts.failures))
+    return await json_contents(members | make_failures_member(parts.failures))
 
 
 def guide_resource(guide: Guide) -> Resource:

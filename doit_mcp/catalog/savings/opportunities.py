@@ -12,7 +12,7 @@ from ...api.pagination import parse_page
 from ...protocol.json_schema import Range
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows
-from ..anomalies.linked import one_of_each_spike
+from ..anomalies.linked_anomalies import keep_one_per_spike
 from ..anomalies.tools import is_open
 from ..call import Call
 from ..commitments.account_names import ROWS_PER_REQUEST
@@ -30,7 +30,7 @@ from ..commitments.aws import (
 )
 from ..commitments.contract_periods import ContractPeriod, read_running_periods
 from ..commitments.google import list_billing_accounts, read_cud_purchases, read_resource_cuds, read_spend_cuds
-from ..partial_results import FailedPart, PartialResults, failed_members, gather_in_turns, gather_partial
+from ..partial_results import FailedPart, PartialResults, gather_in_turns, gather_partial, make_failures_member
 from ..periods.period import utc_date
 from ..tools.composed import composed_tool
 from ..tools.series import ResultWithSeries, Series, make_columns
@@ -118,9 +118,9 @@ async def summarize_savings(call: Call, top: int) -> tuple[JsonObject, list[Seri
     owned = _join_findings(parts)
     unknown, failures = _list_unknown(parts, owned), [*parts.failures, *owned.failures, *cut]
     count = len(parts.results.get("recommendation", ())) + len(owned.owned)
-    lists, series = await run_by_rows(count, _lists, parts, owned, failures, top)
+    lists, series = await run_by_rows(count, _make_lists, parts, owned, failures, top)
     answer = {"asOf": today.isoformat(), **lists, **({"unknown": unknown} if unknown else {})}
-    return answer | failed_members(failures), series
+    return answer | make_failures_member(failures), series
 
 
 def _join_findings(parts: PartialResults) -> Findings:
@@ -134,7 +134,7 @@ def _join_findings(parts: PartialResults) -> Findings:
     )
 
 
-def _lists(
+def _make_lists(
     parts: PartialResults, found: Findings, failures: Sequence[FailedPart], top: int
 ) -> tuple[JsonObject, list[Series]]:
     """Return the ranked lists of the answer, with their basis, counts and overlaps, and all rows as series."""
@@ -221,7 +221,7 @@ async def _read_open_anomalies(doit: Doit, cut: list[FailedPart]) -> list[JsonOb
     page = parse_page(answer, "anomalies")
     if page.next_token:
         cut.append({"part": "earlier anomalies", "why": f"only the newest {len(page.rows)} are read"})
-    return one_of_each_spike([row for row in page.rows if is_open(row)])
+    return keep_one_per_spike([row for row in page.rows if is_open(row)])
 
 
 Readers = Mapping[str, Callable[[Doit, str], Awaitable[object]]]

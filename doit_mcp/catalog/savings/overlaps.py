@@ -48,7 +48,7 @@ def find_overlaps(
     shrinking: dict[tuple[str, str], list[str]] = {}
     for row in recommendations:
         identifier = f"recommendation:{row.get('source') or ''}/{row.get('key') or ''}"
-        if identifier in shown and (usage := _shrinking_usage(row)) is not None:
+        if identifier in shown and (usage := _find_shrinking_usage(row)) is not None:
             shrinking.setdefault(usage, []).append(identifier)
     return [
         {
@@ -60,7 +60,7 @@ def find_overlaps(
     ]
 
 
-def _shrinking_usage(row: JsonObject) -> tuple[str, str] | None:
+def _find_shrinking_usage(row: JsonObject) -> tuple[str, str] | None:
     """Return the cloud, and the type of commitments that cover the usage that a recommendation shrinks.
 
     None if it does not shrink any usage.
@@ -76,13 +76,13 @@ def _shrinking_usage(row: JsonObject) -> tuple[str, str] | None:
         or not any(word in letters for word in SHRINKING_WORDS)
     ):
         return None
-    service = _covered_service(cloud, title)
+    service = _find_covered_service(cloud, title)
     if service is None and UNCOVERED_WORDS.isdisjoint(WORD.findall(title)):
-        service = _covered_service(cloud, str(summary["shortDescription"]).casefold())
+        service = _find_covered_service(cloud, str(summary["shortDescription"]).casefold())
     return None if service is None else (cloud, service)
 
 
-def _covered_service(cloud: str, text: str) -> str | None:
+def _find_covered_service(cloud: str, text: str) -> str | None:
     words = set(WORD.findall(text))
     for service, names in SERVICE_WORDS[cloud].items():
         if any(name in words or name + "s" in words or (" " in name and name in text) for name in names):

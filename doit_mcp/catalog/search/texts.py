@@ -44,7 +44,7 @@ TEXTS: tuple[Text, ...] = (
 TEXTS_BY_ID = {text.id: text for text in TEXTS}
 
 
-def is_named(text: Text, words: list[str]) -> bool:
+def matches_title(text: Text, words: list[str]) -> bool:
     """Return whether *words* name a text: all are in its title, which has no more words.
 
     With fewer words, as in "savings plan", a query more likely asks for what the customer has.

@@ -20,7 +20,7 @@ from ..tools.tool import ContentResult, ToolError
 from .documents import document_text, format_value
 from .entities import ENTITY_KINDS, ENTITY_KINDS_BY_NAME, EntityKind
 from .ranking import Score, query_words, row_text, score, top_matches
-from .texts import TEXT_KINDS, TEXTS_BY_ID, Text, find_texts, is_named
+from .texts import TEXT_KINDS, TEXTS_BY_ID, Text, find_texts, matches_title
 
 TIMEOUT_SECONDS = 8.0
 MAX_RESULTS = 20
@@ -79,11 +79,11 @@ async def search(
     parts = (await gather_partial(searches, TIMEOUT_SECONDS)).raise_if_all_failed()
     found = top_matches([hit for hits in parts.results.values() for hit in hits], MAX_RESULTS)
     texts = find_texts(words) or ([] if found else find_texts(words, is_only_result=True))
-    named = [text for text in texts if is_named(text, words)]
+    named = [text for text in texts if matches_title(text, words)]
     # A skill that the query names comes first; others come after the customer's objects.
     others = [text for text in texts if text not in named]
     results = [*_text_results(call, named), *found[: MAX_RESULTS - len(texts)], *_text_results(call, others)]
-    return _json_content({"results": results}, _failed_meta(parts))
+    return _json_content({"results": results}, _make_failures_meta(parts))
 
 
 def _text_results(call: Call, texts: list[Text]) -> list[JsonObject]:
@@ -122,7 +122,7 @@ def _rank_rows(
     ]
 
 
-def _failed_meta(parts: PartialResults) -> JsonObject | None:
+def _make_failures_meta(parts: PartialResults) -> JsonObject | None:
     """Return the kinds that could not be searched, except those that the user may not see."""
     failed = {name: describe_error(error) for name, error in parts.errors.items() if error.kind != "forbidden"}
     return {FAILED_PARTS_KEY: failed} if failed else None

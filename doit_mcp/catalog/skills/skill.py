@@ -56,7 +56,7 @@ class Skill:
             ],
         }
 
-    def children(self, directory: str) -> list[JsonObject] | None:
+    def list_children(self, directory: str) -> list[JsonObject] | None:
         """Return the files and directories directly in *directory* ("" for the root); None if it is not a directory."""
         prefix = f"{directory}/" if directory else ""
         relative_paths = [path.removeprefix(prefix) for path in self.files if path.startswith(prefix)]

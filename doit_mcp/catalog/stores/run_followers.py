@@ -21,11 +21,11 @@ class RunFollowers:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _counts: dict[str, int] = field(default_factory=dict)
 
-    def follow(self, run_id: str) -> None:
+    def add_follower(self, run_id: str) -> None:
         """Count one more call that waits for the run."""
         self._counts[run_id] = self._counts.get(run_id, 0) + 1
 
-    def leave(self, run_id: str) -> bool:
+    def remove_follower(self, run_id: str) -> bool:
         """Count one call fewer. Return whether no call waits for the run anymore."""
         count = self._counts[run_id] - 1
         if count:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...api.markers import EMPTY_VALUES
-from ...protocol.jsonrpc import MAX_EXACT_INTEGER, JsonObject, RpcError, object_if_empty, parse_json
+from ...protocol.jsonrpc import MAX_EXACT_INTEGER, JsonObject, RpcError, parse_json, replace_empty_list
 
 IGNORED_ARGUMENTS = frozenset(
     (
@@ -122,10 +122,10 @@ def _remove_brackets(text: str) -> str:
 
     Terms with keys of FREE_TEXT_FILTER_KEYS stay as they are.
     """
-    return "|".join(map(_term_without_brackets, text.split("|")))
+    return "|".join(map(_strip_brackets, text.split("|")))
 
 
-def _term_without_brackets(term: str) -> str:
+def _strip_brackets(term: str) -> str:
     match = BRACKETED_TERM.fullmatch(term)
     if match is None or match[1][:-1].strip() in FREE_TEXT_FILTER_KEYS:
         return term
@@ -144,7 +144,7 @@ def _strip_whitespace(value: Any) -> Any:
 
 
 def _coerce_value(value: Any, schema: JsonObject) -> Any:
-    if (options := schema.get("anyOf")) and (container := _written_container(value)):
+    if (options := schema.get("anyOf")) and (container := _detect_container(value)):
         options = [option for option in options if option.get("type") == container]
         return _coerce_value(value, options[0]) if len(options) == 1 else value
     kind = schema.get("type")
@@ -154,11 +154,11 @@ def _coerce_value(value: Any, schema: JsonObject) -> Any:
         return _match_enum(value, schema["enum"])
     if isinstance(value, str):
         return _parse_text(value, kind, schema)
-    if kind == "integer" and (number := _exact_integer(value)) is not None:
+    if kind == "integer" and (number := _to_integer(value)) is not None:
         return number
-    if kind == "string" and (number := _exact_integer(value)) is not None:
+    if kind == "string" and (number := _to_integer(value)) is not None:
         return str(number)
-    if kind == "object" and isinstance(value := object_if_empty(value), dict):
+    if kind == "object" and isinstance(value := replace_empty_list(value), dict):
         return _coerce_object(value, schema)
     return value
 
@@ -177,7 +177,7 @@ def _coerce_list(value: Any, schema: JsonObject) -> Any:
     return [_coerce_value(value, items)]
 
 
-def _exact_integer(value: Any) -> int | None:
+def _to_integer(value: Any) -> int | None:
     """Return an integer, or a float without a fraction, as an integer; None for any other value."""
     if type(value) is int:
         return value
@@ -185,7 +185,7 @@ def _exact_integer(value: Any) -> int | None:
     return int(value) if is_exact else None
 
 
-def _written_container(value: Any) -> str:
+def _detect_container(value: Any) -> str:
     """Return the type of a list or an object, even if it is written as JSON text; "" for any other value."""
     if isinstance(value, str):
         return {"[": "array", "{": "object"}.get(value.strip()[:1], "")

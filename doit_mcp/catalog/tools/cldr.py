@@ -84,20 +84,20 @@ def read_locale(identifier: str) -> LocaleFormat:
 def _number_pattern(pattern: BabelNumberPattern, symbols: Mapping[str, str]) -> NumberPattern:
     # A currency symbol may touch the digits; an ISO code would be hard to read without a space, which must not break.
     positive, negative = (
-        re.sub(rf"{CURRENCY_SIGN}\s*", "{currency}" + NO_BREAK_SPACE, _affix(prefix, symbols))
+        re.sub(rf"{CURRENCY_SIGN}\s*", "{currency}" + NO_BREAK_SPACE, _format_affix(prefix, symbols))
         + "{number}"
-        + re.sub(rf"\s*{CURRENCY_SIGN}", NO_BREAK_SPACE + "{currency}", _affix(suffix, symbols))
+        + re.sub(rf"\s*{CURRENCY_SIGN}", NO_BREAK_SPACE + "{currency}", _format_affix(suffix, symbols))
         for prefix, suffix in zip(pattern.prefix, pattern.suffix, strict=True)
     )
     first_size, other_size = pattern.grouping
     return NumberPattern(positive, negative, (first_size, other_size))
 
 
-def _affix(text: str, symbols: Mapping[str, str]) -> str:
+def _format_affix(text: str, symbols: Mapping[str, str]) -> str:
     """Return the text before or after the digits, with the signs of the locale."""
     for sign, name in (("-", "minusSign"), ("%", "percentSign")):
         text = text.replace(sign, symbols[name])
-    return _literal(text)
+    return _escape_literal(text)
 
 
 def _date_patterns(pattern: DateTimePattern, locale: Locale) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _date_patterns(pattern: DateTimePattern, locale: Locale) -> Iterator[str]:
     tokens = [value for _, value in tokenize_pattern(pattern.pattern)]
     for month in range(1, 13):
         yield "".join(
-            _literal(token) if isinstance(token, str) else _date_field(token, month, locale) for token in tokens
+            _escape_literal(token) if isinstance(token, str) else _date_field(token, month, locale) for token in tokens
         )
 
 
@@ -118,12 +118,12 @@ def _date_field(token: tuple[str, int], month: int, locale: Locale) -> str:
     if letter in "ML":
         context = "format" if letter == "M" else "stand-alone"
         name = str(month).zfill(count) if count < 3 else locale.months[context][MONTH_NAME_WIDTHS[count]][month]
-        return _literal(name)
+        return _escape_literal(name)
     if letter == "G":
-        return _literal(locale.eras["abbreviated"][1])
+        return _escape_literal(locale.eras["abbreviated"][1])
     raise ValueError(f"{locale}: the date field {letter!r} is not supported")
 
 
-def _literal(text: str) -> str:
+def _escape_literal(text: str) -> str:
     """Return *text* escaped for a template and without direction marks, which are invisible."""
     return sanitize_text(text).replace("{", "{{").replace("}", "}}")

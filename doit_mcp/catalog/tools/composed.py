@@ -53,7 +53,7 @@ def composed_tool(**facts: Unpack[ComposedFacts]) -> Decorator:
     return decorate
 
 
-def facts_of(function: Callable[..., Any]) -> ComposedFacts:
+def read_facts(function: Callable[..., Any]) -> ComposedFacts:
     """Return what the decorator of *function* says. Raise TypeError if it has no decorator."""
     facts: ComposedFacts | None = getattr(function, "composed_facts", None)
     if facts is None:
@@ -61,7 +61,7 @@ def facts_of(function: Callable[..., Any]) -> ComposedFacts:
     return facts
 
 
-def composed_functions(module: ModuleType) -> tuple[Callable[..., Any], ...]:
+def list_composed_functions(module: ModuleType) -> tuple[Callable[..., Any], ...]:
     """Return the functions with the decorator that *module* declares, in the order of their declaration.
 
     Functions that it imports from other modules are not included.

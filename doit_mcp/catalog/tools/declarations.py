@@ -26,23 +26,23 @@ def check_write_facts(
     outside.
     """
     if "confirm" not in facts:
-        raise missing_fact(function, "confirm", "True asks the user before each call, False does not")
+        raise missing_fact_error(function, "confirm", "True asks the user before each call, False does not")
     if risky and facts["confirm"] is False:
-        raise missing_fact(
+        raise missing_fact_error(
             function,
             "confirm",
             "a write that changes, deletes or reaches outside asks the user (True) or says why not (Unconfirmed)",
         )
     if changes_existing and "preview_with" not in facts:
-        raise missing_fact(
+        raise missing_fact_error(
             function, "preview_with", "the method that reads what it changes, for the question to the user, or None"
         )
     if not facts.keys() & {"preview_with", "verify_with"} and facts.get("undone_by") != "nothing":
-        raise missing_fact(
+        raise missing_fact_error(
             function, "verify_with", "the method that shows whether the created object still exists, or None"
         )
     if not states_reach:
-        raise missing_fact(
+        raise missing_fact_error(
             function, "open_world", "True if it reaches outside the account, such as by email, else False"
         )
 
@@ -51,7 +51,7 @@ def check_destructive(operation: Operation) -> None:
     """Raise TypeError if a write by POST to an existing object does not say whether it is destructive."""
     stated = operation.read_only or operation.method != "POST" or operation.destructive is not None
     if operation.placeholders and not stated:
-        raise missing_fact(
+        raise missing_fact_error(
             operation.function, "destructive", "True if it changes or deletes something, False if it only adds"
         )
 
@@ -59,17 +59,17 @@ def check_destructive(operation: Operation) -> None:
 def check_slow(operation: Operation) -> None:
     """Raise TypeError if a query by POST does not say whether the API computes its response."""
     if operation.read_only and operation.method == "POST" and operation.slow is None:
-        raise missing_fact(operation.function, "slow", SLOW_MEANING)
+        raise missing_fact_error(operation.function, "slow", SLOW_MEANING)
 
 
 def check_composed_facts(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
     """Raise TypeError if a composed tool does not say whether it is listed by default and, if it reads, is slow."""
     if "default_list" not in facts:
-        raise missing_fact(
+        raise missing_fact_error(
             function, "default_list", "True if clients list it by default, which costs each of them tokens"
         )
     if not facts.get("writes") and "slow" not in facts:
-        raise missing_fact(function, "slow", SLOW_MEANING)
+        raise missing_fact_error(function, "slow", SLOW_MEANING)
 
 
 def check_rows_key(function: Callable[..., Any], fact: str, key: str, record: type | None) -> None:
@@ -98,7 +98,7 @@ def check_secrets(function: Callable[..., Any], facts: ToolFacts, record: type |
 def check_area(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
     """Raise TypeError if the composed tool *function* does not name a toolset, or one that does not exist."""
     if "area" not in facts:
-        raise missing_fact(function, "area", "the toolset that lists it")
+        raise missing_fact_error(function, "area", "the toolset that lists it")
     area = facts["area"]
     if area in AREAS:
         return
@@ -106,10 +106,10 @@ def check_area(function: Callable[..., Any], facts: Mapping[str, Any]) -> None:
         known = suggest_name(area, (*AREAS, *COMPOSED_TOOLSETS))
         raise declaration_error(function, f"has the unknown toolset area={area!r} in its decorator. {known}")
     if "search_hint" not in facts:
-        raise missing_fact(function, "search_hint", "the words by which clients find it")
+        raise missing_fact_error(function, "search_hint", "the words by which clients find it")
 
 
-def missing_fact(function: Callable[..., Any], fact: str, meaning: str) -> TypeError:
+def missing_fact_error(function: Callable[..., Any], fact: str, meaning: str) -> TypeError:
     """Return the error for a declaration without a *fact*."""
     return declaration_error(function, f"needs {fact}= in its decorator: {meaning}")
 

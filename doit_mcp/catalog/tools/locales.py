@@ -31,7 +31,7 @@ def find_locale(tag: str) -> LocaleFormat | None:
     # Checked first, because the cache keeps its keys, and a client can send megabytes.
     if len(tag) > MAX_TAG_CHARACTERS:
         return None
-    cached = _cached_tag(tag)
+    cached = _find_tag(tag)
     if not cached.is_loaded:
         cached.locale = _read_tag(tag)
         cached.is_loaded = True
@@ -40,11 +40,11 @@ def find_locale(tag: str) -> LocaleFormat | None:
 
 def is_loaded(tag: str) -> bool:
     """Return whether find_locale() can skip loading, which takes milliseconds, or tens of them for the first locale."""
-    return len(tag) > MAX_TAG_CHARACTERS or _cached_tag(tag).is_loaded
+    return len(tag) > MAX_TAG_CHARACTERS or _find_tag(tag).is_loaded
 
 
 @lru_cache(maxsize=MAX_CACHED_TAGS)
-def _cached_tag(tag: str) -> CachedTag:
+def _find_tag(tag: str) -> CachedTag:
     return CachedTag()
 
 

@@ -10,13 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...api.value_kinds import CurrencyCode, Day, DeclaredMember, Label, Money, Percent, UsDollars, declared_members
+from ...api.value_kinds import (
+    CurrencyCode,
+    Day,
+    DeclaredMember,
+    Label,
+    Money,
+    Percent,
+    UsDollars,
+    read_declared_members,
+)
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..call import Call
 from .locale_format import LocaleFormat, to_finite_number
 from .locales import find_locale, is_loaded
-from .series import structured_of, with_structured
+from .series import structured_content, with_structured
 from .tool import ContentResult, Tool, ToolResult
 
 LOCALE_META_KEY = "openai/locale"
@@ -31,7 +40,7 @@ MemberMap = Mapping[str, DeclaredMember]
 
 def with_localized_display(tool: Tool) -> Tool:
     """Add a display to the results of *tool* if its result type declares members to display."""
-    members = displayed_members(declared_members(tool.result_type)) if tool.result_type else {}
+    members = select_displayed_members(read_declared_members(tool.result_type)) if tool.result_type else {}
     if not members:
         return tool
 
@@ -42,16 +51,16 @@ def with_localized_display(tool: Tool) -> Tool:
         locale = await client_locale(call)
         if locale is None:
             return result
-        return with_structured(result, localize_result(structured_of(result), members, locale))
+        return with_structured(result, localize_result(structured_content(result), members, locale))
 
     return replace(tool, run=run)
 
 
-def displayed_members(members: MemberMap) -> dict[str, DeclaredMember]:
+def select_displayed_members(members: MemberMap) -> dict[str, DeclaredMember]:
     """Return the *members* that a display consists of; an empty dict if none is displayed."""
     displayed: dict[str, DeclaredMember] = {}
     for name, member in members.items():
-        if inner := displayed_members(member.members):
+        if inner := select_displayed_members(member.members):
             displayed[name] = DeclaredMember(members=inner)
         elif member.kind in DISPLAYED_KINDS:
             displayed[name] = member

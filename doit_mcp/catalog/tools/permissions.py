@@ -10,7 +10,7 @@ from dataclasses import replace
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from .series import structured_of, with_structured
+from .series import structured_content, with_structured
 from .tool import ContentResult, Tool, ToolResult
 
 MAX_PERMISSIONS, MAX_NAME_CHARACTERS = 500, 200
@@ -43,7 +43,9 @@ def read_permissions(validated: JsonObject) -> frozenset[str]:
     return frozenset(name[:MAX_NAME_CHARACTERS] for name in valid[:MAX_PERMISSIONS])
 
 
-def refused_tools(tools: Iterable[Tool], permissions: Collection[str]) -> tuple[list[JsonObject], list[JsonObject]]:
+def find_refused_tools(
+    tools: Iterable[Tool], permissions: Collection[str]
+) -> tuple[list[JsonObject], list[JsonObject]]:
     """Return the tools that a user with these *permissions* cannot use, and those for which that is uncertain.
 
     Each item names the tool and the permission.
@@ -70,8 +72,8 @@ def _with_refused_tools(tool: Tool, tools: Sequence[Tool]) -> Tool:
         result = await tool.run(call, arguments)
         if isinstance(result, ContentResult):
             return result
-        account = structured_of(result)
-        refused, uncertain = refused_tools(tools, read_permissions(account))
+        account = structured_content(result)
+        refused, uncertain = find_refused_tools(tools, read_permissions(account))
         return with_structured(result, {**account, **_refused_members(refused, uncertain)})
 
     return replace(tool, run=run)

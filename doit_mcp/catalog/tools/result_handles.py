@@ -14,7 +14,7 @@ from ...api.facts import TableShape
 from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_by_rows, run_in_thread
 from ..call import Call
-from .series import structured_of, with_structured
+from .series import structured_content, with_structured
 from .tool import ContentResult, Tool, ToolError, ToolResult
 
 MIN_STORED_ROWS = 50
@@ -87,7 +87,7 @@ def with_result_handle(tool: Tool, extract_table: ExtractTable) -> Tool:
         result = await tool.run(call, arguments)
         if isinstance(result, ContentResult):
             return result
-        return with_structured(result, await _add_handle(call, tool, structured_of(result), extract_table))
+        return with_structured(result, await _add_handle(call, tool, structured_content(result), extract_table))
 
     schema = tool.output_schema or {"type": "object", "properties": {}}
     return replace(
@@ -115,7 +115,7 @@ def _pack_result(tool: Tool, customer: str | None, result: JsonObject, extract_t
     table = extract_table(result)
     if table is None or len(table.rows) < MIN_STORED_ROWS:
         return None
-    return pack_table(replace(table, about={"tool": tool.name, **_stated_members(result)}), customer)
+    return pack_table(replace(table, about={"tool": tool.name, **_select_stated_members(result)}), customer)
 
 
 async def store_top_groups(call: Call, tool_name: str, result: JsonObject) -> str | None:
@@ -126,12 +126,12 @@ async def store_top_groups(call: Call, tool_name: str, result: JsonObject) -> st
     table = top_groups_table(result)
     if table is None:
         return None
-    about: JsonObject = {"tool": tool_name, **_stated_members(result)}
+    about: JsonObject = {"tool": tool_name, **_select_stated_members(result)}
     packed = await run_by_rows(len(table.rows), pack_table, replace(table, about=about), call.customer_context)
     return await call.results.put(call.owner, packed)
 
 
-def _stated_members(result: JsonObject) -> JsonObject:
+def _select_stated_members(result: JsonObject) -> JsonObject:
     return {name: result[name] for name in STATED_MEMBERS if name in result}
 
 

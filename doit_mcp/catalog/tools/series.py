@@ -117,7 +117,7 @@ def make_columns(*roles: str, unit: Unit | None = None) -> list[SeriesColumn]:
     return [{"role": role, "unit": unit} for role in roles]
 
 
-def structured_of(result: JsonObject | ResultWithSeries) -> JsonObject:
+def structured_content(result: JsonObject | ResultWithSeries) -> JsonObject:
     """Return the structured content of a result."""
     return result.structured if isinstance(result, ResultWithSeries) else result
 
@@ -132,7 +132,7 @@ def with_notice(result: JsonObject | ResultWithSeries, notice: str) -> JsonObjec
 
     It is not part of ``note``, which belongs to the tool.
     """
-    return with_structured(result, {"notice": notice, **structured_of(result)}) if notice else result
+    return with_structured(result, {"notice": notice, **structured_content(result)}) if notice else result
 
 
 def make_series_set(

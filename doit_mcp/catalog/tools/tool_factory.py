@@ -9,13 +9,20 @@ from typing import Any
 from ...api import AREAS
 from ...api.declaration_checks import check_signature, declaration_error, source_file
 from ...api.facts import ToolFacts
-from ...api.markers import IDENTIFIER, SECRET, TEXT_WITH_LINKS, former_names, marked_arguments, marked_paths
+from ...api.markers import (
+    IDENTIFIER,
+    SECRET,
+    TEXT_WITH_LINKS,
+    find_marked_arguments,
+    find_marked_paths,
+    read_former_names,
+)
 from ...api.operation import Operation, description_of
 from ...protocol.json_schema import function_hints, function_parameters, schema_of_function
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..views.metadata import tool_view_meta
-from .composed import facts_of
+from .composed import read_facts
 from .declarations import (
     check_area,
     check_composed_facts,
@@ -27,7 +34,7 @@ from .declarations import (
 )
 from .empty_updates import find_update_fields
 from .result_shapes import as_object, drop_forbidden_nulls, empty_write_result, output_schema, result_record
-from .series import structured_of, with_structured
+from .series import structured_content, with_structured
 from .titles import make_title, status_texts
 from .tool import (
     DEADLINE_SECONDS,
@@ -119,7 +126,7 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
 
     Raise TypeError for a declaration that lacks a fact.
     """
-    declared = facts_of(function)
+    declared = read_facts(function)
     _check_function(function, declared)
     rows_key, writes = declared.get("rows_key", ""), declared.get("writes", False)
     record = result_record(function)
@@ -131,7 +138,9 @@ def tool_from_function(function: Callable[..., Awaitable[Any]]) -> Tool:
         result: ToolResult = await function(call, **given)
         if isinstance(result, ContentResult):
             return result
-        return with_structured(result, skip_rows(drop_forbidden_nulls(structured_of(result), output), rows_key, shown))
+        return with_structured(
+            result, skip_rows(drop_forbidden_nulls(structured_content(result), output), rows_key, shown)
+        )
 
     hints = _make_annotations(
         read_only=not writes,
@@ -178,8 +187,8 @@ def _make_tool(declared: Declaration) -> Tool:
     schema = schema_of_function(function, "published")
     check_secrets(function, facts, declared.result_type)
     writes, outward = not declared.annotations["readOnlyHint"], declared.annotations["openWorldHint"]
-    reaches = marked_paths(function) if writes else ()
-    mentions = marked_paths(function, TEXT_WITH_LINKS) if writes else ()
+    reaches = find_marked_paths(function) if writes else ()
+    mentions = find_marked_paths(function, TEXT_WITH_LINKS) if writes else ()
     hints = {**declared.annotations, "openWorldHint": outward or bool(reaches or mentions)}
     states_reach = declared.states_open_world or bool(reaches or mentions)
     _check_write(function, facts, hints, has_target=bool(declared.path_arguments), states_reach=states_reach)
@@ -207,9 +216,9 @@ def _make_tool(declared: Declaration) -> Tool:
         ),
         facts=facts,
         declared_in=source_file(function),
-        identifiers=marked_arguments(function, IDENTIFIER),
-        secret_arguments=marked_arguments(function, SECRET),
-        former_names=former_names(function),
+        identifiers=find_marked_arguments(function, IDENTIFIER),
+        secret_arguments=find_marked_arguments(function, SECRET),
+        former_names=read_former_names(function),
         result_type=declared.result_type,
     )
 

@@ -11,7 +11,7 @@ from ...protocol.jsonrpc import JsonObject
 from ...resilience.compute_thread import run_in_thread
 from ..views.metadata import has_view, result_view_meta
 from .sanitize import sanitize_json, sanitize_text
-from .series import SERIES_META_KEY, ResultWithSeries, SeriesSet, pack_series, structured_of
+from .series import SERIES_META_KEY, ResultWithSeries, SeriesSet, pack_series, structured_content
 from .tool import DEADLINE_SECONDS, Tool
 from .truncation import row_offset_token, truncate_lists
 
@@ -39,7 +39,7 @@ class ToolResult(NamedTuple):
 
 async def make_tool_result(tool: Tool, arguments: JsonObject, result: JsonObject | ResultWithSeries) -> ToolResult:
     """Return the CallToolResult; builds large ones in a thread."""
-    text = to_json(structured_of(result))
+    text = to_json(structured_content(result))
     if len(text) > MAX_INLINE_CHARACTERS:
         return await run_in_thread(_build_result, tool, arguments, result, text)
     return _build_result(tool, arguments, result, text)
@@ -57,12 +57,12 @@ def make_tool_result_inline(
 
     *text* is the serialized structured content, if it is already available.
     """
-    text = to_json(structured_of(result)) if text is None else text
+    text = to_json(structured_content(result)) if text is None else text
     return _build_result(tool, arguments, result, text).call_result
 
 
 def _build_result(tool: Tool, arguments: JsonObject, result: JsonObject | ResultWithSeries, text: str) -> ToolResult:
-    structured = structured_of(result)
+    structured = structured_content(result)
     fitted, text = truncate_and_sanitize(tool, arguments, structured, text)
     truncated = "cut" in fitted and "cut" not in structured
     if problems := tool.result_problems(fitted):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from .series import structured_of, with_structured
+from .series import structured_content, with_structured
 from .tool import ContentResult, Tool, ToolResult
 
 UNTESTED_KEY = "untested"
@@ -41,7 +41,7 @@ def with_untested_note(tool: Tool) -> Tool:
             raise
         if isinstance(result, ContentResult):
             return replace(result, blocks=[*result.blocks, {"type": "text", "text": f"Untested: {reason}"}])
-        return with_structured(result, {**structured_of(result), UNTESTED_KEY: reason})
+        return with_structured(result, {**structured_content(result), UNTESTED_KEY: reason})
 
     schema = tool.output_schema or {"type": "object", "properties": {}}
     return replace(

@@ -17,7 +17,7 @@ from ..costs.groups import GroupDimension
 from ..costs.query_config import QueryInterval, cost_config
 from ..costs.scope import Scope
 from ..partial_results import describe_error
-from ..periods.period import Period, month_of, months_back
+from ..periods.period import Period, month_of, subtract_months
 from ..report_runs.queries import fetch_query
 
 BILL_METRICS = frozenset(
@@ -55,7 +55,7 @@ async def query_daily_units(call: Call, metric: str, period: Period) -> list[Cos
         # The query is the same for all metrics, so a refusal that names the metric is about its name.
         if error.kind != "refused" or metric.casefold() not in error.reason.casefold():
             raise
-        raise await _unknown_metric(call, metric, "is not a DataHub metric") from error
+        raise await _unknown_metric_error(call, metric, "is not a DataHub metric") from error
 
 
 def refuse_bill_metric(metric: str) -> None:
@@ -70,12 +70,12 @@ def refuse_bill_metric(metric: str) -> None:
 
 async def check_metric(call: Call, metric: str, today: date) -> None:
     """Raise ApiError if no event of the last months has this metric."""
-    history = Period(months_back(today, HISTORY_MONTHS - 1), month_of(today).last)
+    history = Period(subtract_months(today, HISTORY_MONTHS - 1), month_of(today).last)
     if not await query_units(call, metric, history, "month"):
-        raise await _unknown_metric(call, metric, f"is in no DataHub event of the last {HISTORY_MONTHS} months")
+        raise await _unknown_metric_error(call, metric, f"is in no DataHub event of the last {HISTORY_MONTHS} months")
 
 
-async def _unknown_metric(call: Call, metric: str, what: str) -> ApiError:
+async def _unknown_metric_error(call: Call, metric: str, what: str) -> ApiError:
     """Return the error for an unknown metric. The API lists only datasets with their descriptions, not metrics."""
     return ApiError(
         f"metric: {short_json(metric)} {what}. Metrics are the types in the events' metrics, such as orders. "

@@ -30,7 +30,7 @@ from ..costs.groups import GroupByArgument, resolve_groups
 from ..costs.scope import CloudArgument, FiltersArgument, IncludeCreditsArgument, Scope
 from ..costs.statement import CostStatement, cost_statement
 from ..currencies import CurrencyArgument
-from ..partial_results import FailedPart, failed_members, gather_partial
+from ..partial_results import FailedPart, gather_partial, make_failures_member
 from ..periods.grammar import PeriodArgument, parse_period
 from ..periods.period import Period, ReportedPeriod, utc_date
 from ..tools.composed import composed_tool
@@ -122,7 +122,7 @@ async def unit_cost(
     by group and, for several months, by month. cloud and filters apply to the cost. Default: last month."""
     refuse_bill_metric(metric)
     whole = parse_period(period or DEFAULT_PERIOD, "period", utc_date(call.now))
-    reported = settled_part(whole)
+    reported = cut_to_settled_days(whole)
     scope = Scope.from_arguments(cloud, filters, includeCredits)
     groups = await resolve_groups(call, groupBy)
     if len(groups) > 1:
@@ -146,7 +146,7 @@ async def unit_cost(
     return ResultWithSeries(result, make_series_set(statement, series))
 
 
-def settled_part(period: ReportedPeriod) -> ReportedPeriod:
+def cut_to_settled_days(period: ReportedPeriod) -> ReportedPeriod:
     """Return the days of a period whose costs are final; all days if no cost is final yet.
 
     The units of the latest days are known before their costs are, which would make a unit look cheaper than it is.
@@ -201,7 +201,7 @@ async def _missing_costs(call: Call, request: CostRequest, rows: UnitRows, check
         return MissingCosts([empty.note], {} if empty.is_known else {"cost": None, "unitCost": None}, elapsed)
     start = await find_later_start(call, request.period, min(row.period for row in rows.costs))
     if start.day is None:
-        return MissingCosts([], failed_members(start.failures), elapsed)
+        return MissingCosts([], make_failures_member(start.failures), elapsed)
     return MissingCosts([f"The data begins on {start.day.isoformat()}."], {}, Period(start.day, elapsed.last))
 
 
@@ -227,18 +227,18 @@ def make_unit_cost(rows: UnitRows, top: int, currency: str) -> JsonObject:
     months = cost_by_period(rows.costs)
     units_by_month = cost_by_period(rows.daily_units, lambda day: day[:7])
     by_month = [
-        {"period": month, **_quotient(months.get(month, ZERO), units_by_month.get(month, ZERO), currency)}
+        {"period": month, **_divide(months.get(month, ZERO), units_by_month.get(month, ZERO), currency)}
         for month in sorted(months.keys() | units_by_month.keys())
     ]
     return {
-        **_quotient(cost, units, currency),
+        **_divide(cost, units, currency),
         "unitsPerDay": round_significant(units / days) if days else None,
         **({"periods": by_month} if len(by_month) > 1 else {}),
-        **(_groups(rows, cost, units, top, currency) if rows.groups else {}),
+        **(_make_groups(rows, cost, units, top, currency) if rows.groups else {}),
     }
 
 
-def _groups(rows: UnitRows, cost: Decimal, units: Decimal, top: int, currency: str) -> JsonObject:
+def _make_groups(rows: UnitRows, cost: Decimal, units: Decimal, top: int, currency: str) -> JsonObject:
     """Return the groups, divided by their own units if the metric has the dimension, and otherwise by all units."""
     own: dict[Any, Decimal] = {}
     for row in rows.group_units:
@@ -251,7 +251,7 @@ def _groups(rows: UnitRows, cost: Decimal, units: Decimal, top: int, currency: s
             {
                 "id": group.id,
                 "name": group.name,
-                **_quotient(group.cost, own.get(group.id, ZERO) if has_dimension else units, currency),
+                **_divide(group.cost, own.get(group.id, ZERO) if has_dimension else units, currency),
             }
             for group in ranked
         ],
@@ -260,7 +260,7 @@ def _groups(rows: UnitRows, cost: Decimal, units: Decimal, top: int, currency: s
     }
 
 
-def _quotient(cost: Decimal, units: Decimal, currency: str) -> JsonObject:
+def _divide(cost: Decimal, units: Decimal, currency: str) -> JsonObject:
     return {
         "cost": amount_as_json(cost, currency),
         "units": float(units),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...protocol.jsonrpc import JsonObject
 from ..costs.amounts import ZERO
-from ..costs.cost_series import provisional_periods
+from ..costs.cost_series import list_provisional_periods
 from ..costs.group_costs import CostRow, cost_by_period
 from ..periods.parts import split_period
 from ..periods.period import ReportedPeriod
@@ -27,14 +27,14 @@ def unit_series(result: JsonObject, daily_units: Sequence[CostRow], period: Repo
         "kind": "time",
         "interval": "month",
         "columns": [*make_columns("period"), *FIGURES],
-        "rows": [[row["period"], *_figures(row)] for row in result.get("periods", ())],
-        "provisional": provisional_periods(months, period.final_through),
+        "rows": [[row["period"], *_read_figures(row)] for row in result.get("periods", ())],
+        "provisional": list_provisional_periods(months, period.final_through),
     }
     groups: Series = {
         "name": "unit cost by group",
         "kind": "bars",
         "columns": [*make_columns("id", "name"), *FIGURES],
-        "rows": [[row["id"], row["name"], *_figures(row)] for row in result.get("groups", ())],
+        "rows": [[row["id"], row["name"], *_read_figures(row)] for row in result.get("groups", ())],
     }
     units = cost_by_period(daily_units)
     days = list(split_period(period.elapsed, "day")) if units else []
@@ -48,5 +48,5 @@ def unit_series(result: JsonObject, daily_units: Sequence[CostRow], period: Repo
     return [by_month, groups, by_day]
 
 
-def _figures(row: JsonObject) -> list[float | None]:
+def _read_figures(row: JsonObject) -> list[float | None]:
     return [row["cost"], row["units"], row["unitCost"]]

@@ -39,7 +39,7 @@ STYLE_SPACE = re.compile(r"\s*([{};])\s*|([:,])\s+")
 def compact_script(source: str) -> str:
     """Return a script without comments and white space that separates nothing."""
     literals: list[str] = []
-    code = "".join(_parts(source, literals)).strip()
+    code = "".join(_compact_parts(source, literals)).strip()
     code = LINE_BREAK.sub("\n", SPACE_INSIDE_STATEMENT.sub("", code))
     code = NEEDED_SPACE.sub(KEPT_SPACE, BLANKS.sub(" ", code)).replace(" ", "").replace(KEPT_SPACE, " ")
     code = NEEDLESS.sub("", code)
@@ -53,12 +53,12 @@ def compact_style(source: str) -> str:
     return bare.replace(";}", "}").strip()
 
 
-def _parts(source: str, literals: list[str]) -> Iterator[str]:
+def _compact_parts(source: str, literals: list[str]) -> Iterator[str]:
     """Yield the code of a script, with spaces for comments and LITERAL for literals, which are added to *literals*."""
     opened: list[str] = []  # braces and templates around the position
     position, code = 0, ";"
     while position < len(source):
-        found = _pattern(source, position, code, opened).match(source, position)
+        found = _choose_pattern(source, position, code, opened).match(source, position)
         assert found is not None, source[position : position + 40]
         position, kind, part = found.end(), found.lastgroup, found[0]
         if kind == "comment":
@@ -76,7 +76,7 @@ def _parts(source: str, literals: list[str]) -> Iterator[str]:
         yield part
 
 
-def _pattern(source: str, position: int, code: str, opened: list[str]) -> re.Pattern[str]:
+def _choose_pattern(source: str, position: int, code: str, opened: list[str]) -> re.Pattern[str]:
     """Return the pattern of the part at *position*, after *code*."""
     if opened[-1:] == ["`"]:
         return TEMPLATE_PART

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ...api.markers import ArgumentPath, values_at
+from ...api.markers import ArgumentPath, find_values
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool, ToolError
 from .external_addresses import OUTSIDE, is_external
@@ -58,7 +58,7 @@ TOO_MANY = (
 )
 
 
-def reached_lines(tool: Tool, current: JsonObject) -> list[str]:
+def list_recipient_lines(tool: Tool, current: JsonObject) -> list[str]:
     """Return the lines for the users, addresses and channels that the object of a deletion or an invitation reaches."""
     if not tool.deletes and tool.verb not in ENDING_VERBS:
         return []
@@ -82,8 +82,8 @@ def access_lines(
     """
     lines: list[AccessLine] = []
     for path in tool.external_target_paths:
-        if new_values := values_at(arguments, path):
-            old_values = values_at(current, path) if current is not None else []
+        if new_values := find_values(arguments, path):
+            old_values = find_values(current, path) if current is not None else []
             # An update removes the access of users who are not listed.
             found = _path_lines(path, new_values, old_values, replaces_all=tool.verb == "update")
             named = path[-1] in DOMAIN_FIELDS
@@ -111,7 +111,7 @@ def _path_lines(
     if len(new_values) == 1 and isinstance(new_values[0], dict):
         old_value = old_values[0] if old_values and isinstance(old_values[0], dict) else {}
         for line in value_lines(label, new_values[0], old_value):
-            whole = _whole_text(line.after)
+            whole = _full_text(line.after)
             text = f"{line.path}: {to_plain_text(whole)}" if is_shortened(whole) else line.text
             yield AccessLine("changed", text, whole)
     elif len(new_values) == 1 and not isinstance(new_values[0], list):
@@ -122,7 +122,7 @@ def _path_lines(
         ]
     else:
         for entry in _flatten_entries(new_values):
-            yield AccessLine("added", f"{label}: {_entry_text(entry)}", _whole_text(entry))
+            yield AccessLine("added", f"{label}: {_entry_text(entry)}", _full_text(entry))
         if replaces_all:
             text = f"{label}: anyone not listed here is removed (the current list could not be read)"
             yield AccessLine("removed", text)
@@ -132,16 +132,16 @@ def _scalar_lines(label: str, name: str, new_value: Any, old_values: list[Any]) 
     empty_text = EMPTY_VALUE_TEXTS.get(name, "none")
     new, *old = [empty_text if value in (None, "") else value for value in (new_value, *old_values[:1])]
     before = f"{preview_value(old[0])} → " if old and old[0] != new else ""
-    yield AccessLine("changed", f"{label}: {before}{preview_value(new)}", _whole_text(new))
+    yield AccessLine("changed", f"{label}: {before}{preview_value(new)}", _full_text(new))
 
 
 def _entry_text(entry: Any) -> str:
     """Return a user, address or permission as unshortened text, because an omitted part could be important."""
-    whole = _whole_text(entry)
+    whole = _full_text(entry)
     return to_plain_text(whole) if is_shortened(whole) else preview_entry(entry)
 
 
-def _whole_text(entry: Any) -> str:
+def _full_text(entry: Any) -> str:
     """Return *entry* as one unshortened text, to find addresses in it."""
     return entry if isinstance(entry, str) else orjson.dumps(entry, default=str).decode()
 
@@ -158,7 +158,7 @@ def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]
     new = [(entry_identity(entry), entry) for entry in new_entries]
     for key, entry in new:
         if key not in old:
-            yield AccessLine("added", f"{label}: add {_entry_text(entry)}", _whole_text(entry))
+            yield AccessLine("added", f"{label}: add {_entry_text(entry)}", _full_text(entry))
     for key, entry in new:
         if key in old and isinstance(entry, dict) and isinstance(old[key], dict):
             changed = [
@@ -170,7 +170,7 @@ def _comparison_lines(label: str, new_entries: list[Any], old_entries: list[Any]
                 )
                 change = f"{old_details or 'none'} → {new_details or 'none'}"
                 text = f"{label}: change {preview_value(entry_name(entry))}: {change}"
-                yield AccessLine("changed", text, _whole_text(entry))
+                yield AccessLine("changed", text, _full_text(entry))
     new_keys = {key for key, _ in new}
     for key, entry in old.items():
         if key not in new_keys:

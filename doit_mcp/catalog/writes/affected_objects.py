@@ -40,23 +40,23 @@ def extract_identifiers(arguments: JsonObject, result: JsonObject) -> dict[str, 
     } or {name: identifier for name in FALLBACK_NAMES if (identifier := _identifier_value(arguments.get(name)))}
     nested: dict[str, dict[str, None]] = {}
     for name, value in arguments.items():
-        for path, text in _nested_identifiers(value, name, MAX_DEPTH):
+        for path, text in _find_nested_identifiers(value, name, MAX_DEPTH):
             nested.setdefault(path, {})[text] = None
     return identifiers | {path: tuple(texts)[:MAX_LIST_ITEMS] for path, texts in nested.items()}
 
 
-def _nested_identifiers(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _find_nested_identifiers(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     """Yield the identifiers inside *value* with their paths; of long lists only those of the first items."""
     if isinstance(value, list):
         for item in value[:MAX_LIST_ITEMS]:
             if isinstance(item, dict):
-                yield from _nested_identifiers(item, path, depth)
+                yield from _find_nested_identifiers(item, path, depth)
     elif isinstance(value, dict) and depth:
         for name, member in islice(value.items(), MAX_MEMBERS):
             if NESTED_IDENTIFIER_NAME_PATTERN.fullmatch(name) and name not in SHARED_SECRETS:
                 for text in _identifier_texts(_identifier_value(member)):
                     yield f"{path}.{name}", text
-            yield from _nested_identifiers(member, f"{path}.{name}", depth - 1)
+            yield from _find_nested_identifiers(member, f"{path}.{name}", depth - 1)
 
 
 def _identifier_value(value: Any) -> Identifier:
@@ -73,7 +73,7 @@ def _identifier_texts(identifier: Identifier) -> tuple[str, ...]:
     return identifier
 
 
-def affected_identifiers(arguments: JsonObject, result: JsonObject) -> set[str]:
+def find_affected_identifiers(arguments: JsonObject, result: JsonObject) -> set[str]:
     """Return the identifiers of the objects that a write changed, without those of their containers.
 
     Identifiers in its *result*, including those inside a member such as ``user``, belong to objects that it created.

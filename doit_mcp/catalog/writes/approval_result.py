@@ -24,7 +24,7 @@ UNREAD = (
 SAME_CUSTOMER = " and the same customerContext"
 
 
-async def approval_result(
+async def request_approval(
     call: Call, tool: Tool, arguments: JsonObject, change: JsonObject, digest: str, *, is_outdated: bool = False
 ) -> JsonObject:
     """Store the call and return the result that asks for approval. Raises ToolError if it cannot be stored.

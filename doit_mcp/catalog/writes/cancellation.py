@@ -24,7 +24,7 @@ TOO_LATE = (
 _ANSWER = orjson.dumps({"result": CANCELED})
 
 
-def canceling(tool: Tool) -> Tool:
+def with_cancellation(tool: Tool) -> Tool:
     """Return *tool*, whose change was prepared, with a call that cancels the change instead of making it."""
 
     async def run(call: Call, arguments: JsonObject) -> JsonObject:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ...api.facts import Dependents, Reader
-from ...api.markers import values_at
+from ...api.markers import find_values
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.declarations import reader_name
@@ -21,7 +21,7 @@ from .access_changes import DOMAIN_FIELDS
 from .external_addresses import customer_domains, is_external
 from .object_reads import read_name, read_object, read_rows, row_name
 from .receipt_verification import as_list, member_key
-from .state_reader import declared_reader, named_tool
+from .state_reader import find_declared_reader, find_named_tool
 from .value_formatting import preview_value
 from .write_refusals import check_listed, check_name, check_unused
 
@@ -88,24 +88,24 @@ class ChangeContextReader:
         # Raise TypeError for names of other tools than those that read when the tools are made.
         facts = self.tool.facts
         for dependents in facts.get("dependents", ()):
-            self._reader(dependents.reader)
-            list(self._all_readers(dependents.details_with))
-            list(self._all_readers(dependents.names_with))
+            self._find_reader(dependents.reader)
+            list(self._list_readers(dependents.details_with))
+            list(self._list_readers(dependents.names_with))
         for readers in facts.get("names_with", {}).values():
-            list(self._all_readers(readers))
+            list(self._list_readers(readers))
         self._unique_reader()
 
-    def _reader(self, named: Reader) -> Tool:
-        found = named_tool(self.tool, "dependents or names_with", named, self.tools_by_name)
+    def _find_reader(self, named: Reader) -> Tool:
+        found = find_named_tool(self.tool, "dependents or names_with", named, self.tools_by_name)
         assert found is not None  # A name is never empty.
         return found
 
     def _unique_reader(self) -> Tool | None:
-        return named_tool(self.tool, "unique_in", self.tool.facts.get("unique_in"), self.tools_by_name)
+        return find_named_tool(self.tool, "unique_in", self.tool.facts.get("unique_in"), self.tools_by_name)
 
-    def _all_readers(self, readers: NameReaders | None) -> Iterable[Tool]:
+    def _list_readers(self, readers: NameReaders | None) -> Iterable[Tool]:
         if readers is not None:
-            yield from map(self._reader, readers.values() if isinstance(readers, Mapping) else (readers,))
+            yield from map(self._find_reader, readers.values() if isinstance(readers, Mapping) else (readers,))
 
     async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> ChangeContext:
         """Return the context. Raises ApiError for a bad credential, and ToolError if other objects forbid the write."""
@@ -150,7 +150,7 @@ class ChangeContextReader:
         """Return the keys of the items in *arguments* that the list has before the write; None if unknown."""
         facts = self.tool.facts
         names = facts.get("adds", ""), facts.get("removes", "")
-        reader = declared_reader(self.tool, "verify_with", self.tools_by_name) if any(names) else None
+        reader = find_declared_reader(self.tool, "verify_with", self.tools_by_name) if any(names) else None
         if reader is None:
             return None
         selecting = {name: value for name, value in arguments.items() if name in reader.input_schema["properties"]}
@@ -168,7 +168,7 @@ class ChangeContextReader:
         return any(
             b"@" in orjson.dumps(found) or (path[-1] in DOMAIN_FIELDS and any(found))
             for path in self.tool.external_target_paths
-            if (found := values_at(arguments, path))
+            if (found := find_values(arguments, path))
         )
 
     async def _read_dependents(
@@ -186,7 +186,7 @@ class ChangeContextReader:
             name: "|".join(template.format_map({**current, "id": id}) for id in ids)
             for name, template in kind.arguments.items()
         }
-        rows = await read_rows(call, self._reader(kind.reader), selecting)
+        rows = await read_rows(call, self._find_reader(kind.reader), selecting)
         if rows is None or not (kind.member or kind.details_with):
             return rows, rows or [], 0
         wanted = set(ids)
@@ -196,9 +196,9 @@ class ChangeContextReader:
             details = await self._read_details(call, kind, rows[:MAX_DETAILS], current)
             shown = [(row, details.get(str(row.get(kind.row_id)))) for row in rows]
             referring = [row for row, one in shown if _refers_to(one, wanted)]
-            found = [row for row, one in shown if row in referring or _names(one, own_name, kind.named_in)]
+            found = [row for row, one in shown if row in referring or _has_condition(one, own_name, kind.named_in)]
             return found, referring, len(rows) - len(details)
-        found = [row for row in rows if _names(row.get(kind.member), own_name, kind.named_in)]
+        found = [row for row in rows if _has_condition(row.get(kind.member), own_name, kind.named_in)]
         referring = [row for row in rows if _refers_to(row.get(kind.member), wanted)]
         while True:
             more = [row for row in rows if _refers_to(row.get(kind.member), wanted) and row not in found]
@@ -211,7 +211,7 @@ class ChangeContextReader:
         self, call: Call, kind: Dependents, rows: list[JsonObject], current: JsonObject
     ) -> dict[str, JsonObject]:
         """Return what *details_with* shows of the *rows*, by their ids, without those that cannot be read."""
-        (reader,) = self._all_readers(kind.details_with)
+        (reader,) = self._list_readers(kind.details_with)
         ids = [str(row[kind.row_id]) for row in rows if row.get(kind.row_id)]
         found: dict[str, JsonObject] = {}
         for start in range(0, len(ids), MAX_DETAILS_AT_ONCE):
@@ -241,12 +241,12 @@ class ChangeContextReader:
     async def _read_names(self, call: Call, readers: NameReaders, values: list[Any]) -> dict[str, str]:
         """Return the readable names of the ids in *values*, or of all rows of a list ("" without a name), by id."""
         if not isinstance(readers, Mapping):
-            rows = await read_rows(call, self._reader(readers), {})
+            rows = await read_rows(call, self._find_reader(readers), {})
             return {str(row["id"]): row_name(row) for row in rows or () if "id" in row}
         references = [item for value in values for item in (value if isinstance(value, list) else [value])]
         found = [item for item in references if isinstance(item, dict) and item.get("objectType") in readers]
         shown = await asyncio.gather(
-            *(read_name(call, self._reader(readers[one["objectType"]]), one) for one in found[:MAX_NAMED_OBJECTS])
+            *(read_name(call, self._find_reader(readers[one["objectType"]]), one) for one in found[:MAX_NAMED_OBJECTS])
         )
         return {one["objectId"]: name for one, name in zip(found, shown, strict=False) if name}
 
@@ -260,7 +260,7 @@ def _row_text(row: JsonObject, kind: Dependents, names: Mapping[str, str]) -> st
         f"{preview_value(name)} (id {preview_value(id)})" if name and has_own_id else name and preview_value(name)
     )
     text = f"{preview_value(type)} " * (type is not None) + (described or f"id {preview_value(id)}")
-    return text + "".join(f", {member}: {_shown_or_unknown(row.get(member))}" for member in kind.shows)
+    return text + "".join(f", {member}: {_format_value(row.get(member))}" for member in kind.shows)
 
 
 def _missing_lines(kind: Dependents, ids: list[str], rows: list[JsonObject]) -> list[str]:
@@ -271,7 +271,7 @@ def _missing_lines(kind: Dependents, ids: list[str], rows: list[JsonObject]) -> 
     return lines[:MAX_SHOWN] + ([f"{kind.kind}: and {omitted:,} more, {NOT_FOUND}"] if omitted > 0 else [])
 
 
-def _shown_or_unknown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return UNKNOWN if value is None else f"{value:,}" if isinstance(value, int) else preview_value(value)
 
 
@@ -282,18 +282,18 @@ def _member_names(template: str) -> list[str]:
 def _refers_to(value: Any, ids: set[str], depth: int = 0) -> bool:
     """Return whether *value* is one of the *ids*, or contains one at any depth."""
     if isinstance(value, (list, dict)):
-        return depth < MAX_DEPTH and any(_refers_to(member, ids, depth + 1) for member in _members(value))
+        return depth < MAX_DEPTH and any(_refers_to(member, ids, depth + 1) for member in _list_members(value))
     return isinstance(value, str) and value in ids
 
 
-def _names(value: Any, name: str, types: frozenset[str], depth: int = 0) -> bool:
+def _has_condition(value: Any, name: str, types: frozenset[str], depth: int = 0) -> bool:
     """Return whether *value* is, or contains, a condition of one of these *types* with the *name* among its values."""
     if not name or not isinstance(value, (list, dict)) or depth >= MAX_DEPTH:
         return False
     if isinstance(value, dict) and value.get("type") in types and name in as_list(value.get("values")):
         return True
-    return any(_names(member, name, types, depth + 1) for member in _members(value))
+    return any(_has_condition(member, name, types, depth + 1) for member in _list_members(value))
 
 
-def _members(value: list[Any] | dict[str, Any]) -> Iterable[Any]:
+def _list_members(value: list[Any] | dict[str, Any]) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value

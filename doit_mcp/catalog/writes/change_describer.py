@@ -49,8 +49,8 @@ class ChangeDescriber:
         check_refusal(self.tool, arguments, current or {})
         reader = self.context_reader
         context = NO_CONTEXT if reader is None else await reader.read(call, arguments, current)
-        link = object_link(call, *self._area_and_id(arguments), current or {})
-        problem = await _run(current or {}, self._undo_problem, arguments, current)
+        link = object_link(call, *self._find_object(arguments), current or {})
+        problem = await _compute(current or {}, self._undo_problem, arguments, current)
         return Snapshot(current, note, context, customer, link, problem)
 
     def _undo_problem(self, arguments: JsonObject, current: JsonObject | None) -> str:
@@ -63,7 +63,7 @@ class ChangeDescriber:
         undo = self.undo.make(arguments, current)
         return "" if self.tool.deletes and "tool" in undo else str(undo.get("note", ""))
 
-    def _area_and_id(self, arguments: JsonObject) -> tuple[str, object]:
+    def _find_object(self, arguments: JsonObject) -> tuple[str, object]:
         """Return the area and the id of the object. Tools for several areas have the argument resourceType."""
         area = arguments.get("resourceType") or self.tool.area
         targets = self.tool.targets
@@ -71,18 +71,18 @@ class ChangeDescriber:
 
     async def describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
         """Return the text of the question to the user, and the digest of what it is about."""
-        return await _run(arguments, self._describe, arguments, snapshot)
+        return await _compute(arguments, self._describe, arguments, snapshot)
 
     async def record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
         """Return the change as data."""
-        return await _run(arguments, self._record, arguments, snapshot)
+        return await _compute(arguments, self._make_record, arguments, snapshot)
 
     def _describe(self, arguments: JsonObject, snapshot: Snapshot) -> tuple[str, str]:
         given = with_removed_values(self.tool, arguments, snapshot.current)
         message = preview_message(self.tool, *self._with_names(given, snapshot))
         return message, preview_digest(self.tool, given, snapshot)
 
-    def _record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
+    def _make_record(self, arguments: JsonObject, snapshot: Snapshot) -> JsonObject:
         given = with_removed_values(self.tool, arguments, snapshot.current)
         shown, named = self._with_names(given, snapshot)
         return change_record(self.tool, shown, named, self._shown_fields(shown))
@@ -104,7 +104,7 @@ class ChangeDescriber:
         return properties
 
 
-async def _run(arguments: JsonObject, compute: Callable[..., T], *inputs: object) -> T:
+async def _compute(arguments: JsonObject, compute: Callable[..., T], *inputs: object) -> T:
     """Return the result of *compute*, which runs in a thread if the arguments are large."""
     if is_large(arguments) or len(orjson.dumps(arguments)) > MAX_INLINE_BYTES:
         return await run_in_thread(compute, *inputs)

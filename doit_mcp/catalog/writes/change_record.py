@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
-from .access_changes import access_lines, reached_lines
+from .access_changes import access_lines, list_recipient_lines
 from .amount_units import with_units
 from .change_rows import (
     display_value,
@@ -30,7 +30,7 @@ from .preview import (
 from .reversibility import cannot_be_undone, undo_notes
 from .snapshot import Snapshot
 from .value_diff import HIDDEN, UNKNOWN, DiffLine, is_unchanged, select_lines, value_lines
-from .value_formatting import preview_value, shorten
+from .value_formatting import preview_value, shorten_value
 
 UNCHANGED = "The object has these values already."
 OUTSIDE = "recipients or systems outside your DoiT account"
@@ -59,7 +59,7 @@ def change_record(
     rows = [_with_shown_member(tool, row, before) for row in rows]
     rows = limit_items(rows + member_rows(tool, arguments, related, context.members))
     affected = access_lines(tool, changes, current, context.domains)
-    affected += reached_lines(tool, before) + list(context.dependents) + changed_members
+    affected += list_recipient_lines(tool, before) + list(context.dependents) + changed_members
     affected += mention_lines(tool, arguments, context.domains) + related_lines(related)
     unchanged = UNCHANGED if changes and not rows else ""
     undone = undo_notes(tool, is_known=is_known, problem=problem, is_employee=customer != "")
@@ -132,10 +132,10 @@ def _object_record(
     # The last part of a path identifies the object itself. Names of its container would be misleading.
     own_related = related.get(selectors[0], {}) if selectors else {}
     name = name_of({**own_related, **targets, **before}) or next((targets[name] for name in selectors), None)
-    named = {"name": shorten(name)} if name else {}
+    named = {"name": shorten_value(name)} if name else {}
     email = before.get("email")
     if isinstance(email, str) and email and email != name:
         # Users know each other by address, and names of users are not unique.
-        named["email"] = shorten(email)
-    selected = {shorten(name): display_value(value) for name, value in targets.items() if name not in named}
+        named["email"] = shorten_value(email)
+    selected = {shorten_value(name): display_value(value) for name, value in targets.items() if name not in named}
     return {**named, **selected, **({"url": link} if link and targets else {})}

@@ -9,10 +9,10 @@ from ...api.operation import operation_of
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .conditions import without_defaults
-from .item_labels import bounded_item, item_text
+from .item_labels import item_text, limit_item
 from .receipt_verification import member_key
 from .value_diff import UNKNOWN, DiffLine, are_numbers, value_key
-from .value_formatting import MAX_LINES, is_shortened, shorten
+from .value_formatting import MAX_LINES, is_shortened, shorten_value
 
 NAME_FIELDS = (
     "name",
@@ -74,7 +74,7 @@ def member_rows(
         texts = [str(found.get("email") or name_of(found) or item_text(item)) for item in items]
         field = _list_name(tool) or name
         row = rows.setdefault(field, {"field": field, "added": [], "removed": []})
-        row[kind] = [shorten(text) for text in texts]
+        row[kind] = [shorten_value(text) for text in texts]
     return [row for row in rows.values() if row["added"] or row["removed"]]
 
 
@@ -119,9 +119,9 @@ def _list_row(path: str, before: list[Any], after: list[Any], names: Mapping[str
     added = [item for item, own in zip(after, new, strict=True) if own not in old]
     removed = [item for item, own in zip(before, old, strict=True) if own not in new]
     if are_numbers(before + after) or _has_repeats(old) or _has_repeats(new):
-        return {"field": path, "before": _whole_text(before, names), "after": _whole_text(after, names)}
+        return {"field": path, "before": _join_items(before, names), "after": _join_items(after, names)}
     if not added and not removed:
-        return {"field": path, "before": _order_text(before, names), "after": _order_text(after, names)}
+        return {"field": path, "before": _join_in_order(before, names), "after": _join_in_order(after, names)}
     row: JsonObject = {"field": path, "added": [], "removed": []}
     for kind, items in (("added", added), ("removed", removed)):
         for item in items:
@@ -133,23 +133,23 @@ def _has_repeats(items: list[Any]) -> bool:
     return len({value_key(item) for item in items}) < len(items)
 
 
-def _whole_text(items: list[Any], names: Mapping[str, str]) -> str:
-    texts = (str(_named_item(item, names)) for item in items)
-    return shorten(", ".join(texts), MAX_LIST_CHARACTERS) or EMPTY_LIST_TEXT
+def _join_items(items: list[Any], names: Mapping[str, str]) -> str:
+    texts = (str(_add_name(item, names)) for item in items)
+    return shorten_value(", ".join(texts), MAX_LIST_CHARACTERS) or EMPTY_LIST_TEXT
 
 
-def _order_text(items: list[Any], names: Mapping[str, str]) -> str:
+def _join_in_order(items: list[Any], names: Mapping[str, str]) -> str:
     """Return the order of *items* as text: their names, if all names are different."""
     own = [name_of(item) if isinstance(item, dict) else None for item in items]
     are_unique = None not in own and len({*own}) == len(own)
-    return _whole_text(own if are_unique else items, names)
+    return _join_items(own if are_unique else items, names)
 
 
 def _add_item(row: JsonObject, kind: str, item: Any, names: Mapping[str, str]) -> None:
     """Add the label of an item to a row, and for an object, its copy."""
-    row[kind].append(_named_item(item, names))
+    row[kind].append(_add_name(item, names))
     if isinstance(item, dict):
-        row.setdefault(f"{kind}Items", []).append(bounded_item(item))
+        row.setdefault(f"{kind}Items", []).append(limit_item(item))
 
 
 def limit_items(rows: Iterable[JsonObject]) -> list[JsonObject]:
@@ -171,8 +171,8 @@ def limit_items(rows: Iterable[JsonObject]) -> list[JsonObject]:
     return limited
 
 
-def _named_item(item: Any, names: Mapping[str, str]) -> Any:
-    return shorten(names[item]) if isinstance(item, str) and item in names else display_value(item)
+def _add_name(item: Any, names: Mapping[str, str]) -> Any:
+    return shorten_value(names[item]) if isinstance(item, str) and item in names else display_value(item)
 
 
 def _former_value(value: Any) -> Any:
@@ -184,7 +184,7 @@ def display_value(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list):
-        return shorten(_list_text(value)) if value else EMPTY_LIST_TEXT
+        return shorten_value(_list_text(value)) if value else EMPTY_LIST_TEXT
     return item_text(value)
 
 

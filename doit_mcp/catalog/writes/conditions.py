@@ -30,7 +30,7 @@ def is_condition(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("values"), list) and "type" in value
 
 
-def same_conditions(
+def match_conditions(
     values: list[Any], added: Iterable[int], before: list[Any], removed: Iterable[int]
 ) -> dict[int, int]:
     """Return the indexes of the removed conditions that were only changed, by those of the added ones.

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...api.errors import ApiError
-from ...api.markers import addresses_at, has_value_at
+from ...api.markers import find_addresses_at, has_value_at
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call, NoAnswer, Question
 from ..stores.approvals import ConfirmationPolicy
 from ..tools.declarations import always_asks
 from ..tools.tool import Declined, Tool, ToolError, ToolResult
 from ..views.metadata import tool_view_meta
-from .approval_result import approval_result, with_approval_status
+from .approval_result import request_approval, with_approval_status
 from .change_context import ChangeContextReader
 from .change_describer import ChangeDescriber
 from .snapshot import Snapshot
@@ -50,7 +50,7 @@ def must_confirm(tool: Tool, arguments: JsonObject, policy: ConfirmationPolicy) 
         policy == "always"
         or always_confirms(tool)
         or has_value_at(arguments, tool.external_target_paths, replaces=tool.verb == "update")
-        or bool(addresses_at(arguments, tool.linked_text_paths))
+        or bool(find_addresses_at(arguments, tool.linked_text_paths))
     )
 
 
@@ -91,7 +91,7 @@ def with_confirmation(
                     await call.approvals.use()
                     change = await describer.record(arguments, snapshot)
                     is_outdated = approval is not None and approval.tool == tool.name
-                    return await approval_result(call, tool, arguments, change, digest, is_outdated=is_outdated)
+                    return await request_approval(call, tool, arguments, change, digest, is_outdated=is_outdated)
         return await run_with_undo(call, tool, undo, arguments, snapshot)
 
     return replace(with_approval_status(tool), run=run)

@@ -20,9 +20,9 @@ from ..stores.approvals import CHANGE_LIMITS, EXPIRED
 from ..stores.write_claim import DoneMeanwhile, WriteClaim
 from ..stores.write_receipts import TTL_SECONDS, Receipt
 from ..tools.argument_coercion import canonicalize
-from ..tools.series import ResultWithSeries, structured_of
+from ..tools.series import ResultWithSeries, structured_content
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
-from .affected_objects import affected_identifiers
+from .affected_objects import find_affected_identifiers
 from .cancellation import CANCELED_BEFORE, approval_key, is_canceled
 from .receipt_verification import Verifier
 from .secret_results import NOT_REPEATED, has_secrets, without_secrets
@@ -74,14 +74,14 @@ def with_deduplication(tool: Tool, verifier: Verifier | None = None) -> Tool:
         key = f"{call.tenant} {digest}"
         while (receipt := await call.receipts.claim(call.owner, key, idempotent=is_idempotent)) is not None:
             if not receipt.done or not (always_repeats or await _is_undone(verifier, call, arguments, receipt)):
-                return await _answer_from_receipt(tool, call, receipt)
+                return await _replay_result(tool, call, receipt)
             await call.receipts.forget(call.owner, key)
         call.claim = claim = WriteClaim(call.receipts, call.owner, key, idempotent=is_idempotent)
         settle = partial(_settle_claim, claim, partial(_settle_receipt, tool, call, key, arguments))
         try:
             return await _run_and_settle(tool, call, arguments, settle)
         except DoneMeanwhile as done:
-            return await _answer_from_receipt(tool, call, done.receipt)
+            return await _replay_result(tool, call, done.receipt)
 
     return with_approval_receipt(replace(tool, run=run))
 
@@ -115,7 +115,7 @@ def with_approval_receipt(tool: Tool) -> Tool:
     return replace(tool, run=run)
 
 
-async def _answer_from_receipt(tool: Tool, call: Call, receipt: Receipt) -> ToolResult:
+async def _replay_result(tool: Tool, call: Call, receipt: Receipt) -> ToolResult:
     """Return the result of the first write for a repeat, and use up its approval, which would repeat the write later.
 
     Raises ToolError if the outcome of the first is unknown, or if the approval was used before.
@@ -127,7 +127,7 @@ async def _answer_from_receipt(tool: Tool, call: Call, receipt: Receipt) -> Tool
 
 
 async def _is_undone(verifier: Verifier | None, call: Call, arguments: JsonObject, receipt: Receipt) -> bool:
-    return verifier is not None and not await verifier.still_holds(call, arguments, _structured_content(receipt.answer))
+    return verifier is not None and not await verifier.still_holds(call, arguments, _unpack_content(receipt.answer))
 
 
 def _group_keys(tool: Tool, call: Call, kind: str, identifiers: Iterable[str]) -> list[str]:
@@ -136,7 +136,7 @@ def _group_keys(tool: Tool, call: Call, kind: str, identifiers: Iterable[str]) -
     return [sha256(name).hexdigest()[:32] for name in names]
 
 
-def _structured_content(packed: bytes) -> JsonObject:
+def _unpack_content(packed: bytes) -> JsonObject:
     """Return the structured content of a packed result; {} if it was not stored."""
     stored = orjson.loads(packed) if packed else {}
     content: JsonObject = stored.get("result") or stored.get("content", {}).get("structured") or {}
@@ -191,7 +191,7 @@ async def _settle_receipt(
     if packed is None:
         await call.receipts.settle(call.owner, key, None)
         return
-    identifiers = affected_identifiers(arguments, {})
+    identifiers = find_affected_identifiers(arguments, {})
     removes = tool.deletes or tool.verb in REMOVAL_VERBS
     undone_kinds = (CHANGED_KIND, CREATED_KIND) if removes else (CHANGED_KIND,)
     undone = [group for kind in undone_kinds for group in _group_keys(tool, call, kind, identifiers)]
@@ -203,7 +203,7 @@ async def _settle_receipt(
     elif undone_by == "change":
         groups = _group_keys(tool, call, CHANGED_KIND, identifiers)
     else:
-        created = affected_identifiers(arguments, _structured_content(packed))
+        created = find_affected_identifiers(arguments, _unpack_content(packed))
         groups = _group_keys(tool, call, CREATED_KIND, created)
     await call.receipts.settle(call.owner, key, packed, known=known, groups=groups)
 
@@ -214,7 +214,7 @@ def _pack_result(tool: Tool, result: ToolResult) -> bytes:
         # Secrets in content blocks cannot be identified.
         return b"" if has_secrets(tool) else orjson.dumps({"content": asdict(result)})
     series = {"series": result.series} if isinstance(result, ResultWithSeries) else {}
-    return orjson.dumps({"result": without_secrets(tool, structured_of(result)), **series})
+    return orjson.dumps({"result": without_secrets(tool, structured_content(result)), **series})
 
 
 def _repeat_result(tool: Tool, receipt: Receipt, *, is_approval: bool = False) -> ToolResult:

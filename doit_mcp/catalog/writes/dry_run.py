@@ -8,7 +8,7 @@ from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.result_shapes import DRY_RUN_STATUS
-from ..tools.series import structured_of, with_structured
+from ..tools.series import structured_content, with_structured
 from ..tools.tool import ContentResult, Tool, ToolResult
 from .change_context import ChangeContextReader
 from .change_describer import ChangeDescriber
@@ -49,10 +49,12 @@ def with_dry_run(
         result = await tool.run(call, arguments) if has_own else {}
         if isinstance(result, ContentResult):
             return result
-        found = {name: value for name, value in structured_of(result).items() if name != DONE_MESSAGE}
+        found = {name: value for name, value in structured_content(result).items() if name != DONE_MESSAGE}
         marked = {"status": DRY_RUN_STATUS, **found, ARGUMENT: True}
         if describer is not None:
-            marked["change"] = await describer.record(given, await _read(call, describer, given, is_checked=has_own))
+            marked["change"] = await describer.record(
+                given, await _read_state(call, describer, given, is_checked=has_own)
+            )
         return with_structured(result, marked)
 
     if has_own:
@@ -65,7 +67,7 @@ def with_dry_run(
     )
 
 
-async def _read(call: Call, describer: ChangeDescriber, arguments: JsonObject, *, is_checked: bool) -> Snapshot:
+async def _read_state(call: Call, describer: ChangeDescriber, arguments: JsonObject, *, is_checked: bool) -> Snapshot:
     """Return the current state, which is unknown if the API accepted a dry run and no tool shows the object.
 
     Raises ApiError for a bad credential, and for an object that does not exist unless the API has checked the call

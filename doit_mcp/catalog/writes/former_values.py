@@ -8,7 +8,7 @@ from typing import Any
 
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
-from .group_members import former_members
+from .group_members import restore_members
 from .receipt_verification import READER_FIELD_NAMES
 
 MAX_PATHS = 10
@@ -41,7 +41,7 @@ class FormerValues:
         yield from (elsewhere[path].format(id=id) for path in self.unset if path in elsewhere)
 
 
-def former_values(tool: Tool, changes: JsonObject, before: JsonObject) -> FormerValues:
+def find_former_values(tool: Tool, changes: JsonObject, before: JsonObject) -> FormerValues:
     """Return the values *before* of the arguments that an update changes; of merged ones, of their members that change.
 
     Values that did not exist are cleared, as far as the update can do that.
@@ -55,12 +55,12 @@ def former_values(tool: Tool, changes: JsonObject, before: JsonObject) -> Former
         if name in facts.get("not_shown", ()):
             former.unknown.append(name)
         elif name == facts.get("writes_members") and isinstance(value, list) and isinstance(old, list):
-            former.arguments[name], former.others = former_members(value, old)
+            former.arguments[name], former.others = restore_members(value, old)
         elif name in merges and isinstance(value, dict) and isinstance(old, dict):
             _add_members(former, tool, name, value, old)
         elif old not in NO_VALUE:
             former.arguments[name] = old
-        elif (cleared := _cleared_value(tool, name, schema, value)) is not None:
+        elif (cleared := _find_clearing_value(tool, name, schema, value)) is not None:
             former.arguments[name] = cleared
         elif value is not None:
             former.unset.append(name)
@@ -81,7 +81,9 @@ def _add_members(former: FormerValues, tool: Tool, name: str, value: JsonObject,
     for member in (*own, *(also for one, also in also_cleared.items() if one in value and also not in own)):
         if old.get(member) not in NO_VALUE:
             restored[member] = old[member]
-        elif (cleared := _cleared_value(tool, f"{name}.{member}", schemas[member], value.get(member))) is not None:
+        elif (
+            cleared := _find_clearing_value(tool, f"{name}.{member}", schemas[member], value.get(member))
+        ) is not None:
             restored[member] = cleared
         elif value.get(member) is not None and member not in also_restored:
             former.unset.append(f"{name}.{member}")
@@ -89,7 +91,7 @@ def _add_members(former: FormerValues, tool: Tool, name: str, value: JsonObject,
         former.arguments[name] = restored
 
 
-def _cleared_value(tool: Tool, path: str, schema: JsonObject, value: Any) -> Any:
+def _find_clearing_value(tool: Tool, path: str, schema: JsonObject, value: Any) -> Any:
     """Return the value with which the update clears *path*, which *value* sets; None if it cannot be cleared.
 
     Booleans of the API are false by default.

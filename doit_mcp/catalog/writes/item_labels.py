@@ -9,7 +9,7 @@ import orjson
 
 from ...protocol.jsonrpc import JsonObject
 from .value_diff import HIDDEN, HIDDEN_BEFORE
-from .value_formatting import MAX_LINES, entry_name, is_shortened, preview_entry, preview_value, shorten
+from .value_formatting import MAX_LINES, entry_name, is_shortened, preview_entry, preview_value, shorten_value
 
 MAX_LABEL_DEPTH = 4
 """Levels of an item that its label and its copy show. Deeper ones are counted in the label and left out of the copy."""
@@ -36,7 +36,7 @@ def item_text(item: Any, depth: int = 0) -> str:
         return _list_text(item, depth)
     if not isinstance(item, dict):
         return preview_value(item)
-    known = _known_text(item) if depth < MAX_LABEL_DEPTH else None
+    known = _format_known_item(item) if depth < MAX_LABEL_DEPTH else None
     return known or _members_text(item, depth)
 
 
@@ -45,10 +45,10 @@ def _list_text(items: list[Any], depth: int) -> str:
         return f"{len(items):,} items"
     texts = [_member_text(item, depth + 1) for item in items[:MAX_LINES]]
     texts += [f"and {len(items) - MAX_LINES:,} more"] if len(items) > MAX_LINES else []
-    return shorten("; ".join(texts)) or "none"
+    return shorten_value("; ".join(texts)) or "none"
 
 
-def _known_text(item: JsonObject) -> str | None:
+def _format_known_item(item: JsonObject) -> str | None:
     """Return the label of an item of a kind that users know by another form; None for any other."""
     if entry_name(item) is not None and "role" in item and not any(map(_is_nested, item.values())):
         return preview_entry(item)
@@ -76,10 +76,14 @@ def _condition_text(item: JsonObject) -> str | None:
     found = dict.fromkeys(text for member, text in MARKS.items() if item.get(member) is True)
     subject, marks = f"{_member_text(name, 1)} {verb}", "".join(f", {text}" for text in found)
     text = f"{subject} {shown}{more}{marks}"
-    return _counted_text(subject, values, marks) if is_shortened(text) and len(values) > 1 else shorten(text)
+    return (
+        _format_counted_values(subject, values, marks)
+        if is_shortened(text) and len(values) > 1
+        else shorten_value(text)
+    )
 
 
-def _counted_text(subject: str, values: list[Any], marks: str) -> str:
+def _format_counted_values(subject: str, values: list[Any], marks: str) -> str:
     """Return a condition with the count of its values and the first ones that fit."""
     start = f"{subject} any of {len(values):,} values: "
     first = ""
@@ -88,16 +92,16 @@ def _counted_text(subject: str, values: list[Any], marks: str) -> str:
         if is_shortened(f"{start}{longer}…{marks}"):
             break
         first = longer
-    return shorten(f"{start}{first}…{marks}")
+    return shorten_value(f"{start}{first}…{marks}")
 
 
 def _members_text(item: JsonObject, depth: int) -> str:
     if depth >= MAX_LABEL_DEPTH:
         return f"{len(item):,} members"
     members = list(item.items())
-    texts = [f"{shorten(name)}: {_member_text(value, depth + 1)}" for name, value in members[:MAX_LINES]]
+    texts = [f"{shorten_value(name)}: {_member_text(value, depth + 1)}" for name, value in members[:MAX_LINES]]
     texts += [f"and {len(members) - MAX_LINES:,} more"] if len(members) > MAX_LINES else []
-    return shorten(", ".join(texts)) or "none"
+    return shorten_value(", ".join(texts)) or "none"
 
 
 def _member_text(value: Any, depth: int) -> str:
@@ -112,7 +116,7 @@ def _is_nested(value: Any) -> bool:
     return isinstance(value, dict | list)
 
 
-def bounded_item(item: JsonObject) -> JsonObject | None:
+def limit_item(item: JsonObject) -> JsonObject | None:
     """Return a copy of *item* for programs, with short texts; None if it is too large or too deep."""
     copy: JsonObject | None = _truncate(item, 0)
     return copy if copy is not None and len(orjson.dumps(copy)) <= MAX_ITEM_BYTES else None
@@ -124,7 +128,7 @@ def _truncate(value: Any, depth: int) -> Any:
     if _is_nested(value) and (depth >= MAX_LABEL_DEPTH or len(value) > max_length):
         return None
     if isinstance(value, dict):
-        return {shorten(name): _truncate(member, depth + 1) for name, member in value.items()}
+        return {shorten_value(name): _truncate(member, depth + 1) for name, member in value.items()}
     if isinstance(value, list):
         return [_truncate(member, depth + 1) for member in value]
-    return shorten(value) if isinstance(value, str) else value
+    return shorten_value(value) if isinstance(value, str) else value

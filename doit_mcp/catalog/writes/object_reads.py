@@ -6,7 +6,7 @@ from ...api.errors import ApiError
 from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tools.series import structured_of
+from ..tools.series import structured_content
 from ..tools.tool import ContentResult, Tool
 from .change_rows import name_of
 from .state_reader import MAX_READ_PAGES
@@ -30,7 +30,7 @@ async def read_object(call: Call, reader: Tool, arguments: JsonObject) -> JsonOb
         if error.kind == "credential":
             raise
         return None
-    return None if isinstance(result, ContentResult) else structured_of(result)
+    return None if isinstance(result, ContentResult) else structured_content(result)
 
 
 async def read_rows(call: Call, reader: Tool, arguments: JsonObject) -> list[JsonObject] | None:
@@ -50,8 +50,8 @@ async def read_rows(call: Call, reader: Tool, arguments: JsonObject) -> list[Jso
         if isinstance(result, ContentResult):
             return None
         if not reader.rows_key:
-            return [structured_of(result)]
-        page = parse_page(structured_of(result), reader.rows_key)
+            return [structured_content(result)]
+        page = parse_page(structured_content(result), reader.rows_key)
         rows += page.rows
         if not page.next_token or page.next_token == token or not reader.is_paginated:
             return rows

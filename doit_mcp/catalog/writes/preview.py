@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from ...api.markers import addresses_at, remove_path, values_at
+from ...api.markers import find_addresses_at, find_values, remove_path
 from ...protocol.jsonrpc import JsonObject
 from ..tools.tool import Tool
 from .access_changes import access_lines
@@ -22,13 +22,13 @@ from .value_diff import (
     HIDDEN,
     UNKNOWN,
     VOLATILE_FIELDS,
-    common_part,
-    hidden_addresses,
+    common_members,
+    find_hidden_addresses,
     limit_lines,
     value_lines,
     without_volatile,
 )
-from .value_formatting import MAX_LINES, preview_value, shorten
+from .value_formatting import MAX_LINES, preview_value, shorten_value
 
 IDENTIFYING_FIELDS = (
     *("name", "displayName", "firstName", "lastName", "email", "title", "subject", "description", "type", "status"),
@@ -69,13 +69,13 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
     changes = {name: value for name, value in arguments.items() if name not in targets}
     target_lines = [line for name, value in targets.items() for line in value_lines(name, value)]
     identity = [f"{name}: {preview_value(value)}" for name, value in identifying_values(arguments, before).items()]
-    lines += _section("About", limit_lines(target_lines) + identity + related_lines(context.related))
+    lines += _format_section("About", limit_lines(target_lines) + identity + related_lines(context.related))
     if deletes:
         lost = (line for name, value in deleted_values(arguments, before).items() for line in value_lines(name, value))
-        lines += _section("Deleted with it", limit_lines(lost))
-    lines += _section("Affected", affected)
+        lines += _format_section("Deleted with it", limit_lines(lost))
+    lines += _format_section("Affected", affected)
     access = access_lines(tool, changes, current, context.domains)
-    lines += _section("Recipients and access", access + mention_lines(tool, arguments, context.domains))
+    lines += _format_section("Recipients and access", access + mention_lines(tool, arguments, context.domains))
     for path in tool.external_target_paths:
         changes = remove_path(changes, path)
     title = "Changes" if before.keys() & changes.keys() else "Details"
@@ -83,11 +83,11 @@ def preview_message(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> st
     change_lines = (
         line for name, value in changes.items() for line in value_lines(name, value, previous.get(name, UNKNOWN))
     )
-    lines += _section(title, limit_lines(change_lines))
+    lines += _format_section(title, limit_lines(change_lines))
     return "\n".join([*lines, ACCEPT_INSTRUCTION])
 
 
-def _section(title: str, lines: list[str]) -> list[str]:
+def _format_section(title: str, lines: list[str]) -> list[str]:
     return [f"{title}:", *(f"- {line}" for line in lines)] if lines else []
 
 
@@ -120,14 +120,14 @@ def mention_lines(tool: Tool, arguments: JsonObject, domains: tuple[str, ...] = 
 
     Those outside the customer's *domains* come first, and are counted if there are too many to show.
     """
-    mentions = dict(addresses_at(arguments, tool.linked_text_paths))
+    mentions = dict(find_addresses_at(arguments, tool.linked_text_paths))
     for name, value in arguments.items():
-        for path, addresses in hidden_addresses(name, value):
+        for path, addresses in find_hidden_addresses(name, value):
             mentions.setdefault(path, []).extend(address for address in addresses if address not in mentions[path])
     lines = []
     for path, addresses in list(mentions.items())[:MAX_LINES]:
         ordered = sorted(addresses, key=lambda address: not is_external(address, domains))
-        listed = ", ".join(shorten(address, MAX_ADDRESS_CHARACTERS) for address in ordered[:MAX_LINES])
+        listed = ", ".join(shorten_value(address, MAX_ADDRESS_CHARACTERS) for address in ordered[:MAX_LINES])
         lines.append(f"{path} mentions: {listed}{_count_omitted(ordered[MAX_LINES:], domains)}")
     if len(mentions) > MAX_LINES:
         lines.append(f"and addresses in {len(mentions) - MAX_LINES} more texts")
@@ -143,7 +143,9 @@ def _count_omitted(addresses: list[str], domains: tuple[str, ...]) -> str:
 def previous_values(arguments: JsonObject, before: JsonObject) -> JsonObject:
     """Return the parts of *before* that the arguments change. Other members stay unchanged, or change on their own."""
     names = {name: READER_FIELD_NAMES.get(name, name) for name in arguments}
-    return {name: common_part(before[names[name]], value) for name, value in arguments.items() if names[name] in before}
+    return {
+        name: common_members(before[names[name]], value) for name, value in arguments.items() if names[name] in before
+    }
 
 
 def with_removed_values(tool: Tool, arguments: JsonObject, current: JsonObject | None) -> JsonObject:
@@ -160,7 +162,7 @@ def with_effective_values(tool: Tool, arguments: JsonObject, before: JsonObject)
     """Return *arguments* with the values that the API sets instead, and null for those that it clears with others."""
     facts = tool.facts
     shown = {
-        name: _emptied_value(
+        name: _predict_emptied_list(
             facts["empty_means"][name], before.get(name), arguments.get("collaborators", before.get("collaborators"))
         )
         if value == [] and name in facts.get("empty_means", {})
@@ -184,7 +186,7 @@ def with_effective_values(tool: Tool, arguments: JsonObject, before: JsonObject)
     return shown
 
 
-def _emptied_value(text: list[str], old: Any, collaborators: Any) -> list[Any]:
+def _predict_emptied_list(text: list[str], old: Any, collaborators: Any) -> list[Any]:
     """Return what the API puts in an emptied list: the *old* items if they are only the owner, who stays in it."""
     members = collaborators if isinstance(collaborators, list) else []
     owners = [one.get("email") for one in members if isinstance(one, dict) and one.get("role") == OWNER]
@@ -201,7 +203,7 @@ def preview_digest(tool: Tool, arguments: JsonObject, snapshot: Snapshot) -> str
     current, note, context, customer = snapshot[:4]
     before = tool.with_argument_names(current or {})
     previous = previous_values(arguments, before)
-    access = [values_at(before, path) for path in tool.external_target_paths]
+    access = [find_values(before, path) for path in tool.external_target_paths]
     lost = deleted_values(arguments, before) if tool.deletes else {}
     # An object that was found by name is a different one if its id differs.
     inputs = [

@@ -10,9 +10,9 @@ from ...api.errors import ApiError
 from ...api.markers import EMPTY_VALUES
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
-from ..tools.series import structured_of
+from ..tools.series import structured_content
 from ..tools.tool import ContentResult, Tool, ToolError
-from .state_reader import StateReader, declared_reader, reader_names
+from .state_reader import StateReader, find_declared_reader, reader_names
 
 STATUS_FIELD = "status"
 READER_FIELD_NAMES: Mapping[str, str] = {"jobFunction": "jobTitle", "newName": "name"}
@@ -53,7 +53,7 @@ class ObjectVerifier:
             return True
         if self.tool.facts.get("preview_with") is None:
             # The write created the object. If it was renamed, the name in the arguments is available again.
-            return not _differs({"name": arguments.get("name"), **_select(result, ("name",))}, current)
+            return not _differs({"name": arguments.get("name"), **_select_members(result, ("name",))}, current)
         return not self.tool.deletes and not self._has_changed(current, arguments, result)
 
     def _reader_arguments(self, arguments: JsonObject, result: JsonObject) -> JsonObject | None:
@@ -74,7 +74,9 @@ class ObjectVerifier:
         targets, sets_status = set(self.tool.targets), self.tool.facts.get("sets_status", False)
         if not self.tool.annotations.get("idempotentHint"):
             set_fields = {*arguments, STATUS_FIELD} if sets_status else set(arguments)
-            return _differs(_select(result, set_fields - targets), current) or _has_newer_version(current, result)
+            return _differs(_select_members(result, set_fields - targets), current) or _has_newer_version(
+                current, result
+            )
         # Arguments that identify the object are not changed, and the object may have been renamed since.
         identifying = targets | ({"name"} if "newName" in self.tool.input_schema["properties"] else set())
         fields = {
@@ -82,14 +84,14 @@ class ObjectVerifier:
         }
         if sets_status and STATUS_FIELD in result:
             fields[STATUS_FIELD] = result[STATUS_FIELD]
-        expected = {**fields, **_select(result, fields.keys())}
+        expected = {**fields, **_select_members(result, fields.keys())}
         not_shown = any(value is not None and name not in current for name, value in expected.items())
         # Null clears a field.
         not_cleared = any(value is None and current.get(name) not in EMPTY_VALUES for name, value in expected.items())
         return not_shown or not_cleared or _differs(expected, current)
 
 
-def _select(values: JsonObject, names: Collection[str]) -> JsonObject:
+def _select_members(values: JsonObject, names: Collection[str]) -> JsonObject:
     return {name: value for name, value in values.items() if name in names}
 
 
@@ -137,7 +139,7 @@ class MembershipVerifier:
             return True
         rows_key = self.reader.rows_key or self.added_argument or self.removed_argument
         names = self.added_argument, self.removed_argument
-        members = {member_key(row, names) for row in structured_of(content).get(rows_key, ())}
+        members = {member_key(row, names) for row in structured_content(content).get(rows_key, ())}
         added, removed = ({member_key(one, names) for one in as_list(arguments.get(name))} for name in names)
         return added <= members and not removed & members
 
@@ -162,7 +164,7 @@ def verifier_for(tool: Tool, tools_by_name: Mapping[str, Tool]) -> Verifier | No
     facts = tool.facts
     if facts.get("undone_by") == "nothing":
         return None
-    reader = declared_reader(tool, "verify_with" if "verify_with" in facts else "preview_with", tools_by_name)
+    reader = find_declared_reader(tool, "verify_with" if "verify_with" in facts else "preview_with", tools_by_name)
     if reader is None:
         return None
     added, removed = facts.get("adds", ""), facts.get("removes", "")

@@ -12,7 +12,7 @@ from ...api.pagination import LARGE_PAGE_SIZE, parse_page
 from ...protocol.jsonrpc import JsonObject
 from ..call import Call
 from ..tools.declarations import reader_name
-from ..tools.series import structured_of
+from ..tools.series import structured_content
 from ..tools.tool import ContentResult, Tool
 
 MAX_READ_PAGES = 10
@@ -72,7 +72,7 @@ class StateReader:
             return None, STATE_UNREADABLE if error.kind != "missing" else ""
         if isinstance(result, ContentResult):
             return None, ""
-        return await self._with_sharing(call, arguments, _with_newest_version(structured_of(result)))
+        return await self._with_sharing(call, arguments, _with_newest_version(structured_content(result)))
 
     async def _with_sharing(self, call: Call, arguments: JsonObject, state: JsonObject) -> tuple[JsonObject, str]:
         """Return *state* with the users who have access, and a note if they cannot be read."""
@@ -87,7 +87,7 @@ class StateReader:
             return state, SHARING_UNREADABLE
         if isinstance(access, ContentResult):
             return state, SHARING_UNREADABLE
-        return {**state, **{name: structured_of(access).get(name) for name in SHARING_FIELDS}}, ""
+        return {**state, **{name: structured_content(access).get(name) for name in SHARING_FIELDS}}, ""
 
     async def _find_row(self, call: Call, arguments: JsonObject, id: object) -> tuple[JsonObject | None, str]:
         """Return the row with this id; without such a row, a note that states how much of the list was read."""
@@ -99,7 +99,7 @@ class StateReader:
             result = await self.tool.run(call, {**list_arguments, "pageToken": token} if token else list_arguments)
             if isinstance(result, ContentResult):
                 return None, ""
-            page = parse_page(structured_of(result), self.tool.rows_key)
+            page = parse_page(structured_content(result), self.tool.rows_key)
             if (row := next((row for row in page.rows if row.get(self.row_id) == id), None)) is not None:
                 return row, ""
             if not page.next_token or page.next_token == token or not self.tool.is_paginated:
@@ -120,11 +120,11 @@ def find_reader(tool: Tool, tools_by_name: Mapping[str, Tool]) -> StateReader | 
 
     Raises TypeError if the declaration does not name a tool that reads.
     """
-    reader_tool = declared_reader(tool, "preview_with", tools_by_name)
+    reader_tool = find_declared_reader(tool, "preview_with", tools_by_name)
     if reader_tool is None:
         return None
     shared_as = tool.facts.get("shared_as", "")
-    sharing = named_tool(tool, "shared_as", SHARING_READER, tools_by_name) if shared_as else None
+    sharing = find_named_tool(tool, "shared_as", SHARING_READER, tools_by_name) if shared_as else None
     return StateReader(reader_tool, tool.verb == "create", **reader_names(tool), sharing=sharing, shared_as=shared_as)
 
 
@@ -146,17 +146,17 @@ def reader_names(tool: Tool) -> ReaderNames:
     return {"argument_names": argument_names, "constants": constants, "row_id": row_id}
 
 
-def declared_reader(
+def find_declared_reader(
     tool: Tool, fact: Literal["preview_with", "verify_with"], tools_by_name: Mapping[str, Tool]
 ) -> Tool | None:
     """Return the tool that a *fact* of a declaration refers to; None without the fact.
 
     Raises TypeError if it is not a known tool that reads.
     """
-    return named_tool(tool, fact, tool.facts.get(fact), tools_by_name)
+    return find_named_tool(tool, fact, tool.facts.get(fact), tools_by_name)
 
 
-def named_tool(
+def find_named_tool(
     tool: Tool, fact: str, named: Reader | None, tools_by_name: Mapping[str, Tool], *, writes: bool = False
 ) -> Tool | None:
     """Return the tool that is *named* by a *fact* of the declaration of *tool*; None without a name.

@@ -10,16 +10,16 @@ from ...api.errors import ApiError
 from ...protocol.jsonrpc import JsonObject
 from ..call import CUSTOMER_ARGUMENT, Call
 from ..tools.declarations import always_asks
-from ..tools.series import structured_of, with_structured
+from ..tools.series import structured_content, with_structured
 from ..tools.tool import ContentResult, Tool, ToolError, ToolResult
-from .former_values import former_values
+from .former_values import find_former_values
 from .receipt_verification import as_list, member_key
 from .result_comparison import with_unapplied_values
 from .reversibility import STATE_UNKNOWN, final_reason, restores_itself
 from .secret_results import has_secrets
 from .sharing_undo import THEN_KEY, with_sharing
 from .snapshot import Snapshot
-from .state_reader import StateReader, declared_reader, named_tool
+from .state_reader import StateReader, find_declared_reader, find_named_tool
 from .undo_call import partial_undo_call, undo_call
 from .write_refusals import check_refusal
 
@@ -72,9 +72,9 @@ class RestorePlan:
         """Return the call with the former values."""
         unset_state = self.tool.facts.get("unset_state", {})
         if self.unsetting is not None and unset_state.items() <= before.items():
-            return undo_call(self.unsetting, _select(arguments, self.unsetting.targets))
+            return undo_call(self.unsetting, _select_values(arguments, self.unsetting.targets))
         before = self.restoring.with_argument_names(before)
-        targets = _select(arguments, self.restoring.targets)
+        targets = _select_values(arguments, self.restoring.targets)
         if RENAMING_ARGUMENT in self.restoring.input_schema["properties"]:
             # The object may have been found by its name, which the write changes.
             targets = {"id": before.get("id"), **targets, "name": None}
@@ -89,14 +89,14 @@ class RestorePlan:
         else:
             # Arguments that the reader also takes identify the object.
             identifying = {*self.tool.targets, *self.reader.argument_names}
-            targets = {**_select(arguments, tuple(self.reader.argument_names)), **targets}
+            targets = {**_select_values(arguments, tuple(self.reader.argument_names)), **targets}
             changes = {name: value for name, value in arguments.items() if name not in identifying}
-            values = former_values(self.tool, changes, before)
+            values = find_former_values(self.tool, changes, before)
             schema = self.restoring.accepted_schema
-            fitting, selecting = _fit(values.arguments, schema, 0), _fit(targets, schema, 0)
+            fitting, selecting = _fit_to_schema(values.arguments, schema, 0), _fit_to_schema(targets, schema, 0)
             note = " ".join(values.notes(self.tool, arguments.get("id")))
             return partial_undo_call(self.restoring, selecting, fitting, self.tool.facts.get("merges", {}), note)
-        undo = undo_call(self.restoring, _fit(former, self.restoring.accepted_schema, 0), note)
+        undo = undo_call(self.restoring, _fit_to_schema(former, self.restoring.accepted_schema, 0), note)
         return with_sharing(undo, self.tool, before) if self.tool.deletes and "tool" in undo else undo
 
 
@@ -111,10 +111,10 @@ class MembershipPlan:
     async def read(self, call: Call, arguments: JsonObject, snapshot: Snapshot | None) -> JsonObject | None:
         """Return the rows of the list before the write."""
         try:
-            result = await self.reader.run(call, _select(arguments, self.reader.input_schema["properties"]))
+            result = await self.reader.run(call, _select_values(arguments, self.reader.input_schema["properties"]))
         except ApiError:
             return None
-        return None if isinstance(result, ContentResult) else structured_of(result)
+        return None if isinstance(result, ContentResult) else structured_content(result)
 
     def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the call that removes the items that were added, and adds those that were removed."""
@@ -133,7 +133,7 @@ class MembershipPlan:
                 changes[inverse_name] = items if isinstance(arguments[name], list) else items[0]
         if not changes:
             return {"note": UNCHANGED_BEFORE}
-        return undo_call(self.restoring, {**_select(arguments, self.restoring.targets), **changes})
+        return undo_call(self.restoring, {**_select_values(arguments, self.restoring.targets), **changes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class ReversalPlan:
 
     def make(self, arguments: JsonObject, before: JsonObject) -> JsonObject:
         """Return the call of the other action."""
-        return undo_call(self.restoring, _select(arguments, self.restoring.targets), self.note)
+        return undo_call(self.restoring, _select_values(arguments, self.restoring.targets), self.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +170,20 @@ class RemovalPlan:
         objects = [before, *(member for member in before.values() if isinstance(member, dict))]
         ids = [one.get(own, one.get("id")) for one in objects]
         id = next((id for id in ids if id is not None), None)
-        selecting = _select({**before, **arguments}, tuple(containers)) | {own: id}
+        selecting = _select_values({**before, **arguments}, tuple(containers)) | {own: id}
         return {} if id is None else undo_call(self.restoring, selecting, self.note)
 
 
-def _select(values: JsonObject, names: Mapping[str, Any] | tuple[str, ...]) -> JsonObject:
+def _select_values(values: JsonObject, names: Mapping[str, Any] | tuple[str, ...]) -> JsonObject:
     return {name: value for name, value in values.items() if name in names}
 
 
-def _fit(value: Any, schema: JsonObject, depth: int) -> Any:
+def _fit_to_schema(value: Any, schema: JsonObject, depth: int) -> Any:
     """Return *value* without nulls and members that *schema* rejects, because the API returns more than it accepts."""
     if isinstance(value, dict) and "properties" in schema and depth < MAX_DEPTH:
         known, is_open = schema["properties"], schema.get("additionalProperties") is True
         return {
-            name: _fit(member, known.get(name, {}), depth + 1)
+            name: _fit_to_schema(member, known.get(name, {}), depth + 1)
             for name, member in value.items()
             if (name in known or is_open) and member is not None
         }
@@ -191,7 +191,7 @@ def _fit(value: Any, schema: JsonObject, depth: int) -> Any:
         # References are read as {id, name} and written as ids.
         return value.get("id")
     if isinstance(value, list) and "items" in schema and depth < MAX_DEPTH:
-        return [_fit(item, schema["items"], depth + 1) for item in value]
+        return [_fit_to_schema(item, schema["items"], depth + 1) for item in value]
     return value
 
 
@@ -202,9 +202,9 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
     """
     if tool.facts.get("undone_by") == "nothing" or has_secrets(tool) or tool.secret_arguments:
         return None
-    reversing = named_tool(tool, "undo_with", tool.facts.get("undo_with"), tools_by_name, writes=True)
+    reversing = find_named_tool(tool, "undo_with", tool.facts.get("undo_with"), tools_by_name, writes=True)
     if reversing is not None:
-        list_reader = declared_reader(tool, "verify_with", tools_by_name)
+        list_reader = find_declared_reader(tool, "verify_with", tools_by_name)
         if list_reader is not None and tool.facts.keys() & {"adds", "removes"}:
             return MembershipPlan(tool, reversing, list_reader)
         note = tool.facts.get("after_restoring", "")
@@ -212,12 +212,12 @@ def find_undo(tool: Tool, reader: StateReader | None, tools_by_name: Mapping[str
     removing = tools_by_name.get(f"{REMOVING_VERB}_{tool.name.removeprefix(CREATING_VERB + '_')}")
     if tool.verb == CREATING_VERB and removing is not None and removing.deletes:
         return RemovalPlan(removing)
-    restoring = named_tool(tool, "restore_with", tool.facts.get("restore_with"), tools_by_name, writes=True)
+    restoring = find_named_tool(tool, "restore_with", tool.facts.get("restore_with"), tools_by_name, writes=True)
     if restoring is None and restores_itself(tool):
         restoring = tool
     if reader is None or restoring is None or restoring.secret_arguments:
         return None
-    unsetting = named_tool(tool, "unset_with", tool.facts.get("unset_with"), tools_by_name, writes=True)
+    unsetting = find_named_tool(tool, "unset_with", tool.facts.get("unset_with"), tools_by_name, writes=True)
     return RestorePlan(tool, restoring, reader, unsetting)
 
 
@@ -230,7 +230,7 @@ async def run_with_undo(
     reason = final_reason(tool, is_employee=call.customer_context is not None)
     if plan is None or reason:
         result = await tool.run(call, arguments)
-        is_unchanged = not isinstance(result, ContentResult) and structured_of(result).get(DELETED_KEY) is False
+        is_unchanged = not isinstance(result, ContentResult) and structured_content(result).get(DELETED_KEY) is False
         undo: JsonObject = {"note": reason} if reason and not is_unchanged else {}
     else:
         before = await plan.read(call, arguments, snapshot)
@@ -239,22 +239,22 @@ async def run_with_undo(
             check_refusal(tool, arguments, before)
         result = await tool.run(call, arguments)
         if isinstance(plan, RemovalPlan) and not isinstance(result, ContentResult):
-            before = structured_of(result)
+            before = structured_content(result)
         undo = {"note": STATE_UNKNOWN} if before is None else plan.make(arguments, before)
     if isinstance(result, ContentResult):
         return result
-    if isinstance(plan, RemovalPlan) and "tool" in undo and _asks(call, plan.restoring):
+    if isinstance(plan, RemovalPlan) and "tool" in undo and _asks_user(call, plan.restoring):
         undo["note"] = f"{undo.get('note', '')} {ASKS.format(undo['tool'])}".lstrip()
-    compared = with_unapplied_values(tool, arguments, structured_of(result))
-    return with_structured(result, {**compared, UNDO_KEY: _for_same_customer(call, undo)} if undo else compared)
+    compared = with_unapplied_values(tool, arguments, structured_content(result))
+    return with_structured(result, {**compared, UNDO_KEY: _add_customer(call, undo)} if undo else compared)
 
 
-def _asks(call: Call, tool: Tool) -> bool:
+def _asks_user(call: Call, tool: Tool) -> bool:
     policy = call.approvals.policy
     return policy == "always" or (policy != "never" and always_asks(tool.facts))
 
 
-def _for_same_customer(call: Call, undo: JsonObject) -> JsonObject:
+def _add_customer(call: Call, undo: JsonObject) -> JsonObject:
     """Return *undo* with the customer that an employee acts for: another call may act for another customer."""
     customer = call.doit.tenant if call.customer_context is not None else ""
     if not customer:

@@ -28,12 +28,12 @@ def undo_call(tool: Tool, arguments: JsonObject, note: str = "") -> JsonObject:
 
     Values that the tool refuses are left out if they are empty or zero, because omitting them means the same.
     """
-    refused = _refused_paths(tool, arguments, ())
-    arguments = _without(arguments, [path for path in refused if not _value_at(arguments, path)])
+    refused = _find_refused_paths(tool, arguments, ())
+    arguments = _remove_paths(arguments, [path for path in refused if not _get_value(arguments, path)])
     if tool.argument_problems(arguments):
         names = ", ".join(path[-1] for path in refused if path[0] in arguments)
         return {"note": NOT_ACCEPTED.format(tool.name, f": {names}" if names else "")}
-    if _size(arguments) > MAX_UNDO_BYTES:
+    if _json_size(arguments) > MAX_UNDO_BYTES:
         return {"note": TOO_LARGE}
     return _with_note({"tool": tool.name, "arguments": arguments}, note)
 
@@ -45,13 +45,13 @@ def partial_undo_call(
 
     The note names the others. *merged* are arguments whose members are set one by one.
     """
-    refused = _refused_paths(tool, values, merged)
-    kept = _without(values, refused)
+    refused = _find_refused_paths(tool, values, merged)
+    kept = _remove_paths(values, refused)
     large: list[Path] = []
-    while _size({**targets, **kept}) > MAX_UNDO_BYTES and (paths := list(_paths(kept, merged))):
-        largest = max(paths, key=lambda path: _size(_value_at(kept, path)))
+    while _json_size({**targets, **kept}) > MAX_UNDO_BYTES and (paths := list(_list_paths(kept, merged))):
+        largest = max(paths, key=lambda path: _json_size(_get_value(kept, path)))
         large.append(largest)
-        kept = _without(kept, [largest])
+        kept = _remove_paths(kept, [largest])
     notes = [REFUSED_NOTE.format(_list_former_values(values, refused), tool.name)] if refused else []
     notes += [LARGE_NOTE.format(_list_former_values(values, large))] if large else []
     note = " ".join(text for text in (*notes, note) if text)
@@ -66,7 +66,7 @@ def _with_note(undo: JsonObject, note: str) -> JsonObject:
     return {**undo, "note": note} if note else undo
 
 
-def _paths(values: JsonObject, merged: Collection[str]) -> Iterator[Path]:
+def _list_paths(values: JsonObject, merged: Collection[str]) -> Iterator[Path]:
     """Yield the paths of the values that can be left out alone."""
     for name, value in values.items():
         if name in merged and isinstance(value, dict):
@@ -75,13 +75,13 @@ def _paths(values: JsonObject, merged: Collection[str]) -> Iterator[Path]:
             yield (name,)
 
 
-def _refused_paths(tool: Tool, values: JsonObject, merged: Collection[str]) -> list[Path]:
+def _find_refused_paths(tool: Tool, values: JsonObject, merged: Collection[str]) -> list[Path]:
     """Return the paths of the values that *tool* refuses by themselves."""
     if not tool.argument_problems(values):
         return []
     refused = []
-    for path in _paths(values, merged):
-        alone = _value_at(values, path)
+    for path in _list_paths(values, merged):
+        alone = _get_value(values, path)
         without: JsonObject = {} if len(path) == 1 else {path[0]: {}}
         for name in reversed(path):
             alone = {name: alone}
@@ -91,14 +91,14 @@ def _refused_paths(tool: Tool, values: JsonObject, merged: Collection[str]) -> l
     return refused
 
 
-def _value_at(values: JsonObject, path: Path) -> Any:
+def _get_value(values: JsonObject, path: Path) -> Any:
     value: Any = values
     for name in path:
         value = value[name]
     return value
 
 
-def _without(values: JsonObject, paths: Collection[Path]) -> JsonObject:
+def _remove_paths(values: JsonObject, paths: Collection[Path]) -> JsonObject:
     """Return *values* without those at *paths*, and without arguments that have no members left."""
     kept: JsonObject = {}
     for name, value in values.items():
@@ -113,7 +113,7 @@ def _without(values: JsonObject, paths: Collection[Path]) -> JsonObject:
     return kept
 
 
-def _size(value: Any) -> int:
+def _json_size(value: Any) -> int:
     return len(orjson.dumps(value))
 
 
@@ -124,4 +124,4 @@ def _list_former_values(values: JsonObject, paths: list[Path]) -> str:
 
 
 def _show_former_value(values: JsonObject, path: Path) -> str:
-    return preview_value(mask_secrets(_value_at(values, path), path[-1]))
+    return preview_value(mask_secrets(_get_value(values, path), path[-1]))

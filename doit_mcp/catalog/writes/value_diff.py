@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from ...api.markers import ADDRESS, find_addresses
-from .conditions import CONDITION_DEFAULTS, is_condition, same_conditions, without_defaults
-from .value_formatting import MAX_LINES, MAX_VALUE_CHARACTERS, is_shortened, preview_value, shorten
+from .conditions import CONDITION_DEFAULTS, is_condition, match_conditions, without_defaults
+from .value_formatting import MAX_LINES, MAX_VALUE_CHARACTERS, is_shortened, preview_value, shorten_value
 
 MAX_DEPTH = 12
 """Number of levels of a value that get separate lines; anything deeper is on one line."""
@@ -74,17 +74,17 @@ class DiffLine(NamedTuple):
 
 def value_lines(name: str, value: Any, before: Any = UNKNOWN) -> Iterator[DiffLine]:
     """Yield the lines for *value*, compared with the one *before*."""
-    yield from _diff_lines(shorten(name), name, value, before, 0)
+    yield from _diff_lines(shorten_value(name), name, value, before, 0)
 
 
 def _diff_lines(path: str, kind: str, value: Any, before: Any, depth: int) -> Iterator[DiffLine]:
     value, before = parse_embedded_json(value), parse_embedded_json(before)
-    before = _ids_of(before) if _is_id_list(value) else before
+    before = _list_ids(before) if _is_id_list(value) else before
     if isinstance(value, dict) and value and depth < MAX_DEPTH:
         old_members = before if isinstance(before, dict) else {}
         for name, member in value.items():
             old_member = old_members.get(name, UNKNOWN)
-            yield from _diff_lines(f"{path}.{shorten(name)}", f"{kind}.{name}", member, old_member, depth + 1)
+            yield from _diff_lines(f"{path}.{shorten_value(name)}", f"{kind}.{name}", member, old_member, depth + 1)
     elif isinstance(value, list) and depth < MAX_DEPTH and not (_fits_on_line(value) and _fits_on_line(before)):
         yield from _list_lines(path, kind, value, before if isinstance(before, list) else [], depth)
     else:
@@ -97,7 +97,7 @@ def _is_id_list(value: Any) -> bool:
     return isinstance(value, list) and value != [] and all(isinstance(item, str) for item in value)
 
 
-def _ids_of(before: Any) -> Any:
+def _list_ids(before: Any) -> Any:
     """Return the ids of a list of objects, which the API shows for a list of ids; anything else unchanged."""
     if isinstance(before, list) and all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in before):
         return [item["id"] for item in before]
@@ -125,9 +125,9 @@ def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], dept
     if old_keys != new_keys and Counter(old_keys) == Counter(new_keys):
         yield DiffLine(kind, path, mask_secrets(before, kind), mask_secrets(values, kind), _is_prominent(kind, values))
         return
-    added = range(len(values)) if old_keys == new_keys else _unmatched(new_keys, old_keys)
-    removed = _unmatched(old_keys, new_keys)
-    former = same_conditions(values, added, before, removed)
+    added = range(len(values)) if old_keys == new_keys else _find_unmatched(new_keys, old_keys)
+    removed = _find_unmatched(old_keys, new_keys)
+    former = match_conditions(values, added, before, removed)
     for index in added:
         value, item_path = values[index], f"{path}[{index}]"
         if index in former:
@@ -141,7 +141,7 @@ def _list_lines(path: str, kind: str, values: list[Any], before: list[Any], dept
         yield DiffLine(kind, path, mask_secrets(value, kind), UNKNOWN, _is_prominent(kind, value), path)
 
 
-def _unmatched(keys: list[bytes], others: list[bytes]) -> list[int]:
+def _find_unmatched(keys: list[bytes], others: list[bytes]) -> list[int]:
     """Return the indexes of the *keys* that *others* do not have, or have less often."""
     left = Counter(others)
     left.subtract(keys)
@@ -159,7 +159,7 @@ def _condition_lines(path: str, kind: str, value: Any, before: Any, depth: int) 
         default = CONDITION_DEFAULTS.get(name)
         old, new = before.get(name, default), value.get(name, default)
         if old != new:
-            yield from _diff_lines(f"{path}.{shorten(name)}", f"{kind}.{name}", new, old, depth + 1)
+            yield from _diff_lines(f"{path}.{shorten_value(name)}", f"{kind}.{name}", new, old, depth + 1)
 
 
 def are_numbers(items: list[Any]) -> bool:
@@ -189,14 +189,15 @@ def value_key(value: Any) -> bytes:
     return orjson.dumps(without_defaults(value), option=orjson.OPT_SORT_KEYS)
 
 
-def common_part(before: Any, value: Any) -> Any:
+def common_members(before: Any, value: Any) -> Any:
     """Return the members of the state *before* that *value* also has, at any depth."""
     if isinstance(before, dict) and isinstance(value, dict):
-        return {name: common_part(before[name], member) for name, member in value.items() if name in before}
+        return {name: common_members(before[name], member) for name, member in value.items() if name in before}
     if isinstance(before, list) and isinstance(value, list):
         names = {name: None for item in value if isinstance(item, dict) for name in item}
         return [
-            common_part(item, names) if names and isinstance(item, dict) else without_volatile(item) for item in before
+            common_members(item, names) if names and isinstance(item, dict) else without_volatile(item)
+            for item in before
         ]
     return before
 
@@ -243,9 +244,9 @@ def _member_names(value: Any) -> str:
     return " ".join(value) if isinstance(value, dict) else ""
 
 
-def hidden_addresses(name: str, value: Any) -> Iterator[tuple[str, list[str]]]:
+def find_hidden_addresses(name: str, value: Any) -> Iterator[tuple[str, list[str]]]:
     """Yield the paths of texts and names in *value* that are too long to be shown in full, with their addresses."""
-    yield from _find_hidden(shorten(name), value, 0)
+    yield from _find_hidden(shorten_value(name), value, 0)
 
 
 def _find_hidden(path: str, value: Any, depth: int) -> Iterator[tuple[str, list[str]]]:
@@ -255,7 +256,7 @@ def _find_hidden(path: str, value: Any, depth: int) -> Iterator[tuple[str, list[
         for name, member in members:
             if name is not None and is_shortened(name) and (addresses := find_addresses(name[:MAX_SCANNED_CHARACTERS])):
                 yield path, addresses
-            yield from _find_hidden(path if name is None else f"{path}.{shorten(name)}", member, depth + 1)
+            yield from _find_hidden(path if name is None else f"{path}.{shorten_value(name)}", member, depth + 1)
         return
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     if is_shortened(text) and (addresses := find_addresses(text[:MAX_SCANNED_CHARACTERS])):
@@ -276,7 +277,7 @@ def select_lines(lines: Iterable[DiffLine]) -> tuple[list[DiffLine], str]:
     selected = [all_lines[index] for index in shown]
     if not omitted:
         return selected, ""
-    kinds = [f"{shorten(kind)} ({count})" for kind, count in omitted.most_common(MAX_KINDS)]
+    kinds = [f"{shorten_value(kind)} ({count})" for kind, count in omitted.most_common(MAX_KINDS)]
     return selected, f"and {omitted.total()} more: {', '.join(kinds)}{', …' if len(omitted) > MAX_KINDS else ''}"
 
 

@@ -20,13 +20,13 @@ ASCII_LOWERCASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 def preview_value(value: Any) -> str:
     """Return *value* on one line. Conditions may be longer than other values, because each of their values matters."""
     if is_condition(value):
-        return shorten(orjson.dumps(value).decode(), MAX_READ_CHARACTERS)
+        return shorten_value(orjson.dumps(value).decode(), MAX_READ_CHARACTERS)
     if isinstance(value, list) and value and all(_is_user_entry(item) for item in value):
-        return shorten(", ".join(preview_entry(item) for item in value))
-    return shorten(value if isinstance(value, str) else orjson.dumps(value).decode())
+        return shorten_value(", ".join(preview_entry(item) for item in value))
+    return shorten_value(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
-def shorten(text: str, length: int = MAX_VALUE_CHARACTERS) -> str:
+def shorten_value(text: str, length: int = MAX_VALUE_CHARACTERS) -> str:
     """Return *text* on one line, truncated to *length*, with a count of the characters that are omitted."""
     # A text can be megabytes long, and only its beginning is shown.
     plain = to_plain_text(text[:MAX_READ_CHARACTERS])

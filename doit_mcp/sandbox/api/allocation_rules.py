@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from .analytics_objects import owner_of, records, role_of
-from .costs.allocations import check_rule, nested_rules
-from .costs.dimensions import GROUP, RULE, TYPES, response_form
+from .analytics_objects import find_owner, find_role, list_records
+from .costs.allocations import check_rule, list_nested_rules
+from .costs.dimensions import GROUP, RULE, TYPES, make_response_form
 from .responses import JsonObject, bad_request
-from .schemas import BOOLEAN, TEXT, array_schema, nullable, object_schema, one_of, text_schema
+from .schemas import BOOLEAN, TEXT, array_schema, enum_schema, nullable_schema, object_schema, text_schema
 from .tenants import ApiRequest, Records, get_existing
 
 EXCLUDED_TYPES = ("attribution", "attribution_group", "allocation")  # types that components do not support
 COMPONENT = object_schema(
     "key type values mode",
     key=TEXT,
-    type=one_of(*(item for item in TYPES if item not in EXCLUDED_TYPES)),
+    type=enum_schema(*(item for item in TYPES if item not in EXCLUDED_TYPES)),
     values={"type": "array", "items": TEXT, "maxItems": 100},
     inverse=BOOLEAN,
     includeNull=BOOLEAN,
     caseInsensitive=BOOLEAN,
-    mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
+    mode=enum_schema("is", "starts_with", "ends_with", "contains", "regexp"),
 )
 COMPONENTS = array_schema(COMPONENT, maxItems=26)
-DAY: JsonObject = nullable({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
+DAY: JsonObject = nullable_schema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
 PERIODS = array_schema(object_schema("", startDate=DAY, endDate=DAY), maxItems=100)
 EXTRACTION_SOURCE = object_schema(
     "type key",
-    type=one_of("label", "tag", "project_label", "system_label", "gke_label", "fixed"),
+    type=enum_schema("label", "tag", "project_label", "system_label", "gke_label", "fixed"),
     key=text_schema(500, minLength=1),
     providers=array_schema(TEXT, maxItems=100),
 )
-EXTRACTION = nullable(
+EXTRACTION = nullable_schema(
     object_schema(
         "sources",
         sources={"type": "array", "items": EXTRACTION_SOURCE, "minItems": 1, "maxItems": 5},
-        onMissing=one_of("useFallback", "nextRule"),
-        fallback=nullable(text_schema(500)),
+        onMissing=enum_schema("useFallback", "nextRule"),
+        fallback=nullable_schema(text_schema(500)),
     )
 )
 SINGLE = object_schema("components formula", components=COMPONENTS, formula=text_schema(500), validityPeriods=PERIODS)
@@ -44,14 +44,14 @@ MEMBER = object_schema(
     "action",
     name=text_schema(500),
     description=text_schema(5000),
-    action=one_of("create", "update", "select"),
+    action=enum_schema("create", "update", "select"),
     id=TEXT,
     components=COMPONENTS,
     formula=text_schema(500),
     validityPeriods=PERIODS,
     valueExtraction=EXTRACTION,
 )
-RULES = array_schema(nullable(MEMBER), maxItems=100)
+RULES = array_schema(nullable_schema(MEMBER), maxItems=100)
 
 
 def make_rule(rule: JsonObject) -> JsonObject:
@@ -90,7 +90,7 @@ def resolve_members(request: ApiRequest, members: list[JsonObject | None]) -> li
     new_members = [item for item in members if item is not None]
     if not new_members:
         raise bad_request("rules must not be empty", field="rules")
-    allocations = dict(records(request.tenant, "allocation"))
+    allocations = dict(list_records(request.tenant, "allocation"))
     resolved: list[JsonObject] = []
     for index, member in enumerate(new_members):
         where = f"rules[{index}]"
@@ -151,7 +151,7 @@ def group_rules(allocations: Records, identifiers: Iterable[str]) -> list[JsonOb
 
 def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bool:
     """Whether the filters or groups refer to the allocation."""
-    for item in map(response_form, filters):
+    for item in map(make_response_form, filters):
         if item["type"] == RULE and allocation["id"] in (item.get("values") or ()):
             return True
         if item["type"] == GROUP and item["id"] == allocation["id"]:
@@ -162,7 +162,8 @@ def _is_filtered_by(filters: Iterable[JsonObject], allocation: JsonObject) -> bo
 def _references(request: ApiRequest, resources: Iterable[JsonObject]) -> list[JsonObject]:
     """References to resources (ResourceReference); without access, they name the owner to contact."""
     return [
-        {"id": item["id"], "name": item["name"]} | ({} if role_of(request.user, item) else {"owner": owner_of(item)})
+        {"id": item["id"], "name": item["name"]}
+        | ({} if find_role(request.user, item) else {"owner": find_owner(item)})
         for item in resources
     ]
 
@@ -172,8 +173,9 @@ def _find_allocations(request: ApiRequest, allocation: JsonObject) -> list[JsonO
         request,
         (
             item
-            for item in records(request.tenant, "allocation").values()
-            if allocation["id"] in (item["rules"] if item["allocationType"] == "group" else nested_rules(item["rule"]))
+            for item in list_records(request.tenant, "allocation").values()
+            if allocation["id"]
+            in (item["rules"] if item["allocationType"] == "group" else list_nested_rules(item["rule"]))
         ),
     )
 
@@ -183,7 +185,7 @@ def _find_alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject
         request,
         (
             item
-            for item in records(request.tenant, "alert").values()
+            for item in list_records(request.tenant, "alert").values()
             if _is_filtered_by(item["config"]["scopes"], allocation)
         ),
     )
@@ -192,7 +194,11 @@ def _find_alerts(request: ApiRequest, allocation: JsonObject) -> list[JsonObject
 def _find_budgets(request: ApiRequest, allocation: JsonObject) -> list[JsonObject]:
     return _references(
         request,
-        (item for item in records(request.tenant, "budget").values() if _is_filtered_by(item["scopes"], allocation)),
+        (
+            item
+            for item in list_records(request.tenant, "budget").values()
+            if _is_filtered_by(item["scopes"], allocation)
+        ),
     )
 
 
@@ -202,7 +208,7 @@ def _find_reports(request: ApiRequest, allocation: JsonObject) -> list[JsonObjec
         request,
         (
             item
-            for item in records(request.tenant, "report").values()
+            for item in list_records(request.tenant, "report").values()
             if any(_is_filtered_by(item["config"].get(part) or (), allocation) for part in parts)
         ),
     )

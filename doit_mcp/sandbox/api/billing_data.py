@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from ..accounts import Customer
-from .costs.calendar_days import today_of
+from .costs.calendar_days import day_of_seconds
 from .costs.estate_types import Estate
 from .costs.estates import estate_of
 from .costs.ledger import Ledger
@@ -22,13 +22,13 @@ class BillingData:
 
     def __init__(self, estate: Estate, *, clock: Callable[[], float], seed: int) -> None:
         self._clock = clock
-        self._ledger = Ledger(estate, seed=seed, today=today_of(clock()))
+        self._ledger = Ledger(estate, seed=seed, today=day_of_seconds(clock()))
         self._computed: dict[Callable[[Ledger], Any], tuple[int, Any]] = {}
 
     @property
     def ledger(self) -> Ledger:
         """Billing lines up to today."""
-        self._ledger.extend(today_of(self._clock()))
+        self._ledger.extend(day_of_seconds(self._clock()))
         return self._ledger
 
     def compute_cached(self, make: Callable[[Ledger], Computed]) -> Computed:
@@ -68,7 +68,7 @@ class BillingDataStore:
         return self._books[name]
 
     def _make(self, customer: Customer) -> BillingData:
-        return BillingData(estate_of(customer), clock=self._clock, seed=self._seed + _variant(customer))
+        return BillingData(estate_of(customer), clock=self._clock, seed=self._seed + _choose_variant(customer))
 
     def close(self) -> None:
         """Free all memory."""
@@ -77,9 +77,9 @@ class BillingDataStore:
         self._books.clear()
 
 
-def _variant(customer: Customer) -> int:
+def _choose_variant(customer: Customer) -> int:
     return 1 + customer.number % SHARED_VARIANTS if customer.number else 0
 
 
 def _book_name(customer: Customer) -> str:
-    return str(_variant(customer) or customer.id)
+    return str(_choose_variant(customer) or customer.id)

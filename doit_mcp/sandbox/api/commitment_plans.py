@@ -11,8 +11,8 @@ from statistics import median
 from .costs.coverage import Coverage, Spend, measure_coverage
 from .costs.money import MICRO
 from .responses import JsonObject
-from .seeds.commitment_policies import BASIS_DAYS, policies
-from .seeds.perfect_scale import plans, preferences
+from .seeds.commitment_policies import BASIS_DAYS, seed_policies
+from .seeds.perfect_scale import seed_plans, seed_preferences
 from .tenants import ApiRequest
 
 HOURS_PER_MONTH = 730
@@ -38,12 +38,12 @@ class Recommendation:
         return self.recommended - self.current
 
 
-def money(dollars: float) -> JsonObject:
+def decimal_money(dollars: float) -> JsonObject:
     """An amount as the API document represents it: decimal text and currency."""
     return {"amount": f"{round(dollars, 2) + 0.0:.2f}", "currency": "USD"}
 
 
-def iso_day(day: int) -> str:
+def format_day(day: int) -> str:
     """A day as YYYY-MM-DD."""
     return date.fromordinal(day).isoformat()
 
@@ -55,11 +55,13 @@ def plan_state(plan: JsonObject, now: float, ended: str = "expired") -> str:
     return "active" if now < plan["end"] else ended
 
 
-def active_plans(request: ApiRequest, organization: str, service: str, since: float, until: float) -> list[JsonObject]:
+def list_active_plans(
+    request: ApiRequest, organization: str, service: str, since: float, until: float
+) -> list[JsonObject]:
     """The plans of a type that are active throughout *since* to *until*."""
     return [
         item
-        for item in request.tenant.collection("savings plans", plans).values()
+        for item in request.tenant.collection("savings plans", seed_plans).values()
         if item["organization"] == organization
         and item["service"] == service
         and item["start"] <= since
@@ -93,12 +95,12 @@ def _daily_spend(request: ApiRequest, organization: str, service: str, first: in
 
 def aws_preference(request: ApiRequest, organization: str, service: str) -> JsonObject:
     """The settings and approvals of an organization for a type of commitment."""
-    return request.tenant.collection("commitment preferences", preferences)[f"{organization} {service}"]
+    return request.tenant.collection("commitment preferences", seed_preferences)[f"{organization} {service}"]
 
 
 def target_share(request: ApiRequest, policy: str) -> float:
     """The share of eligible spend to cover under a policy, from 0 to 1."""
-    found = request.tenant.collection("commitment policies", policies)[policy]
+    found = request.tenant.collection("commitment policies", seed_policies)[policy]
     return float(found["targetCoverage"]) / 100
 
 
@@ -109,7 +111,7 @@ def recommend(request: ApiRequest, organization: str, service: str) -> Recommend
     days = hourly_spend(request, organization, service, *basis)
     if not days:
         return None
-    current = total_commitment(active_plans(request, organization, service, request.now, request.now))
+    current = total_commitment(list_active_plans(request, organization, service, request.now, request.now))
     paid = paid_share(request, organization, service, *basis)
     return recommend_commitment(settings, days.values(), current, target_share(request, settings["policy"]), paid)
 

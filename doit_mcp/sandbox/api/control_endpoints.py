@@ -14,8 +14,8 @@ from ..http_requests import is_loopback
 from .fault_parsing import parse_settings
 from .faults import Fault, RecordedCall
 from .listing import query_integer
-from .made_events import KINDS
 from .report_timing import ReportTiming
+from .requested_events import KINDS
 from .responses import ApiError, JsonObject, bad_request, json_response
 from .tenants import Tenant
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import orjson
 
-from .costs.calendar_days import rfc3339
+from .costs.calendar_days import format_rfc3339
 from .responses import JsonObject, bad_request
 from .tenants import ApiRequest, Records, add_record
 from .uploads import UploadedEvent
@@ -26,7 +26,7 @@ def new_dataset(request: ApiRequest, datasets: Records, name: str, **members: st
 
 def mark_updated(request: ApiRequest, dataset: JsonObject) -> None:
     """Record the time of a change, and who made it."""
-    dataset.update(updatedBy=request.user.email, lastUpdated=rfc3339(request.now))
+    dataset.update(updatedBy=request.user.email, lastUpdated=format_rfc3339(request.now))
 
 
 def store_events(
@@ -71,9 +71,9 @@ def export_rows(request: ApiRequest, dataset: JsonObject, start: float, end: flo
             "event_id": key,
             "batch": values.pop("batch", ""),
             "source": values.pop("source", "api"),
-            "export_time": rfc3339(request.now),
+            "export_time": format_rfc3339(request.now),
             "updated_by": dataset["updatedBy"],
-            "usage_date": rfc3339(time),
+            "usage_date": format_rfc3339(time),
             **values,
         }
 

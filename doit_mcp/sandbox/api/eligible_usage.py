@@ -7,7 +7,7 @@ from itertools import groupby
 from statistics import median
 
 from .commitment_plans import HOURLY_LOAD
-from .costs.calendar_days import add_periods, rfc3339, seconds_of, start_of, today_of
+from .costs.calendar_days import add_periods, day_of_seconds, format_rfc3339, seconds_of, start_of
 from .responses import JsonObject
 from .tenants import ApiRequest
 
@@ -29,8 +29,11 @@ def _hourly_usage(request: ApiRequest, granularity: str, read_rates: ReadRates) 
     rates = read_rates(request.today - 1, request.today)
     last = int(request.now // 3600)
     for hour in range(last - HOURS_PER_DAY, last):
-        if (rate := rates.get(today_of(hour * 3600))) is not None:
-            yield {"usageTime": rfc3339(hour * 3600), "totalUsage": round(rate * HOURLY_LOAD[hour % HOURS_PER_DAY], 4)}
+        if (rate := rates.get(day_of_seconds(hour * 3600))) is not None:
+            yield {
+                "usageTime": format_rfc3339(hour * 3600),
+                "totalUsage": round(rate * HOURLY_LOAD[hour % HOURS_PER_DAY], 4),
+            }
 
 
 def _usage_periods(request: ApiRequest, granularity: str, read_rates: ReadRates) -> Iterator[JsonObject]:
@@ -40,7 +43,7 @@ def _usage_periods(request: ApiRequest, granularity: str, read_rates: ReadRates)
     for start, days in groupby(rates, lambda day: start_of(unit, day)):
         usage = [rates[day] * load for day in days for load in HOURLY_LOAD]
         yield {
-            "usageTime": rfc3339(seconds_of(start)),
+            "usageTime": format_rfc3339(seconds_of(start)),
             "minUsage": round(min(usage), 4),
             "maxUsage": round(max(usage), 4),
             "medianUsage": round(median(usage), 4),

@@ -58,7 +58,7 @@ def parse_settings(settings: Any, operations: Collection[str]) -> Disturbances:
         for item in _SETTINGS_VALIDATOR.iter_errors(settings)
     ]
     if not problems:
-        problems = [problem for item in settings.get("faults", ()) for problem in _unknown_operation(item, operations)]
+        problems = [problem for item in settings.get("faults", ()) for problem in _check_operation(item, operations)]
     if problems:
         raise ValueError("; ".join(problems[:10]))
     faults = [Fault(**{"path_prefix": "/", **item}) for item in settings.get("faults", ())]
@@ -99,7 +99,7 @@ def _parse_number(name: str, value: str, kind: type[int] | type[float]) -> float
         raise ValueError(f"{name}: must be a {'whole ' if kind is int else ''}number, not {value[:40]!r}") from None
 
 
-def _unknown_operation(fault: JsonObject, operations: Collection[str]) -> list[str]:
+def _check_operation(fault: JsonObject, operations: Collection[str]) -> list[str]:
     operation = fault.get("operation", "")
     if not operation or operation in operations:
         return []

@@ -39,24 +39,24 @@ class Bundle:
     @property
     def flows(self) -> list[JsonObject]:
         """The flows of the bundle."""
-        return _objects(self.content.get("flows"))
+        return _select_objects(self.content.get("flows"))
 
     @property
     def requirements(self) -> JsonObject:
         """The requirements of the bundle by section."""
         found = self.content.get("requirements")
-        return {name: _objects(found.get(name) if isinstance(found, dict) else None) for name in SECTIONS}
+        return {name: _select_objects(found.get(name) if isinstance(found, dict) else None) for name in SECTIONS}
 
     @property
     def name_prefix(self) -> str:
         """What the names of new flows begin with."""
         return str(self.options.get("namePrefix", ""))
 
-    def unbound(self, section: str) -> list[JsonObject]:
+    def list_unbound(self, section: str) -> list[JsonObject]:
         """The requirements of a section without a binding."""
         return [item for item in self.requirements[section] if item.get("key") not in self.bindings.get(section, {})]
 
-    def candidates(self, requirement: JsonObject) -> list[JsonObject]:
+    def find_candidates(self, requirement: JsonObject) -> list[JsonObject]:
         """The connections that fit a requirement."""
         return [item for item in self.connections if item["provider"] == requirement.get("provider")]
 
@@ -66,12 +66,12 @@ class Bundle:
         for node in flow["nodes"]:
             text = orjson.dumps(node.get("parameters", {})).decode()
             for section, reason in CLEARED.items():
-                if any(f'"$req:{section}/{item["key"]}"' in text for item in self.unbound(section)):
+                if any(f'"$req:{section}/{item["key"]}"' in text for item in self.list_unbound(section)):
                     found.append({"id": node["key"], "name": node["name"], "reason": reason})
         return found
 
 
-def _objects(value: Any) -> list[JsonObject]:
+def _select_objects(value: Any) -> list[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -98,11 +98,11 @@ def _find_errors(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
 
 
 def _flow_errors(flow: JsonObject, place: str) -> Iterator[tuple[str, str, str]]:
-    nodes = _objects(flow.get("nodes"))
+    nodes = _select_objects(flow.get("nodes"))
     for name in TEXT_MEMBERS["flow"]:
         if not isinstance(flow.get(name), str):
             yield "bundle_schema_invalid", f"{place}.{name}", f"{name} is required"
-    if len(nodes) > MAX_NODES or len(_objects(flow.get("localVariables"))) > MAX_VARIABLES:
+    if len(nodes) > MAX_NODES or len(_select_objects(flow.get("localVariables"))) > MAX_VARIABLES:
         message = f"a flow has at most {MAX_NODES} nodes and {MAX_VARIABLES} variables"
         yield "bundle_limits_exceeded", f"{place}.nodes", message
     keys = [node.get("key") for node in nodes]
@@ -118,7 +118,7 @@ def _flow_errors(flow: JsonObject, place: str) -> Iterator[tuple[str, str, str]]
                 f"{place}.nodes[{at}].parameters.connectionId",
                 "use $req:connections/<key>",
             )
-        for transition in _objects(node.get("transitions")):
+        for transition in _select_objects(node.get("transitions")):
             if transition.get("target") not in keys:
                 yield "bundle_schema_invalid", f"{place}.nodes[{at}].transitions", "target must be the key of a node"
 
@@ -160,7 +160,7 @@ def _plan_requirement(bundle: Bundle, section: str, item: JsonObject) -> JsonObj
     row: JsonObject = {"section": section, "key": str(item.get("key"))}
     if bound := bundle.bindings.get(section, {}).get(item.get("key")):
         return {**row, "resolution": "bound", "boundTo": bound}
-    candidates = bundle.candidates(item) if section == "connections" else []
+    candidates = bundle.find_candidates(item) if section == "connections" else []
     will_create = section == "globalVariables" or (
         section == "datastoreTables" and bool(bundle.options.get("createMissingTables"))
     )

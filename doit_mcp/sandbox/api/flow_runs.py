@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from .costs.calendar_days import DAY_SECONDS, rfc3339
+from .costs.calendar_days import DAY_SECONDS, format_rfc3339
 from .responses import JsonObject
-from .seeds.flows import flows
+from .seeds.flows import seed_flows
 from .tenants import MAX_RECORDS, ApiRequest, Records, Tenant
 
 RUN_SECONDS = 60
@@ -27,14 +27,14 @@ REDACTED = "[REDACTED]"
 TOP_LEVEL_RETURN = re.compile(r"^return\b", re.MULTILINE)
 
 
-def runs(request: ApiRequest) -> Records:
+def run_records(request: ApiRequest) -> Records:
     """The tenant's runs by id, oldest first."""
     return request.tenant.collection("flow runs", seed_runs)
 
 
 def seed_runs(tenant: Tenant) -> Iterator[JsonObject]:
     """The last run of each published flow, oldest first."""
-    for flow in tenant.collection("flows", flows).values():
+    for flow in tenant.collection("flows", seed_flows).values():
         if flow["published"]:
             yield {
                 "flowId": flow["id"],
@@ -51,7 +51,7 @@ def seed_runs(tenant: Tenant) -> Iterator[JsonObject]:
 
 def start_run(request: ApiRequest, flow: JsonObject, payload: JsonObject, *, is_test: bool) -> JsonObject:
     """Start a run and return its record. The oldest ones are forgotten."""
-    records = runs(request)
+    records = run_records(request)
     while len(records) >= MAX_RECORDS:
         del records[next(iter(records))]
     run: JsonObject = {
@@ -70,23 +70,23 @@ def start_run(request: ApiRequest, flow: JsonObject, payload: JsonObject, *, is_
     return run
 
 
-def runs_of(request: ApiRequest, flow_id: str) -> list[JsonObject]:
+def list_flow_runs(request: ApiRequest, flow_id: str) -> list[JsonObject]:
     """The runs of a flow, newest first."""
-    return [run for run in reversed(runs(request).values()) if run["flowId"] == flow_id]
+    return [run for run in reversed(run_records(request).values()) if run["flowId"] == flow_id]
 
 
-def active_run(request: ApiRequest, flow_id: str) -> JsonObject | None:
+def find_active_run(request: ApiRequest, flow_id: str) -> JsonObject | None:
     """The run of a flow that has not ended, if any."""
-    return next((run for run in runs_of(request, flow_id) if run_status(run, request.now) in ACTIVE), None)
+    return next((run for run in list_flow_runs(request, flow_id) if run_status(run, request.now) in ACTIVE), None)
 
 
 def last_execution(request: ApiRequest, flow: JsonObject) -> JsonObject:
     """Time and status of the last run of a flow, without test runs."""
-    run = next((run for run in runs_of(request, flow["id"]) if not run["isTest"]), None)
+    run = next((run for run in list_flow_runs(request, flow["id"]) if not run["isTest"]), None)
     if run is None:
         return {name: flow[name] for name in ("lastExecutedTime", "lastExecutionStatus")}
     status = run_status(run, request.now)
-    return {"lastExecutedTime": rfc3339(run["start"]), "lastExecutionStatus": status}
+    return {"lastExecutedTime": format_rfc3339(run["start"]), "lastExecutionStatus": status}
 
 
 def step_names(flow: JsonObject) -> list[str]:
@@ -102,7 +102,7 @@ def run_status(run: JsonObject, now: float) -> str:
         return "pending"
     done = _finished_count(run, now)
     if done < len(run["nodes"]):
-        return "pending-approval" if _waits(run["nodes"][done]) else "running"
+        return "pending-approval" if _needs_approval(run["nodes"][done]) else "running"
     return "complete"
 
 
@@ -110,11 +110,11 @@ def summarize_run(run: JsonObject, now: float) -> JsonObject:
     """CloudflowRunSummary."""
     status = run_status(run, now)
     summary = {name: run[name] for name in ("id", "flowId", "flowName", "isTest", "triggeredBy", "stoppedBy")}
-    summary |= {"status": status, "triggerTime": rfc3339(run["start"]), "error": None}
+    summary |= {"status": status, "triggerTime": format_rfc3339(run["start"]), "error": None}
     if status != "pending":
-        summary["startTime"] = rfc3339(run["start"] + PENDING_SECONDS)
+        summary["startTime"] = format_rfc3339(run["start"] + PENDING_SECONDS)
     if status not in ACTIVE:
-        summary["endTime"] = rfc3339(run["stopped"] or run["start"] + RUN_SECONDS)
+        summary["endTime"] = format_rfc3339(run["stopped"] or run["start"] + RUN_SECONDS)
     return summary
 
 
@@ -126,7 +126,7 @@ def describe_run(run: JsonObject, now: float) -> JsonObject:
     for at, node in enumerate(run["nodes"]):
         received = outputs[-1] if outputs else [run["payload"]]
         if at < done:
-            outputs.append(_output_of(node, received))
+            outputs.append(_make_output(node, received))
         nodes.append(_describe_node(run, at, done, received, outputs[at] if at < done else None, now))
     return {**summarize_run(run, now), "nodes": nodes}
 
@@ -136,17 +136,24 @@ def _describe_node(run: JsonObject, at: int, done: int, received: Any, output: A
     begin = run["start"] + at * node_seconds
     row: JsonObject = {"nodeId": node["key"], "name": node["name"], "stepNumber": at + 1, "error": None}
     if at < done:
-        row |= {"status": "complete", "startTime": rfc3339(begin), "endTime": rfc3339(begin + node_seconds)}
+        row |= {
+            "status": "complete",
+            "startTime": format_rfc3339(begin),
+            "endTime": format_rfc3339(begin + node_seconds),
+        }
     elif run["stopped"] is not None:
         row["status"] = "stopped" if at == done else "skipped"
     elif at == done and run_status(run, now) != "pending":
-        row |= {"status": "pending-approval" if _waits(node) else "in-progress", "startTime": rfc3339(begin)}
+        row |= {
+            "status": "pending-approval" if _needs_approval(node) else "in-progress",
+            "startTime": format_rfc3339(begin),
+        }
     else:
         row["status"] = "pending"
     is_action = node["type"] == "actionNode" and at < done
     return row | {
-        "input": _payload(received) if is_action else None,
-        "output": None if output is None else _payload(output),
+        "input": _make_payload(received) if is_action else None,
+        "output": None if output is None else _make_payload(output),
     }
 
 
@@ -154,15 +161,15 @@ def _finished_count(run: JsonObject, now: float) -> int:
     """How many nodes have finished; those from the first one that needs approval have not."""
     nodes = run["nodes"]
     by_time = int(len(nodes) * min(1.0, (now - run["start"]) / RUN_SECONDS))
-    waiting = next((at for at, node in enumerate(nodes) if _waits(node)), len(nodes))
+    waiting = next((at for at, node in enumerate(nodes) if _needs_approval(node)), len(nodes))
     return min(by_time, waiting)
 
 
-def _waits(node: JsonObject) -> bool:
+def _needs_approval(node: JsonObject) -> bool:
     return bool((node.get("approval") or {}).get("required"))
 
 
-def _output_of(node: JsonObject, received: Any) -> list[Any]:
+def _make_output(node: JsonObject, received: Any) -> list[Any]:
     """What a node returns: a trigger its payload, an action one result, code its message, anything else its input."""
     if node["type"] == "actionNode":
         return [{"results": [{"operation": node["parameters"].get("operation", {}).get("id"), "status": "ok"}]}]
@@ -173,7 +180,7 @@ def _output_of(node: JsonObject, received: Any) -> list[Any]:
     return list(received)
 
 
-def _payload(value: list[Any]) -> JsonObject:
+def _make_payload(value: list[Any]) -> JsonObject:
     """CloudflowRunNodePayload: sensitive values redacted, and whole entries dropped beyond MAX_PAYLOAD_BYTES."""
     entries = [_redact(entry) for entry in value]
     sizes = [len(orjson.dumps(entry)) for entry in entries]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from ..accounts import ACME, GLOBEX, Customer
 from .responses import ApiError
-from .seeds.cloud_accounts import is_distributor, partners
+from .seeds.cloud_accounts import is_distributor, list_partners
 from .tenants import ApiRequest, Tenant
 
 DESCENDANTS: dict[str, tuple[Customer, ...]] = {ACME.id: (GLOBEX,)}
 """Customers with users of their own below other customers, by the id of the upper one."""
 
 
-def members(tenant: Tenant) -> dict[str, str]:
+def list_members(tenant: Tenant) -> dict[str, str]:
     """The customer and those below it: names by id."""
     below = {customer.id: customer.name for customer in DESCENDANTS.get(tenant.customer.id, ())}
-    return {tenant.customer.id: tenant.customer.name, **partners(tenant), **below}
+    return {tenant.customer.id: tenant.customer.name, **list_partners(tenant), **below}
 
 
 def is_descendant(customer_id: str, ancestor_id: str) -> bool:

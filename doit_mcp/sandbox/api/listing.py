@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from .costs.calendar_days import parse_seconds, rfc3339
+from .costs.calendar_days import format_rfc3339, parse_seconds
 from .responses import JsonObject, bad_request
 
 Criteria = dict[str, list[str]]
@@ -132,7 +132,7 @@ def sort_rows(
 def parse_time(text: str, field: str) -> str:
     """An RFC 3339 time in UTC with whole seconds; 400 if it is invalid."""
     try:
-        return rfc3339(parse_seconds(text))
+        return format_rfc3339(parse_seconds(text))
     except ValueError:
         raise bad_request(f"{field} must be an RFC 3339 time", field=field) from None
 

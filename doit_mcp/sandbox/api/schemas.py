@@ -27,7 +27,7 @@ EPOCH_MILLISECONDS: JsonObject = {
 BOOLEAN: JsonObject = {"type": "boolean"}
 
 
-def one_of(*words: str) -> JsonObject:
+def enum_schema(*words: str) -> JsonObject:
     """A string out of *words*."""
     return {"type": "string", "enum": list(words)}
 
@@ -55,41 +55,41 @@ def text_schema(max_length: int, **limits: int) -> JsonObject:
 EMAIL: JsonObject = {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$", "maxLength": 320}
 
 
-def nullable(schema: JsonObject) -> JsonObject:
+def nullable_schema(schema: JsonObject) -> JsonObject:
     """*schema* or null; unlike anyOf it keeps the paths of nested errors."""
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     words = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
     return {**schema, **words, "type": [*kinds, "null"]}
 
 
-METRIC = object_schema("type value", type=one_of("basic", "custom", "extended"), value=TEXT)
+METRIC = object_schema("type value", type=enum_schema("basic", "custom", "extended"), value=TEXT)
 METRIC_LIST = array_schema(METRIC, maxItems=4)
-DIMENSION = object_schema("id type", id=TEXT, type=one_of(*TYPES))
+DIMENSION = object_schema("id type", id=TEXT, type=enum_schema(*TYPES))
 FILTER = object_schema(
     "id type",
     id=TEXT,
-    type=one_of(*TYPES),
+    type=enum_schema(*TYPES),
     values=TEXTS,
     inverse=BOOLEAN,
     caseInsensitive=BOOLEAN,
     includeNull=BOOLEAN,
-    mode=one_of("is", "starts_with", "ends_with", "contains", "regexp"),
+    mode=enum_schema("is", "starts_with", "ends_with", "contains", "regexp"),
 )
 LIMIT = object_schema(
-    "metric", metric=METRIC, sort=one_of("a_to_z", "asc", "desc"), value={"type": "integer", "minimum": 0}
+    "metric", metric=METRIC, sort=enum_schema("a_to_z", "asc", "desc"), value={"type": "integer", "minimum": 0}
 )
 METRIC_FILTER = object_schema(
     "metric operator values",
     metric=METRIC,
-    operator=one_of("gt", "lt", "lte", "gte", "b", "nb", "e", "ne"),
+    operator=enum_schema("gt", "lt", "lte", "gte", "b", "nb", "e", "ne"),
     values={"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 2},
-    operand=one_of("single_value", "series_total"),
+    operand=enum_schema("single_value", "series_total"),
 )
 LIMIT_BY_CHANGE = object_schema(
     "metric changeType operator values includeIncompleteData",
     metric=METRIC,
-    changeType=one_of("percentage", "absolute"),
-    operator=one_of("gt", "gte", "lt", "lte", "b", "nb"),
+    changeType=enum_schema("percentage", "absolute"),
+    operator=enum_schema("gt", "gte", "lt", "lte", "b", "nb"),
     values={"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 2},
     includeIncompleteData=BOOLEAN,
 )
@@ -97,47 +97,47 @@ INSTANT_RANGE = object_schema("from to", **{"from": TEXT, "to": TEXT})
 TIME_RANGE = object_schema(
     amount={"type": "integer", "minimum": 0, "maximum": 5000},
     includeCurrent=BOOLEAN,
-    mode=one_of("last", "current", "custom"),
-    unit=one_of(*INTERVALS),
+    mode=enum_schema("last", "current", "custom"),
+    unit=enum_schema(*INTERVALS),
 )
 SECONDARY = object_schema(
     amount={"type": "integer", "minimum": 0, "maximum": 5000},
     includeCurrent=BOOLEAN,
-    unit=one_of("day", "month", "quarter", "year"),
+    unit=enum_schema("day", "month", "quarter", "year"),
     customTimeRange=INSTANT_RANGE,
 )
 FORECAST = object_schema(
-    mode=one_of("totals", "grouping"),
+    mode=enum_schema("totals", "grouping"),
     historicalTimeIntervals=INTEGER,
     futureTimeIntervals=INTEGER,
     historicalCustomDateRange=INSTANT_RANGE,
     futureCustomDateRange=INSTANT_RANGE,
 )
-COUNT = object_schema("id type", id=TEXT, type=one_of("fixed", "label", "tag", "project_label", "system_label"))
+COUNT = object_schema("id type", id=TEXT, type=enum_schema("fixed", "label", "tag", "project_label", "system_label"))
 # Unknown members are rejected: ignoring a misspelled filter would return a wrong number.
 CONFIG = object_schema(
     metrics=METRIC_LIST,
     metricFilter=METRIC_FILTER,
-    limitAggregation=one_of("none", "top", "all"),
+    limitAggregation=enum_schema("none", "top", "all"),
     limitByChange=LIMIT_BY_CHANGE,
     advancedAnalysis={"type": "object", "additionalProperties": BOOLEAN},
-    aggregation=one_of("total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"),
+    aggregation=enum_schema("total", "percent_total", "percent_col", "percent_row", "total_over_total", "count"),
     forecastSettings={"anyOf": [{"type": "null"}, FORECAST]},
     dimensions=array_schema(DIMENSION),
     timeRange=TIME_RANGE,
-    timeInterval=one_of("hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"),
+    timeInterval=enum_schema("hour", "day", "dayCumSum", "week", "isoweek", "month", "quarter", "year", "week_day"),
     secondaryTimeRange=SECONDARY,
     includePromotionalCredits=BOOLEAN,
     includeSubtotals=BOOLEAN,
     filters=array_schema(FILTER),
-    group=array_schema(object_schema("id type", id=TEXT, type=one_of(*TYPES), limit=LIMIT)),
-    layout=one_of(*LAYOUTS),
-    currency=one_of(*CURRENCIES),
+    group=array_schema(object_schema("id type", id=TEXT, type=enum_schema(*TYPES), limit=LIMIT)),
+    layout=enum_schema(*LAYOUTS),
+    currency=enum_schema(*CURRENCIES),
     splits=array_schema({"type": "object"}),
-    displayValues=one_of("actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"),
-    sortGroups=one_of("asc", "desc", "a_to_z"),
-    sortDimensions=one_of("asc", "desc", "a_to_z"),
-    dataSource=one_of("billing", "bqlens", "billing-datahub", "kubernetes-utilization"),
+    displayValues=enum_schema("actuals_only", "absolute_change", "percentage_change", "absolute_and_percentage"),
+    sortGroups=enum_schema("asc", "desc", "a_to_z"),
+    sortDimensions=enum_schema("asc", "desc", "a_to_z"),
+    dataSource=enum_schema("billing", "bqlens", "billing-datahub", "kubernetes-utilization"),
     displaySettings={"type": "object"},
     customTimeRange=INSTANT_RANGE,
     count=COUNT,
@@ -154,21 +154,21 @@ BUDGET = object_schema(
     amount={"type": "number", "minimum": 0},
     seasonalAmounts=array_schema(NUMBER),
     collaborators=array_schema(
-        object_schema("email role", email=TEXT, role=one_of("owner", "editor", "viewer")), maxItems=100
+        object_schema("email role", email=TEXT, role=enum_schema("owner", "editor", "viewer")), maxItems=100
     ),
-    currency=one_of(*CURRENCIES),
+    currency=enum_schema(*CURRENCIES),
     description=TEXT,
     endPeriod=EPOCH_MILLISECONDS,
     growthPerPeriod={"type": "number", "minimum": -99, "maximum": 1000},
-    metric=one_of("cost", "amortized_cost"),
+    metric=enum_schema("cost", "amortized_cost"),
     name=TEXT,
-    public=one_of("owner", "editor", "viewer"),
+    public=enum_schema("owner", "editor", "viewer"),
     recipients=TEXTS,
     recipientsSlackChannels=array_schema({"type": "object"}),
     scopes=array_schema(FILTER, maxItems=50),
     startPeriod=EPOCH_MILLISECONDS,
-    timeInterval=one_of(*INTERVALS),
-    type=one_of("fixed", "recurring"),
+    timeInterval=enum_schema(*INTERVALS),
+    type=enum_schema("fixed", "recurring"),
     usePrevSpend=BOOLEAN,
 )
 PLATFORMS = ("doit", "google_cloud_platform", "amazon_web_services", "microsoft_azure")
@@ -176,16 +176,16 @@ TICKET = object_schema(
     "body platform product severity subject",
     body={"type": "string", "minLength": 1},
     created=TEXT,
-    platform=one_of(*PLATFORMS),
+    platform=enum_schema(*PLATFORMS),
     product={"type": "string", "minLength": 1},
     requester=TEXT,
-    severity=one_of("low", "normal", "high", "urgent"),
+    severity=enum_schema("low", "normal", "high", "urgent"),
     subject={"type": "string", "minLength": 1},
 )
 
 COMMENT = object_schema("body", body={"type": "string", "minLength": 1}, private=BOOLEAN)
 TICKET_CHANGE_SCHEMA: JsonObject = {
-    **object_schema("", status=one_of("open", "pending", "hold", "solved"), assignee=TEXT),
+    **object_schema("", status=enum_schema("open", "pending", "hold", "solved"), assignee=TEXT),
     "minProperties": 1,
 }
 TAGS = object_schema(

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from ..accounts import PERMISSION_NAMES, SERVICE_ACCOUNT_ROLE, Grant, User
-from .costs.calendar_days import parse_seconds, rfc3339
+from .costs.calendar_days import format_rfc3339, parse_seconds
 from .responses import JsonObject
 
 PREFIX = "doit-sandbox-sa-"
@@ -30,8 +30,10 @@ class ServiceTokens:
 
     def add(self, secret: str, customer_id: str, account: JsonObject, record: JsonObject) -> None:
         """Add a token with the permissions that its account has now."""
-        permissions = frozenset(PERMISSION_NAMES.get(pascal_case(name), "") for name in account["permissions"]) - {""}
-        self._tokens[_digest(secret)] = _ServiceToken(customer_id, account, record, permissions)
+        permissions = frozenset(PERMISSION_NAMES.get(to_pascal_case(name), "") for name in account["permissions"]) - {
+            ""
+        }
+        self._tokens[_hash_secret(secret)] = _ServiceToken(customer_id, account, record, permissions)
 
     def remove(self, record: JsonObject) -> None:
         """Remove the token with this record."""
@@ -40,10 +42,10 @@ class ServiceTokens:
 
     def find_grant(self, secret: str, now: float) -> Grant | None:
         """The identity of a token, whose last use becomes *now*; None if it is unknown, disabled or expired."""
-        token = self._tokens.get(_digest(secret))
+        token = self._tokens.get(_hash_secret(secret))
         if token is None or token.record["state"] != "active" or has_expired(token.record, now):
             return None
-        token.record["lastUsedTime"] = rfc3339(now)
+        token.record["lastUsedTime"] = format_rfc3339(now)
         name = token.account["name"]
         address = f"{token.account['id']}@service-accounts.example"
         user = User(
@@ -64,15 +66,15 @@ def has_expired(record: JsonObject, now: float) -> bool:
     return expires is not None and parse_seconds(expires) <= now
 
 
-def pascal_case(name: str) -> str:
+def to_pascal_case(name: str) -> str:
     """The name of a permission in the response of GET /auth/v1/validate, by its name in service accounts."""
     return name[:1].upper() + name[1:]
 
 
-def camel_case(name: str) -> str:
+def to_camel_case(name: str) -> str:
     """The name of a permission in service accounts, by its name in the response of GET /auth/v1/validate."""
     return name[:1].lower() + name[1:]
 
 
-def _digest(secret: str) -> str:
+def _hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

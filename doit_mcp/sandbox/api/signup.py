@@ -13,10 +13,10 @@ import orjson
 from aiohttp import web
 
 from ..accounts import AccountDirectory
-from .costs.calendar_days import DAY_SECONDS, rfc3339
+from .costs.calendar_days import DAY_SECONDS, format_rfc3339
 from .idempotency import HEADER
 from .responses import JsonObject, json_response
-from .schemas import BOOLEAN, EMAIL, TEXT, compile_object, object_schema, one_of, text_schema
+from .schemas import BOOLEAN, EMAIL, TEXT, compile_object, enum_schema, object_schema, text_schema
 
 PATH = "/signup/v1/requests"
 CODE = "424242"
@@ -31,7 +31,7 @@ FREE_MAIL_DOMAINS = frozenset(("gmail.com", "outlook.com", "yahoo.com", "hotmail
 AGENT = "agent"
 SHORT = text_schema(120)
 SOURCE = object_schema(
-    channel=one_of(AGENT, "console", "web"),
+    channel=enum_schema(AGENT, "console", "web"),
     agentClient=SHORT,
     campaign=SHORT,
     utmSource=SHORT,
@@ -203,12 +203,12 @@ class SignupRequests:
     def _show(self, found: JsonObject) -> JsonObject:
         status = self._status(found)
         shown = {name: found[name] for name in ("id", "channel", "companyName")}
-        shown |= {"status": status, "expiresAt": rfc3339(found["created"] + REQUEST_SECONDS)}
+        shown |= {"status": status, "expiresAt": format_rfc3339(found["created"] + REQUEST_SECONDS)}
         if status == "pending_consent":
             shown["consentUrl"] = f"https://console.doit.com/signup/{found['id']}"
             shown["verification"] = {
                 "required": True,
-                "expiresAt": rfc3339(found["sent"] + CODE_SECONDS),
+                "expiresAt": format_rfc3339(found["sent"] + CODE_SECONDS),
                 "resendAfterSeconds": max(0, int(found["sent"] + RESEND_SECONDS - self._clock())),
                 "sendsRemaining": MAX_SENDS - found["sends"],
             }
@@ -218,7 +218,7 @@ class SignupRequests:
                 "consoleUrl": "https://console.doit.com",
                 "signInUrl": "https://console.doit.com/sign-in",
                 "tier": "trial",
-                "trialEndDate": rfc3339(found["consented"] + 30 * DAY_SECONDS),
+                "trialEndDate": format_rfc3339(found["consented"] + 30 * DAY_SECONDS),
                 "nextSteps": ["Connect a cloud account."],
             }
         return shown if status == "expired" else {**shown, "pollAfterSeconds": POLL_SECONDS}

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ..accounts import DEFAULT_DIRECTORY, AccountDirectory, Customer, User
 from .billing_data import BillingData, Computed
-from .costs.calendar_days import today_of
+from .costs.calendar_days import day_of_seconds
 from .costs.ledger import Ledger
 from .listing import Page, paginate, query_integer
 from .report_timing import ReportTiming
@@ -107,7 +107,7 @@ class ApiRequest:
     @property
     def today(self) -> int:
         """Today as a day ordinal."""
-        return today_of(self.now)
+        return day_of_seconds(self.now)
 
     @property
     def now_milliseconds(self) -> int:

@@ -68,7 +68,7 @@ class CallSummary:
     trace: str = ""
 
 
-def side_of(path: str) -> CallSide:
+def find_side(path: str) -> CallSide:
     """Whether the path belongs to the identity provider or to the API."""
     return "identity" if path.startswith(_IDENTITY_PATHS) else "api"
 
@@ -86,7 +86,9 @@ def redact_target(raw: str, clients: Mapping[str, str]) -> str:
     path, separator, query = raw.partition("?")
     target = redact(unquote(path), MAX_TARGET_LENGTH)
     if separator:
-        redact_parameter = _redact_identity_parameter if side_of(unquote(path)) == "identity" else _redact_api_parameter
+        redact_parameter = (
+            _redact_identity_parameter if find_side(unquote(path)) == "identity" else _redact_api_parameter
+        )
         # Cut before splitting: a query can hold a megabyte of separators.
         pairs = [pair for pair in query[: 10 * MAX_TARGET_LENGTH].split("&") if pair and not _is_tracking(pair)]
         target += "".join(f"{'&' if at else '?'}{redact_parameter(pair, clients)}" for at, pair in enumerate(pairs))

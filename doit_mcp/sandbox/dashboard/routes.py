@@ -26,9 +26,9 @@ from .calls import (
     TOOL_PARAMETER,
     VERSION_PARAMETER,
     CallSummary,
+    find_side,
     redact,
     redact_target,
-    side_of,
 )
 from .page import PRIVATE_HEADERS, dashboard_page
 from .stream import MAX_HISTORY, MAX_QUEUED_EVENTS, MAX_WATCHERS, Event, EventStream, Watcher
@@ -110,7 +110,7 @@ class Dashboard:
         tool, client, trace = _tool_call(request)
         call = CallSummary(
             at=at,
-            side=side_of(request.path),
+            side=find_side(request.path),
             method=redact(request.method, 20),
             target=redact_target(request.raw_path, self._token_tracker.clients),
             user=user,

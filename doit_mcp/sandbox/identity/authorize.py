@@ -44,7 +44,7 @@ class AuthorizationError(Exception):
         self.action = action
 
 
-def granted_scopes(scope: str | None) -> tuple[str, ...]:
+def select_scopes(scope: str | None) -> tuple[str, ...]:
     """The requested scopes that are supported, or all if no scope is requested (RFC 6749 3.3)."""
     if scope is None:
         return SCOPES
@@ -83,7 +83,7 @@ class AuthorizationReader:
         try:
             form = unique_parameters(pairs)
             challenge = _read_challenge(form)
-            scopes = granted_scopes(form.get("scope"))
+            scopes = select_scopes(form.get("scope"))
             resource = self._resources.check(form.get("resource"))
             prompt = _read_prompt(form)
         except OAuthError as error:

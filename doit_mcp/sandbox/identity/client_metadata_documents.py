@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from . import redirect_uris
 from .fetching import DocumentResolver, FetchError
-from .known_clients import bundled_document
+from .known_clients import find_bundled_document
 from .models import AUTH_METHOD_NONE, AUTH_METHOD_PRIVATE_KEY_JWT, Client, JsonObject
 
 MAX_REDIRECT_URIS = 50
@@ -106,7 +106,7 @@ class ClientDocuments:
         return key_set
 
     async def _fetch(self, url: str) -> bytes:
-        document = bundled_document(url)
+        document = find_bundled_document(url)
         if document is not None:
             return document
         try:

@@ -36,7 +36,7 @@ _UNKNOWN_CLIENT = (
 )
 
 
-def _invalid_client(description: str, *, basic: bool = False) -> OAuthError:
+def _invalid_client_error(description: str, *, basic: bool = False) -> OAuthError:
     challenge = 'Basic realm="token"' if basic else None
     return OAuthError("invalid_client", description, status=401, challenge=challenge)
 
@@ -94,34 +94,34 @@ class ClientRegistry:
         elif (secret := basic[1] if basic and basic[1] is not None else form_secret) is not None:
             _check_secret(client, secret, basic=basic is not None)
         elif AUTH_METHOD_NONE not in client.auth_methods:
-            raise _invalid_client("This client must authenticate.", basic=basic is not None)
+            raise _invalid_client_error("This client must authenticate.", basic=basic is not None)
         return client
 
     async def _check_assertion(self, client: Client, assertion: str, kind: str | None) -> None:
         if kind != JWT_BEARER_ASSERTION:
             raise OAuthError("invalid_request", "The client_assertion_type is not supported.")
         if AUTH_METHOD_PRIVATE_KEY_JWT not in client.auth_methods:
-            raise _invalid_client("This client did not register the method private_key_jwt.")
+            raise _invalid_client_error("This client did not register the method private_key_jwt.")
         keys = _candidate_keys(await self._key_set(client), assertion)
         if problem := self._assertions.find_problem(assertion, client.id, keys, list(ASSERTION_ALGORITHMS)):
-            raise _invalid_client(f"The client assertion is invalid: {problem}.")
+            raise _invalid_client_error(f"The client assertion is invalid: {problem}.")
 
     async def _key_set(self, client: Client) -> JsonObject:
         if client.jwks is not None:
             return client.jwks
         if client.jwks_uri is None:
-            raise _invalid_client("This client has not published any keys.")
+            raise _invalid_client_error("This client has not published any keys.")
         try:
             return await self._documents.fetch_jwks(client.jwks_uri)
         except ClientDocumentError as error:
-            raise _invalid_client(str(error)) from error
+            raise _invalid_client_error(str(error)) from error
 
 
 def _client_id(basic: tuple[str, str | None] | None, form: Mapping[str, str]) -> str:
     client_id = form.get("client_id") or _assertion_subject(form.get("client_assertion"))
     if basic is None:
         if client_id is None:
-            raise _invalid_client("The client_id is missing.")
+            raise _invalid_client_error("The client_id is missing.")
         return client_id
     if client_id is not None and client_id != basic[0]:
         raise OAuthError(
@@ -150,18 +150,18 @@ def _parse_basic(authorization: str | None) -> tuple[str, str | None] | None:
             raise ValueError(scheme)
         name, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError) as error:
-        raise _invalid_client("The Authorization header is not HTTP Basic.", basic=True) from error
+        raise _invalid_client_error("The Authorization header is not HTTP Basic.", basic=True) from error
     if not colon or not name:
-        raise _invalid_client("The Authorization header is not HTTP Basic.", basic=True)
+        raise _invalid_client_error("The Authorization header is not HTTP Basic.", basic=True)
     return unquote_plus(name), unquote_plus(secret) or None
 
 
 def _check_secret(client: Client, secret: str, *, basic: bool) -> None:
     # Both ways of sending the secret are accepted; libraries choose one by their own preference.
     if client.secret_digest is None or not client.auth_methods & {AUTH_METHOD_SECRET_BASIC, AUTH_METHOD_SECRET_POST}:
-        raise _invalid_client("This client did not register a secret.", basic=basic)
+        raise _invalid_client_error("This client did not register a secret.", basic=basic)
     if not hmac.compare_digest(hash_secret(secret), client.secret_digest):
-        raise _invalid_client("The client secret is wrong.", basic=basic)
+        raise _invalid_client_error("The client secret is wrong.", basic=basic)
 
 
 def _candidate_keys(key_set: JsonObject, assertion: str) -> list[Any]:

@@ -32,7 +32,7 @@ class IssuedCode:
     flow_id: str | None = None
 
 
-def _invalid_grant(description: str) -> OAuthError:
+def _invalid_grant_error(description: str) -> OAuthError:
     return OAuthError("invalid_grant", description)
 
 
@@ -74,18 +74,18 @@ class AuthorizationCodes:
         """
         issued = self._issued.get(hash_secret(code))
         if issued is None:
-            raise _invalid_grant("The code is unknown or has expired.")
+            raise _invalid_grant_error("The code is unknown or has expired.")
         if issued.flow_id is not None:
             self._revoke(issued.flow_id)
-            raise _invalid_grant("The code was used before; the tokens issued for it are revoked.")
+            raise _invalid_grant_error("The code was used before; the tokens issued for it are revoked.")
         if issued.expires <= self._clock():
-            raise _invalid_grant("The code is unknown or has expired.")
+            raise _invalid_grant_error("The code is unknown or has expired.")
         if issued.approval.client_id != client.id:
-            raise _invalid_grant("The code was issued to another client.")
+            raise _invalid_grant_error("The code was issued to another client.")
         if redirect_uri != issued.redirect_uri and (issued.redirect_uri_sent or redirect_uri is not None):
-            raise _invalid_grant("The redirect_uri differs from the one in the authorization request.")
+            raise _invalid_grant_error("The redirect_uri differs from the one in the authorization request.")
         if not _VERIFIER.fullmatch(verifier) or not hmac.compare_digest(code_challenge(verifier), issued.challenge):
-            raise _invalid_grant("The code_verifier does not match the code_challenge.")
+            raise _invalid_grant_error("The code_verifier does not match the code_challenge.")
         return issued.approval
 
     def mark_used(self, code: str, flow_id: str) -> None:

@@ -12,7 +12,7 @@ from .models import JsonObject
 _GRANT_TYPES = ["authorization_code", "refresh_token"]
 
 
-def _document(url: str, name: str, redirect_uris: list[str], **members: object) -> JsonObject:
+def _make_document(url: str, name: str, redirect_uris: list[str], **members: object) -> JsonObject:
     return {
         "client_id": url,
         "client_name": name,
@@ -26,7 +26,7 @@ def _document(url: str, name: str, redirect_uris: list[str], **members: object) 
 
 def _chatgpt_document(url: str, redirect_uri: str) -> JsonObject:
     # ChatGPT publishes both members: the list of supported methods, and the older member with its preferred one.
-    return _document(
+    return _make_document(
         url,
         "ChatGPT",
         [redirect_uri],
@@ -38,25 +38,25 @@ def _chatgpt_document(url: str, redirect_uri: str) -> JsonObject:
     )
 
 
-def _bundled_documents() -> dict[str, JsonObject]:
+def _make_bundled_documents() -> dict[str, JsonObject]:
     documents = (
         _chatgpt_document(
             "https://chatgpt.com/oauth/client.json", "https://chatgpt.com/connector_platform_oauth_redirect"
         ),
-        _document("https://chatgpt.com/oauth/codex/client.json", "Codex", ["http://127.0.0.1/callback"]),
-        _document(
+        _make_document("https://chatgpt.com/oauth/codex/client.json", "Codex", ["http://127.0.0.1/callback"]),
+        _make_document(
             "https://claude.ai/oauth/claude-code-client-metadata",
             "Claude Code",
             ["http://localhost/callback", "http://127.0.0.1/callback"],
             client_uri="https://claude.ai",
         ),
-        _document(
+        _make_document(
             "https://claude.ai/oauth/mcp-oauth-client-metadata",
             "Claude",
             ["https://claude.ai/api/mcp/auth_callback", "https://claude.com/api/mcp/auth_callback"],
             client_uri="https://claude.ai",
         ),
-        _document(
+        _make_document(
             "https://cursor.com/oauth/mcp-client.json",
             "Cursor",
             ["https://www.cursor.com/agents/mcp/oauth/callback"],
@@ -66,7 +66,7 @@ def _bundled_documents() -> dict[str, JsonObject]:
     return {document["client_id"]: document for document in documents}
 
 
-_DOCUMENTS = MappingProxyType(_bundled_documents())
+_DOCUMENTS = MappingProxyType(_make_bundled_documents())
 _CHATGPT_CONNECTOR = re.compile(r"https://chatgpt\.com/oauth/([A-Za-z0-9_-]{1,100})/client\.json")
 
 # Hosts of redirect URIs that need no warning on the consent page.
@@ -78,7 +78,7 @@ KNOWN_HOSTS = frozenset(
 ) | {"vscode.dev", "insiders.vscode.dev", "grok.com"}
 
 
-def bundled_document(url: str) -> bytes | None:
+def find_bundled_document(url: str) -> bytes | None:
     """The bundled document for this client id, or None. ChatGPT has one client id per connector."""
     if document := _DOCUMENTS.get(url):
         return json.dumps(document).encode()

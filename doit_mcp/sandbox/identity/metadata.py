@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from .models import AUTH_METHODS, SCOPES, JsonObject
-from .responses import Handler, OAuthError, json_response, preflight, with_error_responses
+from .responses import Handler, OAuthError, json_response, respond_to_preflight, with_error_responses
 from .signing import SigningKeys
 
 AUTHORIZE_PATH = "/sign-in/oauth"
@@ -74,7 +74,7 @@ def register(app: web.Application, issuer: str, signing: SigningKeys, check_avai
     }
     for path, handler in paths.items():
         app.router.add_get(path, with_error_responses(handler))
-        app.router.add_route("OPTIONS", path, preflight)
+        app.router.add_route("OPTIONS", path, respond_to_preflight)
 
 
 def unavailable_error() -> OAuthError:

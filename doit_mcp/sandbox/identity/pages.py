@@ -127,9 +127,9 @@ def consent_page(authorization: AuthorizationRequest, user: User, transaction: s
         email=escape(user.email),
         initial=escape(user.name[:1]),
         customer=_customer_choice(user),
-        scopes="\n".join(f"<li>{escape(text)}</li>" for text in _abilities(authorization.scopes, user)),
-        limits=_limits(user),
-        destination=escape(_destination(authorization.redirect_uri)),
+        scopes="\n".join(f"<li>{escape(text)}</li>" for text in _list_abilities(authorization.scopes, user)),
+        limits=_limits_paragraph(user),
+        destination=escape(_describe_destination(authorization.redirect_uri)),
         warning=_redirect_warning(authorization),
         action=CONSENT_PATH,
         sign_out=SIGN_OUT_PATH,
@@ -160,20 +160,20 @@ def refused_page(
     return _page("You cannot allow access", body, status=403, form_action="'self'")
 
 
-def _abilities(scopes: Sequence[str], user: User) -> list[str]:
+def _list_abilities(scopes: Sequence[str], user: User) -> list[str]:
     """What the application will be able to do for *user* with *scopes*."""
     texts: list[str] = []
     for scope in scopes:
         if scope != "mcp:tools":
             texts.append(_SCOPE_DESCRIPTIONS[scope])
             continue
-        texts.append(f"View {_join_words(_objects(user, 'read'))}")
-        if changed := _objects(user, "write"):
+        texts.append(f"View {_join_words(_name_objects(user, 'read'))}")
+        if changed := _name_objects(user, "write"):
             texts.append(f"Change {_join_words(changed)}")
     return texts
 
 
-def _limits(user: User) -> str:
+def _limits_paragraph(user: User) -> str:
     """A paragraph about what the application will not be able to do, as HTML, or "" if there is nothing."""
     hidden = [name for name in _OBJECTS if f"{name}.read" in READ_PERMISSIONS - user.permissions]
     limits = [f"to view {_join_words(hidden, 'or')}"] if hidden else []
@@ -182,7 +182,7 @@ def _limits(user: User) -> str:
     return f'<p class="fine">Your role does not allow it {escape(", or ".join(limits))}.</p>' if limits else ""
 
 
-def _objects(user: User, access: str) -> list[str]:
+def _name_objects(user: User, access: str) -> list[str]:
     # Reports have no permission of their own for reading: they show costs.
     needed = {name: f"{name}.{access}" for name in _OBJECTS} | ({"reports": "costs.read"} if access == "read" else {})
     return [name for name, permission in needed.items() if permission in user.permissions]
@@ -203,13 +203,13 @@ def _customer_choice(user: User) -> str:
         return f"<p>{escape(_customer_name(user.customer))}</p>"
     options = [(customer.id, customer.name) for customer in CUSTOMERS]
     options_html = "".join(
-        _option(identifier, text, selected=identifier == user.customer)
+        _render_option(identifier, text, selected=identifier == user.customer)
         for identifier, text in [*options, ("", "No customer yet")]
     )
     return f'<select aria-labelledby="for" name="customer" form="decision">{options_html}</select>'
 
 
-def _option(identifier: str, text: str, *, selected: bool) -> str:
+def _render_option(identifier: str, text: str, *, selected: bool) -> str:
     return f'<option value="{escape(identifier)}"{" selected" if selected else ""}>{escape(text)}</option>'
 
 
@@ -219,7 +219,7 @@ def _client_origin(authorization: AuthorizationRequest) -> str:
     return "The application chose this name itself; it is not verified."
 
 
-def _destination(uri: str) -> str:
+def _describe_destination(uri: str) -> str:
     parts = urlsplit(uri)
     if redirect_uris.is_loopback(uri):
         return f"this computer ({parts.netloc})"

@@ -21,7 +21,7 @@ from .fetching import DocumentFetcher, DocumentResolver
 from .models import SCOPES, Approval, JsonObject
 from .registration import RegistrationEndpoint
 from .resource_indicators import ResourceIndicators
-from .responses import Handler, preflight, with_error_responses
+from .responses import Handler, respond_to_preflight, with_error_responses
 from .signing import SigningKeys
 from .token_endpoint import TokenEndpoint
 from .tokens import TokenIssuer
@@ -103,7 +103,7 @@ class IdentityProvider:
         }
         for path, handler in posts.items():
             app.router.add_post(path, with_error_responses(handler))
-            app.router.add_route("OPTIONS", path, preflight)
+            app.router.add_route("OPTIONS", path, respond_to_preflight)
         authorize = AuthorizationReader(self.issuer, self._clients, self._resources)
         ConsentFlow(
             authorize,

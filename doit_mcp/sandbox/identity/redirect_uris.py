@@ -17,7 +17,7 @@ _FORBIDDEN_SCHEMES = frozenset(
 _URI_CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 
 
-def _split(uri: str) -> SplitResult | None:
+def _split_uri(uri: str) -> SplitResult | None:
     """The parts of a URI without user name and fragment, made of URI characters only; else None."""
     # Browsers and servers parse characters outside the URI syntax differently.
     if len(uri) > MAX_URI_LENGTH or not _URI_CHARACTERS.fullmatch(uri):
@@ -37,7 +37,7 @@ def find_problem(uri: object) -> str | None:
 
     Sources: RFC 8252 sections 7 and 8, OAuth 2.1 section 2.3.
     """
-    parts = _split(uri) if isinstance(uri, str) else None
+    parts = _split_uri(uri) if isinstance(uri, str) else None
     if parts is None:
         return "is not an absolute URI without user name and fragment"
     if parts.scheme == "https":
@@ -51,11 +51,11 @@ def find_problem(uri: object) -> str | None:
 
 def is_loopback(uri: str) -> bool:
     """Whether the URI is http on the user's own computer."""
-    parts = _split(uri)
+    parts = _split_uri(uri)
     return parts is not None and parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
 
 
-def matches(registered: str, requested: str) -> bool:
+def matches_registered(registered: str, requested: str) -> bool:
     """Whether *requested* equals the *registered* URI; only the port of a loopback URI may differ (RFC 8252 7.3)."""
     if registered == requested:
         return True
@@ -71,7 +71,7 @@ def matches(registered: str, requested: str) -> bool:
 
 def is_registered(registered: Iterable[str], requested: str) -> bool:
     """Whether *requested* is valid and matches one of the *registered* URIs."""
-    return find_problem(requested) is None and any(matches(item, requested) for item in registered)
+    return find_problem(requested) is None and any(matches_registered(item, requested) for item in registered)
 
 
 def add_parameters(uri: str, parameters: Mapping[str, str]) -> str:

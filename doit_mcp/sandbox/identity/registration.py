@@ -28,7 +28,7 @@ _GRANT_TYPES = ("authorization_code", "refresh_token")
 _TEXT_MEMBERS = ("client_name", "client_uri", "logo_uri", "tos_uri", "policy_uri", "software_id", "software_version")
 
 
-def _invalid_metadata(description: str) -> OAuthError:
+def _invalid_metadata_error(description: str) -> OAuthError:
     return OAuthError("invalid_client_metadata", description)
 
 
@@ -37,7 +37,7 @@ def _read_text(requested: JsonObject, member: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > redirect_uris.MAX_URI_LENGTH:
-        raise _invalid_metadata(f"{member} is not a string of reasonable length.")
+        raise _invalid_metadata_error(f"{member} is not a string of reasonable length.")
     return value
 
 
@@ -46,7 +46,7 @@ def _read_texts(requested: JsonObject, member: str) -> list[str] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) > 50 or not all(isinstance(item, str) for item in value):
-        raise _invalid_metadata(f"{member} is not a list of strings.")
+        raise _invalid_metadata_error(f"{member} is not a list of strings.")
     return value
 
 
@@ -66,7 +66,7 @@ def _grant_types(requested: JsonObject) -> list[str]:
         item for item in _read_texts(requested, "grant_types") or ["authorization_code"] if item in _GRANT_TYPES
     ]
     if "authorization_code" not in supported:
-        raise _invalid_metadata("grant_types must contain authorization_code.")
+        raise _invalid_metadata_error("grant_types must contain authorization_code.")
     return supported
 
 
@@ -74,12 +74,12 @@ def _auth_metadata(requested: JsonObject) -> JsonObject:
     """Metadata about authentication at the token endpoint; the default is client_secret_basic (RFC 7591)."""
     method = _read_text(requested, "token_endpoint_auth_method") or AUTH_METHOD_SECRET_BASIC
     if method not in AUTH_METHODS:
-        raise _invalid_metadata(f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}.")
+        raise _invalid_metadata_error(f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}.")
     jwks, jwks_uri = requested.get("jwks"), _read_text(requested, "jwks_uri")
     if jwks is not None and (not isinstance(jwks, dict) or jwks_uri is not None):
-        raise _invalid_metadata("Send either jwks (an object) or jwks_uri, not both.")
+        raise _invalid_metadata_error("Send either jwks (an object) or jwks_uri, not both.")
     if method == AUTH_METHOD_PRIVATE_KEY_JWT and jwks is None and jwks_uri is None:
-        raise _invalid_metadata("private_key_jwt requires jwks or jwks_uri.")
+        raise _invalid_metadata_error("private_key_jwt requires jwks or jwks_uri.")
     return {"token_endpoint_auth_method": method, "jwks": jwks, "jwks_uri": jwks_uri}
 
 
@@ -87,10 +87,10 @@ def registered_metadata(requested: JsonObject) -> JsonObject:
     """The metadata to register for *requested*; raises OAuthError."""
     response_types = _read_texts(requested, "response_types") or ["code"]
     if "code" not in response_types:
-        raise _invalid_metadata("response_types must contain code.")
+        raise _invalid_metadata_error("response_types must contain code.")
     application_type = _read_text(requested, "application_type")
     if application_type not in (None, "web", "native"):
-        raise _invalid_metadata("application_type must be web or native.")
+        raise _invalid_metadata_error("application_type must be web or native.")
     scope = _read_text(requested, "scope")
     members: dict[str, Any] = {
         **{member: _read_text(requested, member) for member in _TEXT_MEMBERS},
@@ -119,7 +119,7 @@ class RegistrationEndpoint:
         """Return 201 with the registered metadata; client secrets never expire."""
         requested = parse_object(await read_body(request))
         if requested is None:
-            raise _invalid_metadata("Send the client metadata as a JSON object.")
+            raise _invalid_metadata_error("Send the client metadata as a JSON object.")
         metadata = registered_metadata(requested)
         credentials: JsonObject = {"client_id": self._token(), "client_id_issued_at": int(self._clock())}
         method = metadata["token_endpoint_auth_method"]

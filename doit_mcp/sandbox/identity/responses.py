@@ -59,7 +59,7 @@ def with_error_responses(handler: Handler) -> Handler:
     return handle
 
 
-async def preflight(request: web.Request) -> web.StreamResponse:
+async def respond_to_preflight(request: web.Request) -> web.StreamResponse:
     """Respond to CORS preflights; these endpoints use no cookies, so every origin is allowed."""
     headers = {
         **CORS_HEADERS,

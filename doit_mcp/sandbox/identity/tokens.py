@@ -29,7 +29,7 @@ class RefreshToken:
     expires: float = 0.0
 
 
-def _invalid_grant(description: str) -> OAuthError:
+def _invalid_grant_error(description: str) -> OAuthError:
     return OAuthError("invalid_grant", description)
 
 
@@ -109,9 +109,9 @@ class TokenIssuer:
         refresh_token = self._refresh.get(key)
         approval = self._flows.get(refresh_token.flow_id) if refresh_token else None
         if refresh_token is None or approval is None or self._revoked.get(refresh_token.flow_id):
-            raise _invalid_grant("The refresh token is unknown, expired or revoked.")
+            raise _invalid_grant_error("The refresh token is unknown, expired or revoked.")
         if approval.client_id != client.id:
-            raise _invalid_grant("The refresh token was issued to another client.")
+            raise _invalid_grant_error("The refresh token was issued to another client.")
         if refresh_token.used_at is not None:
             return self._retry(refresh_token, scope, resource)
         audience = self._resources.resolve_audience(approval.resource, resource)
@@ -128,9 +128,9 @@ class TokenIssuer:
         now = self._clock()
         if used.used_at is None or now - used.used_at > GRACE_SECONDS:
             self.revoke_flow(used.flow_id)
-            raise _invalid_grant("The refresh token was used before; all tokens of its flow are revoked.")
+            raise _invalid_grant_error("The refresh token was used before; all tokens of its flow are revoked.")
         if used.requested != (scope, resource) or used.expires <= now:
-            raise _invalid_grant("The refresh token was used before.")
+            raise _invalid_grant_error("The refresh token was used before.")
         return {**used.response, "expires_in": int(used.expires - now)}
 
     def _issue(
@@ -179,7 +179,7 @@ class TokenIssuer:
         claims = self.read_claims(token) if refresh_token is None else None
         owner = approval.client_id if approval else str(claims["cid"]) if claims and "cid" in claims else client.id
         if owner != client.id:
-            raise _invalid_grant("The token was issued to another client.")
+            raise _invalid_grant_error("The token was issued to another client.")
         if refresh_token is not None:
             self.revoke_flow(refresh_token.flow_id)
         elif claims is not None and isinstance(claims.get("jti"), str):

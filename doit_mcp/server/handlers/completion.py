@@ -9,7 +9,7 @@ from ...catalog.prompts.prompt import Completer
 from ...catalog.tools.sanitize import sanitize_text
 from ...catalog.tools.tool import ToolError
 from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, invalid_params_error
-from ..auth_challenge import challenge_for
+from ..auth_challenge import make_challenge
 from ..client_requests import NullAsker
 from ..request_context import RequestContext
 from ..running_request import RunningRequest
@@ -35,7 +35,7 @@ async def complete(context: RequestContext, request: Request) -> JsonObject:
     except (ApiError, ToolError, TimeoutError) as failure:
         if isinstance(failure, ApiError) and failure.kind == "credential":
             text = sanitize_text(explain(failure, "completion/complete"))
-            raise RpcError(INVALID_PARAMS, text, challenge_for(context, failure) or None, id=request.id) from failure
+            raise RpcError(INVALID_PARAMS, text, make_challenge(context, failure) or None, id=request.id) from failure
         # Return no suggestions, so that a failure does not interrupt typing. The error shows when the value is used.
         return _completion_result([])
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from ...events.errors import EventError
 from ...events.event_types import EVENT_TYPES
-from ...events.subscriptions import Subscriber, closed_to_employees
+from ...events.subscriptions import Subscriber, employee_error
 from ...protocol import extensions
 from ...protocol.jsonrpc import JsonObject, Request, RpcError
 from ...resilience.unavailable import StateUnavailable
@@ -24,38 +24,38 @@ async def list_events(context: RequestContext, request: Request) -> JsonObject:
 
 async def subscribe(context: RequestContext, request: Request) -> JsonObject:
     """Make or refresh a subscription, after its receiver confirmed that it wants events."""
-    events, declares_extension = _events(context), extensions.is_named(context.caller, extensions.EVENTS)
+    events, declares_extension = _require_events(context), extensions.is_named(context.caller, extensions.EVENTS)
     with _translated_errors(request, declares_extension):
-        granted = await events.service.subscribe(_subscriber(context, events), request.params, declares_extension)
+        granted = await events.service.subscribe(_make_subscriber(context, events), request.params, declares_extension)
         record_subscription(context, granted.what, granted.id, event=request.params["name"], receiver=granted.host)
     return granted.result
 
 
 async def unsubscribe(context: RequestContext, request: Request) -> JsonObject:
     """End a subscription. Its events that were not delivered yet are dropped."""
-    events = _events(context)
+    events = _require_events(context)
     with _translated_errors(request, extensions.is_named(context.caller, extensions.EVENTS)):
-        id = await events.service.unsubscribe(_subscriber(context, events), request.params)
+        id = await events.service.unsubscribe(_make_subscriber(context, events), request.params)
         record_subscription(context, "unsubscribe", id, event=request.params["name"])
     return {}
 
 
 async def poll(context: RequestContext, request: Request) -> JsonObject:
     """Return the events that were recorded since a cursor."""
-    events = _events(context)
+    events = _require_events(context)
     with _translated_errors(request, extensions.is_named(context.caller, extensions.EVENTS)):
-        return await events.service.poll(_subscriber(context, events), request.params)
+        return await events.service.poll(_make_subscriber(context, events), request.params)
 
 
-def _events(context: RequestContext) -> Events:
+def _require_events(context: RequestContext) -> Events:
     events = context.services.events
     assert events is not None  # checked by the dispatcher
     return events
 
 
-def _subscriber(context: RequestContext, events: Events) -> Subscriber:
+def _make_subscriber(context: RequestContext, events: Events) -> Subscriber:
     if context.customer_api_factory is not None or context.actor is None:
-        raise closed_to_employees()
+        raise employee_error()
     return Subscriber(context.owner, context.tenant, partial(events.open_account, context.actor))
 
 

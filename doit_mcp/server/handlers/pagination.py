@@ -13,11 +13,11 @@ from ..request_context import RequestContext
 def paginate(context: RequestContext, request: Request, key: str, items: Sequence[JsonObject]) -> JsonObject:
     """Return the page at the request's cursor, under *key*. Raise RpcError -32602 for a cursor of another list."""
     fingerprint = f"{key}{context.catalog.fingerprint}"
-    start = cursors.decode(request.params.get("cursor"), fingerprint, len(items))
+    start = cursors.decode_cursor(request.params.get("cursor"), fingerprint, len(items))
     stop = start + context.catalog.page_size
     result: JsonObject = {key: list(items[start:stop])}
     if stop < len(items):
-        result["nextCursor"] = cursors.encode(stop, fingerprint)
+        result["nextCursor"] = cursors.encode_cursor(stop, fingerprint)
     return result | cache_hints(context, context.catalog.cache_milliseconds)
 
 

@@ -12,7 +12,7 @@ from ...protocol.downgrade import downgrade
 from ...protocol.json_schema import short_json
 from ...protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, JsonObject, Request, RpcError
 from ...protocol.revisions import Revision
-from ..auth_challenge import challenge_for
+from ..auth_challenge import make_challenge
 from ..request_context import RequestContext
 from ..round_trip_state import run_round
 from ..running_request import RunningRequest
@@ -54,7 +54,7 @@ async def get_prompt(context: RequestContext, request: Request) -> JsonObject:
         return await run_round(context, request, "", work)
     except ApiError as error:
         text = sanitize_text(explain(error, prompt.name))
-        raise RpcError(INVALID_PARAMS, text, challenge_for(context, error) or None, id=request.id) from error
+        raise RpcError(INVALID_PARAMS, text, make_challenge(context, error) or None, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, sanitize_text(str(refusal)), id=request.id) from refusal
     except TimeoutError as timeout:

@@ -16,7 +16,7 @@ from ...protocol import extensions
 from ...protocol.downgrade import downgrade
 from ...protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, JsonObject, Request, RpcError
 from ...protocol.revisions import Revision
-from ..auth_challenge import challenge_for
+from ..auth_challenge import make_challenge
 from ..request_context import RequestContext
 from ..round_trip_state import run_round
 from ..running_request import RunningRequest
@@ -111,7 +111,7 @@ async def read_resource(context: RequestContext, request: Request) -> JsonObject
         if error.status == 404:
             raise _not_found_error(context, request, uri) from error
         text = sanitize_text(explain(error, "resources/read"))
-        raise RpcError(INVALID_PARAMS, text, {"uri": uri, **challenge_for(context, error)}, id=request.id) from error
+        raise RpcError(INVALID_PARAMS, text, {"uri": uri, **make_challenge(context, error)}, id=request.id) from error
     except (ToolError, NoAnswer) as refusal:
         raise RpcError(INVALID_PARAMS, sanitize_text(str(refusal)), {"uri": uri}, id=request.id) from refusal
     except TimeoutError as timeout:

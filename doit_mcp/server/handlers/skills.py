@@ -26,7 +26,7 @@ async def get_skill(context: RequestContext, request: Request) -> JsonObject:
 async def read_directory(context: RequestContext, request: Request) -> JsonObject:
     """Return one page of the direct children of a skill directory."""
     skill, path = _requested_skill(context, request)
-    children = skill.children(path)
+    children = skill.list_children(path)
     if children is None:
         raise RpcError(
             INVALID_PARAMS,

@@ -10,7 +10,7 @@ from ...catalog.employees import MAX_CUSTOMER_CHARACTERS
 from ...catalog.tools.argument_coercion import NULL_WORDS
 from ...catalog.tools.tool import Tool, ToolError
 from ...protocol.json_schema import short_json
-from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, object_if_empty, parse_json
+from ...protocol.jsonrpc import INVALID_PARAMS, JsonObject, Request, RpcError, parse_json, replace_empty_list
 from ...protocol.message_limits import is_large
 from ...resilience.compute_thread import run_in_thread_unless_full
 from ..audit import record_customer_change
@@ -40,7 +40,7 @@ async def read_object(arguments: Any) -> JsonObject:
 
     They can be JSON text.
     """
-    arguments = object_if_empty(arguments)
+    arguments = replace_empty_list(arguments)
     if isinstance(arguments, dict):
         return arguments
     if arguments is None:

@@ -26,7 +26,7 @@ from ...protocol.revisions import Revision
 from ...resilience.limits import LimitExceeded
 from ..approvals import TOKEN_USED
 from ..audit import record_attempt, run_with_audit
-from ..auth_challenge import challenge_for
+from ..auth_challenge import make_challenge
 from ..byte_cache import ByteCache
 from ..client_requests import NullAsker
 from ..operation_record import record_tool_call
@@ -50,7 +50,7 @@ ARGUMENTS_TOO_LARGE = (
 
 async def list_tools(context: RequestContext, request: Request) -> orjson.Fragment:
     """Return one page of the catalog's tools, serialized once for all callers of a revision."""
-    start = cursors.decode(request.params.get("cursor"), context.catalog.fingerprint, len(context.catalog.tools))
+    start = cursors.decode_cursor(request.params.get("cursor"), context.catalog.fingerprint, len(context.catalog.tools))
     return orjson.Fragment(_cached_page(context.catalog, context.caller.revision, start))
 
 
@@ -88,7 +88,7 @@ def _serialize_page(catalog: Catalog, revision: Revision, start: int) -> bytes:
     stop = start + catalog.page_size
     page: JsonObject = {"tools": [downgrade("Tool", tool_entry(tool), revision) for tool in catalog.tools[start:stop]]}
     if stop < len(catalog.tools):
-        page["nextCursor"] = cursors.encode(stop, catalog.fingerprint)
+        page["nextCursor"] = cursors.encode_cursor(stop, catalog.fingerprint)
     page |= downgrade("Cacheable", {"ttlMs": catalog.cache_milliseconds, "cacheScope": "private"}, revision)
     return orjson.dumps(revision.era.complete_result(page, catalog.server_identity))
 
@@ -168,7 +168,7 @@ async def _run_and_record(
         if context.approval is not None and call.committed:
             message = f"{message} {TOKEN_USED.format(tool.name)}"
         call_result = tool_result.error_result(tool, f"{message} {context.notice}".rstrip())
-        if challenge := challenge_for(context, failure):
+        if challenge := make_challenge(context, failure):
             call_result["_meta"] = challenge
     except BaseException:
         record_tool_call(context, tool, True, time.perf_counter() - started)

@@ -8,7 +8,7 @@ from ...api import Doit
 from ...api.errors import ApiError, explain
 from ...api.permissions import BILLING_PROFILES_ADMIN
 from ...auth.principal import Principal
-from ...catalog.tools.permissions import MAX_NAME_CHARACTERS, read_permissions, refused_tools
+from ...catalog.tools.permissions import MAX_NAME_CHARACTERS, find_refused_tools, read_permissions
 from ...catalog.tools.tool import Tool
 from ...check.findings import Finding
 from ...protocol.jsonrpc import JsonObject
@@ -47,7 +47,7 @@ async def check_account(connect: PrincipalApiFactory, principal: Principal, tool
         "role": await _find_role(doit, user["email"]),
         "permissions": sorted(permissions),
     }
-    refused, uncertain = refused_tools(tools, permissions)
+    refused, uncertain = find_refused_tools(tools, permissions)
     return {
         "user": user,
         "refusedTools": refused,

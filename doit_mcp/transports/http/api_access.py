@@ -104,10 +104,10 @@ def start_stream_lease(app: web.Application, principal: Principal) -> StreamLeas
 
     An API token has no expiration date; its lease ends when the API rejects the token.
     """
-    return app[app_keys.STREAM_LEASES].start_lease(principal.digest, expiry(principal))
+    return app[app_keys.STREAM_LEASES].start_lease(principal.digest, credential_expiry(principal))
 
 
-def expiry(principal: Principal) -> float:
+def credential_expiry(principal: Principal) -> float:
     """Return when the credential of *principal* expires, in epoch seconds."""
     return principal.expires if principal.kind == "jwt" else NEVER_EXPIRES
 

@@ -242,7 +242,7 @@ def _add_routes(app: web.Application, wrap: Callable[[Endpoint], Endpoint]) -> N
     app.router.add_route(
         "*", MESSAGES_PATH, make_endpoint(app, {"POST": wrap(legacy.post)}), expect_handler=check_expect
     )
-    app.add_routes(well_known.routes())
+    app.add_routes(well_known.discovery_routes())
     app.add_routes(
         [
             web.get(CHECK_PATH, CheckPage(app).get),

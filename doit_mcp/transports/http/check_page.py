@@ -66,11 +66,11 @@ class CheckPage:
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Return the findings as JSON, or as a page to browsers."""
         document: JsonObject = {"hint": SIGN_IN_HINT}
-        checks = [finding.as_json() for finding in self_checks(self._app)]
+        checks = [finding.as_json() for finding in run_self_checks(self._app)]
         if request.headers.getall("Authorization", NO_VALUES):
             try:
                 principal = await authenticate(request, self._app[app_keys.AUTHENTICATOR])
-                document = await self._account(principal)
+                document = await self._check_account(principal)
             except AuthError as error:
                 return auth_error_response(request, error)
             except LimitExceeded as exceeded:
@@ -82,7 +82,7 @@ class CheckPage:
             return web.Response(body=body, headers=headers)
         return web.Response(body=orjson.dumps(document), headers={**HEADERS, "Content-Type": "application/json"})
 
-    async def _account(self, principal: Principal) -> JsonObject:
+    async def _check_account(self, principal: Principal) -> JsonObject:
         """Return the findings about the account of *principal*. Raise LimitExceeded."""
         cached = self._accounts.get(principal.digest)
         if cached is not None:
@@ -100,19 +100,23 @@ class CheckPage:
         return document
 
 
-def self_checks(app: web.Application) -> Sequence[Finding]:
+def run_self_checks(app: web.Application) -> Sequence[Finding]:
     """Return what the process knows about itself, without any request."""
     api = next(circuit for circuit in app[health.CIRCUIT_BREAKERS] if circuit.name == "api")
     return (
         check_public_url(app[app_keys.SETTINGS].own_origin, None),
-        _finding("accepting", not app[app_keys.DRAINING].is_set(), "The server accepts requests", "It is stopping"),
-        _finding("sign-in", app[app_keys.IS_READY](), "Sign-ins can be verified", "Sign-ins cannot be verified yet"),
-        _finding("api", api.state == "closed", "The DoiT API responds", "Requests to the DoiT API fail"),
-        _finding("sessions", app[app_keys.HAS_STATE](), "Sessions are available", "Sessions are unavailable"),
+        _make_finding(
+            "accepting", not app[app_keys.DRAINING].is_set(), "The server accepts requests", "It is stopping"
+        ),
+        _make_finding(
+            "sign-in", app[app_keys.IS_READY](), "Sign-ins can be verified", "Sign-ins cannot be verified yet"
+        ),
+        _make_finding("api", api.state == "closed", "The DoiT API responds", "Requests to the DoiT API fail"),
+        _make_finding("sessions", app[app_keys.HAS_STATE](), "Sessions are available", "Sessions are unavailable"),
     )
 
 
-def _finding(name: str, holds: bool, good: str, bad: str) -> Finding:
+def _make_finding(name: str, holds: bool, good: str, bad: str) -> Finding:
     return Finding(name, "ok", good) if holds else Finding(name, "fail", bad, LATER)
 
 

@@ -77,9 +77,9 @@ def error_page(request: web.Request, response: web.StreamResponse, base: str) ->
         reference=trace.id if trace is not None else "",
         status=str(response.status),
     )
-    headers = {**_kept_headers(response.headers), **page_headers(style), "Cache-Control": "no-store", "Vary": "Accept"}
+    headers = {**_keep_headers(response.headers), **page_headers(style), "Cache-Control": "no-store", "Vary": "Accept"}
     return web.Response(status=response.status, body=page.encode(), headers=headers)
 
 
-def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _keep_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in BODY_HEADERS}

@@ -77,7 +77,7 @@ def make_events(
         return None
     clock = network.clock
     sender = WebhookSender(
-        ReceiverPolicy(_names(settings.events_receivers), _names(settings.events_private_receivers)),
+        ReceiverPolicy(_host_names(settings.events_receivers), _host_names(settings.events_private_receivers)),
         clock,
         make_resolver=network.make_resolver,
         tls=network.tls,
@@ -138,7 +138,7 @@ def _rate_limiter(message: str, rate: Rate) -> RateLimiter:
     return RateLimiter(message, TokenBuckets(rate.burst, rate.per_second))
 
 
-def _names(hosts: tuple[str, ...]) -> frozenset[str]:
+def _host_names(hosts: tuple[str, ...]) -> frozenset[str]:
     """Return the names of *hosts*, without ports and brackets."""
     return frozenset((urlsplit(f"//{host}").hostname or "") for host in hosts)
 

@@ -16,7 +16,7 @@ from ...server.message_queue import MessageQueue
 from ...server.payloads import parse_payload
 from ...server.sessions import MessageSink, Session
 from . import app_keys
-from .api_access import SenderFactory, expiry, start_stream_lease
+from .api_access import SenderFactory, credential_expiry, start_stream_lease
 from .buffered_response import BufferedResponse, make_response
 from .catalog_selection import selection_query
 from .event_stream import EventStream, format_event
@@ -76,7 +76,7 @@ class LegacySseEndpoint:
             raise RequestRejected(406, f"Accept must allow {EVENT_STREAM_TYPE}")
         queue, streams = MessageQueue(), self._streams
         await streams.check_quota(principal.owner)
-        with streams.slot(principal.owner), start_stream_lease(self._app, principal) as lease:
+        with streams.make_slot(principal.owner), start_stream_lease(self._app, principal) as lease:
             lease.on_end(queue.close)
             session = await streams.sessions.open(principal.owner, UNKNOWN_CALLER, queue)
             self._leases.by_session[session.id] = lease
@@ -101,7 +101,7 @@ class LegacySseEndpoint:
         """Handle a message or a batch of messages. Responses are sent on the stream."""
         session, sink = await self._find_session(request, principal)
         # A client that renews its token keeps its stream and therefore its session.
-        self._leases.renew(session.id, principal.digest, expiry(principal))
+        self._leases.renew(session.id, principal.digest, credential_expiry(principal))
         with self._bodies.share(principal.owner) as share:
             body = await read_body(request, parse_accept(request), self._settings.body_timeout_s, share)
             try:

@@ -29,7 +29,7 @@ class Limits(NamedTuple):
     event_polls: SharedLimiter | None = None
 
 
-def local_limits(settings: Settings, concurrency_limiter: ConcurrencyLimiter) -> Limits:
+def make_local_limits(settings: Settings, concurrency_limiter: ConcurrencyLimiter) -> Limits:
     """Return the limits of a single process: only the call rate, if one is configured."""
     if not settings.calls_per_minute:
         return Limits()

@@ -52,7 +52,7 @@ def make_main_app(
         pages["/try"] = render_try_page(sandbox, areas, [tool.name for tool in catalog.tools])
         pages["/try/view"] = view_page()
         app[app_keys.EXAMPLE_TOKEN] = sandbox.accounts[0].token
-    app.add_routes(public_documents.routes(settings))
+    app.add_routes(public_documents.document_routes(settings))
     for path, (body, headers) in pages.items():
         app.router.add_get(path, StaticPage(body, headers).respond)
     return app

@@ -70,7 +70,7 @@ class StreamRecorder:
 
     async def end_with(self, body: bytes, withheld: bool) -> str:
         """Record the response, or errors in its place if it is *withheld*. Return its event ID."""
-        return await self.record(withheld_errors(self._request_ids) if withheld else body, last=True)
+        return await self.record(make_withheld_errors(self._request_ids) if withheld else body, last=True)
 
     async def end(self) -> None:
         """Close the log without a response, so that a client that resumes does not wait for one."""
@@ -87,7 +87,7 @@ class StreamRecorder:
         return self._log
 
 
-def withheld_errors(ids: Sequence[Id]) -> bytes:
+def make_withheld_errors(ids: Sequence[Id]) -> bytes:
     """Return what is recorded in place of a response with a secret: an error for each request, as an array for several."""
     errors = [error_bytes(RpcError(INTERNAL_ERROR, RESPONSE_WITHHELD), id) for id in ids]
     return errors[0] if len(errors) == 1 else b"[" + b",".join(errors) + b"]"

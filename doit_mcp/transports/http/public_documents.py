@@ -22,7 +22,7 @@ DOCUMENT_CACHING = "public, max-age=3600"
 ICON_CACHING = "public, max-age=86400"
 
 
-def routes(settings: Settings) -> list[web.RouteDef]:
+def document_routes(settings: Settings) -> list[web.RouteDef]:
     """Return the routes of the documents. Without a challenge in *settings*, its path is not served."""
     pages = {
         SERVER_CARD_PATH: _json_page(server_card(settings), SERVER_CARD_TYPE),

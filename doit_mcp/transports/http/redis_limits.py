@@ -18,10 +18,10 @@ from ...server.admission import TOO_MANY_CALLS, Admission, call_rate, call_rate_
 from ...server.tasks import MAX_RUNNING_PER_OWNER, TOO_MANY_TASKS, Tasks
 from ...settings import Settings
 from .limits import Limits, poll_rate
-from .stream_limits import RETRY_AFTER_SECONDS, StreamLimiter, too_many_streams
+from .stream_limits import RETRY_AFTER_SECONDS, StreamLimiter, too_many_streams_text
 
 
-def shared_limits(
+def make_shared_limits(
     settings: Settings,
     connection: RedisConnection,
     bus: MessageBus,
@@ -48,7 +48,7 @@ def shared_limits(
 
     calls = quota("calls", settings.calls_per_principal, concurrency_limiter.held_by, CALLS_MESSAGE)
     per_owner = settings.streams_per_principal
-    open_streams = quota("streams", per_owner, streams.held_by, too_many_streams(per_owner), RETRY_AFTER_SECONDS)
+    open_streams = quota("streams", per_owner, streams.held_by, too_many_streams_text(per_owner), RETRY_AFTER_SECONDS)
     streams.share(open_streams)
     running_tasks = quota("tasks", MAX_RUNNING_PER_OWNER, tasks.count_running, TOO_MANY_TASKS)
     tasks.share(running_tasks)

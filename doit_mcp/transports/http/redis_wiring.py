@@ -29,7 +29,7 @@ from ...server.event_store import MAX_EVENTS_PER_STREAM
 from ...server.notification_hub import NotificationHub
 from ...server.sessions import OnSessionEnd
 from ...settings import Settings
-from .redis_limits import shared_limits
+from .redis_limits import make_shared_limits
 from .state_backends import StateBackends
 from .stream_limits import StreamLimiter
 
@@ -70,7 +70,7 @@ def make_redis_backends(
     tasks = RedisTasks(
         hub, TaskRecords(connection, Encryptor(secrets, "tasks"), bus.write_queue, "task", bus.replica_id), bus
     )
-    limits = shared_limits(settings, connection, bus, concurrency_limiter, streams, tasks)
+    limits = make_shared_limits(settings, connection, bus, concurrency_limiter, streams, tasks)
     receipts = _make_receipt_store(connection, secrets)
     used_consents = _make_consents(connection, secrets)
     return StateBackends(

@@ -124,7 +124,7 @@ class HeadParser:
                 # their framing would make the body longer than its content.
                 if data.find(END_OF_HEAD) + END_OF_HEAD_BYTES + payload.total_bytes == len(data) and payload.is_eof():
                     return fed
-            self._account(data, messages, 0)
+            self._count_piece(data, messages, 0)
             return fed
         except HttpProcessingError:
             # aiohttp would report an error for every further piece of an invalid request.
@@ -142,7 +142,7 @@ class HeadParser:
         if len(data) > MAX_HEAD_BYTES or self._body_left:
             return self._feed_in_pieces(data)
         fed = self._parser.feed_data(data)
-        self._account(data, fed[0], 0)
+        self._count_piece(data, fed[0], 0)
         return fed
 
     def _feed_in_pieces(self, data: bytes) -> tuple[Sequence[ParsedRequest], bool, bytes]:
@@ -151,13 +151,13 @@ class HeadParser:
             size = self._body_left or MAX_HEAD_BYTES
             piece, data = data[:size], data[size:]
             messages, upgraded, tail = self._parser.feed_data(piece)
-            self._account(piece, messages, len(requests))
+            self._count_piece(piece, messages, len(requests))
             requests += messages
             if upgraded:
                 return requests, True, tail + data
         return requests, False, b""
 
-    def _account(self, piece: bytes, messages: Sequence[ParsedRequest], found_before: int) -> None:
+    def _count_piece(self, piece: bytes, messages: Sequence[ParsedRequest], found_before: int) -> None:
         """Count *piece*, in which *messages* were found, after *found_before* in earlier pieces of the same data."""
         if messages:
             if len(self._waiting) + found_before + len(messages) > MAX_PIPELINED_REQUESTS:

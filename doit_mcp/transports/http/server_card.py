@@ -32,7 +32,7 @@ def server_icons(resource_url: str) -> list[JsonObject]:
 def server_card(settings: Settings) -> JsonObject:
     """Return the server card: identity, endpoints and protocol versions. It lists no tools, which depend on the URL."""
     base = settings.resource_url
-    links = _named_links(
+    links = _select_links(
         privacyPolicy=settings.privacy_url, termsOfService=settings.terms_url, support=settings.support_url
     )
     card: JsonObject = {
@@ -59,7 +59,7 @@ def ai_catalog(settings: Settings) -> JsonObject:
         "type": SERVER_CARD_TYPE,
         "url": settings.resource_url + SERVER_CARD_PATH,
     }
-    policies = _named_links(privacyPolicyUrl=settings.privacy_url, termsOfServiceUrl=settings.terms_url)
+    policies = _select_links(privacyPolicyUrl=settings.privacy_url, termsOfServiceUrl=settings.terms_url)
     if policies:
         entry["extensions"] = {POLICY_URLS_KEY: policies}
     return {
@@ -69,6 +69,6 @@ def ai_catalog(settings: Settings) -> JsonObject:
     }
 
 
-def _named_links(**links: str) -> dict[str, str]:
+def _select_links(**links: str) -> dict[str, str]:
     """Return the links that are set."""
     return {name: url for name, url in links.items() if url}

@@ -16,9 +16,9 @@ from ...server.session_ids import SessionIds
 from ...server.sessions import OnSessionEnd
 from ...server.tasks import MemoryTasks
 from ...settings import Settings
-from .limits import local_limits
+from .limits import make_local_limits
 from .state_backends import StateBackends
-from .stream_limits import StreamLimiter, unlimited_sessions
+from .stream_limits import StreamLimiter, make_unlimited_sessions
 
 
 def make_state_backends(
@@ -55,12 +55,12 @@ def _memory_backends(
         hub,
         event_store,
         sessions,
-        StreamLimiter(settings.streams_per_principal, unlimited_sessions(on_session_end)),
+        StreamLimiter(settings.streams_per_principal, make_unlimited_sessions(on_session_end)),
         MemoryTasks(hub),
         MemoryResultStore(),
-        approvals.memory_store(),
+        approvals.make_memory_store(),
         MemoryReceiptStore(),
         MemoryConsents(),
-        local_limits(settings, concurrency_limiter),
+        make_local_limits(settings, concurrency_limiter),
         MemoryMailboxes(),
     )

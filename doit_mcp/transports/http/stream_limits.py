@@ -13,12 +13,12 @@ from ...server.sessions import OnSessionEnd, Sessions
 RETRY_AFTER_SECONDS = 5.0
 
 
-def too_many_streams(per_owner: int) -> str:
+def too_many_streams_text(per_owner: int) -> str:
     """Return the error message for a principal with *per_owner* open streams."""
     return f"This user already has {per_owner} open event streams; close one first"
 
 
-def unlimited_sessions(on_session_end: OnSessionEnd = lambda revision, seconds: None) -> MemorySessions:
+def make_unlimited_sessions(on_session_end: OnSessionEnd = lambda revision, seconds: None) -> MemorySessions:
     """Return sessions without limits: each session ends with its stream, and streams are limited."""
     return MemorySessions(
         idle_seconds=math.inf, max_per_owner=sys.maxsize, max_total=sys.maxsize, on_session_end=on_session_end
@@ -50,11 +50,11 @@ class StreamLimiter:
         self._slots = ConcurrencyLimiter(
             max_per_owner=per_owner,
             max_total=sys.maxsize,
-            owner_message=too_many_streams(per_owner),
+            owner_message=too_many_streams_text(per_owner),
             server_message=BUSY_MESSAGE,
             retry_after=RETRY_AFTER_SECONDS,
         )
-        self.sessions: Sessions = unlimited_sessions() if sessions is None else sessions
+        self.sessions: Sessions = make_unlimited_sessions() if sessions is None else sessions
         self._quota: SharedLimiter | None = None
 
     def share(self, quota: SharedLimiter) -> None:
@@ -79,6 +79,6 @@ class StreamLimiter:
         """Return the number of streams of *owner* in this process."""
         return self._slots.held_by(owner)
 
-    def slot(self, owner: str) -> StreamSlot:
+    def make_slot(self, owner: str) -> StreamSlot:
         """Return the slot of one stream of *owner*."""
         return StreamSlot(self._slots, owner)

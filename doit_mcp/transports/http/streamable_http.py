@@ -104,7 +104,7 @@ class StreamableHttpEndpoint:
         if not response.may_stream:
             raise RequestRejected(406, f"Accept must allow {EVENT_STREAM_TYPE} for {LISTEN_METHOD}")
         await self._streams.check_quota(principal.owner)
-        with self._streams.slot(principal.owner), start_stream_lease(self._app, principal) as lease:
+        with self._streams.make_slot(principal.owner), start_stream_lease(self._app, principal) as lease:
             await self._endpoint.answer_stream(sender, caller, item, response, lease)
 
     async def _handle_stateful(
@@ -156,7 +156,7 @@ class StreamableHttpEndpoint:
             raise RequestRejected(406, f"Accept must allow {EVENT_STREAM_TYPE}")
         last_event_id = request.headers.get("Last-Event-ID") if session.caller.revision.supports("resumption") else None
         await self._streams.check_quota(principal.owner)
-        with self._streams.slot(principal.owner), start_stream_lease(self._app, principal) as lease:
+        with self._streams.make_slot(principal.owner), start_stream_lease(self._app, principal) as lease:
             if last_event_id is not None:
                 return await self._resume_stream(request, session, last_event_id, lease)
             return await self._stream_notifications(request, session, lease)

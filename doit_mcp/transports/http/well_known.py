@@ -68,10 +68,10 @@ async def handle_preflight(request: web.Request) -> web.Response:
     return preflight_response("GET, HEAD, OPTIONS")
 
 
-def routes() -> list[web.RouteDef]:
+def discovery_routes() -> list[web.RouteDef]:
     """Return the routes of all discovery paths."""
     get_routes = [web.get(METADATA_PATH, get_provider_metadata)]
-    get_routes += [web.get(name, reject_provider_metadata) for name in _rejected_paths()]
+    get_routes += [web.get(name, reject_provider_metadata) for name in _list_rejected_paths()]
     resources = (METADATA_PATH_PREFIX + path for path in ("", *RESOURCE_PATHS))
     for path in (*resources, *(path + METADATA_PATH_PREFIX for path in RESOURCE_PATHS)):
         get_routes.append(web.get(path, get_protected_resource))
@@ -79,7 +79,7 @@ def routes() -> list[web.RouteDef]:
     return get_routes + [web.options(route.path, handle_preflight) for route in get_routes]
 
 
-def _rejected_paths() -> list[str]:
+def _list_rejected_paths() -> list[str]:
     return [
         path
         for name in PROVIDER_DOCUMENTS

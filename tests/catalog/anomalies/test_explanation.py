@@ -10,8 +10,12 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.anomalies.anomaly_change import anomaly_days, anomaly_periods
-from doit_mcp.catalog.anomalies.explanation import MAX_LINKED, MAX_TEXT_CHARACTERS, written_text
-from doit_mcp.catalog.anomalies.linked import linked_anomaly_ids, note_linked, one_of_each_spike
+from doit_mcp.catalog.anomalies.explanation import MAX_LINKED, MAX_TEXT_CHARACTERS, mark_ai_text
+from doit_mcp.catalog.anomalies.linked_anomalies import (
+    keep_one_per_spike,
+    list_linked_anomaly_ids,
+    note_linked_anomalies,
+)
 from doit_mcp.catalog.periods.period import Period
 from tests.api.recorder import Recorder
 
@@ -157,20 +161,20 @@ def test_days_are_compared_with_the_same_weekdays(days: int, weeks: int) -> None
 
 
 def test_text_is_bounded_and_marked() -> None:
-    found = written_text(
+    found = mark_ai_text(
         {"explanation": {"text": "x" * 99_999}, "evidence": [{"type": "t", "id": 1, "more": []}, 5] * 99}
     )
     assert found is not None and len(found["text"]) == MAX_TEXT_CHARACTERS and found["aiGenerated"] is True
     assert found["evidence"][0] == {"type": "t", "id": "1"} and len(found["evidence"]) == 20
     for answer in (None, {}, {"explanation": None}, {"explanation": {"text": 5}}):
-        assert written_text(answer) is None
+        assert mark_ai_text(answer) is None
 
 
 def test_links_of_a_list() -> None:
-    assert linked_anomaly_ids({"id": "a", "linkedAnomalies": ["b", "a", "b", 5]}) == ["b"]
-    assert linked_anomaly_ids({"linkedAnomalies": None}) == []
-    assert note_linked([{"linkedAnomalies": []}, {}]) == ""
-    assert note_linked([{"linkedAnomalies": ["b"]}, {"linkedAnomalies": ["a"]}, {}]).startswith("2 of these")
+    assert list_linked_anomaly_ids({"id": "a", "linkedAnomalies": ["b", "a", "b", 5]}) == ["b"]
+    assert list_linked_anomaly_ids({"linkedAnomalies": None}) == []
+    assert note_linked_anomalies([{"linkedAnomalies": []}, {}]) == ""
+    assert note_linked_anomalies([{"linkedAnomalies": ["b"]}, {"linkedAnomalies": ["a"]}, {}]).startswith("2 of these")
 
 
 def test_each_spike_is_counted_once() -> None:
@@ -181,5 +185,5 @@ def test_each_spike_is_counted_once() -> None:
         {"id": "d", "costOfAnomaly": 1.0, "linkedAnomalies": ["not in the list"]},
         {"id": "e", "costOfAnomaly": None},
     ]
-    assert [row["id"] for row in one_of_each_spike(rows)] == ["b", "d", "e"]
-    assert one_of_each_spike([]) == []
+    assert [row["id"] for row in keep_one_per_spike(rows)] == ["b", "d", "e"]
+    assert keep_one_per_spike([]) == []

@@ -9,7 +9,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.anomalies.owners import Ownership, allocation_ids
+from doit_mcp.catalog.anomalies.owners import Ownership, list_allocation_ids
 from doit_mcp.catalog.anomalies.tools import is_open
 from doit_mcp.catalog.tools.series import ResultWithSeries
 from tests.api.recorder import Recorder, pages_of
@@ -242,8 +242,8 @@ def test_half_of_the_costs_name_an_owner() -> None:
 
 
 def test_allocations_of_both_forms() -> None:
-    assert allocation_ids({"allocations": [{"id": "b"}, {"id": "c"}], "attribution": "a"}) == ["b", "c"]
-    assert allocation_ids({"attribution": "a", "allocations": []}) == ["a"] and allocation_ids({}) == []
+    assert list_allocation_ids({"allocations": [{"id": "b"}, {"id": "c"}], "attribution": "a"}) == ["b", "c"]
+    assert list_allocation_ids({"attribution": "a", "allocations": []}) == ["a"] and list_allocation_ids({}) == []
 
 
 async def test_the_sandbox_agrees(ask: Ask) -> None:

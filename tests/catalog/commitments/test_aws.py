@@ -22,7 +22,7 @@ from doit_mcp.catalog.commitments.aws import (
     parse_savings_plan,
     parse_share,
 )
-from doit_mcp.catalog.commitments.planned_purchases import next_step, parse_steps
+from doit_mcp.catalog.commitments.planned_purchases import find_next_purchase, parse_steps
 from doit_mcp.catalog.costs.amounts import MAX_AMOUNT
 
 ANYTHING = st.recursive(
@@ -84,7 +84,7 @@ def test_rows_without_details_are_read() -> None:
 def test_steps_of_odd_plans_are_left_out() -> None:
     assert list(parse_steps("o", {"status": "valid", "steps": None})) == []
     assert list(parse_steps("o", {"status": "valid", "steps": ["x", {"scheduledDate": "soon"}]})) == []
-    assert next_step([]) is None
+    assert find_next_purchase([]) is None
 
 
 @pytest.mark.parametrize("value", ["1e999999", "-1e500", 1e308, "1" * 10_000, 10**19])

@@ -10,7 +10,7 @@ import pytest
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
 from doit_mcp.catalog.comparisons.change import choose_argument, parse_periods
-from doit_mcp.catalog.tools.series import structured_of
+from doit_mcp.catalog.tools.series import structured_content
 from doit_mcp.catalog.tools.tool import ToolError
 from tests.api.recorder import Recorder
 
@@ -243,7 +243,7 @@ async def test_credits_are_queried_and_are_a_cause_even_without_amounts() -> Non
 async def structured(caller: Caller, **arguments: Any) -> Any:
     """Return the structured content of an explanation."""
     result: Any = await TOOLS["explain_cost_change"].run(caller, arguments)
-    return structured_of(result)
+    return structured_content(result)
 
 
 async def test_a_handle_leads_to_all_drivers_one_dimension_at_a_time() -> None:

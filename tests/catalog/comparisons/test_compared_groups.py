@@ -9,13 +9,19 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.comparisons.compared_groups import GroupCosts, cost_difference, group_id, group_name, rows_of
+from doit_mcp.catalog.comparisons.compared_groups import (
+    GroupCosts,
+    cost_difference,
+    group_id,
+    group_name,
+    read_group_rows,
+)
 from doit_mcp.catalog.comparisons.comparison import ComparedDimension
-from doit_mcp.catalog.costs.groups import fixed_group
+from doit_mcp.catalog.costs.groups import find_fixed_group
 from doit_mcp.catalog.periods.alignment import align
 from doit_mcp.catalog.periods.period import Period, ReportedPeriod
 
-SKU, SERVICE = (ComparedDimension.from_group(fixed_group(name)) for name in ("sku", "service"))
+SKU, SERVICE = (ComparedDimension.from_group(find_fixed_group(name)) for name in ("sku", "service"))
 COLUMNS = ("sku_id", "sku_description", "service_description", "cost_type", "year", "month", "cost")
 
 
@@ -37,14 +43,14 @@ def test_the_lines_of_a_sku_are_one_row_a_month() -> None:
     # Charges without an id are separate by their description.
     assert costs.costs == {("box",): D("4.004"), ("Tax",): D(5), ("Support",): D(6), ("rest",): D(7)}
     names = {("box",): ["Box hour"], ("Tax",): ["Tax"]}
-    table = rows_of(answer, [SKU], names, "USD")
+    table = read_group_rows(answer, [SKU], names, "USD")
     assert table["rows"] == [
         ["box", "Box hour", "2026-08", 1.0],
         ["box", "Box hour", "2026-09", 3.0],
         ["Tax", "Tax", "2026-08", 5.0],
     ]
     assert [column["name"] for column in table["columns"]] == ["sku_id", "sku_description", "period", "cost"]
-    both = rows_of(answer, [SERVICE, SKU], {("EC2", "rest"): ["EC2", "Rest"]}, "USD")
+    both = read_group_rows(answer, [SERVICE, SKU], {("EC2", "rest"): ["EC2", "Rest"]}, "USD")
     assert both["rows"] == [["EC2", "rest", "Rest", "2026-08", 7.0]]
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.comparisons.compared_periods import (
     ComparedPeriods,
-    arriving_days,
     count_month_starts,
     cut_to_data,
     describe_days,
     final_periods,
+    find_arriving_days,
     has_final_days,
 )
 from doit_mcp.catalog.comparisons.final_days import note_arriving
@@ -49,13 +49,13 @@ def test_final_periods_are_the_final_days_of_both(days: list[date], default: boo
     after = ReportedPeriod(Period(three, four), TODAY)
     periods = align(after, None if default else ReportedPeriod(Period(one, two), TODAY))
     final = final_periods(periods)
-    arriving = [arriving_days(side) for side in (periods.before, periods.after)]
+    arriving = [find_arriving_days(side) for side in (periods.before, periods.after)]
     assert (final is None) == (not any(arriving) or not has_final_days(periods))
     assert (note_arriving(periods, has_final=final is not None) == "") == (not any(arriving))
     if final is None:
         return
     for cut, whole in ((final.before, periods.before), (final.after, periods.after)):
-        assert cut.whole.first == whole.whole.first and arriving_days(cut) is None
+        assert cut.whole.first == whole.whole.first and find_arriving_days(cut) is None
         assert cut.whole.last <= (whole.final_through or cut.whole.first)
     if periods.alignment != "per_day":
         assert final.before.days == final.after.days

@@ -14,13 +14,13 @@ from doit_mcp.catalog.comparisons.comparison import (
     ComparedDimension,
     CostLine,
     change_figures,
-    clouds_of,
     fetch_first_day,
     group_config,
+    list_clouds,
     read_cost_lines,
     sum_line_costs,
 )
-from doit_mcp.catalog.costs.groups import GroupDimension, fixed_group
+from doit_mcp.catalog.costs.groups import GroupDimension, find_fixed_group
 from doit_mcp.catalog.costs.scope import Scope
 from doit_mcp.catalog.periods.alignment import AlignedPeriods, align
 from doit_mcp.catalog.periods.period import Period, ReportedPeriod
@@ -67,9 +67,9 @@ def test_missing_columns_are_an_error_unless_there_are_no_rows() -> None:
 
 
 def test_dimensions_are_matched_by_id_and_shown_by_name() -> None:
-    project = ComparedDimension.from_group(fixed_group("project"))
+    project = ComparedDimension.from_group(find_fixed_group("project"))
     assert (project.key, project.label) == ("project_id", "project_name")
-    sku = ComparedDimension.from_group(fixed_group("sku"))
+    sku = ComparedDimension.from_group(find_fixed_group("sku"))
     assert (sku.key, sku.label) == ("sku_id", "sku_description")
     team = ComparedDimension.from_group(GroupDimension("label:team", "team", "label", "team"))
     assert (team.key, team.label, team.groups) == ("team", "team", ({"id": "team", "type": "label"},))
@@ -81,9 +81,9 @@ def test_dimensions_are_matched_by_id_and_shown_by_name() -> None:
 
 def test_clouds_are_those_of_the_scope_or_of_the_answers() -> None:
     by_cloud = table(["cloud_provider", "cost"], ["google-cloud", 1], ["snowflake", 2])
-    assert clouds_of([by_cloud], Scope()) == ["google-cloud", "snowflake"]
-    assert clouds_of([by_cloud], Scope("microsoft-azure")) == ["microsoft-azure"]
-    assert clouds_of([table(["x"], [1])], Scope()) == []
+    assert list_clouds([by_cloud], Scope()) == ["google-cloud", "snowflake"]
+    assert list_clouds([by_cloud], Scope("microsoft-azure")) == ["microsoft-azure"]
+    assert list_clouds([table(["x"], [1])], Scope()) == []
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,15 @@ from doit_mcp.catalog.comparisons.explanation import (
     explain_causes,
     explain_drivers,
     explain_total,
-    known_causes,
+    select_known_causes,
 )
 from doit_mcp.catalog.costs.amounts import round_amount
-from doit_mcp.catalog.costs.groups import fixed_group
+from doit_mcp.catalog.costs.groups import find_fixed_group
 from doit_mcp.catalog.periods.alignment import align
 from doit_mcp.catalog.periods.period import Period, ReportedPeriod
 
-SKU = ComparedDimension.from_group(fixed_group("sku"))
-REGION = ComparedDimension.from_group(fixed_group("region"))
+SKU = ComparedDimension.from_group(find_fixed_group("sku"))
+REGION = ComparedDimension.from_group(find_fixed_group("region"))
 TODAY = date(2026, 12, 31)
 CAUSE_NAMES = [f"by{cause.capitalize()}" for cause in CAUSES]
 COLUMNS = ("sku_id", "sku_description", "cost_type", "region", "cost", "usage")
@@ -125,7 +125,7 @@ def test_names_are_the_latest_and_charges_without_id_are_distinguished() -> None
 )
 def test_causes_that_the_data_do_not_have_are_left_out(costs: list[SkuCost], credits: bool, hidden: set[str]) -> None:
     parts = dict.fromkeys(("usage", "credits", "commitments"), D(0))
-    assert parts.keys() - known_causes(parts, costs, credits=credits).keys() == hidden
+    assert parts.keys() - select_known_causes(parts, costs, credits=credits).keys() == hidden
 
 
 def test_a_list_is_complete_if_it_is_shorter_than_its_limit() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.costs.allocation_coverage import CoverageRows, likely_values, make_coverage
+from doit_mcp.catalog.costs.allocation_coverage import CoverageRows, guess_values, make_coverage
 from doit_mcp.catalog.costs.group_costs import CostRow
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
@@ -57,7 +57,7 @@ def test_likely_value_is_that_of_most_covered_cost_of_the_project() -> None:
         row("data", "q", "aws", cost="50"),
         row("No team", "r", "aws", cost="5"),
     ]
-    assert likely_values(CoverageRows(by_project, None, "No team")) == {"p": "platform"}
+    assert guess_values(CoverageRows(by_project, None, "No team")) == {"p": "platform"}
     found = make_coverage(CoverageRows(by_project, [row("p", "EC2", cost="500")], None), 5, "USD")
     assert found["owners"][0]["likely"] == "platform" and found["owners"][0]["service"] == "EC2"
 

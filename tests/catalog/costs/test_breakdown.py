@@ -15,7 +15,7 @@ from doit_mcp.catalog.costs.amounts import amount_as_json
 from doit_mcp.catalog.costs.answers import CostAnswer, CostRequest
 from doit_mcp.catalog.costs.breakdown import make_breakdown
 from doit_mcp.catalog.costs.group_costs import CostRow
-from doit_mcp.catalog.costs.groups import fixed_group
+from doit_mcp.catalog.costs.groups import find_fixed_group
 from doit_mcp.catalog.costs.scope import Scope
 from doit_mcp.catalog.periods.grammar import last_months
 from doit_mcp.catalog.periods.period import utc_date
@@ -249,7 +249,9 @@ COSTS = st.decimals(-(10**6), 10**6, places=6)
     currency=st.sampled_from(["USD", "JPY"]),
 )
 def test_parts_always_sum_to_the_total(costs: list[tuple[str, Decimal]], top: int, currency: str) -> None:
-    request = CostRequest(Scope(), last_months(1, utc_date(Caller(Recorder()).now)), (fixed_group("service"),), top)
+    request = CostRequest(
+        Scope(), last_months(1, utc_date(Caller(Recorder()).now)), (find_fixed_group("service"),), top
+    )
     rows = [CostRow((name,), (name,), "2026-09", cost) for name, cost in costs]
     total = [CostRow(("aws",), ("aws",), "2026-09", cost) for _, cost in costs]
     breakdown = make_breakdown(request, CostAnswer(rows, total), currency).structured

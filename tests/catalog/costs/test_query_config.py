@@ -10,7 +10,7 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.costs.data_start import fetch_data_start
-from doit_mcp.catalog.costs.groups import fixed_group
+from doit_mcp.catalog.costs.groups import find_fixed_group
 from doit_mcp.catalog.costs.projects import fetch_project_names
 from doit_mcp.catalog.costs.query_config import COST_METRIC, USAGE_METRIC, cost_config
 from doit_mcp.catalog.costs.scope import Scope
@@ -38,7 +38,7 @@ def test_a_query_has_its_currency_and_exactly_its_days() -> None:
 
 
 def test_a_query_is_limited_in_its_first_group() -> None:
-    groups = [fixed_group("project"), fixed_group("service")]
+    groups = [find_fixed_group("project"), find_fixed_group("service")]
     config = cost_config(
         Scope(), NOVEMBER, "USD", interval="day", groups=groups, metrics=[COST_METRIC, USAGE_METRIC], limit=3
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.api.errors import ApiError
-from doit_mcp.catalog.costs.trend_months import compare_running_month, running_month
+from doit_mcp.catalog.costs.trend_months import align_running_month, compare_running_month
 from doit_mcp.catalog.periods.grammar import last_months, parse_period
 from doit_mcp.catalog.periods.parts import split_period
 from tests.api.recorder import Recorder
@@ -163,7 +163,7 @@ def test_the_running_month_of_any_day(today: str, before: str, change: float | N
     day = date.fromisoformat(today)
     period = last_months(2, day)
     parts = list(split_period(period.elapsed, "month"))
-    aligned = running_month(parts, period)
+    aligned = align_running_month(parts, period)
     assert aligned is not None
     before_amount, after_amount = (Decimal(10 * reported.days) for reported in (aligned.before, aligned.after))
     compared = compare_running_month(aligned, before_amount, after_amount, "USD")
@@ -175,7 +175,7 @@ def test_a_month_that_is_over_or_begun_late_is_not_running() -> None:
     today = date(2026, 9, 21)
     for text in ("last_2_months", "2026-08-05/2026-08-31", "2026-09-05/2026-09-21"):
         period = parse_period(text, "period", today)
-        assert running_month(list(split_period(period.elapsed, "month")), period) is None
+        assert align_running_month(list(split_period(period.elapsed, "month")), period) is None
 
 
 async def test_costs_that_begin_in_the_month_before_have_no_like_for_like_percentage() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.digests.short_text import shorten
-from doit_mcp.catalog.digests.spend import compared_weeks
-from doit_mcp.catalog.digests.unread_parts import NAMING_TOOLS, shown_failures
+from doit_mcp.catalog.digests.short_text import shorten_text
+from doit_mcp.catalog.digests.spend import choose_weeks
+from doit_mcp.catalog.digests.unread_parts import NAMING_TOOLS, limit_failures
 from doit_mcp.catalog.digests.weekly import MAX_TOKENS, fit_digest
 from scripts.token_counts import make_tokenizer
 from tests.api.recorder import Recorder
@@ -89,26 +89,26 @@ async def test_an_unknown_currency_is_refused() -> None:
     ],
 )
 def test_the_week_is_the_last_seven_final_days(today: str, first: str, last: str) -> None:
-    week = compared_weeks(date.fromisoformat(today)).asked.after.whole
+    week = choose_weeks(date.fromisoformat(today)).asked.after.whole
     assert (week.first.isoformat(), week.last.isoformat(), week.days) == (first, last, 7)
 
 
 @pytest.mark.parametrize("day", range(7))
 def test_digests_of_each_week_cover_each_day_once(day: int) -> None:
     today = date(2026, 11, 30) + timedelta(days=day)
-    weeks = [compared_weeks(today + timedelta(days=7 * number)).asked for number in range(3)]
+    weeks = [choose_weeks(today + timedelta(days=7 * number)).asked for number in range(3)]
     assert [week.after.whole for week in weeks[:2]] == [week.before.whole for week in weeks[1:]]
     assert all(week.after.whole.first == week.before.whole.last + timedelta(days=1) for week in weeks)
 
 
 @pytest.mark.parametrize("text", ["team-8f3a-prod " * 4, "費用" * 30, "Überprüfung der Kosten, Werk 2" * 2, "a" * 9999])
 def test_long_lists_and_names_fit(text: str) -> None:
-    row = {"id": "budget:KuMD6fF36F9LkU6j5dq1", "name": shorten(text), "spent": 123456789.12, "currency": "USD"}
+    row = {"id": "budget:KuMD6fF36F9LkU6j5dq1", "name": shorten_text(text), "spent": 123456789.12, "currency": "USD"}
     lists = {name: {"count": 99, "rows": [row] * 99} for name in ("anomalies", "budgets", "invoices", "tickets")}
     savings = {"rows": [row] * 99, "unused": [row] * 99, "shortfalls": [row] * 99}
-    failed = shown_failures([], {name: [{"part": text, "why": text * 9}] * 30 for name in NAMING_TOOLS})
+    failed = limit_failures([], {name: [{"part": text, "why": text * 9}] * 30 for name in NAMING_TOOLS})
     overlaps = [{"ids": [f"purchase:{name}", row["id"], "x", "y", "z"], "why": "both"} for name in range(9)]
-    customer = {"id": shorten(text), "domain": shorten(text)}
+    customer = {"id": shorten_text(text), "domain": shorten_text(text)}
     digest = fit_digest({"customer": customer, "failed": failed, **lists, "savings": savings | {"overlaps": overlaps}})
     assert len(failed) == 7 and failed[-1]["part"].startswith("174 more: 24 of invoices, 30 of tickets, ")
     assert COUNT(orjson.dumps(digest).decode()) <= MAX_TOKENS and digest["budgets"]["count"] == 99
@@ -134,13 +134,13 @@ def test_rows_that_are_shown_overlap_with_others() -> None:
 
 def test_parts_that_are_not_shown_are_named_by_their_tools() -> None:
     budgets = [{"part": f"forecast of {number}", "why": "x"} for number in range(11)]
-    failed = shown_failures([], {"budgets": budgets})
+    failed = limit_failures([], {"budgets": budgets})
     assert failed[0] == {"part": "budgets: forecast of 0", "why": "x"}
     assert failed[-1] == {
         "part": "5 more: 5 of budgets",
         "why": "each tool names its own: forecast_spend those of budgets",
     }
-    mixed = shown_failures(
+    mixed = limit_failures(
         [{"part": "spend", "why": "x"}],
         {"savings": budgets[:2], "budgets": budgets[:4], "tickets": [{"part": "earlier", "why": "x"}]},
     )

@@ -10,13 +10,13 @@ from doit_mcp.catalog.discovery.ranking import ToolFinder
 from doit_mcp.catalog.discovery.tools import read_only_tool, search_operations, tool_by_name, with_discovery
 from doit_mcp.catalog.registry import direct_tools
 from doit_mcp.catalog.tools.tool import ToolError
-from doit_mcp.catalog.toolsets import Selection, callable_tools
+from doit_mcp.catalog.toolsets import Selection, select_callable_tools
 from tests.api.recorder import Recorder
 
 from ..caller import TOOLS, Caller, run
 
 FINDER = ToolFinder(direct_tools())
-READING = callable_tools(direct_tools(), Selection(readonly=True))
+READING = select_callable_tools(direct_tools(), Selection(readonly=True))
 
 
 async def test_search_results_can_be_called_as_described() -> None:

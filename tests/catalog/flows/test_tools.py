@@ -10,7 +10,7 @@ from doit_mcp.api.errors import ApiError
 from doit_mcp.catalog.flows.bundles import MAX_BUNDLE_CHARACTERS
 from doit_mcp.catalog.flows.run_payloads import MAX_SHOWN_BYTES, PIECE_CHARACTERS
 from doit_mcp.catalog.skills.collection import CLOUDFLOW_GUIDE
-from doit_mcp.catalog.tools.series import structured_of
+from doit_mcp.catalog.tools.series import structured_content
 from doit_mcp.catalog.tools.tool import ContentResult
 from tests.api.recorder import Recorder
 from tests.sandbox.bodies import BUNDLE
@@ -137,7 +137,7 @@ async def test_last_node_comes_first_and_the_rest_by_handle() -> None:
     caller = Caller(Recorder(RUN))
     result = await TOOLS["get_cloudflow_run"].run(caller, {"flowId": "f", "runId": "r"})
     assert not isinstance(result, ContentResult)
-    shown = structured_of(result)
+    shown = structured_content(result)
     assert shown["node"]["name"] == "Last" and shown["node"]["output"] == {"value": [{"answer": 42}]}
     assert list(shown).index("node") < list(shown).index("nodes")
     (failed,) = shown["failedNodes"]
@@ -145,7 +145,7 @@ async def test_last_node_comes_first_and_the_rest_by_handle() -> None:
     assert [node.get("outputBytes") for node in shown["nodes"]] == [10, None, 10, None]
     arguments = {"handle": shown["handle"], "filters": [{"column": "node", "op": "is", "values": ["First"]}]}
     query = TOOLS["query_result"].coerce_arguments(arguments)
-    rows = structured_of(await TOOLS["query_result"].run(caller, query))["rows"]
+    rows = structured_content(await TOOLS["query_result"].run(caller, query))["rows"]
     text = "".join(row[-1] for row in rows)
     assert text == f'"{"é" * 5_000}"' and all(len(row[-1]) <= PIECE_CHARACTERS for row in rows)
 

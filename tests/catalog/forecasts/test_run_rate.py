@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.catalog.forecasts.run_rate import CloudCosts, Projection, days_between, period_cost, project_cost
+from doit_mcp.catalog.forecasts.run_rate import CloudCosts, Projection, list_days, period_cost, project_cost
 from doit_mcp.catalog.forecasts.weekday_pace import WeekdayPace, learn_pace
 from doit_mcp.catalog.periods.period import Period, month_of, quarter_of
 
@@ -72,7 +72,7 @@ def test_without_a_forecast_the_pace_goes_on() -> None:
     actual = days(date(2026, 8, 1), date(2026, 9, 20), 10.0)
     found = project(MONTH, actual, {}, pace_of(actual), TODAY)
     assert found.spent == 200 and found.ahead == 100.0 and found.below == found.above == 0.0
-    shown = found.as_json("USD", MONTH.previous(), Decimal(310))
+    shown = found.as_json("USD", MONTH.previous_period(), Decimal(310))
     assert shown["expected"] == shown["low"] == shown["high"] == 300.0
     # 310 in 31 days are as much per day as 300 in 30.
     assert shown["changePercent"] == -3.2 and shown["perDayChangePercent"] == 0.0
@@ -80,7 +80,7 @@ def test_without_a_forecast_the_pace_goes_on() -> None:
 
 def test_periods_of_equal_length_need_no_change_per_day() -> None:
     august = month_of(date(2026, 8, 31))
-    found = project(august, {}, {}, PACE, date(2026, 8, 31)).as_json("USD", august.previous(), Decimal(10))
+    found = project(august, {}, {}, PACE, date(2026, 8, 31)).as_json("USD", august.previous_period(), Decimal(10))
     assert "perDayChangePercent" not in found and found["expected"] == 30.0 and found["changePercent"] == 200.0
 
 
@@ -98,7 +98,7 @@ def test_unsettled_days_far_below_the_pace_are_raised_to_it() -> None:
     found = project(MONTH, actual, {}, PACE, TODAY)
     # 19 September and today are raised; 20 September is within twice the usual distance.
     assert found.spent == 192 and found.ahead == 4.1 + 10.0 + 90.0 and found.unfinished == (date(2026, 9, 19),)
-    shown = found.as_json("USD", MONTH.previous(), None)
+    shown = found.as_json("USD", MONTH.previous_period(), None)
     assert shown["unfinishedDays"] == ["2026-09-19"] and shown["before"] is None and shown["changePercent"] is None
     # 20 September may gain 3.9 up to its pace.
     below, above = Decimal(11 + 121 / 9).sqrt(), Decimal(12 + 144 / 9).sqrt()
@@ -130,7 +130,7 @@ def test_what_is_spent_is_the_least() -> None:
 
 def test_without_a_pace_nothing_is_expected() -> None:
     found = project(MONTH, {TODAY: Decimal(5)}, days(TODAY, MONTH.last, 7.0), None, TODAY).as_json(
-        "USD", MONTH.previous(), Decimal(9)
+        "USD", MONTH.previous_period(), Decimal(9)
     )
     assert found["spent"] == 5.0 and [found[name] for name in ("ahead", "expected", "low", "high")] == [None] * 4
     assert found["before"] == 9.0 and found["changePercent"] is None
@@ -147,7 +147,9 @@ def test_low_expected_and_high_are_in_order(
     actual: dict[date, Decimal], forecast: dict[date, Decimal], today: date, whole: bool
 ) -> None:
     period: Period = quarter_of(today) if whole else month_of(today)
-    found = project(period, actual, forecast, pace_of(actual, today), today).as_json("USD", period.previous(), None)
+    found = project(period, actual, forecast, pace_of(actual, today), today).as_json(
+        "USD", period.previous_period(), None
+    )
     if found["expected"] is None:
         return
     assert abs(found["spent"] + found["ahead"] - found["expected"]) < 0.005
@@ -157,4 +159,4 @@ def test_low_expected_and_high_are_in_order(
 
 
 def test_days_between_includes_both() -> None:
-    assert days_between(TODAY, TODAY) == [TODAY] and days_between(TODAY, TODAY - timedelta(days=1)) == []
+    assert list_days(TODAY, TODAY) == [TODAY] and list_days(TODAY, TODAY - timedelta(days=1)) == []

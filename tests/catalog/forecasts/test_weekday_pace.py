@@ -16,8 +16,8 @@ from doit_mcp.catalog.forecasts.weekday_pace import (
     MIN_HISTORY_DAYS,
     WeekdayPace,
     count_settled_days,
+    estimate_margins,
     learn_pace,
-    margins,
 )
 from doit_mcp.catalog.periods.period import last_final_day, month_of
 
@@ -104,8 +104,8 @@ def test_days_far_below_the_pace_are_unfinished(day: date, cost: float, missing:
 
 def test_margins_grow_with_the_days() -> None:
     pace = WeekdayPace((100.0,) * 7, below=10.0, above=20.0)
-    assert margins([pace], []) == (0.0, 0.0)
-    assert margins([pace], [1.0] * 9) == (pytest.approx(10 * 18**0.5), pytest.approx(20 * 18**0.5))
+    assert estimate_margins([pace], []) == (0.0, 0.0)
+    assert estimate_margins([pace], [1.0] * 9) == (pytest.approx(10 * 18**0.5), pytest.approx(20 * 18**0.5))
 
 
 def test_paces_that_stray_in_opposite_directions_have_no_spread_together() -> None:
@@ -113,10 +113,13 @@ def test_paces_that_stray_in_opposite_directions_have_no_spread_together() -> No
     up = {day: 100.0 + noise.uniform(-20, 20) for day in costs_of(60)}
     down = {day: 200.0 - cost for day, cost in up.items()}
     paces = [pace_of(up), pace_of(down)]
-    apart = [margins([pace], [1.0] * 5) for pace in paces]
-    together = margins(paces, [1.0] * 5)
+    apart = [estimate_margins([pace], [1.0] * 5) for pace in paces]
+    together = estimate_margins(paces, [1.0] * 5)
     assert min(min(pair) for pair in apart) > 10 and max(together) < 0.5 * min(min(pair) for pair in apart)
-    assert margins([paces[0]] * 2, [1.0] * 5) == (pytest.approx(2 * apart[0][0]), pytest.approx(2 * apart[0][1]))
+    assert estimate_margins([paces[0]] * 2, [1.0] * 5) == (
+        pytest.approx(2 * apart[0][0]),
+        pytest.approx(2 * apart[0][1]),
+    )
 
 
 @pytest.mark.parametrize("history", [24, 60, 92])

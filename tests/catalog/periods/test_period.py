@@ -25,17 +25,17 @@ DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 def test_calendar_periods_contain_their_day_and_adjoin_the_previous_one(day: date) -> None:
     for period in (month_of(day), quarter_of(day), year_of(day)):
         assert period.first <= day <= period.last
-        before = period.previous()
+        before = period.previous_period()
         assert before.last + timedelta(days=1) == period.first
-    assert month_of(day).previous() == month_of(month_of(day).first - timedelta(days=1))
-    assert quarter_of(day).previous() == quarter_of(quarter_of(day).first - timedelta(days=1))
+    assert month_of(day).previous_period() == month_of(month_of(day).first - timedelta(days=1))
+    assert quarter_of(day).previous_period() == quarter_of(quarter_of(day).first - timedelta(days=1))
     assert 28 <= month_of(day).days <= 31 and 90 <= quarter_of(day).days <= 92
 
 
 @given(first=DAYS, length=st.integers(1, 1000))
 def test_previous_period_ends_where_the_period_starts(first: date, length: int) -> None:
     period = Period(first, first + timedelta(days=length - 1))
-    before = period.previous()
+    before = period.previous_period()
     assert before.last + timedelta(days=1) == first
     if period != Period(first.replace(day=1), month_of(period.last).last):
         assert before.days == period.days

@@ -47,8 +47,8 @@ def test_each_period_is_read_once_for_all_rows(monkeypatch: pytest.MonkeyPatch) 
     rows = [[f"s{n}", f"2026-{n % 3 + 7:02}", 31.0] for n in range(3000)]
     source = ResultTable(columns, rows, {"period": {"from": "2026-07-01", "to": "2026-09-30"}})
     read: list[str] = []
-    days_of = grouping._days_of
-    monkeypatch.setattr(grouping, "_days_of", lambda text: (read.append(text), days_of(text))[1])
+    days_of = grouping._parse_day_range
+    monkeypatch.setattr(grouping, "_parse_day_range", lambda text: (read.append(text), days_of(text))[1])
     answer = with_costs_per_day(source, ["sku", "month"], ["cost"], CoveredDays(source, []))
     assert sorted(read) == ["2026-07", "2026-08", "2026-09"]
     assert [row[2] for row in answer.rows[:3]] == [1.0, 1.0, pytest.approx(31 / 30)]

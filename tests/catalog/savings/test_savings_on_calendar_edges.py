@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from doit_mcp.catalog.tools.series import structured_of
+from doit_mcp.catalog.tools.series import structured_content
 from doit_mcp.sandbox.accounts import ACME
 from doit_mcp.sandbox.api import Api
 
@@ -45,7 +45,7 @@ def ask(make_caller: Callable[[], Caller], today: date) -> Ask:
         caller = make_caller()
         caller.now = noon(today)
         found: Any = await TOOLS[name].run(caller, TOOLS[name].coerce_arguments(arguments))
-        result = structured_of(found)
+        result = structured_content(found)
         assert TOOLS[name].result_problems(result) == []
         return result
 

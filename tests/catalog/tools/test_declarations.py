@@ -22,7 +22,7 @@ from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.employees import employee_tools
 from doit_mcp.catalog.registry import COMPOSED_MODULES, TOOL_PACKAGES, all_tools, composed_tools
 from doit_mcp.catalog.search import tools as search_tools
-from doit_mcp.catalog.tools.composed import composed_functions, composed_tool, facts_of
+from doit_mcp.catalog.tools.composed import composed_tool, list_composed_functions, read_facts
 from doit_mcp.catalog.tools.declarations import reader_name
 from doit_mcp.catalog.tools.titles import make_title
 from doit_mcp.catalog.tools.tool import Tool
@@ -267,7 +267,7 @@ def test_the_modules_of_composed_tools_are_listed() -> None:
     missing: list[str] = []
     for found in pkgutil.walk_packages(doit_mcp.catalog.__path__, "doit_mcp.catalog."):
         module = importlib.import_module(found.name)
-        names = {function.__name__ for function in composed_functions(module)}
+        names = {function.__name__ for function in list_composed_functions(module)}
         is_found = found.name.rpartition(".")[0] in searched
         assert names or is_found or found.name not in known, (
             f"remove {found.name} from COMPOSED_MODULES: it declares no tool"
@@ -290,9 +290,9 @@ def test_every_composed_tool_is_tested() -> None:
 
 
 def test_the_tools_of_a_module_follow_in_the_order_of_their_declaration() -> None:
-    assert [function.__name__ for function in composed_functions(search_tools)] == ["search", "fetch"]
+    assert [function.__name__ for function in list_composed_functions(search_tools)] == ["search", "fetch"]
     # It imports the decorator and functions of other modules, but declares no tool.
-    assert composed_functions(registry) == ()
+    assert list_composed_functions(registry) == ()
     assert [tool.name for tool in composed_tools()] == [tool.name for tool in all_tools()][: len(composed_tools())]
 
 
@@ -375,8 +375,8 @@ def test_title_spelling_matches_the_description(tool: Tool) -> None:
 def test_title_is_derived_from_the_name_or_declared(tool: Tool) -> None:
     declared = {row.name: row.title for area in AREAS.values() for row in area.operations}
     declared |= {
-        function.__name__: facts_of(function).get("title", "")
+        function.__name__: read_facts(function).get("title", "")
         for module in COMPOSED_MODULES
-        for function in composed_functions(module)
+        for function in list_composed_functions(module)
     }
     assert tool.title == (declared.get(tool.name) or make_title(tool.name))

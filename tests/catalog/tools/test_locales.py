@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.catalog.tools import cldr
 from doit_mcp.catalog.tools.locale_format import LocaleFormat
-from doit_mcp.catalog.tools.locales import MAX_TAG_CHARACTERS, _cached_tag, _read_locale, find_locale, is_loaded
+from doit_mcp.catalog.tools.locales import MAX_TAG_CHARACTERS, _find_tag, _read_locale, find_locale, is_loaded
 
 
 def locale_of(tag: str) -> LocaleFormat:
@@ -152,22 +152,22 @@ def test_client_text_does_not_reach_babels_caches(tag: str) -> None:
 @pytest.mark.requirement("N4")
 def test_n4_long_tag_is_not_cached() -> None:
     """A cache keeps its keys, and a hint can be as long as a request body."""
-    _cached_tag.cache_clear()
+    _find_tag.cache_clear()
     long = [f"{number}" + "x" * 1_000_000 for number in range(3)]
     assert [find_locale(tag) for tag in long] == [None] * 3 and all(map(is_loaded, long))
-    assert _cached_tag.cache_info().currsize == 0
-    assert find_locale("de") is find_locale("de") and _cached_tag.cache_info().currsize == 1
+    assert _find_tag.cache_info().currsize == 0
+    assert find_locale("de") is find_locale("de") and _find_tag.cache_info().currsize == 1
     assert find_locale("d" * MAX_TAG_CHARACTERS) is None
 
 
 def test_tag_cache_is_bounded() -> None:
     for number in range(1000):
         assert find_locale(f"de-x-{number}") is locale_of("de")
-    assert _cached_tag.cache_info().currsize <= 256
+    assert _find_tag.cache_info().currsize <= 256
 
 
 def test_tag_is_loaded_once() -> None:
-    _cached_tag.cache_clear()
+    _find_tag.cache_clear()
     assert not is_loaded("fr-BE") and find_locale("fr-BE") is not None and is_loaded("fr-BE")
     assert not is_loaded("tlh") and find_locale("tlh") is None and is_loaded("tlh")
 

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_mcp.api.value_kinds import DeclaredMember, declared_members
+from doit_mcp.api.value_kinds import DeclaredMember, read_declared_members
 from doit_mcp.catalog.costs.breakdown import CostBreakdown
 from doit_mcp.catalog.tools import tool_result
 from doit_mcp.catalog.tools.localized_display import (
     DISPLAY_KEY,
     MAX_DISPLAY_VALUES,
     client_locale,
-    displayed_members,
     localize_result,
+    select_displayed_members,
     with_localized_display,
 )
-from doit_mcp.catalog.tools.series import structured_of, with_structured
+from doit_mcp.catalog.tools.series import structured_content, with_structured
 from doit_mcp.catalog.tools.tool import ContentResult, Tool
 from doit_mcp.protocol.jsonrpc import JsonObject
 from tests.api.recorder import Recorder
@@ -68,7 +68,7 @@ LOCALIZED_TOOLS: dict[str, JsonObject] = {
 def members_of(name: str) -> dict[str, DeclaredMember]:
     record = NAMED[name].result_type
     assert record is not None
-    return displayed_members(declared_members(record))
+    return select_displayed_members(read_declared_members(record))
 
 
 def display(name: str, result: JsonObject, tag: str = "en-US") -> Any:
@@ -101,7 +101,7 @@ async def breakdown(caller: Caller) -> Any:
     tool = NAMED["cost_breakdown"]
     arguments = tool.coerce_arguments({"groupBy": "service", "currency": "EUR"})
     result: Any = await tool.run(caller, arguments)
-    return structured_of(result)
+    return structured_content(result)
 
 
 async def test_breakdown_has_a_localized_display() -> None:
@@ -144,7 +144,7 @@ def test_results_with_amounts_declare_a_display() -> None:
     declaring = {
         name
         for name, tool in NAMED.items()
-        if tool.result_type and displayed_members(declared_members(tool.result_type))
+        if tool.result_type and select_displayed_members(read_declared_members(tool.result_type))
     }
     assert LOCALIZED_TOOLS.keys() <= declaring
 
@@ -174,7 +174,7 @@ async def test_localized_tools_add_a_display_to_an_unchanged_result(name: str) -
         reader(Recorder(response), {"openai/locale": "fr-FR"}), dict(LOCALIZED_TOOLS[name])
     )
     assert not isinstance(localized, ContentResult)
-    result = structured_of(localized)
+    result = structured_content(localized)
     assert result[DISPLAY_KEY]["locale"] == "fr-FR" and len(result[DISPLAY_KEY]) > 1
     plainly = await NAMED[name].run(Caller(Recorder(response)), dict(LOCALIZED_TOOLS[name]))
     without = {key: value for key, value in result.items() if key != DISPLAY_KEY}

@@ -10,7 +10,7 @@ import pytest
 from doit_mcp.api.errors import ApiError, explain
 from doit_mcp.api.permissions import USERS_MANAGER, Permission
 from doit_mcp.catalog.registry import direct_tools
-from doit_mcp.catalog.tools.permissions import refused_tools, with_permission_hint, with_refused_tools
+from doit_mcp.catalog.tools.permissions import find_refused_tools, with_permission_hint, with_refused_tools
 from doit_mcp.catalog.tools.tool import ContentResult
 from tests.api.recorder import Recorder
 
@@ -90,7 +90,7 @@ async def test_validate_user_names_the_tools_that_lack_a_permission() -> None:
     assert {"create_role", "assign_customer_group_user"} <= tools["Users Manager"] and "Settings" not in tools
     assert {"list_service_accounts"} <= tools["Service Account Viewer"]
     assert result["permissions"] == ["Settings", "CloudAnalyticsReadOnly"]
-    refused, uncertain = refused_tools(direct_tools(), ["Settings"])
+    refused, uncertain = find_refused_tools(direct_tools(), ["Settings"])
     assert {row["tool"] for row in refused} == set().union(*tools.values())
     assert {row["tool"] for row in uncertain} >= {"list_contracts"}
     # The list is not complete, and the result does not look as if it were.

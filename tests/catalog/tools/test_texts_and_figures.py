@@ -20,7 +20,7 @@ from doit_mcp.api.value_kinds import (
     Money,
     ValueKind,
     annotation_parts,
-    declared_members,
+    read_declared_members,
 )
 from doit_mcp.catalog.call import Call
 from doit_mcp.catalog.currencies import StatedCurrency
@@ -89,7 +89,7 @@ def numbers_without_kind(record: type, path: str = "", outer: tuple[type, ...] =
 
 def figure_problems(record: type) -> Iterator[str]:
     yield from numbers_without_kind(record)
-    if amounts := list(amounts_without_currency(declared_members(record))):
+    if amounts := list(amounts_without_currency(read_declared_members(record))):
         yield (
             f"returns Money without a currency: {', '.join(amounts)}. Add a member with CurrencyCode, such as currency:"
             f" StatedCurrency, to {record.__name__} or beside the amount"

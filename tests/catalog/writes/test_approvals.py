@@ -24,7 +24,7 @@ from doit_mcp.catalog.writes.snapshot import Snapshot
 from doit_mcp.catalog.writes.value_diff import HIDDEN
 from doit_mcp.protocol.base64url import encode_base64url
 from doit_mcp.server.approval_tokens import MAX_TOKEN_CHARACTERS, ApprovalTokens
-from doit_mcp.server.approvals import Approvals, BoundApprovals, memory_store
+from doit_mcp.server.approvals import Approvals, BoundApprovals, make_memory_store
 from doit_mcp.server.consents import MemoryConsents
 
 from ..caller import TOOLS, Caller
@@ -44,7 +44,7 @@ class ApprovingCaller(Caller):
         super().__init__(api)
         self.api = api
         self.time = NOW
-        self.store = memory_store(lambda: self.time)
+        self.store = make_memory_store(lambda: self.time)
         consents = MemoryConsents(lambda: self.time, since=0)
         self.service = Approvals(self.store, ApprovalTokens("a secret"), consents, self.policy, lambda: self.time)
 
@@ -183,8 +183,8 @@ def test_tokens_are_short_and_bound(raw: bytes, expires_at: int, owner: str, ten
     assert len(token) <= MAX_TOKEN_CHARACTERS
     read = new.read(token)
     assert read is not None and (read.handle, read.expires_at) == (encode_base64url(raw), expires_at)
-    assert new.belongs_to(read, owner, tenant) and not new.belongs_to(read, owner + "x", tenant)
-    assert not new.belongs_to(read, owner, tenant + "x")
+    assert new.is_owned_by(read, owner, tenant) and not new.is_owned_by(read, owner + "x", tenant)
+    assert not new.is_owned_by(read, owner, tenant + "x")
     assert ApprovalTokens("new").read(token) is None
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_mcp.catalog.writes.change_rows import field_rows
-from doit_mcp.catalog.writes.item_labels import MAX_ITEM_BYTES, bounded_item, item_text
+from doit_mcp.catalog.writes.item_labels import MAX_ITEM_BYTES, item_text, limit_item
 from doit_mcp.catalog.writes.value_diff import value_lines
 
 EC2 = {"id": "service_description", "type": "fixed", "mode": "is", "values": ["EC2", "RDS"]}
@@ -50,7 +50,7 @@ def test_items_read_as_text(item: Any, label: str) -> None:
 def test_labels_and_copies_are_short_and_on_one_line(value: Any) -> None:
     label = item_text(value)
     assert len(label) < 220 and "\n" not in label
-    copy = bounded_item({"value": value})
+    copy = limit_item({"value": value})
     assert copy is None or len(orjson.dumps(copy)) <= MAX_ITEM_BYTES
 
 

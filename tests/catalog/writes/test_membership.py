@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.catalog.registry import direct_tools
-from doit_mcp.catalog.tools.series import structured_of
+from doit_mcp.catalog.tools.series import structured_content
 from doit_mcp.catalog.writes.deduplication import ALREADY_DONE_KEY
 from tests.api.recorder import Recorder
 from tests.catalog.caller import Caller
@@ -37,4 +37,4 @@ async def test_a_write_is_repeated_if_another_one_undid_it(name: str, users: lis
     await NAMED[name].run(caller, ARGUMENTS)
     result: Any = await NAMED[name].run(caller, ARGUMENTS)
     writes = [request for request in api.requests if request.method != "GET"]
-    assert len(writes) == 1 + is_repeated and (ALREADY_DONE_KEY in structured_of(result)) != is_repeated
+    assert len(writes) == 1 + is_repeated and (ALREADY_DONE_KEY in structured_content(result)) != is_repeated

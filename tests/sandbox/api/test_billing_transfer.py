@@ -334,7 +334,9 @@ async def test_rejected_mappings(party: Party) -> None:
 async def test_lapsed_account_accepts_no_mappings(party: Party) -> None:
     node = next(
         iter(
-            party.api.tenant(GLOBEX_CUSTOMER).collection("reseller accounts", cloud_accounts.reseller_accounts).values()
+            party.api.tenant(GLOBEX_CUSTOMER)
+            .collection("reseller accounts", cloud_accounts.seed_reseller_accounts)
+            .values()
         )
     )
     body = {**await reseller_account(party), "items": [{"ecAccountId": NEW, "ecCustomerId": "x"}]}
@@ -371,7 +373,7 @@ def fill_records(party: Party, user: User, name: str, seed: Any) -> Any:
 
 async def test_account_count_is_bounded(party: Party) -> None:
     customer, end_customer = await reseller(party), next(iter((await clients(party)).values()))["ecCustomerId"]
-    accounts = fill_records(party, ADMIN, "reseller accounts", cloud_accounts.reseller_accounts)
+    accounts = fill_records(party, ADMIN, "reseller accounts", cloud_accounts.seed_reseller_accounts)
     account = next(iter(accounts))
     for dry in ("true", "false"):
         results = await batch_results(party, "key", [item(NEW, customer), item(account, customer)], dryRun=dry)
@@ -381,7 +383,7 @@ async def test_account_count_is_bounded(party: Party) -> None:
     del accounts["0"]
     results = await batch_results(party, "more", [item(NEW, customer), item(OTHER, customer)], more={})
     assert [result["status"] for result in results] == ["mapped", "failed"] and len(accounts) == MAX_RECORDS
-    accounts = fill_records(party, GLOBEX, "end customer accounts", cloud_accounts.end_customers)
+    accounts = fill_records(party, GLOBEX, "end customer accounts", cloud_accounts.seed_end_customers)
     body = {**await reseller_account(party), "items": [{"ecAccountId": NEW, "ecCustomerId": end_customer}]}
     assert str(MAX_RECORDS) in await party.expect_error(400, "POST", MAPPINGS, body, who=GLOBEX)
     assert len(accounts) == MAX_RECORDS

@@ -24,14 +24,14 @@ def tenant(party: Party) -> Tenant:
 
 
 async def test_preset_allocations_cannot_be_deleted(party: Party, tenant: Tenant) -> None:
-    item = next(iter(analytics_objects.records(tenant, "allocation").values()))
+    item = next(iter(analytics_objects.list_records(tenant, "allocation").values()))
     item["type"] = "preset"
     for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
         assert "preset" in await party.expect_error(403, method, f"/analytics/v1/allocations/{item['id']}", body)
 
 
 async def test_group_is_limited_with_its_rules(party: Party, tenant: Tenant) -> None:
-    records = analytics_objects.records(tenant, "allocation")
+    records = analytics_objects.list_records(tenant, "allocation")
     group = {
         **records,
         **{str(number): {**next(iter(records.values())), "id": str(number)} for number in range(MAX_RECORDS)},
@@ -45,16 +45,16 @@ async def test_group_is_limited_with_its_rules(party: Party, tenant: Tenant) -> 
 
 
 async def test_label_assignments_are_bounded(party: Party, tenant: Tenant) -> None:
-    label = next(item for item in analytics_objects.records(tenant, "label").values() if item["type"] == "custom")
+    label = next(item for item in analytics_objects.list_records(tenant, "label").values() if item["type"] == "custom")
     label["objects"] = [{**REPORT, "objectId": str(number)} for number in range(MAX_RECORDS)]
-    report = next(iter(analytics_objects.records(tenant, "report")))
+    report = next(iter(analytics_objects.list_records(tenant, "report")))
     path = f"/analytics/v1/labels/{label['id']}/assignments"
     assert str(MAX_RECORDS) in await party.expect_error(400, "POST", path, {"add": [{**REPORT, "objectId": report}]})
     assert len(label["objects"]) == MAX_RECORDS
 
 
 async def test_contract_versions_are_bounded(party: Party, tenant: Tenant) -> None:
-    contracts = tenant.collection("contracts", customer_account.contracts).values()
+    contracts = tenant.collection("contracts", customer_account.seed_contracts).values()
     contract = next(item for item in contracts if item["customerId"] != ACME.id)
     contract["versions"] *= MAX_RECORDS
     body: dict[str, Any] = {
@@ -70,7 +70,7 @@ async def test_contract_versions_are_bounded(party: Party, tenant: Tenant) -> No
 
 
 async def test_stored_events_are_bounded(party: Party, tenant: Tenant) -> None:
-    dataset = next(iter(tenant.collection("datasets", customer_account.datasets).values()))
+    dataset = next(iter(tenant.collection("datasets", customer_account.seed_datasets).values()))
     dataset["events"] = {str(number): 0.0 for number in range(dataset_events.MAX_EVENTS)}
     body = {"events": [{"provider": "x", "time": "2026-11-01T00:00:00Z"}]}
     assert "events" in await party.expect_error(400, "POST", "/datahub/v1/events", body)
@@ -85,7 +85,7 @@ def test_file_rows_are_bounded() -> None:
 async def test_idempotency_keys_are_bounded(party: Party, tenant: Tenant) -> None:
     keys = tenant.collection("idempotency", lambda tenant: ())
     keys.update({str(number): {"digest": "", "response": {}, "time": 9e9} for number in range(MAX_RECORDS)})
-    users = tenant.collection("users", customer_account.users).values()
+    users = tenant.collection("users", customer_account.seed_users).values()
     invited = next(item for item in users if item["status"] == "invited")
     answer = await party.send(
         "POST", f"/iam/v1/users/{invited['id']}/actions/resend", headers={"Idempotency-Key": "one"}

@@ -111,7 +111,7 @@ async def test_validation_errors_name_the_field(party: Party, changes: dict[str,
 
 
 async def test_connected_accounts_are_bounded(party: Party) -> None:
-    accounts = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.connected_accounts)
+    accounts = party.api.tenant(ACME).collection("connected accounts", cloud_accounts.seed_connected_accounts)
     item = accounts[PRODUCTION]
     accounts.update({str(number): item for number in range(MAX_RECORDS - len(accounts))})
     assert str(MAX_RECORDS) in await party.expect_error(409, "POST", PATH, role())

@@ -199,7 +199,7 @@ async def test_relationships_are_bounded_and_cycles_end(party: Party) -> None:
     link = next(iter(layer["link"].values()))
     end = {**link["origin"], "_id": database}
     layer["link"]["back"] = {**link, "_id": "back", "origin": end, "destination": link["origin"]}
-    around = graph.merge_relations(graph.linked_resources(layer, web, "both", True))
+    around = graph.merge_relations(graph.find_linked_resources(layer, web, "both", True))
     assert len(around) == 2 and {item["hops"] for item in around} == {1}
     for number in range(250):
         name = f"element {number}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from doit_mcp.sandbox.accounts import User, customer_by_id
 from doit_mcp.sandbox.api.costs.calendar_days import start_of
-from doit_mcp.sandbox.api.costs.money import RATES, amount, payable
+from doit_mcp.sandbox.api.costs.money import RATES, to_amount, to_payable_amount
 
 from .conftest import ADMIN, GLOBEX, UMBRA, Party
 
@@ -21,7 +21,7 @@ THIS_MONTH = {"timeInterval": "month", "timeRange": {"mode": "current", "unit": 
 def test_payable_amounts_are_rounded_to_the_minor_unit(micro: int, currency: str) -> None:
     unit = Decimal(1) if currency == "JPY" else Decimal("0.01")
     exact = Decimal(micro * RATES[currency] // 1_000_000) / 1_000_000
-    assert Decimal(repr(payable(micro, currency))) == exact.quantize(unit, ROUND_HALF_UP)
+    assert Decimal(repr(to_payable_amount(micro, currency))) == exact.quantize(unit, ROUND_HALF_UP)
 
 
 @pytest.mark.parametrize(("who", "currency"), [(ADMIN, "USD"), (GLOBEX, "EUR"), (UMBRA, "JPY")])
@@ -42,8 +42,8 @@ async def test_queries_are_in_dollars_unless_they_name_a_currency(party: Party, 
     assert customer is not None
     ledger = party.api.tenant(customer).ledger
     micro = ledger.cost(start_of("month", ledger.last), ledger.last)
-    assert in_dollars == round(amount(micro), 2)
-    assert named == round(amount(micro, currency), 2)
+    assert in_dollars == round(to_amount(micro), 2)
+    assert named == round(to_amount(micro, currency), 2)
 
 
 @pytest.mark.parametrize("who", [ADMIN, GLOBEX, UMBRA], ids=lambda who: who.customer)

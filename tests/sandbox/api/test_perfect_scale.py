@@ -16,7 +16,7 @@ from doit_mcp.protocol.jsonrpc import Request
 from doit_mcp.protocol.request_metadata import Caller
 from doit_mcp.protocol.revisions import REVISIONS
 from doit_mcp.sandbox.accounts import ACME, User
-from doit_mcp.sandbox.api.seeds.perfect_scale import plans
+from doit_mcp.sandbox.api.seeds.perfect_scale import seed_plans
 from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.server.dispatcher import dispatch_request
 from doit_mcp.server.notification_hub import NotificationHub
@@ -188,7 +188,7 @@ async def test_planned_purchases_match_recommendations(party: Party, clock: Cloc
 
 
 async def test_nothing_is_planned_when_commitments_suffice(party: Party) -> None:
-    bought = party.api.tenant(ACME).collection("savings plans", plans).values()
+    bought = party.api.tenant(ACME).collection("savings plans", seed_plans).values()
     next(item for item in bought if item["service"] == "database")["commitment"] = 1000.0
     assert [item["service"] for item in (await party.get(f"{ONE}/planned-purchases"))["items"]] == ["compute"]
     advice = (await party.get(f"{ONE}/recommendations"))["database"]

@@ -8,7 +8,7 @@ import pytest
 
 from doit_mcp.sandbox.accounts import ACME, UMBRA
 from doit_mcp.sandbox.accounts import GLOBEX as GLOBEX_CUSTOMER
-from doit_mcp.sandbox.api.costs.calendar_days import rfc3339
+from doit_mcp.sandbox.api.costs.calendar_days import format_rfc3339
 
 from ..conftest import Clock
 from .conftest import ADMIN, VIEWER, Answer, Party
@@ -115,7 +115,7 @@ async def test_dry_runs_change_nothing(party: Party, keys: Keys) -> None:
 async def test_token_lifecycle(party: Party, keys: Keys, clock: Clock) -> None:
     account = await keys.make("Mine", "cloudAnalyticsReadOnly")
     path = f"{PATH}/{account['id']}/api-tokens"
-    made = await keys.send(201, "POST", path, {"name": "ci", "expiresTime": rfc3339(clock() + 3600)})
+    made = await keys.send(201, "POST", path, {"name": "ci", "expiresTime": format_rfc3339(clock() + 3600)})
     token = {name: value for name, value in made.json.items() if name != "accessToken"}
     one = f"{path}/{token['id']}"
     assert made.json["accessToken"] and await party.get(one) == token

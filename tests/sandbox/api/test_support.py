@@ -133,7 +133,7 @@ async def test_only_employees_assign(party: Party) -> None:
 
 async def test_ticket_fields_are_bounded(party: Party) -> None:
     ticket = (await create(party))["id"]
-    record = party.api.tenant(ACME).collection("tickets", analytics_core.tickets)[str(ticket)]
+    record = party.api.tenant(ACME).collection("tickets", analytics_core.seed_tickets)[str(ticket)]
     record["comments"] = record["comments"] * MAX_RECORDS + [{}] * MAX_RECORDS
     record["tags"] = [f"customer_tag/{number}" for number in range(MAX_RECORDS)]
     for part, body in (("comments", {"body": "x"}), ("tags", {"tags": ["one more"]})):

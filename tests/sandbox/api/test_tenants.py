@@ -10,7 +10,7 @@ from doit_mcp.sandbox.accounts import ACME, GLOBEX
 from doit_mcp.sandbox.api import Api
 from doit_mcp.sandbox.api.responses import ApiError, JsonObject
 from doit_mcp.sandbox.api.seeds import analytics_core
-from doit_mcp.sandbox.api.seeds.flows import flows
+from doit_mcp.sandbox.api.seeds.flows import seed_flows
 from doit_mcp.sandbox.api.tenants import MAX_RECORDS, Records, add_record, newest_first
 from tests.work_counter import MAX_LINES_PER_TURN, count_loop_lines
 
@@ -18,10 +18,10 @@ from .conftest import GLOBEX as GLOBEX_ADMIN
 from .conftest import NOON, Party
 
 SEEDS = {
-    "budgets": analytics_core.budgets,
-    "reports": analytics_core.reports,
-    "flows": flows,
-    "tickets": analytics_core.tickets,
+    "budgets": analytics_core.seed_budgets,
+    "reports": analytics_core.seed_reports,
+    "flows": seed_flows,
+    "tickets": analytics_core.seed_tickets,
 }
 
 
@@ -39,7 +39,7 @@ def ids(of: Api, name: str) -> list[str]:
 def test_data_of_a_seed_is_independent_of_request_order(name: str) -> None:
     item, other = api(), api()
     other.tenant(ACME).new_id()
-    other.tenant(ACME).collection("reports", analytics_core.reports)
+    other.tenant(ACME).collection("reports", analytics_core.seed_reports)
     assert ids(item, name) == ids(other, name)
     assert item.tenant(ACME).collection(name, lambda tenant: ()) is item.tenant(ACME).collection(
         name, lambda tenant: ()

@@ -13,7 +13,7 @@ from doit_mcp.sandbox.identity.client_metadata_documents import (
     is_document_url,
     read_client,
 )
-from doit_mcp.sandbox.identity.known_clients import KNOWN_HOSTS, bundled_document
+from doit_mcp.sandbox.identity.known_clients import KNOWN_HOSTS, find_bundled_document
 
 from ..conftest import CALLBACK, Party, Web
 
@@ -67,12 +67,12 @@ async def test_well_known_clients_use_only_their_own_redirect_uris(party: Party,
 
 def test_recorded_documents_are_valid_with_known_hosts() -> None:
     for url in ("https://chatgpt.com/oauth/client.json", "https://cursor.com/oauth/mcp-client.json"):
-        body = bundled_document(url)
+        body = find_bundled_document(url)
         assert body is not None and read_client(url, body).has_document
     assert {"chatgpt.com", "claude.ai", "claude.com", "vscode.dev"} <= KNOWN_HOSTS
     assert not KNOWN_HOSTS & {"localhost", "127.0.0.1"}
     for url in ("https://chatgpt.com/oauth/a/b/client.json", "https://chatgpt.com/oauth//client.json"):
-        assert bundled_document(url) is None
+        assert find_bundled_document(url) is None
 
 
 async def test_other_documents_are_fetched(party: Party, documents: Web) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doit_mcp.catalog.registry import all_tools
-from doit_mcp.catalog.tools.permissions import read_permissions, refused_tools
+from doit_mcp.catalog.tools.permissions import find_refused_tools, read_permissions
 from doit_mcp.sandbox.accounts import USERS, User
 from doit_mcp.sandbox.api import Api
 from doit_mcp.server.catalog import catalog_factory
@@ -167,7 +167,7 @@ def test_malformed_permissions_are_ignored() -> None:
 
 
 def test_every_permission_is_named() -> None:
-    refused, uncertain = refused_tools(all_tools(), {"Nothing"})
+    refused, uncertain = find_refused_tools(all_tools(), {"Nothing"})
     assert len(refused) >= 15 and all(item["permission"] for item in refused + uncertain)
 
 

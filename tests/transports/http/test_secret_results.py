@@ -28,7 +28,7 @@ from doit_mcp.server.catalog import catalog_factory
 from doit_mcp.server.event_store import MemoryEventStore
 from doit_mcp.server.memory_sessions import MemorySessions
 from doit_mcp.server.tasks import MemoryTasks
-from doit_mcp.transports.http.post_response import RESPONSE_WITHHELD, withheld_errors
+from doit_mcp.transports.http.post_response import RESPONSE_WITHHELD, make_withheld_errors
 from tests.redis_state.conftest import redis, redis_program
 from tests.redis_state.redis_server import Server
 from tests.redis_state.replicas import Replica, at_replica, replicas
@@ -181,7 +181,7 @@ async def test_call_never_becomes_a_task(site: Site) -> None:
 
 
 def test_a_batch_is_withheld_as_a_whole() -> None:
-    assert withheld_errors([1, "b"]).startswith(b"[{") and withheld_errors([1, "b"]).count(b"error") == 2
+    assert make_withheld_errors([1, "b"]).startswith(b"[{") and make_withheld_errors([1, "b"]).count(b"error") == 2
 
 
 @asynccontextmanager

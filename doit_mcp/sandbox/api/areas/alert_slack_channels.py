@@ -14,14 +14,14 @@ from ..tenants import ApiRequest, Tenant
 
 async def list_slack_channels(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/alerts/slack-channels, by name; rowCount counts all pages."""
-    rows = listing.filter_by_name(request.query, list(_channels(request).values()), "name")
+    rows = listing.filter_by_name(request.query, list(_channel_records(request).values()), "name")
     page = request.paginate(rows, 50, 500)
     body: JsonObject = {
         "items": page.rows,
         "rowCount": len(rows),
         "workspaceStatus": "ok",
         "isWorkspaceConnected": True,
-        "hasSharedChannel": any(row["shared"] for row in _channels(request).values()),
+        "hasSharedChannel": any(row["shared"] for row in _channel_records(request).values()),
     }
     return json_response(body | ({"pageToken": page.token} if page.token else {}))
 
@@ -41,11 +41,11 @@ def _resolve(request: ApiRequest, channel: JsonObject) -> JsonObject:
         )
     if channel.get("customerId", customer) != customer:
         raise bad_request("recipientsSlackChannels: customerId is another customer", field="recipientsSlackChannels")
-    known = _channels(request).get(channel["id"], {})
+    known = _channel_records(request).get(channel["id"], {})
     return {**channel, **{name: known[name] for name in ("name", "type") if name in known}}
 
 
-def _channels(request: ApiRequest) -> dict[str, JsonObject]:
+def _channel_records(request: ApiRequest) -> dict[str, JsonObject]:
     return request.tenant.collection("slack channels", _seed_channels)
 
 

@@ -7,10 +7,17 @@ from dataclasses import replace
 from aiohttp import web
 
 from .. import listing
-from ..analytics_objects import custom_dimensions, get_record, owner_of, records, remove_object, visible_records
+from ..analytics_objects import (
+    custom_dimensions,
+    find_owner,
+    get_record,
+    list_records,
+    list_visible_records,
+    remove_object,
+)
 from ..costs.alerts import check_alert, last_firing_day
 from ..costs.calendar_days import day_of_milliseconds, milliseconds_of
-from ..costs.dimensions import CustomDimensions, response_form
+from ..costs.dimensions import CustomDimensions, make_response_form
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import (
@@ -23,8 +30,8 @@ from ..schemas import (
     TEXT,
     array_schema,
     compile_object,
+    enum_schema,
     object_schema,
-    one_of,
     text_schema,
 )
 from ..tenants import ApiRequest, add_record, newest_first
@@ -32,13 +39,13 @@ from .alert_slack_channels import resolve_channels
 
 SORTS = ("name", "createTime", "updateTime", "lastAlerted")
 CONFIG_MEMBERS: dict[str, JsonObject] = {
-    "dataSource": one_of("billing", "billing-datahub", "kubernetes-utilization", "tokenomics"),
+    "dataSource": enum_schema("billing", "billing-datahub", "kubernetes-utilization", "tokenomics"),
     "scopes": array_schema(FILTER, maxItems=26),
     "metric": METRIC,
-    "currency": one_of(*CURRENCIES),
-    "timeInterval": one_of(*INTERVALS),
-    "condition": one_of("value", "percentage-change", "forecast"),
-    "operator": one_of("gt", "lt"),
+    "currency": enum_schema(*CURRENCIES),
+    "timeInterval": enum_schema(*INTERVALS),
+    "condition": enum_schema("value", "percentage-change", "forecast"),
+    "operator": enum_schema("gt", "lt"),
     "value": NUMBER,
     "evaluateForEach": TEXT,
     "ignoreValuesRange": {
@@ -69,8 +76,10 @@ DEFAULTS: JsonObject = {
 async def list_alerts(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/alerts, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("owner", "name"))
-    alerts = listing.filter_by_name(request.query, newest_first(visible_records(request, "alert")), "name")
-    alerts = listing.filter_rows(alerts, criteria, lambda alert, key: owner_of(alert) if key == "owner" else alert[key])
+    alerts = listing.filter_by_name(request.query, newest_first(list_visible_records(request, "alert")), "name")
+    alerts = listing.filter_rows(
+        alerts, criteria, lambda alert, key: find_owner(alert) if key == "owner" else alert[key]
+    )
     allocations = custom_dimensions(request.tenant)
     alerts = listing.sort_rows(
         request.query,
@@ -82,7 +91,7 @@ async def list_alerts(request: ApiRequest) -> web.Response:
     )
     page = request.paginate(alerts)
     # Computed only for the alerts on this page.
-    rows = [_serialize(request, alert, allocations) | {"owner": owner_of(alert)} for alert in page.rows]
+    rows = [_serialize(request, alert, allocations) | {"owner": find_owner(alert)} for alert in page.rows]
     return json_response(request.list_body("alerts", replace(page, rows=rows)))
 
 
@@ -107,7 +116,10 @@ async def create_alert(request: ApiRequest) -> web.Response:
     }
     _check_recipients(alert)
     return json_response(
-        _serialize(request, add_record(records(request.tenant, "alert"), alert), custom_dimensions(request.tenant)), 201
+        _serialize(
+            request, add_record(list_records(request.tenant, "alert"), alert), custom_dimensions(request.tenant)
+        ),
+        201,
     )
 
 
@@ -124,7 +136,7 @@ async def update_alert(request: ApiRequest) -> web.Response:
         "updateTime": request.now_milliseconds,
     }
     _check_recipients(changed)
-    records(request.tenant, "alert")[alert["id"]] = changed
+    list_records(request.tenant, "alert")[alert["id"]] = changed
     return json_response(_serialize(request, changed, custom_dimensions(request.tenant)))
 
 
@@ -148,7 +160,7 @@ def _merge_config(request: ApiRequest, before: JsonObject, changes: JsonObject) 
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
     if config["condition"] != before["condition"] and not changes.get("ignoreValuesRange"):
         config.pop("ignoreValuesRange", None)
-    config["scopes"] = [response_form(item) for item in config.get("scopes", [])]
+    config["scopes"] = [make_response_form(item) for item in config.get("scopes", [])]
     check_alert(config, custom_dimensions(request.tenant))
     return config
 

@@ -6,11 +6,11 @@ from aiohttp import web
 
 from .. import listing
 from ..allocation_rules import BLOCKERS, RULES, SINGLE, check_optional_members, group_rules, make_rule, resolve_members
-from ..analytics_objects import check_folder, get_record, owner_of, records, remove_object, visible_records
+from ..analytics_objects import check_folder, find_owner, get_record, list_records, list_visible_records, remove_object
 from ..costs.allocations import check_rule
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import BOOLEAN, TEXT, compile_object, nullable, text_schema
+from ..schemas import BOOLEAN, TEXT, compile_object, nullable_schema, text_schema
 from ..seeds import analytics_core
 from ..tenants import ApiRequest, Records, check_capacity, newest_first
 
@@ -18,20 +18,22 @@ SORTS = ("id", "name", "owner", "description", "type", "createTime", "updateTime
 LIST_FIELDS = ("id", "name", "description", "type", "allocationType", "createTime", "updateTime")
 NAME, DESCRIPTION = text_schema(500, minLength=1), text_schema(5000)
 MEMBERS: dict[str, JsonObject] = {
-    "anomalyDetection": nullable(BOOLEAN),
-    "rule": nullable(SINGLE),
+    "anomalyDetection": nullable_schema(BOOLEAN),
+    "rule": nullable_schema(SINGLE),
     "rules": RULES,
-    "unallocatedCosts": nullable(text_schema(200)),
-    "folderId": nullable(TEXT),
+    "unallocatedCosts": nullable_schema(text_schema(200)),
+    "folderId": nullable_schema(TEXT),
 }
 NEW_ALLOCATION = compile_object("name description", name=NAME, description=DESCRIPTION, **MEMBERS)
-ALLOCATION_CHANGES = compile_object("", name=nullable(NAME), description=nullable(DESCRIPTION), **MEMBERS)
+ALLOCATION_CHANGES = compile_object("", name=nullable_schema(NAME), description=nullable_schema(DESCRIPTION), **MEMBERS)
 
 
 async def list_allocations(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/allocations, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("type", "owner", "name", "folderId"))
-    allocations = listing.filter_by_name(request.query, newest_first(visible_records(request, "allocation")), "name")
+    allocations = listing.filter_by_name(
+        request.query, newest_first(list_visible_records(request, "allocation")), "name"
+    )
     allocations = listing.filter_rows(allocations, criteria, _sort_text)
     allocations = listing.sort_rows(request.query, allocations, SORTS, _sort_value)
     page = request.paginate([_list_item(request, item) for item in allocations])
@@ -93,8 +95,8 @@ async def delete_allocation(request: ApiRequest) -> web.Response:
     return json_response({})
 
 
-def _records(request: ApiRequest) -> Records:
-    return records(request.tenant, "allocation")
+def _allocation_records(request: ApiRequest) -> Records:
+    return list_records(request.tenant, "allocation")
 
 
 def _get_allocation(request: ApiRequest, role: str = "viewer") -> JsonObject:
@@ -103,8 +105,8 @@ def _get_allocation(request: ApiRequest, role: str = "viewer") -> JsonObject:
 
 def _store_allocations(request: ApiRequest, allocations: list[JsonObject]) -> None:
     by_id = {item["id"]: item for item in allocations}
-    check_capacity(_records(request), len(by_id.keys() - _records(request).keys()))
-    _records(request).update(by_id)
+    check_capacity(_allocation_records(request), len(by_id.keys() - _allocation_records(request).keys()))
+    _allocation_records(request).update(by_id)
 
 
 def _require_custom(allocation: JsonObject) -> JsonObject:
@@ -119,7 +121,7 @@ def _apply_changes(request: ApiRequest, before: JsonObject, body: JsonObject) ->
     changed["folderId"] = check_folder(request.tenant, changed["folderId"])
     if changed["allocationType"] == "single":
         changed["rule"] = make_rule(changed["rule"])
-        allocations = {**_records(request), changed["id"]: changed}
+        allocations = {**_allocation_records(request), changed["id"]: changed}
         check_rule(changed["rule"], allocations, "rule", changed["id"])
         check_optional_members(changed["rule"], "rule")
         return [changed]
@@ -138,13 +140,13 @@ def _serialize(request: ApiRequest, allocation: JsonObject) -> JsonObject:
     response = {name: allocation[name] for name in (*LIST_FIELDS, "folderId")}
     if allocation["allocationType"] == "single":
         return response | {"anomalyDetection": allocation["anomalyDetection"], "rule": allocation["rule"]}
-    rules = group_rules(_records(request), allocation["rules"])
+    rules = group_rules(_allocation_records(request), allocation["rules"])
     return response | {"rules": rules, "unallocatedCosts": allocation["unallocatedCosts"]}
 
 
 def _list_item(request: ApiRequest, allocation: JsonObject) -> JsonObject:
     url = analytics_core.console_url(request.tenant.customer, "analytics/allocations", allocation["id"])
-    return {name: allocation[name] for name in LIST_FIELDS} | {"owner": owner_of(allocation), "urlUI": url}
+    return {name: allocation[name] for name in LIST_FIELDS} | {"owner": find_owner(allocation), "urlUI": url}
 
 
 def _sort_text(allocation: JsonObject, key: str) -> str:
@@ -152,7 +154,7 @@ def _sort_text(allocation: JsonObject, key: str) -> str:
 
 
 def _sort_value(allocation: JsonObject, key: str) -> object:
-    return owner_of(allocation) if key == "owner" else allocation[key]
+    return find_owner(allocation) if key == "owner" else allocation[key]
 
 
 ROUTES = (

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from .. import listing
-from ..analytics_objects import check_labels, labels_of, records, remove_object, set_labels
-from ..costs.calendar_days import rfc3339
+from ..analytics_objects import check_labels, list_labels, list_records, remove_object, set_labels
+from ..costs.calendar_days import format_rfc3339
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import TEXT, array_schema, compile_object, nullable, text_schema
+from ..schemas import TEXT, array_schema, compile_object, nullable_schema, text_schema
 from ..tenants import ApiRequest, add_record, get_existing, newest_first
 
 SORTS = ("id", "content", "timestamp")
@@ -21,7 +21,7 @@ NEW_ANNOTATION = compile_object(
     "content timestamp", content=CONTENT, timestamp=text_schema(40), reports=IDS, labels=IDS
 )
 ANNOTATION_CHANGES = compile_object(
-    "", content=nullable(CONTENT), timestamp=nullable(text_schema(40)), reports=IDS, labels=IDS
+    "", content=nullable_schema(CONTENT), timestamp=nullable_schema(text_schema(40)), reports=IDS, labels=IDS
 )
 
 
@@ -31,7 +31,7 @@ async def list_annotations(request: ApiRequest) -> web.Response:
     labels = criteria.pop("labels", [])
     if "timestamp" in criteria:
         criteria["timestamp"] = [listing.parse_time(time, "filter: timestamp") for time in criteria["timestamp"]]
-    rows = [_serialize(request, item) for item in newest_first(records(request.tenant, "annotation"))]
+    rows = [_serialize(request, item) for item in newest_first(list_records(request.tenant, "annotation"))]
     rows = listing.filter_rows(rows, criteria, lambda row, key: str(row[key]))
     rows = [row for row in rows if not labels or _has_label(row["labels"], labels)]
     rows = listing.sort_rows(request.query, rows, SORTS, lambda row, field: row[field])
@@ -47,7 +47,7 @@ async def get_annotation(request: ApiRequest) -> web.Response:
 async def create_annotation(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/annotations."""
     body = await request.read_body(NEW_ANNOTATION)
-    now = rfc3339(request.now)
+    now = format_rfc3339(request.now)
     annotation = {"id": request.tenant.new_id(), "reports": [], "createTime": now}
     return json_response(_save_annotation(request, annotation, body), 201)
 
@@ -65,7 +65,7 @@ async def delete_annotation(request: ApiRequest) -> web.Response:
 
 
 def _get_annotation(request: ApiRequest) -> JsonObject:
-    return get_existing(records(request.tenant, "annotation"), request.path_parameter("id"), "annotation")
+    return get_existing(list_records(request.tenant, "annotation"), request.path_parameter("id"), "annotation")
 
 
 def _save_annotation(request: ApiRequest, before: JsonObject, body: JsonObject) -> JsonObject:
@@ -74,11 +74,11 @@ def _save_annotation(request: ApiRequest, before: JsonObject, body: JsonObject) 
     if "timestamp" in changes:
         changes["timestamp"] = listing.parse_time(changes["timestamp"], "timestamp")
     for identifier in changes.get("reports", ()):
-        if identifier not in records(request.tenant, "report"):
+        if identifier not in list_records(request.tenant, "report"):
             raise bad_request(f"reports: no report {identifier[:80]!r}", field="reports")
     check_labels(request.tenant, labels or ())
-    changed = {**before, **changes, "updateTime": rfc3339(request.now)}
-    annotations = records(request.tenant, "annotation")
+    changed = {**before, **changes, "updateTime": format_rfc3339(request.now)}
+    annotations = list_records(request.tenant, "annotation")
     if changed["id"] in annotations:
         annotations[changed["id"]] = changed
     else:
@@ -90,8 +90,8 @@ def _save_annotation(request: ApiRequest, before: JsonObject, body: JsonObject) 
 
 def _serialize(request: ApiRequest, annotation: JsonObject) -> JsonObject:
     # Reports may have been deleted since.
-    reports = [item for item in annotation["reports"] if item in records(request.tenant, "report")]
-    return {**annotation, "reports": reports, "labels": labels_of(request.tenant, "annotation", annotation["id"])}
+    reports = [item for item in annotation["reports"] if item in list_records(request.tenant, "report")]
+    return {**annotation, "reports": reports, "labels": list_labels(request.tenant, "annotation", annotation["id"])}
 
 
 def _has_label(labels: Sequence[JsonObject], names: Sequence[str]) -> bool:

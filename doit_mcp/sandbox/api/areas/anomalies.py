@@ -9,15 +9,15 @@ from aiohttp import web
 
 from .. import listing
 from ..costs.anomalies import SEVERITIES, Anomaly, detect_anomalies, sku_costs
-from ..costs.calendar_days import add_periods, milliseconds_of, rfc3339, seconds_of
+from ..costs.calendar_days import add_periods, format_rfc3339, milliseconds_of, seconds_of
 from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.estates import SERVICES
 from ..costs.ledger import Ledger
-from ..costs.money import amount, round_to_cents
-from ..made_events import made_anomalies
+from ..costs.money import round_to_cents, to_amount
+from ..requested_events import requested_anomalies
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import compile_object, object_schema, one_of, text_schema
+from ..schemas import compile_object, enum_schema, object_schema, text_schema
 from ..tenants import ApiRequest, Records, Tenant, get_existing
 
 FILTERS = ("serviceName", "billingAccount", "platform", "severityLevel")
@@ -34,12 +34,12 @@ REASONS = {
 }
 RESOLVED = "RESOLVED"
 NOTE = object_schema(
-    "", reason=one_of(*(reason for reasons in REASONS.values() for reason in reasons)), comment=text_schema(5_000)
+    "", reason=enum_schema(*(reason for reasons in REASONS.values() for reason in reasons)), comment=text_schema(5_000)
 )
 FEEDBACK = object_schema(
     "",
-    reviewStatus=one_of("NEEDS_REVIEW", "UNDER_REVIEW", RESOLVED),
-    resolution=one_of(*REASONS),
+    reviewStatus=enum_schema("NEEDS_REVIEW", "UNDER_REVIEW", RESOLVED),
+    resolution=enum_schema(*REASONS),
     resolutionNote=NOTE,
 )
 REVIEW_BODY = compile_object("customerFeedback", customerFeedback=FEEDBACK)
@@ -80,7 +80,7 @@ async def review_anomaly(request: ApiRequest) -> web.Response:
     """PATCH /anomalies/v1/{id}: omitted fields keep their values; RESOLVED needs a resolution, other states have none."""
     item = get_existing(_current_anomalies(request), request.path_parameter("id"), "anomaly")
     feedback = (await request.read_body(REVIEW_BODY))["customerFeedback"]
-    reviews = _reviews(request)
+    reviews = _review_records(request)
     stored = reviews.get(item["id"], {"id": item["id"], "reviewStatus": "NEEDS_REVIEW"})
     review = {**stored, **{name: value for name, value in feedback.items() if name != "resolutionNote"}}
     if feedback.get("reviewStatus") not in (None, RESOLVED):
@@ -88,7 +88,7 @@ async def review_anomaly(request: ApiRequest) -> web.Response:
     review["resolutionNote"] = {**review.get("resolutionNote", {}), **feedback.get("resolutionNote", {})}
     _check_review(review)
     if review["reviewStatus"] != "NEEDS_REVIEW" and "acknowledgedAt" not in review:
-        review |= {"acknowledgedAt": rfc3339(request.now), "acknowledgedBy": request.user.email}
+        review |= {"acknowledgedAt": format_rfc3339(request.now), "acknowledgedBy": request.user.email}
     reviews[item["id"]] = review
     return web.Response()
 
@@ -122,17 +122,17 @@ async def explain_anomaly(request: ApiRequest) -> web.Response:
     )
 
 
-def _reviews(request: ApiRequest) -> Records:
+def _review_records(request: ApiRequest) -> Records:
     """The reviews of anomalies by their ids."""
     return request.tenant.collection("anomaly reviews", lambda tenant: ())
 
 
 def _current_anomalies(request: ApiRequest) -> dict[str, JsonObject]:
-    ledger, reviews = request.tenant.ledger, _reviews(request)
+    ledger, reviews = request.tenant.ledger, _review_records(request)
     items = [
         _make_anomaly(request.tenant, ledger, anomaly) for anomaly in request.tenant.compute_cached(detect_anomalies)
     ]
-    items += ({**item} for item in made_anomalies(request.tenant).values())
+    items += ({**item} for item in requested_anomalies(request.tenant).values())
     for item in items:
         item["linkedAnomalies"] = [other["id"] for other in items if other is not item and _is_same_spike(item, other)]
         review = reviews.get(item["id"], {})
@@ -154,7 +154,9 @@ def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObjec
     allocation = tenant.stable_id("allocation", place.project)
     # Users are notified at the end of its first day.
     was_sent = notification_day <= ledger.last
-    notifications = [{"timestamp": rfc3339(seconds_of(notification_day)), "channel": "email"}] if was_sent else []
+    notifications = (
+        [{"timestamp": format_rfc3339(seconds_of(notification_day)), "channel": "email"}] if was_sent else []
+    )
     return {
         "id": tenant.stable_id("anomaly", place.project, place.service, str(anomaly.first)),
         "attribution": allocation,
@@ -168,15 +170,15 @@ def _make_anomaly(tenant: Tenant, ledger: Ledger, anomaly: Anomaly) -> JsonObjec
         "monitorLevel": "service",
         "serviceName": SHORT_NAMES[place.provider, place.service],
         "severityLevel": anomaly.severity,
-        "costOfAnomaly": amount(anomaly.excess),
-        "actualCost": amount(anomaly.actual),
-        "expectedMaxCost": amount(anomaly.normal),
+        "costOfAnomaly": to_amount(anomaly.excess),
+        "actualCost": to_amount(anomaly.actual),
+        "expectedMaxCost": to_amount(anomaly.normal),
         "startTime": milliseconds_of(anomaly.first),
         "endTime": None if is_active else milliseconds_of(anomaly.last + 1),
         "status": "active" if is_active else "inactive",
         "deactivationReason": None if is_active else "reverted",
         "timeFrame": "Daily",
-        "top3SKUs": [{"name": name, "cost": amount(cost)} for name, cost in sku_costs(ledger, anomaly)[:3]],
+        "top3SKUs": [{"name": name, "cost": to_amount(cost)} for name, cost in sku_costs(ledger, anomaly)[:3]],
         "resourceData": [],
         "notifications": notifications,
         "initialNotifications": notifications[:1],

@@ -26,7 +26,7 @@ EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+")
 async def list_assets(request: ApiRequest) -> web.Response:
     """GET /billing/v1/assets, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("type",))
-    assets = listing.filter_rows(newest_first(_records(request)), criteria, lambda asset, key: str(asset[key]))
+    assets = listing.filter_rows(newest_first(_asset_records(request)), criteria, lambda asset, key: str(asset[key]))
     rows = [_list_item(request, item) for item in assets]
     page = request.paginate(rows)
     return json_response(request.list_body("assets", page))
@@ -69,21 +69,21 @@ async def create_asset(request: ApiRequest) -> web.Response:
         raise bad_request("accountName must have 1 to 50 characters", field="accountName")
     if email and not EMAIL_PATTERN.fullmatch(email):
         raise bad_request("rootEmail must be an email address", field="rootEmail")
-    if email and any(item.get("rootEmail") == email for item in _records(request).values()):
+    if email and any(item.get("rootEmail") == email for item in _asset_records(request).values()):
         raise ApiError(409, "rootEmail: an account with this address already exists")
     identifier = request.tenant.new_id()
     account = f"{int.from_bytes(identifier.encode()) % 10**12:012}"
     asset = customer_account.make_asset(request.tenant, AWS, account, name, request.now_milliseconds)
-    add_record(_records(request), {**asset, "id": identifier, "rootEmail": email})
+    add_record(_asset_records(request), {**asset, "id": identifier, "rootEmail": email})
     return json_response({"accountID": account})
 
 
-def _records(request: ApiRequest) -> Records:
-    return request.tenant.collection("assets", customer_account.assets)
+def _asset_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("assets", customer_account.seed_assets)
 
 
 def _get_asset(request: ApiRequest) -> JsonObject:
-    return get_existing(_records(request), request.path_parameter("id"), "asset")
+    return get_existing(_asset_records(request), request.path_parameter("id"), "asset")
 
 
 def _list_item(request: ApiRequest, asset: JsonObject) -> JsonObject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ..costs.ledger import Ledger
-from ..costs.money import amount
+from ..costs.money import to_amount
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import BOOLEAN, compile_object, object_schema, text_schema
@@ -39,7 +39,7 @@ def cloud_spend(ledger: Ledger) -> list[tuple[str, int]]:
     return sorted(((str(row[0]), int(row[1] or 0)) for row in rows), key=lambda item: -item[1])
 
 
-def conversations(request: ApiRequest) -> Records:
+def conversation_records(request: ApiRequest) -> Records:
     """The stored conversations: id, user, and answer ids with their feedback."""
     return request.tenant.collection("ava conversations", lambda tenant: ())
 
@@ -73,13 +73,13 @@ async def give_feedback(request: ApiRequest) -> web.Response:
 
 async def delete_conversation(request: ApiRequest) -> web.Response:
     """DELETE /ava/v1/deleteConversation?conversationId=."""
-    del conversations(request)[_get_conversation(request, request.query.get("conversationId", ""))["id"]]
+    del conversation_records(request)[_get_conversation(request, request.query.get("conversationId", ""))["id"]]
     return web.Response()
 
 
 def _get_conversation(request: ApiRequest, identifier: str) -> JsonObject:
     """A conversation of the user; 400 if it does not exist, because these operations declare no 404."""
-    conversation = conversations(request).get(identifier)
+    conversation = conversation_records(request).get(identifier)
     if conversation is None or conversation["user"] != request.user.email:
         raise bad_request("conversationId is not one of your conversations", field="conversationId")
     return conversation
@@ -92,7 +92,7 @@ def _continue_conversation(request: ApiRequest, body: JsonObject) -> tuple[JsonO
     if body.get("conversationId"):
         conversation = _get_conversation(request, body["conversationId"])
     else:
-        stored = conversations(request)
+        stored = conversation_records(request)
         while len(stored) >= MAX_CONVERSATIONS:
             del stored[next(iter(stored))]
         conversation = {"id": request.tenant.new_id(), "user": request.user.email, "answers": {}}
@@ -106,7 +106,7 @@ def _continue_conversation(request: ApiRequest, body: JsonObject) -> tuple[JsonO
 
 def _answer_text(request: ApiRequest) -> str:
     clouds = ", ".join(
-        f"{CLOUD_NAMES[cloud]} ${amount(cost):,.2f}" for cloud, cost in request.tenant.compute_cached(cloud_spend)
+        f"{CLOUD_NAMES[cloud]} ${to_amount(cost):,.2f}" for cloud, cost in request.tenant.compute_cached(cloud_spend)
     )
     return f"In the last {SPEND_DAYS} days {request.tenant.customer.name} spent: {clouds}."
 

@@ -7,9 +7,9 @@ from datetime import date
 
 from aiohttp import web
 
-from ..costs.calendar_days import rfc3339, seconds_of
+from ..costs.calendar_days import format_rfc3339, seconds_of
 from ..costs.estate_types import AWS
-from ..costs.explainers import charges, explain_charges, money
+from ..costs.explainers import explain_charges, format_money, sum_charges
 from ..costs.invoices import Invoice, make_invoices
 from ..responses import ApiError, bad_request, json_response
 from ..routes import Route
@@ -28,10 +28,10 @@ async def explain_month(request: ApiRequest) -> web.Response:
     if match is None or match[1] == "0000":
         raise bad_request("invoiceMonth must be of the form YYYY-MM", field="invoiceMonth")
     first_day = date(int(match[1]), int(match[2]), 1).toordinal()
-    invoice = next((item for item in _invoices(request) if item.month == first_day), None)
+    invoice = next((item for item in _list_invoices(request) if item.month == first_day), None)
     if invoice is None:
         raise ApiError(404, f"no invoice of {month}")
-    month_charges = charges(request.tenant.ledger, first_day)
+    month_charges = sum_charges(request.tenant.ledger, first_day)
     payers = {
         payer: {
             **explain_charges(item for item in month_charges if item.payer == payer and not item.credit),
@@ -44,10 +44,10 @@ async def explain_month(request: ApiRequest) -> web.Response:
         {
             "customerId": request.tenant.customer.id,
             "invoiceMonth": month,
-            "updateTime": rfc3339(seconds_of(invoice.issue_day)),
+            "updateTime": format_rfc3339(seconds_of(invoice.issue_day)),
             "payers": payers,
-            "doitCredits": money(sum(item.cost for item in month_charges if item.credit)),
-            "invoiceAdjustments": money(0),
+            "doitCredits": format_money(sum(item.cost for item in month_charges if item.credit)),
+            "invoiceAdjustments": format_money(0),
         }
     )
 
@@ -62,14 +62,15 @@ async def explain_invoice(request: ApiRequest) -> web.Response:
         if not pattern.fullmatch(value):
             raise bad_request(f"{name} must match {pattern.pattern}", field=name)
     invoices = {
-        customer_account.invoice_number(request.tenant, item.platform, item.month): item for item in _invoices(request)
+        customer_account.invoice_number(request.tenant, item.platform, item.month): item
+        for item in _list_invoices(request)
     }
     invoice = invoices.get(number)
     if invoice is None or profile != customer_account.billing_profile(request.tenant):
         raise ApiError(404, "the billing profile has no such AWS invoice")
     return json_response(
         {
-            **explain_charges(charges(request.tenant.ledger, invoice.month)),
+            **explain_charges(sum_charges(request.tenant.ledger, invoice.month)),
             "customerId": request.tenant.customer.id,
             "billingProfileId": profile,
             "invoiceNumber": number,
@@ -78,7 +79,7 @@ async def explain_invoice(request: ApiRequest) -> web.Response:
     )
 
 
-def _invoices(request: ApiRequest) -> list[Invoice]:
+def _list_invoices(request: ApiRequest) -> list[Invoice]:
     return [item for item in request.tenant.compute_cached(make_invoices) if item.platform == AWS]
 
 

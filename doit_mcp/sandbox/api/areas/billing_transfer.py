@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..tenants import ApiRequest
@@ -19,7 +19,7 @@ ROOT_FIELDS = ("accountId", "roleArn", "stackName", "region", "iamStatus", "iamD
 async def list_program_accounts(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/programmanagementaccounts, with the resellers of each."""
     nodes.require_distributor(request)
-    rows = list(nodes.roots(request).values())
+    rows = list(nodes.root_records(request).values())
     page = request.paginate(rows)
     page.rows[:] = [_serialize_root(request, item) for item in page.rows]
     return json_response(request.list_body("items", page))
@@ -29,7 +29,7 @@ async def list_program_account_states(request: ApiRequest) -> web.Response:
     """GET /billingtransfer/v1/programmanagementaccounts/status: all accounts, without resellers."""
     nodes.require_distributor(request)
     fields = ("accountId", "iamStatus", "iamDiff", "createdAt", "updatedAt")
-    accounts = nodes.roots(request).values()
+    accounts = nodes.root_records(request).values()
     return json_response(
         {"items": [{"dpmaId": item["id"], **{name: item[name] for name in fields}} for item in accounts]}
     )
@@ -62,34 +62,36 @@ async def list_reseller_accounts_with_tenants(request: ApiRequest) -> web.Respon
 
 
 def _own_resellers(request: ApiRequest) -> list[JsonObject]:
-    return [item for item in nodes.resellers(request).values() if item["customerId"] == request.tenant.customer.id]
+    return [
+        item for item in nodes.reseller_records(request).values() if item["customerId"] == request.tenant.customer.id
+    ]
 
 
 def _serialize_root(request: ApiRequest, root: JsonObject) -> JsonObject:
     tenants = [
         nodes.serialize_tenant(request, item)
-        for item in nodes.resellers(request).values()
+        for item in nodes.reseller_records(request).values()
         if item["dpmaId"] == root["id"]
     ]
     return {
         "dpmaId": root["id"],
         **{name: root[name] for name in ROOT_FIELDS},
         "tenants": tenants,
-        "lastRefreshTime": rfc3339(nodes.last_refresh_time(request)),
+        "lastRefreshTime": format_rfc3339(nodes.last_refresh_time(request)),
         "handshakeStatus": nodes.count_handshake_states(tenants),
     }
 
 
 def _serialize_with_tenants(request: ApiRequest, node: JsonObject, include_revoked: bool) -> JsonObject:
     root, tenants = (
-        nodes.roots(request)[node["dpmaId"]],
+        nodes.root_records(request)[node["dpmaId"]],
         nodes.serialize_end_customers(request, node["id"], include_revoked),
     )
     return {
         **nodes.serialize_reseller(request, node),
         "region": root["region"],
         "iamStatus": root["iamStatus"],
-        "lastRefreshTime": rfc3339(nodes.last_refresh_time(request)),
+        "lastRefreshTime": format_rfc3339(nodes.last_refresh_time(request)),
         "handshakeStatus": nodes.count_handshake_states(tenants),
         "tenants": tenants,
     }
@@ -98,7 +100,7 @@ def _serialize_with_tenants(request: ApiRequest, node: JsonObject, include_revok
 def _end_customers_response(request: ApiRequest, account: str, root: str | None = None) -> web.Response:
     """The end customers of an account; 404 both for an unknown account and for another customer's."""
     include_revoked = listing.query_flag(request.query, "includeRevoked")
-    node = nodes.resellers(request).get(account)
+    node = nodes.reseller_records(request).get(account)
     if node is None or root not in (None, node["dpmaId"]):
         raise ApiError(404, "there is no such account of a reseller")
     return json_response({"items": nodes.serialize_end_customers(request, account, include_revoked)})

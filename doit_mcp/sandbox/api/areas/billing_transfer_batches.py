@@ -38,13 +38,13 @@ async def create_handshakes(request: ApiRequest) -> web.Response:
     """
     nodes.require_distributor(request)
     body = await _read_batch(request, HANDSHAKES_BODY, HANDSHAKE_ITEM, {"resellerPmaAccountId": "duplicate_pma"})
-    if body["dpmaId"] not in nodes.roots(request):
+    if body["dpmaId"] not in nodes.root_records(request):
         raise ApiError(403, "dpmaId is not a program management account of the customer", code="not_the_owner")
     send = body.get("sendHandshakes", False)
 
     def create(dry_run: bool) -> JsonObject:
         accounts = [item["resellerPmaAccountId"] for item in body["items"]]
-        resellers = nodes.resellers(request)
+        resellers = nodes.reseller_records(request)
         allowed = (
             resellers.keys()
             | [account for account in accounts if account not in resellers][: max(0, MAX_RECORDS - len(resellers))]
@@ -67,7 +67,7 @@ def _process_handshake(
 
     *allowed* are the accounts that exist or fit within the limit.
     """
-    node = nodes.resellers(request).get(item["resellerPmaAccountId"])
+    node = nodes.reseller_records(request).get(item["resellerPmaAccountId"])
     error = _item_error(request, item, allowed)
     if error is not None:
         return {**item, "status": "failed", "error": error}
@@ -103,8 +103,8 @@ def _store_reseller(
             "outcome": "accepted",
             "handshakeId": "",
         }
-        nodes.resellers(request)[node["id"]] = node
-    node.update(place, displayName=cloud_accounts.partners(request.tenant)[place["customerId"]])
+        nodes.reseller_records(request)[node["id"]] = node
+    node.update(place, displayName=cloud_accounts.list_partners(request.tenant)[place["customerId"]])
     if issue:
         identifier = cloud_accounts.handshake_id(request.tenant.new_id())
         node.update(issued=request.now, outcome="accepted", handshakeId=identifier)
@@ -114,9 +114,9 @@ def _store_reseller(
 def _item_error(request: ApiRequest, item: JsonObject, allowed: set[str]) -> JsonObject | None:
     """The error of an item, or None."""
     account, customer = item["resellerPmaAccountId"], item["resellerCustomerId"]
-    if customer not in cloud_accounts.partners(request.tenant):
+    if customer not in cloud_accounts.list_partners(request.tenant):
         return {"code": "reseller_not_found", "message": f"{customer[:80]} is not a reseller of this distributor"}
-    if any(account == root["accountId"] for root in nodes.roots(request).values()):
+    if any(account == root["accountId"] for root in nodes.root_records(request).values()):
         return {"code": "account_of_distributor", "message": f"{account} is the distributor's own account"}
     if account not in allowed:
         return {
@@ -134,7 +134,7 @@ async def create_mappings(request: ApiRequest) -> web.Response:
     account = body["resellerPmaAccountId"]
     _check_reseller(request, account, body["dpmaId"])
     _check_customers(request, body["items"])
-    end_customers = nodes.end_customers(request)
+    end_customers = nodes.end_customer_records(request)
     if len(end_customers.keys() | {item["ecAccountId"] for item in body["items"]}) > MAX_RECORDS:
         raise bad_request(f"items: a reseller has {MAX_RECORDS} accounts of end customers at most", field="items")
     results = [_map_customer(request, account, item) for item in body["items"]]
@@ -142,7 +142,7 @@ async def create_mappings(request: ApiRequest) -> web.Response:
 
 
 def _check_reseller(request: ApiRequest, account: str, root: str) -> None:
-    node = nodes.resellers(request).get(account)
+    node = nodes.reseller_records(request).get(account)
     if node is None:
         raise ApiError(403, "resellerPmaAccountId is not an account of this reseller", code="not_the_owner")
     if node["dpmaId"] != root or nodes.has_lapsed_handshake(request, node):
@@ -150,7 +150,7 @@ def _check_reseller(request: ApiRequest, account: str, root: str) -> None:
 
 
 def _check_customers(request: ApiRequest, items: list[JsonObject]) -> None:
-    customers = cloud_accounts.partners(request.tenant)
+    customers = cloud_accounts.list_partners(request.tenant)
     unknown = [at for at, item in enumerate(items) if item["ecCustomerId"] not in customers]
     if unknown:
         reason = "ecCustomerId is not a customer of this reseller"
@@ -162,7 +162,7 @@ def _map_customer(request: ApiRequest, account: str, item: JsonObject) -> JsonOb
     """Map an item; returns its EndCustomerMappingResult. An account that moves keeps its handshake unless it was
     revoked.
     """
-    end_customers = nodes.end_customers(request)
+    end_customers = nodes.end_customer_records(request)
     node = end_customers.get(item["ecAccountId"])
     mapping = {"resellerPmaAccountId": account, **{name: item[name] for name in item if name != "ecAccountId"}}
     is_new = node is None or node["revoked"] is not None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
 from ..responses import ApiError, JsonObject, json_response
 from ..seeds import cloud_accounts
 from ..seeds.cloud_accounts import HOUR_SECONDS
@@ -69,19 +69,19 @@ def require_reseller(request: ApiRequest) -> None:
         raise ApiError(403, "only resellers may do this, and the customer is a distributor", code="not_a_reseller")
 
 
-def roots(request: ApiRequest) -> Records:
+def root_records(request: ApiRequest) -> Records:
     """Program management accounts: the distributor's own, or the one above the reseller."""
-    return request.tenant.collection("program management accounts", cloud_accounts.program_accounts)
+    return request.tenant.collection("program management accounts", cloud_accounts.seed_program_accounts)
 
 
-def resellers(request: ApiRequest) -> Records:
+def reseller_records(request: ApiRequest) -> Records:
     """Accounts of resellers by number: all of the distributor's, or the reseller's own."""
-    return request.tenant.collection("reseller accounts", cloud_accounts.reseller_accounts)
+    return request.tenant.collection("reseller accounts", cloud_accounts.seed_reseller_accounts)
 
 
-def end_customers(request: ApiRequest) -> Records:
+def end_customer_records(request: ApiRequest) -> Records:
     """Accounts of end customers by number."""
-    return request.tenant.collection("end customer accounts", cloud_accounts.end_customers)
+    return request.tenant.collection("end customer accounts", cloud_accounts.seed_end_customers)
 
 
 def last_refresh_time(request: ApiRequest) -> float:
@@ -98,11 +98,11 @@ def handshake_progress(request: ApiRequest, node: JsonObject) -> tuple[str, str,
         return "open", "pending", None
     outcome = str(node["outcome"])
     if outcome != "accepted":
-        return outcome, outcome, rfc3339(decision_time)
+        return outcome, outcome, format_rfc3339(decision_time)
     return (
         outcome,
         "active" if refreshed >= decision_time + EXPORT_SECONDS else "cur_export_waiting",
-        rfc3339(decision_time),
+        format_rfc3339(decision_time),
     )
 
 
@@ -126,7 +126,7 @@ def serialize_reseller(request: ApiRequest, node: JsonObject) -> JsonObject:
         "handshakeState": state,
         "status": "handshake_pending" if status == "pending" else status,
         "effectiveTime": effective,
-        "createdAt": rfc3339(node["created"]),
+        "createdAt": format_rfc3339(node["created"]),
     }
 
 
@@ -145,7 +145,7 @@ def serialize_tenant(request: ApiRequest, node: JsonObject) -> JsonObject:
 
 def serialize_end_customers(request: ApiRequest, account: str, include_revoked: bool) -> list[JsonObject]:
     """EndCustomerNode of each end customer under a reseller's account, with *include_revoked* also of former ones."""
-    nodes = [item for item in end_customers(request).values() if item["resellerPmaAccountId"] == account]
+    nodes = [item for item in end_customer_records(request).values() if item["resellerPmaAccountId"] == account]
     return [_serialize_end_customer(request, item) for item in nodes if include_revoked or item["revoked"] is None]
 
 
@@ -159,8 +159,8 @@ def _serialize_end_customer(request: ApiRequest, node: JsonObject) -> JsonObject
         "status": status if node["revoked"] is None else "revoked",
         "billSourceType": "billing_transfer",
         "effectiveTime": effective,
-        "createdAt": rfc3339(node["created"]),
-        "lastRefreshTime": rfc3339(refreshed) if refreshed >= node["created"] else None,
+        "createdAt": format_rfc3339(node["created"]),
+        "lastRefreshTime": format_rfc3339(refreshed) if refreshed >= node["created"] else None,
         **({"curBasePath": node["curBasePath"]} if node["curBasePath"] else {}),
     }
 

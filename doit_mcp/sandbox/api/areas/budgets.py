@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from .. import listing
-from ..analytics_objects import custom_dimensions, get_record, owner_of, remove_object, visible_records
-from ..analytics_objects import records as object_records
+from ..analytics_objects import custom_dimensions, find_owner, get_record, list_visible_records, remove_object
+from ..analytics_objects import list_records as object_records
 from ..costs.budgets import BudgetStatus, budget_filters, budget_status
 from ..costs.calendar_days import day_of_milliseconds, milliseconds_of, start_of
-from ..costs.dimensions import response_form
+from ..costs.dimensions import make_response_form
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import BUDGET_BODY
@@ -23,7 +23,7 @@ LIST_FIELDS = ("alerts", "seasonalAmounts", "collaborators", "recipients", "reci
 RISKS = ("atRisk", "onTrack", "unknown")
 
 
-def records(request: ApiRequest) -> Records:
+def budget_records(request: ApiRequest) -> Records:
     """The tenant's stored budgets: BudgetAPI without computed members."""
     return object_records(request.tenant, "budget")
 
@@ -36,7 +36,7 @@ async def list_budgets(request: ApiRequest) -> web.Response:
     risks = criteria.pop("riskStatus", [])[:1]
     if risks and risks[0] not in RISKS:
         raise bad_request(f"filter: riskStatus must be one of {', '.join(RISKS)}", field="filter")
-    budgets = listing.filter_by_name(request.query, newest_first(visible_records(request, "budget")), "name")
+    budgets = listing.filter_by_name(request.query, newest_first(list_visible_records(request, "budget")), "name")
     budgets = _filter_modified_since(budgets, criteria.pop("lastModified", []))
     budgets = listing.filter_rows(listing.filter_by_creation(request.query, budgets), criteria, _filter_value)
     allocations = custom_dimensions(request.tenant)
@@ -78,7 +78,7 @@ async def create_budget(request: ApiRequest) -> web.Response:
     }
     if not ("amount" in body or budget["usePrevSpend"] or budget["seasonalAmounts"]):
         raise bad_request("amount is required unless usePrevSpend is true", field="amount")
-    return json_response(_serialize(request, add_record(records(request), _fill_defaults(request, budget))), 201)
+    return json_response(_serialize(request, add_record(budget_records(request), _fill_defaults(request, budget))), 201)
 
 
 async def update_budget(request: ApiRequest) -> web.Response:
@@ -86,7 +86,7 @@ async def update_budget(request: ApiRequest) -> web.Response:
     budget = get_record(request, "budget", request.path_parameter("id"), "editor")
     body = _normalize_lists(await request.read_body(BUDGET_BODY))
     changed = _fill_defaults(request, {**budget, **body, "updateTime": request.now_milliseconds})
-    records(request)[budget["id"]] = changed
+    budget_records(request)[budget["id"]] = changed
     return json_response(_serialize(request, changed))
 
 
@@ -116,7 +116,7 @@ def _fill_defaults(request: ApiRequest, budget: JsonObject) -> JsonObject:
     collaborators = budget["collaborators"] or [{"email": request.user.email, "role": "owner"}]
     owner = next(item["email"] for item in collaborators if item["role"] == "owner")
     return budget | {
-        "scopes": [response_form(item) for item in budget["scopes"]],
+        "scopes": [make_response_form(item) for item in budget["scopes"]],
         "alerts": budget["alerts"] or DEFAULT_ALERTS,
         "collaborators": collaborators,
         "recipients": budget["recipients"] or [owner],
@@ -149,7 +149,7 @@ def _list_item(request: ApiRequest, budget: JsonObject, state: BudgetStatus) -> 
     row: JsonObject = {
         "id": budget["id"],
         "budgetName": budget["name"],
-        "owner": owner_of(budget),
+        "owner": find_owner(budget),
         "amount": _effective_amount(budget, state),
         "currentUtilization": state.spent,
         "riskStatus": state.risk,
@@ -168,7 +168,7 @@ def _effective_amount(budget: JsonObject, state: BudgetStatus) -> float:
 
 
 def _filter_value(budget: JsonObject, key: str) -> str:
-    return owner_of(budget) if key == "owner" else str(budget["name"])
+    return find_owner(budget) if key == "owner" else str(budget["name"])
 
 
 def _filter_modified_since(rows: Sequence[JsonObject], times: Sequence[str]) -> list[JsonObject]:

@@ -6,11 +6,11 @@ import re
 
 from aiohttp import web
 
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..costs.estate_types import AWS
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import compile_object, one_of, text_schema
+from ..schemas import compile_object, enum_schema, text_schema
 from ..seeds import cloud_accounts
 from ..seeds.cloud_accounts import AWS_FEATURES, AZURE_FEATURES, CORE, QUOTAS, REAL_TIME, SPOT
 from ..tenants import ApiRequest, Records, add_record, get_existing
@@ -18,7 +18,7 @@ from ..tenants import ApiRequest, Records, add_record, get_existing
 PATH = "/core/v1/cloudconnect"
 ACCOUNT_PATTERN = re.compile(r"[0-9]{12}")
 ROLE_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\w+=,.@/-]{1,512}")
-FEATURES: JsonObject = {"type": "array", "items": one_of(*AWS_FEATURES), "maxItems": 100, "uniqueItems": True}
+FEATURES: JsonObject = {"type": "array", "items": enum_schema(*AWS_FEATURES), "maxItems": 100, "uniqueItems": True}
 BUCKET: JsonObject = {"type": "string", "pattern": r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"}
 REGION: JsonObject = {"type": "string", "pattern": r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$", "maxLength": 40}
 BUCKET_MEMBERS = ("s3Bucket", "s3BucketRegion")
@@ -35,8 +35,8 @@ async def list_features(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudconnect/supportedFeatures/{accountID}, for an AWS account or an Azure tenant."""
     return json_response(
         {
-            "supportedFeatures": _features(
-                get_existing(_records(request), request.path_parameter("accountID"), "account")
+            "supportedFeatures": _list_features(
+                get_existing(_account_records(request), request.path_parameter("accountID"), "account")
             )
         }
     )
@@ -58,14 +58,14 @@ async def connect_account(request: ApiRequest) -> web.Response:
     _check_bucket(body)
     if cloud_accounts.is_owned_elsewhere(request.tenant, account):
         raise ApiError(409, f"account {account} already belongs to another customer")
-    connected = _records(request).get(account)
-    link = {"granted": list(GRANTED_FEATURES), "timeLinked": rfc3339(request.now)}
+    connected = _account_records(request).get(account)
+    link = {"granted": list(GRANTED_FEATURES), "timeLinked": format_rfc3339(request.now)}
     if connected is not None and connected["roleArn"] == body["roleArn"]:
         link = {name: connected[name] for name in link}
     new_account = {**body, "id": account, "cloud": AWS, **link}
     if connected is None:
-        add_record(_records(request), new_account)
-    _records(request)[account] = new_account
+        add_record(_account_records(request), new_account)
+    _account_records(request)[account] = new_account
     return json_response(_serialize(new_account))
 
 
@@ -84,16 +84,16 @@ async def set_features(request: ApiRequest) -> web.Response:
 
 async def disconnect_account(request: ApiRequest) -> web.Response:
     """DELETE /core/v1/cloudconnect/aws/accounts/{accountID}; the response has no body."""
-    del _records(request)[_get_account(request)["id"]]
+    del _account_records(request)[_get_account(request)["id"]]
     return web.Response()
 
 
-def _records(request: ApiRequest) -> Records:
-    return request.tenant.collection("connected accounts", cloud_accounts.connected_accounts)
+def _account_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("connected accounts", cloud_accounts.seed_connected_accounts)
 
 
 def _get_account(request: ApiRequest) -> JsonObject:
-    account = get_existing(_records(request), request.path_parameter("accountID"), "account")
+    account = get_existing(_account_records(request), request.path_parameter("accountID"), "account")
     if account["cloud"] != AWS:
         raise ApiError(404, "account not found")
     return account
@@ -109,7 +109,7 @@ def _check_bucket(body: JsonObject) -> None:
             raise bad_request(f"{name} is not allowed unless enabledFeatures has {REAL_TIME}", field=name)
 
 
-def _features(account: JsonObject) -> list[JsonObject]:
+def _list_features(account: JsonObject) -> list[JsonObject]:
     """DoiT's features, and whether the role grants them; bucket access has its own policy."""
     granted = {*account["granted"], *([REAL_TIME] if "s3Bucket" in account else [])}
     names = AWS_FEATURES if account["cloud"] == AWS else AZURE_FEATURES
@@ -118,7 +118,7 @@ def _features(account: JsonObject) -> list[JsonObject]:
 
 def _serialize(account: JsonObject) -> JsonObject:
     members = {name: value for name, value in account.items() if name not in ("id", "cloud", "granted")}
-    return {"accountID": account["id"], **members, "supportedFeatures": _features(account)}
+    return {"accountID": account["id"], **members, "supportedFeatures": _list_features(account)}
 
 
 _ACCOUNT_PATH = PATH + "/aws/accounts/{accountID}"

@@ -9,14 +9,14 @@ import jsonschema_rs
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import parse_seconds, rfc3339
+from ..costs.calendar_days import format_rfc3339, parse_seconds
 from ..diagrams import views
-from ..diagrams.history import history, last_sync_time, layers_of
+from ..diagrams.history import activity_history, last_sync_time, layers_of
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import INTEGER, compile_object, object_schema, text_schema
 from ..seeds.analytics_core import console_url
-from ..seeds.diagrams import KINDS, diagrams
+from ..seeds.diagrams import KINDS, seed_diagrams
 from ..tenants import ApiRequest, Records
 
 PATH = "/clouddiagrams/v1/scheme"
@@ -77,7 +77,7 @@ async def list_stats(request: ApiRequest) -> web.Response:
     start, end = (_query_time(request, name) for name in ("start", "end"))
     if end < start:
         raise bad_request("end must not be before start", field="end")
-    return json_response([_stats(request, layer, start, end) for layer in layers_of(request.tenant).values()])
+    return json_response([_count_changes(request, layer, start, end) for layer in layers_of(request.tenant).values()])
 
 
 async def get_diagrams(request: ApiRequest) -> web.Response:
@@ -108,7 +108,7 @@ async def get_diagrams(request: ApiRequest) -> web.Response:
     }
     if "template" in body:
         response["template"] = {
-            layer["id"]: _load_layer(request, layer, options) for layer in _templates(layers, body["template"])
+            layer["id"]: _load_layer(request, layer, options) for layer in _select_templates(layers, body["template"])
         }
     return json_response(response)
 
@@ -120,7 +120,7 @@ async def search_diagrams(request: ApiRequest) -> web.Response:
     body = await request.read_body(SEARCH_BODY)
     words = body["query"].lower().split()
     layers = [item for item in layers_of(request.tenant).values() if body.get("ss_id", item["id"]) == item["id"]]
-    layer_components = [(layer, views.components(request, layer)) for layer in layers if words]
+    layer_components = [(layer, views.current_components(request, layer)) for layer in layers if words]
     hits: dict[str, list[JsonObject]] = {
         "scheme": [
             _layer_search_hit(request, layer)
@@ -138,12 +138,12 @@ async def search_diagrams(request: ApiRequest) -> web.Response:
     return json_response({name: rows[start : start + size] for name, rows in hits.items()})
 
 
-def _records(request: ApiRequest) -> Records:
-    return request.tenant.collection("diagrams", diagrams)
+def _diagram_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("diagrams", seed_diagrams)
 
 
 def _get_diagram(request: ApiRequest, layer: JsonObject) -> JsonObject:
-    return _records(request)[layer["diagram"]]
+    return _diagram_records(request)[layer["diagram"]]
 
 
 def _query_time(request: ApiRequest, name: str) -> float:
@@ -153,9 +153,9 @@ def _query_time(request: ApiRequest, name: str) -> float:
         raise bad_request(f"{name} must be an RFC 3339 time", field=name) from None
 
 
-def _stats(request: ApiRequest, layer: JsonObject, start: float, end: float) -> JsonObject:
+def _count_changes(request: ApiRequest, layer: JsonObject, start: float, end: float) -> JsonObject:
     counts: dict[tuple[str, str], int] = {}
-    for group in history(request.tenant, layer):
+    for group in activity_history(request.tenant, layer):
         for item in group["items"] if start <= parse_seconds(group["timestamp"]) <= end else ():
             if item["activity"] in NODE_CHANGES:
                 key = (item["activity"], item.get("service_type", ""))
@@ -217,7 +217,7 @@ def _read_options(request: ApiRequest) -> LayerOptions:
 
 def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -> JsonObject:
     """A layer with the requested components, without their properties."""
-    components = views.components(request, layer)
+    components = views.current_components(request, layer)
     hidden = set() if options.default_vpc else views.default_groups(components)
     hidden |= set() if options.empty_subnets else views.empty_subnets(components)
     components = views.without_groups(components, hidden)
@@ -227,7 +227,7 @@ def _load_layer(request: ApiRequest, layer: JsonObject, options: LayerOptions) -
     state = views.import_state(request, layer)
     meta = {
         "_id": layer["id"],
-        "updatedAt": rfc3339(last_sync_time(request.tenant, layer)),
+        "updatedAt": format_rfc3339(last_sync_time(request.tenant, layer)),
         "linksVersion": len(layer["link"]),
         **({"import": state} if state is not None else {}),
     }
@@ -246,11 +246,11 @@ def _external_components(request: ApiRequest, layer: JsonObject) -> Iterator[tup
     for link in layer["link"].values():
         end = link["destination"]
         if end["ss_id"] != layer["id"]:
-            components = views.components(request, layers_of(request.tenant)[end["ss_id"]])
+            components = views.current_components(request, layers_of(request.tenant)[end["ss_id"]])
             yield end["type"], components[end["type"]][end["_id"]]
 
 
-def _templates(layers: list[JsonObject], selection: str | list[str]) -> list[JsonObject]:
+def _select_templates(layers: list[JsonObject], selection: str | list[str]) -> list[JsonObject]:
     """The templates of a kind, or with these ids."""
     if isinstance(selection, str):
         return [item for item in layers if item["template"] == selection]

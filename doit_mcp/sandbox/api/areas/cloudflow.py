@@ -10,12 +10,12 @@ import orjson
 from aiohttp import web
 
 from .. import flow_runs
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import REFINE_BODY
 from ..seeds import analytics_core
-from ..seeds.flows import chain_nodes, flows, make_action, make_node
+from ..seeds.flows import chain_nodes, make_action, make_node, seed_flows
 from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
 EVENT_STREAM = "text/event-stream"
@@ -30,14 +30,14 @@ MAX_INSTRUCTIONS_LENGTH = 20_000
 PAYLOAD_BODY = jsonschema_rs.validator_for({"type": "object"})
 
 
-def records(request: ApiRequest) -> Records:
+def flow_records(request: ApiRequest) -> Records:
     """The tenant's flows: Cloudflow with its nodes, in order."""
-    return request.tenant.collection("flows", flows)
+    return request.tenant.collection("flows", seed_flows)
 
 
 async def list_flows(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/flows; as in the DoiT API, rowCount is always null, and so is pageToken on the last page."""
-    ordered = sorted(records(request).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
+    ordered = sorted(flow_records(request).values(), key=lambda flow: (flow["createTime"], flow["id"]), reverse=True)
     rows = [{name: flow[name] for name in FLOW_FIELDS} | flow_runs.last_execution(request, flow) for flow in ordered]
     page = request.paginate(rows, 50, 500)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": None})
@@ -46,7 +46,7 @@ async def list_flows(request: ApiRequest) -> web.Response:
 async def refine_flow(request: ApiRequest) -> web.StreamResponse:
     """POST /cloudflow/v1/flows/{flowId}/actions/refine: adds a step for the question, and streams the progress."""
     _require_event_stream(request)
-    flow = get_existing(records(request), request.path_parameter("flowId"), "flow")
+    flow = get_existing(flow_records(request), request.path_parameter("flowId"), "flow")
     body = await request.read_body(REFINE_BODY)
     question = " ".join(body["question"].split())
     if not question:
@@ -64,7 +64,7 @@ async def build_flow(request: ApiRequest) -> web.StreamResponse:
     question = " ".join(body["question"].split())
     if not question or len(question) > MAX_INSTRUCTIONS_LENGTH:
         raise bad_request(f"question must have between 1 and {MAX_INSTRUCTIONS_LENGTH} characters", field="question")
-    check_capacity(records(request), 1)
+    check_capacity(flow_records(request), 1)
     conversation = _continue_conversation(request, body.get("conversationId"))
     step = question[:80].rstrip(".")
     flow: JsonObject = {
@@ -74,7 +74,7 @@ async def build_flow(request: ApiRequest) -> web.StreamResponse:
         "description": question,
         "instructions": question,
         "published": False,
-        "createTime": rfc3339(request.now),
+        "createTime": format_rfc3339(request.now),
         "nodes": chain_nodes(
             make_node("Start", "manualTrigger", {}), make_node(step, "actionNode", make_action("DoiT", "runQuery"))
         ),
@@ -82,19 +82,19 @@ async def build_flow(request: ApiRequest) -> web.StreamResponse:
         "requirements": {},
         "unbound": [],
     }
-    add_record(records(request), flow)
+    add_record(flow_records(request), flow)
     return await stream_events(request, _build_events(flow, conversation))
 
 
 async def trigger_flow(request: ApiRequest) -> web.Response:
     """POST /cloudflow/v1/trigger/{flowId}: starts a run; 403 for a draft, 400 without a webhook, 409 while one runs."""
-    flow = get_existing(records(request), request.path_parameter("flowId"), "flow")
+    flow = get_existing(flow_records(request), request.path_parameter("flowId"), "flow")
     payload = await request.read_body(PAYLOAD_BODY)
     if not flow["published"]:
         raise ApiError(403, "the flow is a draft: publish it first")
     if flow["triggerType"] != "webhook":
         raise bad_request("the flow has no webhook trigger")
-    if flow_runs.active_run(request, flow["id"]) is not None:
+    if flow_runs.find_active_run(request, flow["id"]) is not None:
         raise ApiError(409, "the flow is already running")
     run = flow_runs.start_run(request, flow, payload, is_test=False)
     link = analytics_core.console_url(request.tenant.customer, "cloudflow/executions", run["id"])
@@ -170,7 +170,7 @@ def _add_step(request: ApiRequest, flow: JsonObject, question: str, step: str) -
     flow["instructions"] = instructions
     nodes = [*flow["nodes"], make_node(step, "actionNode", make_action("DoiT", "runQuery"))]
     flow["nodes"] = chain_nodes(*({**node, "transitions": []} for node in nodes))
-    flow["updateTime"] = rfc3339(request.now)
+    flow["updateTime"] = format_rfc3339(request.now)
 
 
 def _refine_events(flow: JsonObject, step: str, conversation: str) -> Iterator[JsonObject]:

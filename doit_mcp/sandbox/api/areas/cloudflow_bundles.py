@@ -5,7 +5,7 @@ from __future__ import annotations
 import jsonschema_rs
 from aiohttp import web
 
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..flow_bundles import KIND, SECTIONS, Bundle, find_errors, plan_import
 from ..idempotency import run_once
 from ..listing import query_flag
@@ -32,7 +32,7 @@ IMPORT_BODY = jsonschema_rs.validator_for(
 
 async def export_flow(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/flows/{flowId}/export: the flow without credentials, ids of the tenant and state."""
-    flow = get_existing(cloudflow.records(request), request.path_parameter("flowId"), "flow")
+    flow = get_existing(cloudflow.flow_records(request), request.path_parameter("flowId"), "flow")
     with_values = query_flag(request.query, "includeVariableValues", True)
     requirements = {name: flow["requirements"].get(name, []) for name in SECTIONS}
     exported = {
@@ -43,7 +43,7 @@ async def export_flow(request: ApiRequest) -> web.Response:
         "localVariables": [_without_value(item, with_values) for item in flow["localVariables"]],
     }
     requirements["globalVariables"] = [_without_value(item, with_values) for item in requirements["globalVariables"]]
-    bundle = {"kind": KIND, "schemaVersion": 1, "exportedAt": rfc3339(request.now), "rootFlow": "main"}
+    bundle = {"kind": KIND, "schemaVersion": 1, "exportedAt": format_rfc3339(request.now), "rootFlow": "main"}
     return json_response({**bundle, "flows": [exported], "requirements": requirements})
 
 
@@ -52,7 +52,7 @@ async def import_flows(request: ApiRequest) -> web.Response:
     body = await request.read_body(IMPORT_BODY)
     connections = [
         {"id": item["id"], "name": item["name"], "provider": "AWS" if "awsConfig" in item else "GCP"}
-        for item in cloudflow_connections.records(request).values()
+        for item in cloudflow_connections.connection_records(request).values()
     ]
     bundle = Bundle.from_body(body, connections)
     dry_run = query_flag(request.query, "dryRun")
@@ -66,7 +66,7 @@ async def import_flows(request: ApiRequest) -> web.Response:
 
 
 def _create_flows(request: ApiRequest, bundle: Bundle) -> JsonObject:
-    check_capacity(cloudflow.records(request), len(bundle.flows))
+    check_capacity(cloudflow.flow_records(request), len(bundle.flows))
     created = []
     for flow in bundle.flows:
         incomplete = bundle.incomplete_nodes(flow)
@@ -77,13 +77,13 @@ def _create_flows(request: ApiRequest, bundle: Bundle) -> JsonObject:
             "description": flow.get("description") or "",
             "published": False,
             "triggerType": flow.get("triggerType"),
-            "createTime": rfc3339(request.now),
+            "createTime": format_rfc3339(request.now),
             "nodes": [dict(node) for node in flow["nodes"]],
             "localVariables": flow.get("localVariables", []),
             "requirements": bundle.requirements,
             "unbound": [node["id"] for node in incomplete],
         }
-        add_record(cloudflow.records(request), record)
+        add_record(cloudflow.flow_records(request), record)
         created.append(
             {
                 "key": flow["key"],
@@ -95,7 +95,7 @@ def _create_flows(request: ApiRequest, bundle: Bundle) -> JsonObject:
         )
     variables = [
         {"key": item["key"], "id": request.tenant.new_id(), "name": item["name"]}
-        for item in bundle.unbound("globalVariables")
+        for item in bundle.list_unbound("globalVariables")
     ]
     return {"flows": created, "createdTables": [], "createdGlobalVariables": variables, "orphanedResources": []}
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
 from ..entity_tags import make_etag, require_version
 from ..idempotency import run_once
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import BOOLEAN, EMAIL, compile_object, object_schema, one_of, text_schema
+from ..schemas import BOOLEAN, EMAIL, compile_object, enum_schema, object_schema, text_schema
 from ..seeds.analytics_core import admin_email
 from ..tenants import ApiRequest, Records, Tenant, add_record, get_existing
 
@@ -24,7 +24,7 @@ GOOGLE_CONFIG = object_schema(
     organizationId=SHORT_TEXT,
     folderId=SHORT_TEXT,
     projectId=SHORT_TEXT,
-    level=one_of("organization", "folder", "project"),
+    level=enum_schema("organization", "folder", "project"),
     serviceAccountName=SHORT_TEXT,
     predefinedRoles=NAMES,
     customRole=object_schema("", roleId=SHORT_TEXT, permissions=NAMES),
@@ -47,7 +47,7 @@ AWS_CONFIG = object_schema(
 COLLABORATORS: JsonObject = {
     "type": "array",
     "maxItems": 100,
-    "items": object_schema("email role", email=EMAIL, role=one_of("owner", "editor", "user")),
+    "items": object_schema("email role", email=EMAIL, role=enum_schema("owner", "editor", "user")),
 }
 MEMBERS: dict[str, JsonObject] = {
     "name": text_schema(200, minLength=1),
@@ -60,11 +60,11 @@ MEMBERS: dict[str, JsonObject] = {
 NEW_CONNECTION, CONNECTION_CHANGES = compile_object("name", **MEMBERS), compile_object("", **MEMBERS)
 
 
-def connections(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_connections(tenant: Tenant) -> Iterator[JsonObject]:
     """One connection used by a flow, and one that is unused."""
-    collaborators = [_owner(admin_email(tenant.customer))]
+    collaborators = [_make_owner(admin_email(tenant.customer))]
     for name, used, age in (("Production accounts", True, 60), ("Old sandbox account", False, 200)):
-        created = rfc3339(tenant.started_at - age * DAY_SECONDS)
+        created = format_rfc3339(tenant.started_at - age * DAY_SECONDS)
         yield {
             "name": name,
             "description": "",
@@ -77,14 +77,14 @@ def connections(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def records(request: ApiRequest) -> Records:
+def connection_records(request: ApiRequest) -> Records:
     """The tenant's connections; *used* says that a flow uses it."""
-    return request.tenant.collection("flow connections", connections)
+    return request.tenant.collection("flow connections", seed_connections)
 
 
 async def list_connections(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/connections, latest first; as in the DoiT API, rowCount is always null."""
-    rows = sorted(reversed(records(request).values()), key=lambda item: str(item["createdAt"]), reverse=True)
+    rows = sorted(reversed(connection_records(request).values()), key=lambda item: str(item["createdAt"]), reverse=True)
     page = request.paginate(rows, 50, 100, lifetime=PAGE_TOKEN_SECONDS)
     return json_response({"items": [_serialize(item) for item in page.rows], "pageToken": page.token, "rowCount": None})
 
@@ -96,11 +96,11 @@ async def create_connection(request: ApiRequest) -> web.Response:
         raise bad_request("exactly one of gcpConfig and awsConfig is required", code="invalid_connection_config")
 
     def create(dry_run: bool) -> JsonObject:
-        now = rfc3339(request.now)
+        now = format_rfc3339(request.now)
         times = {"createdAt": now, "updatedAt": now}
-        defaults = {"description": "", "enabled": True, "collaborators": [_owner(request.user.email)]}
+        defaults = {"description": "", "enabled": True, "collaborators": [_make_owner(request.user.email)]}
         connection = {**defaults, **body, "id": request.tenant.new_id(), **times, "used": False}
-        return _serialize(connection if dry_run else add_record(records(request), connection))
+        return _serialize(connection if dry_run else add_record(connection_records(request), connection))
 
     return json_response(await run_once(request, create, reused_status=422, per_path=True), 201)
 
@@ -120,7 +120,7 @@ async def update_connection(request: ApiRequest) -> web.Response:
     body = await request.read_body(CONNECTION_CHANGES)
     if "gcpConfig" in body and "awsConfig" in body:
         raise bad_request("at most one of gcpConfig and awsConfig is allowed", code="invalid_connection_config")
-    connection.update({**body, "updatedAt": rfc3339(request.now)})
+    connection.update({**body, "updatedAt": format_rfc3339(request.now)})
     return json_response(_serialize(connection))
 
 
@@ -130,15 +130,15 @@ async def delete_connection(request: ApiRequest) -> web.Response:
     if connection["used"]:
         problem = {"type": "about:blank", "title": "The connection is used by a flow", "status": 409}
         return json_response(problem | {"code": "connection_in_use"}, 409)
-    del records(request)[connection["id"]]
+    del connection_records(request)[connection["id"]]
     return web.Response(status=204)
 
 
 def _get_connection(request: ApiRequest) -> JsonObject:
-    return get_existing(records(request), request.path_parameter("connectionId"), "connection")
+    return get_existing(connection_records(request), request.path_parameter("connectionId"), "connection")
 
 
-def _owner(email: str) -> JsonObject:
+def _make_owner(email: str) -> JsonObject:
     return {"email": email, "role": "owner"}
 
 

@@ -21,29 +21,29 @@ KEYED_NODE_TYPES = {"actionNode": "operation", "codeNode": "code"}  # the parame
 
 async def trigger_flow(request: ApiRequest) -> web.Response:
     """POST …/actions/trigger: starts a published flow; 409 names the active run."""
-    flow = _flow(request)
+    flow = _find_flow(request)
     payload = await _read_payload(request)
     if not flow["published"]:
         raise ApiError(422, "the flow is not published", code="flow_not_published")
     if flow["triggerType"] not in STARTABLE:
         raise ApiError(422, "the flow has no trigger that can be started", code="invalid_trigger_type")
-    if (active := flow_runs.active_run(request, flow["id"])) is not None:
-        return _problem(409, "flow_already_running", execution=flow_runs.summarize_run(active, request.now))
+    if (active := flow_runs.find_active_run(request, flow["id"])) is not None:
+        return _problem_response(409, "flow_already_running", execution=flow_runs.summarize_run(active, request.now))
     run = flow_runs.start_run(request, flow, payload, is_test=False)
     return json_response(flow_runs.summarize_run(run, request.now))
 
 
 async def test_run_flow(request: ApiRequest) -> web.Response:
     """POST …/actions/test-run: runs a flow, a draft too; a dry run only validates it. 422 names every invalid node."""
-    flow = _flow(request)
+    flow = _find_flow(request)
     payload = await _read_payload(request)
     if details := _invalid_nodes(flow):
-        return _problem(422, "flow_not_runnable", valid=False, details=details)
+        return _problem_response(422, "flow_not_runnable", valid=False, details=details)
 
     def run(dry_run: bool) -> JsonObject:
         if dry_run:
             return {"valid": True}
-        if flow_runs.active_run(request, flow["id"]) is not None:
+        if flow_runs.find_active_run(request, flow["id"]) is not None:
             raise ApiError(409, "the flow is already running")
         return flow_runs.summarize_run(flow_runs.start_run(request, flow, payload, is_test=True), request.now)
 
@@ -55,7 +55,7 @@ async def test_run_flow(request: ApiRequest) -> web.Response:
 
 async def stop_run(request: ApiRequest) -> web.Response:
     """POST …/actions/stop: stops the active run; 409 without one."""
-    run = flow_runs.active_run(request, _flow(request)["id"])
+    run = flow_runs.find_active_run(request, _find_flow(request)["id"])
     if run is None:
         raise ApiError(409, "the flow is not running")
     run.update(stopped=request.now, stoppedBy=request.user.email)
@@ -66,7 +66,9 @@ async def list_runs(request: ApiRequest) -> web.Response:
     """GET …/runs, newest first; as in the DoiT API, rowCount is always null."""
     mode = optional_choice(request.query, "mode", ("test", "standard"))
     rows = [
-        run for run in flow_runs.runs_of(request, _flow(request)["id"]) if not mode or run["isTest"] == (mode == "test")
+        run
+        for run in flow_runs.list_flow_runs(request, _find_flow(request)["id"])
+        if not mode or run["isTest"] == (mode == "test")
     ]
     page = request.paginate(rows, 50, 500, scope=f"{request.scope} {mode}")
     items = [flow_runs.summarize_run(run, request.now) for run in page.rows]
@@ -75,14 +77,14 @@ async def list_runs(request: ApiRequest) -> web.Response:
 
 async def get_run(request: ApiRequest) -> web.Response:
     """GET …/runs/{runId}."""
-    run = get_existing(flow_runs.runs(request), request.path_parameter("runId"), "run")
-    if run["flowId"] != _flow(request)["id"]:
+    run = get_existing(flow_runs.run_records(request), request.path_parameter("runId"), "run")
+    if run["flowId"] != _find_flow(request)["id"]:
         raise ApiError(404, "run not found")
     return json_response(flow_runs.describe_run(run, request.now))
 
 
-def _flow(request: ApiRequest) -> JsonObject:
-    return get_existing(cloudflow.records(request), request.path_parameter("flowId"), "flow")
+def _find_flow(request: ApiRequest) -> JsonObject:
+    return get_existing(cloudflow.flow_records(request), request.path_parameter("flowId"), "flow")
 
 
 async def _read_payload(request: ApiRequest) -> JsonObject:
@@ -104,7 +106,7 @@ def _invalid_nodes(flow: JsonObject) -> list[JsonObject]:
     return problems
 
 
-def _problem(status: int, code: str, **members: object) -> web.Response:
+def _problem_response(status: int, code: str, **members: object) -> web.Response:
     """An error with members besides those of all problems."""
     body = {
         "type": f"https://developer.doit.com/errors/{code}",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
 from ..responses import JsonObject, json_response
 from ..routes import Route
 from ..tenants import ApiRequest, Records, Tenant, get_existing
@@ -18,33 +18,33 @@ TEMPLATES = (
 )
 
 
-def templates(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_templates(tenant: Tenant) -> Iterator[JsonObject]:
     """The library of templates."""
     for name, description, age in TEMPLATES:
         yield {
             "name": name,
             "description": description,
             "instructions": f"{description} Ask which accounts to include.",
-            "createTime": rfc3339(tenant.started_at - age * DAY_SECONDS),
+            "createTime": format_rfc3339(tenant.started_at - age * DAY_SECONDS),
             "updateTime": None,
         }
 
 
-def records(request: ApiRequest) -> Records:
+def template_records(request: ApiRequest) -> Records:
     """The templates by id."""
-    return request.tenant.collection("flow templates", templates)
+    return request.tenant.collection("flow templates", seed_templates)
 
 
 async def list_templates(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/templates, latest first."""
-    rows = sorted(records(request).values(), key=lambda item: str(item["createTime"]), reverse=True)
+    rows = sorted(template_records(request).values(), key=lambda item: str(item["createTime"]), reverse=True)
     page = request.paginate(rows, 50, 500)
     return json_response({"items": page.rows, "pageToken": page.token, "rowCount": len(page.rows)})
 
 
 async def get_template(request: ApiRequest) -> web.Response:
     """GET /cloudflow/v1/templates/{templateId}."""
-    return json_response(get_existing(records(request), request.path_parameter("templateId"), "template"))
+    return json_response(get_existing(template_records(request), request.path_parameter("templateId"), "template"))
 
 
 ROUTES = (

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import add_months, milliseconds_of, rfc3339, seconds_of, start_of, today_of
+from ..costs.calendar_days import add_months, day_of_seconds, format_rfc3339, milliseconds_of, seconds_of, start_of
 from ..costs.ledger import Ledger
-from ..costs.money import amount
+from ..costs.money import to_amount
 from ..responses import JsonObject, json_response
 from ..routes import Route
 from ..seeds.customer_account import CLOUD_NAMES
@@ -70,15 +70,15 @@ def _current_commitments(request: ApiRequest) -> dict[str, JsonObject]:
 
 def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
     """One commitment per cloud, fixed when the sandbox starts; attainment and forecast follow the lines up to today."""
-    first = add_months(start_of("month", today_of(tenant.started_at)), -MONTHS_SINCE_START)
+    first = add_months(start_of("month", day_of_seconds(tenant.started_at)), -MONTHS_SINCE_START)
     marketplace = tenant.compute_cached(daily_marketplace_spend)
     for provider, daily in sorted(tenant.compute_cached(daily_cloud_spend).items()):
         purchases = marketplace.get(provider, {})
-        daily_costs = [cost for day, cost in daily.items() if first <= day < today_of(tenant.started_at)]
+        daily_costs = [cost for day, cost in daily.items() if first <= day < day_of_seconds(tenant.started_at)]
         yearly = sum(daily_costs) * 365 // max(len(daily_costs), 1)
         spent = sum(cost for day, cost in daily.items() if day >= first)
         rate = spent // max(today - first + 1, 1)
-        commitment = max(ROUNDING_DOLLARS, round(amount(yearly) * 1.05 / ROUNDING_DOLLARS) * ROUNDING_DOLLARS)
+        commitment = max(ROUNDING_DOLLARS, round(to_amount(yearly) * 1.05 / ROUNDING_DOLLARS) * ROUNDING_DOLLARS)
         periods = [_make_period(first, year, commitment, rate, purchases) for year in range(TERM_YEARS)]
         created = milliseconds_of(first - 30)
         yield {
@@ -89,7 +89,7 @@ def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
             "currency": "USD",
             "cloudProvider": provider,
             "totalCommitmentValue": commitment * TERM_YEARS,
-            "totalCurrentAttainment": amount(spent),
+            "totalCurrentAttainment": to_amount(spent),
             "totalMarketplaceSpend": round(sum(item["marketplaceSpend"] for item in periods), 2),
             "totalForecastValue": round(sum(item["forecastValue"] for item in periods), 2),
             "periods": periods,
@@ -101,13 +101,13 @@ def _make_commitments(tenant: Tenant, today: int) -> Iterator[JsonObject]:
 def _make_period(first: int, year: int, promised: int, rate: int, purchases: Mapping[int, int]) -> JsonObject:
     start, end = add_months(first, 12 * year), add_months(first, 12 * (year + 1))
     return {
-        "startDate": rfc3339(seconds_of(start)),
-        "endDate": rfc3339(seconds_of(end)),
+        "startDate": format_rfc3339(seconds_of(start)),
+        "endDate": format_rfc3339(seconds_of(end)),
         "commitmentValue": promised,
         "marketplaceLimitPercentage": MARKETPLACE_PERCENT,
-        "marketplaceSpend": amount(sum(cost for day, cost in purchases.items() if start <= day < end)),
+        "marketplaceSpend": to_amount(sum(cost for day, cost in purchases.items() if start <= day < end)),
         "marketplaceLimitAmount": promised * MARKETPLACE_PERCENT / 100,
-        "forecastValue": amount(rate * (end - start)),
+        "forecastValue": to_amount(rate * (end - start)),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import BOOLEAN, NUMBER, TEXT, array_schema, compile_object, object_schema, text_schema
@@ -50,7 +50,7 @@ LIST_FIELDS = ("billingRules", "priceBooks", "customLineItems")
 
 async def list_templates(request: ApiRequest) -> web.Response:
     """GET /billing/v1/contract-templates: all of them, including archived ones."""
-    return json_response([_serialize(item) for item in _records(request).values()])
+    return json_response([_serialize(item) for item in _template_records(request).values()])
 
 
 async def get_template(request: ApiRequest) -> web.Response:
@@ -60,11 +60,13 @@ async def get_template(request: ApiRequest) -> web.Response:
 
 async def create_template(request: ApiRequest) -> web.Response:
     """POST /billing/v1/contract-templates."""
-    now = rfc3339(request.now)
+    now = format_rfc3339(request.now)
     template = {"id": request.tenant.new_id(), "status": "active", "createdAt": now}
     return json_response(
         _serialize(
-            add_record(_records(request), _apply_body(request, template, await request.read_body(TEMPLATE_BODY)))
+            add_record(
+                _template_records(request), _apply_body(request, template, await request.read_body(TEMPLATE_BODY))
+            )
         ),
         201,
     )
@@ -75,7 +77,7 @@ async def update_template(request: ApiRequest) -> web.Response:
     template = _require_active(_get_template(request))
     fixed_members = {name: template[name] for name in ("id", "status", "createdAt")}
     changed = _apply_body(request, fixed_members, await request.read_body(TEMPLATE_BODY))
-    _records(request)[template["id"]] = changed
+    _template_records(request)[template["id"]] = changed
     return json_response(_serialize(changed))
 
 
@@ -83,7 +85,7 @@ async def assign_template(request: ApiRequest) -> web.Response:
     """POST /billing/v1/contract-templates/{templateID}/actions/assign: a draft contract for each customer, or none."""
     template = _require_active(_get_template(request))
     customers = list(dict.fromkeys((await request.read_body(ASSIGN_BODY))["customerIds"]))
-    today = rfc3339(request.now)
+    today = format_rfc3339(request.now)
     if not template["eligibleFrom"] <= today < template.get("eligibleTo", "9"):
         raise ApiError(409, "the contract template cannot be used today")
     children = customer_account.child_customers(request.tenant)
@@ -96,17 +98,17 @@ async def assign_template(request: ApiRequest) -> web.Response:
 async def archive_template(request: ApiRequest) -> web.Response:
     """DELETE /billing/v1/contract-templates/{templateID}: archives it."""
     template = _require_active(_get_template(request))
-    now = rfc3339(request.now)
+    now = format_rfc3339(request.now)
     template.update(status="archived", archivedAt=now, updatedAt=now)
     return json_response(_serialize(template))
 
 
-def _records(request: ApiRequest) -> Records:
-    return request.tenant.collection("contract templates", customer_account.templates)
+def _template_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("contract templates", customer_account.seed_templates)
 
 
 def _get_template(request: ApiRequest) -> JsonObject:
-    return get_existing(_records(request), request.path_parameter("templateID"), "contract template")
+    return get_existing(_template_records(request), request.path_parameter("templateID"), "contract template")
 
 
 def _require_active(template: JsonObject) -> JsonObject:
@@ -116,7 +118,7 @@ def _require_active(template: JsonObject) -> JsonObject:
 
 
 def _apply_body(request: ApiRequest, template: JsonObject, body: JsonObject) -> JsonObject:
-    others = (item for item in _records(request).values() if item["id"] != template["id"])
+    others = (item for item in _template_records(request).values() if item["id"] != template["id"])
     if any(item["name"] == body["name"] and item["status"] == "active" for item in others):
         raise ApiError(409, "name: an active contract template with this name exists")
     changed = {
@@ -124,7 +126,7 @@ def _apply_body(request: ApiRequest, template: JsonObject, body: JsonObject) -> 
         **body,
         **{name: body.get(name) or [] for name in LIST_FIELDS},
         "structure": body.get("structure", "").strip() or "blank",
-        "updatedAt": rfc3339(request.now),
+        "updatedAt": format_rfc3339(request.now),
     }
     for name in ("eligibleFrom", "eligibleTo"):
         if name in body:

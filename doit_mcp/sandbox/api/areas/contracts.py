@@ -8,10 +8,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import BOOLEAN, EMAIL, TEXT, array_schema, compile_object, nullable, one_of, text_schema
+from ..schemas import BOOLEAN, EMAIL, TEXT, array_schema, compile_object, enum_schema, nullable_schema, text_schema
 from ..seeds import customer_account
 from ..tenants import MAX_RECORDS, ApiRequest, Records, add_record, get_existing
 
@@ -21,8 +21,8 @@ INVOICING_FIELDS = ("invoicesEmail", "contractUpdatesEmail", "billingProfile")
 MEMBERS: dict[str, JsonObject] = {
     "name": text_schema(200, minLength=1),
     "startDate": text_schema(40),
-    "endDate": nullable(text_schema(40)),
-    "renewalPolicy": one_of("auto", "manual", "fixed"),
+    "endDate": nullable_schema(text_schema(40)),
+    "renewalPolicy": enum_schema("auto", "manual", "fixed"),
     "doitInvoicingEnabled": BOOLEAN,
     "invoicesEmail": EMAIL,
     "contractUpdatesEmail": EMAIL,
@@ -55,7 +55,9 @@ CONTRACT_FIELDS = (
 async def list_contracts(request: ApiRequest) -> web.Response:
     """GET /customers/{customerID}/contracts: all of them."""
     customer = _path_customer(request)
-    contracts = [_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer]
+    contracts = [
+        _update_status(request, item) for item in _contract_records(request).values() if item["customerId"] == customer
+    ]
     return json_response([{name: item[name] for name in CONTRACT_FIELDS} for item in contracts])
 
 
@@ -71,7 +73,7 @@ async def create_contract(request: ApiRequest) -> web.Response:
     body = _apply_template(request, await request.read_body(NEW_CONTRACT_BODY))
     version = _make_version(request, body, 1)
     contract = _new_contract(request, customer)
-    add_record(_records(request), _append_version(contract, version))
+    add_record(_contract_records(request), _append_version(contract, version))
     return json_response(_contract_response(request, contract, "Contract created"), 201)
 
 
@@ -94,11 +96,13 @@ async def activate_contract(request: ApiRequest) -> web.Response:
     contract = _get_contract(request)
     if contract["status"] != "draft":
         raise bad_request(f"the contract is {contract['status']}: only drafts can be activated", field="contractID")
-    contracts = (_update_status(request, item) for item in _records(request).values() if item["customerId"] == customer)
+    contracts = (
+        _update_status(request, item) for item in _contract_records(request).values() if item["customerId"] == customer
+    )
     if any(item["status"] == "active" and item["type"] == contract["type"] for item in contracts):
         return web.Response(status=409)
     return json_response(
-        _set_status(contract, "scheduled" if contract["startDate"] > rfc3339(request.now) else "active")
+        _set_status(contract, "scheduled" if contract["startDate"] > format_rfc3339(request.now) else "active")
     )
 
 
@@ -108,17 +112,17 @@ async def cancel_contract(request: ApiRequest) -> web.Response:
     contract = _require_open(_get_contract(request))
     body = await request.read_body(CANCEL_BODY) if await request.http_request.read() else {}
     response = _set_status(contract, "cancelled")
-    contract["versions"][-1].update(cancellationReason=body.get("reason"), effectiveEnd=rfc3339(request.now))
+    contract["versions"][-1].update(cancellationReason=body.get("reason"), effectiveEnd=format_rfc3339(request.now))
     return json_response(response)
 
 
 def add_draft(request: ApiRequest, customer: str, template: JsonObject) -> JsonObject:
     """Add a draft contract of a customer from a template, to be completed; returns its customerId and contractId."""
     terms = {name: template[name] for name in TEMPLATE_FIELDS}
-    body = {**terms, "name": template["name"], "startDate": rfc3339(request.now), "renewalPolicy": "manual"}
+    body = {**terms, "name": template["name"], "startDate": format_rfc3339(request.now), "renewalPolicy": "manual"}
     # Contact addresses and the billing profile are added before activation.
     version = _make_version(request, body | {"doitInvoicingEnabled": False}, 1)
-    contract = add_record(_records(request), _append_version(_new_contract(request, customer), version))
+    contract = add_record(_contract_records(request), _append_version(_new_contract(request, customer), version))
     return {"customerId": customer, "contractId": contract["id"]}
 
 
@@ -129,13 +133,13 @@ def _new_contract(request: ApiRequest, customer: str) -> JsonObject:
         "customerId": customer,
         "type": CONTRACT_TYPE,
         "status": "draft",
-        "timeCreated": rfc3339(request.now),
+        "timeCreated": format_rfc3339(request.now),
         "versions": [],
     }
 
 
-def _records(request: ApiRequest) -> Records:
-    return request.tenant.collection("contracts", customer_account.contracts)
+def _contract_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("contracts", customer_account.seed_contracts)
 
 
 def _path_customer(request: ApiRequest) -> str:
@@ -155,7 +159,7 @@ def _writable_customer(request: ApiRequest) -> str:
 
 def _get_contract(request: ApiRequest) -> JsonObject:
     customer = _path_customer(request)
-    contract = get_existing(_records(request), request.path_parameter("contractID"), "contract")
+    contract = get_existing(_contract_records(request), request.path_parameter("contractID"), "contract")
     if contract["customerId"] != customer:
         raise ApiError(404, "contract not found")
     return _update_status(request, contract)
@@ -163,7 +167,7 @@ def _get_contract(request: ApiRequest) -> JsonObject:
 
 def _update_status(request: ApiRequest, contract: JsonObject) -> JsonObject:
     """The contract, with its status updated from its dates."""
-    now = rfc3339(request.now)
+    now = format_rfc3339(request.now)
     if contract["status"] == "scheduled" and contract["startDate"] <= now:
         _set_status(contract, "active")
     if contract["status"] == "active" and contract["endDate"] and contract["endDate"] <= now:
@@ -188,7 +192,7 @@ def _apply_template(request: ApiRequest, body: JsonObject) -> JsonObject:
         return body
     if given := [name for name in TEMPLATE_FIELDS if name in body]:
         raise bad_request(f"templateId cannot be combined with {', '.join(given)}", field="templateId")
-    templates = request.tenant.collection("contract templates", customer_account.templates)
+    templates = request.tenant.collection("contract templates", customer_account.seed_templates)
     template = templates.get(body["templateId"])
     if template is None:
         raise bad_request("templateId: no contract template has this id", field="templateId")
@@ -211,7 +215,7 @@ def _make_version(request: ApiRequest, body: JsonObject, number: int) -> JsonObj
         "status": "draft",
         "startDate": start,
         "endDate": end,
-        "effectiveStart": start if number == 1 else max(start, rfc3339(request.now)),
+        "effectiveStart": start if number == 1 else max(start, format_rfc3339(request.now)),
         "effectiveEnd": end,
         "cancellationReason": None,
     }
@@ -231,7 +235,7 @@ def _contract_response(request: ApiRequest, contract: JsonObject, message: str) 
         "version": contract["currentVersionNumber"],
         "status": contract["status"],
         "message": message,
-        "timestamp": rfc3339(request.now),
+        "timestamp": format_rfc3339(request.now),
     }
 
 

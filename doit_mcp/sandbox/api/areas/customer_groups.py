@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
-from ..hierarchy import members
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
+from ..hierarchy import list_members
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import compile_object, text_schema
@@ -28,13 +28,13 @@ PERMISSION = "users.write"
 
 async def list_groups(request: ApiRequest) -> web.Response:
     """GET /rbac/v1/customer-groups."""
-    return json_response({"customerGroups": [_serialize(group) for group in _groups(request).values()]})
+    return json_response({"customerGroups": [_serialize(group) for group in _group_records(request).values()]})
 
 
 async def create_group(request: ApiRequest) -> web.Response:
     """POST /rbac/v1/customer-groups: customers of the hierarchy; names are unique."""
     body = await request.read_body(NEW_GROUP)
-    now = rfc3339(request.now)
+    now = format_rfc3339(request.now)
     group: JsonObject = {
         "id": f"cg_{request.tenant.new_id()}",
         "customerId": request.tenant.customer.id,
@@ -45,7 +45,7 @@ async def create_group(request: ApiRequest) -> web.Response:
         **{kind: [] for kind in ASSIGNED},
     }
     _check_group(request, group)
-    return json_response(_serialize(add_record(_groups(request), group)), 201)
+    return json_response(_serialize(add_record(_group_records(request), group)), 201)
 
 
 async def get_group(request: ApiRequest) -> web.Response:
@@ -60,7 +60,7 @@ async def update_group(request: ApiRequest) -> web.Response:
     if not body:
         raise bad_request("the body has no changes")
     _check_group(request, {**group, **body})
-    group.update(body, timeModified=rfc3339(request.now))
+    group.update(body, timeModified=format_rfc3339(request.now))
     return json_response(_serialize(group))
 
 
@@ -69,7 +69,7 @@ async def delete_group(request: ApiRequest) -> web.Response:
     group = _get_group(request)
     if any(group[kind] for kind in ASSIGNED):
         raise ApiError(409, "users are assigned to the group")
-    del _groups(request)[group["id"]]
+    del _group_records(request)[group["id"]]
     return web.Response(status=204)
 
 
@@ -83,7 +83,7 @@ async def list_group_users(request: ApiRequest) -> web.Response:
 
 async def assign_user(request: ApiRequest) -> web.Response:
     """PUT /rbac/v1/customer-groups/{customerGroupId}/users/{userId}, even if already assigned."""
-    user = get_existing(request.tenant.collection("users", customer_account.users), _path_user(request), "user")
+    user = get_existing(request.tenant.collection("users", customer_account.seed_users), _path_user(request), "user")
     return _assign(request, "users", user["id"])
 
 
@@ -114,14 +114,14 @@ def user_group_id(tenant: Tenant) -> str:
     return f"ug_{tenant.stable_id('user group')}"
 
 
-def customer_groups(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_customer_groups(tenant: Tenant) -> Iterator[JsonObject]:
     """A group of the customers below this one, to which the user group is assigned."""
-    created = rfc3339(tenant.started_at - 90 * DAY_SECONDS)
+    created = format_rfc3339(tenant.started_at - 90 * DAY_SECONDS)
     yield {
         "id": f"cg_{tenant.stable_id('customer groups')}",
         "customerId": tenant.customer.id,
         "name": "Partners",
-        "memberCustomerIds": [identifier for identifier in members(tenant) if identifier != tenant.customer.id],
+        "memberCustomerIds": [identifier for identifier in list_members(tenant) if identifier != tenant.customer.id],
         "createdBy": admin_email(tenant.customer),
         "timeCreated": created,
         "timeModified": created,
@@ -153,19 +153,19 @@ def _path_user_group(request: ApiRequest) -> str:
     return identifier
 
 
-def _groups(request: ApiRequest) -> Records:
-    return request.tenant.collection("customer groups", customer_groups)
+def _group_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("customer groups", seed_customer_groups)
 
 
 def _get_group(request: ApiRequest) -> JsonObject:
-    return get_existing(_groups(request), request.path_parameter("customerGroupId"), "customer group")
+    return get_existing(_group_records(request), request.path_parameter("customerGroupId"), "customer group")
 
 
 def _check_group(request: ApiRequest, group: JsonObject) -> None:
-    known = members(request.tenant)
+    known = list_members(request.tenant)
     if any(customer not in known for customer in group["memberCustomerIds"]):
         raise ApiError(404, "memberCustomerIds: customer not found")
-    if any(item["name"] == group["name"] and item["id"] != group["id"] for item in _groups(request).values()):
+    if any(item["name"] == group["name"] and item["id"] != group["id"] for item in _group_records(request).values()):
         raise ApiError(409, "a customer group with this name exists")
 
 

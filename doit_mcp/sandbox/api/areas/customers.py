@@ -8,7 +8,16 @@ from ...accounts import CUSTOMERS
 from ..access import require_permission
 from ..responses import ApiError, JsonObject, json_response
 from ..routes import Route
-from ..schemas import BOOLEAN, CURRENCIES, EMAIL, compile_object, nullable, object_schema, one_of, text_schema
+from ..schemas import (
+    BOOLEAN,
+    CURRENCIES,
+    EMAIL,
+    compile_object,
+    enum_schema,
+    nullable_schema,
+    object_schema,
+    text_schema,
+)
 from ..seeds import customer_account
 from ..tenants import ApiRequest
 
@@ -18,12 +27,14 @@ SLUG: JsonObject = {"type": "string", "pattern": "^([a-z0-9][a-z0-9-]{1,10}[a-z0
 DOMAINS: JsonObject = {"type": "array", "items": text_schema(253, minLength=1), "maxItems": 100}
 SETTINGS = object_schema(
     "",
-    currency=nullable(one_of(*CURRENCIES)),
-    allowedInviteDomains=nullable(DOMAINS),
-    mfaRequired=nullable(BOOLEAN),
+    currency=nullable_schema(enum_schema(*CURRENCIES)),
+    allowedInviteDomains=nullable_schema(DOMAINS),
+    mfaRequired=nullable_schema(BOOLEAN),
 )
-CONTACT = object_schema("", emails=nullable({"type": "array", "items": EMAIL, "maxItems": 100}))
-CUSTOMER_CHANGES = compile_object("", urlSlug=nullable(SLUG), settings=nullable(SETTINGS), contact=nullable(CONTACT))
+CONTACT = object_schema("", emails=nullable_schema({"type": "array", "items": EMAIL, "maxItems": 100}))
+CUSTOMER_CHANGES = compile_object(
+    "", urlSlug=nullable_schema(SLUG), settings=nullable_schema(SETTINGS), contact=nullable_schema(CONTACT)
+)
 
 
 async def get_customer(request: ApiRequest) -> web.Response:
@@ -51,7 +62,7 @@ async def update_customer(request: ApiRequest) -> web.Response:
 
 async def list_team(request: ApiRequest) -> web.Response:
     """GET /customers/v1/accountTeam."""
-    managers = request.tenant.collection("account team", customer_account.team).values()
+    managers = request.tenant.collection("account team", customer_account.seed_team).values()
     return json_response({"accountManagers": list(managers)})
 
 
@@ -59,7 +70,7 @@ def _get_customer(request: ApiRequest) -> JsonObject:
     customer_id = request.tenant.customer.id
     if request.path_parameter("customerId") != customer_id:
         raise ApiError(403, "customerId is not the customer of this credential")
-    return request.tenant.collection("customer", customer_account.customer)[customer_id]
+    return request.tenant.collection("customer", customer_account.seed_customer)[customer_id]
 
 
 def _without_nulls(members: JsonObject | None) -> JsonObject:

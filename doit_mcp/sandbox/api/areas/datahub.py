@@ -10,7 +10,7 @@ from ..dataset_events import mark_updated, new_dataset, remove_events, store_eve
 from ..multipart import FormField, parse_form
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import BOOLEAN, NUMBER, TEXT, array_schema, compile_object, object_schema, one_of, text_schema
+from ..schemas import BOOLEAN, NUMBER, TEXT, array_schema, compile_object, enum_schema, object_schema, text_schema
 from ..seeds import customer_account
 from ..tenants import ApiRequest, Records, get_existing
 from ..uploads import UploadedEvent, parse_events, read_text
@@ -26,7 +26,7 @@ NAME: JsonObject = {"type": "string", "pattern": "^[a-zA-Z0-9_-]+( [a-zA-Z0-9_-]
 DIMENSION = object_schema(
     "key type value",
     key=TEXT,
-    type=one_of("fixed", "label", "project_label", "system_label"),
+    type=enum_schema("fixed", "label", "project_label", "system_label"),
     value={"anyOf": [TEXT, BOOLEAN]},
 )
 EVENT = object_schema(
@@ -50,10 +50,10 @@ DATASET_BODY = compile_object(
     name=NAME,
     description=text_schema(5000),
     displayName=text_schema(64, minLength=1),
-    logoName=one_of(*LOGOS),
+    logoName=enum_schema(*LOGOS),
 )
 DATASET_CHANGES = compile_object(
-    "", name=TEXT, description=text_schema(5000), displayName=text_schema(64), logoName=one_of("", *LOGOS)
+    "", name=TEXT, description=text_schema(5000), displayName=text_schema(64), logoName=enum_schema("", *LOGOS)
 )
 NAMES_BODY = compile_object("datasets", datasets={"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1000})
 
@@ -74,11 +74,11 @@ async def upload_csv(request: ApiRequest) -> web.Response:
             raise bad_request(f"schemaTemplate must be one of {', '.join(CSV_TEMPLATES)}", field="schemaTemplate")
         report: dict[str, str | bool] = {**options, "provider": provider, "replace": options.get("replace") == "true"}
         return store_report(request, report, read_report(read_text(form["file"].data)))
-    if "template" in _records(request).get(provider, {}):
+    if "template" in _dataset_records(request).get(provider, {}):
         raise ApiError(409, "schemaTemplate: the dataset has another template")
     events, batch = parse_events(form["file"].data), request.tenant.new_id()
     pairs = ((provider, event) for event in events)
-    store_events(request, _records(request), pairs, len(events), batch=batch, source="csv")
+    store_events(request, _dataset_records(request), pairs, len(events), batch=batch, source="csv")
     return json_response({"batch": batch, "ingestedRows": len(events), "schemaTemplate": template}, 201)
 
 
@@ -89,7 +89,7 @@ async def send_events(request: ApiRequest) -> web.Response:
     for index, item in enumerate(body["events"]):
         time = _parse_time(item["time"], f"events.{index}.time")
         events.append((item["provider"], UploadedEvent(item.get("id") or "", time, _event_values(item))))
-    store_events(request, _records(request), events, len(events))
+    store_events(request, _dataset_records(request), events, len(events))
     return json_response({"message": f"{len(events)} events accepted"}, 201)
 
 
@@ -99,7 +99,7 @@ async def delete_events(request: ApiRequest) -> web.Response:
     identifiers, time_bounds = body.get("eventIds"), ("startTime" in body, "endTime" in body)
     if bool(identifiers) == any(time_bounds) or any(time_bounds) != all(time_bounds):
         raise bad_request("either eventIds or startTime and endTime are needed, not both", field="eventIds")
-    dataset = _records(request).get(body["dataset"])
+    dataset = _dataset_records(request).get(body["dataset"])
     if dataset is None:
         raise bad_request(f"dataset: no dataset {body['dataset'][:80]!r}", field="dataset")
     if identifiers:
@@ -114,7 +114,7 @@ async def delete_events(request: ApiRequest) -> web.Response:
 
 async def list_datasets(request: ApiRequest) -> web.Response:
     """GET /datahub/v1/datasets: all of them."""
-    return json_response({"datasets": [_serialize(item) for item in _records(request).values()]})
+    return json_response({"datasets": [_serialize(item) for item in _dataset_records(request).values()]})
 
 
 async def get_dataset(request: ApiRequest) -> web.Response:
@@ -125,10 +125,10 @@ async def get_dataset(request: ApiRequest) -> web.Response:
 async def create_dataset(request: ApiRequest) -> web.Response:
     """POST /datahub/v1/datasets: an empty one."""
     body = await request.read_body(DATASET_BODY)
-    if body["name"] in _records(request):
+    if body["name"] in _dataset_records(request):
         raise bad_request(f"name: the dataset {body['name']!r} already exists", field="name")
     members = {name: body[name] for name in ("description", "displayName", "logoName") if name in body}
-    return json_response(_serialize(new_dataset(request, _records(request), body["name"], **members)), 201)
+    return json_response(_serialize(new_dataset(request, _dataset_records(request), body["name"], **members)), 201)
 
 
 async def update_dataset(request: ApiRequest) -> web.Response:
@@ -154,9 +154,9 @@ async def delete_datasets(request: ApiRequest) -> web.Response:
     """DELETE /datahub/v1/datasets: all named datasets, or none; 202 if it continues."""
     names = list(dict.fromkeys((await request.read_body(NAMES_BODY))["datasets"]))
     for name in names:
-        if name not in _records(request):
+        if name not in _dataset_records(request):
             raise bad_request(f"datasets: no dataset {name[:80]!r}", field="datasets")
-    return _delete(request, [_records(request)[name] for name in names], f"{len(names)} datasets deleted")
+    return _delete(request, [_dataset_records(request)[name] for name in names], f"{len(names)} datasets deleted")
 
 
 def _delete(request: ApiRequest, datasets: list[JsonObject], done: str) -> web.Response:
@@ -166,22 +166,22 @@ def _delete(request: ApiRequest, datasets: list[JsonObject], done: str) -> web.R
         if continues:
             item.update(events={}, values={}, gone=request.now + CONTINUED_SECONDS)
         else:
-            del _records(request)[item["name"]]
+            del _dataset_records(request)[item["name"]]
     if continues:
         return json_response({"message": "The deletion was accepted and continues"}, 202)
     return json_response({"message": done})
 
 
-def _records(request: ApiRequest) -> Records:
+def _dataset_records(request: ApiRequest) -> Records:
     """The datasets, without those whose deletion has finished."""
-    found = request.tenant.collection("datasets", customer_account.datasets)
+    found = request.tenant.collection("datasets", customer_account.seed_datasets)
     for name in [name for name, item in found.items() if item.get("gone", request.now + 1) <= request.now]:
         del found[name]
     return found
 
 
 def _get_dataset(request: ApiRequest) -> JsonObject:
-    return get_existing(_records(request), request.path_parameter("name"), "dataset")
+    return get_existing(_dataset_records(request), request.path_parameter("name"), "dataset")
 
 
 def _event_values(event: JsonObject) -> JsonObject:

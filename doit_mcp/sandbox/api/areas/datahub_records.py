@@ -42,7 +42,7 @@ IMPORT_BODY = compile_object(
 
 async def export_records(request: ApiRequest) -> web.Response:
     """GET /datahub/v1/datasets/{name}/records: a page as CSV or NDJSON; the next page's token is in a header."""
-    datasets = request.tenant.collection("datasets", customer_account.datasets)
+    datasets = request.tenant.collection("datasets", customer_account.seed_datasets)
     dataset = get_existing(datasets, request.path_parameter("name"), "dataset")
     form = listing.query_choice(request.query, "format", ("csv", "jsonl"), "csv")
     start, end = (listing.query_time(request.query, name) for name in ("startTime", "endTime"))
@@ -82,7 +82,7 @@ def store_report(request: ApiRequest, options: Mapping[str, str | bool], records
 
     404 for an unknown dataset; 409 for another template, and for a period that overlaps an earlier upload.
     """
-    datasets = request.tenant.collection("datasets", customer_account.datasets)
+    datasets = request.tenant.collection("datasets", customer_account.seed_datasets)
     dataset = get_existing(datasets, str(options["provider"]), "dataset")
     template = str(options["schemaTemplate"])
     start, end = (_parse_report_day(options, name) for name in ("periodStart", "periodEnd"))
@@ -100,7 +100,7 @@ def store_report(request: ApiRequest, options: Mapping[str, str | bool], records
     if (wait := youngest + MIN_REPLACED_SECONDS - request.now) > 0 and overlapping:
         message = "replace: an earlier upload is younger than 90 minutes"
         return json_response({"error": message}, 409, {"Retry-After": str(int(wait) + 1)})
-    events = [UploadedEvent("", float(seconds_of(end)), _values(record)) for record in records]
+    events = [UploadedEvent("", float(seconds_of(end)), _split_values(record)) for record in records]
     for key in overlapping:
         remove_events(dataset, batches.pop(key)["ids"])
     batch, before = request.tenant.new_id(), set(dataset["events"])
@@ -129,7 +129,7 @@ def _parse_report_day(options: Mapping[str, str | bool], name: str) -> int:
         raise bad_request(f"{name}: a day such as 2026-01-31 is required", field=name) from None
 
 
-def _values(record: JsonObject) -> JsonObject:
+def _split_values(record: JsonObject) -> JsonObject:
     """The values of a row by column: numbers, also as text, are metrics."""
     values: JsonObject = {}
     for name, value in record.items():

@@ -9,10 +9,10 @@ import jsonschema_rs
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import parse_day, rfc3339
+from ..costs.calendar_days import format_rfc3339, parse_day
 from ..diagrams import graph, views
 from ..diagrams.costs import INTERVALS, cost_snapshot
-from ..diagrams.history import author, history, last_sync_time, layers_of
+from ..diagrams.history import activity_history, find_author, last_sync_time, layers_of
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import object_schema, text_schema
@@ -33,7 +33,7 @@ async def get_components(request: ApiRequest) -> web.Response:
     """POST …/statussheet/{id}/get: the named components, by kind and id; unknown ones are left out."""
     layer = _get_layer(request, request.path_parameter("id"))
     identifiers_by_kind, fields = await request.read_body(COMPONENT_IDS_BODY), request.query.get("p", "").split()
-    components = views.components(request, layer)
+    components = views.current_components(request, layer)
     return json_response(
         {
             kind: {
@@ -55,15 +55,17 @@ async def export_layer(request: ApiRequest) -> web.Response:
         if (end := link["destination"])["ss_id"] != layer["id"]
     }
     summary = {name: layer[name] for name in ("name", "color")} | {
-        "updatedAt": rfc3339(last_sync_time(request.tenant, layer))
+        "updatedAt": format_rfc3339(last_sync_time(request.tenant, layer))
     }
     metadata = {
         "user": request.user.email,
-        "date": rfc3339(request.now),
+        "date": format_rfc3339(request.now),
         "version": EXPORT_VERSION,
         "connections": external_names,
     }
-    parts = {PLURALS[kind]: list(records.values()) for kind, records in views.components(request, layer).items()}
+    parts = {
+        PLURALS[kind]: list(records.values()) for kind, records in views.current_components(request, layer).items()
+    }
     return json_response({"statussheet": summary, "metadata": metadata, **parts})
 
 
@@ -84,7 +86,7 @@ async def list_snapshots(request: ApiRequest) -> web.Response:
     field = sort.removeprefix("-")
     if field not in SORTS:
         raise bad_request(f"sort must be one of {', '.join(SORTS)}, with - before it for descending", field="sort")
-    snapshots = sorted(_snapshots(request, layer), key=lambda item: str(item[field]), reverse=sort.startswith("-"))
+    snapshots = sorted(_list_snapshots(request, layer), key=lambda item: str(item[field]), reverse=sort.startswith("-"))
     return json_response(_slice_rows(request, snapshots, 10))
 
 
@@ -92,7 +94,7 @@ async def get_snapshot(request: ApiRequest) -> web.Response:
     """GET …/statussheet/{id}/snapshot?snapshot_id=."""
     layer = _get_layer(request, request.path_parameter("id"))
     snapshot_id = _required_parameter(request, "snapshot_id")
-    snapshot = next((item for item in _snapshots(request, layer) if item["_id"] == snapshot_id), None)
+    snapshot = next((item for item in _list_snapshots(request, layer) if item["_id"] == snapshot_id), None)
     if snapshot is None:
         raise ApiError(403, "the snapshot does not exist or is not accessible")
     return json_response(snapshot)
@@ -111,8 +113,8 @@ async def list_relationships(request: ApiRequest) -> web.Response:
         raise ApiError(404, "the diagram has no node, element or group with this id")
     is_transitive = options["depth"] == "transitive"
     traversals = {
-        "edges": graph.linked_resources(layer, start, options["direction"], is_transitive),
-        "group_members": graph.grouped_resources(layer, start, is_transitive),
+        "edges": graph.find_linked_resources(layer, start, options["direction"], is_transitive),
+        "group_members": graph.find_grouped_resources(layer, start, is_transitive),
     }
     relations = graph.merge_relations(
         *(traversal for kind, traversal in traversals.items() if options["kind"] in (kind, "both"))
@@ -125,7 +127,9 @@ async def list_activity(request: ApiRequest) -> web.Response:
     """GET /clouddiagrams/v1/activity, latest first; tags: groups with any of them."""
     layer = _get_layer(request, _required_parameter(request, "ss_id"))
     tags = set(request.http_request.query.getall("tags", []))
-    groups = [item for item in reversed(history(request.tenant, layer)) if not tags or tags & set(item["tags"])]
+    groups = [
+        item for item in reversed(activity_history(request.tenant, layer)) if not tags or tags & set(item["tags"])
+    ]
     return json_response(_slice_rows(request, groups, 10))
 
 
@@ -134,8 +138,8 @@ async def list_node_activity(request: ApiRequest) -> web.Response:
     layer, node = _get_layer(request, _required_parameter(request, "ss_id")), _required_parameter(request, "nodeId")
     activities = [
         {name: item[name] for name in ("_id", "activity", "metadata", "timestamp")}
-        | {"user": author(request.tenant), "statussheet": layer["id"]}
-        for group in reversed(history(request.tenant, layer))
+        | {"user": find_author(request.tenant), "statussheet": layer["id"]}
+        for group in reversed(activity_history(request.tenant, layer))
         for item in group["items"]
         if item["metadata"]["_id"] == node and item["activity"].startswith("NODE_")
     ]
@@ -169,10 +173,10 @@ def _slice_rows(request: ApiRequest, rows: list[JsonObject], default: int) -> li
     return rows[start : start + (listing.query_integer(request.query, "limit", 1, MAX_RESULTS) or default)]
 
 
-def _snapshots(request: ApiRequest, layer: JsonObject) -> list[JsonObject]:
+def _list_snapshots(request: ApiRequest, layer: JsonObject) -> list[JsonObject]:
     """The states of the layer after each change, oldest first."""
     snapshots: list[JsonObject] = []
-    for group in history(request.tenant, layer):
+    for group in activity_history(request.tenant, layer):
         previous = {"prevState": snapshots[-1]["_id"]} if snapshots else {}
         day, tag = group["timestamp"][:10], group["tags"][0]
         snapshot = {"_id": group["_id"], "name": f"{day} {tag}", "createdAt": group["timestamp"]}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..costs.calendar_days import rfc3339
-from ..hierarchy import DESCENDANTS, members, require_root
+from ..costs.calendar_days import format_rfc3339
+from ..hierarchy import DESCENDANTS, list_members, require_root
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import compile_object, text_schema
@@ -59,7 +59,7 @@ async def list_countries(request: ApiRequest) -> web.Response:
 
 async def list_regions(request: ApiRequest) -> web.Response:
     """GET /rbac/v1/custom-regions."""
-    return json_response({"customRegions": list(_regions(request).values())})
+    return json_response({"customRegions": list(_region_records(request).values())})
 
 
 async def create_region(request: ApiRequest) -> web.Response:
@@ -68,9 +68,9 @@ async def create_region(request: ApiRequest) -> web.Response:
     body = await request.read_body(NEW_REGION)
     region: JsonObject = {"id": f"cr_{request.tenant.new_id()}", "customerId": request.tenant.customer.id, **body}
     _check_region(request, region)
-    now = rfc3339(request.now)
+    now = format_rfc3339(request.now)
     region |= {"createdBy": request.user.email, "timeCreated": now, "timeModified": now}
-    return json_response(add_record(_regions(request), region), 201)
+    return json_response(add_record(_region_records(request), region), 201)
 
 
 async def get_region(request: ApiRequest) -> web.Response:
@@ -86,7 +86,7 @@ async def update_region(request: ApiRequest) -> web.Response:
     if not body:
         raise bad_request("the body has no changes")
     _check_region(request, {**region, **body})
-    region.update(body, timeModified=rfc3339(request.now))
+    region.update(body, timeModified=format_rfc3339(request.now))
     return json_response(region)
 
 
@@ -94,15 +94,15 @@ async def delete_region(request: ApiRequest) -> web.Response:
     """DELETE /rbac/v1/custom-regions/{customRegionId}: 409 while it is the scope of a customer or user."""
     require_root(request)
     region = _get_region(request)
-    if any(scope.get("customRegionId") == region["id"] for scope in _scopes(request).values()):
+    if any(scope.get("customRegionId") == region["id"] for scope in _scope_records(request).values()):
         raise ApiError(409, "the region is assigned to a customer or user")
-    del _regions(request)[region["id"]]
+    del _region_records(request)[region["id"]]
     return web.Response(status=204)
 
 
 async def get_scope(request: ApiRequest) -> web.Response:
     """GET the scope of a customer or user of the hierarchy."""
-    return json_response(_without_id(_scopes(request).get(await _scope_key(request), UNASSIGNED)))
+    return json_response(_without_id(_scope_records(request).get(await _scope_key(request), UNASSIGNED)))
 
 
 async def update_scope(request: ApiRequest) -> web.Response:
@@ -115,35 +115,35 @@ async def update_scope(request: ApiRequest) -> web.Response:
         if code not in COUNTRIES:
             raise bad_request(f"countryCode: unknown country {code}", field="countryCode")
         body["countryName"] = COUNTRIES[code]
-    elif body["type"] == "customRegion" and body["customRegionId"] not in _regions(request):
+    elif body["type"] == "customRegion" and body["customRegionId"] not in _region_records(request):
         raise ApiError(404, "custom region not found")
-    _scopes(request).pop(key, None)
-    return json_response(_without_id(add_record(_scopes(request), {"id": key, **body})))
+    _scope_records(request).pop(key, None)
+    return json_response(_without_id(add_record(_scope_records(request), {"id": key, **body})))
 
 
 async def delete_scope(request: ApiRequest) -> web.Response:
     """DELETE the scope of a customer or user, even if it has none."""
-    _scopes(request).pop(await _scope_key(request), None)
+    _scope_records(request).pop(await _scope_key(request), None)
     return web.Response(status=204)
 
 
-def _regions(request: ApiRequest) -> Records:
-    return request.tenant.collection("custom regions", identity.custom_regions)
+def _region_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("custom regions", identity.seed_custom_regions)
 
 
-def _scopes(request: ApiRequest) -> Records:
+def _scope_records(request: ApiRequest) -> Records:
     return request.tenant.collection("geographic scopes", lambda tenant: ())
 
 
 def _get_region(request: ApiRequest) -> JsonObject:
-    return get_existing(_regions(request), request.path_parameter("customRegionId"), "custom region")
+    return get_existing(_region_records(request), request.path_parameter("customRegionId"), "custom region")
 
 
 def _check_region(request: ApiRequest, region: JsonObject) -> None:
     unknown = [code for code in region["countryCodes"] if code not in COUNTRIES]
     if unknown:
         raise bad_request(f"countryCodes: unknown {', '.join(unknown)}"[:200], field="countryCodes")
-    if any(item["name"] == region["name"] and item["id"] != region["id"] for item in _regions(request).values()):
+    if any(item["name"] == region["name"] and item["id"] != region["id"] for item in _region_records(request).values()):
         raise ApiError(409, "a custom region with this name exists")
 
 
@@ -151,21 +151,21 @@ async def _scope_key(request: ApiRequest) -> str:
     """The key of the scope that the path names; 404 for customers outside the hierarchy, and for their users."""
     require_root(request)
     customer_id = request.path_parameter("targetCustomerId")
-    if customer_id not in members(request.tenant):
+    if customer_id not in list_members(request.tenant):
         raise ApiError(404, "customer not found")
     user_id = request.http_request.match_info.get("userId", "")
-    if user_id and user_id not in await _users_of(request, customer_id):
+    if user_id and user_id not in await _user_records(request, customer_id):
         raise ApiError(404, "user not found")
     return f"{customer_id}/{user_id}"
 
 
-async def _users_of(request: ApiRequest, customer_id: str) -> Records:
+async def _user_records(request: ApiRequest, customer_id: str) -> Records:
     """The users of a customer of the hierarchy, by id."""
     own = request.tenant.customer.id
     if customer_id == own:
-        return request.tenant.collection("users", customer_account.users)
+        return request.tenant.collection("users", customer_account.seed_users)
     below = [customer for customer in DESCENDANTS.get(own, ()) if customer.id == customer_id]
-    return (await request.open_tenant(below[0])).collection("users", customer_account.users) if below else {}
+    return (await request.open_tenant(below[0])).collection("users", customer_account.seed_users) if below else {}
 
 
 def _without_id(scope: JsonObject) -> JsonObject:

@@ -10,14 +10,14 @@ from aiohttp import web
 
 from .. import listing
 from ..commitment_plans import Recommendation, recommend_commitment, target_share
-from ..costs.calendar_days import add_months, rfc3339, start_of
+from ..costs.calendar_days import add_months, format_rfc3339, start_of
 from ..costs.google_commitments import CLOUD_SQL, COMPUTE, FEE_PRICE, GLOBAL
 from ..costs.money import MICRO
 from ..eligible_usage import GRANULARITIES, eligible_usage
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..seeds.commitment_policies import BASIS_DAYS
-from ..seeds.google_commitments import SERVICES, resource_commitments, spend_commitments
+from ..seeds.google_commitments import SERVICES, seed_resource_commitments, seed_spend_commitments
 from ..tenants import ApiRequest
 from .google_commitments import (
     ACCOUNT_PATH,
@@ -38,7 +38,7 @@ REGION_PATTERN = re.compile(r"global|[a-z]+(_[a-z0-9]+)+", re.ASCII)
 async def list_resource_cuds(request: ApiRequest) -> web.Response:
     """GET …/resource-based, latest first."""
     account = get_account_record(request)["id"]
-    stored = request.tenant.collection("gcp resource cuds", resource_commitments).values()
+    stored = request.tenant.collection("gcp resource cuds", seed_resource_commitments).values()
     rows = [_serialize_resource_cud(request, item) for item in _select_commitments(request, stored, account)]
     return page_response(request, rows, "commitmentNumericId")
 
@@ -47,7 +47,7 @@ async def list_spend_cuds(request: ApiRequest) -> web.Response:
     """GET …/spend-based, latest first."""
     account = get_account_record(request)["id"]
     service, region = _read_scope(request)
-    stored = request.tenant.collection("gcp spend cuds", spend_commitments).values()
+    stored = request.tenant.collection("gcp spend cuds", seed_spend_commitments).values()
     rows = [
         _serialize_spend_cud(request, item)
         for item in _select_commitments(request, stored, account)
@@ -62,7 +62,7 @@ async def list_recommendations(request: ApiRequest) -> web.Response:
     service, region = _read_scope(request)
     rows = [
         _serialize_recommendation(kind, place, item)
-        for kind, place in _scopes(request, account, service, region)
+        for kind, place in _list_scopes(request, account, service, region)
         if (item := _recommend(request, account["id"], kind, place)) is not None
     ]
     return json_response({"items": rows, "pageToken": None, "rowCount": len(rows)})
@@ -77,11 +77,13 @@ async def get_recommendation(request: ApiRequest) -> web.Response:
     if not region and service == CLOUD_SQL:
         raise bad_request("region is required for cloud_sql", code="validation_failed", field="region")
     granularity = listing.query_choice(request.query, "granularity", GRANULARITIES, "day")
-    scopes = dict(_scopes(request, account, service, region or GLOBAL))
+    scopes = dict(_list_scopes(request, account, service, region or GLOBAL))
     if service not in scopes:
         raise ApiError(404, "there is no eligible spend in this region")
     found = _recommend(request, account["id"], service, scopes[service])
-    points = eligible_usage(request, granularity, partial(_rates, request, account["id"], service, scopes[service]))
+    points = eligible_usage(
+        request, granularity, partial(_read_rates, request, account["id"], service, scopes[service])
+    )
     response: JsonObject = {"estimatedEquivalentRecommendedCommitment": 0.0, "eligibleUsage": points}
     if found is not None:
         response["estimatedEquivalentRecommendedCommitment"] = found.on_demand_rate
@@ -95,7 +97,7 @@ async def list_purchases(request: ApiRequest) -> web.Response:
     service, region = _read_scope(request)
     rows: list[JsonObject] = []
     for kind in SERVICES:
-        scopes = [place for one, place in _scopes(request, account, service, region) if one == kind]
+        scopes = [place for one, place in _list_scopes(request, account, service, region) if one == kind]
         found = [plan for place in scopes if (plan := _plan_purchase(request, account["id"], kind, place)) is not None]
         if found:
             rows.append({"service": kind, "billingAccountId": account["id"], "regions": found})
@@ -120,7 +122,7 @@ def _read_region(request: ApiRequest, service: str) -> str:
     return region
 
 
-def _scopes(request: ApiRequest, account: JsonObject, service: str, region: str) -> list[tuple[str, str]]:
+def _list_scopes(request: ApiRequest, account: JsonObject, service: str, region: str) -> list[tuple[str, str]]:
     """The (service, region) pairs of an account that are onboarded and have eligible spend, as far as selected."""
     return [
         (kind, place)
@@ -130,7 +132,9 @@ def _scopes(request: ApiRequest, account: JsonObject, service: str, region: str)
     ]
 
 
-def _rates(request: ApiRequest, account: str, service: str, region: str, first: int, last: int) -> Mapping[int, float]:
+def _read_rates(
+    request: ApiRequest, account: str, service: str, region: str, first: int, last: int
+) -> Mapping[int, float]:
     """The eligible spend in dollars per hour of the days in a range that have billing lines."""
     ledger = request.tenant.ledger
     days = measure_spend(request).daily(account, service, max(first, ledger.first), min(last, ledger.last), region)
@@ -139,7 +143,7 @@ def _rates(request: ApiRequest, account: str, service: str, region: str, first: 
 
 def _recommend(request: ApiRequest, account: str, service: str, region: str) -> Recommendation | None:
     """The recommended spend-based commitment under the account's policy; None without eligible spend."""
-    rates = _rates(request, account, service, region, request.today - BASIS_DAYS, request.today - 1)
+    rates = _read_rates(request, account, service, region, request.today - BASIS_DAYS, request.today - 1)
     if not rates:
         return None
     settings = preference_records(request)[f"{account} {service} {region}"]["settings"]
@@ -150,7 +154,7 @@ def _recommend(request: ApiRequest, account: str, service: str, region: str) -> 
 
 def _current_commitment(request: ApiRequest, account: str, service: str, region: str) -> float:
     """The active spend-based commitments of a scope, in dollars per hour."""
-    stored = request.tenant.collection("gcp spend cuds", spend_commitments).values()
+    stored = request.tenant.collection("gcp spend cuds", seed_spend_commitments).values()
     scope = (account, service, region)
     return sum(
         float(item["hourly"])
@@ -179,7 +183,7 @@ def _serialize_recommendation(service: str, region: str, found: Recommendation) 
     }
 
 
-def _state(request: ApiRequest, record: JsonObject) -> str:
+def _record_state(request: ApiRequest, record: JsonObject) -> str:
     if request.now < record["start"]:
         return "not_yet_active"
     return "active" if request.now < record["end"] else "expired"
@@ -189,12 +193,12 @@ def _select_commitments(request: ApiRequest, stored: Iterable[JsonObject], accou
     """The account's commitments with the status in the query, latest first."""
     status = listing.optional_choice(request.query, "status", STATES)
     newest = sorted(stored, key=lambda item: -float(item["start"]))
-    return [item for item in newest if item["account"] == account and status in ("", _state(request, item))]
+    return [item for item in newest if item["account"] == account and status in ("", _record_state(request, item))]
 
 
 def _serialize_resource_cud(request: ApiRequest, record: JsonObject) -> JsonObject:
     month = add_months(start_of("month", request.today), -1)
-    state = _state(request, record)
+    state = _record_state(request, record)
     spend = measure_spend(request).total(record["account"], COMPUTE, month, add_months(month, 1) - 1)
     used = state == "active"
     cores = round(spend.fees / FEE_PRICE / 24 / (add_months(month, 1) - month))
@@ -206,9 +210,9 @@ def _serialize_resource_cud(request: ApiRequest, record: JsonObject) -> JsonObje
         "region": "europe-west1",
         "autoRenew": used,
         "reservedResources": [{"resourceKind": "VCPU", "amount": str(max(1, cores))}],
-        "createdTime": rfc3339(record["start"]),
-        "startTime": rfc3339(record["start"]),
-        "endTime": rfc3339(record["end"]),
+        "createdTime": format_rfc3339(record["start"]),
+        "startTime": format_rfc3339(record["start"]),
+        "endTime": format_rfc3339(record["end"]),
         "lastMonthCPUUtilization": 1.0 if used else 0.0,
         "lastMonthCPUCoverage": round(spend.covered / spend.list_cost, 4) if used and spend.list_cost else 0.0,
         "lastMonthCPUSavings": round(spend.savings / MICRO, 2) if used else 0.0,
@@ -219,13 +223,13 @@ def _serialize_spend_cud(request: ApiRequest, record: JsonObject) -> JsonObject:
     return {
         "cudId": record["id"],
         "cudProductName": record["product"],
-        "state": _state(request, record).replace("_", " ").capitalize(),
+        "state": _record_state(request, record).replace("_", " ").capitalize(),
         "commitmentAmount": record["hourly"],
         "commitmentUnit": "USD",
         "term": "P1Y",
         "region": record["region"],
-        "startTime": rfc3339(record["start"]),
-        "endTime": rfc3339(record["end"]),
+        "startTime": format_rfc3339(record["start"]),
+        "endTime": format_rfc3339(record["end"]),
         "lastMonthUtilization": 0.0,
         "lastMonthSavings": 0.0,
     }

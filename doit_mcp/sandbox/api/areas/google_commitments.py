@@ -11,13 +11,13 @@ from functools import partial
 
 from aiohttp import web
 
-from ..commitment_plans import iso_day, money
-from ..costs.calendar_days import parse_instant, rfc3339, start_of
+from ..commitment_plans import decimal_money, format_day
+from ..costs.calendar_days import format_rfc3339, parse_instant, start_of
 from ..costs.google_commitments import COMPUTE, GoogleCommitments, measure_google_commitments
 from ..costs.money import MICRO
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..seeds.google_commitments import billing_accounts, preferences
+from ..seeds.google_commitments import seed_billing_accounts, seed_preferences
 from ..tenants import ApiRequest, Records, get_existing
 from .perfect_scale import STATS_DAYS, SYNC_SECONDS, effective_savings_rate, monthly_stats, page_response
 
@@ -31,9 +31,9 @@ SPEND_KINDS = (
 """Kinds of spend-based commitments. They cost nothing, because no billing line has their fees."""
 
 
-def records(request: ApiRequest) -> Records:
+def billing_account_records(request: ApiRequest) -> Records:
     """The tenant's billing accounts by id."""
-    return request.tenant.collection("gcp billing accounts", billing_accounts)
+    return request.tenant.collection("gcp billing accounts", seed_billing_accounts)
 
 
 def get_account_record(request: ApiRequest) -> JsonObject:
@@ -41,7 +41,7 @@ def get_account_record(request: ApiRequest) -> JsonObject:
     number = request.path_parameter("billingAccountId")
     if not ACCOUNT_PATTERN.fullmatch(number):
         raise bad_request("billingAccountId must be three groups of 6 characters", field="billingAccountId")
-    return get_existing(records(request), number, "billing account")
+    return get_existing(billing_account_records(request), number, "billing account")
 
 
 def onboarded_services(account: JsonObject) -> list[str]:
@@ -56,12 +56,12 @@ def measure_spend(request: ApiRequest) -> GoogleCommitments:
 
 def preference_records(request: ApiRequest) -> Records:
     """The settings by "account service region"."""
-    return request.tenant.collection("gcp commitment preferences", preferences)
+    return request.tenant.collection("gcp commitment preferences", seed_preferences)
 
 
 async def list_accounts(request: ApiRequest) -> web.Response:
     """GET /ps4commitments/v1/gcp/billing-accounts."""
-    rows = [_serialize_account(request, item) for item in records(request).values()]
+    rows = [_serialize_account(request, item) for item in billing_account_records(request).values()]
     return page_response(request, rows, "billingAccountId")
 
 
@@ -77,7 +77,7 @@ async def get_account(request: ApiRequest) -> web.Response:
             }
             for item in services
         ],
-        "dailyCoverage": [{"service": item, "days": _days(request, account["id"], item)} for item in services],
+        "dailyCoverage": [{"service": item, "days": _list_days(request, account["id"], item)} for item in services],
     }
     return json_response(_serialize_account(request, account) | series)
 
@@ -85,7 +85,7 @@ async def get_account(request: ApiRequest) -> web.Response:
 async def list_settings(request: ApiRequest) -> web.Response:
     """GET /ps4commitments/v1/gcp/settings: an item for each billing account."""
     rows = []
-    for account in records(request).values():
+    for account in billing_account_records(request).values():
         keys = [(key, *key.split()) for key in preference_records(request) if key.startswith(f"{account['id']} ")]
         services = [
             {"service": service, "region": api_region(region), "settings": preference_records(request)[key]["settings"]}
@@ -109,28 +109,28 @@ def _serialize_account(request: ApiRequest, account: JsonObject) -> JsonObject:
         "currency": request.tenant.customer.currency,
         "onboardingStatus": [{"service": name, **item} for name, item in account["onboarding"].items()],
         "cudExportHealthy": True,
-        "commitmentsSyncTime": rfc3339(request.now - request.now % SYNC_SECONDS),
-        "stats30d": [{"service": item, **_stats(request, account["id"], item)} for item in services],
-        "savingsTotals": [{"service": item, **_totals(request, account, item)} for item in services],
+        "commitmentsSyncTime": format_rfc3339(request.now - request.now % SYNC_SECONDS),
+        "stats30d": [{"service": item, **_scope_stats(request, account["id"], item)} for item in services],
+        "savingsTotals": [{"service": item, **_sum_savings(request, account, item)} for item in services],
     }
 
 
-def _stats(request: ApiRequest, account: str, service: str) -> JsonObject:
+def _scope_stats(request: ApiRequest, account: str, service: str) -> JsonObject:
     spend = measure_spend(request).total(account, service, request.today - STATS_DAYS, request.today - 1)
-    return {"esr": effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
+    return {"esr": effective_savings_rate(spend), "savings": decimal_money(spend.savings / MICRO)}
 
 
-def _totals(request: ApiRequest, account: JsonObject, service: str) -> JsonObject:
+def _sum_savings(request: ApiRequest, account: JsonObject, service: str) -> JsonObject:
     """Savings of this year and in total, since the account was onboarded."""
     onboarded = parse_instant(account["onboarding"][service]["onboardingStartedAt"])
     starts = {"ytd": max(onboarded, start_of("year", request.today)), "lifetime": onboarded}
     return {
-        name: money(measure_spend(request).total(account["id"], service, first, request.today).savings / MICRO)
+        name: decimal_money(measure_spend(request).total(account["id"], service, first, request.today).savings / MICRO)
         for name, first in starts.items()
     }
 
 
-def _days(request: ApiRequest, account: str, service: str) -> list[JsonObject]:
+def _list_days(request: ApiRequest, account: str, service: str) -> list[JsonObject]:
     """The last complete days: costs by kind of commitment."""
     days = []
     spends = measure_spend(request).daily(account, service, request.today - STATS_DAYS, request.today - 1)
@@ -141,7 +141,7 @@ def _days(request: ApiRequest, account: str, service: str) -> list[JsonObject]:
             else {"cloudSql": 0.0}
         )
         kinds["onDemand"] = spend.on_demand / MICRO
-        days.append({"date": iso_day(day), **{name: money(cost) for name, cost in kinds.items()}})
+        days.append({"date": format_day(day), **{name: decimal_money(cost) for name, cost in kinds.items()}})
     return days
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import BOOLEAN, INTEGER, NUMBER, compile_object, object_schema, one_of, text_schema
-from ..seeds.insights import insights
+from ..schemas import BOOLEAN, INTEGER, NUMBER, compile_object, enum_schema, object_schema, text_schema
+from ..seeds.insights import seed_insights
 from ..tenants import ApiRequest, Records, add_record, check_capacity, get_existing
 
 PUBLIC_API_SOURCE = "public-api"  # the only source that the API can write
@@ -25,11 +25,11 @@ RESULT_TYPES = (
     "potential_daily_savings_with_cluster_agent",
 )
 NAME, LONG_TEXT = text_schema(500, minLength=1), text_schema(20_000)
-STATUS = one_of(*STATUSES, "upgrade needed", "permissions needed")
+STATUS = enum_schema(*STATUSES, "upgrade needed", "permissions needed")
 DISMISSAL = object_schema(
     "",
     comment=LONG_TEXT,
-    reason=one_of(
+    reason=enum_schema(
         "not relevant",
         "not enough information",
         "not worth the effort",
@@ -46,7 +46,7 @@ RESOURCE = object_schema(
     externalId=LONG_TEXT,
     externalUrl=LONG_TEXT,
     metadata={"type": "object"},
-    resultType=one_of(*RESULT_TYPES),
+    resultType=enum_schema(*RESULT_TYPES),
     result=object_schema(
         "",
         value=NUMBER,
@@ -66,7 +66,7 @@ MEMBERS: dict[str, JsonObject] = {
     "shortDescription": NAME,
     "detailedDescriptionMdx": LONG_TEXT,
     "cloudProvider": NAME,
-    "categories": {"type": "array", "items": one_of("FinOps", "Security"), "minItems": 1, "uniqueItems": True},
+    "categories": {"type": "array", "items": enum_schema("FinOps", "Security"), "minItems": 1, "uniqueItems": True},
     "reportUrl": LONG_TEXT,
     "cloudFlowTemplateId": LONG_TEXT,
     "easyWinDescription": LONG_TEXT,
@@ -85,14 +85,14 @@ STATUS_CHANGE = compile_object("status", status=STATUS, dismissalDetails=DISMISS
 REPLACE_RESOURCES_BODY = compile_object("resourceResults", resourceResults=RESOURCES)
 
 
-def records(request: ApiRequest) -> Records:
+def insight_records(request: ApiRequest) -> Records:
     """The tenant's insights by source and key: InsightResponse with *resources* and *priority*."""
-    return request.tenant.collection("insights", insights)
+    return request.tenant.collection("insights", seed_insights)
 
 
 async def list_insights(request: ApiRequest) -> web.Response:
     """GET /insights/v1/results, latest updated first; pagination is nested."""
-    newest = sorted(records(request).values(), key=lambda item: (item["lastUpdated"], item["id"]), reverse=True)
+    newest = sorted(insight_records(request).values(), key=lambda item: (item["lastUpdated"], item["id"]), reverse=True)
     # Compared as it is written: an unknown category matches nothing.
     category = request.query.get("category", "")
     term, cloud = request.query.get("searchTerm", "").lower(), request.query.get("cloudProvider", "")
@@ -131,7 +131,7 @@ async def create_insights(request: ApiRequest) -> web.Response:
     """POST /insights/v1/results: creates or replaces by key; the response lists failures, here none."""
     new_insights = (await request.read_body(NEW_INSIGHTS))["results"]
     check_capacity(
-        records(request),
+        insight_records(request),
         len({item["key"] for item in new_insights} - {item["key"] for item in _public_api_insights(request)}),
     )
     for item in new_insights:
@@ -145,7 +145,7 @@ async def delete_insights(request: ApiRequest) -> web.Response:
     """DELETE /insights/v1/results?insightKey=: the public-api insight with this key, if it exists."""
     if not request.query.get("insightKey"):
         raise bad_request("insightKey is required", field="insightKey")
-    records(request).pop(_insight_id(PUBLIC_API_SOURCE, request.query["insightKey"]), None)
+    insight_records(request).pop(_insight_id(PUBLIC_API_SOURCE, request.query["insightKey"]), None)
     return web.Response(status=204)
 
 
@@ -161,7 +161,7 @@ async def put_insight(request: ApiRequest) -> web.Response:
     if body["key"] != request.path_parameter("insightKey"):
         raise bad_request("key must be the insightKey of the path", field="key")
     status = body.pop("status", "actionable")
-    stored = records(request).get(_insight_id(PUBLIC_API_SOURCE, body["key"]), {})
+    stored = insight_records(request).get(_insight_id(PUBLIC_API_SOURCE, body["key"]), {})
     return json_response(
         _serialize(_store_insight(request, {**body, "displayStatus": status}, stored.get("resources", [])))
     )
@@ -170,7 +170,7 @@ async def put_insight(request: ApiRequest) -> web.Response:
 async def delete_insight(request: ApiRequest) -> web.Response:
     """DELETE …/source/public-api/insight/{insightKey}; succeeds even if it does not exist."""
     _require_public_api_source(request, 403)
-    records(request).pop(_insight_id(PUBLIC_API_SOURCE, request.path_parameter("insightKey")), None)
+    insight_records(request).pop(_insight_id(PUBLIC_API_SOURCE, request.path_parameter("insightKey")), None)
     return web.Response(status=204)
 
 
@@ -179,8 +179,8 @@ async def set_status(request: ApiRequest) -> web.Response:
     _require_public_api_source(request, 400)
     insight, body = _get_insight(request), await request.read_body(STATUS_CHANGE)
     insight.pop("dismissalDetails", None)
-    insight.update({"displayStatus": body.pop("status"), **body, "lastUpdated": rfc3339(request.now)})
-    insight["lastStatusChange"] = {"userId": request.user.email, "lastChangedAt": rfc3339(request.now)}
+    insight.update({"displayStatus": body.pop("status"), **body, "lastUpdated": format_rfc3339(request.now)})
+    insight["lastStatusChange"] = {"userId": request.user.email, "lastChangedAt": format_rfc3339(request.now)}
     return web.Response(status=204)
 
 
@@ -196,7 +196,7 @@ async def replace_resources(request: ApiRequest) -> web.Response:
     insight["resources"] = [
         {**item, "resolved": False} for item in (await request.read_body(REPLACE_RESOURCES_BODY))["resourceResults"]
     ]
-    insight["lastUpdated"] = rfc3339(request.now)
+    insight["lastUpdated"] = format_rfc3339(request.now)
     return _resources_response(request, insight)
 
 
@@ -212,16 +212,16 @@ def _resources_response(request: ApiRequest, insight: JsonObject) -> web.Respons
 def _store_insight(request: ApiRequest, members: JsonObject, resources: Iterable[JsonObject]) -> JsonObject:
     """Create or replace the public-api insight with these members."""
     identifier = _insight_id(PUBLIC_API_SOURCE, members["key"])
-    records(request).pop(identifier, None)
+    insight_records(request).pop(identifier, None)
     return add_record(
-        records(request),
+        insight_records(request),
         {
             "displayStatus": "actionable",
             "tags": [],
             **members,
             "id": identifier,
             "source": PUBLIC_API_SOURCE,
-            "lastUpdated": rfc3339(request.now),
+            "lastUpdated": format_rfc3339(request.now),
             "resources": [{"resolved": False, **item} for item in resources],
         },
     )
@@ -229,10 +229,10 @@ def _store_insight(request: ApiRequest, members: JsonObject, resources: Iterable
 
 def _serialize(insight: JsonObject) -> JsonObject:
     hidden = ("id", "resources", "priority")
-    return {name: value for name, value in insight.items() if name not in hidden} | {"summary": _summary(insight)}
+    return {name: value for name, value in insight.items() if name not in hidden} | {"summary": _sum_up(insight)}
 
 
-def _summary(insight: JsonObject) -> JsonObject:
+def _sum_up(insight: JsonObject) -> JsonObject:
     """The totals of its unresolved resources: dollars per day, and risks by severity."""
     results = [(item["resultType"], item.get("result", {})) for item in insight["resources"] if not item["resolved"]]
     risks = sum(
@@ -261,14 +261,14 @@ def _require_public_api_source(request: ApiRequest, status: int) -> None:
 
 def _get_insight(request: ApiRequest) -> JsonObject:
     return get_existing(
-        records(request),
+        insight_records(request),
         _insight_id(request.path_parameter("sourceID"), request.path_parameter("insightKey")),
         "insight",
     )
 
 
 def _public_api_insights(request: ApiRequest) -> list[JsonObject]:
-    return [item for item in records(request).values() if item["source"] == PUBLIC_API_SOURCE]
+    return [item for item in insight_records(request).values() if item["source"] == PUBLIC_API_SOURCE]
 
 
 def _insight_id(source: str, key: str) -> str:

@@ -9,8 +9,8 @@ from aiohttp import web
 from .. import listing
 from ..costs.calendar_days import milliseconds_of
 from ..costs.invoices import Invoice, InvoiceLine, make_invoices
-from ..costs.money import payable
-from ..made_events import made_invoices
+from ..costs.money import to_payable_amount
+from ..requested_events import requested_invoices
 from ..responses import JsonObject, json_response
 from ..routes import Route
 from ..seeds import analytics_core
@@ -40,7 +40,7 @@ def _current_invoices(request: ApiRequest) -> dict[str, JsonObject]:
     invoices = [
         _serialize(request.tenant, invoice, request.today) for invoice in request.tenant.compute_cached(make_invoices)
     ]
-    return {item["id"]: item for item in (*invoices, *made_invoices(request.tenant).values())}
+    return {item["id"]: item for item in (*invoices, *requested_invoices(request.tenant).values())}
 
 
 def _serialize(tenant: Tenant, invoice: Invoice, today: int) -> JsonObject:
@@ -69,7 +69,7 @@ def _serialize_line(line: InvoiceLine, currency: str) -> JsonObject:
         "description": line.description,
         "details": line.project,
         "qty": 1.0,
-        "price": payable(line.cost, currency),
+        "price": to_payable_amount(line.cost, currency),
         "currency": currency,
     }
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..analytics_objects import OBJECT_KINDS, records
-from ..costs.calendar_days import rfc3339
+from ..analytics_objects import OBJECT_KINDS, list_records
+from ..costs.calendar_days import format_rfc3339
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import TEXT, array_schema, compile_object, nullable, object_schema, one_of, text_schema
+from ..schemas import TEXT, array_schema, compile_object, enum_schema, nullable_schema, object_schema, text_schema
 from ..tenants import MAX_RECORDS, ApiRequest, add_record, get_existing, newest_first
 
 SORTS = ("id", "name", "type", "createTime", "updateTime")
-COLOR = one_of(
+COLOR = enum_schema(
     "blue",
     "skyBlue",
     "teal",
@@ -28,11 +28,11 @@ COLOR = one_of(
 )
 NAME = text_schema(200, minLength=1)
 NEW_LABEL = compile_object("name color", name=NAME, color=COLOR)
-LABEL_CHANGES = compile_object("", name=nullable(NAME), color=nullable(COLOR))
+LABEL_CHANGES = compile_object("", name=nullable_schema(NAME), color=nullable_schema(COLOR))
 OBJECT = object_schema(
     "objectId objectType",
     objectId=TEXT,
-    objectType=one_of("alert", "allocation", "budget", "metric", "report", "annotation"),
+    objectType=enum_schema("alert", "allocation", "budget", "metric", "report", "annotation"),
 )
 ASSIGNMENTS_BODY = compile_object("", add=array_schema(OBJECT, maxItems=500), remove=array_schema(OBJECT, maxItems=500))
 
@@ -40,7 +40,7 @@ ASSIGNMENTS_BODY = compile_object("", add=array_schema(OBJECT, maxItems=500), re
 async def list_labels(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/labels, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("name", "type"))
-    labels = listing.filter_by_name(request.query, newest_first(records(request.tenant, "label")), "name")
+    labels = listing.filter_by_name(request.query, newest_first(list_records(request.tenant, "label")), "name")
     labels = listing.filter_rows(labels, criteria, lambda label, key: str(label[key]))
     labels = listing.sort_rows(request.query, labels, SORTS, lambda label, field: label[field])
     page = request.paginate([_serialize(item) for item in labels])
@@ -55,7 +55,7 @@ async def get_label(request: ApiRequest) -> web.Response:
 async def create_label(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/labels."""
     body = await request.read_body(NEW_LABEL)
-    now = rfc3339(request.now)
+    now = format_rfc3339(request.now)
     label: JsonObject = {
         "id": request.tenant.new_id(),
         **body,
@@ -64,21 +64,23 @@ async def create_label(request: ApiRequest) -> web.Response:
         "createTime": now,
         "updateTime": now,
     }
-    return json_response(_serialize(add_record(records(request.tenant, "label"), label)), 201)
+    return json_response(_serialize(add_record(list_records(request.tenant, "label"), label)), 201)
 
 
 async def update_label(request: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/labels/{id}: omitted or null members stay unchanged."""
     label = _require_custom(_get_label(request))
     body = await request.read_body(LABEL_CHANGES)
-    label.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(request.now))
+    label.update(
+        {name: value for name, value in body.items() if value is not None}, updateTime=format_rfc3339(request.now)
+    )
     return json_response(_serialize(label))
 
 
 async def delete_label(request: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/labels/{id}, with its assignments."""
     label = _require_custom(_get_label(request))
-    del records(request.tenant, "label")[label["id"]]
+    del list_records(request.tenant, "label")[label["id"]]
     return json_response({})
 
 
@@ -96,7 +98,7 @@ async def change_assignments(request: ApiRequest) -> web.Response:
         raise bad_request("add or remove must name an object", field="add")
     for index, item in enumerate(add):
         kind = item["objectType"]
-        if kind not in OBJECT_KINDS or item["objectId"] not in records(request.tenant, kind):
+        if kind not in OBJECT_KINDS or item["objectId"] not in list_records(request.tenant, kind):
             raise bad_request(f"add[{index}]: no {kind} {item['objectId'][:80]!r}", field=f"add[{index}].objectId")
     objects = [item for item in label["objects"] if item not in remove and item not in add]
     objects += [item for index, item in enumerate(add) if item not in add[:index]]
@@ -107,7 +109,7 @@ async def change_assignments(request: ApiRequest) -> web.Response:
 
 
 def _get_label(request: ApiRequest) -> JsonObject:
-    return get_existing(records(request.tenant, "label"), request.path_parameter("id"), "label")
+    return get_existing(list_records(request.tenant, "label"), request.path_parameter("id"), "label")
 
 
 def _require_custom(label: JsonObject) -> JsonObject:

@@ -12,14 +12,14 @@ from functools import partial
 
 from aiohttp import web
 
-from ..commitment_plans import aws_preference, iso_day, money, potential_savings
-from ..costs.calendar_days import add_months, parse_instant, rfc3339, start_of
+from ..commitment_plans import aws_preference, decimal_money, format_day, potential_savings
+from ..costs.calendar_days import add_months, format_rfc3339, parse_instant, start_of
 from ..costs.coverage import Coverage, MemberAccount, Spend, measure_coverage
 from ..costs.google_commitments import CommittedSpend
 from ..costs.money import MICRO
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
-from ..seeds.perfect_scale import organizations
+from ..seeds.perfect_scale import seed_organizations
 from ..tenants import ApiRequest, Records, get_existing
 
 ORGANIZATIONS_PATH = "/ps4commitments/v1/aws/organizations"
@@ -29,14 +29,16 @@ STATS_DAYS, SHARE_DAYS, STATS_MONTHS = 30, 60, 6
 SYNC_SECONDS = 3600  # between syncs with AWS
 
 
-def records(request: ApiRequest) -> Records:
+def organization_records(request: ApiRequest) -> Records:
     """The tenant's organizations by management account."""
-    return request.tenant.collection("aws organizations", organizations)
+    return request.tenant.collection("aws organizations", seed_organizations)
 
 
 def get_organization_record(request: ApiRequest) -> JsonObject:
     """The organization in the path; 400 for an invalid account number, 404 if it does not exist."""
-    return get_existing(records(request), path_account_number(request, "managementAccountId"), "AWS organization")
+    return get_existing(
+        organization_records(request), path_account_number(request, "managementAccountId"), "AWS organization"
+    )
 
 
 def path_account_number(request: ApiRequest, name: str) -> str:
@@ -62,21 +64,25 @@ def page_response(request: ApiRequest, rows: Sequence[JsonObject], key: str) -> 
 async def list_organizations(request: ApiRequest) -> web.Response:
     """GET /ps4commitments/v1/aws/organizations."""
     return page_response(
-        request, [_serialize_organization(request, item) for item in records(request).values()], "managementAccountId"
+        request,
+        [_serialize_organization(request, item) for item in organization_records(request).values()],
+        "managementAccountId",
     )
 
 
 async def get_organization(request: ApiRequest) -> web.Response:
     """GET …/organizations/{managementAccountId}, with monthly and daily statistics."""
     organization = get_organization_record(request)
-    members = [item.id for item in _coverage(request).members(organization["id"])]
+    members = [item.id for item in _read_coverage(request).members(organization["id"])]
     return json_response(_serialize_organization(request, organization) | _time_series(request, organization, members))
 
 
 async def list_members(request: ApiRequest) -> web.Response:
     """GET …/member-accounts, by number."""
     organization = get_organization_record(request)
-    rows = [_serialize_member(request, organization, item) for item in _coverage(request).members(organization["id"])]
+    rows = [
+        _serialize_member(request, organization, item) for item in _read_coverage(request).members(organization["id"])
+    ]
     return page_response(request, rows, "memberAccountId")
 
 
@@ -85,11 +91,11 @@ async def get_member(request: ApiRequest) -> web.Response:
     organization = get_organization_record(request)
     accounts: dict[str, JsonObject] = {
         item.id: _serialize_member(request, organization, item)
-        for item in _coverage(request).members(organization["id"])
+        for item in _read_coverage(request).members(organization["id"])
     }
     member = get_existing(accounts, path_account_number(request, "memberAccountId"), "member account")
     member_ids = [member["memberAccountId"]]
-    totals = {"savingsTotals": _totals(request, organization, member_ids)}
+    totals = {"savingsTotals": _sum_savings(request, organization, member_ids)}
     return json_response(member | _time_series(request, organization, member_ids) | totals)
 
 
@@ -104,27 +110,27 @@ async def list_settings(request: ApiRequest) -> web.Response:
                 for service in onboarded_services(item)
             ],
         }
-        for item in records(request).values()
+        for item in organization_records(request).values()
         if onboarded_services(item)
     ]
     return page_response(request, rows, "managementAccountId")
 
 
-def _coverage(request: ApiRequest) -> Coverage:
+def _read_coverage(request: ApiRequest) -> Coverage:
     return request.tenant.compute_cached(measure_coverage)
 
 
 def _serialize_organization(request: ApiRequest, organization: JsonObject) -> JsonObject:
-    members = [item.id for item in _coverage(request).members(organization["id"])]
+    members = [item.id for item in _read_coverage(request).members(organization["id"])]
     return {
         "managementAccountId": organization["id"],
         "displayName": organization["name"],
         "onboardingStatus": organization["onboarding"],
-        "savingsPlansSyncTime": rfc3339(request.now - request.now % SYNC_SECONDS),
-        "stats30d": _stats(request, organization, members),
-        "savingsTotals": _totals(request, organization, members),
+        "savingsPlansSyncTime": format_rfc3339(request.now - request.now % SYNC_SECONDS),
+        "stats30d": _account_stats(request, organization, members),
+        "savingsTotals": _sum_savings(request, organization, members),
         "monthlyPotentialSavings": {
-            service: money(potential_savings(request, organization["id"], service))
+            service: decimal_money(potential_savings(request, organization["id"], service))
             for service in onboarded_services(organization)
         },
     }
@@ -135,9 +141,9 @@ def _serialize_member(request: ApiRequest, organization: JsonObject, account: Me
         "memberAccountId": account.id,
         "managementAccountId": organization["id"],
         "displayName": account.name,
-        "stats30d": _stats(request, organization, [account.id]),
+        "stats30d": _account_stats(request, organization, [account.id]),
         "monthlyPotentialSavings": {
-            service: money(
+            service: decimal_money(
                 potential_savings(request, organization["id"], service)
                 * _on_demand_share(request, organization, account, service)
             )
@@ -148,30 +154,30 @@ def _serialize_member(request: ApiRequest, organization: JsonObject, account: Me
 
 def _on_demand_share(request: ApiRequest, organization: JsonObject, account: MemberAccount, service: str) -> float:
     """An account's share of the organization's remaining on-demand cost."""
-    coverage, first = _coverage(request), request.today - SHARE_DAYS
+    coverage, first = _read_coverage(request), request.today - SHARE_DAYS
     members = [item.id for item in coverage.members(organization["id"])]
     total = coverage.total(service, members, first, request.today - 1).on_demand
     return coverage.total(service, [account.id], first, request.today - 1).on_demand / total if total else 0.0
 
 
-def _stats(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
+def _account_stats(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
     stats = {}
     for service in onboarded_services(organization):
-        spend = _coverage(request).total(service, accounts, request.today - STATS_DAYS, request.today - 1)
-        stats[service] = {"esr": effective_savings_rate(spend), "savings": money(spend.savings / MICRO)}
+        spend = _read_coverage(request).total(service, accounts, request.today - STATS_DAYS, request.today - 1)
+        stats[service] = {"esr": effective_savings_rate(spend), "savings": decimal_money(spend.savings / MICRO)}
     return stats
 
 
-def _totals(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
+def _sum_savings(request: ApiRequest, organization: JsonObject, accounts: Collection[str]) -> JsonObject:
     """Savings of this year and in total, since the organization was onboarded."""
     totals = {}
     for service in onboarded_services(organization):
         onboarded = parse_instant(organization["onboarding"][service]["onboardingStartedAt"])
         ytd, lifetime = (
-            _coverage(request).total(service, accounts, first, request.today).savings
+            _read_coverage(request).total(service, accounts, first, request.today).savings
             for first in (max(onboarded, start_of("year", request.today)), onboarded)
         )
-        totals[service] = {"ytd": money(ytd / MICRO), "lifetime": money(lifetime / MICRO)}
+        totals[service] = {"ytd": decimal_money(ytd / MICRO), "lifetime": decimal_money(lifetime / MICRO)}
     return totals
 
 
@@ -179,7 +185,7 @@ def _time_series(request: ApiRequest, organization: JsonObject, accounts: Collec
     services = onboarded_services(organization)
     return {
         "monthlyStats": {
-            service: monthly_stats(request, partial(_coverage(request).total, service, accounts))
+            service: monthly_stats(request, partial(_read_coverage(request).total, service, accounts))
             for service in services
         },
         "dailyCoverage": {service: _daily_coverage(request, service, accounts) for service in services},
@@ -195,10 +201,10 @@ def monthly_stats(request: ApiRequest, total: Callable[[int, int], Spend | Commi
         spend = total(first, add_months(first, 1) - 1)
         months.append(
             {
-                "month": iso_day(first)[:7],
+                "month": format_day(first)[:7],
                 "esr": effective_savings_rate(spend) or 0.0,
-                "onDemandCost": money(spend.list_cost / MICRO),
-                "costWithSavings": money(spend.cost / MICRO),
+                "onDemandCost": decimal_money(spend.list_cost / MICRO),
+                "costWithSavings": decimal_money(spend.cost / MICRO),
             }
         )
     return months
@@ -208,14 +214,16 @@ def _daily_coverage(request: ApiRequest, service: str, accounts: Collection[str]
     """The last complete days: costs by kind, unused fees included; kinds without cost are left out."""
     days = []
     for day, spend in (
-        _coverage(request).daily(service, accounts, request.today - STATS_DAYS, request.today - 1).items()
+        _read_coverage(request).daily(service, accounts, request.today - STATS_DAYS, request.today - 1).items()
     ):
         kinds = {
             "onDemandCost": spend.on_demand,
             "savingsPlanCost": spend.plan_fees,
             "reservedInstCost": spend.reservation_fees,
         }
-        days.append({"date": iso_day(day), **{name: money(cost / MICRO) for name, cost in kinds.items() if cost}})
+        days.append(
+            {"date": format_day(day), **{name: decimal_money(cost / MICRO) for name, cost in kinds.items() if cost}}
+        )
     return days
 
 

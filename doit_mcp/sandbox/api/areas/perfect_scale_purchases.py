@@ -9,21 +9,21 @@ from aiohttp import web
 from .. import listing
 from ..commitment_plans import (
     Recommendation,
-    active_plans,
+    decimal_money,
     hourly_spend,
-    money,
+    list_active_plans,
     plan_state,
     recommend,
     total_commitment,
 )
-from ..costs.calendar_days import DAY_SECONDS, add_months, rfc3339, seconds_of, start_of
+from ..costs.calendar_days import DAY_SECONDS, add_months, format_rfc3339, seconds_of, start_of
 from ..costs.coverage import INSTANCE_PRICE, Spend, measure_coverage
 from ..costs.coverage_rates import RESERVED_DISCOUNT_PERCENT
 from ..costs.money import MICRO
 from ..eligible_usage import GRANULARITIES, HOURS_PER_DAY, eligible_usage
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..seeds.perfect_scale import INSTANCE_TYPE, SERVICES, TERM_DAYS, plans, reservations
+from ..seeds.perfect_scale import INSTANCE_TYPE, SERVICES, TERM_DAYS, seed_plans, seed_reservations
 from ..tenants import ApiRequest
 from .perfect_scale import ORGANIZATION_PATH, get_organization_record, onboarded_services, page_response
 from .planned_purchases import list_purchases
@@ -41,7 +41,9 @@ async def list_plans(request: ApiRequest) -> web.Response:
     """GET …/savings-plans, latest first."""
     organization = get_organization_record(request)["id"]
     filters = _read_filters(request, savingsPlanType=("type", PLAN_TYPES), state=("status", PLAN_STATES))
-    newest = sorted(request.tenant.collection("savings plans", plans).values(), key=lambda item: -float(item["start"]))
+    newest = sorted(
+        request.tenant.collection("savings plans", seed_plans).values(), key=lambda item: -float(item["start"])
+    )
     rows = [_serialize_plan(request, item) for item in newest if item["organization"] == organization]
     return page_response(request, _filter_rows(rows, filters), "commitmentId")
 
@@ -57,7 +59,7 @@ async def list_reservations(request: ApiRequest) -> web.Response:
         region=("region", ()),
     )
     family = request.query.get("instanceFamily", "")
-    stored = request.tenant.collection("reserved instances", reservations).values()
+    stored = request.tenant.collection("reserved instances", seed_reservations).values()
     rows = [
         _serialize_reservation(request, item)
         for item in sorted(stored, key=lambda item: -float(item["start"]))
@@ -110,7 +112,7 @@ def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
     organization, service, hourly = plan["organization"], plan["service"], plan["commitment"]
     upfront = UPFRONT_SHARES[plan["payment"]]
     last_month = add_months(start_of("month", request.today), -1)
-    active = active_plans(
+    active = list_active_plans(
         request, organization, service, seconds_of(last_month), seconds_of(add_months(last_month, 1)) - 1
     )
     response: JsonObject = {
@@ -120,22 +122,22 @@ def _serialize_plan(request: ApiRequest, plan: JsonObject) -> JsonObject:
         "state": plan_state(plan, request.now),
         "paymentOption": plan["payment"],
         "termDuration": plan["term"],
-        "commitment": money(hourly),
-        "recurringPaymentAmount": money(hourly * (1 - upfront)),
+        "commitment": decimal_money(hourly),
+        "recurringPaymentAmount": decimal_money(hourly * (1 - upfront)),
         "ec2InstanceFamily": None,
         "region": None,
-        "startTime": rfc3339(plan["start"]),
-        "endTime": rfc3339(plan["end"]),
+        "startTime": format_rfc3339(plan["start"]),
+        "endTime": format_rfc3339(plan["end"]),
         "lastMonthUtilization": None,
     }
     if upfront:
-        response["upfrontPaymentAmount"] = money(hourly * HOURS_PER_DAY * TERM_DAYS[plan["term"]] * upfront)
+        response["upfrontPaymentAmount"] = decimal_money(hourly * HOURS_PER_DAY * TERM_DAYS[plan["term"]] * upfront)
     if plan in active:
         coverage = request.tenant.compute_cached(measure_coverage)
         members = [item.id for item in coverage.members(organization)]
         spend = coverage.total(service, members, last_month, add_months(last_month, 1) - 1)
         response["lastMonthUtilization"] = round(spend.plan_cost / spend.plan_fees, 4)
-        response["lastMonthSavings"] = money(spend.plan_savings / MICRO * hourly / total_commitment(active))
+        response["lastMonthSavings"] = decimal_money(spend.plan_savings / MICRO * hourly / total_commitment(active))
     return response
 
 
@@ -151,9 +153,9 @@ def _serialize_reservation(request: ApiRequest, record: JsonObject) -> JsonObjec
         "state": state,
         **_reservation_terms(record),
         **_reservation_figures(record, spend),
-        "mtdSavings": money(month.reservation_savings / MICRO),
+        "mtdSavings": decimal_money(month.reservation_savings / MICRO),
         "mtdUtilization": round(_used_share(month), 4) if month.reservation_fees else None,
-        "updatedAt": rfc3339(request.now - request.now % 3600),
+        "updatedAt": format_rfc3339(request.now - request.now % 3600),
     }
 
 
@@ -173,12 +175,12 @@ def _reservation_terms(record: JsonObject) -> JsonObject:
         "offeringType": "No Upfront",
         "termDuration": record["term"],
         "durationSeconds": TERM_DAYS[record["term"]] * DAY_SECONDS,
-        "startTime": rfc3339(record["start"]),
-        "endTime": rfc3339(record["end"]),
+        "startTime": format_rfc3339(record["start"]),
+        "endTime": format_rfc3339(record["end"]),
         "currencyCode": "USD",
-        "fixedPrice": money(0),
-        "usagePrice": money(0),
-        "upfrontFee": money(0),
+        "fixedPrice": decimal_money(0),
+        "usagePrice": decimal_money(0),
+        "upfrontFee": decimal_money(0),
     }
 
 
@@ -193,18 +195,18 @@ def _reservation_figures(record: JsonObject, spend: Spend) -> JsonObject:
         price, fee = spend.reserved_list_cost / MICRO / used, spend.reservation_fees / MICRO / purchased
     utilization = round(_used_share(spend), 4) if purchased else None
     return {
-        "hourlyRecurringFee": money(fee),
-        "totalAssetValue": money(fee * HOURS_PER_DAY * TERM_DAYS[record["term"]] * record["count"]),
-        "averageOnDemandHourlyRate": money(price),
-        "amortizedRecurringFee": money(spend.reservation_fees / MICRO),
-        "amortizedUpfrontFee": money(0),
-        "totalAmortizedFee": money(spend.reservation_fees / MICRO),
-        "netRiSavings": money(spend.reservation_savings / MICRO),
-        "realizedSavings": money((price - fee) * used),
-        "unrealizedSavings": money((price - fee) * (purchased - used)),
-        "totalPotentialRiSavings": money((price - fee) * purchased),
-        "onDemandCostOfRiHoursUsed": money(spend.reserved_list_cost / MICRO),
-        "riCostForUnusedHours": money(spend.reserved_unused / MICRO),
+        "hourlyRecurringFee": decimal_money(fee),
+        "totalAssetValue": decimal_money(fee * HOURS_PER_DAY * TERM_DAYS[record["term"]] * record["count"]),
+        "averageOnDemandHourlyRate": decimal_money(price),
+        "amortizedRecurringFee": decimal_money(spend.reservation_fees / MICRO),
+        "amortizedUpfrontFee": decimal_money(0),
+        "totalAmortizedFee": decimal_money(spend.reservation_fees / MICRO),
+        "netRiSavings": decimal_money(spend.reservation_savings / MICRO),
+        "realizedSavings": decimal_money((price - fee) * used),
+        "unrealizedSavings": decimal_money((price - fee) * (purchased - used)),
+        "totalPotentialRiSavings": decimal_money((price - fee) * purchased),
+        "onDemandCostOfRiHoursUsed": decimal_money(spend.reserved_list_cost / MICRO),
+        "riCostForUnusedHours": decimal_money(spend.reserved_unused / MICRO),
         "purchasedHours": purchased,
         "purchasedUnits": purchased * NORMALIZED_UNITS,
         "totalActualHours": used,

@@ -10,12 +10,12 @@ from .. import listing
 from ..commitment_plans import (
     Recommendation,
     aws_preference,
+    decimal_money,
+    format_day,
     has_spend_dropped,
-    iso_day,
-    money,
     recommend,
 )
-from ..costs.calendar_days import add_months, start_of, today_of
+from ..costs.calendar_days import add_months, day_of_seconds, start_of
 from ..responses import JsonObject
 from ..seeds.commitment_policies import BOOTSTRAP_PERCENT, STEP_DAYS
 from ..seeds.perfect_scale import SERVICES
@@ -76,18 +76,18 @@ def plan_cycle(request: ApiRequest, preference: JsonObject, recommendation: Reco
         "requiresApproval": not is_approved or recommendation.recommended > preference["ceiling"],
         "profile": recommendation.policy,
         "term": settings["term"],
-        "finalCommitment": money(recommendation.recommended),
-        "weeksToTarget": sum(item["scheduledDate"] >= iso_day(request.today) for item in steps),
-        "planningCycleStartDate": iso_day(start),
-        "planningCycleEndDate": iso_day(start + CYCLE_DAYS - 1),
-        "estimatedSavings": money(recommendation.monthly_savings),
+        "finalCommitment": decimal_money(recommendation.recommended),
+        "weeksToTarget": sum(item["scheduledDate"] >= format_day(request.today) for item in steps),
+        "planningCycleStartDate": format_day(start),
+        "planningCycleEndDate": format_day(start + CYCLE_DAYS - 1),
+        "estimatedSavings": decimal_money(recommendation.monthly_savings),
         "steps": steps,
     }
 
 
 def cycle_start(request: ApiRequest) -> int:
     """The first day of the current planning cycle."""
-    started = today_of(request.tenant.started_at)
+    started = day_of_seconds(request.tenant.started_at)
     return started + (request.today - started) // CYCLE_DAYS * CYCLE_DAYS
 
 
@@ -103,10 +103,10 @@ def purchase_steps(recommendation: Recommendation, start: int, last_day: int, ce
         month = start_of("month", day)
         yield {
             "order": at + 1,
-            "scheduledDate": iso_day(day if day - month < last_day else add_months(month, 1)),
-            "purchaseAmount": money(commitments[at + 1] - commitments[at]),
-            "cumulativeCommitment": money(commitments[at + 1]),
-            "estimatedSavings": money(savings[at + 1] - savings[at]),
+            "scheduledDate": format_day(day if day - month < last_day else add_months(month, 1)),
+            "purchaseAmount": decimal_money(commitments[at + 1] - commitments[at]),
+            "cumulativeCommitment": decimal_money(commitments[at + 1]),
+            "estimatedSavings": decimal_money(savings[at + 1] - savings[at]),
             "isBootstrap": at == 0,
             "isFinal": at == STEP_COUNT - 1,
             "requiresApproval": commitments[at + 1] > ceiling,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import listing
-from ..costs.calendar_days import rfc3339, seconds_of, today_of
+from ..costs.calendar_days import day_of_seconds, format_rfc3339, seconds_of
 from ..costs.cloud_quotas import Quota, measure_quotas
 from ..responses import JsonObject, bad_request, json_response
 from ..routes import Route
@@ -22,7 +22,7 @@ async def list_quotas(request: ApiRequest) -> web.Response:
     minimum = _parse_percent(request.query.get("minUtilizationPercent", ""))
     quotas = [
         _serialize_quota(request, item)
-        for item in measure_quotas(request.tenant.ledger, today_of(request.tenant.started_at))
+        for item in measure_quotas(request.tenant.ledger, day_of_seconds(request.tenant.started_at))
     ]
     rows = [item for item in quotas if cloud in ("", item["cloudProvider"]) and item["utilizationPercent"] >= minimum]
     rows.sort(key=lambda item: (-item["utilizationPercent"], item["id"]))
@@ -35,7 +35,7 @@ async def list_quotas(request: ApiRequest) -> web.Response:
 async def list_incidents(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudincidents, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), ("platform", "product", "status", "title"))
-    incidents = listing.filter_by_creation(request.query, newest_first(_incidents(request)))
+    incidents = listing.filter_by_creation(request.query, newest_first(_incident_records(request)))
     incidents = listing.filter_rows(incidents, criteria, lambda item, key: str(item[key]))
     rows = [{name: item[name] for name in LIST_FIELDS} for item in incidents]
     page = request.paginate(rows)
@@ -44,11 +44,11 @@ async def list_incidents(request: ApiRequest) -> web.Response:
 
 async def get_incident(request: ApiRequest) -> web.Response:
     """GET /core/v1/cloudincidents/{id}."""
-    return json_response(get_existing(_incidents(request), request.path_parameter("id"), "cloud incident"))
+    return json_response(get_existing(_incident_records(request), request.path_parameter("id"), "cloud incident"))
 
 
-def _incidents(request: ApiRequest) -> Records:
-    return request.tenant.collection("incidents", customer_account.incidents)
+def _incident_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("incidents", customer_account.seed_incidents)
 
 
 def _parse_percent(text: str) -> float:
@@ -75,7 +75,7 @@ def _serialize_quota(request: ApiRequest, quota: Quota) -> JsonObject:
         "usage": quota.usage,
         "utilizationPercent": percent,
         "status": "exceeded" if percent >= EXCEEDED_PERCENT else "warning" if percent >= WARNING_PERCENT else "ok",
-        "observedAt": rfc3339(seconds_of(request.today)),
+        "observedAt": format_rfc3339(seconds_of(request.today)),
     }
 
 

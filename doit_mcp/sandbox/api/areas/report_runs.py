@@ -8,8 +8,8 @@ from dataclasses import replace
 import orjson
 from aiohttp import web
 
-from ..analytics_objects import custom_dimensions, get_record, records
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..analytics_objects import custom_dimensions, get_record, list_records
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
 from ..costs.query_engine import run_plan
 from ..costs.query_plan import QueryPlan, make_plan
 from ..costs.ranges import override_range
@@ -50,8 +50,8 @@ async def start_report(request: ApiRequest) -> web.Response:
 async def get_operation(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/reports/operations/{operationId}: the state, with Retry-After while it runs."""
     run = _get_run(request)
-    state = _state_of(request, run)
-    body = _serialize(run, state) | {"expireBy": rfc3339(run["startTime"] + RETENTION_SECONDS)}
+    state = _run_state(request, run)
+    body = _serialize(run, state) | {"expireBy": format_rfc3339(run["startTime"] + RETENTION_SECONDS)}
     if state == "failed":
         body["error"] = {
             "title": "Result too large",
@@ -68,13 +68,13 @@ async def get_operation(request: ApiRequest) -> web.Response:
 async def get_results(request: ApiRequest) -> web.Response:
     """GET …/results: 425 before the run has ended, 422 if it failed or was canceled."""
     run = _get_run(request)
-    state = _state_of(request, run)
+    state = _run_state(request, run)
     if state in ("pending", "running"):
         raise ApiError(425, "the operation has not ended yet")
     if state != "succeeded":
         raise ApiError(422, f"the operation has no results: it {'failed' if state == 'failed' else 'was canceled'}")
     body: JsonObject = {"result": run_plan(_make_plan(request, run), request.tenant.ledger)}
-    report = records(request.tenant, "report").get(run.get("reportId", ""))
+    report = list_records(request.tenant, "report").get(run.get("reportId", ""))
     if report is not None:
         body |= {name: value for name, value in list_item(request, report).items() if name != "labels"}
     if file_type := request.query.get("fileOutput"):
@@ -88,8 +88,8 @@ async def cancel_operation(request: ApiRequest) -> web.Response:
     """POST …/actions/cancel: a run that has ended stays as it is."""
     require_key(request)
     run = _get_run(request)
-    if _state_of(request, run) not in ("pending", "running"):
-        return json_response(_serialize(run, _state_of(request, run)))
+    if _run_state(request, run) not in ("pending", "running"):
+        return json_response(_serialize(run, _run_state(request, run)))
     if query_flag(request.query, "dryRun"):
         return _dry_run_response()
     run["canceled"] = True
@@ -111,7 +111,7 @@ def _start(request: ApiRequest, definition: JsonObject) -> web.Response:
     _make_plan(request, run)
     if query_flag(request.query, "dryRun"):
         return _dry_run_response()
-    runs = _runs(request)
+    runs = _run_records(request)
     in_flight = (item for item in runs.values() if item["digest"] == digest and _is_in_flight(request, item))
     found = next(in_flight, None)
     if found is None:
@@ -119,7 +119,7 @@ def _start(request: ApiRequest, definition: JsonObject) -> web.Response:
         if len(runs) >= MAX_RECORDS:
             del runs[next(iter(runs))]
         runs[found["id"]] = found
-    state = _state_of(request, found)
+    state = _run_state(request, found)
     return json_response(_serialize(found, state), 202, {"Location": f"{OPERATIONS}/{found['id']}"})
 
 
@@ -128,7 +128,7 @@ def _check_enrollment(request: ApiRequest) -> None:
         raise ApiError(404, NOT_ENROLLED)
 
 
-def _runs(request: ApiRequest) -> Records:
+def _run_records(request: ApiRequest) -> Records:
     """The tenant's runs, oldest first, without expired ones."""
     runs = request.tenant.collection("report runs", lambda tenant: ())
     for identifier in [key for key, run in runs.items() if run["startTime"] <= request.now - RETENTION_SECONDS]:
@@ -137,14 +137,14 @@ def _runs(request: ApiRequest) -> Records:
 
 
 def _get_run(request: ApiRequest) -> JsonObject:
-    return get_existing(_runs(request), request.path_parameter("operationId"), "operation")
+    return get_existing(_run_records(request), request.path_parameter("operationId"), "operation")
 
 
 def _is_in_flight(request: ApiRequest, run: JsonObject) -> bool:
     return not run["canceled"] and request.now - run["startTime"] < run["seconds"]
 
 
-def _state_of(request: ApiRequest, run: JsonObject) -> str:
+def _run_state(request: ApiRequest, run: JsonObject) -> str:
     if run["canceled"]:
         return "canceled"
     if _is_in_flight(request, run):
@@ -162,7 +162,7 @@ def _make_plan(request: ApiRequest, run: JsonObject) -> QueryPlan:
 
 
 def _serialize(run: JsonObject, state: str) -> JsonObject:
-    return {"operationId": run["id"], "status": state, "createTime": rfc3339(run["startTime"])}
+    return {"operationId": run["id"], "status": state, "createTime": format_rfc3339(run["startTime"])}
 
 
 def _dry_run_response() -> web.Response:

@@ -12,15 +12,15 @@ from ..analytics_objects import (
     check_folder,
     check_labels,
     custom_dimensions,
+    find_owner,
     get_record,
-    labels_of,
-    owner_of,
+    list_labels,
+    list_visible_records,
     remove_object,
     set_labels,
-    visible_records,
 )
-from ..analytics_objects import records as object_records
-from ..costs.dimensions import response_form
+from ..analytics_objects import list_records as object_records
+from ..costs.dimensions import make_response_form
 from ..costs.query_engine import run_plan
 from ..costs.query_plan import make_plan
 from ..costs.ranges import override_range
@@ -36,7 +36,7 @@ REPORT_FIELDS = ("id", "name", "description", "type", "config", "folderId")  # m
 DIMENSION_PARTS = ("filters", "group", "dimensions")  # parts of a configuration that refer to dimensions
 
 
-def records(request: ApiRequest) -> Records:
+def report_records(request: ApiRequest) -> Records:
     """The tenant's reports: ExternalReport with owner and times."""
     return object_records(request.tenant, "report")
 
@@ -53,7 +53,7 @@ async def run_query(request: ApiRequest) -> web.Response:
 async def list_reports(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/reports, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
-    reports = listing.filter_by_name(request.query, newest_first(visible_records(request, "report")), "name")
+    reports = listing.filter_by_name(request.query, newest_first(list_visible_records(request, "report")), "name")
     reports = listing.filter_rows(listing.filter_by_creation(request.query, reports), criteria, _field_text)
     rows = [list_item(request, report) for report in reports]
     page = request.paginate(rows)
@@ -92,7 +92,7 @@ async def create_report(request: ApiRequest) -> web.Response:
         "updateTime": request.now_milliseconds,
     }
     _check_report(request, report, body.get("labels"))
-    add_record(records(request), report)
+    add_record(report_records(request), report)
     set_labels(request.tenant, "report", report["id"], body.get("labels") or ())
     return json_response(_serialize(request, report), 201)
 
@@ -105,7 +105,7 @@ async def update_report(request: ApiRequest) -> web.Response:
     changed = {**report, **body, "updateTime": request.now_milliseconds}
     changed["config"] = _merge_config(report["config"], body.get("config") or {})
     _check_report(request, changed, labels)
-    records(request)[report["id"]] = changed
+    report_records(request)[report["id"]] = changed
     if labels is not None:
         set_labels(request.tenant, "report", report["id"], labels)
     return json_response(_serialize(request, changed))
@@ -131,7 +131,7 @@ def _merge_config(before: JsonObject, changes: JsonObject) -> JsonObject:
     config = {name: value for name, value in {**before, **changes}.items() if value is not None}
     for part in DIMENSION_PARTS:
         if part in config:
-            config[part] = [response_form(item) for item in config[part]]
+            config[part] = [make_response_form(item) for item in config[part]]
     if config.get("metricFilter"):
         config["metricFilter"] = {"operand": "single_value", **config["metricFilter"]}
     if config.get("timeRange", {}).get("mode") == "custom":
@@ -147,7 +147,7 @@ def _check_report(request: ApiRequest, report: JsonObject, labels: list[str] | N
 
 
 def _serialize(request: ApiRequest, report: JsonObject) -> JsonObject:
-    labels = [label["id"] for label in labels_of(request.tenant, "report", report["id"])]
+    labels = [label["id"] for label in list_labels(request.tenant, "report", report["id"])]
     return {name: report[name] for name in REPORT_FIELDS} | {"labels": labels}
 
 
@@ -156,18 +156,18 @@ def list_item(request: ApiRequest, report: JsonObject) -> JsonObject:
     return {
         "id": report["id"],
         "reportName": report["name"],
-        "owner": owner_of(report),
+        "owner": find_owner(report),
         "type": report["type"],
         "createTime": report["createTime"],
         "updateTime": report["updateTime"],
         "urlUI": analytics_core.console_url(request.tenant.customer, "analytics/reports", report["id"]),
-        "labels": labels_of(request.tenant, "report", report["id"]),
+        "labels": list_labels(request.tenant, "report", report["id"]),
     }
 
 
 def _field_text(report: JsonObject, key: str) -> str:
     if key == "owner":
-        return owner_of(report)
+        return find_owner(report)
     return str(report["name" if key == "reportName" else key])
 
 

@@ -23,7 +23,7 @@ READ_PERMISSION, WRITE_PERMISSION = "users.read", "users.write"
 
 async def list_roles(request: ApiRequest) -> web.Response:
     """GET /iam/v1/roles."""
-    return json_response({"roles": list(records(request).values())})
+    return json_response({"roles": list(role_records(request).values())})
 
 
 async def create_role(request: ApiRequest) -> web.Response:
@@ -41,7 +41,7 @@ async def create_role(request: ApiRequest) -> web.Response:
             **body,
         }
         _check_role(request, role)
-        return add_record(records(request), role)
+        return add_record(role_records(request), role)
 
     return json_response(await run_once(request, create, reused_status=422, per_path=True), 201)
 
@@ -66,21 +66,21 @@ async def update_role(request: ApiRequest) -> web.Response:
 async def delete_role(request: ApiRequest) -> web.Response:
     """DELETE /iam/v1/roles/{id}: 400 for presets, 409 while a user has it."""
     role = _get_custom_role(request)
-    users = request.tenant.collection("users", customer_account.users).values()
+    users = request.tenant.collection("users", customer_account.seed_users).values()
     count = sum(user["roleId"] == role["id"] for user in users)
     if count:
         raise ApiError(409, f"the role is assigned to users: {count}")
-    del records(request)[role["id"]]
+    del role_records(request)[role["id"]]
     return web.Response(status=204)
 
 
-def records(request: ApiRequest) -> Records:
+def role_records(request: ApiRequest) -> Records:
     """The roles of the customer by id."""
-    return request.tenant.collection("roles", customer_account.roles)
+    return request.tenant.collection("roles", customer_account.seed_roles)
 
 
 def _get_role(request: ApiRequest) -> JsonObject:
-    return get_existing(records(request), request.path_parameter("id"), "role")
+    return get_existing(role_records(request), request.path_parameter("id"), "role")
 
 
 def _get_custom_role(request: ApiRequest) -> JsonObject:
@@ -94,10 +94,10 @@ def _check_role(request: ApiRequest, role: JsonObject) -> None:
     """Raise 400 for a name with outer white space and for unknown permissions, 409 for a name in use."""
     if role["name"] != role["name"].strip():
         raise bad_request("name: must not begin or end with white space", field="name")
-    known = {identifier for item in records(request).values() for identifier in item["permissions"]}
+    known = {identifier for item in role_records(request).values() for identifier in item["permissions"]}
     if unknown := [identifier for identifier in role["permissions"] if identifier not in known]:
         raise bad_request(f"permissions: unknown id {unknown[0]!r}", field="permissions")
-    if any(item["name"] == role["name"] and item["id"] != role["id"] for item in records(request).values()):
+    if any(item["name"] == role["name"] and item["id"] != role["id"] for item in role_records(request).values()):
         raise ApiError(409, "a role with this name exists")
 
 

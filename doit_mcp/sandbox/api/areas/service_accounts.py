@@ -8,35 +8,35 @@ import jsonschema_rs
 from aiohttp import web
 
 from ...accounts import CONNECT_PERMISSION, PERMISSION_NAMES, SERVICE_ACCOUNT_ROLE
-from ..costs.calendar_days import parse_seconds, rfc3339
+from ..costs.calendar_days import format_rfc3339, parse_seconds
 from ..entity_tags import make_etag, require_version
 from ..idempotency import run_once
 from ..listing import query_flag
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import TEXT, compile_object, nullable, one_of, text_schema
+from ..schemas import TEXT, compile_object, enum_schema, nullable_schema, text_schema
 from ..seeds import identity
-from ..service_tokens import PREFIX, camel_case, has_expired
+from ..service_tokens import PREFIX, has_expired, to_camel_case
 from ..tenants import ApiRequest, Records, add_record, get_existing
 
 PATH = "/iam/v1/service-accounts"
 MERGE_PATCH = "application/merge-patch+json"
 MAX_TOKENS = 10
-KNOWN_PERMISSIONS = frozenset(map(camel_case, (*PERMISSION_NAMES, CONNECT_PERMISSION)))
+KNOWN_PERMISSIONS = frozenset(map(to_camel_case, (*PERMISSION_NAMES, CONNECT_PERMISSION)))
 NAME = text_schema(100, minLength=1)
 PERMISSIONS: JsonObject = {"type": "array", "items": TEXT}
 NEW_ACCOUNT = compile_object("name", name=NAME, description=TEXT, permissions=PERMISSIONS)
 NULLABLE_PERMISSIONS = {**PERMISSIONS, "type": ["array", "null"]}
-ACCOUNT_CHANGES = compile_object("", name=NAME, description=nullable(TEXT), permissions=NULLABLE_PERMISSIONS)
+ACCOUNT_CHANGES = compile_object("", name=NAME, description=nullable_schema(TEXT), permissions=NULLABLE_PERMISSIONS)
 NEW_TOKEN = compile_object("name", name=NAME, expiresTime=TEXT)
-TOKEN_CHANGES = compile_object("state", state=one_of("active", "disabled"))
+TOKEN_CHANGES = compile_object("state", state=enum_schema("active", "disabled"))
 DRY_RUN = {"X-Dry-Run": "true"}
 VIEW, CREATE, MANAGE = "users.read", "users.write", "users.write"
 
 
 async def list_accounts(request: ApiRequest) -> web.Response:
     """GET /iam/v1/service-accounts."""
-    return json_response({"items": [_with_etag(account) for account in _accounts(request).values()]})
+    return json_response({"items": [_with_etag(account) for account in _account_records(request).values()]})
 
 
 async def create_account(request: ApiRequest) -> web.Response:
@@ -46,7 +46,7 @@ async def create_account(request: ApiRequest) -> web.Response:
     def create(dry_run: bool) -> JsonObject:
         by_user = request.user.role != SERVICE_ACCOUNT_ROLE
         creator = request.user.email if by_user else None
-        now = rfc3339(request.now)
+        now = format_rfc3339(request.now)
         account: JsonObject = {
             "id": request.tenant.new_id(),
             "customerId": request.tenant.customer.id,
@@ -62,7 +62,7 @@ async def create_account(request: ApiRequest) -> web.Response:
         _check_account(request, account)
         if dry_run:
             return {**account, "id": None, "createTime": None, "updateTime": None, "etag": None}
-        return _with_etag(add_record(_accounts(request), account))
+        return _with_etag(add_record(_account_records(request), account))
 
     return await _respond(request, create, created_at=lambda made: f"{PATH}/{made['id']}")
 
@@ -81,7 +81,7 @@ async def update_account(request: ApiRequest) -> web.Response:
         account = _get_account(request, "id")
         require_version(request, account)
         changes = {name: value for name, value in body.items() if value is not None}
-        changed = {**account, **changes, "updateTime": rfc3339(request.now)}
+        changed = {**account, **changes, "updateTime": format_rfc3339(request.now)}
         _check_account(request, changed)
         if not dry_run:
             account.update(changed)
@@ -97,9 +97,9 @@ async def delete_account(request: ApiRequest) -> web.Response:
         account = _get_account(request, "id")
         require_version(request, account)
         if not dry_run:
-            for token in _tokens(request, account["id"]):
+            for token in _list_tokens_of(request, account["id"]):
                 _remove_token(request, token)
-            del _accounts(request)[account["id"]]
+            del _account_records(request)[account["id"]]
         return {}
 
     return await _respond(request, delete, has_body=False)
@@ -107,7 +107,7 @@ async def delete_account(request: ApiRequest) -> web.Response:
 
 async def list_tokens(request: ApiRequest) -> web.Response:
     """GET /iam/v1/service-accounts/{serviceAccountId}/api-tokens, without secrets."""
-    return json_response({"items": _tokens(request, _get_account(request, "serviceAccountId")["id"])})
+    return json_response({"items": _list_tokens_of(request, _get_account(request, "serviceAccountId")["id"])})
 
 
 async def create_token(request: ApiRequest) -> web.Response:
@@ -119,7 +119,7 @@ async def create_token(request: ApiRequest) -> web.Response:
 
     def create(dry_run: bool) -> JsonObject:
         account = _get_account(request, "serviceAccountId")
-        tokens = _tokens(request, account["id"])
+        tokens = _list_tokens_of(request, account["id"])
         _check_name(body["name"], tokens)
         token: JsonObject = {
             "id": None if dry_run else request.tenant.new_id(),
@@ -127,7 +127,7 @@ async def create_token(request: ApiRequest) -> web.Response:
             "customerId": request.tenant.customer.id,
             "name": body["name"],
             "state": "active",
-            "createTime": None if dry_run else rfc3339(request.now),
+            "createTime": None if dry_run else format_rfc3339(request.now),
             "expiresTime": body.get("expiresTime"),
             "lastUsedTime": None,
         }
@@ -137,7 +137,7 @@ async def create_token(request: ApiRequest) -> web.Response:
         if len(tokens) >= MAX_TOKENS:
             raise ApiError(422, f"a service account has at most {MAX_TOKENS} API tokens", code="too_many_tokens")
         secret = f"{PREFIX}{request.tenant.new_id()}{request.tenant.new_id()}"
-        add_record(_all_tokens(request), token)
+        add_record(_token_records(request), token)
         request.tenant.service_tokens.add(secret, request.tenant.customer.id, account, token)
         return {**token, "accessToken": secret}
 
@@ -208,25 +208,25 @@ async def _read_merge_patch(request: ApiRequest, schema: jsonschema_rs.Validator
     return await request.read_body(schema)
 
 
-def _accounts(request: ApiRequest) -> Records:
-    return request.tenant.collection("service accounts", identity.service_accounts)
+def _account_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("service accounts", identity.seed_service_accounts)
 
 
-def _all_tokens(request: ApiRequest) -> Records:
-    return request.tenant.collection("service account tokens", identity.service_account_tokens)
+def _token_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("service account tokens", identity.seed_service_account_tokens)
 
 
-def _tokens(request: ApiRequest, account_id: str) -> list[JsonObject]:
-    return [token for token in _all_tokens(request).values() if token["serviceAccountId"] == account_id]
+def _list_tokens_of(request: ApiRequest, account_id: str) -> list[JsonObject]:
+    return [token for token in _token_records(request).values() if token["serviceAccountId"] == account_id]
 
 
 def _get_account(request: ApiRequest, parameter: str) -> JsonObject:
-    return get_existing(_accounts(request), request.path_parameter(parameter), "service account")
+    return get_existing(_account_records(request), request.path_parameter(parameter), "service account")
 
 
 def _get_token(request: ApiRequest) -> JsonObject:
     account = _get_account(request, "serviceAccountId")
-    token = get_existing(_all_tokens(request), request.path_parameter("id"), "API token")
+    token = get_existing(_token_records(request), request.path_parameter("id"), "API token")
     if token["serviceAccountId"] != account["id"]:
         raise ApiError(404, "API token not found")
     return token
@@ -234,12 +234,12 @@ def _get_token(request: ApiRequest) -> JsonObject:
 
 def _remove_token(request: ApiRequest, token: JsonObject) -> None:
     request.tenant.service_tokens.remove(token)
-    del _all_tokens(request)[token["id"]]
+    del _token_records(request)[token["id"]]
 
 
 def _check_account(request: ApiRequest, account: Mapping[str, object]) -> None:
     """Raise 400 for outer white space, 409 for a name in use, 422 for an unknown permission."""
-    others = [item for item in _accounts(request).values() if item["id"] != account["id"]]
+    others = [item for item in _account_records(request).values() if item["id"] != account["id"]]
     _check_name(str(account["name"]), others)
     permissions = account["permissions"]
     assert isinstance(permissions, list)

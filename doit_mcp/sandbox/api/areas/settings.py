@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..responses import JsonObject, json_response
 from ..routes import Route
-from ..schemas import TEXT, compile_object, nullable, object_schema, text_schema
+from ..schemas import TEXT, compile_object, nullable_schema, object_schema, text_schema
 from ..seeds import analytics
 from ..tenants import ApiRequest, Records, add_record, get_existing, newest_first
 
@@ -17,13 +17,15 @@ PALETTE: JsonObject = {"type": "array", "items": COLOR, "minItems": 1, "maxItems
 COLORS = object_schema("light dark", light=PALETTE, dark=PALETTE)
 NAME = text_schema(200, minLength=1)
 NEW_THEME = compile_object("name primaryColor colors", name=NAME, primaryColor=COLOR, colors=COLORS)
-THEME_CHANGES = compile_object("", name=nullable(NAME), primaryColor=nullable(COLOR), colors=nullable(COLORS))
+THEME_CHANGES = compile_object(
+    "", name=nullable_schema(NAME), primaryColor=nullable_schema(COLOR), colors=nullable_schema(COLORS)
+)
 ACTIVE_THEME_BODY = compile_object("themeId", themeId=TEXT)
 
 
 async def list_themes(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/themes: all of them."""
-    themes = newest_first(_themes(request))
+    themes = newest_first(_theme_records(request))
     return json_response({"themes": themes, "rowCount": len(themes)})
 
 
@@ -35,29 +37,31 @@ async def get_theme(request: ApiRequest) -> web.Response:
 async def create_theme(request: ApiRequest) -> web.Response:
     """POST /analytics/v1/settings/themes."""
     body = await request.read_body(NEW_THEME)
-    now = rfc3339(request.now)
+    now = format_rfc3339(request.now)
     theme = {"id": request.tenant.new_id(), **body, "createTime": now, "updateTime": now}
-    return json_response(add_record(_themes(request), theme), 201)
+    return json_response(add_record(_theme_records(request), theme), 201)
 
 
 async def update_theme(request: ApiRequest) -> web.Response:
     """PATCH /analytics/v1/settings/themes/{id}: omitted or null members stay unchanged."""
     theme = _get_theme(request)
     body = await request.read_body(THEME_CHANGES)
-    theme.update({name: value for name, value in body.items() if value is not None}, updateTime=rfc3339(request.now))
+    theme.update(
+        {name: value for name, value in body.items() if value is not None}, updateTime=format_rfc3339(request.now)
+    )
     return json_response(theme)
 
 
 async def delete_theme(request: ApiRequest) -> web.Response:
     """DELETE /analytics/v1/settings/themes/{id}: its users fall back to the default."""
-    del _themes(request)[_get_theme(request)["id"]]
+    del _theme_records(request)[_get_theme(request)["id"]]
     return json_response({})
 
 
 async def get_active_theme(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/settings/active-theme."""
     theme = _active_themes(request).get(request.user.email, {}).get("themeId", DEFAULT_THEME)
-    return json_response({"themeId": theme if theme in _themes(request) else DEFAULT_THEME})
+    return json_response({"themeId": theme if theme in _theme_records(request) else DEFAULT_THEME})
 
 
 async def set_active_theme(request: ApiRequest) -> web.Response:
@@ -66,17 +70,17 @@ async def set_active_theme(request: ApiRequest) -> web.Response:
     if theme == DEFAULT_THEME:
         _active_themes(request).pop(request.user.email, None)
     else:
-        get_existing(_themes(request), theme, "theme")
+        get_existing(_theme_records(request), theme, "theme")
         _active_themes(request)[request.user.email] = {"themeId": theme}
     return json_response({"themeId": theme})
 
 
-def _themes(request: ApiRequest) -> Records:
-    return request.tenant.collection("themes", analytics.themes)
+def _theme_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("themes", analytics.seed_themes)
 
 
 def _get_theme(request: ApiRequest) -> JsonObject:
-    return get_existing(_themes(request), request.path_parameter("id"), "theme")
+    return get_existing(_theme_records(request), request.path_parameter("id"), "theme")
 
 
 def _active_themes(request: ApiRequest) -> Records:

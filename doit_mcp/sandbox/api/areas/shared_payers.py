@@ -7,8 +7,8 @@ from aiohttp import web
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
 from ..schemas import compile_object, text_schema
-from ..seeds.cloud_accounts import partners
-from ..seeds.shared_payers import PAYER_NAMES, shared_accounts
+from ..seeds.cloud_accounts import list_partners
+from ..seeds.shared_payers import PAYER_NAMES, seed_shared_accounts
 from ..tenants import ApiRequest, Records, get_existing
 
 BASE = "/customers/v1/customers/{customerId}/shared-payer-accounts"
@@ -18,20 +18,26 @@ TARGET_BODY = compile_object("customerId", customerId=text_schema(100, minLength
 async def list_mappings(request: ApiRequest) -> web.Response:
     """GET …/shared-payer-accounts: all accounts, or those under one payer."""
     payer = request.query.get("managementAccount", "")
-    rows = [_serialize(request, item) for item in _records(request).values() if payer in ("", item["payerId"])]
+    rows = [
+        _serialize(request, item)
+        for item in _shared_account_records(request).values()
+        if payer in ("", item["payerId"])
+    ]
     return json_response({"items": rows})
 
 
 async def list_management_accounts(request: ApiRequest) -> web.Response:
     """GET …/management-accounts: the payers."""
-    return json_response({"items": [{"payerId": key, "payerName": name} for key, name in _payers(request).items()]})
+    return json_response(
+        {"items": [{"payerId": key, "payerName": name} for key, name in _list_payers(request).items()]}
+    )
 
 
 async def list_payers(request: ApiRequest) -> web.Response:
     """GET …/payers: the payers, with how many of their accounts belong to a customer of the partner."""
     own, rows = request.tenant.customer.id, []
-    for payer, name in _payers(request).items():
-        accounts = [item for item in _records(request).values() if item["payerId"] == payer]
+    for payer, name in _list_payers(request).items():
+        accounts = [item for item in _shared_account_records(request).values() if item["payerId"] == payer]
         mapped = sum(item["customerId"] != own for item in accounts)
         rows.append(
             {
@@ -48,27 +54,27 @@ async def list_payers(request: ApiRequest) -> web.Response:
 
 async def reassign(request: ApiRequest) -> web.Response:
     """PATCH …/shared-payer-accounts/{assetId}: to the partner itself, or to one of its customers."""
-    account = get_existing(_records(request), request.path_parameter("assetId"), "shared payer account")
+    account = get_existing(_shared_account_records(request), request.path_parameter("assetId"), "shared payer account")
     target = (await request.read_body(TARGET_BODY))["customerId"]
-    if target not in _names(request):
+    if target not in _list_names(request):
         raise bad_request("customerId: neither this customer nor one of its customers", field="customerId")
     account["customerId"] = target
     return json_response({"assetId": account["id"], "customerId": target})
 
 
-def _records(request: ApiRequest) -> Records:
+def _shared_account_records(request: ApiRequest) -> Records:
     """The accounts; 403 for another customer than that of the credential."""
     if request.path_parameter("customerId") != request.tenant.customer.id:
         raise ApiError(403, "customerId is not the customer of this credential")
-    return request.tenant.collection("shared payer accounts", shared_accounts)
+    return request.tenant.collection("shared payer accounts", seed_shared_accounts)
 
 
-def _payers(request: ApiRequest) -> dict[str, str]:
-    return {item["payerId"]: PAYER_NAMES[item["payer"]] for item in _records(request).values()}
+def _list_payers(request: ApiRequest) -> dict[str, str]:
+    return {item["payerId"]: PAYER_NAMES[item["payer"]] for item in _shared_account_records(request).values()}
 
 
-def _names(request: ApiRequest) -> dict[str, str]:
-    return {request.tenant.customer.id: request.tenant.customer.name, **partners(request.tenant)}
+def _list_names(request: ApiRequest) -> dict[str, str]:
+    return {request.tenant.customer.id: request.tenant.customer.name, **list_partners(request.tenant)}
 
 
 def _serialize(request: ApiRequest, account: JsonObject) -> JsonObject:
@@ -79,7 +85,7 @@ def _serialize(request: ApiRequest, account: JsonObject) -> JsonObject:
         "payerId": account["payerId"],
         "payerName": PAYER_NAMES[account["payer"]],
         "customerId": account["customerId"],
-        "customerName": _names(request)[account["customerId"]],
+        "customerName": _list_names(request)[account["customerId"]],
     }
 
 

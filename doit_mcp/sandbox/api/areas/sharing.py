@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..analytics_objects import collaborators_of, get_record
+from ..analytics_objects import get_record, list_collaborators
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import compile_object, nullable, object_schema, one_of, text_schema
+from ..schemas import compile_object, enum_schema, nullable_schema, object_schema, text_schema
 from ..tenants import ApiRequest
 
 TYPES = {"alerts": "alert", "allocations": "allocation", "budgets": "budget", "reports": "report"}
-PERMISSION = object_schema("user role", user=text_schema(320, minLength=3), role=one_of("owner", "editor", "viewer"))
+PERMISSION = object_schema(
+    "user role", user=text_schema(320, minLength=3), role=enum_schema("owner", "editor", "viewer")
+)
 PERMISSIONS_BODY = compile_object(
     "permissions",
     permissions={"type": "array", "items": PERMISSION, "maxItems": 100},
     # Clients of allocations send "" for objects that are not public.
-    public=nullable(one_of("editor", "viewer", "")),
+    public=nullable_schema(enum_schema("editor", "viewer", "")),
 )
 
 
@@ -63,7 +65,7 @@ def _serialize(resource: JsonObject) -> JsonObject:
         "description": resource.get("description", ""),
         "createTime": resource["createTime"],
         "updateTime": resource["updateTime"],
-        "permissions": [{"user": item["email"], "role": item["role"]} for item in collaborators_of(resource)],
+        "permissions": [{"user": item["email"], "role": item["role"]} for item in list_collaborators(resource)],
         "public": public if public in ("editor", "viewer") else None,
     }
 

@@ -17,17 +17,17 @@ CUSTOMER_TAG = "customer_tag/"
 LIST_FIELDS = "id subject requester severity platform product status createTime updateTime is_public".split()
 
 
-def records(request: ApiRequest) -> Records:
+def ticket_records(request: ApiRequest) -> Records:
     """The tenant's tickets: TicketDetailExtAPI with comments, and tags with their internal prefix."""
-    return request.tenant.collection("tickets", analytics_core.tickets)
+    return request.tenant.collection("tickets", analytics_core.seed_tickets)
 
 
 async def list_tickets(request: ApiRequest) -> web.Response:
     """GET /support/v1/tickets, latest first."""
     criteria = listing.parse_filter(request.query.get("filter", ""), FILTERS)
-    tickets = listing.filter_by_creation(request.query, newest_first(records(request)))
+    tickets = listing.filter_by_creation(request.query, newest_first(ticket_records(request)))
     tickets = listing.filter_rows(tickets, criteria, lambda ticket, key: str(ticket[key]))
-    rows = [_summary(request, ticket) for ticket in tickets]
+    rows = [_summarize_ticket(request, ticket) for ticket in tickets]
     page = request.paginate(rows, PAGE_SIZE, PAGE_SIZE)
     return json_response(request.list_body("tickets", page))
 
@@ -36,7 +36,7 @@ async def get_ticket(request: ApiRequest) -> web.Response:
     """GET /support/v1/tickets/{ticketId}."""
     ticket = _get_ticket(request)
     details = {"description": ticket["description"], "platform_info": ticket["platform_info"]}
-    return json_response(_summary(request, ticket) | details)
+    return json_response(_summarize_ticket(request, ticket) | details)
 
 
 async def create_ticket(request: ApiRequest) -> web.Response:
@@ -45,7 +45,8 @@ async def create_ticket(request: ApiRequest) -> web.Response:
     if "requester" in ticket_fields and ticket_fields["requester"] != request.user.email:
         raise bad_request("requester: users ask for themselves; leave it out", field="ticket.requester")
     ticket: JsonObject = {
-        "id": max((record["id"] for record in records(request).values()), default=analytics_core.FIRST_TICKET_ID) + 7,
+        "id": max((record["id"] for record in ticket_records(request).values()), default=analytics_core.FIRST_TICKET_ID)
+        + 7,
         "subject": ticket_fields["subject"],
         "description": ticket_fields["body"],
         "requester": request.user.email,
@@ -60,7 +61,7 @@ async def create_ticket(request: ApiRequest) -> web.Response:
         "tags": [],
         "comments": [],
     }
-    add_record(records(request), ticket)
+    add_record(ticket_records(request), ticket)
     fields = ("id", "platform", "product", "requester", "severity", "status", "subject")
     metadata = {"created": ticket["createTime"], "urlUI": _ticket_url(request, ticket)}
     return json_response({name: ticket[name] for name in fields} | metadata, 201)
@@ -130,10 +131,10 @@ async def change_tags(request: ApiRequest) -> web.Response:
 
 def _get_ticket(request: ApiRequest) -> JsonObject:
     number = listing.parse_integer(request.path_parameter("ticketId"), "ticketId", "ticketId")
-    return get_existing(records(request), str(number), "ticket")
+    return get_existing(ticket_records(request), str(number), "ticket")
 
 
-def _summary(request: ApiRequest, ticket: JsonObject) -> JsonObject:
+def _summarize_ticket(request: ApiRequest, ticket: JsonObject) -> JsonObject:
     return {name: ticket[name] for name in LIST_FIELDS} | {
         "urlUI": _ticket_url(request, ticket),
         "tags": _visible_tags(request, ticket),

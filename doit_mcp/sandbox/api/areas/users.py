@@ -7,13 +7,13 @@ from aiohttp import web
 from ..idempotency import run_once
 from ..responses import ApiError, JsonObject, bad_request, json_response
 from ..routes import Route
-from ..schemas import EMAIL, TEXT, compile_object, one_of, text_schema
+from ..schemas import EMAIL, TEXT, compile_object, enum_schema, text_schema
 from ..seeds import customer_account
 from ..tenants import ApiRequest, Records, add_record, get_existing
 from . import roles
 
 INVITE_SECONDS = 48 * 3600
-JOB = one_of(
+JOB = enum_schema(
     "Data Engineer / Data Analysts",
     "Executive Team",
     "Finance / Accounting",
@@ -31,7 +31,7 @@ USER_CHANGES = compile_object(
     jobFunction=JOB,
     phone={**text_schema(20), "pattern": r"^\+[0-9]+$"},
     phoneExtension={"type": "string", "pattern": "^[0-9]{8,15}$"},
-    language=one_of("en", "ja"),
+    language=enum_schema("en", "ja"),
 )
 USER_FIELDS = (
     "id email displayName firstName lastName jobTitle phone phoneExtension language roleId organizationId status"
@@ -42,18 +42,20 @@ CANCELED, PENDING = "cancelled", "pending"
 async def list_users(request: ApiRequest) -> web.Response:
     """GET /iam/v1/users: all users, or the one with this email address."""
     email = request.query.get("email", "").lower()
-    users = [_serialize(item) for item in _users(request).values() if not email or item["email"].lower() == email]
+    users = [
+        _serialize(item) for item in _user_records(request).values() if not email or item["email"].lower() == email
+    ]
     return json_response({"users": users, "rowCount": len(users)})
 
 
 async def invite_user(request: ApiRequest) -> web.Response:
     """POST /iam/v1/users/invite."""
     body = await request.read_body(INVITE_BODY)
-    if any(item["email"].lower() == body["email"].lower() for item in _users(request).values()):
+    if any(item["email"].lower() == body["email"].lower() for item in _user_records(request).values()):
         raise bad_request("email: a user with this address already exists", field="email")
-    organizations = _organizations(request)
+    organizations = _organization_records(request)
     user: JsonObject = {
-        "roleId": next(reversed(roles.records(request))),
+        "roleId": next(reversed(roles.role_records(request))),
         "organizationId": next(iter(organizations)),
         **body,
         "id": request.tenant.new_id(),
@@ -62,7 +64,7 @@ async def invite_user(request: ApiRequest) -> web.Response:
         "expires": request.now + INVITE_SECONDS,
     }
     _check_references(request, user)
-    add_record(_users(request), _with_display_name(user))
+    add_record(_user_records(request), _with_display_name(user))
     fields = ("id", "email", "firstName", "lastName", "displayName", "jobTitle", "roleId", "organizationId", "status")
     return json_response(
         {"message": "Invitation sent", "user": {name: user[name] for name in fields if name in user}}, 201
@@ -78,7 +80,7 @@ async def update_user(request: ApiRequest) -> web.Response:
         body.setdefault("jobTitle", old_title)
     changed = {**user, **body}
     _check_references(request, changed)
-    _users(request)[user["id"]] = _with_display_name(changed)
+    _user_records(request)[user["id"]] = _with_display_name(changed)
     response = {name: value for name, value in _serialize(changed).items() if name != "status"}
     return json_response({"message": "User updated", "user": response})
 
@@ -88,7 +90,7 @@ async def delete_user(request: ApiRequest) -> web.Response:
     user = _get_user(request)
     if user["email"] == request.user.email:
         raise bad_request("id: you cannot delete yourself", field="id")
-    del _users(request)[user["id"]]
+    del _user_records(request)[user["id"]]
     return json_response({"message": "User deleted"})
 
 
@@ -120,35 +122,35 @@ async def cancel_invite(request: ApiRequest) -> web.Response:
 
 async def list_organizations(request: ApiRequest) -> web.Response:
     """GET /iam/v1/organizations."""
-    organizations = list(_organizations(request).values())
+    organizations = list(_organization_records(request).values())
     return json_response({"organizations": organizations, "rowCount": len(organizations)})
 
 
-def _users(request: ApiRequest) -> Records:
-    return request.tenant.collection("users", customer_account.users)
+def _user_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("users", customer_account.seed_users)
 
 
-def _organizations(request: ApiRequest) -> Records:
-    return request.tenant.collection("organizations", customer_account.organizations)
+def _organization_records(request: ApiRequest) -> Records:
+    return request.tenant.collection("organizations", customer_account.seed_organizations)
 
 
 def _get_user(request: ApiRequest) -> JsonObject:
     """The user; 400 if it does not exist, because these operations declare no 404."""
-    user = _users(request).get(request.path_parameter("id"))
+    user = _user_records(request).get(request.path_parameter("id"))
     if user is None:
         raise bad_request("id: user not found", field="id")
     return user
 
 
 def _get_invite(request: ApiRequest) -> JsonObject:
-    user = get_existing(_users(request), request.path_parameter("id"), "invite")
+    user = get_existing(_user_records(request), request.path_parameter("id"), "invite")
     if user["status"] != "invited":
         raise ApiError(404, "invite not found")
     return user
 
 
 def _check_references(request: ApiRequest, user: JsonObject) -> None:
-    for name, allowed in (("roleId", roles.records(request)), ("organizationId", _organizations(request))):
+    for name, allowed in (("roleId", roles.role_records(request)), ("organizationId", _organization_records(request))):
         if user[name] not in allowed:
             raise bad_request(f"{name}: unknown id {user[name][:80]!r}", field=name)
 

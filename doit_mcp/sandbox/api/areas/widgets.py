@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..costs.calendar_days import add_months, rfc3339, seconds_of, start_of
+from ..costs.calendar_days import add_months, format_rfc3339, seconds_of, start_of
 from ..costs.filters import select_lines
 from ..costs.forecast import predict
-from ..costs.money import DEFAULT_DIGITS, MINOR_UNIT_DIGITS, payable
+from ..costs.money import DEFAULT_DIGITS, MINOR_UNIT_DIGITS, to_payable_amount
 from ..responses import ApiError, JsonObject, json_response
 from ..routes import Route
 from ..tenants import ApiRequest, Tenant
@@ -24,7 +24,7 @@ NO_DATA = "analytics.widget_no_billing_data"
 async def list_widgets(request: ApiRequest) -> web.Response:
     """GET /analytics/v1/widgets: all of them."""
     items = [
-        {**_identity(request.tenant, alias), "name": name, "description": description}
+        {**_widget_identity(request.tenant, alias), "name": name, "description": description}
         for alias, (name, description) in WIDGETS.items()
     ]
     return json_response({"items": items, "rowCount": len(items)})
@@ -41,43 +41,43 @@ async def get_widget(request: ApiRequest) -> web.Response:
     if not any(costs.values()):
         raise ApiError(404, "The customer has no billing data yet", code=NO_DATA)
     metric = _monetary_metric(request.tenant.customer.currency, costs, request.today, alias == FORECAST)
-    computed = {"generateTime": rfc3339(seconds_of(request.today)), "result": {"monetaryMetric": metric}}
-    return json_response(_identity(request.tenant, alias) | computed)
+    computed = {"generateTime": format_rfc3339(seconds_of(request.today)), "result": {"monetaryMetric": metric}}
+    return json_response(_widget_identity(request.tenant, alias) | computed)
 
 
 def _monetary_metric(currency: str, costs: dict[int, int], today: int, is_forecast: bool) -> JsonObject:
     """The figure of this month, and its growth over the same days, or all days, of the month before."""
     month, following = start_of("month", today), add_months(start_of("month", today), 1)
     before = add_months(month, -1)
-    value = _sum(costs, month, today)
+    value = _sum_days(costs, month, today)
     last_before = month - 1 if is_forecast else min(month - 1, before + today - month)
     if is_forecast:
         ahead = range(today, following)
-        value = _sum(costs, month, today - 1) + sum(predict(costs, today - TRAINING_DAYS, today - 1, ahead))
-    previous = _sum(costs, before, last_before)
+        value = _sum_days(costs, month, today - 1) + sum(predict(costs, today - TRAINING_DAYS, today - 1, ahead))
+    previous = _sum_days(costs, before, last_before)
     end = following if is_forecast else today + 1
     return {
-        "value": _money(value, currency),
-        "period": {"startTime": rfc3339(seconds_of(month)), "endTime": rfc3339(seconds_of(end))},
+        "value": _to_money(value, currency),
+        "period": {"startTime": format_rfc3339(seconds_of(month)), "endTime": format_rfc3339(seconds_of(end))},
         "monthToMonthGrowthPercentage": round(100 * (value - previous) / previous, 2) if previous else None,
-        "monthToMonthGrowthAmount": _money(value - previous, currency) if previous else None,
+        "monthToMonthGrowthAmount": _to_money(value - previous, currency) if previous else None,
     }
 
 
-def _sum(costs: dict[int, int], first: int, last: int) -> int:
+def _sum_days(costs: dict[int, int], first: int, last: int) -> int:
     return sum(costs.get(day, 0) for day in range(first, last + 1))
 
 
-def _money(micro: int, currency: str) -> JsonObject:
+def _to_money(micro: int, currency: str) -> JsonObject:
     digits = MINOR_UNIT_DIGITS.get(currency, DEFAULT_DIGITS)
-    return {"amount": f"{payable(micro, currency):.{digits}f}", "currency": currency}
+    return {"amount": f"{to_payable_amount(micro, currency):.{digits}f}", "currency": currency}
 
 
 def _widget_id(tenant: Tenant, alias: str) -> str:
     return tenant.stable_id("widget", alias)
 
 
-def _identity(tenant: Tenant, alias: str) -> JsonObject:
+def _widget_identity(tenant: Tenant, alias: str) -> JsonObject:
     return {"id": _widget_id(tenant, alias), "alias": alias, "type": "preset", "kind": "monetary_metric"}
 
 

@@ -19,7 +19,7 @@ SETTLING_DAYS = 3  # after which the figures of a day are final
 ARRIVED = {AWS: (0.35, 0.85, 0.97), GOOGLE: (0.45, 0.85, 0.95), AZURE: (0.5, 0.7, 0.94)}
 
 
-def growth(day: int) -> float:
+def growth_factor(day: int) -> float:
     """The size of an estate on a day, relative to the start of growth."""
     return min(MAX_GROWTH, max(MIN_GROWTH, 1 + MONTHLY_GROWTH * (day - GROWTH_START) / 30))
 
@@ -43,7 +43,10 @@ class Activity:
         key = noise_key(self.seed, "demand")
         drift = drifting_noise(noise_key(self.seed, "drift"), self.first, self.last, DRIFT_DAYS)
         demand = zip(self.days, drift, daily_noise(key, self.first, self.last))
-        return [growth(day) * _season(day) * (0.93 + 0.14 * slow) * (0.96 + 0.08 * fast) for day, slow, fast in demand]
+        return [
+            growth_factor(day) * _season_factor(day) * (0.93 + 0.14 * slow) * (0.96 + 0.08 * fast)
+            for day, slow, fast in demand
+        ]
 
     @cached_property
     def weekends(self) -> list[bool]:
@@ -63,7 +66,7 @@ class Activity:
         return {cloud: (whole + list(reversed(shares)))[-len(whole) :] for cloud, shares in ARRIVED.items()}
 
 
-def _season(day: int) -> float:
+def _season_factor(day: int) -> float:
     """The season's factor, without jumps between months."""
     start = start_of("month", day)
     following = add_periods("month", start, 1)

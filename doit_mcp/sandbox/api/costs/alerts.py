@@ -11,7 +11,7 @@ from .dimensions import DIMENSIONS, NO_CUSTOM_DIMENSIONS, CustomDimensions, Dime
 from .filters import compile_filters, select_lines
 from .forecast import predict
 from .ledger import MEASURES, Ledger
-from .money import MICRO, amount
+from .money import MICRO, to_amount
 from .query_plan import measure_of
 
 TRAINING_DAYS = 56
@@ -81,16 +81,16 @@ def _firing_day(config: JsonObject, days: Days, period: range, ledger: Ledger) -
         return None if over else _forecast_firing_day(config, days, period, ledger)
     if condition == "percentage-change":
         before = range(add_periods(config["timeInterval"], period[0], -1), period[0])
-        usual = _displayed_value(config, _total(days, before))
+        usual = _displayed_value(config, _sum_days(days, before))
         if not over or before[0] < ledger.first or not usual:
             return None
-        value = _displayed_value(config, _total(days, period))
+        value = _displayed_value(config, _sum_days(days, period))
         if (ignored := config.get("ignoreValuesRange")) and ignored["lowerBound"] <= value <= ignored["upperBound"]:
             return None
         change = 100 * (value - usual) / abs(usual)
         return last if _is_beyond(change, config) else None
     if not above:
-        return last if over and _is_beyond(_displayed_value(config, _total(days, period)), config) else None
+        return last if over and _is_beyond(_displayed_value(config, _sum_days(days, period)), config) else None
     total = 0
     for day in range(period[0], min(last, ledger.last) + 1):
         total += days.get(day, 0)
@@ -104,18 +104,18 @@ def _forecast_firing_day(config: JsonObject, days: Days, period: range, ledger: 
     learnt = ledger.last - SETTLING_DAYS
     first = max(ledger.first, learnt - TRAINING_DAYS + 1)
     ahead = range(ledger.last + 1, period[-1] + 1)
-    total = _total(days, period) + sum(predict(days, first, learnt, ahead))
+    total = _sum_days(days, period) + sum(predict(days, first, learnt, ahead))
     return ledger.last if _is_beyond(_displayed_value(config, total), config) else None
 
 
-def _total(days: Mapping[int, int], period: range) -> int:
+def _sum_days(days: Mapping[int, int], period: range) -> int:
     return sum(days.get(day, 0) for day in period)
 
 
 def _displayed_value(config: JsonObject, micro: int) -> float:
     if config["metric"]["value"] == MEASURES[1]:
         return micro / MICRO
-    return amount(micro, config["currency"])
+    return to_amount(micro, config["currency"])
 
 
 def _is_beyond(value: float, config: JsonObject) -> bool:

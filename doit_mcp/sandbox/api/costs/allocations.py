@@ -78,7 +78,7 @@ def _check_nested(component: JsonObject, allocations: Allocations, where: str) -
 
 
 def _check_depth(rule: JsonObject, allocations: Allocations, where: str, own: str, left: int) -> None:
-    for identifier in nested_rules(rule):
+    for identifier in list_nested_rules(rule):
         if identifier == own:
             raise bad_request(f"{where}: the rules refer to each other in a circle", field=where)
         if left == 1:
@@ -86,7 +86,7 @@ def _check_depth(rule: JsonObject, allocations: Allocations, where: str, own: st
         _check_depth(allocations[identifier]["rule"], allocations, where, own, left - 1)
 
 
-def nested_rules(rule: JsonObject) -> list[str]:
+def list_nested_rules(rule: JsonObject) -> list[str]:
     """The ids of the rules that a rule refers to."""
     return [value for item in rule["components"] if item["type"] == "allocation_rule" for value in item["values"]]
 
@@ -109,18 +109,18 @@ def _rule_series(identifier: str, allocations: Allocations, ledger: Ledger, know
     if identifier not in known:
         rule = allocations[identifier]["rule"]
         sets = [_component_series(item, allocations, ledger, known) for item in rule["components"]]
-        known[identifier] = parse_formula(rule["formula"], len(sets)).evaluate(sets, _all_series(ledger))
+        known[identifier] = parse_formula(rule["formula"], len(sets)).evaluate(sets, _list_series(ledger))
     return known[identifier]
 
 
-def _all_series(ledger: Ledger) -> frozenset[int]:
+def _list_series(ledger: Ledger) -> frozenset[int]:
     return frozenset(series for series, _ in ledger.members("series", "sku_id"))
 
 
 def _component_series(
     component: JsonObject, allocations: Allocations, ledger: Ledger, known: SeriesByRule
 ) -> frozenset[int]:
-    everything = _all_series(ledger)
+    everything = _list_series(ledger)
     if component["type"] != "allocation_rule":
         kept = select_lines(ledger, compile_filters([_component_filter(component)]), credits=True).series
         return everything if kept is None else kept

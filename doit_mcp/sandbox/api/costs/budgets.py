@@ -15,7 +15,7 @@ from .filters import Filter, compile_filters, select_lines
 from .forecast import predict
 from .forecast_plan import DEFAULT_HISTORY_DAYS
 from .ledger import Ledger, Selection
-from .money import amount, round_to_cents
+from .money import round_to_cents, to_amount
 from .ranges import DayRange
 
 MAX_LOG_GROWTH = 300.0  # limit of exponential growth, as a power of e, to stay within floats
@@ -70,12 +70,12 @@ class BudgetStatus:
         for day in self._days:
             total += self.daily[day]
             arriving = self.arriving if day > self.today or day == self.period.last else 0
-            if amount(total + arriving, self.currency) > threshold:
+            if to_amount(total + arriving, self.currency) > threshold:
                 return day
         return None
 
     def _spend_until(self, last: int, more: int = 0) -> float:
-        return amount(sum(self.daily[day] for day in self._days if day <= last) + more, self.currency)
+        return to_amount(sum(self.daily[day] for day in self._days if day <= last) + more, self.currency)
 
     @cached_property
     def _days(self) -> list[int]:
@@ -92,7 +92,7 @@ def budget_status(budget: JsonObject, ledger: Ledger, custom: CustomDimensions =
     today = ledger.last
     chosen = select_lines(ledger, budget_filters(budget, custom), credits=False)
     known = ledger.daily(chosen)
-    period = _period(budget, today)
+    period = _current_period(budget, today)
     daily, arriving = dict(known), 0
     if period.first <= today <= period.last:
         # By cloud, so that the forecasts of the clouds add up to that of all.
@@ -101,7 +101,7 @@ def budget_status(budget: JsonObject, ledger: Ledger, custom: CustomDimensions =
             arriving += late_costs
             for day, cost in costs_ahead.items():
                 daily[day] = daily.get(day, 0) + cost
-    return BudgetStatus(period, _limit(budget, period, known), budget["currency"], daily, today, arriving)
+    return BudgetStatus(period, _current_limit(budget, period, known), budget["currency"], daily, today, arriving)
 
 
 def _split_by_cloud(chosen: Selection, ledger: Ledger) -> list[Selection]:
@@ -124,7 +124,7 @@ def _predict_costs(known: Mapping[int, int], ledger: Ledger, period: DayRange) -
     return {day: cost for day, cost in expected.items() if day > today}, arriving
 
 
-def _period(budget: JsonObject, today: int) -> DayRange:
+def _current_period(budget: JsonObject, today: int) -> DayRange:
     begins = day_of_milliseconds(budget["startPeriod"])
     if budget["type"] == "fixed":
         return DayRange(begins, day_of_milliseconds(budget["endPeriod"]))
@@ -133,14 +133,14 @@ def _period(budget: JsonObject, today: int) -> DayRange:
     return DayRange(max(start, begins), add_periods(unit, start, 1) - 1)
 
 
-def _limit(budget: JsonObject, period: DayRange, known: Mapping[int, int]) -> float:
+def _current_limit(budget: JsonObject, period: DayRange, known: Mapping[int, int]) -> float:
     if budget["type"] == "fixed":
         return float(budget["amount"])
     unit = budget["timeInterval"]
     start = start_of(unit, period.first)
     if budget["usePrevSpend"]:
         before = range(add_periods(unit, start, -1), start)
-        return round_to_cents(amount(sum(known.get(day, 0) for day in before), budget["currency"]))
+        return round_to_cents(to_amount(sum(known.get(day, 0) for day in before), budget["currency"]))
     passed = periods_between(unit, start_of(unit, day_of_milliseconds(budget["startPeriod"])), start)
     if budget["seasonalAmounts"]:
         return float(budget["seasonalAmounts"][passed % len(budget["seasonalAmounts"])])

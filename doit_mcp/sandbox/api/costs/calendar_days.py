@@ -10,7 +10,7 @@ DAY_SECONDS = 86_400
 DAY_MILLISECONDS = DAY_SECONDS * 1000
 
 
-def today_of(now: float) -> int:
+def day_of_seconds(now: float) -> int:
     """The day of a time in epoch seconds."""
     return EPOCH + int(now // DAY_SECONDS)
 
@@ -30,7 +30,7 @@ def day_of_milliseconds(millis: int) -> int:
     return EPOCH + millis // DAY_MILLISECONDS
 
 
-def rfc3339(seconds: float) -> str:
+def format_rfc3339(seconds: float) -> str:
     """A time in epoch seconds as RFC 3339, UTC, in whole seconds."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

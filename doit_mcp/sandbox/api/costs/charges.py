@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .activity import Activity, growth
+from .activity import Activity, growth_factor
 from .calendar_days import add_periods, start_of
-from .noise import daily_noise, noise
+from .noise import daily_noise, day_noise
 from .usage_series import Line, PlannedSeries, Values, to_cents
 
 
@@ -68,7 +68,7 @@ class MonthlyCharge:
     def lines(self, activity: Activity) -> Iterator[Line]:
         for day in _month_starts(activity):
             length = add_periods("month", day, 1) - day
-            cost = to_cents(self.daily * length * growth(day) * (0.95 + 0.1 * noise(self.key, day)))
+            cost = to_cents(self.daily * length * growth_factor(day) * (0.95 + 0.1 * day_noise(self.key, day)))
             yield Line(day, cost, 0, 0, cost)
 
 

@@ -132,12 +132,12 @@ def measure_coverage(ledger: Ledger) -> Coverage:
             accounts[key] = MemberAccount(str(organization), key, str(name), str(region), reserves)
         commitment = COMMITMENTS.get(str(sku))
         days = spend.setdefault((fee_for or (commitment.type if commitment else ""), key), {})
-        line = _spend(str(kind), int(cost or 0), int(amortized or 0), commitment.discount if commitment else 0)
+        line = _make_spend(str(kind), int(cost or 0), int(amortized or 0), commitment.discount if commitment else 0)
         days[int(day or 0)] = days.get(int(day or 0), Spend()) + line
     return Coverage(tuple(accounts[key] for key in sorted(accounts)), spend)
 
 
-def _spend(kind: str, cost: int, amortized: int, discount: int) -> Spend:
+def _make_spend(kind: str, cost: int, amortized: int, discount: int) -> Spend:
     """The spend of a line: usage that a commitment covers counts at its on-demand rate, a fee by its unused part."""
     if kind == NEGATED:
         return Spend()

@@ -89,7 +89,7 @@ def find_dimension(
     raise bad_request(f"{where}: no dimension {identifier[:80]!r} of type {type_[:40]}", field=where)
 
 
-def response_form(item: JsonObject) -> JsonObject:
+def make_response_form(item: JsonObject) -> JsonObject:
     """A filter or group in responses, with its type and the id of rules."""
     type_, identifier = _response_names(item["type"], item["id"])
     return {**item, "type": type_, "id": identifier}

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .activity import growth
+from .activity import growth_factor
 from .charges import MonthlyCharge, OneTimeCharge, PlanFee, PromotionalCredit, ReservationFee
 from .coverage_rates import RESERVED_RATE, plan_rate
 from .estate_types import AWS, AZURE, GOOGLE, Estate, MonthDay, Project, Service, Sku
 from .estates import SERVICES
-from .noise import noise, noise_key
+from .noise import day_noise, noise_key
 from .usage_series import DISCOUNT, Jump, OnDemandSeries, PlannedSeries, ReservedSeries, Series, Usage, Values
 
 FOREVER = 3_652_059  # the last day of the calendar
@@ -66,7 +66,7 @@ class Place(NamedTuple):
     namespace: str | None
 
 
-def jumps(estate: Estate, born: int) -> tuple[Jump, ...]:
+def make_jumps(estate: Estate, born: int) -> tuple[Jump, ...]:
     """The estate's incidents; *born* is the day on which the sandbox started."""
     return tuple(
         Jump(incident, born - incident.days_ago, born - incident.days_ago + incident.days - 1)
@@ -74,21 +74,26 @@ def jumps(estate: Estate, born: int) -> tuple[Jump, ...]:
     )
 
 
-def all_series(estate: Estate, seed: int, born: int) -> list[Series]:
+def make_series(estate: Estate, seed: int, born: int) -> list[Series]:
     """All series of an estate."""
-    placed = {(jump.incident.project, jump.incident.service): jump for jump in jumps(estate, born)}
+    placed = {(jump.incident.project, jump.incident.service): jump for jump in make_jumps(estate, born)}
     usages = [
-        (place, _usage(place, seed, born, placed.get((place.project.id, place.service.id))))
+        (place, _make_usage(place, seed, born, placed.get((place.project.id, place.service.id))))
         for project in estate.projects
-        for place in _places(project)
+        for place in _list_places(project)
     ]
     found: list[Series] = []
     for place, usage in usages:
         found += _usage_series(place, usage)
-    return [*found, *_fees(usages, born), *_charges(estate, usages, seed, born), *_credits(estate, usages, seed, born)]
+    return [
+        *found,
+        *_make_fees(usages, born),
+        *_make_charges(estate, usages, seed, born),
+        *_make_credits(estate, usages, seed, born),
+    ]
 
 
-def _places(project: Project) -> Iterator[Place]:
+def _list_places(project: Project) -> Iterator[Place]:
     for service in SERVICES:
         for sku in service.skus if service.provider == project.provider else ():
             if project.full or sku.core:
@@ -96,12 +101,12 @@ def _places(project: Project) -> Iterator[Place]:
                     yield Place(project, service, sku, share, namespace)
 
 
-def _usage(place: Place, seed: int, born: int, jump: Jump | None) -> Usage:
+def _make_usage(place: Place, seed: int, born: int, jump: Jump | None) -> Usage:
     project, sku = place.project, place.sku
     key = noise_key(seed, project.id, sku.replaces or sku.id, place.namespace or "")
-    daily = sku.daily * project.scale * place.share * (0.75 + 0.5 * noise(key, 0))
+    daily = sku.daily * project.scale * place.share * (0.75 + 0.5 * day_noise(key, 0))
     starts = [day.ordinal(born) for day in (project.opened, sku.launched) if day is not None]
-    today = daily * growth(born)
+    today = daily * growth_factor(born)
     in_use = project.env == "production" and project.opened is None
     reserved_share = {RESERVED_SKU: RESERVED_SHARE, UPFRONT_SKU: UPFRONT_SHARE}.get(sku.id, 0.0) if in_use else 0.0
     return Usage(
@@ -125,26 +130,26 @@ def _usage(place: Place, seed: int, born: int, jump: Jump | None) -> Usage:
 
 def _usage_series(place: Place, usage: Usage) -> Iterator[Series]:
     sku, kind = place.sku, USAGE_TYPES[place.project.provider]
-    discount = DISCOUNT * noise(usage.key, 1)
-    before = _values(place, kind, sku.description_at(sku.price))
+    discount = DISCOUNT * day_noise(usage.key, 1)
+    before = _make_values(place, kind, sku.description_at(sku.price))
     if usage.changed == FOREVER:
         yield OnDemandSeries(before, usage, 0, FOREVER, discount)
     else:
         # A new price is a new description, where it contains the price.
-        after = _values(place, kind, sku.description_at(round(sku.price * usage.factor)))
+        after = _make_values(place, kind, sku.description_at(round(sku.price * usage.factor)))
         yield OnDemandSeries(before, usage, 0, usage.changed - 1, discount)
         yield OnDemandSeries(after, usage, usage.changed, FOREVER, discount)
     if usage.planned:
         rate = plan_rate(sku)
         covered = f"{sku.id} covered by Savings Plans"
-        yield PlannedSeries(_values(place, PLANNED, covered), usage, rate)
+        yield PlannedSeries(_make_values(place, PLANNED, covered), usage, rate)
         taken_back = f"SavingsPlanNegation used by AccountId : {place.project.id}"
-        yield PlannedSeries(_values(place, NEGATED, taken_back, unit=None), usage, rate, negated=True)
+        yield PlannedSeries(_make_values(place, NEGATED, taken_back, unit=None), usage, rate, negated=True)
     if usage.reserved:
-        yield ReservedSeries(_values(place, RESERVED, f"{sku.id} reserved instance applied"), usage, RESERVED_RATE)
+        yield ReservedSeries(_make_values(place, RESERVED, f"{sku.id} reserved instance applied"), usage, RESERVED_RATE)
 
 
-def _values(place: Place, kind: str, description: str, unit: str | None = "") -> Values:
+def _make_values(place: Place, kind: str, description: str, unit: str | None = "") -> Values:
     project, sku, tagged = place.project, place.sku, place.sku.tagged
     cluster = (project.cluster if place.namespace else None, place.namespace)
     is_google = project.provider == GOOGLE
@@ -189,13 +194,15 @@ def _charge_values(project: Project, item: _Item, *, labeled: bool = False) -> V
     )
 
 
-def _fees(usages: Sequence[tuple[Place, Usage]], born: int) -> Iterator[Series]:
+def _make_fees(usages: Sequence[tuple[Place, Usage]], born: int) -> Iterator[Series]:
     """The fees of Savings Plans and reservations, in the accounts that bought them."""
     for commitment, item in PLANS.items():
-        planned = [(place, usage) for place, usage in usages if usage.planned and _type(place.sku) == commitment]
+        planned = [
+            (place, usage) for place, usage in usages if usage.planned and _commitment_type(place.sku) == commitment
+        ]
         if planned:
             covered = tuple(
-                PlannedSeries(_values(place, PLANNED, ""), usage, plan_rate(place.sku)) for place, usage in planned
+                PlannedSeries(_make_values(place, PLANNED, ""), usage, plan_rate(place.sku)) for place, usage in planned
             )
             daily = sum(usage.planned * plan_rate(place.sku) for place, usage in planned) / PLAN_UTILIZATION
             yield PlanFee(_charge_values(planned[0][0].project, item), AWS, daily, covered)
@@ -204,7 +211,7 @@ def _fees(usages: Sequence[tuple[Place, Usage]], born: int) -> Iterator[Series]:
             yield _reservation_fee(place, usage, born)
 
 
-def _type(sku: Sku) -> str | None:
+def _commitment_type(sku: Sku) -> str | None:
     return sku.commitment.type if sku.commitment else None
 
 
@@ -224,7 +231,7 @@ def _reservation_fee(place: Place, usage: Usage, born: int) -> Series:
     return ReservationFee(_charge_values(place.project, monthly), fee)
 
 
-def _charges(estate: Estate, usages: Sequence[tuple[Place, Usage]], seed: int, born: int) -> Iterator[Series]:
+def _make_charges(estate: Estate, usages: Sequence[tuple[Place, Usage]], seed: int, born: int) -> Iterator[Series]:
     """Tax, support and a refund, in the first account of each cloud."""
     for provider in dict.fromkeys(project.provider for project in estate.projects):
         payer = next(project for project in estate.projects if project.provider == provider)
@@ -252,7 +259,7 @@ def _monthly_items(provider: str) -> Iterator[tuple[_Item, float]]:
         yield _Item("Invoice", "Invoice", "Tax", "Tax", "tax"), TAX_SHARE
 
 
-def _credits(estate: Estate, usages: Sequence[tuple[Place, Usage]], seed: int, born: int) -> Iterator[Series]:
+def _make_credits(estate: Estate, usages: Sequence[tuple[Place, Usage]], seed: int, born: int) -> Iterator[Series]:
     """Promotional credits, in the first service of each project."""
     for credit in estate.credits:
         last = FOREVER if credit.until is None else credit.until.ordinal(born)

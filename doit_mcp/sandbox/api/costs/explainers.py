@@ -45,7 +45,7 @@ class Charge:
         return self.service.startswith(SUPPORT_SERVICES)
 
 
-def charges(ledger: Ledger, month: int) -> list[Charge]:
+def sum_charges(ledger: Ledger, month: int) -> list[Charge]:
     """The totals of AWS billing lines for the month that starts on day *month*."""
     rows = ledger.sums(COLUMNS, month, add_periods("month", month, 1) - 1, Selection(credits=True))
     return [
@@ -61,9 +61,9 @@ def explain_charges(charges: Iterable[Charge]) -> JsonObject:
     billed = [item for item in every if not item.credit]
     return {
         "summary": {
-            "aws": _summary(every, ours=False),
-            "doit": _summary(every, ours=True),
-            "awsWithoutDoit": _summary(every, ours=False),
+            "aws": _summarize(every, ours=False),
+            "doit": _summarize(every, ours=True),
+            "awsWithoutDoit": _summarize(every, ours=False),
         },
         "service": {
             name: _compare(item for item in billed if item.service == name)
@@ -76,7 +76,7 @@ def explain_charges(charges: Iterable[Charge]) -> JsonObject:
     }
 
 
-def money(micro: int) -> JsonObject:
+def format_money(micro: int) -> JsonObject:
     """A whole number of cents as text (BillingExplainerMoney)."""
     cents = micro // MICROS_PER_CENT
     sign = "-" if cents < 0 else ""
@@ -87,7 +87,7 @@ def _distinct_values(found: Iterable[Charge], field: str) -> list[str]:
     return sorted({str(getattr(item, field)) for item in found})
 
 
-def _summary(found: Iterable[Charge], *, ours: bool) -> JsonObject:
+def _summarize(found: Iterable[Charge], *, ours: bool) -> JsonObject:
     every = list(found)
     list_price = sum(item.cost + item.savings for item in every if item.kind in USAGE_KINDS)
     saved = sum(item.savings for item in every) if ours else 0
@@ -100,15 +100,15 @@ def _summary(found: Iterable[Charge], *, ours: bool) -> JsonObject:
     others = sum(cost for items in parts.values() for _, cost in items)
     nothing: list[JsonObject] = []
     return {
-        "serviceCharges": [{"costType": USAGE, "cost": money(list_price)}],
-        "discounts": [{"costType": DISCOUNT, "cost": money(-saved)}] if saved else nothing,
-        "supportCharges": {"cost": money(support), "details": nothing},
-        "credits": [{"costType": CREDIT, "cost": money(credit)}] if credit else nothing,
+        "serviceCharges": [{"costType": USAGE, "cost": format_money(list_price)}],
+        "discounts": [{"costType": DISCOUNT, "cost": format_money(-saved)}] if saved else nothing,
+        "supportCharges": {"cost": format_money(support), "details": nothing},
+        "credits": [{"costType": CREDIT, "cost": format_money(credit)}] if credit else nothing,
         **{
-            name: [{"costType": kind, "cost": money(cost)} for kind, cost in items if cost]
+            name: [{"costType": kind, "cost": format_money(cost)} for kind, cost in items if cost]
             for name, items in parts.items()
         },
-        "total": money(list_price - saved + support + others + credit),
+        "total": format_money(list_price - saved + support + others + credit),
     }
 
 
@@ -118,6 +118,6 @@ def _compare(found: Iterable[Charge]) -> JsonObject:
     for item in every:
         kind = USAGE if item.kind in USAGE_KINDS else item.kind
         kinds[kind] = kinds.get(kind, 0) + item.cost + item.savings
-    listed = {kind: money(cost) for kind, cost in kinds.items()}
+    listed = {kind: format_money(cost) for kind, cost in kinds.items()}
     saved = sum(item.savings for item in every)
-    return {"doit": listed | ({DISCOUNT: money(-saved)} if saved else {}), "aws": listed}
+    return {"doit": listed | ({DISCOUNT: format_money(-saved)} if saved else {}), "aws": listed}

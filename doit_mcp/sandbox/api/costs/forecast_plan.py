@@ -55,11 +55,11 @@ def parse_forecast(
     if (config.get("aggregation") or "total") != "total" or counting:
         raise bad_request("aggregation must be total with a forecast in the sandbox", field="aggregation")
     settings = settings or {}
-    starts = _starts(settings, unit, range_, today)
+    starts = _list_starts(settings, unit, range_, today)
     return Forecast(unit, starts, _training_range(settings, unit, today), settings.get("mode") == "grouping")
 
 
-def _starts(settings: JsonObject, unit: str, range_: DayRange, today: int) -> tuple[int, ...]:
+def _list_starts(settings: JsonObject, unit: str, range_: DayRange, today: int) -> tuple[int, ...]:
     """The periods after the rows, or the current one if the rows end before it."""
     first = max(add_periods(unit, start_of(unit, min(range_.last, today)), 1), start_of(unit, today))
     custom = settings.get("futureCustomDateRange")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .activity import SETTLING_DAYS, Activity
 from .calendar_days import add_months, day_row, start_of
-from .estate_series import all_series, jumps
+from .estate_series import make_jumps, make_series
 from .estate_types import Estate
 from .metric_events import metric_rows
 from .usage_series import COLUMNS, Series
@@ -87,10 +87,10 @@ class Ledger:
     def __init__(self, estate: Estate, *, seed: int, today: int) -> None:
         self.first = add_months(start_of("month", today), -HISTORY_MONTHS)
         self.last = self.first - 1
-        self.jumps = jumps(estate, today)
+        self.jumps = make_jumps(estate, today)
         self.metrics = estate.metrics
         self._seed = seed
-        self._series = all_series(estate, seed, today)
+        self._series = make_series(estate, seed, today)
         self._daily: dict[Selection, dict[int, int]] = {}
         # Used by one thread at a time, but not always the one that created it.
         self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

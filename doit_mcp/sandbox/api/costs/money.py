@@ -34,13 +34,13 @@ RATES = {
 }
 
 
-def amount(micro: int, currency: str = DEFAULT_CURRENCY) -> float:
+def to_amount(micro: int, currency: str = DEFAULT_CURRENCY) -> float:
     """Micro-dollars as an amount in *currency*, exact to six decimals."""
     # Integer arithmetic first, so that dollar cents become the nearest float.
     return micro * RATES[currency] // MICRO / MICRO if currency != "USD" else micro / MICRO
 
 
-def payable(micro: int, currency: str) -> float:
+def to_payable_amount(micro: int, currency: str) -> float:
     """Micro-dollars as an amount that can be paid in *currency*: in its minor unit, halves away from zero."""
     unit: int = 10 ** (6 - MINOR_UNIT_DIGITS.get(currency, DEFAULT_DIGITS))
     converted = micro * RATES[currency] // MICRO

@@ -15,16 +15,16 @@ def noise_key(*names: object) -> bytes:
     return blake2b("/".join(map(str, names)).encode(), digest_size=16).digest()
 
 
-def noise(key: bytes, day: int) -> float:
+def day_noise(key: bytes, day: int) -> float:
     """The number of a day."""
-    return _block(key, day // BLOCK_DAYS)[day % BLOCK_DAYS] / STEPS
+    return _make_block(key, day // BLOCK_DAYS)[day % BLOCK_DAYS] / STEPS
 
 
 def daily_noise(key: bytes, first: int, last: int) -> list[float]:
     """The numbers of the days from *first* to *last*."""
     numbers = array("H")
     for block in range(first // BLOCK_DAYS, last // BLOCK_DAYS + 1):
-        numbers.extend(_block(key, block))
+        numbers.extend(_make_block(key, block))
     start = first % BLOCK_DAYS
     return [number / STEPS for number in numbers[start : start + last - first + 1]]
 
@@ -39,5 +39,5 @@ def drifting_noise(key: bytes, first: int, last: int, days: int) -> Iterator[flo
         yield before + (anchors[step - start + 1] - before) * rest / days
 
 
-def _block(key: bytes, block: int) -> array[int]:
+def _make_block(key: bytes, block: int) -> array[int]:
     return array("H", blake2b(block.to_bytes(8, "little", signed=True), key=key, digest_size=2 * BLOCK_DAYS).digest())

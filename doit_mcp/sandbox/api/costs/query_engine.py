@@ -11,7 +11,7 @@ from .filters import select_lines
 from .forecast import predict
 from .forecast_plan import Forecast
 from .ledger import DAY_COLUMNS, MEASURES, Ledger, Selection
-from .money import MICRO, amount
+from .money import MICRO, to_amount
 from .other_rows import other_series, with_other_rows
 from .query_plan import COUNT_INDEX, VALUE_NAMES, QueryPlan
 from .ranges import DayRange
@@ -32,16 +32,16 @@ def run_plan(plan: QueryPlan, ledger: Ledger) -> JsonObject:
     kept = narrow_rows(plan, everything)
     rows = kept if plan.rest == "none" else with_other_rows(plan, everything, kept)
     result: JsonObject = {
-        "schema": _schema(plan),
-        "rows": _cells(plan, rows),
+        "schema": _make_schema(plan),
+        "rows": _make_cells(plan, rows),
         "mlFeatures": ["forecast"] if plan.forecast else [],
         "cacheHit": False,
     }
     if plan.comparison_range:
         others = read_rows(plan, ledger, plan.comparison_range, chosen)
-        result["secondaryRows"] = _cells(plan, _comparable_rows(plan, others, kept))
+        result["secondaryRows"] = _make_cells(plan, _comparable_rows(plan, others, kept))
     if plan.forecast:
-        result["forecastRows"] = _cells(plan, _forecast_rows(plan, plan.forecast, ledger, chosen, kept))
+        result["forecastRows"] = _make_cells(plan, _forecast_rows(plan, plan.forecast, ledger, chosen, kept))
     return result
 
 
@@ -59,7 +59,7 @@ def _comparable_rows(plan: QueryPlan, others: list[Row], kept: Sequence[Row]) ->
     )
 
 
-def _schema(plan: QueryPlan) -> list[JsonObject]:
+def _make_schema(plan: QueryPlan) -> list[JsonObject]:
     columns = [{"name": column.name, "type": "string"} for column in plan.columns]
     columns += [_value_column(plan, name) for name in _value_names(plan)]
     if plan.interval.start:
@@ -81,18 +81,18 @@ def _value_names(plan: QueryPlan) -> list[str]:
     return ["count"] if plan.count_source else [VALUE_NAMES[measure] for measure in plan.measures]
 
 
-def _cells(plan: QueryPlan, rows: Sequence[Row]) -> list[Cells]:
+def _make_cells(plan: QueryPlan, rows: Sequence[Row]) -> list[Cells]:
     if plan.interval.cumulative:
         rows = cumulative_rows(plan, rows)
     shown = zip(
-        *(_numbers(plan, rows, measure) for measure in ((COUNT_INDEX,) if plan.count_source else plan.measures))
+        *(_compute_values(plan, rows, measure) for measure in ((COUNT_INDEX,) if plan.count_source else plan.measures))
     )
     if plan.interval.start is None:
         return [[*row.key, *numbers] for row, numbers in zip(rows, shown)]
     return [[*row.key, *numbers, seconds_of(row.start or 0)] for row, numbers in zip(rows, shown)]
 
 
-def _numbers(plan: QueryPlan, rows: Sequence[Row], measure: int) -> Sequence[float | None]:
+def _compute_values(plan: QueryPlan, rows: Sequence[Row], measure: int) -> Sequence[float | None]:
     """The measure of each row, after the aggregation."""
     values = [row.values[measure] for row in rows]
     if plan.aggregation.startswith("percent_"):
@@ -102,7 +102,7 @@ def _numbers(plan: QueryPlan, rows: Sequence[Row], measure: int) -> Sequence[flo
     if measure == COUNT_INDEX:
         return list(values)
     if VALUE_NAMES[measure] in MONEY:
-        return [amount(value, plan.currency) for value in values]
+        return [to_amount(value, plan.currency) for value in values]
     return [value / MICRO for value in values]
 
 

@@ -90,20 +90,20 @@ class QueryPlan:
         return {*self.measures, *conditions, *([self.metric_filter.measure] if self.metric_filter else [])}
 
 
-def _interval(*columns: tuple[str, str], start: str | None = None, cumulative: bool = False) -> Interval:
+def _make_interval(*columns: tuple[str, str], start: str | None = None, cumulative: bool = False) -> Interval:
     return Interval(tuple(Column(*column) for column in columns), start, cumulative)
 
 
 _DAY = (("year", "year"), ("month", "month"), ("day", "day_of_month"))
 INTERVALS = {
-    "day": _interval(*_DAY, start="day_start"),
-    "dayCumSum": _interval(*_DAY, start="day_start", cumulative=True),
-    "week": _interval(("year", "week_year"), ("week", "week"), start="week_start"),
-    "isoweek": _interval(("year", "iso_year"), ("isoweek", "isoweek"), start="isoweek_start"),
-    "month": _interval(("year", "year"), ("month", "month"), start="month_start"),
-    "quarter": _interval(("year", "year"), ("quarter", "quarter"), start="quarter_start"),
-    "year": _interval(("year", "year"), start="year_start"),
-    "week_day": _interval(("week_day", "week_day")),
+    "day": _make_interval(*_DAY, start="day_start"),
+    "dayCumSum": _make_interval(*_DAY, start="day_start", cumulative=True),
+    "week": _make_interval(("year", "week_year"), ("week", "week"), start="week_start"),
+    "isoweek": _make_interval(("year", "iso_year"), ("isoweek", "isoweek"), start="isoweek_start"),
+    "month": _make_interval(("year", "year"), ("month", "month"), start="month_start"),
+    "quarter": _make_interval(("year", "year"), ("quarter", "quarter"), start="quarter_start"),
+    "year": _make_interval(("year", "year"), start="year_start"),
+    "week_day": _make_interval(("week_day", "week_day")),
 }
 DATAHUB = "billing-datahub"
 LONG_INTERVALS = ("month", "quarter", "year")
@@ -115,11 +115,11 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
     unit = _time_interval(config)
     interval = INTERVALS[unit] if unit else Interval()
     filters = compile_filters(config.get("filters") or (), custom=custom)
-    groups = tuple(_columns(config.get("group") or (), "group", custom, filters))
-    columns = tuple(_columns(config.get("dimensions") or (), "dimensions", custom, filters))
+    groups = tuple(_read_columns(config.get("group") or (), "group", custom, filters))
+    columns = tuple(_read_columns(config.get("dimensions") or (), "dimensions", custom, filters))
     # Dimensions already shown by the interval or a group add no column; the year of a week is the one it starts in.
-    splits = tuple(item for item in columns if item.name not in _names(groups + interval.columns))
-    own = tuple(item for item in interval.columns if item.name not in _names(groups))
+    splits = tuple(item for item in columns if item.name not in _column_names(groups + interval.columns))
+    own = tuple(item for item in interval.columns if item.name not in _column_names(groups))
     if config.get("includePromotionalCredits") and unit not in LONG_INTERVALS:
         raise bad_request("includePromotionalCredits needs timeInterval month, quarter or year", field="timeInterval")
     range_ = primary_range(config, today)
@@ -129,7 +129,7 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
         raise bad_request(
             "forecastSettings with groups of dates is not supported in the sandbox", field="forecastSettings"
         )
-    measures = tuple(_measures(config))
+    measures = tuple(_read_measures(config))
     if max(measures) >= len(MEASURES) and (forecast or counted):
         raise bad_request("counts and forecasts of DataHub metrics are not supported in the sandbox", field="metrics")
     metric_filter = _metric_filter(config)
@@ -145,9 +145,9 @@ def make_plan(config: JsonObject, today: int, custom: CustomDimensions = NO_CUST
         range=range_,
         comparison_range=comparison_range(config, range_),
         filters=filters,
-        limits=tuple(_limits(config)),
+        limits=tuple(_read_limits(config)),
         metric_filter=metric_filter,
-        rest=_rest(config, counting=counted is not None),
+        rest=_read_aggregation(config, counting=counted is not None),
         aggregation=config.get("aggregation") or "total",
         count_source=counted,
         credits=bool(config.get("includePromotionalCredits")),
@@ -198,7 +198,7 @@ def _time_interval(config: JsonObject) -> str | None:
     return unit
 
 
-def _columns(
+def _read_columns(
     items: Sequence[JsonObject], where: str, custom: CustomDimensions, filters: Sequence[Filter]
 ) -> Iterator[Column]:
     seen: set[Dimension] = set()
@@ -223,7 +223,7 @@ def _column_source(found: Dimension, filters: Sequence[Filter]) -> ColumnSource:
     return DerivedColumn(tuple(parts), found.column.rest)
 
 
-def _rest(config: JsonObject, *, counting: bool) -> str:
+def _read_aggregation(config: JsonObject, *, counting: bool) -> str:
     rest = str(config.get("limitAggregation") or "none")
     # Display values only affect the console; the numbers are the same.
     if rest != "none" and (config.get("displayValues") or "actuals_only") != "actuals_only":
@@ -237,30 +237,30 @@ def _rest(config: JsonObject, *, counting: bool) -> str:
     return rest
 
 
-def _names(columns: Sequence[Column]) -> set[str]:
+def _column_names(columns: Sequence[Column]) -> set[str]:
     return {item.name for item in columns}
 
 
-def _measures(config: JsonObject) -> Iterator[int]:
+def _read_measures(config: JsonObject) -> Iterator[int]:
     metrics = config.get("metrics") or []
     seen: set[int] = set()
     for index, metric in enumerate(metrics or [{"type": "basic", "value": "cost"}]):
-        measure = measure_of(metric, f"metrics[{index}]", _source(config))
+        measure = measure_of(metric, f"metrics[{index}]", _data_source(config))
         if measure in seen:
             raise bad_request(f"metrics[{index}]: {VALUE_NAMES[measure]} is duplicated", field=f"metrics[{index}]")
         seen.add(measure)
         yield measure
 
 
-def _limits(config: JsonObject) -> Iterator[Limit]:
+def _read_limits(config: JsonObject) -> Iterator[Limit]:
     for level, item in enumerate(config.get("group") or ()):
         limit = item.get("limit") or {}
         if limit:
-            measure = measure_of(limit["metric"], f"group[{level}].limit.metric", _source(config))
+            measure = measure_of(limit["metric"], f"group[{level}].limit.metric", _data_source(config))
             yield Limit(level, measure, limit.get("sort") or "desc", limit.get("value") or 0)
 
 
-def _source(config: JsonObject) -> str:
+def _data_source(config: JsonObject) -> str:
     return config.get("dataSource") or "billing"
 
 
@@ -274,7 +274,7 @@ def _metric_filter(config: JsonObject) -> MetricFilter | None:
         raise bad_request(f"metricFilter.values: {item['operator']} takes {value_count}", field="metricFilter.values")
     if value_count == 2 and values[0] > values[1]:
         raise bad_request("metricFilter.values: the lower bound comes first", field="metricFilter.values")
-    measure = measure_of(item["metric"], "metricFilter.metric", _source(config))
+    measure = measure_of(item["metric"], "metricFilter.metric", _data_source(config))
     return MetricFilter(measure, item["operator"], values, item.get("operand") == "series_total")
 
 

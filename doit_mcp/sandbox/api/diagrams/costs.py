@@ -9,7 +9,7 @@ from datetime import date
 from ..costs.calendar_days import add_periods, start_of
 from ..costs.estates import SERVICES
 from ..costs.ledger import Ledger
-from ..costs.money import amount
+from ..costs.money import to_amount
 from ..responses import JsonObject
 from ..tenants import Tenant
 
@@ -55,11 +55,11 @@ def cost_snapshot(tenant: Tenant, layer: JsonObject, first: int, last: int, inte
         "diagramId": layer["id"],
         "currency": "USD",
         "timeRange": {"startDate": _iso_date(first), "endDate": _iso_date(last), "interval": interval},
-        "total": amount(total),
+        "total": to_amount(total),
         "trendingPct": _relative_change(tenant.ledger, lines, first, last, total),
-        "topResources": [_resource(layer, item, kinds[item], cost) for item, cost in resources],
-        "byService": [{"service": service, "amount": amount(cost)} for service, cost in services],
-        "trend": list(_trend(tenant.ledger, range_lines, first, last, interval)) if priced else [],
+        "topResources": [_make_resource(layer, item, kinds[item], cost) for item, cost in resources],
+        "byService": [{"service": service, "amount": to_amount(cost)} for service, cost in services],
+        "trend": list(_make_trend(tenant.ledger, range_lines, first, last, interval)) if priced else [],
     }
 
 
@@ -79,18 +79,20 @@ def _relative_change(ledger: Ledger, lines: list[ComponentCost], first: int, las
     return round(total / before - 1, 4) if before else None
 
 
-def _resource(layer: JsonObject, identifier: str, service: str, cost: int) -> JsonObject:
+def _make_resource(layer: JsonObject, identifier: str, service: str, cost: int) -> JsonObject:
     node = layer["node"].get(identifier)
     component = node or layer["element"][identifier]
     return {
         "id": component.get("cld_id", identifier),
         "name": component["name"],
         "type": service.lower() if node else "application",
-        "amount": amount(cost),
+        "amount": to_amount(cost),
     }
 
 
-def _trend(ledger: Ledger, lines: list[ComponentCost], first: int, last: int, interval: str) -> Iterator[JsonObject]:
+def _make_trend(
+    ledger: Ledger, lines: list[ComponentCost], first: int, last: int, interval: str
+) -> Iterator[JsonObject]:
     """The latest buckets covered by both the range and the lines, oldest first."""
     unit = "isoweek" if interval == "week" else interval
     first, last = max(first, ledger.first), min(last, ledger.last)
@@ -101,7 +103,7 @@ def _trend(ledger: Ledger, lines: list[ComponentCost], first: int, last: int, in
         bucket = add_periods(unit, bucket, -1)
     for start in reversed(starts):
         cost = sum(line.cost for line in lines if start <= line.day < add_periods(unit, start, 1))
-        yield {"bucketStart": _bucket_label(start, interval), "amount": amount(cost)}
+        yield {"bucketStart": _bucket_label(start, interval), "amount": to_amount(cost)}
 
 
 def _iso_date(day: int) -> str:

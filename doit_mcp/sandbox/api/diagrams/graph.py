@@ -13,11 +13,11 @@ def find_resource(layer: JsonObject, identifier: str) -> JsonObject | None:
     """The node, element or group of the layer with this id, or None."""
     for kind in RELATED_KINDS:
         if identifier in layer[kind]:
-            return _resource(kind, layer[kind][identifier])
+            return _make_resource(kind, layer[kind][identifier])
     return None
 
 
-def linked_resources(layer: JsonObject, start: str, direction: str, transitive: bool) -> Iterator[JsonObject]:
+def find_linked_resources(layer: JsonObject, start: str, direction: str, transitive: bool) -> Iterator[JsonObject]:
     """The resources reachable over the layer's links, nearest first; *transitive*: over any number of them."""
     for relation, (source_end, target_end) in {
         "downstream": ("origin", "destination"),
@@ -27,7 +27,7 @@ def linked_resources(layer: JsonObject, start: str, direction: str, transitive: 
             yield from _walk_links(layer, start, relation, source_end, target_end, transitive)
 
 
-def grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterator[JsonObject]:
+def find_grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterator[JsonObject]:
     """The members of the group and the groups that contain it; *transitive*: nested groups, too. All count as one hop."""
     members = {
         identifier: [item["_id"] for item in group_record["items"] if item["type"] in RELATED_KINDS]
@@ -38,8 +38,8 @@ def grouped_resources(layer: JsonObject, start: str, transitive: bool) -> Iterat
         for item in items:
             parents.setdefault(item, []).append(group)
     for relation, steps in (("group_member", members), ("group_parent", parents)):
-        for identifier, _ in _reachable(steps, start, transitive):
-            yield _relation(layer, identifier, relation, 1)
+        for identifier, _ in _find_reachable(steps, start, transitive):
+            yield _make_relation(layer, identifier, relation, 1)
 
 
 def merge_relations(*traversals: Iterator[JsonObject]) -> list[JsonObject]:
@@ -60,11 +60,11 @@ def _walk_links(
         # Links can lead to other diagrams; a traversal stays in one.
         if link[source_end]["ss_id"] == link[target_end]["ss_id"] == layer["id"]:
             steps.setdefault(link[source_end]["_id"], []).append(link[target_end]["_id"])
-    for identifier, hops in _reachable(steps, start, transitive):
-        yield _relation(layer, identifier, relation, hops)
+    for identifier, hops in _find_reachable(steps, start, transitive):
+        yield _make_relation(layer, identifier, relation, hops)
 
 
-def _reachable(steps: dict[str, list[str]], start: str, transitive: bool) -> Iterator[tuple[str, int]]:
+def _find_reachable(steps: dict[str, list[str]], start: str, transitive: bool) -> Iterator[tuple[str, int]]:
     """All nodes reachable from *start* with their distance, each once, even in cycles."""
     seen, frontier, hops = {start}, [start], 0
     while frontier and (transitive or hops == 0):
@@ -75,12 +75,12 @@ def _reachable(steps: dict[str, list[str]], start: str, transitive: bool) -> Ite
         frontier = following
 
 
-def _relation(layer: JsonObject, identifier: str, relation: str, hops: int) -> JsonObject:
+def _make_relation(layer: JsonObject, identifier: str, relation: str, hops: int) -> JsonObject:
     kind = next(kind for kind in RELATED_KINDS if identifier in layer[kind])
-    return {**_resource(kind, layer[kind][identifier]), "relation": relation, "hops": hops}
+    return {**_make_resource(kind, layer[kind][identifier]), "relation": relation, "hops": hops}
 
 
-def _resource(kind: str, record: JsonObject) -> JsonObject:
+def _make_resource(kind: str, record: JsonObject) -> JsonObject:
     resource = {"id": record["_id"], "type": kind, "name": record["name"]}
     service = record.get("props", {}).get("service_type")
     return resource | ({"serviceType": service} if service else {})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..costs.calendar_days import rfc3339, seconds_of
+from ..costs.calendar_days import format_rfc3339, seconds_of
 from ..costs.ledger import Ledger
 from ..costs.money import MICRO
 from ..responses import JsonObject
 from ..seeds.analytics_core import admin_email
-from ..seeds.diagrams import layers
+from ..seeds.diagrams import seed_layers
 from ..tenants import Records, Tenant
 
 WEDNESDAY = 3  # as a day's ordinal modulo 7
@@ -24,7 +24,7 @@ CREATION_ACTIVITIES = (
 
 def layers_of(tenant: Tenant) -> Records:
     """The tenant's layers."""
-    return tenant.collection("diagram layers", layers)
+    return tenant.collection("diagram layers", seed_layers)
 
 
 def usage_by_day(ledger: Ledger) -> dict[str, dict[int, int]]:
@@ -66,7 +66,7 @@ def current_nodes(tenant: Tenant, layer: JsonObject) -> dict[str, JsonObject]:
     }
 
 
-def history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
+def activity_history(tenant: Tenant, layer: JsonObject) -> list[JsonObject]:
     """The layer's activity groups, oldest first: one for each sync that found changes."""
     if not any(layer[kind] for kind, _ in CREATION_ACTIVITIES):
         return []
@@ -111,7 +111,7 @@ def _type_fields(component: JsonObject) -> JsonObject:
 
 def _activity_group(tenant: Tenant, layer: JsonObject, time: float, tag: str, items: list[JsonObject]) -> JsonObject:
     """An activity group; its id is also that of its snapshot."""
-    group, timestamp = tenant.stable_id("diagram snapshot", layer["id"], str(int(time))), rfc3339(time)
+    group, timestamp = tenant.stable_id("diagram snapshot", layer["id"], str(int(time))), format_rfc3339(time)
     return {
         "_id": group,
         "statussheet": layer["id"],
@@ -131,6 +131,6 @@ def _activity_group(tenant: Tenant, layer: JsonObject, time: float, tag: str, it
     }
 
 
-def author(tenant: Tenant) -> str:
+def find_author(tenant: Tenant) -> str:
     """The user who connected the accounts; all changes are attributed to this user."""
     return admin_email(tenant.customer)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..responses import JsonObject
 from ..seeds.diagrams import KINDS
-from ..seeds.insights import insights
+from ..seeds.insights import seed_insights
 from ..tenants import ApiRequest
 from .history import current_nodes, last_sync_time
 
@@ -15,9 +15,9 @@ CLOSED_STATUSES = ("optimized", "dismissed")  # of insights that are no longer i
 Components = dict[str, dict[str, JsonObject]]
 
 
-def components(request: ApiRequest, layer: JsonObject) -> Components:
+def current_components(request: ApiRequest, layer: JsonObject) -> Components:
     """The components of a layer, by kind and id: counts as of the last sync, issues from the current insights."""
-    issues = _issues(request)
+    issues = _issues_by_resource(request)
     by_kind: Components = {}
     for kind in KINDS:
         records = current_nodes(request.tenant, layer) if kind == "node" else layer[kind]
@@ -74,7 +74,7 @@ def import_state(request: ApiRequest, layer: JsonObject) -> JsonObject | None:
         "type": layer["cloud"],
         "account": layer["name"],
         "cloudId": layer["account"],
-        "syncedAt": rfc3339(last_sync_time(request.tenant, layer)),
+        "syncedAt": format_rfc3339(last_sync_time(request.tenant, layer)),
     }
 
 
@@ -133,10 +133,10 @@ def _search_hit(layer: JsonObject, kind: str, component: JsonObject, props: Json
     return {name: value for name, value in hit.items() if value not in (None, "", {})}
 
 
-def _issues(request: ApiRequest) -> dict[str, list[JsonObject]]:
+def _issues_by_resource(request: ApiRequest) -> dict[str, list[JsonObject]]:
     """The issues that insights report, by resource id."""
     issues: dict[str, list[JsonObject]] = {}
-    for insight in request.tenant.collection("insights", insights).values():
+    for insight in request.tenant.collection("insights", seed_insights).values():
         for resource in insight["resources"]:
             if insight["displayStatus"] not in CLOSED_STATUSES and not resource["resolved"]:
                 issue = {"_id": insight["id"], "comment": insight["title"]}

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc3339, seconds_of, start_of, today_of
+from ..costs.calendar_days import (
+    DAY_MILLISECONDS,
+    DAY_SECONDS,
+    add_months,
+    day_of_seconds,
+    format_rfc3339,
+    seconds_of,
+    start_of,
+)
 from ..costs.estate_types import AWS
 from ..responses import JsonObject
 from ..tenants import Tenant
@@ -19,14 +27,14 @@ def _milliseconds_timestamps(tenant: Tenant, days_ago: int) -> JsonObject:
 
 
 def _text_timestamps(tenant: Tenant, days_ago: int) -> JsonObject:
-    made = rfc3339(tenant.started_at - days_ago * DAY_SECONDS)
+    made = format_rfc3339(tenant.started_at - days_ago * DAY_SECONDS)
     return {"createTime": made, "updateTime": made}
 
 
-def alerts(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_alerts(tenant: Tenant) -> Iterator[JsonObject]:
     """One alert on a monthly bill of the largest cloud, one on weekly growth."""
     owner = admin_email(tenant.customer)
-    month = start_of("month", today_of(tenant.started_at))
+    month = start_of("month", day_of_seconds(tenant.started_at))
     spent = tenant.ledger.cost(add_months(month, -1), month - 1)
     usual: JsonObject = {
         "dataSource": "billing",
@@ -67,7 +75,7 @@ def alerts(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def allocations(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_allocations(tenant: Tenant) -> Iterator[JsonObject]:
     """One allocation per team, one for production, and the group of the teams."""
     teams = sorted({value for _, value in tenant.ledger.members("series", "label_team") if value})
     for index, team in enumerate(teams):
@@ -103,20 +111,20 @@ def _single_allocation(tenant: Tenant, name: str, key: str, value: str, days_ago
     }
 
 
-def annotation_records(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_annotations(tenant: Tenant) -> Iterator[JsonObject]:
     """Notes that explain the cost increases, on the days they occurred."""
     for index, jump in enumerate(sorted(tenant.ledger.jumps, key=lambda item: item.first)):
-        noted = min(rfc3339(seconds_of(jump.last)), rfc3339(tenant.started_at))
+        noted = min(format_rfc3339(seconds_of(jump.last)), format_rfc3339(tenant.started_at))
         yield {
             "content": ("A load test ran for days", "A job was started twice")[index % 2],
-            "timestamp": rfc3339(seconds_of(jump.first)),
+            "timestamp": format_rfc3339(seconds_of(jump.first)),
             "reports": [tenant.stable_id("reports", "3")],
             "createTime": noted,
             "updateTime": noted,
         }
 
 
-def labels(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_labels(tenant: Tenant) -> Iterator[JsonObject]:
     """One label of DoiT's, and two of the customer's with assignments."""
     budget = {"objectId": tenant.stable_id("budgets", "0"), "objectType": "budget"}
     note = {"objectId": tenant.stable_id("annotations", "0"), "objectType": "annotation"}
@@ -130,13 +138,13 @@ def labels(tenant: Tenant) -> Iterator[JsonObject]:
         yield {"name": name, "color": color, "type": kind, "objects": objects, **_text_timestamps(tenant, 80 - index)}
 
 
-def folders(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_folders(tenant: Tenant) -> Iterator[JsonObject]:
     """Two folders, one inside the other."""
     yield {"name": "Finance", "description": "For the monthly close", "parentFolderId": "root"}
     yield {"name": "Archive", "description": "", "parentFolderId": tenant.stable_id("folders", "0")}
 
 
-def themes(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_themes(tenant: Tenant) -> Iterator[JsonObject]:
     """The customer's color theme."""
     yield {
         "name": f"{tenant.customer.name} colors",
@@ -146,9 +154,9 @@ def themes(tenant: Tenant) -> Iterator[JsonObject]:
     }
 
 
-def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_suggestions(tenant: Tenant) -> Iterator[JsonObject]:
     """Suggested budgets for last month's most expensive services, which have no budget yet."""
-    month = start_of("month", today_of(tenant.started_at))
+    month = start_of("month", day_of_seconds(tenant.started_at))
     rows = tenant.ledger.sums(("service_description",), add_months(month, -1), month - 1)
     most_expensive = sorted(((int(row[1] or 0), str(row[0])) for row in rows), reverse=True)[:3]
     for (spent, service), confidence in zip(most_expensive, ("high", "medium", "low")):
@@ -172,6 +180,6 @@ def suggestions(tenant: Tenant) -> Iterator[JsonObject]:
                 "scopes": [scope],
                 "alerts": [{"percentage": item} for item in (50, 85, 100)],
             },
-            "generatedTime": rfc3339(tenant.started_at - 2 * DAY_SECONDS),
+            "generatedTime": format_rfc3339(tenant.started_at - 2 * DAY_SECONDS),
             "status": "pending",
         }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...accounts import ACME, Customer
-from ..costs.calendar_days import DAY_MILLISECONDS, add_months, milliseconds_of, start_of, today_of
+from ..costs.calendar_days import DAY_MILLISECONDS, add_months, day_of_seconds, milliseconds_of, start_of
 from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.filters import compile_filters, select_lines
-from ..costs.money import amount
+from ..costs.money import to_amount
 from ..responses import JsonObject
 from ..tenants import Tenant
 
@@ -31,9 +31,9 @@ def console_url(customer: Customer, path: str, identifier: str) -> str:
     return f"{CONSOLE}/customers/{customer.id}/{path}/{identifier}"
 
 
-def budgets(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_budgets(tenant: Tenant) -> Iterator[JsonObject]:
     """Monthly budgets since the start of the previous year, sized from last month's spend."""
-    today = today_of(tenant.started_at)
+    today = day_of_seconds(tenant.started_at)
     month = start_of("month", today)
     owner = admin_email(tenant.customer)
     ledger = tenant.ledger
@@ -70,10 +70,10 @@ def budgets(tenant: Tenant) -> Iterator[JsonObject]:
 
 def planned_amount(micro: int, currency: str) -> float:
     """An amount as it is planned: rounded to hundreds, of yen to ten thousands."""
-    return float(round(amount(micro, currency), -4 if currency == "JPY" else -2))
+    return float(round(to_amount(micro, currency), -4 if currency == "JPY" else -2))
 
 
-def reports(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_reports(tenant: Tenant) -> Iterator[JsonObject]:
     """Preset reports, and reports of the admin."""
     owner = admin_email(tenant.customer)
     cost = {"type": "basic", "value": "cost"}
@@ -120,7 +120,7 @@ def reports(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def tickets(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_tickets(tenant: Tenant) -> Iterator[JsonObject]:
     """A few tickets, answered and open."""
     acme = tenant.customer == ACME
     service = "BigQuery" if acme else "Virtual Machines"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
 from ..responses import JsonObject
 from ..tenants import Tenant
 
@@ -17,10 +17,10 @@ STEP_PERCENT = 20.0
 CUSTOM_DAYS_AGO = 120  # when the customer defined its own policy, before the sandbox started
 
 
-def policies(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_policies(tenant: Tenant) -> Iterator[JsonObject]:
     """The policies, built-in ones first."""
     for name, coverage in TARGET_COVERAGE.items():
-        created = rfc3339(tenant.started_at - CUSTOM_DAYS_AGO * DAY_SECONDS) if name == CUSTOM_POLICY else None
+        created = format_rfc3339(tenant.started_at - CUSTOM_DAYS_AGO * DAY_SECONDS) if name == CUSTOM_POLICY else None
         yield {
             "id": name,
             "name": name.replace("_", " ").capitalize(),

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import orjson
 
 from ...accounts import ACME, READ_PERMISSIONS, USERS, WRITE_PERMISSIONS, Customer
-from ..costs.calendar_days import DAY_MILLISECONDS, DAY_SECONDS, add_months, rfc3339, seconds_of, start_of, today_of
+from ..costs.calendar_days import (
+    DAY_MILLISECONDS,
+    DAY_SECONDS,
+    add_months,
+    day_of_seconds,
+    format_rfc3339,
+    seconds_of,
+    start_of,
+)
 from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.money import MICRO
 from ..responses import JsonObject
@@ -39,7 +47,7 @@ def initial_slug(customer: Customer) -> str:
     return customer.domain.partition(".")[0][:12]
 
 
-def users(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_users(tenant: Tenant) -> Iterator[JsonObject]:
     """The users who can sign in, and an invited one."""
     roles = {role["name"]: tenant.stable_id("roles", str(at)) for at, role in enumerate(role_definitions(tenant))}
     usual = {"organizationId": tenant.stable_id("organizations", "0"), "language": "en"}
@@ -78,19 +86,19 @@ def _make_role(name: str, permissions: list[str], customer: str = "") -> JsonObj
     }
 
 
-def roles(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_roles(tenant: Tenant) -> Iterator[JsonObject]:
     """The roles that users can have."""
     yield from role_definitions(tenant)
     yield _make_role("Support contact", ["costs.read", "tickets.read", "tickets.write"], tenant.customer.id)
 
 
-def organizations(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_organizations(tenant: Tenant) -> Iterator[JsonObject]:
     """The whole company, and a part of it."""
     yield {"name": tenant.customer.name}
     yield {"name": f"{tenant.customer.name} Engineering"}
 
 
-def customer(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_customer(tenant: Tenant) -> Iterator[JsonObject]:
     """The customer (Customer), with its previous slugs."""
     of = tenant.customer
     yield {
@@ -105,23 +113,23 @@ def customer(tenant: Tenant) -> Iterator[JsonObject]:
     }
 
 
-def team(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_team(tenant: Tenant) -> Iterator[JsonObject]:
     """The customer's account team at DoiT."""
     for name, role in (("Account manager", "FSR"), ("Customer reliability engineer", "CRE")):
         address = f"{name.lower().replace(' ', '.')}@doit.example"
         yield {"name": name, "email": address, "role": role, "calendlyLink": ""}
 
 
-def contracts(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_contracts(tenant: Tenant) -> Iterator[JsonObject]:
     """The customer's contract with DoiT, and a draft for its own customer."""
-    month = start_of("month", today_of(tenant.started_at))
+    month = start_of("month", day_of_seconds(tenant.started_at))
     yield _make_contract(tenant, tenant.customer.id, "Cloud resale", "active", add_months(month, -13))
     for identifier, name in child_customers(tenant).items():
         yield _make_contract(tenant, identifier, f"Resale to {name}", "draft", add_months(month, 1))
 
 
 def _make_contract(tenant: Tenant, holder: str, name: str, status: str, first: int) -> JsonObject:
-    start, end = rfc3339(seconds_of(first)), rfc3339(seconds_of(add_months(first, 36)))
+    start, end = format_rfc3339(seconds_of(first)), format_rfc3339(seconds_of(add_months(first, 36)))
     accounts = sorted({value for _, value in tenant.ledger.members("series", "billing_account_id") if value})
     dates = {"startDate": start, "endDate": end}
     terms = {"name": name, **dates, "renewalPolicy": "auto", "doitInvoicingEnabled": True}
@@ -131,7 +139,7 @@ def _make_contract(tenant: Tenant, holder: str, name: str, status: str, first: i
         "type": "reseller",
         "status": status,
         "currentVersionNumber": 1,
-        "timeCreated": rfc3339(tenant.started_at - 400 * DAY_SECONDS),
+        "timeCreated": format_rfc3339(tenant.started_at - 400 * DAY_SECONDS),
         "versions": [
             {
                 **terms,
@@ -152,9 +160,9 @@ def _make_contract(tenant: Tenant, holder: str, name: str, status: str, first: i
     }
 
 
-def templates(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_templates(tenant: Tenant) -> Iterator[JsonObject]:
     """A contract template for resale."""
-    made = rfc3339(tenant.started_at - 120 * DAY_SECONDS)
+    made = format_rfc3339(tenant.started_at - 120 * DAY_SECONDS)
     rule = {"name": "Discount", "percentageChange": -3.0, "cloud": AWS, "includeCredits": False}
     yield {
         "name": "AWS resale",
@@ -181,7 +189,7 @@ def make_asset(tenant: Tenant, platform: str, account: str, name: str, made: int
     return {"name": title, "type": platform, "quantity": 1, "createTime": made, "properties": properties}
 
 
-def assets(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_assets(tenant: Tenant) -> Iterator[JsonObject]:
     """The accounts in the billing lines, and a subscription for the office."""
     born = int(tenant.started_at * 1000)
     columns = ("cloud_provider", "billing_account_id", "project_id", "project_name")
@@ -218,11 +226,11 @@ def assets(tenant: Tenant) -> Iterator[JsonObject]:
     yield {**office, "name": f"Google Workspace - {domain}", "type": "g-suite", "quantity": SEAT_COUNT}
 
 
-def datasets(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_datasets(tenant: Tenant) -> Iterator[JsonObject]:
     """Observability costs, and business metrics, with daily events."""
-    born, ledger = today_of(tenant.started_at), tenant.ledger
+    born, ledger = day_of_seconds(tenant.started_at), tenant.ledger
     sent = {tenant.stable_id("event", str(day)): (day, {"metric.hosts": SEAT_COUNT}) for day in range(born - 30, born)}
-    yield _dataset(tenant, "Datadog", "Monitored hosts a day", sent)
+    yield _make_dataset(tenant, "Datadog", "Monitored hosts a day", sent)
     for name in dict.fromkeys(metric.dataset for metric in ledger.metrics):
         metrics = [metric.name for metric in ledger.metrics if metric.dataset == name]
         sent = {
@@ -230,10 +238,12 @@ def datasets(tenant: Tenant) -> Iterator[JsonObject]:
             for metric in metrics
             for day, units in ledger.units(metric, ("day_start",), ledger.first, born)
         }
-        yield _dataset(tenant, name, f"Business metrics by day: {', '.join(metrics)}", sent)
+        yield _make_dataset(tenant, name, f"Business metrics by day: {', '.join(metrics)}", sent)
 
 
-def _dataset(tenant: Tenant, name: str, description: str, sent: dict[str, tuple[int, dict[str, int]]]) -> JsonObject:
+def _make_dataset(
+    tenant: Tenant, name: str, description: str, sent: dict[str, tuple[int, dict[str, int]]]
+) -> JsonObject:
     return {
         "id": name,
         "name": name,
@@ -241,11 +251,11 @@ def _dataset(tenant: Tenant, name: str, description: str, sent: dict[str, tuple[
         "events": {key: float(seconds_of(day)) for key, (day, _) in sent.items()},
         "values": {key: orjson.dumps(values) for key, (_, values) in sent.items()},
         "updatedBy": admin_email(tenant.customer),
-        "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS),
+        "lastUpdated": format_rfc3339(tenant.started_at - DAY_SECONDS),
     }
 
 
-def incidents(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_incidents(tenant: Tenant) -> Iterator[JsonObject]:
     """Incidents of the clouds, ongoing and resolved."""
     rows = (
         (210, AWS, "Amazon EC2", "archived", "Elevated error rates of instance launches in us-east-1"),

@@ -11,7 +11,7 @@ from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .customer_account import CLOUD_NAMES
-from .insights import SOURCE, insights
+from .insights import SOURCE, seed_insights
 
 KINDS = ("node", "element", "group", "link", "attachment", "combiner", "note")
 DIAGRAM_CLOUDS = {AWS: ("AWS", "#ff9900"), GOOGLE: ("GCP", "#4285f4"), AZURE: ("AZURE", "#0078d4")}
@@ -70,23 +70,23 @@ RESOURCE_LINKS = (
 )
 
 
-def diagrams(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_diagrams(tenant: Tenant) -> Iterator[JsonObject]:
     """A diagram for each cloud, one of applications, templates, and an empty one."""
-    for cloud in sorted({row["cloud_provider"] for row in _billed_names(tenant)}):
+    for cloud in sorted({row["cloud_provider"] for row in _list_billed_names(tenant)}):
         yield _make_diagram(tenant, CLOUD_NAMES[cloud], "infrastructure", DIAGRAM_CLOUDS[cloud][1])
     for name, type_ in (("Applications", "application"), ("Templates", "template"), ("Network plan", "network")):
         yield _make_diagram(tenant, name, type_, DEFAULT_COLOR)
 
 
-def layers(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_layers(tenant: Tenant) -> Iterator[JsonObject]:
     """The layers of all diagrams, with their components by kind and id."""
-    lines = _billed_names(tenant)
+    lines = _list_billed_names(tenant)
     accounts = [
         _account_layer(tenant, [row for row in lines if row["project_id"] == project])
         for project in dict.fromkeys(row["project_id"] for row in lines)
     ]
     yield from accounts
-    yield _applications(tenant, [row for row in lines if row["label_env"] == "production"], accounts)
+    yield _make_applications(tenant, [row for row in lines if row["label_env"] == "production"], accounts)
     tiers = _make_layer(tenant, "Templates", "Three tiers", template="statussheet")
     parts = [_add_element(tenant, tiers, name, {"tier": name}) for name in ("Web", "Application", "Database")]
     for item, other in pairwise(parts):
@@ -98,7 +98,7 @@ def layers(tenant: Tenant) -> Iterator[JsonObject]:
     yield _make_layer(tenant, "Network plan", "Draft")
 
 
-def _billed_names(tenant: Tenant) -> list[dict[str, str]]:
+def _list_billed_names(tenant: Tenant) -> list[dict[str, str]]:
     """The billed names of each account, without amounts. Charges such as taxes have no region, and are left out."""
     ledger = tenant.ledger
     rows = ledger.sums(COLUMNS, ledger.first, ledger.first)
@@ -181,12 +181,12 @@ def _add_nodes(tenant: Tenant, layer: JsonObject, lines: list[dict[str, str]]) -
 
 def _insight_resource_ids(tenant: Tenant) -> dict[tuple[str, str], str]:
     """The resource ids in DoiT's own insights, by account and type."""
-    known = tenant.collection("insights", insights).values()
+    known = tenant.collection("insights", seed_insights).values()
     resources = (item for insight in known if insight["source"] == SOURCE for item in insight["resources"])
     return {(item["account"], item["resourceType"]): item["resourceId"] for item in resources}
 
 
-def _applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterable[JsonObject]) -> JsonObject:
+def _make_applications(tenant: Tenant, lines: list[dict[str, str]], accounts: Iterable[JsonObject]) -> JsonObject:
     """The production applications: an element for each account, linked to its first instance, grouped by team."""
     layer = _make_layer(tenant, "Applications", "Production")
     of_account = {item["account"]: item for item in accounts}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
 from ..responses import JsonObject
 from ..tenants import Tenant
 
@@ -14,7 +14,7 @@ return {message: `${rows.length} services`};"""
 AWS_CONNECTION: JsonObject = {"key": "aws", "provider": "AWS", "name": "Production accounts"}
 
 
-def flows(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_flows(tenant: Tenant) -> Iterator[JsonObject]:
     """Three flows: one that runs weekly, a draft, and one that a webhook starts."""
     yield make_flow(
         tenant,
@@ -89,18 +89,18 @@ def make_flow(
     connections: list[JsonObject] | None = None,
 ) -> JsonObject:
     """A flow, a draft without a *trigger*, and the connections that its nodes require."""
-    ran = rfc3339(tenant.started_at - 3 * DAY_SECONDS) if trigger else None
+    ran = format_rfc3339(tenant.started_at - 3 * DAY_SECONDS) if trigger else None
     return {
         "name": name,
         "description": description,
         "instructions": None,
         "published": trigger is not None,
         "triggerType": trigger,
-        "createTime": rfc3339(tenant.started_at - days_ago * DAY_SECONDS),
+        "createTime": format_rfc3339(tenant.started_at - days_ago * DAY_SECONDS),
         "updateTime": None,
         "lastExecutedTime": ran,
         "lastExecutionStatus": "complete" if trigger else None,
-        "nextRun": rfc3339(tenant.started_at + 4 * DAY_SECONDS) if trigger == "schedule" else None,
+        "nextRun": format_rfc3339(tenant.started_at + 4 * DAY_SECONDS) if trigger == "schedule" else None,
         "nodes": nodes,
         "localVariables": [],
         "requirements": {"connections": connections or [], "datastoreTables": [], "globalVariables": []},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...accounts import ACME
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
 from ..costs.google_commitments import CLOUD_SQL, COMPUTE, GLOBAL, measure_google_commitments
 from ..responses import JsonObject
 from ..tenants import Tenant
@@ -24,10 +24,10 @@ SPEND_BASED = (
 )
 
 
-def billing_accounts(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_billing_accounts(tenant: Tenant) -> Iterator[JsonObject]:
     """The Google Cloud billing accounts; other customers than Acme are about to start with Cloud SQL."""
-    began = rfc3339(tenant.started_at - ONBOARDED_DAYS_AGO * DAY_SECONDS)
-    lately = rfc3339(tenant.started_at - 3 * DAY_SECONDS)
+    began = format_rfc3339(tenant.started_at - ONBOARDED_DAYS_AGO * DAY_SECONDS)
+    lately = format_rfc3339(tenant.started_at - 3 * DAY_SECONDS)
     for account in tenant.compute_cached(measure_google_commitments).accounts():
         ready = tenant.customer == ACME
         yield {
@@ -43,7 +43,7 @@ def billing_accounts(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def preferences(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_preferences(tenant: Tenant) -> Iterator[JsonObject]:
     """The settings of each billing account, service and region."""
     usual = {"minimumCommitment": 0.05, "lastDayOfMonthForPurchase": 25, "maximumCommitment": 0.0, "term": "one_year"}
     spend = tenant.compute_cached(measure_google_commitments)
@@ -69,7 +69,7 @@ def preferences(tenant: Tenant) -> Iterator[JsonObject]:
             }
 
 
-def resource_commitments(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_resource_commitments(tenant: Tenant) -> Iterator[JsonObject]:
     """Commitments for cores of each account whose bill has their fees: the current one, and the one before it."""
     spend = tenant.compute_cached(measure_google_commitments)
     for account in spend.accounts():
@@ -85,7 +85,7 @@ def resource_commitments(tenant: Tenant) -> Iterator[JsonObject]:
             }
 
 
-def spend_commitments(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_spend_commitments(tenant: Tenant) -> Iterator[JsonObject]:
     """Spend-based commitments: none is active, so billing lines have no fees of them."""
     spend = tenant.compute_cached(measure_google_commitments)
     for account in spend.accounts():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..costs.calendar_days import DAY_SECONDS, rfc3339
+from ..costs.calendar_days import DAY_SECONDS, format_rfc3339
 from ..responses import JsonObject
 from ..tenants import Tenant
 from .analytics_core import admin_email
 
 
-def service_accounts(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_service_accounts(tenant: Tenant) -> Iterator[JsonObject]:
     """One that reads costs, created by an administrator."""
-    created, email = rfc3339(tenant.started_at - 45 * DAY_SECONDS), admin_email(tenant.customer)
+    created, email = format_rfc3339(tenant.started_at - 45 * DAY_SECONDS), admin_email(tenant.customer)
     yield {
         "id": _account_id(tenant),
         "customerId": tenant.customer.id,
@@ -27,22 +27,22 @@ def service_accounts(tenant: Tenant) -> Iterator[JsonObject]:
     }
 
 
-def service_account_tokens(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_service_account_tokens(tenant: Tenant) -> Iterator[JsonObject]:
     """The token of that service account. Its secret is unknown."""
     yield {
         "serviceAccountId": _account_id(tenant),
         "customerId": tenant.customer.id,
         "name": "warehouse",
         "state": "active",
-        "createTime": rfc3339(tenant.started_at - 44 * DAY_SECONDS),
-        "expiresTime": rfc3339(tenant.started_at + 46 * DAY_SECONDS),
-        "lastUsedTime": rfc3339(tenant.started_at - DAY_SECONDS / 2),
+        "createTime": format_rfc3339(tenant.started_at - 44 * DAY_SECONDS),
+        "expiresTime": format_rfc3339(tenant.started_at + 46 * DAY_SECONDS),
+        "lastUsedTime": format_rfc3339(tenant.started_at - DAY_SECONDS / 2),
     }
 
 
-def custom_regions(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_custom_regions(tenant: Tenant) -> Iterator[JsonObject]:
     """A region of three countries, which is assigned to nothing."""
-    created = rfc3339(tenant.started_at - 80 * DAY_SECONDS)
+    created = format_rfc3339(tenant.started_at - 80 * DAY_SECONDS)
     yield {
         "id": f"cr_{tenant.stable_id('custom region')}",
         "customerId": tenant.customer.id,

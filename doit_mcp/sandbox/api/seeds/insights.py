@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..costs.calendar_days import rfc3339
+from ..costs.calendar_days import format_rfc3339
 from ..costs.estate_types import AWS, AZURE, GOOGLE
 from ..costs.ledger import Ledger
-from ..costs.money import amount
+from ..costs.money import to_amount
 from ..responses import JsonObject
 from ..tenants import Tenant
 
@@ -32,7 +32,7 @@ def top_services(ledger: Ledger) -> list[tuple[str, str, dict[str, int]]]:
     return [(provider, service, services[provider, service]) for provider, service in sorted(best.items())]
 
 
-def insights(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_insights(tenant: Tenant) -> Iterator[JsonObject]:
     """A saving and a risk for each cloud, with their resources."""
     for at, (provider, service, projects) in enumerate(tenant.compute_cached(top_services)):
         cloud = PROVIDERS[provider]
@@ -40,17 +40,17 @@ def insights(tenant: Tenant) -> Iterator[JsonObject]:
             "source": SOURCE,
             "cloudProvider": cloud,
             "displayStatus": "actionable",
-            "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS * (at + 1)),
+            "lastUpdated": format_rfc3339(tenant.started_at - DAY_SECONDS * (at + 1)),
         }
         savings = [_make_saving(tenant, cloud, service, *item) for item in sorted(projects.items())]
-        yield {**common, **_rightsizing(cloud, service, "High" if at == 0 else "Medium"), "resources": savings}
-        risks = [_risk(tenant, cloud, project) for project in sorted(projects)[:2]]
+        yield {**common, **_make_rightsizing(cloud, service, "High" if at == 0 else "Medium"), "resources": savings}
+        risks = [_make_risk(tenant, cloud, project) for project in sorted(projects)[:2]]
         yield {**common, **_open_storage(cloud), "resources": risks}
     provider, _, projects = tenant.compute_cached(top_services)[0]
-    yield _missing_backups(tenant, PROVIDERS[provider], min(projects))
+    yield _make_missing_backups(tenant, PROVIDERS[provider], min(projects))
 
 
-def _rightsizing(cloud: str, service: str, priority: str) -> JsonObject:
+def _make_rightsizing(cloud: str, service: str, priority: str) -> JsonObject:
     return {
         "id": f"{SOURCE}/{cloud}-rightsizing",
         "key": f"{cloud}-rightsizing",
@@ -76,7 +76,7 @@ def _open_storage(cloud: str) -> JsonObject:
     }
 
 
-def _missing_backups(tenant: Tenant, cloud: str, project: str) -> JsonObject:
+def _make_missing_backups(tenant: Tenant, cloud: str, project: str) -> JsonObject:
     return {
         "source": SOURCE,
         "id": f"{SOURCE}/{cloud}-backups",
@@ -86,7 +86,7 @@ def _missing_backups(tenant: Tenant, cloud: str, project: str) -> JsonObject:
         "cloudProvider": cloud,
         "categories": ["Operational excellence", "Reliability"],
         "displayStatus": "actionable",
-        "lastUpdated": rfc3339(tenant.started_at - DAY_SECONDS * 9),
+        "lastUpdated": format_rfc3339(tenant.started_at - DAY_SECONDS * 9),
         "tags": ["backup"],
         "priority": "Low",
         "resources": [_backup_risk(tenant, cloud, project)],
@@ -114,11 +114,11 @@ def _make_saving(tenant: Tenant, cloud: str, service: str, project: str, cost: i
         "account": project,
         "resolved": False,
         "resultType": "potential_daily_savings",
-        "result": {"value": amount(cost * SAVED_PERCENT // (100 * SAVING_DAYS))},
+        "result": {"value": to_amount(cost * SAVED_PERCENT // (100 * SAVING_DAYS))},
     }
 
 
-def _risk(tenant: Tenant, cloud: str, project: str) -> JsonObject:
+def _make_risk(tenant: Tenant, cloud: str, project: str) -> JsonObject:
     return {
         "resourceId": f"{project}-public-{tenant.stable_id('bucket', project)[:6].lower()}",
         "resourceType": "bucket",

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 from ...accounts import ACME
-from ..costs.calendar_days import DAY_SECONDS, rfc3339, today_of
+from ..costs.calendar_days import DAY_SECONDS, day_of_seconds, format_rfc3339
 from ..costs.coverage import INSTANCE_PRICE, Coverage, MemberAccount, measure_coverage
 from ..costs.money import MICRO
 from ..responses import JsonObject
@@ -30,11 +30,11 @@ PLANS = (
 )
 
 
-def organizations(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_organizations(tenant: Tenant) -> Iterator[JsonObject]:
     """An organization for each management account; Globex is about to start with databases."""
-    began = rfc3339(tenant.started_at - ONBOARDED_DAYS_AGO * DAY_SECONDS)
+    began = format_rfc3339(tenant.started_at - ONBOARDED_DAYS_AGO * DAY_SECONDS)
     done = {"status": "done", "onboardingStartedAt": began}
-    lately = {"status": "onboarding", "onboardingStartedAt": rfc3339(tenant.started_at - 2 * DAY_SECONDS)}
+    lately = {"status": "onboarding", "onboardingStartedAt": format_rfc3339(tenant.started_at - 2 * DAY_SECONDS)}
     for management in sorted({item.organization for item in tenant.compute_cached(measure_coverage).accounts}):
         yield {
             "id": management,
@@ -44,10 +44,10 @@ def organizations(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def preferences(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_preferences(tenant: Tenant) -> Iterator[JsonObject]:
     """Settings of each organization and type of commitment: AwsOrganizationSettings, with the customer's approvals."""
     usual = {"lastDayOfMonthForPurchase": 25, "term": "one_year", "paymentOption": "no_upfront"}
-    for organization in organizations(tenant):
+    for organization in seed_organizations(tenant):
         yield {
             "id": f"{organization['id']} compute",
             "approval": "pending_approval",
@@ -74,10 +74,10 @@ def preferences(tenant: Tenant) -> Iterator[JsonObject]:
         }
 
 
-def plans(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_plans(tenant: Tenant) -> Iterator[JsonObject]:
     """Savings Plans: expired, active, queued; *commitment* is in dollars per hour."""
     spent = tenant.compute_cached(measure_coverage)
-    for organization in organizations(tenant):
+    for organization in seed_organizations(tenant):
         members = [item.id for item in spent.members(organization["id"])]
         ready = [name for name, item in organization["onboarding"].items() if item["status"] == "done"]
         for at, (service, age, term, payment, share) in enumerate(PLANS):
@@ -95,15 +95,15 @@ def plans(tenant: Tenant) -> Iterator[JsonObject]:
                 }
 
 
-def reservations(tenant: Tenant) -> Iterator[JsonObject]:
+def seed_reservations(tenant: Tenant) -> Iterator[JsonObject]:
     """Reserved instances of the accounts that have them: active and ended ones."""
     spent = tenant.compute_cached(measure_coverage)
     for at, account in enumerate(item for item in spent.accounts if item.has_reservations):
         offering = "convertible" if at % 2 else "standard"
-        yield _reservation(
+        yield _make_reservation(
             tenant, account, INSTANCE_TYPE, "three_year", offering, 280, _reserved_instances(tenant, account)
         )
-        yield _reservation(tenant, account, "m5.large", "one_year", "standard", 100 + YEAR_DAYS, 2)
+        yield _make_reservation(tenant, account, "m5.large", "one_year", "standard", 100 + YEAR_DAYS, 2)
 
 
 def stable_guid(tenant: Tenant, *parts: str) -> str:
@@ -111,7 +111,7 @@ def stable_guid(tenant: Tenant, *parts: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, tenant.stable_id(*parts)))
 
 
-def _reservation(
+def _make_reservation(
     tenant: Tenant, account: MemberAccount, type_: str, term: str, offering: str, age: int, number: int
 ) -> JsonObject:
     start = tenant.started_at - age * DAY_SECONDS
@@ -131,14 +131,14 @@ def _reservation(
 
 def _hourly_fees(tenant: Tenant, spent: Coverage, service: str, members: list[str]) -> float:
     """The fees of the plans of a type, in dollars per hour: those of the most complete day."""
-    born = today_of(tenant.started_at)
+    born = day_of_seconds(tenant.started_at)
     days = spent.daily(service, members, born - BASIS_DAYS, born - 1)
     return max(item.plan_fees for item in days.values()) / MICRO / 24
 
 
 def _reserved_instances(tenant: Tenant, account: MemberAccount) -> int:
     """The number of reserved instances in an account: the covered ones on its busiest day."""
-    born = today_of(tenant.started_at)
+    born = day_of_seconds(tenant.started_at)
     days = tenant.compute_cached(measure_coverage).daily("compute", [account.id], born - BASIS_DAYS, born - 1)
     most = max(item.reserved_list_cost for item in days.values())
     return -(-most // (24 * INSTANCE_PRICE))

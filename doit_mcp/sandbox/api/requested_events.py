@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .analytics_objects import custom_dimensions, records
+from .analytics_objects import custom_dimensions, list_records
 from .costs.budgets import budget_status
-from .costs.calendar_days import milliseconds_of, today_of
+from .costs.calendar_days import day_of_seconds, milliseconds_of
 from .responses import ApiError, JsonObject
 from .seeds import analytics_core
 from .tenants import Records, Tenant, add_record
@@ -14,18 +14,18 @@ from .tenants import Records, Tenant, add_record
 DUE_DAYS = 30
 
 
-def made_anomalies(tenant: Tenant) -> Records:
+def requested_anomalies(tenant: Tenant) -> Records:
     """The anomalies that were made, besides those in the billing lines."""
     return tenant.collection("made anomalies", lambda tenant: ())
 
 
-def made_invoices(tenant: Tenant) -> Records:
+def requested_invoices(tenant: Tenant) -> Records:
     """The invoices that were issued on request, besides those for months."""
     return tenant.collection("made invoices", lambda tenant: ())
 
 
 def _make_anomaly(tenant: Tenant, now: float) -> str:
-    today = today_of(now)
+    today = day_of_seconds(now)
     anomaly: JsonObject = {
         "id": tenant.new_id(),
         "attribution": "",
@@ -52,13 +52,13 @@ def _make_anomaly(tenant: Tenant, now: float) -> str:
         "notifications": [],
         "initialNotifications": [],
     }
-    add_record(made_anomalies(tenant), anomaly)
+    add_record(requested_anomalies(tenant), anomaly)
     return str(anomaly["id"])
 
 
 def _reach_threshold(tenant: Tenant, now: float) -> str:
     """Lower a budget so that its spending of the period has just reached the next threshold."""
-    for budget in records(tenant, "budget").values():
+    for budget in list_records(tenant, "budget").values():
         status = budget_status(budget, tenant.ledger, custom_dimensions(tenant))
         used = 100 * status.spent / status.limit if status.limit else 0.0
         ahead = [alert["percentage"] for alert in budget["alerts"] if alert["percentage"] > used]
@@ -70,7 +70,7 @@ def _reach_threshold(tenant: Tenant, now: float) -> str:
 
 
 def _issue_invoice(tenant: Tenant, now: float) -> str:
-    today, number = today_of(now), f"IN9{len(made_invoices(tenant)):08d}"
+    today, number = day_of_seconds(now), f"IN9{len(requested_invoices(tenant)):08d}"
     invoice: JsonObject = {
         "id": number,
         "invoiceDate": milliseconds_of(today),
@@ -83,12 +83,12 @@ def _issue_invoice(tenant: Tenant, now: float) -> str:
         "url": analytics_core.console_url(tenant.customer, "invoices", number),
         "lineItems": [],
     }
-    add_record(made_invoices(tenant), invoice)
+    add_record(requested_invoices(tenant), invoice)
     return number
 
 
 def _update_ticket(tenant: Tenant, now: float) -> str:
-    tickets = tenant.collection("tickets", analytics_core.tickets)
+    tickets = tenant.collection("tickets", analytics_core.seed_tickets)
     ticket = next(iter(tickets.values()))
     ticket |= {"status": "pending" if ticket["status"] == "open" else "open", "updateTime": int(now * 1000)}
     return str(ticket["id"])

@@ -9,9 +9,9 @@ import pytest
 
 from doit_mcp.api.errors import ApiError
 from doit_mcp.api.operation import Request
-from doit_mcp.catalog.discovery.documented import read_document
+from doit_mcp.catalog.discovery.documented_tools import read_document
 from doit_mcp.catalog.registry import direct_tools
-from doit_mcp.catalog.tools.series import structured_of
+from doit_mcp.catalog.tools.series import structured_content
 from doit_mcp.catalog.tools.tool import Tool, ToolError
 from doit_mcp.catalog.toolsets import Selection
 from doit_mcp.server.catalog import catalog_factory
@@ -32,7 +32,7 @@ def tools(selection: Selection = Selection()) -> dict[str, Tool]:
 async def run(tool_name: str, caller: Caller, selection: Selection = Selection(), /, **arguments: Any) -> Any:
     tool = tools(selection)[tool_name]
     assert tool.argument_problems(arguments) == []
-    return structured_of(await tool.run(caller, arguments))
+    return structured_content(await tool.run(caller, arguments))
 
 
 async def test_new_operations_are_found_and_read() -> None:

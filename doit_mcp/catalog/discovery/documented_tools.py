@@ -28,7 +28,7 @@ def read_document(text: bytes, tools: Sequence[Tool]) -> ApiDocument:
     return parse_api_document(text, AREAS.values(), (*taken, *NAMES))
 
 
-def documented_tools(operations: Iterable[DocumentedOperation]) -> tuple[Tool, ...]:
+def make_documented_tools(operations: Iterable[DocumentedOperation]) -> tuple[Tool, ...]:
     """Return a tool for each operation, without the safeguards of writes."""
     return tuple(map(_make_tool, operations))
 

@@ -1,4 +1,4 @@
-"""Edges: what became true since the last poll. Pure functions of rows, without I/O."""
+"""Items: what became true since the last poll. Pure functions of rows, without I/O."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from ..protocol.jsonrpc import JsonObject
 
 MAX_SEEN = 2_000
-"""Edges that are remembered for each subscription. A poll returns fewer of one type."""
+"""Items that are remembered for each subscription. A poll returns fewer of one type."""
 MARK_BYTES, MARK_CHARACTERS = 9, 12
 MAX_AGE_SECONDS = 45 * 86_400
 """Older items trigger no event, even if a poll returns them for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class NewItem:
     """An item that is news when it is first seen. *key* identifies it: the same item has the same key in every list and
     every report (:meth:`~.event_types.EventType.edge`).
 
@@ -32,7 +32,7 @@ class Edge:
 
     @property
     def mark(self) -> str:
-        """What is remembered of the edge: MARK_CHARACTERS of base64."""
+        """What is remembered of the item: MARK_CHARACTERS of base64."""
         digest = hashlib.sha256(f"{self.name}\n{self.key}".encode()).digest()
         return b64encode(digest[:MARK_BYTES]).decode()
 
@@ -43,13 +43,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a poll found in a list: the *edges*, and the *ids* of all its items, None if it has more than the poll read."""
+    """What a poll found in a list: the *items*, and the *ids* of all its items, None if it has more than the poll read."""
 
-    edges: Sequence[Edge]
+    items: Sequence[NewItem]
     ids: frozenset[str] | None = None
 
 
-def epoch_seconds(text: object) -> float | None:
+def parse_epoch_seconds(text: object) -> float | None:
     """Return an RFC 3339 time or a date in epoch seconds, None if it is not one."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
@@ -58,28 +58,28 @@ def epoch_seconds(text: object) -> float | None:
         return None
 
 
-def old_count(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> int:
-    """Return how many edges are seen for the first time, but are too old to be news."""
+def count_old_items(seen: Sequence[str] | None, items: Iterable[NewItem], now: float) -> int:
+    """Return how many items are seen for the first time, but are too old to be news."""
     if seen is None:
         return 0
     marks = set(seen)
-    return sum(edge.occurred_at <= now - MAX_AGE_SECONDS and edge.mark not in marks for edge in edges)
+    return sum(item.occurred_at <= now - MAX_AGE_SECONDS and item.mark not in marks for item in items)
 
 
-def new_edges(seen: Sequence[str] | None, edges: Iterable[Edge], now: float) -> tuple[list[Edge], list[str]]:
-    """Return the edges that are news, oldest first, and the marks to remember, newest last.
+def find_new_items(seen: Sequence[str] | None, items: Iterable[NewItem], now: float) -> tuple[list[NewItem], list[str]]:
+    """Return the items that are news, oldest first, and the marks to remember, newest last.
 
     Without *seen*, this is the first poll: it sets the baseline, and nothing is news.
     """
     marks = dict.fromkeys(seen or ())
-    fresh: list[Edge] = []
-    for edge in sorted(edges, key=lambda edge: edge.occurred_at):
-        if edge.mark in marks:
+    fresh: list[NewItem] = []
+    for item in sorted(items, key=lambda item: item.occurred_at):
+        if item.mark in marks:
             # Moved to the end, so that what still holds is not forgotten first.
-            del marks[edge.mark]
-        elif seen is not None and edge.occurred_at > now - MAX_AGE_SECONDS:
-            fresh.append(edge)
-        marks[edge.mark] = None
+            del marks[item.mark]
+        elif seen is not None and item.occurred_at > now - MAX_AGE_SECONDS:
+            fresh.append(item)
+        marks[item.mark] = None
     return fresh, list(marks)[-MAX_SEEN:]
 
 
