@@ -31,7 +31,7 @@ MEMBERS_BY_TOPIC = {
 NO_COVERAGE = "PerfectScale for Commitments has no coverage of the last 30 days yet"
 NO_SAVINGS = "PerfectScale for Commitments has not computed the savings of the last 30 days yet"
 NO_UTILIZATION = "the cloud has not reported the use of an active commitment"
-NO_PRICE = "the API has no price of resource-based commitments, so different utilizations cannot be added up"
+NO_PRICE = "the API has no price for resource-based commitments, so different utilizations cannot be added up"
 NO_PURCHASE = "no purchase is planned or recommended"
 
 

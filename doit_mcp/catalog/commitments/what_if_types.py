@@ -78,7 +78,7 @@ class CoverageChange(TypedDict):
 
 
 class ExistingCommitment(TypedDict):
-    """An active commitment that ends within the term of the purchase; *perHour* is null if DoiT has no price of it."""
+    """An active commitment that ends within the term of the purchase; *perHour* is null if DoiT has no price for it."""
 
     id: str
     title: Annotated[str, Label]

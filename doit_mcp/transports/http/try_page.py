@@ -45,7 +45,7 @@ def render_try_page(
 def view_page() -> tuple[bytes, dict[str, str]]:
     """Return the view of MCP Apps for a frame of the page, and its headers.
 
-    The policy gives it an origin of its own, also if it is opened without a frame. Styles that scripts set on elements
+    The policy gives it its own origin, even if it is opened without a frame. Styles that scripts set on elements
     need no source.
     """
     headers = page_headers(view_style(), view_script())

@@ -25,7 +25,7 @@ function scale(min, max) {
   return (value) => (value - min) / span;
 }
 
-// A scale of bars, which begin at zero, also if all values are negative.
+// A scale of bars, which begin at zero even if all values are negative.
 function barScale(values) {
   const known = values.filter(isNumber);
   return { min: Math.min(0, ...known), max: Math.max(0, ...known) };

@@ -100,11 +100,11 @@ def _firing_day(config: JsonObject, days: Days, period: range, ledger: Ledger) -
 
 
 def _forecast_firing_day(config: JsonObject, days: Days, period: range, ledger: Ledger) -> int | None:
-    # The latest days are incomplete, so nothing is learnt from them.
-    learnt = ledger.last - SETTLING_DAYS
-    first = max(ledger.first, learnt - TRAINING_DAYS + 1)
+    # The latest days are incomplete, so nothing is learned from them.
+    learned = ledger.last - SETTLING_DAYS
+    first = max(ledger.first, learned - TRAINING_DAYS + 1)
     ahead = range(ledger.last + 1, period[-1] + 1)
-    total = _sum_days(days, period) + sum(predict(days, first, learnt, ahead))
+    total = _sum_days(days, period) + sum(predict(days, first, learned, ahead))
     return ledger.last if _is_beyond(_displayed_value(config, total), config) else None
 
 

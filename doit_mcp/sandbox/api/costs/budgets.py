@@ -114,11 +114,11 @@ def _split_by_cloud(chosen: Selection, ledger: Ledger) -> list[Selection]:
 
 def _predict_costs(known: Mapping[int, int], ledger: Ledger, period: DayRange) -> tuple[dict[int, int], int]:
     """The costs of the days to come in the period, and those of its latest days that are still to arrive."""
-    # The latest days are incomplete, so nothing is learnt from them.
+    # The latest days are incomplete, so nothing is learned from them.
     today = ledger.last
     first, last = max(ledger.first, today - DEFAULT_HISTORY_DAYS + 1), today - SETTLING_DAYS
-    learnt = {day: known.get(day, 0) for day in range(first, last + 1)}
-    expected = dict(zip(days := range(last + 1, period.last + 1), predict(learnt, first, last, days)))
+    learned = {day: known.get(day, 0) for day in range(first, last + 1)}
+    expected = dict(zip(days := range(last + 1, period.last + 1), predict(learned, first, last, days)))
     latest = range(max(last + 1, period.first), today + 1)
     arriving = sum(max(0, expected[day] - known.get(day, 0)) for day in latest)
     return {day: cost for day, cost in expected.items() if day > today}, arriving

@@ -9,7 +9,7 @@ from statistics import fmean
 from .estate_types import MICROS_PER_CENT
 
 TREND_DAYS = 28  # with fewer days, the slope reflects weekdays instead of growth
-MIN_CHARGES = 2  # first days of months, from which their charges are learnt
+MIN_CHARGES = 2  # first days of months, from which their charges are learned
 
 
 def predict(history: Mapping[int, int], first: int, last: int, days: range) -> list[int]:

@@ -120,7 +120,7 @@ def _percentage_base(plan: QueryPlan) -> Callable[[Row], object]:
 def _forecast_rows(
     plan: QueryPlan, forecast: Forecast, ledger: Ledger, chosen: Selection, shown: Sequence[Row]
 ) -> list[Row]:
-    # The latest days are incomplete, so nothing is learnt from them.
+    # The latest days are incomplete, so nothing is learned from them.
     last = min(forecast.training_range.last, ledger.last - SETTLING_DAYS)
     first = max(forecast.training_range.first, ledger.first)
     if last < first:
@@ -155,8 +155,8 @@ def _series_forecast(
     ahead = range(today + 1, end)
     values = []
     for history in histories:
-        learnt = {day: value for day, value in history.items() if learn.first <= day <= learn.last}
-        values.append(history | dict(zip(ahead, predict(learnt, learn.first, learn.last, ahead))))
+        learned = {day: value for day, value in history.items() if learn.first <= day <= learn.last}
+        values.append(history | dict(zip(ahead, predict(learned, learn.first, learn.last, ahead))))
     found = []
     for start in forecast.starts:
         days = range(start, add_periods(forecast.unit, start, 1))
