@@ -1,4 +1,4 @@
-"""The command sandbox: the server beside an identity provider and a DoiT API of its own, on loopback."""
+"""The command sandbox: the server with its own identity provider and DoiT API, on loopback."""
 
 from __future__ import annotations
 

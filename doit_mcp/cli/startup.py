@@ -1,4 +1,4 @@
-"""What commands check before they start, with errors that say what to do."""
+"""Checks that commands make before they start. Errors say what to do."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class EventType:
         )
 
     def check_identity(self, data: JsonObject) -> None:
-        """Raise EventError if *data* does not say which item it is about."""
+        """Raise EventError if *data* does not identify its item."""
         for member in self.identity:
             value = data.get(member)
             if value in (None, ""):

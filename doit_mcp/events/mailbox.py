@@ -119,7 +119,7 @@ def _find_oldest_verified(fields: Fields) -> set[str]:
 
 
 def _resume_deliveries(fields: Fields, id: str, now: float) -> Change:
-    """Return the change that resumes the deliveries of a suspended subscription, after telling about lost events."""
+    """Return the change that resumes the deliveries of a suspended subscription, after a message about lost events."""
     change, status = Change(), fields[STATUS + id]
     for key, delivery in select_fields(fields, f"{DELIVERY}{id}:"):
         name = f"{DELIVERY}{id}:{key}"
@@ -162,7 +162,7 @@ def remove(fields: Fields, ids: Iterable[str], reason: DropReason) -> Change:
 
 
 def terminate(fields: Fields, ids: Collection[str], error: EventError, now: float) -> Change:
-    """Return the change that ends subscriptions at once, and tells their receivers why."""
+    """Return the change that ends subscriptions at once and notifies their receivers of the reason."""
     change = remove(fields, ids, "revoked")
     for id in ids:
         ended = fields[SUBSCRIPTION + id] | {"ended": True}

@@ -20,7 +20,7 @@ MAX_AGE_SECONDS = 45 * 86_400
 @dataclass(frozen=True, slots=True)
 class NewItem:
     """An item that is news when it is first seen. *key* identifies it: the same item has the same key in every list and
-    every report (:meth:`~.event_types.EventType.edge`).
+    every report (:meth:`~.event_types.EventType.make_item`).
 
     *occurred_at* is in epoch seconds.
     """

@@ -80,7 +80,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class PublishedMembers:
-    """Marker for JsonObject: publishes the members of the TypedDict *record*, although others are accepted as well.
+    """Marker for JsonObject: publishes the members of the TypedDict *record*, although others are accepted, too.
 
     *and_others* publishes that any members are allowed; then those of *record* are only examples. An object without
     properties is not portable: some clients drop all of its members.

@@ -85,7 +85,7 @@ def _pool_options(timeout: float) -> dict[str, Any]:
 
 
 def _not_primary_test(*, is_cluster: bool) -> Callable[[Exception], bool]:
-    """Return a function that tells whether an error comes from a server that accepts no writes to the keys."""
+    """Return a function that checks whether an error comes from a server that accepts no writes to the keys."""
     from redis.exceptions import AskError, BusyLoadingError, ClusterDownError, ReadOnlyError, ResponseError
 
     # MasterDownError is a ClusterDownError, and MovedError an AskError.

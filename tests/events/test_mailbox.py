@@ -46,12 +46,12 @@ def subscribed(
     return apply(fields, mailbox.subscribe(fields, id, request, ACCOUNT, now + 900, ["seen"], now)), id
 
 
-def edge(number: int, name: str = "anomaly.detected", **data: Any) -> NewItem:
+def make_item(number: int, name: str = "anomaly.detected", **data: Any) -> NewItem:
     return NewItem(name, f"a{number}", NOW + number, {"id": f"a{number}", **data})
 
 
-def recorded(fields: Fields, *edges: NewItem, now: float = NOW) -> Fields:
-    return apply(fields, recording.record(fields, edges, "c", now))
+def recorded(fields: Fields, *items: NewItem, now: float = NOW) -> Fields:
+    return apply(fields, recording.record(fields, items, "c", now))
 
 
 def keys(fields: Fields) -> list[str]:
@@ -65,7 +65,7 @@ def settled(fields: Fields, key: str, outcome: Outcome, now: float = NOW) -> Fie
 def test_retries_end_within_15_minutes_and_suspend() -> None:
     """Five attempts with growing delays; then the subscription is suspended until a refresh, which tells of the gap."""
     fields, id = subscribed({})
-    fields = recorded(fields, edge(1), edge(2))
+    fields = recorded(fields, make_item(1), make_item(2))
     first, second = keys(fields)
     now = NOW
     for attempt in range(5):
@@ -92,7 +92,7 @@ def test_retries_end_within_15_minutes_and_suspend() -> None:
 def test_gone_and_too_large_are_not_retried(status: int) -> None:
     """The event is dropped; the subscription and its other events go on. The next refresh tells of the gap."""
     fields, id = subscribed({})
-    fields = recorded(fields, edge(1), edge(2))
+    fields = recorded(fields, make_item(1), make_item(2))
     first, second = keys(fields)
     fields = settled(fields, first, Outcome(status, "http_4xx"))
     assert keys(fields) == [second]
@@ -106,7 +106,7 @@ def test_gone_and_too_large_are_not_retried(status: int) -> None:
 def test_events_wait_for_the_end_of_a_turn() -> None:
     """Events are due once the user has made no call for a while; control messages at once."""
     fields, id = subscribed({})
-    fields = recorded(fields, edge(1))
+    fields = recorded(fields, make_item(1))
     [key] = keys(fields)
     assert mailbox.due_time(fields, key, fields[mailbox.DELIVERY + key], 90) == NOW
     assert mailbox.due_time(fields, key, fields[mailbox.DELIVERY + key], 90, NOW + 20) == NOW + 110
@@ -120,13 +120,13 @@ def test_events_wait_for_the_end_of_a_turn() -> None:
 def test_termination_deletes_and_notifies_once() -> None:
     """A terminated subscription gets no events; it is deleted once its receiver was notified, or could not be."""
     fields, id = subscribed({})
-    fields = recorded(fields, edge(1))
+    fields = recorded(fields, make_item(1))
     fields = apply(fields, mailbox.terminate(fields, [id], EventError("forbidden", "ended"), NOW))
     assert keys(fields) == [f"{id}:terminated"] and not mailbox.list_subscriptions(fields)
     assert not any(name.startswith((mailbox.SEEN, mailbox.EVENT)) for name in fields)
     body = fields[f"{mailbox.DELIVERY}{id}:terminated"]["control"]
     assert body == {"type": "terminated", "error": {"code": -32012, "message": "ended"}}
-    assert not recording.record(fields, [edge(2)], "c", NOW)
+    assert not recording.record(fields, [make_item(2)], "c", NOW)
     notified = settled(fields, f"{id}:terminated", OK)
     assert not list(mailbox.select_fields(notified, mailbox.SUBSCRIPTION)) and not keys(notified)
     twice = settled(settled(fields, f"{id}:terminated", DOWN), f"{id}:terminated", DOWN)
@@ -160,20 +160,20 @@ def test_a_mailbox_is_bounded() -> None:
     """Beyond the limits the oldest deliveries are dropped and counted, and the oldest events forgotten."""
     fields, id = subscribed({})
     for number in range(recording.MAX_PENDING + 50):
-        fields = recorded(fields, edge(number), now=NOW + number)
+        fields = recorded(fields, make_item(number), now=NOW + number)
     assert len(keys(fields)) == recording.MAX_PENDING and fields[mailbox.STATUS + id]["dropped"] == 50
     for key in keys(fields):
         fields = settled(fields, key, OK)
     for number in range(1000, 1000 + recording.MAX_EVENTS):
-        fields = recorded(fields, edge(number), now=NOW + 200 + number / 10)
+        fields = recorded(fields, make_item(number), now=NOW + 200 + number / 10)
         fields = settled(fields, keys(fields)[0], OK)
     assert len(list(mailbox.select_fields(fields, mailbox.EVENT))) <= recording.MAX_EVENTS + 1
-    assert not recording.record(fields, [edge(1100)], "c", NOW).put, "recorded before"
+    assert not recording.record(fields, [make_item(1100)], "c", NOW).put, "recorded before"
 
 
 def test_ended_subscriptions_are_swept() -> None:
     fields, id = subscribed({})
-    fields = recorded(fields, edge(1)) | {f"{mailbox.DELIVERY}sub_gone:evt": {"tries": 0, "next": 0, "at": 0}}
+    fields = recorded(fields, make_item(1)) | {f"{mailbox.DELIVERY}sub_gone:evt": {"tries": 0, "next": 0, "at": 0}}
     assert set(mailbox.remove_ended(fields, NOW).delete) == {f"{mailbox.DELIVERY}sub_gone:evt"}
     fields = apply(fields, mailbox.remove_ended(fields, NOW + 901))
     assert (
@@ -196,14 +196,14 @@ def test_only_matching_subscriptions_get_an_event() -> None:
     ]
     for name, arguments, data, wanted in cases:
         fields, _ = subscribed({}, name, arguments=arguments)
-        assert bool(keys(recorded(fields, edge(1, name, **data)))) is wanted, (name, arguments, data)
+        assert bool(keys(recorded(fields, make_item(1, name, **data)))) is wanted, (name, arguments, data)
 
 
 def test_an_anomaly_that_grows_is_news_to_the_filter_that_it_passes() -> None:
     """Each subscription remembers what passed its filters: a warning is news to one, and later, critical, to another."""
 
     def poll(fields: Fields, severity: str, amount: float) -> Fields:
-        shown = [edge(1, severity=severity, amount=amount)]
+        shown = [make_item(1, severity=severity, amount=amount)]
         return apply(fields, recording.record_poll(fields, "anomalies", Reading(shown), "c", NOW, NOW))
 
     fields, any_id = subscribed({})
@@ -224,7 +224,7 @@ def test_an_anomaly_that_grows_is_news_to_the_filter_that_it_passes() -> None:
 def test_events_are_deleted_with_the_last_subscription_that_covers_them() -> None:
     fields, all_id = subscribed({})
     fields, large = subscribed(fields, arguments={"minimumAmount": 100})
-    fields = recorded(fields, edge(1, amount=50), edge(2, amount=150))
+    fields = recorded(fields, make_item(1, amount=50), make_item(2, amount=150))
     fields = apply(fields, mailbox.unsubscribe(fields, all_id))
     assert [event["data"]["id"] for event in recording.list_recent_events(fields)] == ["a2"]
     assert not recording.list_recent_events(apply(fields, mailbox.unsubscribe(fields, large)))
@@ -233,7 +233,7 @@ def test_events_are_deleted_with_the_last_subscription_that_covers_them() -> Non
 def test_nothing_is_left_of_a_subscription_that_ended_during_an_attempt() -> None:
     """Its outcome changes nothing, and a status that another replica wrote is swept."""
     fields, id = subscribed({})
-    fields = recorded(fields, edge(1))
+    fields = recorded(fields, make_item(1))
     [key] = keys(fields)
     ended = apply(fields, mailbox.unsubscribe(fields, id)) | {mailbox.DELIVERY + key: {"tries": 0, "next": 0, "at": 0}}
     assert not mailbox.record_attempt(ended, key, DOWN, NOW, 0.5)
@@ -254,7 +254,7 @@ def test_events_that_wait_are_bounded_for_all_subscriptions_together() -> None:
         ids.append(id)
     for number in range(300):
         cloud = ("google-cloud", "amazon-web-services", "microsoft-azure")[number % 3]
-        fields = recorded(fields, edge(number, cloud=cloud), now=NOW + number)
+        fields = recorded(fields, make_item(number, cloud=cloud), now=NOW + number)
     assert len(list(mailbox.select_fields(fields, mailbox.EVENT))) == recording.MAX_EVENTS == len(keys(fields))
     assert sum(fields[mailbox.STATUS + id]["dropped"] for id in ids) == 100
 
@@ -274,8 +274,8 @@ def test_a_refresh_does_not_extend_a_verification() -> None:
 
 
 def test_ids_are_stable_and_differ_by_customer() -> None:
-    one, other = edge(1), edge(2)
-    assert one.event_id("c") == edge(1).event_id("c") != one.event_id("d") != other.event_id("d")
+    one, other = make_item(1), make_item(2)
+    assert one.event_id("c") == make_item(1).event_id("c") != one.event_id("d") != other.event_id("d")
     _, first = subscribed({}, arguments={"minimumAmount": 50})
     _, second = subscribed({}, arguments={"minimumAmount": 50.0})
     _, third = subscribed({}, arguments={"minimumAmount": 51})
@@ -288,7 +288,7 @@ def test_each_edge_is_news_once(polls: list[list[int]]) -> None:
     seen: list[str] | None = None
     news: list[str] = []
     for number, poll in enumerate(polls):
-        fresh, seen = find_new_items(seen, [edge(item) for item in poll], NOW)
+        fresh, seen = find_new_items(seen, [make_item(item) for item in poll], NOW)
         news += [item.key for item in fresh]
         assert number or not fresh
     assert len(news) == len(set(news)) and not set(news) & {f"a{item}" for item in (polls[0] if polls else ())}
@@ -297,9 +297,9 @@ def test_each_edge_is_news_once(polls: list[list[int]]) -> None:
 def test_deliveries_about_items_that_are_no_longer_listed_are_dropped() -> None:
     """A budget was deleted while its event waited. Reported events stay, and so do all if the list was not read whole."""
     fields, _ = subscribed({})
-    found = [edge(number) for number in (1, 2)]
+    found = [make_item(number) for number in (1, 2)]
     fields = apply(fields, recording.record_poll(fields, "anomalies", Reading(found), "c", NOW, NOW))
-    fields = recorded(fields, edge(3))
+    fields = recorded(fields, make_item(3))
     left = Reading(found[1:], frozenset({"a2"}))
     for source, reading in (("budgets", left), ("anomalies", Reading(found[1:]))):
         assert not recording.record_poll(fields, source, reading, "c", NOW, NOW).dropped
@@ -313,7 +313,7 @@ def test_deliveries_are_in_order_after_a_resume() -> None:
     """All are due at once; the first to be recorded is the first to be sent, in whatever order Redis returns fields."""
     fields, id = subscribed({})
     for number in (2, 0, 1):
-        fields = recorded(fields, edge(number), now=NOW + number)
+        fields = recorded(fields, make_item(number), now=NOW + number)
     fields[mailbox.STATUS + id] = {"suspended": True}
     fields, _ = subscribed(fields, now=NOW + 60)
     assert {fields[mailbox.DELIVERY + key]["next"] for key in keys(fields)} == {NOW + 60}
@@ -324,7 +324,7 @@ def test_deliveries_are_in_order_after_a_resume() -> None:
 def test_old_facts_cause_no_events_and_marks_are_bounded() -> None:
     old = NewItem("invoice.issued", "i1", NOW - 46 * 86_400, {"id": "i1"})
     assert find_new_items([], [old], NOW) == ([], [old.mark])
-    _, marks = find_new_items(None, [edge(number) for number in range(MAX_SEEN + 10)], NOW)
+    _, marks = find_new_items(None, [make_item(number) for number in range(MAX_SEEN + 10)], NOW)
     assert len(marks) == MAX_SEEN
     stored = pack_marks(marks)
     assert unpack_marks(stored) == marks and sys.getsizeof(stored["marks"]) < 25_000
@@ -376,7 +376,7 @@ def test_verified_receivers_are_bounded() -> None:
 
 def test_a_clock_that_was_set_back_delays_no_delivery() -> None:
     fields, id = subscribed({})
-    fields = recorded(fields, edge(1), now=NOW + 800)
+    fields = recorded(fields, make_item(1), now=NOW + 800)
     fields = apply(fields, mailbox.remove_ended(fields, NOW))
     [key] = keys(fields)
     assert mailbox.due_time(fields, key, fields[mailbox.DELIVERY + key], 0) == NOW
@@ -384,7 +384,7 @@ def test_a_clock_that_was_set_back_delays_no_delivery() -> None:
 
 def test_dropped_deliveries_are_counted_by_reason() -> None:
     fields, id = subscribed({})
-    fields = recorded(fields, *(edge(number) for number in range(4)))
+    fields = recorded(fields, *(make_item(number) for number in range(4)))
     assert mailbox.record_attempt(fields, keys(fields)[0], REFUSED, NOW, 0.5).dropped == {"gone": 1}
     assert mailbox.record_attempt(fields, keys(fields)[0], Outcome(413, "http_4xx"), NOW, 0.5).dropped == {
         "too_large": 1
@@ -393,7 +393,7 @@ def test_dropped_deliveries_are_counted_by_reason() -> None:
     assert mailbox.unsubscribe(fields, id).dropped == {"unsubscribed": 4}
     assert mailbox.remove_ended(fields, NOW + 10_000).dropped == {"expired": 4}
     assert mailbox.terminate(fields, [id], EventError("forbidden", "no"), NOW).dropped == {"revoked": 4}
-    many = [edge(number) for number in range(recording.MAX_PENDING + 7)]
+    many = [make_item(number) for number in range(recording.MAX_PENDING + 7)]
     assert recording.record(fields, many, "c", NOW).dropped == {"limit": 7}
     key, failing = keys(fields)[0], fields
     for _ in mailbox.RETRY_SECONDS:
@@ -401,5 +401,5 @@ def test_dropped_deliveries_are_counted_by_reason() -> None:
     change = mailbox.record_attempt(failing, key, DOWN, NOW, 0.5)
     assert change.dropped == {"failed": 1}
     assert recording.record(apply(failing, change), many, "c", NOW).dropped == {"suspended": 6}
-    old = edge(-50 * 86_400)
+    old = make_item(-50 * 86_400)
     assert recording.record_poll(fields, "anomalies", Reading([old]), "c", NOW, NOW).dropped == {"old": 1}

@@ -50,14 +50,14 @@ VALUES = st.recursive(
 
 @given(st.sampled_from(sorted(SOURCES)), st.dictionaries(st.sampled_from(NAMES), VALUES))
 def test_any_row_is_read(source: str, row: dict[str, Any]) -> None:
-    """No row raises. Each edge has a known type of this source, and data that is JSON with an id."""
-    for edge in SOURCES[source].read_items(row, VIEW):
-        assert EVENT_TYPES[edge.name].source == source and edge.data["id"]
-        assert EVENT_TYPES[edge.name].payload_validator.problems(edge.data) == []
-        orjson.dumps(edge.data)
+    """No row raises. Each item has a known type of this source, and data that is JSON with an id."""
+    for item in SOURCES[source].read_items(row, VIEW):
+        assert EVENT_TYPES[item.name].source == source and item.data["id"]
+        assert EVENT_TYPES[item.name].payload_validator.problems(item.data) == []
+        orjson.dumps(item.data)
 
 
-def edges(source: str, /, **row: Any) -> list[NewItem]:
+def read_items(source: str, /, **row: Any) -> list[NewItem]:
     return list(SOURCES[source].read_items(row, VIEW))
 
 
@@ -87,8 +87,8 @@ ROWS: list[tuple[str, dict[str, Any], list[str]]] = [
 
 @pytest.mark.parametrize(("source", "row", "names"), ROWS)
 def test_rows_that_are_news(source: str, row: dict[str, Any], names: list[str]) -> None:
-    found = edges(source, **row)
-    assert [edge.name for edge in found] == names
+    found = read_items(source, **row)
+    assert [item.name for item in found] == names
     links = {
         "anomalies": "anomalies/a",
         "alerts": "analytics/alerts/a",
@@ -97,9 +97,9 @@ def test_rows_that_are_news(source: str, row: dict[str, Any], names: list[str]) 
         "commitments": "commitments#a",
         "flows": "cloudflow/history#a",
     }
-    assert all(edge.data["url"] == f"{VIEW.console}{links[source]}" for edge in found)
-    for edge in found:
-        assert EVENT_TYPES[edge.name].payload_validator.problems(edge.data) == []
+    assert all(item.data["url"] == f"{VIEW.console}{links[source]}" for item in found)
+    for item in found:
+        assert EVENT_TYPES[item.name].payload_validator.problems(item.data) == []
 
 
 BUDGET = {
@@ -123,22 +123,22 @@ def test_an_item_has_one_id_whether_it_is_polled_or_reported() -> None:
     """A report of the payload has the id of the event that a poll finds, even if numbers and times are spelled otherwise."""
     names, ids = set[str](), list[str]()
     for source, row in ITEMS:
-        for edge in SOURCES[source].read_items(row, VIEW):
+        for item in SOURCES[source].read_items(row, VIEW):
             spelled = {
                 name: float(value)
                 if isinstance(value, int)
                 else str(value).replace("T10:00:00Z", "T11:00:00.000+01:00")
-                for name, value in edge.data.items()
+                for name, value in item.data.items()
                 if not isinstance(value, float)
-            } | {name: value for name, value in edge.data.items() if isinstance(value, float)}
-            body = orjson.dumps({"customer": "c", "name": edge.name, "data": spelled})
+            } | {name: value for name, value in item.data.items() if isinstance(value, float)}
+            body = orjson.dumps({"customer": "c", "name": item.name, "data": spelled})
             reported = read_report(body, VIEW.now, "https://console.example")
-            assert reported.item.event_id("c") == edge.event_id("c") != edge.event_id("d"), edge
-            names.add(edge.name)
-            ids.append(edge.event_id("c"))
-            for member in EVENT_TYPES[edge.name].identity:
+            assert reported.item.event_id("c") == item.event_id("c") != item.event_id("d"), item
+            names.add(item.name)
+            ids.append(item.event_id("c"))
+            for member in EVENT_TYPES[item.name].identity:
                 partial = {name: value for name, value in spelled.items() if name != member}
-                body = orjson.dumps({"customer": "c", "name": edge.name, "data": partial})
+                body = orjson.dumps({"customer": "c", "name": item.name, "data": partial})
                 with pytest.raises(EventError, match=member):
                     read_report(body, VIEW.now, "https://console.example")
     assert names == set(EVENT_TYPES)
@@ -155,19 +155,19 @@ def test_a_budget_has_an_edge_for_each_threshold_and_period() -> None:
         "alertThresholds": thresholds,
         "timeInterval": "month",
     }
-    [reached] = edges("budgets", **row)
+    [reached] = read_items("budgets", **row)
     assert reached.data["threshold"] == 50 and reached.data["periodStart"] == "2026-11-01"
     [later] = SOURCES["budgets"].read_items(row, View(VIEW.now + 40 * 86_400, ""))
     assert later.mark != reached.mark
-    assert len(edges("budgets", **row | {"currentUtilization": 100.0, "riskStatus": "atRisk"})) == 3
+    assert len(read_items("budgets", **row | {"currentUtilization": 100.0, "riskStatus": "atRisk"})) == 3
     assert EVENT_TYPES[reached.name].payload_validator.problems(reached.data) == []
 
 
 def test_texts_of_others_are_clean_and_short() -> None:
     """Characters that only models read are removed, and long texts are cut."""
     subject = "Hi\u200b\u202e\U000e0041 there\n\x00" + "x" * 500
-    [edge] = edges("tickets", id=7, subject=subject, updateTime="2026-11-28T10:00:00Z")
-    text = edge.data["subject"]
+    [item] = read_items("tickets", id=7, subject=subject, updateTime="2026-11-28T10:00:00Z")
+    text = item.data["subject"]
     assert text.startswith(("Hi  there ", "Hi there "))
     assert len(text) == MAX_TEXT_CHARACTERS and text.isprintable()
 
@@ -175,22 +175,24 @@ def test_texts_of_others_are_clean_and_short() -> None:
 @pytest.mark.parametrize("character", ["\u034f", "\u061c", "\u115f", "\u180e", "\u3164", "\ufe00", "\ufe0d"])
 def test_payloads_and_results_of_tools_hide_the_same(character: str) -> None:
     text = f"Hi{character} there\u2028to\u2029all"
-    [edge] = edges("tickets", id=7, subject=text, updateTime="2026-11-28T10:00:00Z")
-    assert edge.data["subject"] == sanitize_text(text) == "Hi there to all"
+    [item] = read_items("tickets", id=7, subject=text, updateTime="2026-11-28T10:00:00Z")
+    assert item.data["subject"] == sanitize_text(text) == "Hi there to all"
     assert orjson.loads(sanitize_json(orjson.dumps(text).decode())) == "Hi there to all"
 
 
 def test_ids_and_links_are_never_cut() -> None:
     """Items whose long ids differ at the end are two events. Ids that the tools would not take cause no events."""
     keys = [f"{'k' * 210}{number}" for number in range(2)]
-    found = [edge for key in keys for edge in edges("insights", source="s", key=key)]
-    assert [edge.data["id"] for edge in found] == [f"s/{key}" for key in keys]
-    assert [edge.data["url"] for edge in found] == [f"{VIEW.console}insights#s%2F{key}" for key in keys]
+    found = [item for key in keys for item in read_items("insights", source="s", key=key)]
+    assert [item.data["id"] for item in found] == [f"s/{key}" for key in keys]
+    assert [item.data["url"] for item in found] == [f"{VIEW.console}insights#s%2F{key}" for key in keys]
     assert found[0].event_id("c") != found[1].event_id("c")
-    assert edges("insights", source="s", key="k" * 1000) == edges("insights", source="s" * 1000, key="k") == []
+    assert (
+        read_items("insights", source="s", key="k" * 1000) == read_items("insights", source="s" * 1000, key="k") == []
+    )
     # A link that is too long for clients is left out; percent-encoding makes this one longer than its id.
-    [edge] = edges("insights", source="s", key="é" * 900)
-    assert "url" not in edge.data and len(edge.data["id"]) == 902
+    [item] = read_items("insights", source="s", key="é" * 900)
+    assert "url" not in item.data and len(item.data["id"]) == 902
     body = {"customer": "c", "name": "insight.new", "data": {"id": "k" * 1001}}
     with pytest.raises(EventError, match="at most 1000 characters"):
         read_report(orjson.dumps(body), VIEW.now, "https://console.example")
@@ -206,23 +208,23 @@ def test_links_of_the_api_are_https(url: Any) -> None:
         ("tickets", "urlUI", TICKET),
         ("budgets", "url", BUDGET),
     ):
-        assert all("url" not in edge.data for edge in edges(source, **row | {name: url}))
+        assert all("url" not in item.data for item in read_items(source, **row | {name: url}))
         good = "https://console.example/x?y=1#z"
-        assert all(edge.data["url"] == good for edge in edges(source, **row | {name: good}))
+        assert all(item.data["url"] == good for item in read_items(source, **row | {name: good}))
 
 
 def test_values_fit_the_schema() -> None:
     """Objects and lists where the schema says text are left out; numbers become texts."""
-    [edge] = edges("anomalies", id="a", scope={"x": 1}, severityLevel=["critical"], serviceName=12, platform=True)
-    assert edge.data == {"id": "a", "service": "12", "currency": "USD", "url": f"{VIEW.console}anomalies/a"}
+    [item] = read_items("anomalies", id="a", scope={"x": 1}, severityLevel=["critical"], serviceName=12, platform=True)
+    assert item.data == {"id": "a", "service": "12", "currency": "USD", "url": f"{VIEW.console}anomalies/a"}
 
 
 def test_links_without_a_customer_have_one_fragment() -> None:
     """The console takes a page without a customer after #, so an item cannot be named after another #."""
     view = View(VIEW.now, "https://console.example/#")
     for source, row, _ in ROWS:
-        for edge in SOURCES[source].read_items(row, view):
-            assert edge.data["url"].startswith(view.console) and edge.data["url"].count("#") == 1
+        for item in SOURCES[source].read_items(row, view):
+            assert item.data["url"].startswith(view.console) and item.data["url"].count("#") == 1
 
 
 async def test_budgets_beyond_the_first_page_are_noticed() -> None:
@@ -239,7 +241,7 @@ async def test_budgets_beyond_the_first_page_are_noticed() -> None:
         return Caller(api).doit
 
     found = await SOURCES["budgets"].poll(make_api, VIEW, take_turn)
-    assert {edge.data["id"] for edge in found.items} == found.ids == {row["id"] for row in rows}
+    assert {item.data["id"] for item in found.items} == found.ids == {row["id"] for row in rows}
     # The deadline of a client starts when it is created, so a wait for a turn must not be part of it.
     assert steps == ["turn", "client"] * 3
     endless = Recorder({"budgets": rows[:1], "pageToken": "x"})

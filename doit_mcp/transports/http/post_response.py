@@ -88,7 +88,7 @@ class StreamRecorder:
 
 
 def make_withheld_errors(ids: Sequence[Id]) -> bytes:
-    """Return what is recorded in place of a response with a secret: an error for each request, as an array for several."""
+    """Return what is recorded instead of a response with a secret: an error for each request, as an array for several."""
     errors = [error_bytes(RpcError(INTERNAL_ERROR, RESPONSE_WITHHELD), id) for id in ids]
     return errors[0] if len(errors) == 1 else b"[" + b",".join(errors) + b"]"
 
