@@ -109,7 +109,7 @@ class ChangeContextReader:
 
     async def read(self, call: Call, arguments: JsonObject, current: JsonObject | None) -> ChangeContext:
         """Return the context. Raises ApiError for a bad credential, and ToolError if other objects forbid the write."""
-        await check_name(call, self._unique_reader(), arguments, current or {})
+        await check_name(call, self.tool, self._unique_reader(), arguments, current or {})
         domains = await customer_domains(call) if self._has_addresses(arguments) else ()
         targets = self.tool.targets
         identifier = arguments.get(targets[-1]) if targets else None

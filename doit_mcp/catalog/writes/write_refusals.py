@@ -46,15 +46,18 @@ def check_listed(tool: Tool, argument: str, given: object, listed: Collection[st
             )
 
 
-async def check_name(call: Call, reader: Tool | None, arguments: JsonObject, current: JsonObject) -> None:
+async def check_name(call: Call, tool: Tool, reader: Tool | None, arguments: JsonObject, current: JsonObject) -> None:
     """Raise ToolError if another object in the list of *reader* has the argument ``name``, and ApiError for a
     credential that is no longer accepted.
+
+    The arguments identify the object itself, even if its *current* state could not be read.
     """
     name = arguments.get("name")
     if reader is None or name is None or name == current.get("name"):
         return
+    own = [arguments.get(target) for target in tool.targets]
     rows = await read_rows(call, reader, {}) or []
-    if any(row.get("name") == name and row.get("id") != current.get("id") for row in rows):
+    if any(row.get("name") == name and row.get("id") not in own for row in rows):
         raise ToolError(
             f"Nothing was changed: name: {preview_value(name)} is already in use. {reader.name} lists the names in use;"
             " choose another one."

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from doit_mcp.sandbox.api import Api
+from doit_mcp.sandbox.api.faults import Fault
 from doit_mcp.server.catalog import catalog_factory
 from tests.transports.http.serving import Json, Site, serving
 from tests.transports.http.test_undo import applied
@@ -170,6 +171,15 @@ async def test_names_in_use_are_refused(site: Site) -> None:
     assert f"name: {group['name']} is already in use" in text
     unchanged = {"customerGroupId": group["id"], "name": group["name"], "memberCustomerIds": group["memberCustomerIds"]}
     await prepared(site, "update_customer_group", unchanged)
+
+
+async def test_an_object_keeps_its_name_if_its_state_is_unreadable() -> None:
+    api = Api()
+    async with serving(make=catalog_factory(), api=api) as site:
+        role = await applied(site, "create_role", {"name": "Readers", "permissions": ["alerts.read"]})
+        path = "/iam/v1/roles/{id}"
+        api.faults.append(Fault(path.removesuffix("{id}"), 500, times=None, operation=f"GET {path}"))
+        await prepared(site, "update_role", {"id": role["id"], "name": "Readers", "permissions": []})
 
 
 async def test_unknown_roles_and_organizations_are_refused(site: Site) -> None:
