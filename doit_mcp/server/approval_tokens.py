@@ -34,10 +34,10 @@ class ApprovalTokens:
         self._keys = [hmac.new(key, b"doit-mcp approval tokens v1", HASH_ALGORITHM).digest() for key in keys]
 
     def make(self, handle: str, expires_at: int, owner: str, tenant: str) -> str:
-        """Return the token for a stored change. Raise ValueError if *handle* has another form."""
+        """Return the token for a stored change. *handle* is base64url of 18 bytes; raise ValueError for another one."""
         raw_handle = decode_base64url(handle)
         if raw_handle is None or len(raw_handle) != HANDLE_BYTES:
-            raise ValueError("a handle has 18 bytes")
+            raise ValueError("the handle must have 18 bytes, encoded as base64url")
         body = raw_handle + expires_at.to_bytes(EXPIRY_BYTES, "big") + self._owner_tag(self._keys[0], owner, tenant)
         return encode_base64url(body + self._sign(self._keys[0], body))
 

@@ -52,7 +52,7 @@ UNVERIFIED = (
 )
 TOO_LARGE = (
     f"Nothing was changed: this change needs the user's approval, and its arguments are larger than"
-    f" {MAX_CHANGE_BYTES >> 20} MB, which is the most that can be prepared. Split it into smaller calls."
+    f" {MAX_CHANGE_BYTES >> 20} MB, the maximum for a prepared change. Split it into smaller calls."
 )
 UNAVAILABLE = (
     "Nothing was changed: this change needs the user's approval, and the server cannot store prepared changes at the"
@@ -66,7 +66,7 @@ def make_memory_store(clock: Callable[[], float] = time.monotonic) -> MemoryResu
 
 
 class Approvals:
-    """The approvals of all callers. *store* has the prepared changes, *consents* the tokens that were used.
+    """The approvals of all callers. *store* holds the prepared changes, *consents* the tokens that were used.
 
     *policy* says which changes need a confirmation. *clock* is the real time, in epoch seconds.
     """
@@ -102,7 +102,7 @@ class Approvals:
         return self._tokens.make(handle, expires_at, owner, tenant), expires_at
 
     async def find(self, owner: str, tenant: str, token: str) -> Approval:
-        """Return the approval for *token*. Raise ToolError that says why it approves nothing."""
+        """Return the approval for *token*. Raise ToolError with the reason if it approves nothing."""
         parsed = self._tokens.read(token)
         if parsed is None:
             raise ToolError(ALTERED)

@@ -27,7 +27,7 @@ METHODS_WITH_TARGET = frozenset({"tools/call", "prompts/get"})
 def begin_operation(trace: Trace | None, meta: object) -> Token[Operation | None] | None:
     """Continue the caller's trace in *meta*, the ``_meta`` of a request, if it has one.
 
-    Return the token that resets CURRENT_OPERATION, None without such a trace.
+    Return the token that resets CURRENT_OPERATION, or None if there is no such trace.
     """
     caller = read_traceparent(meta["traceparent"]) if isinstance(meta, dict) and "traceparent" in meta else None
     if caller is None:
@@ -37,7 +37,7 @@ def begin_operation(trace: Trace | None, meta: object) -> Token[Operation | None
 
 
 def end_operation(context: RequestContext, request: Request, method: str, error_type: str, started: float) -> None:
-    """Record the end of *request*, which *started* at a time of time.perf_counter.
+    """Record the end of *request*, which *started* at this time of time.perf_counter, in seconds.
 
     *method* is a known method or "other", and *error_type* is "" if it succeeded.
     """
@@ -52,7 +52,7 @@ def end_operation(context: RequestContext, request: Request, method: str, error_
 
 
 def record_operation(services: Services, fields: OperationFields, started: float, request_id: object = None) -> None:
-    """Record the end of a request or notification, which *started* at a time of time.perf_counter.
+    """Record the end of a request or notification, which *started* at this time of time.perf_counter, in seconds.
 
     *request_id* is None for notifications.
     """

@@ -44,7 +44,7 @@ CustomerApiFactory = Callable[[str], ApiFactory]
 # API factory for one customer; for employees, the factory for any customer; and the id of that one customer.
 ApiAccess = tuple[ApiFactory, CustomerApiFactory | None, str]
 
-# Returns the challenge that leads the client to the sign-in, as text (RFC 6750).
+# Returns the challenge that sends the client to the sign-in, as text (RFC 6750).
 AuthChallengeFactory = Callable[[], str]
 
 
@@ -68,7 +68,7 @@ class Catalog:
     skills: tuple[Skill, ...] = ()
     # Whether the lists can change while the server runs. If so, listChanged is declared.
     can_change: bool = False
-    # More than there are tools: many clients read only the first page of a list.
+    # A page holds all tools, because many clients read only the first page of a list.
     page_size: int = 500
     # How long a client may cache lists, never for other users (2026-07-28, Caching).
     cache_milliseconds: int = 300_000

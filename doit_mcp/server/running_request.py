@@ -90,7 +90,7 @@ class RunningRequest:
         return api_factory(self._name, self._context.caller, self._progress.advance, seconds)
 
     def make_api(self, seconds: float) -> Doit:
-        """Return an API client that has *seconds* from now, whatever is left of the call."""
+        """Return an API client with *seconds* from now, whatever time is left for the call."""
         return self._context.api_factory(self._name, self._context.caller, self._progress.advance, seconds)
 
     @property
@@ -104,7 +104,7 @@ class RunningRequest:
         return TASK_DEADLINE_SECONDS if self._is_extended else None
 
     def extend_deadline(self) -> None:
-        """Give the call the time of a task, if the client waits that long."""
+        """Give the call the time limit of a task, if the client waits that long."""
         if self._is_extended or not self.can_wait:
             return
         self._is_extended = True

@@ -1,4 +1,4 @@
-"""A bounded record of ids that count only once. It may forget an id only by treating all older ones as used."""
+"""A bounded record of ids that can be used only once. It may forget an id only by treating all older ones as used."""
 
 from __future__ import annotations
 
