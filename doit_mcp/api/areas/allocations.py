@@ -135,6 +135,8 @@ ALLOCATION_USERS = (
 
 def refuse_other_type(arguments: JsonObject, current: JsonObject) -> str:
     """Return why a change of a single allocation into a group, or of a group into a single one, is refused."""
+    if current.get("allocationType") == "single" and "unallocatedCosts" in arguments:
+        return "Only groups have unallocatedCosts, and this is a single allocation."
     type, unusable = current.get("allocationType"), {"single": "rules", "group": "rule"}
     if unusable.get(str(type)) not in arguments:
         return ""

@@ -138,6 +138,8 @@ async def test_allocations_keep_their_type(site: Site) -> None:
     members = {"id": production, "rules": [{"action": "select", "id": production}]}
     text = await refused(site, "update_allocation", **members, dryRun=True)
     assert "type single stays one: change rule instead of rules" in text
+    rest = {"id": production, "unallocatedCosts": "Rest", "dryRun": True}
+    assert "Only groups have unallocatedCosts" in await refused(site, "update_allocation", **rest)
     component = {"type": "fixed", "key": "cloud_provider", "mode": "is", "values": ["amazon-web-services"]}
     rule = {"formula": "A", "components": [component]}
     text = await refused(site, "update_allocation", id=teams, rule=rule, dryRun=True)
