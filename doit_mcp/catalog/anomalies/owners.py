@@ -52,7 +52,7 @@ class Ownership:
     def project_of(self, anomaly: JsonObject) -> JsonObject:
         """Return {id, name} of the project of an anomaly. The API returns only one of them, as the anomaly's scope.
 
-        Without names, it is unknown which of them the scope is, so the id is None.
+        If names are missing, the id is None, because the scope could be any of them.
         """
         scope = str(anomaly.get("scope") or "")
         if not self.names:

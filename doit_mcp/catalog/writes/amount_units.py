@@ -14,23 +14,23 @@ def with_units(tool: Tool, arguments: JsonObject, before: JsonObject) -> tuple[J
     The unit after the change can differ from the one before it.
     """
     units = tool.facts.get("units", {})
-    after = {name: _merged(before.get(name), value) for name, value in arguments.items()}
+    after = {name: _merge_members(before.get(name), value) for name, value in arguments.items()}
     for path, read_unit in units.items():
         names = path.split(".")
-        arguments = _with_unit(arguments, names, read_unit({**before, **after}))
-        before = _with_unit(before, names, read_unit(before))
+        arguments = _add_unit(arguments, names, read_unit({**before, **after}))
+        before = _add_unit(before, names, read_unit(before))
     return arguments, before
 
 
-def _merged(before: Any, value: Any) -> Any:
+def _merge_members(before: Any, value: Any) -> Any:
     return {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
 
 
-def _with_unit(values: JsonObject, names: list[str], unit: str) -> JsonObject:
+def _add_unit(values: JsonObject, names: list[str], unit: str) -> JsonObject:
     """Return *values* with the *unit* after the number at the path *names*."""
     value, rest = values.get(names[0]), names[1:]
     if rest:
-        return {**values, names[0]: _with_unit(value, rest, unit)} if isinstance(value, dict) else values
+        return {**values, names[0]: _add_unit(value, rest, unit)} if isinstance(value, dict) else values
     if not unit or not isinstance(value, int | float) or isinstance(value, bool):
         return values
     number = int(value) if float(value).is_integer() else value
